@@ -1,0 +1,11 @@
+"""The `dgqc::` ops: one family a file, each with its schema, its fake kernel and its integer reference.
+
+Conventions. `step` is an int64 scalar, the ordinal of the UNet call; a table's first axis is the step.
+A real multiplier is an int32 mantissa with an int32 shift. `group` holds the group of each index of
+`axis`. References are exact integer arithmetic, written to be read: they carry integers in float64 where
+that reaches a fast matrix product, below 2^53, where every float64 integer is exact.
+"""
+
+from . import attention, gate, glue, norm, product, quantize, simulate, site
+
+__all__ = ["attention", "gate", "glue", "norm", "product", "quantize", "simulate", "site"]

@@ -1,0 +1,211 @@
+"""Attention probabilities on integers: `dgqc::softmax_log2`, `dgqc::softmax_uniform`, `dgqc::attend`.
+
+Logits come in units of 2^-16 octaves, so that softmax is 2^logit / sum 2^logit and -log2 of a probability is
+a difference: code straight from logits, no division, no exponential on the way (docs/arithmetic.md).
+"""
+
+from __future__ import annotations
+
+import torch
+
+from ..fixed_point import round_shift, saturate16
+from ..lookup import exp2_negative, log2
+from .product import centered
+
+MAX_EXPONENT = 40
+"""Scales below 2^-40 count as 2^-40: their share of any output is below one step."""
+
+
+def negative_log2_probability(logits: torch.Tensor) -> torch.Tensor:
+    """-log2 softmax(logits) along the last axis. logits: int32, Q16 octaves. Returns int64 >= 0, Q16.
+
+    Up to 2^16 keys: the sum of Q30 terms stays below 2^46.
+    """
+    wide = logits.to(torch.int64)
+    below = wide.amax(dim=-1, keepdim=True) - wide
+    total = exp2_negative(below).sum(dim=-1, keepdim=True)
+    return below + log2(total) - (30 << 16)
+
+
+def power_of_two_scale(octaves: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
+    """2^-octaves as mantissa * 2^-15 * 2^-exponent. octaves: int64 >= 0, Q16.
+
+    Returns int32 mantissas in 2^14 .. 2^15 and int32 exponents in 0 .. MAX_EXPONENT.
+    """
+    mantissa = round_shift(exp2_negative(octaves & 65535), 15).to(torch.int32)
+    return mantissa, (octaves >> 16).clamp(max=MAX_EXPONENT).to(torch.int32)
+
+
+def start_probability(octaves: torch.Tensor, start: bool) -> torch.Tensor:
+    """The first key's probability in Q15 (0 .. 32768), int32 (..., M, 1); zeros where it isn't kept apart."""
+    first = octaves[..., :1]
+    if not start:
+        return torch.zeros_like(first, dtype=torch.int32)
+    return round_shift(exp2_negative(first), 15).to(torch.int32)
+
+
+def smallest(octaves: torch.Tensor, granularity: str) -> torch.Tensor:
+    """The smallest -log2 probability of each row, or of the sample (all rows alike), shape (..., M, 1)."""
+    best = octaves.amin(dim=-1, keepdim=True)
+    return best if granularity == "row" else best.amin().expand_as(best)
+
+
+@torch.library.custom_op("dgqc::softmax_log2", mutates_args=())
+def softmax_log2(
+    logits: torch.Tensor, limit: int, granularity: str, start: bool
+) -> tuple[torch.Tensor, torch.Tensor, torch.Tensor, torch.Tensor]:
+    """Softmax, quantized to powers of two of the largest probability s (DGQ eq. 8-9).
+
+    code = clamp(round(-log2(A / s)), 0, limit); s is the largest probability of the row (granularity "row")
+    or of the whole sample ("tensor"), the first key's excepted when `start` keeps it apart.
+    logits: int32 (..., M, N), Q16 octaves, one sample. limit: 1 .. 31.
+    Returns codes uint8 (..., M, N - start); s as mantissa int32 and exponent int32 (..., M, 1),
+    s = mantissa * 2^-15 * 2^-exponent; the first key's probability int32 (..., M, 1) in Q15.
+    """
+    octaves = negative_log2_probability(logits)
+    quantized = octaves[..., 1:] if start else octaves
+    best = smallest(quantized, granularity)
+    codes = ((quantized - best + 2**15) >> 16).clamp(max=limit).to(torch.uint8)
+    return codes, *power_of_two_scale(best), start_probability(octaves, start)
+
+
+@softmax_log2.register_fake
+def _(
+    logits: torch.Tensor, limit: int, granularity: str, start: bool
+) -> tuple[torch.Tensor, torch.Tensor, torch.Tensor, torch.Tensor]:
+    return _softmax_shapes(logits, start)
+
+
+def _softmax_shapes(
+    logits: torch.Tensor, start: bool
+) -> tuple[torch.Tensor, torch.Tensor, torch.Tensor, torch.Tensor]:
+    rows = (*logits.shape[:-1], 1)
+    codes = logits.new_empty((*logits.shape[:-1], logits.shape[-1] - int(start)), dtype=torch.uint8)
+    a, b, c = (logits.new_empty(rows, dtype=torch.int32) for _ in range(3))
+    return codes, a, b, c
+
+
+@torch.library.custom_op("dgqc::softmax_uniform", mutates_args=())
+def softmax_uniform(
+    logits: torch.Tensor, bits: int, granularity: str, start: bool
+) -> tuple[torch.Tensor, torch.Tensor, torch.Tensor, torch.Tensor]:
+    """Softmax, quantized uniformly with a scale taken at run time.
+
+    code = round(A / s * (2^bits - 1)), s the largest probability as in `dgqc::softmax_log2`, whose arguments
+    and results these are; bits: 2 .. 8.
+    """
+    octaves = negative_log2_probability(logits)
+    quantized = octaves[..., 1:] if start else octaves
+    best = smallest(quantized, granularity)
+    codes = round_shift(exp2_negative(quantized - best) * (2**bits - 1), 30).to(torch.uint8)
+    return codes, *power_of_two_scale(best), start_probability(octaves, start)
+
+
+@softmax_uniform.register_fake
+def _(
+    logits: torch.Tensor, bits: int, granularity: str, start: bool
+) -> tuple[torch.Tensor, torch.Tensor, torch.Tensor, torch.Tensor]:
+    return _softmax_shapes(logits, start)
+
+
+@torch.library.custom_op("dgqc::softmax_static", mutates_args=())
+def softmax_static(
+    logits: torch.Tensor,
+    step: torch.Tensor,
+    inverse: torch.Tensor,
+    shift: torch.Tensor,
+    mantissa: torch.Tensor,
+    exponent: torch.Tensor,
+    bits: int,
+    start: bool,
+) -> tuple[torch.Tensor, torch.Tensor, torch.Tensor, torch.Tensor]:
+    """Softmax, quantized uniformly with one static scale per call.
+
+    code = clamp((A * inverse + half) >> shift, 0, 2^bits - 1), A in Q30; inverse, shift: int32 (T,).
+    mantissa, exponent: int32 (T,), the full scale (2^bits - 1 code steps) as in `dgqc::softmax_log2`,
+    whose results these are.
+    """
+    octaves = negative_log2_probability(logits)
+    quantized = octaves[..., 1:] if start else octaves
+    scaled = exp2_negative(quantized) * inverse[step].to(torch.int64)
+    codes = round_shift(scaled, shift[step].to(torch.int64)).clamp(max=2**bits - 1).to(torch.uint8)
+    row = torch.zeros_like(octaves[..., :1], dtype=torch.int32)
+    return codes, row + mantissa[step], row + exponent[step], start_probability(octaves, start)
+
+
+@softmax_static.register_fake
+def _(
+    logits: torch.Tensor,
+    step: torch.Tensor,
+    inverse: torch.Tensor,
+    shift: torch.Tensor,
+    mantissa: torch.Tensor,
+    exponent: torch.Tensor,
+    bits: int,
+    start: bool,
+) -> tuple[torch.Tensor, torch.Tensor, torch.Tensor, torch.Tensor]:
+    return _softmax_shapes(logits, start)
+
+
+@torch.library.custom_op("dgqc::attend", mutates_args=())
+def attend(
+    codes: torch.Tensor,
+    mantissa: torch.Tensor,
+    exponent: torch.Tensor,
+    first: torch.Tensor,
+    start: bool,
+    weights: torch.Tensor,
+    fraction: int,
+    values: torch.Tensor,
+    step: torch.Tensor,
+    zero: torch.Tensor,
+    multiple: torch.Tensor,
+    group: torch.Tensor,
+    axis: int,
+    factor: torch.Tensor,
+    shift: torch.Tensor,
+) -> torch.Tensor:
+    """Quantized probabilities times quantized values (DGQ eq. 9).
+
+    sum = sum_j weights[code[i, j]] * v'[j, d]           Q`fraction`, v' = multiple * (value - zero)
+    mix = round_shift(sum, fraction - 15) * s + first[i] * v'[0, d] (with `start`, and j counts from key 1)
+    y   = saturate16((mix * factor + half) >> shift)      mix in Q15
+
+    codes: uint8 (..., M, N). mantissa, exponent, first: int32 (..., M, 1) as `dgqc::softmax_log2` gives them.
+    weights: int32 (number of codes,), what a code stands for as a share of s, in Q`fraction`; 15 <= fraction
+    <= 23. values: uint8 or int16 (..., N + start, D); zero, multiple, group, axis as in `dgqc::matmul`.
+    Returns int16 (..., M, D).
+    Widths: quantized shares of a row sum to at most 1.5 + N / 2^limit, so |mix| stays below
+    2^15 * (2.5 + N / 2^limit) * max|v'|; the sum itself is below N * 2^fraction * max|v'| < 2^53.
+    """
+    operand = centered(values, step, zero, multiple, group, axis)
+    rest = operand[..., 1:, :] if start else operand
+    shares = weights.to(torch.float64)[codes.to(torch.int64)]
+    total = (shares @ rest).to(torch.int64)
+    if fraction > 15:
+        total = round_shift(total, fraction - 15)
+    mix = round_shift(total * mantissa.to(torch.int64), 15 + exponent.to(torch.int64))
+    if start:
+        mix = mix + first.to(torch.int64) * operand[..., :1, :].to(torch.int64)
+    return saturate16(round_shift(mix * factor[step].to(torch.int64), shift[step].to(torch.int64)))
+
+
+@attend.register_fake
+def _(
+    codes: torch.Tensor,
+    mantissa: torch.Tensor,
+    exponent: torch.Tensor,
+    first: torch.Tensor,
+    start: bool,
+    weights: torch.Tensor,
+    fraction: int,
+    values: torch.Tensor,
+    step: torch.Tensor,
+    zero: torch.Tensor,
+    multiple: torch.Tensor,
+    group: torch.Tensor,
+    axis: int,
+    factor: torch.Tensor,
+    shift: torch.Tensor,
+) -> torch.Tensor:
+    return codes.new_empty((*codes.shape[:-1], values.shape[-1]), dtype=torch.int16)

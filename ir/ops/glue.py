@@ -1,0 +1,109 @@
+"""16-bit values between products: `dgqc::add`, `dgqc::mul`, `dgqc::rescale`, `dgqc::gather`, resampling."""
+
+from __future__ import annotations
+
+import torch
+
+from ..fixed_point import round_shift, saturate16
+
+
+@torch.library.custom_op("dgqc::add", mutates_args=())
+def add(
+    a: torch.Tensor,
+    b: torch.Tensor,
+    step: torch.Tensor,
+    a_factor: torch.Tensor,
+    b_factor: torch.Tensor,
+    shift: torch.Tensor,
+) -> torch.Tensor:
+    """y = saturate16((a * a_factor + b * b_factor + half) >> shift): a sum of differently scaled values.
+
+    a, b: int16, broadcast against each other. Factors and shift: int32 (T,), factors below 2^30.
+    """
+    total = a.to(torch.int64) * a_factor[step].to(torch.int64) + b.to(torch.int64) * b_factor[step].to(
+        torch.int64
+    )
+    return saturate16(round_shift(total, shift[step].to(torch.int64)))
+
+
+@add.register_fake
+def _(
+    a: torch.Tensor,
+    b: torch.Tensor,
+    step: torch.Tensor,
+    a_factor: torch.Tensor,
+    b_factor: torch.Tensor,
+    shift: torch.Tensor,
+) -> torch.Tensor:
+    return a.new_empty(torch.broadcast_shapes(a.shape, b.shape))
+
+
+@torch.library.custom_op("dgqc::mul", mutates_args=())
+def mul(
+    a: torch.Tensor, b: torch.Tensor, step: torch.Tensor, factor: torch.Tensor, shift: torch.Tensor
+) -> torch.Tensor:
+    """y = saturate16((a * b * factor + half) >> shift), elementwise. a, b: int16, broadcast."""
+    product = a.to(torch.int64) * b.to(torch.int64)
+    return saturate16(round_shift(product * factor[step].to(torch.int64), shift[step].to(torch.int64)))
+
+
+@mul.register_fake
+def _(
+    a: torch.Tensor, b: torch.Tensor, step: torch.Tensor, factor: torch.Tensor, shift: torch.Tensor
+) -> torch.Tensor:
+    return a.new_empty(torch.broadcast_shapes(a.shape, b.shape))
+
+
+@torch.library.custom_op("dgqc::rescale", mutates_args=())
+def rescale(x: torch.Tensor, step: torch.Tensor, factor: torch.Tensor, shift: torch.Tensor) -> torch.Tensor:
+    """y = saturate16((x * factor + half) >> shift): the same real values in another scale. x: int16."""
+    product = x.to(torch.int64) * factor[step].to(torch.int64)
+    return saturate16(round_shift(product, shift[step].to(torch.int64)))
+
+
+@rescale.register_fake
+def _(x: torch.Tensor, step: torch.Tensor, factor: torch.Tensor, shift: torch.Tensor) -> torch.Tensor:
+    return torch.empty_like(x)
+
+
+@torch.library.custom_op("dgqc::upsample_nearest", mutates_args=())
+def upsample_nearest(x: torch.Tensor, height: int, width: int) -> torch.Tensor:
+    """y[i, j] = x[i * H // height, j * W // width]. x: (1, C, H, W), any integer dtype."""
+    rows = torch.arange(height) * x.shape[2] // height
+    columns = torch.arange(width) * x.shape[3] // width
+    return x[:, :, rows][:, :, :, columns].contiguous()
+
+
+@upsample_nearest.register_fake
+def _(x: torch.Tensor, height: int, width: int) -> torch.Tensor:
+    return x.new_empty((x.shape[0], x.shape[1], height, width))
+
+
+@torch.library.custom_op("dgqc::avg_pool2d", mutates_args=())
+def avg_pool2d(x: torch.Tensor, kernel: int, stride: int) -> torch.Tensor:
+    """Mean of kernel x kernel windows without padding, rounded to nearest, ties up. x: int16 (1, C, H, W)."""
+    windows = x.to(torch.int64).unfold(2, kernel, stride).unfold(3, kernel, stride)
+    count = kernel * kernel
+    total = windows.sum(dim=(-2, -1))
+    return torch.div(2 * total + count, 2 * count, rounding_mode="floor").to(torch.int16)
+
+
+@avg_pool2d.register_fake
+def _(x: torch.Tensor, kernel: int, stride: int) -> torch.Tensor:
+    height = (x.shape[2] - kernel) // stride + 1
+    width = (x.shape[3] - kernel) // stride + 1
+    return x.new_empty((x.shape[0], x.shape[1], height, width))
+
+
+@torch.library.custom_op("dgqc::gather", mutates_args=())
+def gather(x: torch.Tensor, order: torch.Tensor, axis: int) -> torch.Tensor:
+    """y[..., j, ...] = x[..., order[j], ...] along `axis`: puts the channels of a group side by side.
+
+    x: any integer dtype. order: int32 (n,), a permutation of 0 .. n-1.
+    """
+    return x.index_select(axis, order.to(torch.int64))
+
+
+@gather.register_fake
+def _(x: torch.Tensor, order: torch.Tensor, axis: int) -> torch.Tensor:
+    return torch.empty_like(x)

@@ -1,0 +1,133 @@
+"""Normalization: `dgqc::group_norm`, `dgqc::layer_norm`, exact moments and one reciprocal root per set."""
+
+from __future__ import annotations
+
+import torch
+
+from ..fixed_point import round_shift, saturate16, shift_either_way
+from ..lookup import reciprocal_root
+
+
+def centered_rows(rows: torch.Tensor) -> torch.Tensor:
+    """16 * (x - mean) of each row, the mean rounded to 1/16 step. rows: int64 (R, N). Returns int64 (R, N)."""
+    count = rows.shape[-1]
+    mean = torch.div(32 * rows.sum(dim=-1, keepdim=True) + count, 2 * count, rounding_mode="floor")
+    return 16 * rows - mean
+
+
+def affine(
+    centered: torch.Tensor,
+    energy: torch.Tensor,
+    gain: torch.Tensor,
+    gain_shift: torch.Tensor,
+    offset: torch.Tensor,
+) -> torch.Tensor:
+    """y = saturate16((centered / sqrt(energy) * gain + offset), the offset in 1/256 steps.
+
+    centered: int64. energy: int64 > 0, the sum of its squares and epsilon. gain: int64 below 2^31, times
+    2^-gain_shift. offset: int64. All broadcast. |centered * a| < 2^52, since |centered| < 2^21, a < 2^31.
+    """
+    root, half = reciprocal_root(energy)
+    a = (root * gain) >> 31
+    scaled = shift_either_way(centered * a, gain_shift + half + 6)
+    return saturate16((scaled + offset + 128) >> 8)
+
+
+def gains(
+    gamma: torch.Tensor,
+    gamma_factor: torch.Tensor,
+    beta: torch.Tensor,
+    beta_factor: torch.Tensor,
+    beta_shift: torch.Tensor,
+    step: torch.Tensor,
+) -> tuple[torch.Tensor, torch.Tensor]:
+    """Gain (below 2^31) and offset (1/256 steps) of each channel at this call, int64 (C,) each."""
+    gain = round_shift(gamma.to(torch.int64) * gamma_factor[step].to(torch.int64), 31)
+    product = beta.to(torch.int64) * beta_factor[step].to(torch.int64)
+    return gain, round_shift(product, beta_shift[step].to(torch.int64))
+
+
+@torch.library.custom_op("dgqc::group_norm", mutates_args=())
+def group_norm(
+    x: torch.Tensor,
+    step: torch.Tensor,
+    groups: int,
+    gamma: torch.Tensor,
+    gamma_factor: torch.Tensor,
+    gamma_shift: torch.Tensor,
+    beta: torch.Tensor,
+    beta_factor: torch.Tensor,
+    beta_shift: torch.Tensor,
+    epsilon: torch.Tensor,
+) -> torch.Tensor:
+    """x: int16 (1, C, ...). gamma, beta: int32 (C,). *_factor, *_shift: int32 (T,). epsilon: int64 (T,), >= 1,
+    in squared 1/16 input steps times the elements of a group. Returns int16.
+
+    A group has at most 2^22 elements: the sum of (16 x - 16 mean)^2 < 2^42 each stays below 2^62 with real
+    data's bound max|x|^2 * 2^8 * N, proved at compile time from N.
+    gamma absorbs sqrt(N): centered / sqrt(energy) * sqrt(N) is the normalized value.
+    """
+    channels = x.shape[1]
+    wide = x.to(torch.int64).reshape(groups, -1)
+    centered = centered_rows(wide)
+    energy = (centered * centered).sum(dim=-1, keepdim=True) + epsilon[step]
+    gain, offset = gains(gamma, gamma_factor, beta, beta_factor, beta_shift, step)
+    by_channel = (channels, 1)
+    y = affine(
+        centered.reshape(channels, -1),
+        energy.repeat_interleave(channels // groups, dim=0).reshape(by_channel),
+        gain.reshape(by_channel),
+        gamma_shift[step].to(torch.int64),
+        offset.reshape(by_channel),
+    )
+    return y.reshape(x.shape)
+
+
+@group_norm.register_fake
+def _(
+    x: torch.Tensor,
+    step: torch.Tensor,
+    groups: int,
+    gamma: torch.Tensor,
+    gamma_factor: torch.Tensor,
+    gamma_shift: torch.Tensor,
+    beta: torch.Tensor,
+    beta_factor: torch.Tensor,
+    beta_shift: torch.Tensor,
+    epsilon: torch.Tensor,
+) -> torch.Tensor:
+    return torch.empty_like(x)
+
+
+@torch.library.custom_op("dgqc::layer_norm", mutates_args=())
+def layer_norm(
+    x: torch.Tensor,
+    step: torch.Tensor,
+    gamma: torch.Tensor,
+    gamma_factor: torch.Tensor,
+    gamma_shift: torch.Tensor,
+    beta: torch.Tensor,
+    beta_factor: torch.Tensor,
+    beta_shift: torch.Tensor,
+    epsilon: torch.Tensor,
+) -> torch.Tensor:
+    """Each row of the last axis normalized; arguments as in `dgqc::group_norm`. x: int16 (..., C)."""
+    centered = centered_rows(x.to(torch.int64))
+    energy = (centered * centered).sum(dim=-1, keepdim=True) + epsilon[step]
+    gain, offset = gains(gamma, gamma_factor, beta, beta_factor, beta_shift, step)
+    return affine(centered, energy, gain, gamma_shift[step].to(torch.int64), offset)
+
+
+@layer_norm.register_fake
+def _(
+    x: torch.Tensor,
+    step: torch.Tensor,
+    gamma: torch.Tensor,
+    gamma_factor: torch.Tensor,
+    gamma_shift: torch.Tensor,
+    beta: torch.Tensor,
+    beta_factor: torch.Tensor,
+    beta_shift: torch.Tensor,
+    epsilon: torch.Tensor,
+) -> torch.Tensor:
+    return torch.empty_like(x)

@@ -1,0 +1,279 @@
+"""Products: `dgqc::linear`, `dgqc::conv2d`, `dgqc::conv2d_pixel`, `dgqc::matmul`.
+
+All are one formula. A code's group gives it a zero and an integer multiple of the operand's base scale:
+
+    accumulator[m, n] = sum_k  multiple * (code[m, k] - zero)  *  weight[n, k]
+
+so that partial sums of different groups add up exactly, whatever the order of channels, and whether groups
+lie along k (channels) or along m (pixels). A 16-bit operand has one group with zero 0 and multiple 1.
+"""
+
+from __future__ import annotations
+
+import torch
+from torch.nn.functional import conv2d as float_conv2d
+from torch.nn.functional import unfold
+
+from ..fixed_point import round_shift, saturate16, saturate32
+from .quantize import along
+
+
+def centered(
+    codes: torch.Tensor,
+    step: torch.Tensor,
+    zero: torch.Tensor,
+    multiple: torch.Tensor,
+    group: torch.Tensor,
+    axis: int,
+) -> torch.Tensor:
+    """multiple * (code - zero), as integers in float64.
+
+    codes: uint8 or int16. zero: int32 (T, G). multiple: int32 (T, G), >= 1. group: uint8 (n,).
+    """
+    index = group.to(torch.int64)
+    z, c = (along(t[step].to(torch.int64)[index], codes.dim(), axis) for t in (zero, multiple))
+    return ((codes.to(torch.int64) - z) * c).to(torch.float64)
+
+
+def requantize_columns(
+    accumulator: torch.Tensor,
+    step: torch.Tensor,
+    column: torch.Tensor,
+    factor: torch.Tensor,
+    shift: torch.Tensor,
+    bias: torch.Tensor,
+    bias_factor: torch.Tensor,
+    bias_shift: torch.Tensor,
+) -> torch.Tensor:
+    """y = saturate16((accumulator * m + b + half) >> shift) per output column n, the last axis.
+
+    m[n] = round_shift(column[n] * factor, 31) and b[n] = round_shift(bias[n] * bias_factor, bias_shift) are
+    derived when a call begins, from static columns and per-step scalars, so tables stay small.
+    accumulator: int64 (..., N). column, bias: int32 (N,), column >= 0. factor, shift, bias_factor,
+    bias_shift: int32 (T,). Returns int16. |accumulator * m + b| < 2^62, proved at compile time.
+    """
+    m = round_shift(column.to(torch.int64) * factor[step].to(torch.int64), 31)
+    b = round_shift(bias.to(torch.int64) * bias_factor[step].to(torch.int64), bias_shift[step].to(torch.int64))
+    return saturate16(round_shift(accumulator * m + b, shift[step].to(torch.int64)))
+
+
+@torch.library.custom_op("dgqc::linear", mutates_args=())
+def linear(
+    x: torch.Tensor,
+    step: torch.Tensor,
+    zero: torch.Tensor,
+    multiple: torch.Tensor,
+    group: torch.Tensor,
+    axis: int,
+    weight: torch.Tensor,
+    column: torch.Tensor,
+    factor: torch.Tensor,
+    shift: torch.Tensor,
+    bias: torch.Tensor,
+    bias_factor: torch.Tensor,
+    bias_shift: torch.Tensor,
+) -> torch.Tensor:
+    """x: uint8 or int16 (..., M, K). weight: int8 (N, K). axis: that of K or of M. Returns int16 (..., M, N).
+
+    accumulator[m, n] = sum_k multiple * (x[m, k] - zero) * weight[n, k], then `requantize_columns`.
+    """
+    accumulator = centered(x, step, zero, multiple, group, axis) @ weight.to(torch.float64).T
+    return requantize_columns(
+        accumulator.to(torch.int64), step, column, factor, shift, bias, bias_factor, bias_shift
+    )
+
+
+@linear.register_fake
+def _(
+    x: torch.Tensor,
+    step: torch.Tensor,
+    zero: torch.Tensor,
+    multiple: torch.Tensor,
+    group: torch.Tensor,
+    axis: int,
+    weight: torch.Tensor,
+    column: torch.Tensor,
+    factor: torch.Tensor,
+    shift: torch.Tensor,
+    bias: torch.Tensor,
+    bias_factor: torch.Tensor,
+    bias_shift: torch.Tensor,
+) -> torch.Tensor:
+    return x.new_empty((*x.shape[:-1], weight.shape[0]), dtype=torch.int16)
+
+
+def convolved(size: int, kernel: int, stride: int, padding: int) -> int:
+    """Output size of a convolution along one axis."""
+    return (size + 2 * padding - kernel) // stride + 1
+
+
+@torch.library.custom_op("dgqc::conv2d", mutates_args=())
+def conv2d(
+    x: torch.Tensor,
+    step: torch.Tensor,
+    zero: torch.Tensor,
+    multiple: torch.Tensor,
+    group: torch.Tensor,
+    weight: torch.Tensor,
+    column: torch.Tensor,
+    factor: torch.Tensor,
+    shift: torch.Tensor,
+    bias: torch.Tensor,
+    bias_factor: torch.Tensor,
+    bias_shift: torch.Tensor,
+    stride: list[int],
+    padding: list[int],
+) -> torch.Tensor:
+    """Convolution with groups of input channels, shared by all taps (ours; DGQ groups im2col rows).
+
+    x: uint8 or int16 (1, C, H, W). weight: int8 (N, C, kh, kw). Returns int16 (1, N, H', W').
+    Padding is the real value 0: outside the image, multiple * (code - zero) counts as 0.
+    """
+    operand = centered(x, step, zero, multiple, group, 1)
+    accumulator = float_conv2d(operand, weight.to(torch.float64), None, stride, padding)
+    rows = accumulator.to(torch.int64).permute(0, 2, 3, 1)
+    y = requantize_columns(rows, step, column, factor, shift, bias, bias_factor, bias_shift)
+    return y.permute(0, 3, 1, 2).contiguous()
+
+
+@conv2d.register_fake
+def _(
+    x: torch.Tensor,
+    step: torch.Tensor,
+    zero: torch.Tensor,
+    multiple: torch.Tensor,
+    group: torch.Tensor,
+    weight: torch.Tensor,
+    column: torch.Tensor,
+    factor: torch.Tensor,
+    shift: torch.Tensor,
+    bias: torch.Tensor,
+    bias_factor: torch.Tensor,
+    bias_shift: torch.Tensor,
+    stride: list[int],
+    padding: list[int],
+) -> torch.Tensor:
+    n, _, kernel_height, kernel_width = weight.shape
+    height = convolved(x.shape[2], kernel_height, stride[0], padding[0])
+    width = convolved(x.shape[3], kernel_width, stride[1], padding[1])
+    return x.new_empty((x.shape[0], n, height, width), dtype=torch.int16)
+
+
+@torch.library.custom_op("dgqc::conv2d_pixel", mutates_args=())
+def conv2d_pixel(
+    x: torch.Tensor,
+    step: torch.Tensor,
+    quantize_multiplier: torch.Tensor,
+    quantize_offset: torch.Tensor,
+    quantize_shift: torch.Tensor,
+    zero: torch.Tensor,
+    multiple: torch.Tensor,
+    group: torch.Tensor,
+    bits: int,
+    weight: torch.Tensor,
+    column: torch.Tensor,
+    factor: torch.Tensor,
+    shift: torch.Tensor,
+    bias: torch.Tensor,
+    bias_factor: torch.Tensor,
+    bias_shift: torch.Tensor,
+    stride: list[int],
+    padding: list[int],
+) -> torch.Tensor:
+    """Convolution with groups of output positions: a position's whole patch is quantized with its group.
+
+    x: int16 (1, C, H, W), zeros around it. quantize_*: as in `dgqc::quantize`. group: uint8 (H' * W',).
+    weight: int8 (N, C, kh, kw). Returns int16 (1, N, H', W'). Source: DGQ section 3.3, pixel-wise outliers.
+    """
+    n, _, kernel_height, kernel_width = weight.shape
+    height = convolved(x.shape[2], kernel_height, stride[0], padding[0])
+    width = convolved(x.shape[3], kernel_width, stride[1], padding[1])
+    # unfold moves values only: int16 is exact in float64.
+    patches = unfold(x.to(torch.float64), (kernel_height, kernel_width), padding=padding, stride=stride)
+    index = group.to(torch.int64)
+    m, r, s = (t[step].to(torch.int64)[index] for t in (quantize_multiplier, quantize_offset, quantize_shift))
+    codes = ((patches.to(torch.int64) * m + r) >> s).clamp(0, 2**bits - 1)
+    operand = centered(codes, step, zero, multiple, group, 2)
+    accumulator = operand.transpose(1, 2) @ weight.to(torch.float64).reshape(n, -1).T
+    y = requantize_columns(
+        accumulator.to(torch.int64), step, column, factor, shift, bias, bias_factor, bias_shift
+    )
+    return y.transpose(1, 2).reshape(x.shape[0], n, height, width).contiguous()
+
+
+@conv2d_pixel.register_fake
+def _(
+    x: torch.Tensor,
+    step: torch.Tensor,
+    quantize_multiplier: torch.Tensor,
+    quantize_offset: torch.Tensor,
+    quantize_shift: torch.Tensor,
+    zero: torch.Tensor,
+    multiple: torch.Tensor,
+    group: torch.Tensor,
+    bits: int,
+    weight: torch.Tensor,
+    column: torch.Tensor,
+    factor: torch.Tensor,
+    shift: torch.Tensor,
+    bias: torch.Tensor,
+    bias_factor: torch.Tensor,
+    bias_shift: torch.Tensor,
+    stride: list[int],
+    padding: list[int],
+) -> torch.Tensor:
+    n, _, kernel_height, kernel_width = weight.shape
+    height = convolved(x.shape[2], kernel_height, stride[0], padding[0])
+    width = convolved(x.shape[3], kernel_width, stride[1], padding[1])
+    return x.new_empty((x.shape[0], n, height, width), dtype=torch.int16)
+
+
+@torch.library.custom_op("dgqc::matmul", mutates_args=())
+def matmul(
+    a: torch.Tensor,
+    b: torch.Tensor,
+    step: torch.Tensor,
+    a_zero: torch.Tensor,
+    a_multiple: torch.Tensor,
+    a_group: torch.Tensor,
+    a_axis: int,
+    b_zero: torch.Tensor,
+    b_multiple: torch.Tensor,
+    b_group: torch.Tensor,
+    b_axis: int,
+    factor: torch.Tensor,
+    shift: torch.Tensor,
+    width: int,
+) -> torch.Tensor:
+    """Product of two activations: attention logits, and any other.
+
+    a: uint8 or int16 (..., M, K). b: uint8 or int16 (..., K, N). Groups of either lie along K or along its
+    other axis. y = saturate((sum_k a' b' * factor + half) >> shift) to `width` bits, 16 or 32; logits are
+    32 bits wide in units of 2^-16 octaves (see `dgqc::softmax_log2`), so they need no scale of their own.
+    """
+    left = centered(a, step, a_zero, a_multiple, a_group, a_axis)
+    right = centered(b, step, b_zero, b_multiple, b_group, b_axis)
+    accumulator = (left @ right).to(torch.int64)
+    y = round_shift(accumulator * factor[step].to(torch.int64), shift[step].to(torch.int64))
+    return saturate16(y) if width == 16 else saturate32(y)
+
+
+@matmul.register_fake
+def _(
+    a: torch.Tensor,
+    b: torch.Tensor,
+    step: torch.Tensor,
+    a_zero: torch.Tensor,
+    a_multiple: torch.Tensor,
+    a_group: torch.Tensor,
+    a_axis: int,
+    b_zero: torch.Tensor,
+    b_multiple: torch.Tensor,
+    b_group: torch.Tensor,
+    b_axis: int,
+    factor: torch.Tensor,
+    shift: torch.Tensor,
+    width: int,
+) -> torch.Tensor:
+    dtype = torch.int16 if width == 16 else torch.int32
+    return a.new_empty((*a.shape[:-1], b.shape[-1]), dtype=dtype)

@@ -1,0 +1,49 @@
+"""`dgqc::quantize`: 16-bit values to grouped codes of up to 8 bits."""
+
+from __future__ import annotations
+
+import torch
+
+
+def along(values: torch.Tensor, dimensions: int, axis: int) -> torch.Tensor:
+    """A vector (n,) shaped so that it broadcasts along `axis` of a tensor with `dimensions` axes."""
+    shape = [1] * dimensions
+    shape[axis] = -1
+    return values.reshape(shape)
+
+
+@torch.library.custom_op("dgqc::quantize", mutates_args=())
+def quantize(
+    x: torch.Tensor,
+    step: torch.Tensor,
+    multiplier: torch.Tensor,
+    offset: torch.Tensor,
+    shift: torch.Tensor,
+    group: torch.Tensor,
+    axis: int,
+    bits: int,
+) -> torch.Tensor:
+    """code = clamp((x * multiplier + offset) >> shift, 0, 2^bits - 1), all three of the index's group.
+
+    x: int16. multiplier: int32 (T, G), below 2^15. offset: int32 (T, G), (zero << shift) + half a step.
+    shift: int32 (T, G), 1 .. 30. group: uint8 (n,), n the size of `axis`. Returns uint8 of x's shape.
+    |x * multiplier + offset| < 2^31: lowering chooses the shift so, and the verifier proves it.
+    Source: DGQ eq. 1 with the groups of section 3.3.
+    """
+    index = group.to(torch.int64)
+    m, r, s = (along(t[step].to(torch.int64)[index], x.dim(), axis) for t in (multiplier, offset, shift))
+    return ((x.to(torch.int64) * m + r) >> s).clamp(0, 2**bits - 1).to(torch.uint8)
+
+
+@quantize.register_fake
+def _(
+    x: torch.Tensor,
+    step: torch.Tensor,
+    multiplier: torch.Tensor,
+    offset: torch.Tensor,
+    shift: torch.Tensor,
+    group: torch.Tensor,
+    axis: int,
+    bits: int,
+) -> torch.Tensor:
+    return torch.empty_like(x, dtype=torch.uint8)

@@ -1,0 +1,110 @@
+"""Fake quantization: the papers' formulas in floating point, for the simulated level.
+
+These are composites of differentiable ATen ops; rounding passes gradients straight through, so that
+reconstruction can train through them.
+"""
+
+from __future__ import annotations
+
+import torch
+from torch.nn.functional import unfold
+
+from .product import convolved
+from .quantize import along
+
+_library = torch.library.Library("dgqc", "FRAGMENT")
+
+
+def straight_through_round(x: torch.Tensor) -> torch.Tensor:
+    """round(x), whose gradient is that of x."""
+    return x + (torch.round(x) - x).detach()
+
+
+def row(table: torch.Tensor, step: torch.Tensor) -> torch.Tensor:
+    """table[step], in a form that can be traced."""
+    return table.index_select(0, step.reshape(1))[0]
+
+
+def fake_quantize(
+    x: torch.Tensor,
+    step: torch.Tensor,
+    scale: torch.Tensor,
+    zero: torch.Tensor,
+    group: torch.Tensor,
+    axis: int,
+    bits: int,
+) -> torch.Tensor:
+    """x^ = scale * (clamp(round(x / scale) + zero, 0, 2^bits - 1) - zero), both of the index's group.
+
+    x: float. scale, zero: float (T, G). group: uint8 (n,). Source: DGQ eq. 1-2.
+    """
+    index = group.to(torch.int64)
+    s, z = (along(row(t, step)[index].to(x.dtype), x.dim(), axis) for t in (scale, zero))
+    return s * ((straight_through_round(x / s) + z).clamp(0, 2**bits - 1) - z)
+
+
+def fake_quantize_log2(p: torch.Tensor, bits: int, granularity: str) -> torch.Tensor:
+    """s * 2^-clamp(round(-log2(p / s)), 0, 2^bits - 1), s the largest p of each row or sample (DGQ eq. 8-9).
+
+    p: float (B, ..., M, N), probabilities. A probability of 0 gets the last code, not 0.
+    """
+    dims = (-1,) if granularity == "row" else tuple(range(1, p.dim()))
+    s = p.amax(dim=dims, keepdim=True)
+    exponent = straight_through_round(-torch.log2((p / s).clamp(min=1e-38))).clamp(0, 2**bits - 1)
+    return s * torch.exp2(-exponent)
+
+
+def fake_quantize_uniform(p: torch.Tensor, bits: int, granularity: str) -> torch.Tensor:
+    """Uniform codes 0 .. 2^bits - 1 with the largest p of each row or sample as the last. p: (B, ..., M, N)."""
+    dims = (-1,) if granularity == "row" else tuple(range(1, p.dim()))
+    s = p.amax(dim=dims, keepdim=True) / (2**bits - 1)
+    return s * straight_through_round(p / s)
+
+
+def fake_quantize_static(p: torch.Tensor, step: torch.Tensor, scale: torch.Tensor, bits: int) -> torch.Tensor:
+    """Uniform codes 0 .. 2^bits - 1 of one static step per call. scale: float (T,)."""
+    s = row(scale, step).to(p.dtype)
+    return s * straight_through_round(p / s).clamp(0, 2**bits - 1)
+
+
+def conv2d_pixel_simulated(
+    x: torch.Tensor,
+    step: torch.Tensor,
+    scale: torch.Tensor,
+    zero: torch.Tensor,
+    group: torch.Tensor,
+    bits: int,
+    weight: torch.Tensor,
+    bias: torch.Tensor | None,
+    stride: list[int],
+    padding: list[int],
+) -> torch.Tensor:
+    """Convolution whose patches are fake-quantized by their output position's group. group: (H' * W',)."""
+    n, _, kernel_height, kernel_width = weight.shape
+    height = convolved(x.shape[2], kernel_height, stride[0], padding[0])
+    width = convolved(x.shape[3], kernel_width, stride[1], padding[1])
+    patches = unfold(x, (kernel_height, kernel_width), padding=padding, stride=stride)
+    quantized = fake_quantize(patches, step, scale, zero, group, 2, bits)
+    y = weight.reshape(n, -1) @ quantized
+    if bias is not None:
+        y = y + bias[:, None]
+    return y.reshape(x.shape[0], n, height, width)
+
+
+for _schema, _function in (
+    (
+        "fake_quantize(Tensor x, Tensor step, Tensor scale, Tensor zero, Tensor group, int axis, int bits)"
+        " -> Tensor",
+        fake_quantize,
+    ),
+    ("fake_quantize_log2(Tensor p, int bits, str granularity) -> Tensor", fake_quantize_log2),
+    ("fake_quantize_uniform(Tensor p, int bits, str granularity) -> Tensor", fake_quantize_uniform),
+    ("fake_quantize_static(Tensor p, Tensor step, Tensor scale, int bits) -> Tensor", fake_quantize_static),
+    (
+        "conv2d_pixel_simulated(Tensor x, Tensor step, Tensor scale, Tensor zero, Tensor group, int bits,"
+        " Tensor weight, Tensor? bias, int[] stride, int[] padding) -> Tensor",
+        conv2d_pixel_simulated,
+    ),
+):
+    _library.define(_schema)
+    _library.impl(_schema.split("(")[0], _function, "CompositeImplicitAutograd")

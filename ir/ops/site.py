@@ -1,0 +1,30 @@
+"""`dgqc::site`: names a value that will be quantized."""
+
+from __future__ import annotations
+
+import torch
+
+
+@torch.library.custom_op("dgqc::site", mutates_args=())
+def site(x: torch.Tensor, name: str) -> torch.Tensor:
+    """The identity. The program's plan of the same name says how the value is quantized."""
+    return x.clone()
+
+
+@site.register_fake
+def _(x: torch.Tensor, name: str) -> torch.Tensor:
+    return torch.empty_like(x)
+
+
+@torch.library.custom_op("dgqc::at_step", mutates_args=())
+def at_step(table: torch.Tensor, step: torch.Tensor) -> torch.Tensor:
+    """The row of a per-step table: `table[step]`.
+
+    table: (T, ...), any dtype; at the integer level int16. step: int64 scalar, 0 .. T-1.
+    """
+    return table[step].clone()
+
+
+@at_step.register_fake
+def _(table: torch.Tensor, step: torch.Tensor) -> torch.Tensor:
+    return table.new_empty(table.shape[1:])

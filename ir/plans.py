@@ -1,0 +1,206 @@
+"""Plans: what was decided about each site, typed and serializable.
+
+An operand's plan grows from stage to stage, one pass at a time, and each stage is a type of its own, so
+that a pass can't read what has not been decided yet:
+
+    Operand -> ObservedOperand -> PlacedOperand -> GroupedOperand -> QuantizedOperand
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from enum import StrEnum
+
+import torch
+
+
+class Dimension(StrEnum):
+    """The dimension along which outliers lie (DGQ eq. 4-5)."""
+
+    CHANNEL = "channel"
+    """The reduction axis of the product: a linear's or convolution's input channels, a head's features."""
+    PIXEL = "pixel"
+    """The other axis: rows of a linear's input, output positions of a convolution, tokens."""
+
+
+class Role(StrEnum):
+    """What an operand is used as."""
+
+    LINEAR = "linear"
+    """(..., rows, channels)"""
+    CONVOLUTION = "convolution"
+    """(B, channels, H, W); pixels are output positions, each with its whole patch"""
+    LEFT = "left"
+    """Left side of a product of two activations (..., M, K): queries"""
+    RIGHT = "right"
+    """Right side (..., K, N): transposed keys (pixels are the last axis), values (pixels are the last axis)"""
+
+
+@dataclass(frozen=True)
+class Operand:
+    """A value that enters a product as `bits`-bit unsigned codes.
+
+    padded: zeros are put around it (a padded convolution), so every range must include 0.
+    """
+
+    role: Role
+    bits: int
+    padded: bool
+
+
+@dataclass(frozen=True)
+class Ranges:
+    """Smallest and largest value seen, float32 (T, n) each: per call of the schedule and axis index."""
+
+    low: torch.Tensor
+    high: torch.Tensor
+
+
+@dataclass(frozen=True)
+class ObservedOperand:
+    """Ranges along both dimensions."""
+
+    operand: Operand
+    channel: Ranges
+    pixel: Ranges
+
+
+@dataclass(frozen=True)
+class PlacedOperand:
+    """The dimension is chosen: ranges along it."""
+
+    operand: Operand
+    dimension: Dimension
+    ranges: Ranges
+
+
+@dataclass(frozen=True)
+class GroupedOperand:
+    """Each index along the dimension belongs to a group.
+
+    group: int64 (n,), values 0 .. G-1, every group non-empty; one assignment for all calls.
+    """
+
+    operand: Operand
+    dimension: Dimension
+    ranges: Ranges
+    group: torch.Tensor
+
+
+@dataclass(frozen=True)
+class QuantizedOperand:
+    """Ready: code = clamp(round(x / scale) + zero, 0, 2^bits - 1), x^ = scale * (code - zero).
+
+    group: int64 (n,), values 0 .. G-1.
+    base: float64 (T,), the unit that every group's scale is a multiple of.
+    multiple: int64 (T, G), >= 1; the scale of group g at call t is base[t] * multiple[t, g], which lets
+        partial sums of different groups be added exactly in integers.
+    zero: int64 (T, G), may lie outside 0 .. 2^bits - 1 where a group's range doesn't include 0.
+    """
+
+    operand: Operand
+    dimension: Dimension
+    group: torch.Tensor
+    base: torch.Tensor
+    multiple: torch.Tensor
+    zero: torch.Tensor
+
+    @property
+    def scale(self) -> torch.Tensor:
+        """float64 (T, G)."""
+        return self.base[:, None] * self.multiple
+
+
+class Granularity(StrEnum):
+    """What shares one scale of attention probabilities."""
+
+    TENSOR = "tensor"
+    """One per sample, over heads, queries and keys (DGQ eq. 8)."""
+    ROW = "row"
+    """One per query."""
+
+
+class Coding(StrEnum):
+    """How attention probabilities are quantized."""
+
+    LOG2 = "log2"
+    """code = clamp(round(-log2(A / s)), 0, 2^bits - 1), A^ = s * 2^-code (DGQ eq. 8-9)"""
+    UNIFORM = "uniform"
+    """code = clamp(round(A / s), 0, 2^bits - 1), A^ = s * code"""
+
+
+@dataclass(frozen=True)
+class Probabilities:
+    """An attention's probabilities (..., queries, keys), not yet decided on."""
+
+    bits: int
+
+
+@dataclass(frozen=True)
+class ObservedProbabilities:
+    """high: float32 (T,), the largest probability seen at each call."""
+
+    bits: int
+    high: torch.Tensor
+
+
+@dataclass(frozen=True)
+class QuantizedProbabilities:
+    """Ready.
+
+    granularity: what shares a scale computed at run time; None for a static scale per call.
+    scale: float64 (T,) for a static scale, of one code step; None at run time.
+    """
+
+    bits: int
+    coding: Coding
+    granularity: Granularity | None
+    scale: torch.Tensor | None
+
+
+@dataclass(frozen=True)
+class Glue:
+    """A value that stays 16 bits wide between ops, with one scale per call."""
+
+
+@dataclass(frozen=True)
+class ObservedGlue:
+    """high: float32 (T,), the largest magnitude seen at each call."""
+
+    high: torch.Tensor
+
+
+@dataclass(frozen=True)
+class QuantizedGlue:
+    """scale: float64 (T,), the real value of one int16 step."""
+
+    scale: torch.Tensor
+
+
+@dataclass(frozen=True)
+class Weight:
+    """A weight (N, ...) as signed `bits`-bit integers, symmetric, one scale per output channel.
+
+    codes: int8 of the weight's shape, values -2^(bits-1) .. 2^(bits-1) - 1.
+    scale: float64 (N,).
+    """
+
+    bits: int
+    codes: torch.Tensor
+    scale: torch.Tensor
+
+
+Plan = (
+    Operand
+    | ObservedOperand
+    | PlacedOperand
+    | GroupedOperand
+    | QuantizedOperand
+    | Probabilities
+    | ObservedProbabilities
+    | QuantizedProbabilities
+    | Glue
+    | ObservedGlue
+    | QuantizedGlue
+    | Weight
+)

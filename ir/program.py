@@ -1,0 +1,68 @@
+"""A program on its way through the passes."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
+from typing import Any
+
+import torch
+from torch import fx
+
+from .calibration import Calibration
+from .level import Level
+from .plans import Plan
+from .schedule import Schedule
+
+
+@dataclass(frozen=True)
+class Input:
+    """One input of the graph, for one sample.
+
+    name: the placeholder's name in the graph.
+    shape: with a leading 1 for the sample.
+    scale: integer level only: float64 (T,), the real value of one int16 step at each call of the schedule.
+    """
+
+    name: str
+    shape: tuple[int, ...]
+    scale: torch.Tensor | None = None
+
+
+@dataclass(frozen=True)
+class Program:
+    """A graph with what is known about it. Passes take one and return another; nothing is changed in place
+    that an earlier holder could see, apart from the graph itself, which a pass owns while it runs.
+
+    graph: runs at every level. Its placeholders are those of `inputs` and, once the timestep is folded
+        into tables, `step` (an int64 scalar, the call's ordinal); before that, `timestep` (a float scalar
+        tensor of shape (1,)).
+    level: what may stand in the graph.
+    inputs: the tensor inputs, in placeholder order, without `timestep`/`step`.
+    schedule: the calls it is compiled for.
+    facts: names of what earlier passes have established ("observed-ranges").
+    plans: one per `dgqc::site`, by the site's name.
+    calibration: samples for passes that observe; None where there are none.
+    prologue: a float graph from the model's own inputs to this graph's inputs, for what has no integer
+        form and does not depend on the sample (sinusoids of SDXL's time ids, class embeddings); None when
+        the two are the same.
+    output_scale: integer level only: float64 (T,), the real value of one int16 output step.
+    report: what passes want a user to know: JSON values by pass name.
+    batched: False when the graph mixes samples of a batch, so that it must be run sample by sample.
+    """
+
+    graph: fx.GraphModule
+    level: Level
+    inputs: tuple[Input, ...]
+    schedule: Schedule
+    facts: frozenset[str] = frozenset()
+    plans: Mapping[str, Plan] = field(default_factory=dict)
+    calibration: Calibration | None = None
+    prologue: fx.GraphModule | None = None
+    output_scale: torch.Tensor | None = None
+    report: Mapping[str, Any] = field(default_factory=dict)
+    batched: bool = True
+
+    def with_report(self, name: str, entry: Any) -> Program:
+        """The same program with one more report entry."""
+        return replace(self, report={**self.report, name: entry})
