@@ -1,0 +1,34 @@
+"""What a pass is."""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from typing import ClassVar
+
+from ..ir.level import Level
+from ..ir.program import Program
+
+
+class Pass(ABC):
+    """One step of the compiler: a frozen dataclass whose fields are its options.
+
+    A subclass sets the class variables below and `run`; the manager checks the levels and the facts of a
+    whole pipeline before it runs any of it, and verifies the graph after each pass.
+
+    name: kebab-case, unique; options are written `name{option-one=3,option-two=row}`.
+    takes, leaves: the level of the graph before and after.
+    requires: facts that earlier passes must have provided.
+    provides: facts that hold afterwards.
+    invalidates: facts that no longer hold afterwards.
+    """
+
+    name: ClassVar[str]
+    takes: ClassVar[Level]
+    leaves: ClassVar[Level]
+    requires: ClassVar[frozenset[str]] = frozenset()
+    provides: ClassVar[frozenset[str]] = frozenset()
+    invalidates: ClassVar[frozenset[str]] = frozenset()
+
+    @abstractmethod
+    def run(self, program: Program) -> Program:
+        """Give back the program with the pass applied. The manager updates `level` and `facts`."""

@@ -1,0 +1,139 @@
+"""Small helpers for passes that change a graph."""
+
+from __future__ import annotations
+
+import operator
+import re
+from collections.abc import Callable, Iterable
+from typing import Any
+
+import torch
+from torch import fx
+from torch._subclasses.fake_tensor import FakeTensorMode
+
+from ..ir.program import Program
+
+aten = torch.ops.aten
+dgqc = torch.ops.dgqc
+
+
+def constant(graph: fx.GraphModule, node: fx.Node) -> torch.Tensor:
+    """The tensor that a `get_attr` node names."""
+    value = operator.attrgetter(str(node.target))(graph)
+    assert isinstance(value, torch.Tensor)
+    return value
+
+
+def shape(node: fx.Node) -> tuple[int, ...]:
+    """The shape of a node's value for one sample."""
+    return tuple(node.meta["val"].shape)
+
+
+def module_path(node: fx.Node) -> str:
+    """Where the node comes from in the user's model, for messages."""
+    return str(node.meta.get("module") or node.name)
+
+
+def identifier(text: str) -> str:
+    """A name that may stand in a graph."""
+    return re.sub(r"\W+", "_", text).strip("_") or "value"
+
+
+def add_constant(graph: fx.GraphModule, name: str, value: torch.Tensor) -> fx.Node:
+    """Registers a tensor under an unused name near `name` and gives its `get_attr` node.
+
+    The node goes to the graph's insertion point.
+    """
+    base, unique, count = identifier(name), identifier(name), 0
+    while hasattr(graph, unique):
+        count += 1
+        unique = f"{base}_{count}"
+    graph.register_buffer(unique, value)
+    return graph.graph.get_attr(unique)
+
+
+def call(
+    graph: fx.Graph, target: Callable[..., Any], args: tuple[Any, ...], like: fx.Node, name: str | None = None
+) -> fx.Node:
+    """A new call at the insertion point that carries the module path of `like`."""
+    node = graph.create_node("call_function", target, args, name=identifier(name) if name else None)
+    node.meta["module"] = like.meta.get("module")
+    return node
+
+
+def ancestors(nodes: Iterable[fx.Node]) -> set[fx.Node]:
+    """The nodes and everything they are computed from."""
+    seen: set[fx.Node] = set()
+    stack = list(nodes)
+    while stack:
+        node = stack.pop()
+        if node not in seen:
+            seen.add(node)
+            stack.extend(node.all_input_nodes)
+    return seen
+
+
+def placeholders_behind(graph: fx.Graph) -> dict[fx.Node, frozenset[str]]:
+    """For each node, the names of the placeholders it depends on."""
+    found: dict[fx.Node, frozenset[str]] = {}
+    for node in graph.nodes:
+        own = {str(node.target)} if node.op == "placeholder" else set()
+        found[node] = frozenset(own).union(*(found[i] for i in node.all_input_nodes))
+    return found
+
+
+def edge_convolutions(graph: fx.Graph) -> set[fx.Node]:
+    """The first and the last convolution: those that read the sample or write the output directly."""
+    views = {aten.reshape.default, aten.permute.default, dgqc.site.default}
+    edges: set[fx.Node] = set()
+    for node in graph.nodes:
+        if node.target is not aten.conv2d.default:
+            continue
+        source = node.args[0]
+        while source.target in views:
+            source = source.args[0]
+        sinks = list(node.users)
+        while len(sinks) == 1 and sinks[0].target in views:
+            sinks = list(sinks[0].users)
+        if source.op == "placeholder" or any(sink.op == "output" for sink in sinks):
+            edges.add(node)
+    return edges
+
+
+def clean(graph: fx.GraphModule) -> None:
+    """Removes dead nodes and unused constants, fills `meta["val"]` of every node, and recompiles."""
+    graph.graph.eliminate_dead_code()
+    used = {str(node.target) for node in graph.graph.nodes if node.op == "get_attr"}
+    for owner_name, owner in list(graph.named_modules()):
+        for table in (owner._buffers, owner._parameters):
+            for key in list(table):
+                path = f"{owner_name}.{key}" if owner_name else key
+                if path not in used:
+                    del table[key]
+    graph.graph.lint()
+    graph.recompile()
+
+
+def propagate(program: Program) -> None:
+    """Fills `meta["val"]` of every node with a fake tensor, for one sample."""
+    mode = FakeTensorMode(allow_non_fake_inputs=True)
+    shapes = {item.name: item for item in program.inputs}
+    values: dict[fx.Node, Any] = {}
+    with mode:
+        for node in program.graph.graph.nodes:
+            if node.op == "placeholder":
+                item = shapes.get(str(node.target))
+                old = node.meta.get("val")
+                dtype = old.dtype if isinstance(old, torch.Tensor) else torch.float32
+                size = item.shape if item else tuple(old.shape) if isinstance(old, torch.Tensor) else ()
+                value = torch.empty(size, dtype=dtype)
+            elif node.op == "get_attr":
+                real = constant(program.graph, node)
+                value = torch.empty(real.shape, dtype=real.dtype)
+            elif node.op == "output":
+                continue
+            else:
+                args, kwargs = fx.node.map_arg((node.args, dict(node.kwargs)), lambda n: values[n])
+                value = node.target(*args, **kwargs)
+            values[node] = value
+            node.meta["val"] = value

@@ -1,0 +1,1 @@
+"""How each op of the captured set becomes integers: one family a file, gathered by `lower-integer`."""

@@ -1,0 +1,109 @@
+"""Softmax, quantized probabilities and their product with the values."""
+
+from __future__ import annotations
+
+import math
+import operator
+
+import torch
+from torch import fx
+
+from ...ir.fixed_point import bits_for, multiplier
+from ...ir.plans import Coding, QuantizedProbabilities
+from ..graph import aten, dgqc, shape
+from .builder import Builder
+from .operands import as_operand, reach
+from .values import Codes, Logits, PendingProbabilities, Scaled, Shares, StartShare, Value
+
+LAST_CODE = 31
+"""Log codes end here at the integer level; a share of 2^-31 adds nothing to 16 bits."""
+FINEST = 23
+"""Fraction bits of the finest share that still counts."""
+PARTS = ("codes", "mantissa", "exponent", "first")
+"""What the softmax ops return."""
+
+
+def mixed_by_softmax(product: fx.Node) -> float | None:
+    """The scalar factor between a product and the softmax it feeds, or None where it feeds none."""
+    factor, node = 1.0, product
+    while len(node.users) == 1:
+        user = next(iter(node.users))
+        if user.target is aten.softmax.int:
+            return factor
+        if user.target is aten.mul.Tensor and not isinstance(user.args[1], fx.Node):
+            factor *= float(user.args[1])  # type: ignore[arg-type]
+        elif user.target is not aten.cat.default:
+            return None
+        node = user
+    return None
+
+
+def lower_softmax(builder: Builder, node: fx.Node) -> Value:
+    """Held back until the site behind it says how probabilities are quantized."""
+    source = node.args[0]
+    assert isinstance(source, fx.Node)
+    logits = builder.values[source]
+    assert isinstance(logits, Logits)
+    return PendingProbabilities(logits, start=len(node.users) == 2)
+
+
+def lower_share_slice(value: PendingProbabilities, node: fx.Node) -> Value:
+    """The start token's column, or the others'."""
+    return StartShare() if node.args[2] == 0 else value
+
+
+def emit_softmax(
+    builder: Builder, value: PendingProbabilities, plan: QuantizedProbabilities, site: fx.Node
+) -> Shares:
+    """The softmax op that the plan asks for."""
+    name = str(site.args[1])
+    logits, start = value.logits.node, value.start
+    if plan.granularity is None:
+        assert plan.scale is not None
+        full = (plan.scale * (2**plan.bits - 1)).clamp(max=1 - 2.0**-16)
+        inverse, shift = multiplier(1 / (plan.scale * 2.0**30), 31)
+        mantissa, exponent = multiplier(full, 15)
+        tables = {"inverse": inverse, "shift": shift, "mantissa": mantissa, "exponent": exponent - 15}
+        nodes = [builder.table(f"{name}.{what}", table) for what, table in tables.items()]
+        args: tuple[object, ...] = (logits, builder.step, *nodes, plan.bits, start)
+        softmax = builder.call(dgqc.softmax_static.default, args, site)
+    elif plan.coding is Coding.UNIFORM:
+        args = (logits, plan.bits, plan.granularity.value, start)
+        softmax = builder.call(dgqc.softmax_uniform.default, args, site)
+    else:
+        limit = min(2**plan.bits - 1, LAST_CODE)
+        softmax = builder.call(dgqc.softmax_log2.default, (logits, limit, plan.granularity.value, start), site)
+    parts = [builder.call(operator.getitem, (softmax, i), site, f"{name}_{what}") for i, what in enumerate(PARTS)]
+    keys = shape(site)[-1] + int(start)
+    return Shares(*parts, start=start, keys=keys, plan=plan)
+
+
+def share_table(plan: QuantizedProbabilities) -> tuple[torch.Tensor, int]:
+    """What each code stands for as a share of the largest, int32 (codes,), and its fraction bits."""
+    if plan.coding is Coding.UNIFORM:
+        top = 2**plan.bits - 1
+        return torch.round(torch.arange(top + 1, dtype=torch.float64) * 2**15 / top).to(torch.int32), 15
+    limit = min(2**plan.bits - 1, LAST_CODE)
+    fraction = min(max(limit, 15), FINEST)
+    shares = [1 << (fraction - code) if code <= fraction else 0 for code in range(limit + 1)]
+    return torch.tensor(shares, dtype=torch.int32), fraction
+
+
+def attend(builder: Builder, node: fx.Node, shares: Shares, values: fx.Node) -> Scaled:
+    """`dgqc::attend` with the scale of the glue site behind `node`.
+
+    values: the old graph's node of all values (..., keys, features).
+    """
+    operand, base = as_operand(builder, values, len(shape(values)) - 2)
+    assert isinstance(operand, Codes)
+    scale = builder.output_scale(node)
+    table, fraction = share_table(shares.plan)
+    limit = len(table) - 1
+    total = 2.5 + shares.keys / 2.0 ** min(limit, 30)
+    bound = math.ceil(2**15 * total * float(reach(operand.plan).max()))
+    factor, shift = multiplier(base / scale / 2**15, bits_for(bound))
+    args = (shares.codes, shares.mantissa, shares.exponent, shares.first, shares.start)
+    args = (*args, builder.table("shares", table), fraction, operand.node, builder.step)
+    args = (*args, operand.zero, operand.multiple, operand.group, operand.axis)
+    tables = (builder.table(f"{node.name}.factor", factor), builder.table(f"{node.name}.shift", shift))
+    return Scaled(builder.call(dgqc.attend.default, (*args, *tables), node), scale)

@@ -1,0 +1,89 @@
+"""The integer graph under construction."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Callable
+from typing import Any
+
+import torch
+from torch import fx
+
+from ...ir.errors import DgqcError
+from ...ir.plans import Plan, QuantizedGlue
+from ...ir.program import Program
+from ..graph import constant, dgqc, identifier, module_path
+from .values import Scaled, Value
+
+
+class Builder:
+    """Gives lowering rules what they need: the old program, and ways to add to the new graph.
+
+    calls: T, the number of UNet calls in the schedule.
+    values: what each node of the old graph has become.
+    weight_bits: width of each weight constant of the new graph.
+    """
+
+    def __init__(self, program: Program) -> None:
+        self.program = program
+        self.calls = len(program.schedule)
+        self.values: dict[fx.Node, Value] = {}
+        self.weight_bits: dict[str, int] = {}
+        self.graph = fx.Graph()
+        self.root = fx.GraphModule({}, fx.Graph())
+        self.step: fx.Node
+        self._constants: dict[tuple[Any, ...], fx.Node] = {}
+
+    def constant(self, name: str, value: torch.Tensor) -> fx.Node:
+        """The `get_attr` node of a tensor; equal tensors share one."""
+        value = value.contiguous()
+        digest = hashlib.sha256(value.numpy().tobytes()).hexdigest()
+        key = (digest, value.dtype, tuple(value.shape))
+        if key not in self._constants:
+            base, unique, count = identifier(name), identifier(name), 0
+            while hasattr(self.root, unique):
+                count += 1
+                unique = f"{base}_{count}"
+            self.root.register_buffer(unique, value)
+            self._constants[key] = self.graph.get_attr(unique)
+        return self._constants[key]
+
+    def call(self, target: Callable[..., Any], args: tuple[Any, ...], like: fx.Node, name: str = "") -> fx.Node:
+        """A call in the new graph, carrying the module path of the old node `like`."""
+        node = self.graph.create_node("call_function", target, args, name=identifier(name or like.name))
+        node.meta["module"] = like.meta.get("module")
+        return node
+
+    def scaled(self, node: fx.Node | Any) -> Scaled:
+        """The int16 value that an argument of the old graph has become."""
+        value = self.values[node]
+        if not isinstance(value, Scaled):
+            raise DgqcError(
+                f"{module_path(node)} ({node.name}) should be a 16-bit value here but is "
+                f"{type(value).__name__}; put a site around it with insert-sites."
+            )
+        return value
+
+    def plan(self, site: fx.Node) -> Plan:
+        """The plan of a `dgqc::site` node."""
+        return self.program.plans[str(site.args[1])]
+
+    def output_scale(self, node: fx.Node) -> torch.Tensor:
+        """The scale that the glue site behind a node gives it: float64 (T,)."""
+        for user in node.users:
+            if user.target is dgqc.site.default:
+                plan = self.plan(user)
+                if isinstance(plan, QuantizedGlue):
+                    return plan.scale
+        raise DgqcError(
+            f"{module_path(node)} ({node.name}) has no scale at the integer level; "
+            "run insert-sites, observe-ranges and timestep-tables before lower-integer."
+        )
+
+    def table(self, name: str, value: torch.Tensor) -> fx.Node:
+        """An int32 constant."""
+        return self.constant(name, value.to(torch.int32))
+
+    def weight(self, node: fx.Node | Any) -> torch.Tensor:
+        """A float constant of the old graph."""
+        return constant(self.program.graph, node).detach()

@@ -1,0 +1,165 @@
+"""16-bit values between products: sums, gates, views, resampling."""
+
+from __future__ import annotations
+
+import torch
+from torch import fx
+
+from ...ir.errors import DgqcError
+from ...ir.fixed_point import bits_for, multiplier, shared_shift_multipliers
+from ...ir.lookup import (
+    GATE_STEPS,
+    gate_table,
+    normal_distribution,
+    normal_distribution_by_tanh,
+    sigmoid,
+)
+from ..graph import aten, dgqc, module_path, shape
+from .attention import attend, lower_share_slice
+from .builder import Builder
+from .values import CodeRows, Codes, Logits, OthersProduct, PendingProbabilities, Scaled, StartProduct, Value
+
+CONSTANT_STEPS = 16384
+"""The 16-bit code of a scalar."""
+SIGMOID_REACH, NORMAL_REACH = 16.0, 8.0
+"""Where the gates' tables end: below 2^-17 beyond."""
+
+
+def lower_at_step(builder: Builder, node: fx.Node) -> Value:
+    """A folded table becomes 16 bits wide, with a scale per call."""
+    table = builder.weight(node.args[0]).double()
+    rows = table.reshape(table.shape[0], -1)
+    scale = rows.abs().amax(dim=1).clamp(min=1e-9) / 32767
+    codes = torch.round(rows / scale[:, None]).to(torch.int16).reshape(table.shape)
+    constant = builder.constant(str(node.args[0]), codes)
+    return Scaled(builder.call(dgqc.at_step.default, (constant, builder.step), node), scale)
+
+
+def _scalar(builder: Builder, number: float) -> Scaled:
+    code = CONSTANT_STEPS if number >= 0 else -CONSTANT_STEPS
+    node = builder.constant("scalar", torch.tensor([code], dtype=torch.int16))
+    magnitude = max(abs(number), 1e-9)
+    return Scaled(node, torch.full((builder.calls,), magnitude / CONSTANT_STEPS, dtype=torch.float64))
+
+
+def _addend(builder: Builder, argument: object) -> Scaled:
+    return builder.scaled(argument) if isinstance(argument, fx.Node) else _scalar(builder, float(argument))  # type: ignore[arg-type]
+
+
+def lower_add(builder: Builder, node: fx.Node) -> Value:
+    """`dgqc::add`; or the two parts of a split attention, which are emitted here."""
+    values = [builder.values[a] for a in node.args[:2] if isinstance(a, fx.Node)]
+    others = [value for value in values if isinstance(value, OthersProduct)]
+    if others and any(isinstance(value, StartProduct) for value in values):
+        return attend(builder, node, others[0].shares, others[0].values)
+    scale = builder.output_scale(node)
+    a, b = _addend(builder, node.args[0]), _addend(builder, node.args[1])
+    (a_factor, b_factor), shift = shared_shift_multipliers([a.scale / scale, b.scale / scale])
+    tables = [
+        builder.table(f"{node.name}.{what}", table)
+        for what, table in (("a_factor", a_factor), ("b_factor", b_factor), ("shift", shift))
+    ]
+    return Scaled(builder.call(dgqc.add.default, (a.node, b.node, builder.step, *tables), node), scale)
+
+
+def lower_mul(builder: Builder, node: fx.Node) -> Value:
+    """`dgqc::mul`; a positive scalar only changes the scale, or waits in a logit's factor."""
+    left, right = node.args[0], node.args[1]
+    assert isinstance(left, fx.Node)
+    value = builder.values[left]
+    if not isinstance(right, fx.Node):
+        number = float(right)  # type: ignore[arg-type]
+        if isinstance(value, Logits):
+            return value  # `mixed_by_softmax` has put the factor into the product
+        if number > 0:
+            scaled = builder.scaled(left)
+            return Scaled(scaled.node, scaled.scale * number)
+    a, b = builder.scaled(left), _addend(builder, right)
+    scale = builder.output_scale(node)
+    factor, shift = multiplier(a.scale * b.scale / scale, bits_for(2**30))
+    tables = (builder.table(f"{node.name}.factor", factor), builder.table(f"{node.name}.shift", shift))
+    return Scaled(builder.call(dgqc.mul.default, (a.node, b.node, builder.step, *tables), node), scale)
+
+
+def lower_cat(builder: Builder, node: fx.Node) -> Value:
+    """Parts are brought to the result's scale, then put together."""
+    parts, dimension = node.args[0], node.args[1]
+    assert isinstance(parts, list | tuple)
+    values = [builder.values[part] for part in parts]
+    if all(isinstance(value, Logits) for value in values):
+        nodes = [value.node for value in values if isinstance(value, Logits)]
+        return Logits(builder.call(aten.cat.default, (nodes, dimension), node))
+    scale = builder.output_scale(node)
+    nodes = []
+    for number, part in enumerate(parts):
+        value = builder.scaled(part)
+        name = f"{node.name}_part{number}"
+        factor, shift = multiplier(value.scale / scale, 31)
+        tables = (builder.table(f"{name}.factor", factor), builder.table(f"{name}.shift", shift))
+        args = (value.node, builder.step, *tables)
+        nodes.append(builder.call(dgqc.rescale.default, args, node, name))
+    return Scaled(builder.call(aten.cat.default, (nodes, dimension), node), scale)
+
+
+def lower_gate(builder: Builder, node: fx.Node) -> Value:
+    """SiLU and both forms of GELU, through `dgqc::gate`."""
+    value, scale = builder.scaled(node.args[0]), builder.output_scale(node)
+    if node.target is aten.silu.default:
+        name, function, reach = "sigmoid", sigmoid, SIGMOID_REACH
+    elif "tanh" in (*node.args, *node.kwargs.values()):
+        name, function, reach = "normal_by_tanh", normal_distribution_by_tanh, NORMAL_REACH
+    else:
+        name, function, reach = "normal", normal_distribution, NORMAL_REACH
+    table = builder.constant(name, gate_table(function, reach))
+    place, place_shift = multiplier(value.scale * GATE_STEPS * 1024 / reach, 31)
+    factor, shift = multiplier(value.scale / scale / 65536, bits_for(2**31))
+    tables = [
+        builder.table(f"{node.name}.{what}", item)
+        for what, item in (
+            ("index_factor", place),
+            ("index_shift", place_shift),
+            ("factor", factor),
+            ("shift", shift),
+        )
+    ]
+    return Scaled(builder.call(dgqc.gate.default, (value.node, builder.step, table, *tables), node), scale)
+
+
+def lower_view(builder: Builder, node: fx.Node) -> Value:
+    """Reshape, permute and slice move integers as they are."""
+    source = node.args[0]
+    assert isinstance(source, fx.Node)
+    value = builder.values[source]
+    if node.target is aten.slice.Tensor:
+        if isinstance(value, PendingProbabilities):
+            return lower_share_slice(value, node)
+        if isinstance(value, Codes) or _is_operand_site(builder, source):
+            return CodeRows(source)
+    if not isinstance(value, Scaled):
+        raise DgqcError(f"{module_path(node)} ({node.name}) views {type(value).__name__}, which has no integer form.")
+    return Scaled(builder.call(node.target, (value.node, *node.args[1:]), node), value.scale)  # type: ignore[arg-type]
+
+
+def _is_operand_site(builder: Builder, node: fx.Node) -> bool:
+    return node.target is dgqc.site.default and ".values" in str(node.args[1])
+
+
+def lower_upsample(builder: Builder, node: fx.Node) -> Value:
+    """`dgqc::upsample_nearest`; the scale stays."""
+    value = builder.scaled(node.args[0])
+    height, width = shape(node)[2:]
+    return Scaled(
+        builder.call(dgqc.upsample_nearest.default, (value.node, height, width), node), value.scale
+    )
+
+
+def lower_avg_pool(builder: Builder, node: fx.Node) -> Value:
+    """`dgqc::avg_pool2d` over square windows without padding; the scale stays."""
+    source, kernel, stride, padding = (*node.args, *(None,) * 4)[:4]
+    assert isinstance(kernel, list | tuple)
+    stride = stride or kernel
+    assert isinstance(stride, list | tuple)
+    if len(set(kernel)) != 1 or len(set(stride)) != 1 or any(padding or ()):  # type: ignore[arg-type]
+        raise DgqcError(f"{module_path(node)} pools windows that are not square or padded, which has no integer form.")
+    value = builder.scaled(source)
+    return Scaled(builder.call(dgqc.avg_pool2d.default, (value.node, kernel[0], stride[0]), node), value.scale)

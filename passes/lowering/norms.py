@@ -1,0 +1,83 @@
+"""GroupNorm and LayerNorm on integers."""
+
+from __future__ import annotations
+
+import math
+
+import torch
+from torch import fx
+
+from ...ir.errors import DgqcError
+from ...ir.fixed_point import multiplier, normalized
+from ..graph import dgqc, module_path, shape
+from .builder import Builder
+from .values import Scaled, Value
+
+LARGEST_GROUP = 2**22
+"""Elements that share a mean: their squared deviations must add up below 2^62."""
+LARGEST_SHIFT = 40
+"""Gains keep their shift below this, so that a division by a large deviation still fits behind it."""
+
+
+def lower_group_norm(builder: Builder, node: fx.Node) -> Value:
+    """`dgqc::group_norm`."""
+    source, groups, weight, bias, epsilon = node.args[:5]
+    value = builder.scaled(source)
+    assert isinstance(groups, int)
+    channels = shape(node)[1]
+    count = math.prod(shape(node)) // groups
+    scale = builder.output_scale(node)
+    tables = affine_tables(builder, node, (weight, bias), channels, count, float(epsilon), value.scale)  # type: ignore[arg-type]
+    args = (value.node, builder.step, groups, *tables)
+    return Scaled(builder.call(dgqc.group_norm.default, args, node), scale)
+
+
+def lower_layer_norm(builder: Builder, node: fx.Node) -> Value:
+    """`dgqc::layer_norm`, over the last axis only."""
+    source, sizes, weight, bias, epsilon = (*node.args, *(None,) * 5)[:5]
+    if not isinstance(sizes, list | tuple) or len(sizes) != 1:
+        raise DgqcError(f"{module_path(node)} normalizes over {sizes}; only the last axis has an integer form.")
+    value = builder.scaled(source)
+    channels = shape(node)[-1]
+    scale = builder.output_scale(node)
+    eps = 1e-5 if epsilon is None else float(epsilon)  # type: ignore[arg-type]
+    tables = affine_tables(builder, node, (weight, bias), channels, channels, eps, value.scale)
+    return Scaled(builder.call(dgqc.layer_norm.default, (value.node, builder.step, *tables), node), scale)
+
+
+def affine_tables(
+    builder: Builder,
+    node: fx.Node,
+    affine: tuple[object, object],
+    channels: int,
+    count: int,
+    epsilon: float,
+    input_scale: torch.Tensor,
+) -> tuple[fx.Node, ...]:
+    """gamma, gamma_factor, gamma_shift, beta, beta_factor, beta_shift, epsilon of a norm.
+
+    affine: the old graph's weight and bias, or None each. count: elements that share a mean.
+    """
+    if count >= LARGEST_GROUP:
+        raise DgqcError(
+            f"{module_path(node)} normalizes {count} values at once; the integer form holds fewer than {LARGEST_GROUP}."
+        )
+    weight, bias = affine
+    scale = builder.output_scale(node)
+    gains = torch.ones(channels) if weight is None else builder.weight(weight)
+    offsets = torch.zeros(channels) if bias is None else builder.weight(bias)
+    gamma, gamma_unit = normalized(gains.double())
+    beta, beta_unit = normalized(offsets.double())
+    gamma_factor, gamma_shift = multiplier(gamma_unit * 2.0**31 * math.sqrt(count) / scale, 31, LARGEST_SHIFT)
+    beta_factor, beta_shift = multiplier(beta_unit * 256 / scale, 31)
+    energy = torch.round(epsilon * count * 256 / input_scale**2).clamp(1, 2.0**60).to(torch.int64)
+    name = node.name
+    return (
+        builder.table(f"{name}.gamma", gamma),
+        builder.table(f"{name}.gamma_factor", gamma_factor),
+        builder.table(f"{name}.gamma_shift", gamma_shift),
+        builder.table(f"{name}.beta", beta),
+        builder.table(f"{name}.beta_factor", beta_factor),
+        builder.table(f"{name}.beta_shift", beta_shift),
+        builder.constant(f"{name}.epsilon", energy),
+    )

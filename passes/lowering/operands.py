@@ -1,0 +1,104 @@
+"""Operands of products: codes with their tables."""
+
+from __future__ import annotations
+
+import torch
+from torch import fx
+
+from ...ir.plans import Dimension, Operand, QuantizedOperand, Role
+from ..graph import dgqc, shape
+from ..simulate import operand_axis
+from .builder import Builder
+from .values import Codes, Scaled
+
+
+def quantize(builder: Builder, value: Scaled, plan: QuantizedOperand, site: fx.Node) -> Codes:
+    """The `dgqc::quantize` of a site, with the tables its products need."""
+    name = str(site.args[1])
+    axis = operand_axis(plan, len(shape(site)))
+    group = builder.constant(f"{name}.group", plan.group.to(torch.uint8))
+    multiplier, offset, shift = quantizer_tables(builder, value, plan, name)
+    node = builder.call(
+        dgqc.quantize.default,
+        (value.node, builder.step, multiplier, offset, shift, group, axis, plan.operand.bits),
+        site,
+        f"{name}_codes",
+    )
+    zero, multiple = product_tables(builder, plan, name)
+    return Codes(node, plan, zero, multiple, group, axis)
+
+
+def quantizer_tables(
+    builder: Builder, value: Scaled, plan: QuantizedOperand, name: str
+) -> tuple[fx.Node, fx.Node, fx.Node]:
+    """Constants `multiplier`, `offset`, `shift` of `dgqc::quantize`."""
+    tables = quantizer(value.scale[:, None] / plan.scale, plan.zero)
+    whats = ("multiplier", "offset", "shift")
+    m, o, s = (builder.table(f"{name}.{what}", t) for what, t in zip(whats, tables, strict=True))
+    return m, o, s
+
+
+def product_tables(builder: Builder, plan: QuantizedOperand, name: str) -> tuple[fx.Node, fx.Node]:
+    """Constants `zero` and `multiple` of products."""
+    return builder.table(f"{name}.zero", plan.zero), builder.table(f"{name}.multiple", plan.multiple)
+
+
+def quantizer(ratio: torch.Tensor, zero: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor, torch.Tensor]:
+    """Multiplier, offset and shift with code = (x * multiplier + offset) >> shift, all int64 (T, G).
+
+    ratio: float64 (T, G), input step over code step. zero: int64 (T, G).
+    The shift is the largest for which the multiplier stays below 2^15 and |x * multiplier + offset| below
+    2^31 for every int16 x.
+    """
+    shift = torch.zeros_like(zero)
+    for candidate in range(1, 27):
+        multiplier = torch.round(ratio * 2.0**candidate)
+        reach = 32768 * multiplier + (zero.abs().double() + 1) * 2.0**candidate
+        shift = torch.where((multiplier < 2**15) & (reach < 2**31), candidate, shift)
+    if bool((shift == 0).any()):
+        raise OverflowError(f"a code step is {float(ratio.max()):g} times finer than its 16-bit input")
+    multiplier = torch.round(ratio * 2.0 ** shift.double()).to(torch.int64)
+    one = torch.ones_like(shift)
+    return multiplier, (zero << shift) + (one << (shift - 1)), shift
+
+
+def untouched(builder: Builder) -> tuple[fx.Node, fx.Node]:
+    """`zero` and `multiple` of a 16-bit operand: one group, 0 and 1."""
+    zeros = torch.zeros(builder.calls, 1)
+    return builder.table("no_zero", zeros), builder.table("single", zeros + 1)
+
+
+def as_operand(builder: Builder, node: fx.Node | object, axis: int) -> tuple[Codes, torch.Tensor]:
+    """An argument of a product as codes with tables, and its base scale float64 (T,).
+
+    A 16-bit value passes as codes of one group along `axis`.
+    """
+    assert isinstance(node, fx.Node)
+    value = builder.values[node]
+    if isinstance(value, Codes):
+        return value, value.plan.base
+    scaled = builder.scaled(node)
+    return wide_operand(builder, scaled, shape(node)[axis], axis), scaled.scale
+
+
+def wide_operand(builder: Builder, value: Scaled, size: int, axis: int) -> Codes:
+    """A 16-bit value in the form of codes: one group, zero 0, multiple 1."""
+    zero, multiple = untouched(builder)
+    group = builder.constant("one_group", torch.zeros(size, dtype=torch.uint8))
+    return Codes(value.node, _wide_plan(builder, value), zero, multiple, group, axis)
+
+
+def _wide_plan(builder: Builder, value: Scaled) -> QuantizedOperand:
+    ones = torch.ones(builder.calls, 1, dtype=torch.int64)
+    operand = Operand(Role.LINEAR, 16, False)
+    return QuantizedOperand(
+        operand, Dimension.CHANNEL, torch.zeros(1, dtype=torch.int64), value.scale, ones, torch.zeros_like(ones)
+    )
+
+
+def reach(plan: QuantizedOperand) -> torch.Tensor:
+    """The largest |multiple * (code - zero)| of each group, float64 (T, G)."""
+    if plan.operand.bits == 16:
+        return torch.full(plan.zero.shape, 32768.0, dtype=torch.float64)
+    top = 2**plan.operand.bits - 1
+    return (plan.multiple * torch.maximum(plan.zero.abs(), (top - plan.zero).abs())).double()

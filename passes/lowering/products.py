@@ -1,0 +1,168 @@
+"""Linear, convolution and matmul on integers."""
+
+from __future__ import annotations
+
+import math
+
+import torch
+from torch import fx
+
+from ...ir.errors import DgqcError
+from ...ir.fixed_point import bits_for, multiplier, normalized
+from ...ir.plans import QuantizedOperand, Weight
+from ..graph import dgqc, module_path, shape
+from .attention import attend, mixed_by_softmax
+from .builder import Builder
+from .operands import as_operand, product_tables, quantizer_tables, reach
+from .values import (
+    CodeRows,
+    Logits,
+    OthersProduct,
+    PixelPatches,
+    Scaled,
+    Shares,
+    StartProduct,
+    StartShare,
+    Value,
+)
+
+LARGEST_SHIFT = 44
+"""Shifts of columns end here, so that a bias as large as the output still fits beside the product."""
+
+
+def accumulator_bound(plan: QuantizedOperand, group: torch.Tensor, channels: bool, rows: torch.Tensor) -> int:
+    """A bound on |accumulator| over all calls and columns.
+
+    rows: |weight| summed over a channel's taps, float64 (N, K). channels: whether groups lie along K.
+    """
+    largest = reach(plan)
+    if not channels:
+        return math.ceil(float(largest.max()) * float(rows.sum(dim=1).max()))
+    sums = torch.zeros(rows.shape[0], largest.shape[1], dtype=torch.float64)
+    sums.index_add_(1, group.to(torch.int64), rows)
+    return math.ceil(float((sums @ largest.T).max()))
+
+
+def epilogue(
+    builder: Builder,
+    node: fx.Node,
+    weight: Weight,
+    bias: torch.Tensor | None,
+    base: torch.Tensor,
+    scale: torch.Tensor,
+    bound: int,
+) -> tuple[fx.Node, ...]:
+    """The constants of `requantize_columns`: column, factor, shift, bias, bias_factor, bias_shift.
+
+    base, scale: float64 (T,), of the operand and of the output. bound: on |accumulator|.
+    """
+    column, unit = normalized(weight.scale)
+    factor, shift = multiplier(unit * 2.0**31 * base / scale, bits_for(bound), LARGEST_SHIFT)
+    offsets = torch.zeros(len(weight.scale)) if bias is None else bias
+    offset, offset_unit = normalized(offsets.double())
+    offset_factor, offset_shift = multiplier(offset_unit * torch.ldexp(1 / scale, shift.double()), 31)
+    name = node.name
+    return (
+        builder.table(f"{name}.column", column),
+        builder.table(f"{name}.factor", factor),
+        builder.table(f"{name}.shift", shift),
+        builder.table(f"{name}.bias", offset),
+        builder.table(f"{name}.bias_factor", offset_factor),
+        builder.table(f"{name}.bias_shift", offset_shift),
+    )
+
+
+def _weight(builder: Builder, node: fx.Node | object) -> tuple[Weight, fx.Node]:
+    assert isinstance(node, fx.Node)
+    plan = builder.program.plans.get(str(node.target))
+    if not isinstance(plan, Weight):
+        raise DgqcError(f"The weight {node.target} is not quantized yet; run quantize-weights before lower-integer.")
+    codes = builder.constant(str(node.target), plan.codes)
+    builder.weight_bits[str(codes.target)] = 4 if plan.bits <= 4 else 8
+    return plan, codes
+
+
+def _bias(builder: Builder, node: fx.Node, place: int) -> torch.Tensor | None:
+    given = node.args[place] if len(node.args) > place else None
+    return None if given is None else builder.weight(given)
+
+
+def lower_linear(builder: Builder, node: fx.Node) -> Value:
+    """`dgqc::linear`."""
+    weight, codes = _weight(builder, node.args[1])
+    source = node.args[0]
+    operand, base = as_operand(builder, source, len(shape(node)) - 1)
+    scale = builder.output_scale(node)
+    rows = weight.codes.double().abs()
+    channels = operand.axis == len(shape(node)) - 1
+    bound = accumulator_bound(operand.plan, _groups(builder, operand.group), channels, rows)
+    constants = epilogue(builder, node, weight, _bias(builder, node, 2), base, scale, bound)
+    args = (operand.node, builder.step, operand.zero, operand.multiple, operand.group, operand.axis, codes)
+    return Scaled(builder.call(dgqc.linear.default, (*args, *constants), node), scale)
+
+
+def _groups(builder: Builder, node: fx.Node) -> torch.Tensor:
+    value = getattr(builder.root, str(node.target))
+    assert isinstance(value, torch.Tensor)
+    return value
+
+
+def lower_conv2d(builder: Builder, node: fx.Node) -> Value:
+    """`dgqc::conv2d`, or `dgqc::conv2d_pixel` where groups are output positions."""
+    source, weight_node, _, stride, padding, dilation, groups = (*node.args, *(None,) * 7)[:7]
+    if (dilation or [1, 1]) != [1, 1] or (groups or 1) != 1:
+        raise DgqcError(f"The convolution {module_path(node)} is dilated or grouped, which has no integer form yet.")
+    weight, codes = _weight(builder, weight_node)
+    scale = builder.output_scale(node)
+    rows = weight.codes.double().abs().sum(dim=(2, 3))
+    assert isinstance(source, fx.Node)
+    value = builder.values[source]
+    bias = _bias(builder, node, 2)
+    if isinstance(value, PixelPatches):
+        plan, name = value.plan, f"{node.name}.input"
+        bound = accumulator_bound(plan, plan.group, False, rows)
+        constants = epilogue(builder, node, weight, bias, plan.base, scale, bound)
+        quantizer = quantizer_tables(builder, value.source, plan, name)
+        zero, multiple = product_tables(builder, plan, name)
+        group = builder.constant(f"{name}.group", plan.group.to(torch.uint8))
+        args = (value.source.node, builder.step, *quantizer, zero, multiple, group, plan.operand.bits, codes)
+        return Scaled(builder.call(dgqc.conv2d_pixel.default, (*args, *constants, stride, padding), node), scale)
+    operand, base = as_operand(builder, source, 1)
+    bound = accumulator_bound(operand.plan, _groups(builder, operand.group), True, rows)
+    constants = epilogue(builder, node, weight, bias, base, scale, bound)
+    args = (operand.node, builder.step, operand.zero, operand.multiple, operand.group, codes)
+    return Scaled(builder.call(dgqc.conv2d.default, (*args, *constants, stride, padding), node), scale)
+
+
+def lower_matmul(builder: Builder, node: fx.Node) -> Value:
+    """A product of activations: logits, probabilities times values, or any other."""
+    left, right = node.args[0], node.args[1]
+    assert isinstance(left, fx.Node)
+    assert isinstance(right, fx.Node)
+    probabilities = builder.values[left]
+    if isinstance(probabilities, StartShare):
+        return StartProduct()
+    if isinstance(probabilities, Shares):
+        rows = builder.values[right]
+        if probabilities.start:
+            assert isinstance(rows, CodeRows)
+            return OthersProduct(probabilities, rows.source)
+        return attend(builder, node, probabilities, right)
+    dimensions = len(shape(node))
+    a, a_base = as_operand(builder, left, dimensions - 1)
+    b, b_base = as_operand(builder, right, dimensions - 2)
+    depth = shape(left)[-1]
+    bound = math.ceil(depth * float((reach(a.plan).amax(dim=1) * reach(b.plan).amax(dim=1)).max()))
+    factor = mixed_by_softmax(node)
+    if factor is None:
+        scale, width = builder.output_scale(node), 16
+        real = a_base * b_base / scale
+    else:
+        scale, width = torch.ones(builder.calls, dtype=torch.float64), 32
+        real = a_base * b_base * factor * math.log2(math.e) * 65536
+    mantissa, shift = multiplier(real, bits_for(bound))
+    args = (a.node, b.node, builder.step, a.zero, a.multiple, a.group, a.axis)
+    args = (*args, b.zero, b.multiple, b.group, b.axis)
+    tables = (builder.table(f"{node.name}.factor", mantissa), builder.table(f"{node.name}.shift", shift))
+    result = builder.call(dgqc.matmul.default, (*args, *tables, width), node)
+    return Scaled(result, scale) if factor is None else Logits(result)

@@ -1,0 +1,41 @@
+"""Sites: quantizing operands, giving 16-bit values their names."""
+
+from __future__ import annotations
+
+from torch import fx
+
+from ...ir.errors import DgqcError
+from ...ir.plans import (
+    Dimension,
+    Glue,
+    ObservedGlue,
+    QuantizedGlue,
+    QuantizedOperand,
+    QuantizedProbabilities,
+    Role,
+)
+from ..graph import module_path
+from .attention import emit_softmax
+from .builder import Builder
+from .operands import quantize
+from .values import PendingProbabilities, PixelPatches, Scaled, Value
+
+
+def lower_site(builder: Builder, site: fx.Node) -> Value:
+    """A glue site names what its producer already is; an operand site quantizes."""
+    source, plan = site.args[0], builder.plan(site)
+    assert isinstance(source, fx.Node)
+    value = builder.values[source]
+    if isinstance(plan, QuantizedGlue):
+        return value
+    if isinstance(plan, QuantizedProbabilities) and isinstance(value, PendingProbabilities):
+        return emit_softmax(builder, value, plan, site)
+    if isinstance(plan, QuantizedOperand) and isinstance(value, Scaled):
+        if plan.operand.role is Role.CONVOLUTION and plan.dimension is Dimension.PIXEL:
+            return PixelPatches(value, plan)
+        return quantize(builder, value, plan, site)
+    found = type(plan).__name__
+    missing = "observe-ranges and timestep-tables" if isinstance(plan, Glue | ObservedGlue) else "the planning passes"
+    raise DgqcError(
+        f"Site {site.args[1]} in {module_path(site)} is only {found} yet; run {missing} before lower-integer."
+    )

@@ -1,0 +1,111 @@
+"""What a node of the planned graph has become while it is lowered."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import torch
+from torch import fx
+
+from ...ir.plans import QuantizedOperand, QuantizedProbabilities
+
+
+@dataclass(frozen=True)
+class Scaled:
+    """An int16 value; scale: float64 (T,), the real value of one step at each call."""
+
+    node: fx.Node
+    scale: torch.Tensor
+
+
+@dataclass(frozen=True)
+class Codes:
+    """A grouped operand's codes, uint8, with the tables that products need.
+
+    axis: along which the groups lie.
+    """
+
+    node: fx.Node
+    plan: QuantizedOperand
+    zero: fx.Node
+    multiple: fx.Node
+    group: fx.Node
+    axis: int
+
+
+@dataclass(frozen=True)
+class PixelPatches:
+    """A convolution's operand that is quantized while its patches are gathered."""
+
+    source: Scaled
+    plan: QuantizedOperand
+
+
+@dataclass(frozen=True)
+class CodeRows:
+    """Some rows of the values of a split attention. source: the site whose rows they are."""
+
+    source: fx.Node
+
+
+@dataclass(frozen=True)
+class Logits:
+    """An int32 value in units of 2^-16 octaves."""
+
+    node: fx.Node
+
+
+@dataclass(frozen=True)
+class PendingProbabilities:
+    """Softmax, not yet emitted: its codes depend on the plan of the site that follows."""
+
+    logits: Logits
+    start: bool
+
+
+@dataclass(frozen=True)
+class StartShare:
+    """The start token's column of probabilities; it is emitted with the others'."""
+
+
+@dataclass(frozen=True)
+class StartProduct:
+    """The start token's share of an attention's output; it is emitted with the others'."""
+
+
+@dataclass(frozen=True)
+class Shares:
+    """Quantized probabilities: what `dgqc::softmax_*` returns."""
+
+    codes: fx.Node
+    mantissa: fx.Node
+    exponent: fx.Node
+    first: fx.Node
+    start: bool
+    keys: int
+    plan: QuantizedProbabilities
+
+
+@dataclass(frozen=True)
+class OthersProduct:
+    """The other tokens' share of an attention's output; it is emitted where the two are added.
+
+    values: the old graph's site of all the values.
+    """
+
+    shares: Shares
+    values: fx.Node
+
+
+Value = (
+    Scaled
+    | Codes
+    | PixelPatches
+    | CodeRows
+    | Logits
+    | PendingProbabilities
+    | StartShare
+    | StartProduct
+    | Shares
+    | OthersProduct
+)

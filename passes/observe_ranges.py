@@ -1,0 +1,168 @@
+"""`observe-ranges`: smallest and largest values at every site, per call, streamed over the samples."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from typing import Any, ClassVar
+
+import torch
+from torch import fx
+from torch.nn.functional import max_pool2d, pad
+
+from ..ir.errors import DgqcError
+from ..ir.level import Level
+from ..ir.plans import (
+    Glue,
+    ObservedGlue,
+    ObservedOperand,
+    ObservedProbabilities,
+    Operand,
+    Plan,
+    Probabilities,
+    Ranges,
+    Role,
+)
+from ..ir.program import Program
+from ..ir.progress import track
+from .base import Pass
+from .graph import dgqc
+from .registry import register_pass
+
+
+@register_pass
+@dataclass(frozen=True)
+class ObserveRanges(Pass):
+    """Runs the calibration samples of each call through the float graph and keeps minima and maxima only.
+
+    Batches are combined by the smallest minimum and the largest maximum, as in DGQ's released code. Our
+    deviation: ranges are those of the float network; the code observes behind layers that are already
+    fake-quantized. No activation is stored.
+    """
+
+    name: ClassVar[str] = "observe-ranges"
+    takes: ClassVar[Level] = Level.PLANNED
+    leaves: ClassVar[Level] = Level.PLANNED
+    requires: ClassVar[frozenset[str]] = frozenset({"sites"})
+    provides: ClassVar[frozenset[str]] = frozenset({"observed-ranges"})
+
+    def run(self, program: Program) -> Program:
+        calibration = program.calibration
+        if calibration is None:
+            raise DgqcError("observe-ranges needs calibration samples; give some with --calib.")
+        calls = len(program.schedule)
+        observed: list[dict[str, tuple[torch.Tensor, ...]]] = []
+        samples = 0
+        for ordinal in track(range(calls), "observing ranges", calls):
+            observer = _Observer(program)
+            for inputs in calibration.read(ordinal):
+                for batch in _runnable(program, inputs):
+                    observer.observe(batch, ordinal)
+                samples += len(inputs["sample"])
+            if not observer.seen:
+                raise DgqcError(
+                    f"The calibration samples hold none for call {ordinal} of {calls} "
+                    f"(timestep {program.schedule.timesteps[ordinal]:g}); record them for the whole schedule."
+                )
+            observed.append(observer.seen)
+        plans = {name: _observed(plan, name, observed) for name, plan in program.plans.items()}
+        return replace(program, plans=plans).with_report(
+            self.name,
+            {"samples": samples, "origin": calibration.origin, "synthetic": calibration.synthetic},
+        )
+
+
+def _runnable(program: Program, inputs: Mapping[str, torch.Tensor]) -> list[tuple[torch.Tensor, ...]]:
+    """The graph's arguments: as one batch, or sample by sample where the graph mixes a batch."""
+    count = len(inputs["sample"])
+    sizes = [slice(0, count)] if program.batched else [slice(i, i + 1) for i in range(count)]
+    arguments: list[tuple[torch.Tensor, ...]] = []
+    for size in sizes:
+        part = {name: value[size] for name, value in inputs.items()}
+        if program.prologue is None:
+            arguments.append(tuple(part[item.name] for item in program.inputs))
+        else:
+            arguments.append(program.prologue(*(part[name] for name in _placeholders(program.prologue))))
+    return arguments
+
+
+def _placeholders(graph: fx.GraphModule) -> list[str]:
+    return [str(n.target) for n in graph.graph.nodes if n.op == "placeholder"]
+
+
+def _observed(plan: Plan, name: str, seen: list[dict[str, tuple[torch.Tensor, ...]]]) -> Plan:
+    """The plan with the statistics of all calls."""
+    if not isinstance(plan, Operand | Glue | Probabilities):
+        return plan
+    stacked = [torch.stack(values) for values in zip(*(one[name] for one in seen), strict=True)]
+    if isinstance(plan, Operand):
+        return ObservedOperand(plan, Ranges(stacked[0], stacked[1]), Ranges(stacked[2], stacked[3]))
+    if isinstance(plan, Probabilities):
+        return ObservedProbabilities(plan.bits, stacked[0])
+    return ObservedGlue(stacked[0])
+
+
+class _Observer(fx.Interpreter):
+    """Runs the graph and merges what passes through its sites into `seen`: site name to statistics."""
+
+    def __init__(self, program: Program) -> None:
+        super().__init__(program.graph)
+        self.plans = program.plans
+        self.seen: dict[str, tuple[torch.Tensor, ...]] = {}
+
+    def observe(self, inputs: tuple[torch.Tensor, ...], ordinal: int) -> None:
+        with torch.no_grad():
+            self.run(*inputs, torch.tensor(ordinal))
+
+    def run_node(self, n: fx.Node) -> Any:
+        if n.target is not dgqc.site.default:
+            return super().run_node(n)
+        (source, name), _ = self.fetch_args_kwargs_from_env(n)
+        self._merge(str(name), _statistics(source, self.plans[str(name)], n))
+        return source
+
+    def _merge(self, name: str, new: tuple[torch.Tensor, ...]) -> None:
+        old = self.seen.get(name)
+        if old is None:
+            self.seen[name] = new
+        elif len(new) == 1:
+            self.seen[name] = (torch.maximum(old[0], new[0]),)
+        else:
+            merge = (torch.minimum, torch.maximum, torch.minimum, torch.maximum)
+            self.seen[name] = tuple(f(a, b) for f, a, b in zip(merge, old, new, strict=True))
+
+
+def _statistics(x: torch.Tensor, plan: Plan, site: fx.Node) -> tuple[torch.Tensor, ...]:
+    """(channel low, channel high, pixel low, pixel high) of an operand, (largest,) of anything else."""
+    if not isinstance(plan, Operand):
+        return (x.abs().amax(),)
+    if plan.role is Role.CONVOLUTION:
+        return _convolution_statistics(x, plan, site)
+    channel, pixel = (x.dim() - 2, x.dim() - 1) if plan.role is Role.RIGHT else (x.dim() - 1, x.dim() - 2)
+    low, high = [], []
+    for axis in (channel, pixel):
+        others = [d for d in range(x.dim()) if d != axis]
+        # A (B, C) input has its samples where pixels would be: one pixel.
+        others = list(range(x.dim())) if x.dim() == 2 and axis == pixel else others
+        low.append(x.amin(dim=others).reshape(-1))
+        high.append(x.amax(dim=others).reshape(-1))
+    return low[0], high[0], low[1], high[1]
+
+
+def _convolution_statistics(x: torch.Tensor, plan: Operand, site: fx.Node) -> tuple[torch.Tensor, ...]:
+    """Channels over the image (and its padding), pixels over each output position's whole patch."""
+    user = next(iter(site.users))
+    weight, stride, padding = user.args[1], user.args[3], user.args[4]
+    assert isinstance(weight, fx.Node)
+    assert isinstance(stride, list | tuple)
+    assert isinstance(padding, list | tuple)
+    kernel = tuple(weight.meta["val"].shape[2:])
+    low, high = x.amin(dim=(0, 2, 3)), x.amax(dim=(0, 2, 3))
+    if plan.padded:
+        low, high = low.clamp(max=0), high.clamp(min=0)
+    borders = (padding[1], padding[1], padding[0], padding[0])
+    lowest = pad(x.amin(dim=(0, 1))[None, None], borders)
+    highest = pad(x.amax(dim=(0, 1))[None, None], borders)
+    pixel_low = -max_pool2d(-lowest, kernel, tuple(stride))
+    pixel_high = max_pool2d(highest, kernel, tuple(stride))
+    return low, high, pixel_low.flatten(), pixel_high.flatten()
