@@ -1,0 +1,181 @@
+"""How ops that move values are rewritten: reshape, permute, slice and cat are what remains."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+import torch
+from torch import fx
+
+from .graph_builder import Constant, aten
+from .rewriter import Padded, Rewriter, Value, rule
+
+
+@rule(
+    aten.view.default,
+    aten.reshape.default,
+    aten._unsafe_view.default,
+    aten.flatten.using_ints,
+    aten.unflatten.int,
+    aten.unsqueeze.default,
+    aten.squeeze.default,
+    aten.squeeze.dim,
+    aten.squeeze.dims,
+)
+def reshape(rewriter: Rewriter, value: fx.Node, *sizes: Any, **names: Any) -> Value:
+    """The exported result's shape says it all."""
+    return rewriter.reshape(value, [int(size) for size in rewriter.result().shape])
+
+
+@rule(aten.permute.default)
+def permute(rewriter: Rewriter, value: fx.Node, dims: Sequence[int]) -> Value:
+    return rewriter.permute(value, dims)
+
+
+@rule(aten.transpose.int)
+def transpose(rewriter: Rewriter, value: fx.Node, first: int, second: int) -> Value:
+    dims = list(range(_rank(value)))
+    dims[first], dims[second] = dims[second], dims[first]
+    return rewriter.permute(value, dims)
+
+
+@rule(aten.t.default)
+def matrix_transpose(rewriter: Rewriter, value: fx.Node) -> Value:
+    return rewriter.permute(value, list(range(_rank(value)))[::-1])
+
+
+@rule(
+    aten.contiguous.default,
+    aten.clone.default,
+    aten.alias.default,
+    aten.detach.default,
+    aten.detach_.default,
+    aten.lift_fresh_copy.default,
+)
+def identity(rewriter: Rewriter, value: Value, **layout: Any) -> Value:
+    return value
+
+
+@rule(aten._assert_tensor_metadata.default)
+def assertion(rewriter: Rewriter, *arguments: Any, **keywords: Any) -> Value:
+    return None
+
+
+@rule(aten.dropout.default, aten.feature_dropout.default)
+def dropout(rewriter: Rewriter, value: fx.Node, probability: float, train: bool) -> Value:
+    if train and probability > 0:
+        raise rewriter.unsupported(detail="the model is in training mode")
+    return value
+
+
+@rule(
+    aten.to.dtype,
+    aten.to.dtype_layout,
+    aten.to.device,
+    aten.to.other,
+    aten._to_copy.default,
+    aten.type_as.default,
+)
+def convert(rewriter: Rewriter, value: fx.Node, *arguments: Any, **keywords: Any) -> Value:
+    """Conversions to the same type go; others may stand in the conditioning only."""
+    dtype = rewriter.result().dtype
+    if dtype == value.meta["val"].dtype:
+        return value
+    if rewriter.builder.depends_on_sample(value):
+        raise rewriter.unsupported(detail=f"it converts to {dtype}, but the model computes in float32")
+    return rewriter.emit(aten.to.dtype, value, dtype)
+
+
+@rule(aten.expand.default, aten.expand_as.default, aten.broadcast_to.default)
+def expand(rewriter: Rewriter, value: fx.Node, *sizes: Any, **keywords: Any) -> Value:
+    """Growing from one sample to one sample goes, which leaves the growing to broadcasting."""
+    shape = [int(size) for size in rewriter.result().shape]
+    before = list(value.meta["val"].shape)
+    if shape == before:
+        return value
+    if rewriter.builder.depends_on_sample(value) or len(shape) != len(before):
+        raise rewriter.unsupported(detail="it repeats values along a dimension")
+    return rewriter.emit(aten.expand.default, value, [-1, *shape[1:]])
+
+
+@rule(aten.slice.Tensor)
+def slice_dimension(
+    rewriter: Rewriter,
+    value: fx.Node,
+    dim: int = 0,
+    start: int | None = None,
+    end: int | None = None,
+    step: int = 1,
+) -> Value:
+    if step != 1:
+        raise rewriter.unsupported(detail=f"it takes every {step}th value")
+    size = int(value.meta["val"].shape[dim])
+    first, last, _ = slice(start, end).indices(size)
+    return _slice(rewriter, value, dim, first, max(first, last))
+
+
+@rule(aten.narrow.default)
+def narrow(rewriter: Rewriter, value: fx.Node, dim: int, start: int, length: int) -> Value:
+    return _slice(rewriter, value, dim, start, start + length)
+
+
+@rule(aten.select.int)
+def select(rewriter: Rewriter, value: fx.Node, dim: int, index: int) -> Value:
+    first = index % int(value.meta["val"].shape[dim])
+    chosen = _slice(rewriter, value, dim, first, first + 1)
+    return rewriter.reshape(chosen, [int(size) for size in rewriter.result().shape])
+
+
+@rule(aten.chunk.default, aten.split.Tensor, aten.split_with_sizes.default, aten.split.sizes)
+def split(rewriter: Rewriter, value: fx.Node, parts: int | list[int], dim: int = 0) -> Value:
+    """One slice for each part; the exported results say how long each is."""
+    sizes = [int(part.shape[dim]) for part in rewriter.node.meta["val"]]
+    starts = [sum(sizes[:index]) for index in range(len(sizes))]
+    return [
+        _slice(rewriter, value, dim, start, start + size) for start, size in zip(starts, sizes, strict=True)
+    ]
+
+
+@rule(aten.cat.default, aten.concat.default)
+def concatenate(rewriter: Rewriter, values: list[Value], dim: int = 0) -> Value:
+    rank = rewriter.result().dim()
+    # Empty tensors of rank 1 are legal in a cat and add nothing.
+    kept = [value for value in values if not (isinstance(value, Constant) and value.tensor.numel() == 0)]
+    return kept[0] if len(kept) == 1 else rewriter.emit(aten.cat.default, kept, dim % rank)
+
+
+@rule(aten.pad.default)
+def pad(
+    rewriter: Rewriter, value: fx.Node, padding: list[int], mode: str = "constant", fill: float | None = None
+) -> Value:
+    """Zeros around an image wait for the convolution; zeros behind a vector (an embedding of odd width) are
+    a slice of it times zero, which has the right batch size."""
+    if mode != "constant" or fill or any(amount < 0 for amount in padding):
+        raise rewriter.unsupported(detail="only padding with zeros is known")
+    if not any(padding):
+        return value
+    if len(padding) == 4 and _rank(value) == 4:
+        return Padded(value, *padding)
+    if padding == [0, 1] or padding == [0, 1, 0, 0]:
+        last = _rank(value) - 1
+        zeros = rewriter.emit(aten.mul.Tensor, _slice(rewriter, value, last, 0, 1), 0.0)
+        return rewriter.emit(aten.cat.default, [value, zeros], last)
+    raise rewriter.unsupported(detail=f"padding {padding} is not around an image")
+
+
+@rule(aten.constant_pad_nd.default)
+def constant_pad(rewriter: Rewriter, value: fx.Node, padding: list[int], fill: float = 0) -> Value:
+    return pad(rewriter, value, padding, fill=fill)
+
+
+def _slice(rewriter: Rewriter, value: fx.Node, dim: int, start: int, end: int) -> fx.Node:
+    shape = value.meta["val"].shape
+    if start == 0 and end == shape[dim]:
+        return value
+    return rewriter.emit(aten.slice.Tensor, value, dim % len(shape), start, end)
+
+
+def _rank(value: fx.Node) -> int:
+    tensor: torch.Tensor = value.meta["val"]
+    return tensor.dim()

@@ -1,0 +1,363 @@
+"""Models come in whole, or are refused in one sentence, and no file runs code."""
+
+from __future__ import annotations
+
+import contextlib
+import io
+import json
+import os
+import pickle
+import zipfile
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+import torch
+from dgqc.frontends import ExportedUNet, capture, config_only, load_model
+from dgqc.frontends.exported_archive import SIZES, SYMBOL
+from dgqc.ir.errors import DgqcError
+from diffusers import UNet2DConditionModel
+from safetensors.torch import save_file
+from torch import nn
+
+from .conftest import tiny_unet
+
+
+@pytest.fixture(scope="module")
+def unet() -> UNet2DConditionModel:
+    return tiny_unet()
+
+
+@pytest.fixture(scope="module")
+def archive(unet: UNet2DConditionModel) -> bytes:
+    """The UNet as a .pt2."""
+    buffer = io.BytesIO()
+    torch.export.save(exported(unet), buffer)
+    return buffer.getvalue()
+
+
+def assert_same_weights(model: nn.Module, unet: nn.Module) -> None:
+    expected = unet.state_dict()
+    found = model.state_dict()
+    assert found.keys() == expected.keys()
+    for name, value in expected.items():
+        assert found[name].dtype == torch.float32
+        torch.testing.assert_close(found[name], value, rtol=0, atol=0)
+    assert not model.training
+
+
+def write_config(unet: UNet2DConditionModel, folder: Path) -> None:
+    unet.save_config(folder)
+
+
+def test_unet_folder(unet: UNet2DConditionModel, tmp_path: Path) -> None:
+    unet.save_pretrained(tmp_path)
+    loaded = load_model(tmp_path)
+    assert_same_weights(loaded.model, unet)
+    assert loaded.pipeline is None
+    assert loaded.config["cross_attention_dim"] == 16
+
+
+def test_sharded_folder(unet: UNet2DConditionModel, tmp_path: Path) -> None:
+    unet.save_pretrained(tmp_path, max_shard_size="20KB")
+    assert (tmp_path / "diffusion_pytorch_model.safetensors.index.json").is_file()
+    assert_same_weights(load_model(tmp_path).model, unet)
+    next(iter(tmp_path.glob("*-00002-*"))).unlink()
+    with pytest.raises(DgqcError, match="copy all parts"):
+        load_model(tmp_path)
+
+
+def test_half_precision_is_loaded_as_float(unet: UNet2DConditionModel, tmp_path: Path) -> None:
+    write_config(unet, tmp_path)
+    halves = {name: value.half() for name, value in unet.state_dict().items()}
+    save_file(halves, tmp_path / "diffusion_pytorch_model.fp16.safetensors")
+    loaded = load_model(tmp_path / "diffusion_pytorch_model.fp16.safetensors")
+    name = "conv_in.weight"
+    torch.testing.assert_close(loaded.model.state_dict()[name], halves[name].float(), rtol=0, atol=0)
+
+
+def test_pipeline_folder(pipeline_folder: Path) -> None:
+    loaded = load_model(pipeline_folder)
+    assert loaded.pipeline == pipeline_folder
+    assert loaded.scheduler is not None
+    assert loaded.scheduler["_class_name"] == "DDIMScheduler"
+    assert loaded.context_length == 6
+    assert isinstance(loaded.model, UNet2DConditionModel)
+
+
+@pytest.mark.parametrize(
+    "wrap",
+    [
+        lambda unet: unet,
+        lambda unet: {"unet": unet, "step": 3},
+        lambda unet: {"unet": unet.state_dict(), "config": dict(unet.config)},
+        lambda unet: {"state_dict": {f"module.{k}": v for k, v in unet.state_dict().items()}},
+        lambda unet: unet.state_dict(),
+    ],
+    ids=["module", "checkpoint", "checkpoint-config", "prefixed", "state-dict"],
+)
+def test_pickles(wrap: Callable[[Any], Any], unet: UNet2DConditionModel, tmp_path: Path) -> None:
+    write_config(unet, tmp_path)
+    torch.save(wrap(unet), tmp_path / "unet.pt")
+    loaded = load_model(tmp_path / "unet.pt")
+    assert type(loaded.model) is UNet2DConditionModel
+    assert_same_weights(loaded.model, unet)
+
+
+def test_old_attention_names(unet: UNet2DConditionModel, tmp_path: Path) -> None:
+    write_config(unet, tmp_path)
+    old = {
+        k.replace(".to_q.", ".query.").replace(".to_out.0.", ".proj_attn."): v
+        for k, v in unet.state_dict().items()
+    }
+    assert old.keys() != unet.state_dict().keys()
+    save_file(old, tmp_path / "unet.safetensors")
+    assert_same_weights(load_model(tmp_path / "unet.safetensors").model, unet)
+
+
+class Hostile:
+    """Unpickling one of these writes a file."""
+
+    def __init__(self, target: Path) -> None:
+        self.target = target
+
+    def __reduce__(self) -> tuple[Any, tuple[str]]:
+        return os.system, (f"touch {self.target}",)
+
+
+@pytest.mark.parametrize("legacy", [False, True])
+def test_hostile_pickle_is_refused_and_not_run(
+    unet: UNet2DConditionModel, tmp_path: Path, legacy: bool
+) -> None:
+    proof, file = tmp_path / "proof", tmp_path / "unet.pt"
+    torch.save({"unet": unet, "more": Hostile(proof)}, file, _use_new_zipfile_serialization=not legacy)
+    with pytest.raises(DgqcError, match=r"posix\.system|diffusers\.") as caught:
+        load_model(file)
+    assert not proof.exists()
+    assert "\n" not in str(caught.value)
+    # The file does what it threatens, so that the test is one.
+    torch.load(file, weights_only=False)
+    assert proof.exists()
+
+
+@pytest.mark.parametrize(
+    "name", ["builtins.eval", "torch.hub.load", "diffusers.utils.import_utils.os.system", "__main__.Own"]
+)
+def test_other_imports_are_refused(tmp_path: Path, name: str) -> None:
+    module, _, attribute = name.rpartition(".")
+    payload = pickle.PROTO + b"\x02" + pickle.GLOBAL + f"{module}\n{attribute}\n".encode() + pickle.STOP
+    torch.save({}, tmp_path / "unet.pt")
+    source, target = tmp_path / "unet.pt", tmp_path / "other.pt"
+    with zipfile.ZipFile(source) as old, zipfile.ZipFile(target, "w") as new:
+        for member in old.namelist():
+            new.writestr(member, payload if member.endswith("data.pkl") else old.read(member))
+    with pytest.raises(DgqcError, match=f"wants to import {name}"):
+        load_model(target)
+
+
+def test_truncated_files(unet: UNet2DConditionModel, archive: bytes, tmp_path: Path) -> None:
+    write_config(unet, tmp_path)
+    torch.save(unet, tmp_path / "unet.pt")
+    save_file(unet.state_dict(), tmp_path / "unet.safetensors")
+    (tmp_path / "unet.pt2").write_bytes(archive)
+    for name in ("unet.pt", "unet.safetensors", "unet.pt2"):
+        file = tmp_path / name
+        whole = file.read_bytes()
+        for kept in (0, 10, len(whole) // 2, len(whole) - 100):
+            file.write_bytes(whole[:kept])
+            with pytest.raises(DgqcError, match=name):
+                load_model(file)
+
+
+def test_bad_weights(unet: UNet2DConditionModel, tmp_path: Path) -> None:
+    write_config(unet, tmp_path)
+    good = unet.state_dict()
+    name = "mid_block.resnets.0.conv1.weight"
+
+    def load(changed: dict[str, torch.Tensor]) -> None:
+        save_file(changed, tmp_path / "unet.safetensors")
+        load_model(tmp_path / "unet.safetensors")
+
+    broken = good[name].clone()
+    broken[0, 0, 0, 0] = float("nan")
+    with pytest.raises(DgqcError, match=f"{name} holds NaN"):
+        load({**good, name: broken})
+    with pytest.raises(DgqcError, match=r"conv_out\.bias holds NaN or infinite"):
+        load({**good, "conv_out.bias": torch.full((4,), float("inf"))})
+    with pytest.raises(DgqcError, match=rf"{name} has shape \(8, 9, 3, 3\).*\(8, 8, 3, 3\)"):
+        load({**good, name: torch.zeros(8, 9, 3, 3)})
+    with pytest.raises(DgqcError, match=f"lacks {name}"):
+        load({key: value for key, value in good.items() if key != name})
+    with pytest.raises(DgqcError, match=r"no place for more\.bias"):
+        load({**good, "more.bias": torch.zeros(1)})
+    with pytest.raises(DgqcError, match="from_single_file"):
+        load({f"model.diffusion_model.{key}": value for key, value in good.items()})
+
+
+def test_bad_configs(unet: UNet2DConditionModel, tmp_path: Path) -> None:
+    save_file(unet.state_dict(), tmp_path / "unet.safetensors")
+    with pytest.raises(DgqcError, match=r"no config\.json beside it"):
+        load_model(tmp_path / "unet.safetensors")
+    for text, message in [
+        ("{", "not valid JSON"),
+        ("[]", "holds a JSON list"),
+        ("{}", "model without a _class_name"),
+        ('{"_class_name": "FluxTransformer2DModel"}', "describes a FluxTransformer2DModel"),
+        (
+            '{"_class_name": "UNet2DConditionModel", "block_out_channels": [5]}',
+            "can't build a UNet2DConditionModel",
+        ),
+    ]:
+        (tmp_path / "config.json").write_text(text)
+        with pytest.raises(DgqcError, match=message):
+            load_model(tmp_path / "unet.safetensors")
+
+
+def test_wrong_paths(tmp_path: Path) -> None:
+    (tmp_path / "model.onnx").write_bytes(b"x")
+    for path, message in [
+        (tmp_path / "nothing", "does not exist"),
+        (tmp_path, r"no config\.json"),
+        (tmp_path / "model.onnx", "not a model dgqc can read"),
+    ]:
+        with pytest.raises(DgqcError, match=message):
+            load_model(path)
+    (tmp_path / "model_index.json").write_text("{}")
+    with pytest.raises(DgqcError, match="no unet folder"):
+        load_model(tmp_path)
+
+
+def test_config_only(unet: UNet2DConditionModel, tmp_path: Path, pipeline_folder: Path) -> None:
+    write_config(unet, tmp_path)
+    for path in (tmp_path, tmp_path / "config.json", pipeline_folder):
+        loaded = config_only(path)
+        assert all(parameter.is_meta for parameter in loaded.model.parameters())
+        assert sum(p.numel() for p in loaded.model.parameters()) == sum(p.numel() for p in unet.parameters())
+    assert config_only(pipeline_folder).context_length == 6
+
+
+def exported(unet: UNet2DConditionModel, batch: Any = None, size: int = 1) -> Any:
+    arguments = (torch.randn(size, 4, 8, 8), torch.tensor([5]), torch.randn(size, 3, 16))
+    shapes = None if batch is None else ({0: batch}, None, {0: batch}, None)
+    options = {} if shapes is None else {"dynamic_shapes": shapes}
+    if shapes is not None:
+        return torch.export.export(unet, (*arguments, None), strict=False, **options)
+    return torch.export.export(unet, arguments, {"return_dict": False}, strict=False)
+
+
+@pytest.mark.parametrize("dynamic", [False, True])
+def test_exported_program(unet: UNet2DConditionModel, archive: bytes, tmp_path: Path, dynamic: bool) -> None:
+    if dynamic:
+        torch.export.save(exported(unet, torch.export.Dim("batch"), 2), tmp_path / "unet.pt2")
+    else:
+        (tmp_path / "unet.pt2").write_bytes(archive)
+    loaded = load_model(tmp_path / "unet.pt2")
+    assert isinstance(loaded.model, ExportedUNet)
+    captured = capture(loaded.model)
+    inputs = {"sample": torch.randn(2, 4, 8, 8), "encoder_hidden_states": torch.randn(2, 3, 16)}
+    with torch.no_grad():
+        expected = unet(**inputs, timestep=torch.tensor([5.0])).sample
+        found = captured.graph(timestep=torch.tensor([5.0]), **inputs)
+        itself = loaded.model(timestep=torch.tensor([5.0]), **{k: v[:1] for k, v in inputs.items()})
+    torch.testing.assert_close(found, expected, rtol=1e-5, atol=1e-5)
+    torch.testing.assert_close(itself, expected[:1], rtol=1e-5, atol=1e-5)
+    assert captured.batched
+    names = {node.name for node in captured.graph.graph.nodes}
+    assert "down_blocks_0_resnets_0_conv1" in names
+
+
+def test_exported_at_another_batch_is_refused(tmp_path: Path) -> None:
+    class Two(nn.Module):
+        def forward(self, sample: torch.Tensor, timestep: torch.Tensor) -> torch.Tensor:
+            return sample * timestep
+
+    program = torch.export.export(Two(), (torch.ones(2, 4, 8, 8), torch.ones(1)))
+    torch.export.save(program, tmp_path / "unet.pt2")
+    with pytest.raises(DgqcError, match="export at batch 1"):
+        load_model(tmp_path / "unet.pt2")
+
+
+def test_exported_something_else_is_refused(tmp_path: Path) -> None:
+    torch.export.save(torch.export.export(nn.Linear(2, 2), (torch.ones(1, 2),)), tmp_path / "linear.pt2")
+    with pytest.raises(DgqcError, match="not a UNet's inputs"):
+        load_model(tmp_path / "linear.pt2")
+
+
+def rewritten(archive: bytes, change: Callable[[str, bytes], bytes], **more: bytes) -> bytes:
+    """An archive with changed members, as torch's reader likes it (stored, not compressed)."""
+    buffer = io.BytesIO()
+    with zipfile.ZipFile(io.BytesIO(archive)) as old, zipfile.ZipFile(buffer, "w") as new:
+        root = old.namelist()[0].split("/")[0]
+        for member in old.namelist():
+            new.writestr(member, change(member.removeprefix(f"{root}/"), old.read(member)))
+        for name, data in more.items():
+            new.writestr(f"{root}/{name}", data)
+    return buffer.getvalue()
+
+
+def test_hostile_archives_are_refused_and_not_run(archive: bytes, tmp_path: Path) -> None:
+    file, proof = tmp_path / "unet.pt2", tmp_path / "proof"
+    hostile = io.BytesIO()
+    torch.save(Hostile(proof), hostile)
+
+    def replaced(name: str, old: bytes, new: bytes) -> bytes:
+        def change(member: str, data: bytes) -> bytes:
+            assert member != name or old in data
+            return data.replace(old, new, 1) if member == name else data
+
+        return rewritten(archive, change)
+
+    weights, model = "data/weights/model_weights_config.json", "models/model.json"
+    inputs = "data/sample_inputs/model.pt"
+    attacks = {
+        "sample inputs": rewritten(
+            archive, lambda name, data: hostile.getvalue() if name == inputs else data
+        ),
+        "pickled object": replaced(weights, b'"use_pickle": false', b'"use_pickle": true'),
+        "it calls": replaced(model, b"torch.ops.aten.silu.default", b"torch.hub.load"),
+        "it has a name": replaced(model, b'"name": "silu"', b'"name": "silu=0\\nopen(1)#"'),
+        "it has a expr_str": replaced(
+            model, b'{"as_int": 8}', b'{"as_expr": {"expr_str": "__import__(\'os\').getpid()", "hint": null}}'
+        ),
+        "it holds data/aotinductor": rewritten(
+            archive, lambda name, data: data, **{"data/aotinductor/model/a.so": b"x"}
+        ),
+        "come in a collections.defaultdict": replaced(
+            model, b'{\\"type\\": \\"builtins.dict\\"', b'{\\"type\\": \\"collections.defaultdict\\"'
+        ),
+    }
+    for reason, attack in attacks.items():
+        file.write_bytes(attack)
+        with pytest.raises(DgqcError, match=f"could run code: .*{reason}"):
+            load_model(file)
+        assert not proof.exists()
+    # The first attack does what it threatens, so that the test is one.
+    file.write_bytes(attacks["sample inputs"])
+    with contextlib.suppress(Exception):
+        torch.export.load(file)
+    assert proof.exists()
+
+
+def test_messages_are_one_line(tmp_path: Path) -> None:
+    (tmp_path / "config.json").write_text(
+        json.dumps({"_class_name": "UNet2DModel", "block_out_channels": "x"})
+    )
+    with pytest.raises(DgqcError) as caught:
+        load_model(tmp_path)
+    assert "\n" not in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    ("text", "safe"),
+    [
+        ("s53", True),
+        ("Symbol('s53', positive=True, integer=True)", True),
+        ("Mul(Integer(4), Symbol('s0', integer=True))", True),
+        ("9**9**9", False),
+        ("Symbol('s0').__class__", False),
+        ("1" * 5000 + "!", False),
+    ],
+)
+def test_symbolic_sizes(text: str, safe: bool) -> None:
+    assert bool(SIZES.fullmatch(SYMBOL.sub("1", text))) is safe
