@@ -33,7 +33,7 @@ class Role(StrEnum):
     LEFT = "left"
     """Left side of a product of two activations (..., M, K): queries"""
     RIGHT = "right"
-    """Right side (..., K, N): transposed keys (pixels are the last axis), values (pixels are the last axis)"""
+    """Right side (..., K, N): transposed keys, values; pixels are the last axis"""
 
 
 @dataclass(frozen=True)

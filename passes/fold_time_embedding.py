@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
-from typing import ClassVar
+from typing import Any, ClassVar
 
 import torch
 from torch import fx
@@ -35,7 +35,9 @@ class FoldTimeEmbedding(Pass):
         timestep = next(n for n in graph.nodes if n.op == "placeholder" and n.target == "timestep")
         behind = placeholders_behind(graph)
         temporal = [n for n in graph.nodes if behind[n] == {"timestep"}]
-        frontier = [n for n in temporal if any(behind[u] != {"timestep"} or u.op == "output" for u in n.users)]
+        frontier = [
+            n for n in temporal if any(behind[u] != {"timestep"} or u.op == "output" for u in n.users)
+        ]
         parameters = _constants_of(temporal)
         tables = _evaluate(module, timestep, temporal, frontier, program.schedule.timesteps)
 
@@ -57,7 +59,11 @@ class FoldTimeEmbedding(Pass):
         gone = sum(parameters[name] for name in parameters if name not in kept)
         return result.with_report(
             self.name,
-            {"tables": len(tables), "table_values": sum(t.numel() for t in tables), "folded_parameters": gone},
+            {
+                "tables": len(tables),
+                "table_values": sum(t.numel() for t in tables),
+                "folded_parameters": gone,
+            },
         )
 
 
@@ -78,17 +84,22 @@ def _evaluate(
     rows: list[list[torch.Tensor]] = [[] for _ in frontier]
     with torch.no_grad():
         for time in timesteps:
-            values: dict[fx.Node, object] = {timestep: torch.tensor([time], dtype=torch.float32)}
+            values: dict[fx.Node, Any] = {timestep: torch.tensor([time], dtype=torch.float32)}
             for node in temporal:
                 if node is timestep:
                     continue
                 for item in node.all_input_nodes:
                     if item.op == "get_attr":
                         values[item] = constant(module, item)
-                args, kwargs = fx.node.map_arg((node.args, dict(node.kwargs)), lambda n, v=values: v[n])
-                values[node] = node.target(*args, **kwargs)  # type: ignore[operator]
+                values[node] = _call(node, values)
             for row, node in zip(rows, frontier, strict=True):
                 value = values[node]
                 assert isinstance(value, torch.Tensor)
                 row.append(value.detach().clone())
     return [torch.stack(row) for row in rows]
+
+
+def _call(node: fx.Node, values: dict[fx.Node, Any]) -> Any:
+    arguments: Any = fx.node.map_arg((node.args, dict(node.kwargs)), lambda item: values[item])
+    assert callable(node.target)
+    return node.target(*arguments[0], **arguments[1])

@@ -11,7 +11,6 @@ from torch import fx
 
 from ..ir.errors import DgqcError, UnsupportedOperation
 from ..ir.level import Level
-from ..ir.plans import QuantizedGlue
 from ..ir.program import Input, Program
 from ..ir.progress import track
 from .base import Pass
@@ -110,11 +109,9 @@ def _inputs(builder: Builder) -> tuple[Input, ...]:
             builder.step = new
             continue
         new.meta["val"] = torch.empty(sizes[str(node.target)], dtype=torch.int16, device="meta")
-        (site,) = node.users
-        plan = builder.plan(site)
-        assert isinstance(plan, QuantizedGlue)
-        builder.values[node] = Scaled(new, plan.scale)
-        inputs.append(Input(str(node.target), sizes[str(node.target)], plan.scale))
+        scale = builder.output_scale(node)
+        builder.values[node] = Scaled(new, scale)
+        inputs.append(Input(str(node.target), sizes[str(node.target)], scale))
     return tuple(inputs)
 
 
@@ -132,4 +129,3 @@ def _lower(builder: Builder, node: fx.Node) -> Value:
             f"{module_path(node)} ({node.name}) does not fit fixed point: {error}; "
             "look for dead or exploding activations in the calibration samples."
         ) from error
-

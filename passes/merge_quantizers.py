@@ -59,4 +59,7 @@ def _patches(site: fx.Node, plan: Operand) -> object:
     weight = user.args[1]
     assert isinstance(weight, fx.Node)
     geometry = (user.args[3], user.args[4])
-    return (tuple(weight.meta["val"].shape[2:]), *(tuple(item) for item in geometry if isinstance(item, list | tuple)))
+    return (
+        tuple(weight.meta["val"].shape[2:]),
+        *(tuple(item) for item in geometry if isinstance(item, list | tuple)),
+    )

@@ -83,7 +83,8 @@ def _replace_site(program: Program, site: fx.Node, step: fx.Node) -> None:
             site.replace_all_uses_with(call(graph, dgqc.fake_quantize.default, args, site))
     else:
         raise DgqcError(
-            f"Site {name} in {module_path(site)} is not decided on yet; run the planning passes before simulate."
+            f"Site {name} in {module_path(site)} is not decided on yet; "
+            "run the planning passes before simulate."
         )
 
 

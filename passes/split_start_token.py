@@ -77,7 +77,9 @@ def _split(graph: fx.Graph, attention: Attention) -> None:
         start_value = cut(values, last - 1, 0, 1, "start_value")
         other_values = cut(values, last - 1, 1, tokens, "other_values")
         first = call(graph, aten.matmul.default, (start_share, start_value), product, f"{product.name}_start")
-        rest = call(graph, aten.matmul.default, (other_shares, other_values), product, f"{product.name}_others")
+        rest = call(
+            graph, aten.matmul.default, (other_shares, other_values), product, f"{product.name}_others"
+        )
         total = call(graph, aten.add.Tensor, (first, rest), product, f"{product.name}_mix")
     product.replace_all_uses_with(total)
     graph.erase_node(product)

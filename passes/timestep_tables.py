@@ -27,13 +27,14 @@ class TimestepTables(Pass):
     by 2^bits and shifts by a real minimum). Rows are indexed by the call's ordinal.
 
     ratio_bits: within an operand and call, group scales are integer multiples of one base scale, rounded up
-        to at most 2^ratio_bits - 1 of it, so that partial sums of different groups add up exactly. The base
+        to at most 2^ratio_bits - 1 of it, so that partial sums of different groups add up exactly, and
+        multiple * (code - zero) of 8-bit codes fits 16 bits with the default of 7. The base
         is chosen for the least total error. Ours; a free scale per group needs a multiplication per group
         and output.
     headroom: how far 16-bit values may exceed what calibration saw before they saturate.
     """
 
-    ratio_bits: int = 8
+    ratio_bits: int = 7
     headroom: float = 2.0
 
     name: ClassVar[str] = "timestep-tables"

@@ -35,7 +35,7 @@ def _(
     b_factor: torch.Tensor,
     shift: torch.Tensor,
 ) -> torch.Tensor:
-    return a.new_empty(torch.broadcast_shapes(a.shape, b.shape))
+    return torch.empty_like(a + b)
 
 
 @torch.library.custom_op("dgqc::mul", mutates_args=())
@@ -51,7 +51,7 @@ def mul(
 def _(
     a: torch.Tensor, b: torch.Tensor, step: torch.Tensor, factor: torch.Tensor, shift: torch.Tensor
 ) -> torch.Tensor:
-    return a.new_empty(torch.broadcast_shapes(a.shape, b.shape))
+    return torch.empty_like(a + b)
 
 
 @torch.library.custom_op("dgqc::rescale", mutates_args=())

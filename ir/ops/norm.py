@@ -9,7 +9,7 @@ from ..lookup import reciprocal_root
 
 
 def centered_rows(rows: torch.Tensor) -> torch.Tensor:
-    """16 * (x - mean) of each row, the mean rounded to 1/16 step. rows: int64 (R, N). Returns int64 (R, N)."""
+    """16 * (x - mean) of each row, the mean rounded to 1/16 step. rows: int64 (R, N). Returns the same."""
     count = rows.shape[-1]
     mean = torch.div(32 * rows.sum(dim=-1, keepdim=True) + count, 2 * count, rounding_mode="floor")
     return 16 * rows - mean
@@ -60,8 +60,8 @@ def group_norm(
     beta_shift: torch.Tensor,
     epsilon: torch.Tensor,
 ) -> torch.Tensor:
-    """x: int16 (1, C, ...). gamma, beta: int32 (C,). *_factor, *_shift: int32 (T,). epsilon: int64 (T,), >= 1,
-    in squared 1/16 input steps times the elements of a group. Returns int16.
+    """x: int16 (1, C, ...). gamma, beta: int32 (C,). *_factor, *_shift: int32 (T,). epsilon: int64 (T,),
+    >= 1, in squared 1/16 input steps times the elements of a group. Returns int16.
 
     A group has at most 2^22 elements: the sum of (16 x - 16 mean)^2 < 2^42 each stays below 2^62 with real
     data's bound max|x|^2 * 2^8 * N, proved at compile time from N.

@@ -53,7 +53,9 @@ def requantize_columns(
     bias_shift: int32 (T,). Returns int16. |accumulator * m + b| < 2^62, proved at compile time.
     """
     m = round_shift(column.to(torch.int64) * factor[step].to(torch.int64), 31)
-    b = round_shift(bias.to(torch.int64) * bias_factor[step].to(torch.int64), bias_shift[step].to(torch.int64))
+    b = round_shift(
+        bias.to(torch.int64) * bias_factor[step].to(torch.int64), bias_shift[step].to(torch.int64)
+    )
     return saturate16(round_shift(accumulator * m + b, shift[step].to(torch.int64)))
 
 
@@ -189,7 +191,9 @@ def conv2d_pixel(
     height = convolved(x.shape[2], kernel_height, stride[0], padding[0])
     width = convolved(x.shape[3], kernel_width, stride[1], padding[1])
     # unfold moves values only: int16 is exact in float64.
-    patches = unfold(x.to(torch.float64), (kernel_height, kernel_width), padding=padding, stride=stride)
+    patches = unfold(
+        x.to(torch.float64), (kernel_height, kernel_width), padding=tuple(padding), stride=tuple(stride)
+    )
     index = group.to(torch.int64)
     m, r, s = (t[step].to(torch.int64)[index] for t in (quantize_multiplier, quantize_offset, quantize_shift))
     codes = ((patches.to(torch.int64) * m + r) >> s).clamp(0, 2**bits - 1)

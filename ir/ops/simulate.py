@@ -12,7 +12,7 @@ from torch.nn.functional import unfold
 from .product import convolved
 from .quantize import along
 
-_library = torch.library.Library("dgqc", "FRAGMENT")
+_library = torch.library.Library("dgqc", "FRAGMENT")  # type: ignore[no-untyped-call]
 
 
 def straight_through_round(x: torch.Tensor) -> torch.Tensor:
@@ -43,21 +43,29 @@ def fake_quantize(
     return s * ((straight_through_round(x / s) + z).clamp(0, 2**bits - 1) - z)
 
 
+def largest_share(p: torch.Tensor, granularity: str) -> torch.Tensor:
+    """The largest p of each row or sample, broadcastable against p; above 0, since it is divided by.
+
+    Where the start token takes all there is, the others' probabilities vanish in floating point.
+    """
+    dims = (-1,) if granularity == "row" else tuple(range(1, p.dim()))
+    return p.amax(dim=dims, keepdim=True).clamp(min=1e-30)
+
+
 def fake_quantize_log2(p: torch.Tensor, bits: int, granularity: str) -> torch.Tensor:
     """s * 2^-clamp(round(-log2(p / s)), 0, 2^bits - 1), s the largest p of each row or sample (DGQ eq. 8-9).
 
     p: float (B, ..., M, N), probabilities. A probability of 0 gets the last code, not 0.
     """
-    dims = (-1,) if granularity == "row" else tuple(range(1, p.dim()))
-    s = p.amax(dim=dims, keepdim=True)
+    s = largest_share(p, granularity)
     exponent = straight_through_round(-torch.log2((p / s).clamp(min=1e-38))).clamp(0, 2**bits - 1)
-    return s * torch.exp2(-exponent)
+    result: torch.Tensor = s * torch.exp2(-exponent)
+    return result
 
 
 def fake_quantize_uniform(p: torch.Tensor, bits: int, granularity: str) -> torch.Tensor:
-    """Uniform codes 0 .. 2^bits - 1 with the largest p of each row or sample as the last. p: (B, ..., M, N)."""
-    dims = (-1,) if granularity == "row" else tuple(range(1, p.dim()))
-    s = p.amax(dim=dims, keepdim=True) / (2**bits - 1)
+    """Uniform codes 0 .. 2^bits - 1, the last for the largest p of each row or sample. p: (B, ..., M, N)."""
+    s = largest_share(p, granularity) / (2**bits - 1)
     return s * straight_through_round(p / s)
 
 
@@ -83,7 +91,7 @@ def conv2d_pixel_simulated(
     n, _, kernel_height, kernel_width = weight.shape
     height = convolved(x.shape[2], kernel_height, stride[0], padding[0])
     width = convolved(x.shape[3], kernel_width, stride[1], padding[1])
-    patches = unfold(x, (kernel_height, kernel_width), padding=padding, stride=stride)
+    patches = unfold(x, (kernel_height, kernel_width), padding=tuple(padding), stride=tuple(stride))
     quantized = fake_quantize(patches, step, scale, zero, group, 2, bits)
     y = weight.reshape(n, -1) @ quantized
     if bias is not None:
@@ -106,5 +114,5 @@ for _schema, _function in (
         conv2d_pixel_simulated,
     ),
 ):
-    _library.define(_schema)
-    _library.impl(_schema.split("(")[0], _function, "CompositeImplicitAutograd")
+    _library.define(_schema)  # type: ignore[no-untyped-call]
+    _library.impl(_schema.split("(")[0], _function, "CompositeImplicitAutograd")  # type: ignore[no-untyped-call]

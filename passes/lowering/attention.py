@@ -72,10 +72,13 @@ def emit_softmax(
         softmax = builder.call(dgqc.softmax_uniform.default, args, site)
     else:
         limit = min(2**plan.bits - 1, LAST_CODE)
-        softmax = builder.call(dgqc.softmax_log2.default, (logits, limit, plan.granularity.value, start), site)
-    parts = [builder.call(operator.getitem, (softmax, i), site, f"{name}_{what}") for i, what in enumerate(PARTS)]
-    keys = shape(site)[-1] + int(start)
-    return Shares(*parts, start=start, keys=keys, plan=plan)
+        softmax = builder.call(
+            dgqc.softmax_log2.default, (logits, limit, plan.granularity.value, start), site
+        )
+    codes, scale, octaves, first = (
+        builder.call(operator.getitem, (softmax, i), site, f"{name}_{what}") for i, what in enumerate(PARTS)
+    )
+    return Shares(codes, scale, octaves, first, start, shape(site)[-1] + int(start), plan)
 
 
 def share_table(plan: QuantizedProbabilities) -> tuple[torch.Tensor, int]:
@@ -102,8 +105,11 @@ def attend(builder: Builder, node: fx.Node, shares: Shares, values: fx.Node) -> 
     total = 2.5 + shares.keys / 2.0 ** min(limit, 30)
     bound = math.ceil(2**15 * total * float(reach(operand.plan).max()))
     factor, shift = multiplier(base / scale / 2**15, bits_for(bound))
-    args = (shares.codes, shares.mantissa, shares.exponent, shares.first, shares.start)
-    args = (*args, builder.table("shares", table), fraction, operand.node, builder.step)
-    args = (*args, operand.zero, operand.multiple, operand.group, operand.axis)
-    tables = (builder.table(f"{node.name}.factor", factor), builder.table(f"{node.name}.shift", shift))
-    return Scaled(builder.call(dgqc.attend.default, (*args, *tables), node), scale)
+    probabilities = (shares.codes, shares.mantissa, shares.exponent, shares.first, shares.start)
+    decoding = (builder.table("shares", table), fraction)
+    requantization = (
+        builder.table(f"{node.name}.factor", factor),
+        builder.table(f"{node.name}.shift", shift),
+    )
+    args = (*probabilities, *decoding, operand.node, builder.step, *operand.tables, *requantization)
+    return Scaled(builder.call(dgqc.attend.default, args, node), scale)

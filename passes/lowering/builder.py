@@ -48,7 +48,9 @@ class Builder:
             self._constants[key] = self.graph.get_attr(unique)
         return self._constants[key]
 
-    def call(self, target: Callable[..., Any], args: tuple[Any, ...], like: fx.Node, name: str = "") -> fx.Node:
+    def call(
+        self, target: Callable[..., Any], args: tuple[Any, ...], like: fx.Node, name: str = ""
+    ) -> fx.Node:
         """A call in the new graph, carrying the module path of the old node `like`."""
         node = self.graph.create_node("call_function", target, args, name=identifier(name or like.name))
         node.meta["module"] = like.meta.get("module")

@@ -85,18 +85,18 @@ def lower_cat(builder: Builder, node: fx.Node) -> Value:
     """Parts are brought to the result's scale, then put together."""
     parts, dimension = node.args[0], node.args[1]
     assert isinstance(parts, list | tuple)
-    values = [builder.values[part] for part in parts]
+    values = [builder.values[part] for part in parts if isinstance(part, fx.Node)]
     if all(isinstance(value, Logits) for value in values):
         nodes = [value.node for value in values if isinstance(value, Logits)]
         return Logits(builder.call(aten.cat.default, (nodes, dimension), node))
     scale = builder.output_scale(node)
     nodes = []
     for number, part in enumerate(parts):
-        value = builder.scaled(part)
+        scaled = builder.scaled(part)
         name = f"{node.name}_part{number}"
-        factor, shift = multiplier(value.scale / scale, 31)
+        factor, shift = multiplier(scaled.scale / scale, 31)
         tables = (builder.table(f"{name}.factor", factor), builder.table(f"{name}.shift", shift))
-        args = (value.node, builder.step, *tables)
+        args = (scaled.node, builder.step, *tables)
         nodes.append(builder.call(dgqc.rescale.default, args, node, name))
     return Scaled(builder.call(aten.cat.default, (nodes, dimension), node), scale)
 
@@ -136,7 +136,9 @@ def lower_view(builder: Builder, node: fx.Node) -> Value:
         if isinstance(value, Codes) or _is_operand_site(builder, source):
             return CodeRows(source)
     if not isinstance(value, Scaled):
-        raise DgqcError(f"{module_path(node)} ({node.name}) views {type(value).__name__}, which has no integer form.")
+        raise DgqcError(
+            f"{module_path(node)} ({node.name}) views {type(value).__name__}, which has no integer form."
+        )
     return Scaled(builder.call(node.target, (value.node, *node.args[1:]), node), value.scale)  # type: ignore[arg-type]
 
 
@@ -148,9 +150,7 @@ def lower_upsample(builder: Builder, node: fx.Node) -> Value:
     """`dgqc::upsample_nearest`; the scale stays."""
     value = builder.scaled(node.args[0])
     height, width = shape(node)[2:]
-    return Scaled(
-        builder.call(dgqc.upsample_nearest.default, (value.node, height, width), node), value.scale
-    )
+    return Scaled(builder.call(dgqc.upsample_nearest.default, (value.node, height, width), node), value.scale)
 
 
 def lower_avg_pool(builder: Builder, node: fx.Node) -> Value:
@@ -160,6 +160,10 @@ def lower_avg_pool(builder: Builder, node: fx.Node) -> Value:
     stride = stride or kernel
     assert isinstance(stride, list | tuple)
     if len(set(kernel)) != 1 or len(set(stride)) != 1 or any(padding or ()):  # type: ignore[arg-type]
-        raise DgqcError(f"{module_path(node)} pools windows that are not square or padded, which has no integer form.")
+        raise DgqcError(
+            f"{module_path(node)} pools windows that are not square or padded, which has no integer form."
+        )
     value = builder.scaled(source)
-    return Scaled(builder.call(dgqc.avg_pool2d.default, (value.node, kernel[0], stride[0]), node), value.scale)
+    return Scaled(
+        builder.call(dgqc.avg_pool2d.default, (value.node, kernel[0], stride[0]), node), value.scale
+    )

@@ -36,7 +36,9 @@ def lower_layer_norm(builder: Builder, node: fx.Node) -> Value:
     """`dgqc::layer_norm`, over the last axis only."""
     source, sizes, weight, bias, epsilon = (*node.args, *(None,) * 5)[:5]
     if not isinstance(sizes, list | tuple) or len(sizes) != 1:
-        raise DgqcError(f"{module_path(node)} normalizes over {sizes}; only the last axis has an integer form.")
+        raise DgqcError(
+            f"{module_path(node)} normalizes over {sizes}; only the last axis has an integer form."
+        )
     value = builder.scaled(source)
     channels = shape(node)[-1]
     scale = builder.output_scale(node)
@@ -60,7 +62,8 @@ def affine_tables(
     """
     if count >= LARGEST_GROUP:
         raise DgqcError(
-            f"{module_path(node)} normalizes {count} values at once; the integer form holds fewer than {LARGEST_GROUP}."
+            f"{module_path(node)} normalizes {count} values at once; "
+            f"the integer form holds fewer than {LARGEST_GROUP}."
         )
     weight, bias = affine
     scale = builder.output_scale(node)

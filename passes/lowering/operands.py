@@ -92,7 +92,12 @@ def _wide_plan(builder: Builder, value: Scaled) -> QuantizedOperand:
     ones = torch.ones(builder.calls, 1, dtype=torch.int64)
     operand = Operand(Role.LINEAR, 16, False)
     return QuantizedOperand(
-        operand, Dimension.CHANNEL, torch.zeros(1, dtype=torch.int64), value.scale, ones, torch.zeros_like(ones)
+        operand,
+        Dimension.CHANNEL,
+        torch.zeros(1, dtype=torch.int64),
+        value.scale,
+        ones,
+        torch.zeros_like(ones),
     )
 
 

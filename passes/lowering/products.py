@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from typing import Any
 
 import torch
 from torch import fx
@@ -76,7 +77,9 @@ def _weight(builder: Builder, node: fx.Node | object) -> tuple[Weight, fx.Node]:
     assert isinstance(node, fx.Node)
     plan = builder.program.plans.get(str(node.target))
     if not isinstance(plan, Weight):
-        raise DgqcError(f"The weight {node.target} is not quantized yet; run quantize-weights before lower-integer.")
+        raise DgqcError(
+            f"The weight {node.target} is not quantized yet; run quantize-weights before lower-integer."
+        )
     codes = builder.constant(str(node.target), plan.codes)
     builder.weight_bits[str(codes.target)] = 4 if plan.bits <= 4 else 8
     return plan, codes
@@ -97,8 +100,8 @@ def lower_linear(builder: Builder, node: fx.Node) -> Value:
     channels = operand.axis == len(shape(node)) - 1
     bound = accumulator_bound(operand.plan, _groups(builder, operand.group), channels, rows)
     constants = epilogue(builder, node, weight, _bias(builder, node, 2), base, scale, bound)
-    args = (operand.node, builder.step, operand.zero, operand.multiple, operand.group, operand.axis, codes)
-    return Scaled(builder.call(dgqc.linear.default, (*args, *constants), node), scale)
+    args = (operand.node, builder.step, *operand.tables, codes, *constants)
+    return Scaled(builder.call(dgqc.linear.default, args, node), scale)
 
 
 def _groups(builder: Builder, node: fx.Node) -> torch.Tensor:
@@ -111,7 +114,9 @@ def lower_conv2d(builder: Builder, node: fx.Node) -> Value:
     """`dgqc::conv2d`, or `dgqc::conv2d_pixel` where groups are output positions."""
     source, weight_node, _, stride, padding, dilation, groups = (*node.args, *(None,) * 7)[:7]
     if (dilation or [1, 1]) != [1, 1] or (groups or 1) != 1:
-        raise DgqcError(f"The convolution {module_path(node)} is dilated or grouped, which has no integer form yet.")
+        raise DgqcError(
+            f"The convolution {module_path(node)} is dilated or grouped, which has no integer form yet."
+        )
     weight, codes = _weight(builder, weight_node)
     scale = builder.output_scale(node)
     rows = weight.codes.double().abs().sum(dim=(2, 3))
@@ -125,13 +130,15 @@ def lower_conv2d(builder: Builder, node: fx.Node) -> Value:
         quantizer = quantizer_tables(builder, value.source, plan, name)
         zero, multiple = product_tables(builder, plan, name)
         group = builder.constant(f"{name}.group", plan.group.to(torch.uint8))
-        args = (value.source.node, builder.step, *quantizer, zero, multiple, group, plan.operand.bits, codes)
-        return Scaled(builder.call(dgqc.conv2d_pixel.default, (*args, *constants, stride, padding), node), scale)
+        gathered = (value.source.node, builder.step, *quantizer, zero, multiple, group, plan.operand.bits)
+        args: tuple[Any, ...] = (*gathered, codes, *constants, stride, padding)
+        return Scaled(builder.call(dgqc.conv2d_pixel.default, args, node), scale)
     operand, base = as_operand(builder, source, 1)
     bound = accumulator_bound(operand.plan, _groups(builder, operand.group), True, rows)
     constants = epilogue(builder, node, weight, bias, base, scale, bound)
-    args = (operand.node, builder.step, operand.zero, operand.multiple, operand.group, codes)
-    return Scaled(builder.call(dgqc.conv2d.default, (*args, *constants, stride, padding), node), scale)
+    tables = (operand.zero, operand.multiple, operand.group)
+    args = (operand.node, builder.step, *tables, codes, *constants, stride, padding)
+    return Scaled(builder.call(dgqc.conv2d.default, args, node), scale)
 
 
 def lower_matmul(builder: Builder, node: fx.Node) -> Value:
@@ -161,8 +168,10 @@ def lower_matmul(builder: Builder, node: fx.Node) -> Value:
         scale, width = torch.ones(builder.calls, dtype=torch.float64), 32
         real = a_base * b_base * factor * math.log2(math.e) * 65536
     mantissa, shift = multiplier(real, bits_for(bound))
-    args = (a.node, b.node, builder.step, a.zero, a.multiple, a.group, a.axis)
-    args = (*args, b.zero, b.multiple, b.group, b.axis)
-    tables = (builder.table(f"{node.name}.factor", mantissa), builder.table(f"{node.name}.shift", shift))
-    result = builder.call(dgqc.matmul.default, (*args, *tables, width), node)
+    requantization = (
+        builder.table(f"{node.name}.factor", mantissa),
+        builder.table(f"{node.name}.shift", shift),
+    )
+    args = (a.node, b.node, builder.step, *a.tables, *b.tables, *requantization, width)
+    result = builder.call(dgqc.matmul.default, args, node)
     return Scaled(result, scale) if factor is None else Logits(result)

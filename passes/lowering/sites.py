@@ -35,7 +35,11 @@ def lower_site(builder: Builder, site: fx.Node) -> Value:
             return PixelPatches(value, plan)
         return quantize(builder, value, plan, site)
     found = type(plan).__name__
-    missing = "observe-ranges and timestep-tables" if isinstance(plan, Glue | ObservedGlue) else "the planning passes"
+    missing = (
+        "observe-ranges and timestep-tables"
+        if isinstance(plan, Glue | ObservedGlue)
+        else "the planning passes"
+    )
     raise DgqcError(
         f"Site {site.args[1]} in {module_path(site)} is only {found} yet; run {missing} before lower-integer."
     )

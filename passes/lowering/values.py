@@ -32,6 +32,11 @@ class Codes:
     group: fx.Node
     axis: int
 
+    @property
+    def tables(self) -> tuple[fx.Node, fx.Node, fx.Node, int]:
+        """What products are told about the codes: zero, multiple, group, axis."""
+        return self.zero, self.multiple, self.group, self.axis
+
 
 @dataclass(frozen=True)
 class PixelPatches:

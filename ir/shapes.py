@@ -1,0 +1,76 @@
+"""Shapes and types of every value, computed anew from the inputs and constants."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import torch
+from torch import fx
+from torch.fx.node import map_arg
+
+from . import ops  # noqa: F401  (registers the dgqc ops)
+from .level import Level
+from .program import Program
+from .tensors import constant
+
+__all__ = ["TIME_INPUTS", "ShapeError", "propagated"]
+
+TIME_INPUTS = {"step": ((), torch.int64), "timestep": ((1,), torch.float32)}
+"""Shape and type of the placeholders that aren't tensor inputs."""
+
+
+class ShapeError(Exception):
+    """An op can't take what it is given.
+
+    node: the op's node.
+    """
+
+    def __init__(self, node: fx.Node, error: Exception) -> None:
+        super().__init__(str(error).strip().partition("\n")[0])
+        self.node = node
+
+
+def propagated(program: Program) -> dict[fx.Node, Any]:
+    """Every node's value on the meta device, for one sample: a tensor, or a tuple of them.
+
+    `step` alone is a real tensor (0), since indexing with it wants to know it. What `node.meta["val"]` says
+    is used for nothing but the inputs' types.
+    Raises ShapeError for the first op that can't take its arguments.
+    """
+    shapes = {item.name: item.shape for item in program.inputs}
+    values: dict[fx.Node, Any] = {}
+    for node in program.graph.graph.nodes:
+        try:
+            if node.op == "placeholder":
+                values[node] = _input(node, shapes, program.level)
+            elif node.op == "get_attr":
+                values[node] = constant(program.graph, str(node.target)).to("meta")
+            elif node.op == "call_function":
+                arguments = map_arg(tuple(node.args), values.__getitem__)
+                keywords = map_arg(dict(node.kwargs), values.__getitem__)
+                with torch.no_grad():
+                    values[node] = node.target(*arguments, **keywords)
+            elif node.op == "output":
+                values[node] = map_arg(node.args[0], values.__getitem__)
+            else:
+                raise TypeError(f"a graph holds no {node.op} nodes")
+        except Exception as error:
+            raise ShapeError(node, error) from error
+    return values
+
+
+def _input(node: fx.Node, shapes: dict[str, tuple[int, ...]], level: Level) -> torch.Tensor:
+    name = str(node.target)
+    if name in TIME_INPUTS:
+        shape, dtype = TIME_INPUTS[name]
+        return (
+            torch.zeros(shape, dtype=dtype)
+            if name == "step"
+            else torch.empty(shape, dtype=dtype, device="meta")
+        )
+    known = node.meta.get("val")
+    default = torch.int16 if level is Level.INTEGER else torch.float32
+    dtype = known.dtype if isinstance(known, torch.Tensor) else default
+    if name not in shapes:
+        raise KeyError(f"the program has no input {name}")
+    return torch.empty(shapes[name], dtype=dtype, device="meta")

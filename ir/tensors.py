@@ -1,0 +1,31 @@
+"""The tensors of a graph module by name."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import torch
+from torch import fx, nn
+
+
+def constant(graph: nn.Module, name: str) -> torch.Tensor:
+    """The constant at an attribute path (`down_blocks.0.conv.weight`), as `get_attr` nodes name it.
+
+    Raises AttributeError when there is none.
+    """
+    path, _, leaf = name.rpartition(".")
+    value = getattr(graph.get_submodule(path), leaf)
+    if not isinstance(value, torch.Tensor):
+        raise AttributeError(f"{name} is not a tensor")
+    return value
+
+
+def constants(graph: nn.Module) -> Iterator[tuple[str, torch.Tensor]]:
+    """Every parameter and buffer with its attribute path, shared ones under each of their names."""
+    yield from graph.named_parameters(remove_duplicate=False)
+    yield from graph.named_buffers(remove_duplicate=False)
+
+
+def used_constants(graph: fx.GraphModule) -> frozenset[str]:
+    """The attribute paths that the graph reads."""
+    return frozenset(str(node.target) for node in graph.graph.nodes if node.op == "get_attr")

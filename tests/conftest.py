@@ -1,0 +1,26 @@
+"""Settings of all tests."""
+
+from __future__ import annotations
+
+import os
+
+import pytest
+import torch
+from hypothesis import HealthCheck, settings
+
+# A busy machine is no defect, so nothing here depends on the clock.
+SLOW = [HealthCheck.too_slow]
+settings.register_profile("default", deadline=None, max_examples=50, suppress_health_check=SLOW)
+settings.register_profile(
+    "ci", deadline=None, max_examples=50, suppress_health_check=SLOW, derandomize=True, print_blob=True
+)
+settings.load_profile("ci" if os.environ.get("CI") else "default")
+torch.set_num_threads(1)
+
+
+def pytest_addoption(parser: pytest.Parser) -> None:
+    parser.addoption(
+        "--update-golden",
+        action="store_true",
+        help="rewrite golden files that differ; each rewritten test fails once and shows its diff",
+    )

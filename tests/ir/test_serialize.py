@@ -1,0 +1,211 @@
+"""What is saved loads as it was; what was damaged, or tries to run code, doesn't load."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Callable
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import hand_made
+import pytest
+import torch
+from dgqc.ir.errors import DgqcError
+from dgqc.ir.level import Level
+from dgqc.ir.nibbles import pack_nibbles, unpack_nibbles
+from dgqc.ir.plans import (
+    Coding,
+    Dimension,
+    Granularity,
+    GroupedOperand,
+    ObservedOperand,
+    ObservedProbabilities,
+    Operand,
+    PlacedOperand,
+    Probabilities,
+    QuantizedProbabilities,
+    Role,
+)
+from dgqc.ir.printer import format_graph
+from dgqc.ir.program import Program
+from dgqc.ir.serialize import load_program, save_program
+from dgqc.ir.verifier import verify
+from hypothesis import given
+from hypothesis import strategies as st
+
+
+def run(program: Program) -> torch.Tensor:
+    random = torch.Generator().manual_seed(0)
+    shape = program.inputs[0].shape
+    if program.level is Level.INTEGER:
+        sample = torch.randint(-9000, 9000, shape, generator=random).to(torch.int16)
+    else:
+        sample = torch.randn(shape, generator=random)
+    output: torch.Tensor = program.graph(sample, torch.tensor(1))
+    return output
+
+
+@pytest.mark.parametrize("level", hand_made.LEVELS)
+def test_round_trip(level: str, tmp_path: Path) -> None:
+    program = hand_made.LEVELS[level]()
+    save_program(program, tmp_path / "saved")
+    loaded = load_program(tmp_path / "saved")
+    verify(loaded)
+    assert format_graph(loaded) == format_graph(program)
+    assert torch.equal(run(loaded), run(program))
+    for name in ("level", "schedule", "facts", "report", "batched"):
+        assert getattr(loaded, name) == getattr(program, name)
+    for mine, theirs in zip(program.inputs, loaded.inputs, strict=True):
+        assert (mine.name, mine.shape) == (theirs.name, theirs.shape)
+        assert (mine.scale is None) == (theirs.scale is None)
+    if program.output_scale is not None:
+        assert loaded.output_scale is not None
+        assert torch.equal(loaded.output_scale, program.output_scale)
+    modules = [node.meta.get("module") for node in program.graph.graph.nodes]
+    assert modules == [node.meta.get("module") for node in loaded.graph.graph.nodes]
+
+
+def test_every_plan_round_trips(tmp_path: Path) -> None:
+    operand, wide = Operand(Role.RIGHT, 6, padded=True), hand_made.ranges(5)
+    group = torch.arange(5) % 2
+    plans = {
+        "observed": ObservedOperand(operand, hand_made.ranges(4), wide),
+        "placed": PlacedOperand(operand, Dimension.PIXEL, wide),
+        "grouped": GroupedOperand(operand, Dimension.CHANNEL, wide, group),
+        "probabilities": Probabilities(4),
+        "seen": ObservedProbabilities(4, torch.ones(3)),
+        "static": QuantizedProbabilities(4, Coding.UNIFORM, None, torch.ones(3).double()),
+        "row": QuantizedProbabilities(4, Coding.LOG2, Granularity.ROW, None),
+    }
+    save_program(replace(hand_made.planned(), plans=plans), tmp_path)
+    loaded = load_program(tmp_path).plans
+    assert {name: repr(plan) for name, plan in loaded.items()} == {
+        name: repr(plan) for name, plan in plans.items()
+    }
+
+
+def test_a_prologue_round_trips(tmp_path: Path) -> None:
+    program = replace(hand_made.integer(), prologue=hand_made.captured().graph)
+    save_program(program, tmp_path)
+    loaded = load_program(tmp_path).prologue
+    assert loaded is not None
+    x, step = torch.ones(1, 5, 6), torch.tensor(0)
+    assert program.prologue is not None
+    assert torch.equal(loaded(x, step), program.prologue(x, step))
+
+
+def test_four_bit_weights_take_four_bits(tmp_path: Path) -> None:
+    program = hand_made.integer()
+    save_program(program, tmp_path / "four")
+    save_program(replace(program, report={}), tmp_path / "eight")
+    sizes = [(tmp_path / name / "program.safetensors").stat().st_size for name in ("four", "eight")]
+    assert sizes[1] - sizes[0] >= 36 // 2 - 8
+    program.graph.weight = program.graph.weight * 2
+    with pytest.raises(DgqcError, match=r"codes from -14 to 14 don't fit 4 bits"):
+        save_program(program, tmp_path / "refused")
+
+
+@given(st.lists(st.integers(-8, 7), max_size=33))
+def test_nibbles(codes: list[int]) -> None:
+    tensor = torch.tensor(codes, dtype=torch.int8)
+    packed = pack_nibbles(tensor)
+    assert packed.numel() == (len(codes) + 1) // 2
+    assert torch.equal(unpack_nibbles(packed, [len(codes)]), tensor)
+
+
+def test_saving_again_replaces(tmp_path: Path) -> None:
+    save_program(hand_made.captured(), tmp_path)
+    save_program(hand_made.integer(), tmp_path)
+    assert load_program(tmp_path).level is Level.INTEGER
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["program.json", "program.safetensors"]
+
+
+def remove(name: str) -> Callable[[Path], None]:
+    return lambda folder: (folder / name).unlink()
+
+
+def truncate(name: str) -> Callable[[Path], None]:
+    def damage(folder: Path) -> None:
+        content = (folder / name).read_bytes()
+        (folder / name).write_bytes(content[: len(content) // 2])
+
+    return damage
+
+
+def flip(folder: Path) -> None:
+    content = bytearray((folder / "program.safetensors").read_bytes())
+    content[-1] ^= 1
+    (folder / "program.safetensors").write_bytes(bytes(content))
+
+
+def edit(change: Callable[[Any], None], sign: bool = False) -> Callable[[Path], None]:
+    """Changes the document; `sign` makes its hash right again, as an attacker would."""
+
+    def damage(folder: Path) -> None:
+        document = json.loads((folder / "program.json").read_text())
+        change(document)
+        if sign:
+            text = json.dumps(document["body"], sort_keys=True, separators=(",", ":"))
+            document["body_sha256"] = hashlib.sha256(text.encode()).hexdigest()
+        (folder / "program.json").write_text(json.dumps(document))
+
+    return damage
+
+
+def nodes(document: Any) -> Any:
+    return document["body"]["graph"]["nodes"]
+
+
+def call(document: Any) -> Any:
+    return next(node for node in nodes(document) if node["op"] == "call_function")
+
+
+def constant(document: Any) -> Any:
+    return next(node for node in nodes(document) if node["op"] == "get_attr")
+
+
+INJECTION = 'x"); import os; os.abort(); ("'
+
+
+@pytest.mark.parametrize(
+    ("damage", "message"),
+    [
+        (remove("program.json"), "holds no program.json, so it isn't a saved program"),
+        (remove("program.safetensors"), "holds no program.safetensors"),
+        (truncate("program.json"), "damaged or truncated"),
+        (truncate("program.safetensors"), "was altered or truncated"),
+        (flip, "was altered or truncated"),
+        (edit(lambda d: d.update(version=2)), "format version 2, but this dgqc reads up to 1; update dgqc"),
+        (edit(lambda d: d.update(format="other")), "isn't a program that dgqc saved"),
+        (edit(lambda d: d["body"].update(level="captured")), "was altered since it was saved"),
+        (
+            edit(lambda d: call(d).update(target="os.system"), sign=True),
+            "'os.system' is not one that a program may",
+        ),
+        (edit(lambda d: call(d).update(op="call_method"), sign=True), "a program holds no call_method nodes"),
+        (edit(lambda d: constant(d).update(target=INJECTION), sign=True), "is not a name"),
+        (edit(lambda d: nodes(d)[0].update(target=INJECTION), sign=True), "is not a name"),
+        (edit(lambda d: nodes(d)[0].update(name=INJECTION), sign=True), "is not a name"),
+        (edit(lambda d: call(d)["kwargs"].update({INJECTION: 1}), sign=True), "is not a name"),
+        (edit(lambda d: constant(d).update(target="__class__"), sign=True), "isn't a program"),
+        (edit(lambda d: call(d)["args"].append({"code": "1"}), sign=True), "'code' is no kind of value"),
+        (edit(lambda d: call(d)["args"].append({"node": "later"}), sign=True), "isn't a program"),
+        (edit(lambda d: d["body"].pop("graph"), sign=True), "isn't a program"),
+    ],
+)
+def test_damage_is_refused(damage: Callable[[Path], None], message: str, tmp_path: Path) -> None:
+    save_program(hand_made.integer(), tmp_path)
+    damage(tmp_path)
+    with pytest.raises(DgqcError, match=message):
+        load_program(tmp_path)
+
+
+def test_what_has_no_form_is_refused(tmp_path: Path) -> None:
+    with pytest.raises(DgqcError, match="can't be saved"):
+        save_program(replace(hand_made.integer(), report={"strange": object()}), tmp_path)
+    empty = hand_made.captured()
+    empty.graph.weight = empty.graph.weight.to("meta")
+    with pytest.raises(DgqcError, match="has a shape but no values"):
+        save_program(empty, tmp_path)

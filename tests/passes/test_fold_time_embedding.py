@@ -1,0 +1,53 @@
+"""`fold-time-embedding` keeps the function, call by call, and leaves no timestep behind."""
+
+from __future__ import annotations
+
+import pytest
+import torch
+from architectures import ARCHITECTURES, run_model
+from dgqc.ir.program import Program
+from dgqc.ir.tensors import constants
+from dgqc.passes.graph import constant
+from programs import SCHEDULE, apply, calls, captured, run_float, samples
+
+dgqc = torch.ops.dgqc
+NAMES = pytest.mark.parametrize("name", ["only_cross_attention", "class_conditional"])
+
+
+@NAMES
+def test_every_call_computes_what_the_model_does_at_its_timestep(name: str) -> None:
+    folded = apply(captured(name), "fold-time-embedding")
+    unet = ARCHITECTURES[name]()
+    for ordinal, timestep in enumerate(SCHEDULE.timesteps):
+        inputs = samples(name, 7)
+        found = run_float(folded, inputs, ordinal)
+        # The model's attention has another order of sums.
+        assert torch.allclose(found, run_model(unet, dict(inputs), timestep), atol=1e-4)
+        assert torch.equal(found, run_float(captured(name), inputs, ordinal)), "the tables are exact"
+
+
+@NAMES
+def test_the_timestep_is_replaced_by_the_calls_ordinal(name: str) -> None:
+    folded = apply(captured(name), "fold-time-embedding")
+    names = [str(node.target) for node in folded.graph.graph.nodes if node.op == "placeholder"]
+    assert names == [*(item.name for item in folded.inputs), "step"]
+    tables = calls(folded, dgqc.at_step.default)
+    assert tables
+    for node in tables:
+        table = constant(folded.graph, node.args[0])  # type: ignore[arg-type]
+        assert table.shape[0] == len(SCHEDULE)
+        assert torch.equal(table[1], table[2]), "the same timestep twice"
+        assert not torch.equal(table[0], table[1])
+
+
+def test_the_embeddings_parameters_leave_the_program() -> None:
+    before = captured("only_cross_attention")
+    after = apply(before, "fold-time-embedding")
+
+    def numbers(program: Program) -> int:
+        return sum(tensor.numel() for _, tensor in constants(program.graph))
+
+    report = after.report["fold-time-embedding"]
+    assert report["folded_parameters"] > 4000
+    assert numbers(before) - report["folded_parameters"] + report["table_values"] == numbers(after)
+    assert not any("time_embedding" in name for name, _ in after.graph.named_parameters())

@@ -1,0 +1,32 @@
+"""`log-quant` decides about attention probabilities and about nothing else."""
+
+from __future__ import annotations
+
+import pytest
+import torch
+from dgqc.ir.plans import (
+    Coding,
+    Glue,
+    Granularity,
+    ObservedProbabilities,
+    Probabilities,
+    QuantizedProbabilities,
+)
+from dgqc.passes.log_quant import LogQuant
+from planned import one_site, program_with
+
+
+@pytest.mark.parametrize("plan", [Probabilities(6), ObservedProbabilities(6, torch.tensor([0.5, 0.0]))])
+@pytest.mark.parametrize("scale", list(Granularity))
+def test_bits_are_kept_and_the_scale_is_taken_at_run_time(
+    plan: Probabilities | ObservedProbabilities, scale: Granularity
+) -> None:
+    program = LogQuant(scale).run(program_with(plan, calls=2))
+    assert one_site(program) == QuantizedProbabilities(6, Coding.LOG2, scale, None)
+    assert program.report["log-quant"] == {"attentions": 1, "scale": scale.value}
+
+
+def test_other_sites_stay_undecided() -> None:
+    program = LogQuant().run(program_with(Glue(), calls=1))
+    assert one_site(program) == Glue()
+    assert program.report["log-quant"]["attentions"] == 0

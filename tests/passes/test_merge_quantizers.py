@@ -1,0 +1,60 @@
+"""`merge-quantizers` quantizes a value once, and only where the plans agree."""
+
+from __future__ import annotations
+
+from collections import Counter
+
+import torch
+from dgqc.ir.plans import Operand, Role
+from programs import SCHEDULE, apply, calls, captured, run_float, samples
+
+aten, dgqc = torch.ops.aten, torch.ops.dgqc
+FRONT = "fold-time-embedding,split-prologue,split-start-token,insert-sites"
+NAME = "only_cross_attention"
+
+
+def test_the_function_stays() -> None:
+    apart = apply(captured(NAME), FRONT)
+    merged = apply(apart, "merge-quantizers")
+    for ordinal in range(len(SCHEDULE)):
+        inputs = samples(NAME, ordinal)
+        assert torch.equal(run_float(merged, inputs, ordinal), run_float(apart, inputs, ordinal))
+
+
+def test_no_two_sites_read_one_value_with_one_plan_and_geometry() -> None:
+    apart = apply(captured(NAME), FRONT)
+    merged = apply(apart, "merge-quantizers")
+    gone = len(calls(apart, dgqc.site.default)) - len(calls(merged, dgqc.site.default))
+    assert gone == merged.report["merge-quantizers"]["merged"] > 0
+    assert len(apart.plans) - len(merged.plans) == gone
+    names = {str(site.args[1]) for site in calls(merged, dgqc.site.default)}
+    assert set(merged.plans) == names
+    linears = [site for site in calls(merged, dgqc.site.default) if _role(merged.plans, site) is Role.LINEAR]
+    assert max(Counter(site.args[0] for site in linears).values()) == 1
+
+
+def _role(plans: object, site: object) -> Role | None:
+    plan = plans[str(site.args[1])]  # type: ignore[index,attr-defined]
+    return plan.role if isinstance(plan, Operand) else None
+
+
+def test_queries_keys_and_values_of_a_self_attention_share_a_site() -> None:
+    merged = apply(captured("class_conditional"), FRONT + ",merge-quantizers")
+    shared = [
+        site
+        for site in calls(merged, dgqc.site.default)
+        if sum(user.target is aten.linear.default for user in site.users) == 3
+    ]
+    assert shared
+
+
+def test_convolutions_with_other_kernels_keep_their_own_patches() -> None:
+    """A resnet's 3x3 convolution and its 1x1 shortcut may read one value, but not one patch."""
+    program = apply(captured(NAME), FRONT + ",merge-quantizers")
+    for site in calls(program, dgqc.site.default):
+        kernels = {
+            (*user.args[1].meta["val"].shape[2:], *user.args[3], *user.args[4])
+            for user in site.users
+            if user.target is aten.conv2d.default
+        }
+        assert len(kernels) <= 1

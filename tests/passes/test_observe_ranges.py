@@ -1,0 +1,155 @@
+"""`observe-ranges` against brute force over every sample, call by call."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import replace
+from functools import cache
+from typing import Any
+
+import pytest
+import torch
+from dgqc.ir.calibration import Calibration, Inputs
+from dgqc.ir.errors import DgqcError
+from dgqc.ir.plans import ObservedGlue, ObservedOperand, ObservedProbabilities, Role
+from dgqc.ir.program import Program
+from programs import BATCH, FRONT, SCHEDULE, apply, arguments, calls, captured, samples
+from torch import fx
+from torch.nn.functional import unfold
+
+dgqc = torch.ops.dgqc
+NAMES = pytest.mark.parametrize("name", ["only_cross_attention", "class_conditional"])
+ORDINALS = pytest.mark.parametrize("ordinal", range(len(SCHEDULE)))
+
+
+@cache
+def observed(name: str) -> Program:
+    """Each call's batch comes in two pieces."""
+    program = apply(captured(name), f"{FRONT},split-start-token,insert-sites,merge-quantizers")
+
+    def read(ordinal: int) -> Iterator[Inputs]:
+        for part in (slice(0, 1), slice(1, BATCH)):
+            yield {key: value[part] for key, value in samples(name, ordinal).items()}
+
+    calibration = Calibration(SCHEDULE, read, synthetic=True, origin="two batches")
+    return apply(replace(program, calibration=calibration), "observe-ranges")
+
+
+@cache
+def values(name: str, ordinal: int) -> dict[str, list[torch.Tensor]]:
+    """What goes through each site at a call, sample by sample."""
+    program = observed(name)
+    seen: dict[str, list[torch.Tensor]] = {}
+
+    class Recorder(fx.Interpreter):
+        def call_function(self, target: Any, args: Any, kwargs: Any) -> Any:
+            if target is dgqc.site.default:
+                seen.setdefault(args[1], []).append(args[0].double())
+                return args[0]
+            return super().call_function(target, args, kwargs)
+
+    batch = arguments(program, samples(name, ordinal))
+    with torch.no_grad():
+        for one in range(BATCH):
+            Recorder(program.graph).run(*(part[one : one + 1] for part in batch), torch.tensor(ordinal))
+    return seen
+
+
+def brute_force(site: fx.Node, role: Role, samples: list[torch.Tensor]) -> tuple[torch.Tensor, ...]:
+    """channel low, channel high, pixel low, pixel high: of all values with an index, over all samples."""
+    if role is Role.CONVOLUTION:
+        user: Any = next(iter(site.users))
+        kernel, stride, padding = tuple(user.args[1].meta["val"].shape[2:]), user.args[3], user.args[4]
+        # (channels, taps, positions), zeros of the padding included
+        patches = [
+            unfold(x, kernel, padding=tuple(padding), stride=tuple(stride)).reshape(
+                x.shape[1], kernel[0] * kernel[1], -1
+            )
+            for x in samples
+        ]
+        channel = [patch.flatten(1) for patch in patches]
+        pixel = [patch.flatten(0, 1).T for patch in patches]
+    else:
+        last = role is not Role.RIGHT
+        channel = [x.movedim(-1 if last else -2, 0).flatten(1) for x in samples]
+        pixel = [x.movedim(-2 if last else -1, 0).flatten(1) for x in samples]
+    every = [torch.cat(parts, dim=1) for parts in (channel, pixel)]
+    return tuple(f(part, dim=1) for part in every for f in (torch.amin, torch.amax))
+
+
+@NAMES
+@ORDINALS
+def test_operands_have_the_smallest_and_largest_of_every_index(name: str, ordinal: int) -> None:
+    program, seen = observed(name), values(name, ordinal)
+    roles = set()
+    for site in calls(program, dgqc.site.default):
+        plan = program.plans[str(site.args[1])]
+        if isinstance(plan, ObservedOperand):
+            roles.add(plan.operand.role)
+            found = (plan.channel.low, plan.channel.high, plan.pixel.low, plan.pixel.high)
+            wanted = brute_force(site, plan.operand.role, seen[str(site.args[1])])
+            for one, other in zip(found, wanted, strict=True):
+                assert one.shape == (len(SCHEDULE), len(other))
+                # A batch's sums are rounded differently from a sample's.
+                assert torch.allclose(one[ordinal].double(), other, rtol=1e-4, atol=1e-5), site
+    assert roles == set(Role)
+
+
+@NAMES
+@ORDINALS
+def test_other_values_have_their_largest_magnitude(name: str, ordinal: int) -> None:
+    program, seen = observed(name), values(name, ordinal)
+    kinds = set()
+    for site_name, plan in program.plans.items():
+        if isinstance(plan, ObservedGlue | ObservedProbabilities):
+            kinds.add(type(plan))
+            wanted = torch.stack([x.abs().amax() for x in seen[site_name]]).amax()
+            assert float(plan.high[ordinal]) == pytest.approx(float(wanted), rel=1e-4, abs=1e-5)
+    assert kinds == {ObservedGlue, ObservedProbabilities}
+
+
+def test_two_calls_at_one_timestep_have_ranges_of_their_own() -> None:
+    """PNDM evaluates a timestep twice, with other samples; tables go by the call's ordinal."""
+    assert SCHEDULE.timesteps[1] == SCHEDULE.timesteps[2]
+    program = observed("only_cross_attention")
+    different = [
+        not torch.equal(plan.high[1], plan.high[2])
+        for plan in program.plans.values()
+        if isinstance(plan, ObservedGlue)
+    ]
+    assert any(different)
+
+
+def test_padding_counts_as_zero_for_channels_and_border_positions() -> None:
+    program = observed("only_cross_attention")
+    padded = [
+        plan for plan in program.plans.values() if isinstance(plan, ObservedOperand) and plan.operand.padded
+    ]
+    assert padded
+    for plan in padded:
+        assert bool((plan.channel.low <= 0).all() and (plan.channel.high >= 0).all())
+        assert bool((plan.pixel.low[:, 0] <= 0).all() and (plan.pixel.high[:, 0] >= 0).all())
+
+
+def test_observing_changes_no_value_and_is_reported() -> None:
+    program = observed("class_conditional")
+    report = program.report["observe-ranges"]
+    assert report == {"samples": BATCH * len(SCHEDULE), "origin": "two batches", "synthetic": True}
+
+
+def test_a_call_without_samples_is_refused_by_its_number() -> None:
+    program = apply(captured("class_conditional"), f"{FRONT},insert-sites")
+    calibration = Calibration(
+        SCHEDULE,
+        lambda ordinal: iter([] if ordinal == 2 else [samples("class_conditional", ordinal)]),
+        synthetic=True,
+        origin="holes",
+    )
+    with pytest.raises(DgqcError, match=r"none for call 2 of 4 \(timestep 500\)"):
+        apply(replace(program, calibration=calibration), "observe-ranges")
+
+
+def test_without_calibration_the_way_to_get_some_is_named() -> None:
+    program = replace(apply(captured("class_conditional"), f"{FRONT},insert-sites"), calibration=None)
+    with pytest.raises(DgqcError, match="--calib"):
+        apply(program, "observe-ranges")

@@ -1,0 +1,252 @@
+"""Pipelines as text: what is written can be read, and what can't be read is explained."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from enum import StrEnum
+from pathlib import Path
+from typing import ClassVar
+
+import pytest
+from dgqc.ir.errors import PipelineError
+from dgqc.ir.level import Level
+from dgqc.ir.program import Program
+from dgqc.passes import registry
+from dgqc.passes.base import Pass
+from dgqc.passes.manager import PassManager
+from dgqc.passes.pipeline import format_pipeline, parse_pipeline
+from dgqc.passes.presets import PRESETS, pipeline_for
+from dgqc.passes.registry import find_pass, pass_names, register_pass
+from hypothesis import given
+from hypothesis import strategies as st
+
+
+class Color(StrEnum):
+    RED = "red"
+    DARK_BLUE = "dark-blue"
+
+
+@dataclass(frozen=True)
+class Painted(Pass):
+    """A pass with every kind of option."""
+
+    needed: int
+    glossy: bool = False
+    layer_count: int = 3
+    rate: float = 0.5
+    module: str = "*"
+    color: Color = Color.RED
+    limit: int | None = None
+    title: str | None = None
+
+    name: ClassVar[str] = "painted"
+    takes: ClassVar[Level] = Level.CAPTURED
+    leaves: ClassVar[Level] = Level.CAPTURED
+
+    def run(self, program: Program) -> Program:
+        return program
+
+
+@dataclass(frozen=True)
+class Plain(Pass):
+    """A pass without options that refuses nothing."""
+
+    name: ClassVar[str] = "plain"
+    takes: ClassVar[Level] = Level.CAPTURED
+    leaves: ClassVar[Level] = Level.CAPTURED
+
+    def run(self, program: Program) -> Program:
+        return program
+
+
+@pytest.fixture(autouse=True, scope="module")
+def _registered() -> Iterator[None]:
+    before = dict(registry._registered)
+    register_pass(Painted)
+    register_pass(Plain)
+    yield
+    registry._registered.clear()
+    registry._registered.update(before)
+
+
+TEXT = st.text(max_size=12)
+PASSES = st.lists(
+    st.one_of(
+        st.just(Plain()),
+        st.builds(
+            Painted,
+            needed=st.integers(),
+            glossy=st.booleans(),
+            layer_count=st.integers(),
+            rate=st.floats(allow_nan=False),
+            module=TEXT,
+            color=st.sampled_from(Color),
+            limit=st.none() | st.integers(),
+            title=st.none() | TEXT | st.just("none"),
+        ),
+    ),
+    max_size=4,
+).map(tuple)
+
+
+@given(PASSES)
+def test_what_is_written_reads_back(passes: tuple[Pass, ...]) -> None:
+    text = format_pipeline(passes)
+    assert parse_pipeline(text) == passes
+    assert format_pipeline(parse_pipeline(text)) == text
+
+
+@pytest.mark.parametrize(
+    ("text", "canonical"),
+    [
+        ("", ""),
+        (" plain ,  plain", "plain,plain"),
+        ("plain{}", "plain"),
+        ("painted{needed=1 glossy}", "painted{needed=1,glossy=true}"),
+        ("painted{ layer_count=3 , needed=+07 }", "painted{needed=7}"),
+        ("painted{color=dark-blue needed=1,limit=none}", "painted{needed=1,color=dark-blue}"),
+        ('painted{needed=1,module="a, \\"b\\" \\\\ }"}', 'painted{needed=1,module="a, \\"b\\" \\\\ }"}'),
+        (
+            'painted{needed=1,title="none",module=up_blocks.*}',
+            'painted{needed=1,module=up_blocks.*,title="none"}',
+        ),
+    ],
+)
+def test_canonical_text(text: str, canonical: str) -> None:
+    assert format_pipeline(parse_pipeline(text)) == canonical
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        ("plain,", "The pipeline needs the name of a pass at position 7, but the pipeline ends in 'plain,'."),
+        (
+            "plain plain",
+            "The pipeline needs a comma or the end after plain at position 7, but there is 'plain' in "
+            "'plain plain'.",
+        ),
+        (
+            "painted{needed=1",
+            "The pipeline needs a comma or } after the option needed of painted at position 17, but the "
+            "pipeline ends in 'painted{needed=1'.",
+        ),
+        (
+            "painted{neded=1}",
+            "Pass painted has no option neded (did you mean needed?), at position 9; its options are needed, "
+            "glossy, layer-count, rate, module, color, limit, title.",
+        ),
+        ("plain{a=1}", "Pass plain has no option a, at position 7; it takes none."),
+        (
+            "painted{needed=1.5}",
+            "Pass painted has needed=1.5 at position 9, but needed takes a whole number.",
+        ),
+        (
+            "painted{needed=1,color=green}",
+            "Pass painted has color=green at position 18, but color takes red or dark-blue.",
+        ),
+        (
+            "painted{needed=1,limit=x}",
+            "Pass painted has limit=x at position 18, but limit takes a whole number or none.",
+        ),
+        ("painted{needed=1,rate=nan}", "Pass painted has rate=nan at position 18, but rate takes a number."),
+        (
+            "painted{needed=1,needed=2}",
+            "Pass painted is given its option needed twice, at position 18; give it once.",
+        ),
+        ("painted", "Pass painted needs its option needed (a whole number): write painted{needed=...}."),
+        ("plian", "There is no pass 'plian': did you mean plain? `dgqc passes` lists them all."),
+        ("kmeans-groups{groups=0}", "Pass kmeans-groups refuses its options: "),
+    ],
+)
+def test_errors_say_what_where_and_what_would_be_right(text: str, message: str) -> None:
+    with pytest.raises(PipelineError) as caught:
+        parse_pipeline(text)
+    assert str(caught.value).startswith(message)
+
+
+@given(st.text(alphabet='plainted{}=," \\x1', max_size=30))
+def test_any_text_is_read_or_refused(text: str) -> None:
+    try:
+        passes = parse_pipeline(text)
+    except PipelineError:
+        return
+    assert parse_pipeline(format_pipeline(passes)) == passes
+
+
+@given(
+    st.sampled_from(PRESETS),
+    st.sampled_from(["", "g1", "g16", "g256"]),
+    st.sampled_from(["", ",edges=4", ",scale=tensor", ",probabilities=uniform,scale=row,edges=16"]),
+)
+def test_presets_are_pipelines_in_order(preset: str, groups: str, settings: str) -> None:
+    passes = parse_pipeline(pipeline_for(preset + groups + settings))
+    PassManager(passes).check(Level.CAPTURED)
+    assert passes[-1].leaves is Level.INTEGER
+
+
+def test_preset_options_reach_their_passes() -> None:
+    text = pipeline_for("w4a6g16,edges=4,scale=tensor")
+    for part in (
+        "insert-sites{bits=6,edges=4}",
+        "quantize-weights{bits=4,edges=4}",
+        "groups=16",
+        "scale=tensor",
+    ):
+        assert part in text
+
+
+@pytest.mark.parametrize(
+    ("opt", "message"),
+    [
+        ("w3a3", "There is no preset 'w3a3' for -O: choose one of w8a8, w8a6, w8a4, w4a8, w4a6, w4a4"),
+        ("w4a6g0", "There is no preset 'w4a6g0'"),
+        ("w4a6g257", "There is no preset 'w4a6g257'"),
+        ("w4a6,edge=8", "'edge=8' behind the preset, where only edges=, scale=, probabilities="),
+        ("w4a6,scale=column", "scale is one of row, tensor"),
+    ],
+)
+def test_unknown_presets_are_refused(opt: str, message: str) -> None:
+    with pytest.raises(PipelineError, match=message):
+        pipeline_for(opt)
+
+
+def test_built_in_names_are_those_of_the_files() -> None:
+    folder = Path(registry.__file__).parent
+    decorated = {
+        path.stem.replace("_", "-")
+        for path in folder.glob("*.py")
+        if "\n@register_pass\n" in path.read_text(encoding="utf-8")
+    }
+    assert set(registry.BUILT_IN) == decorated
+    assert all(find_pass(name).name == name for name in registry.BUILT_IN)
+    assert pass_names()[: len(registry.BUILT_IN)] == registry.BUILT_IN
+
+
+def test_two_classes_of_one_name_are_refused() -> None:
+    other = type("Other", (Plain,), {"__module__": "elsewhere.passes", "__qualname__": "Other"})
+    with pytest.raises(
+        PipelineError, match=r"Pass plain is defined by .*Plain and by elsewhere.passes.Other"
+    ):
+        register_pass(dataclass(frozen=True)(other))
+
+
+def test_incomplete_passes_are_refused() -> None:
+    class Unfrozen(Pass):
+        name = "un-frozen"
+
+    class Nowhere(Plain):
+        takes = "captured"
+
+    for incomplete, message in (
+        (replaced("Mis_Named"), "kebab-case"),
+        (Unfrozen, "must be a frozen dataclass"),
+        (dataclass(frozen=True)(Nowhere), "which level it takes"),
+    ):
+        with pytest.raises(PipelineError, match=message):
+            register_pass(incomplete)
+
+
+def replaced(name: str) -> type[Pass]:
+    """`Plain` under another name."""
+    return dataclass(frozen=True)(type("Renamed", (Plain,), {"name": name}))
