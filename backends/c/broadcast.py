@@ -1,0 +1,49 @@
+"""Loops over tensors with as few axes as possible."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+
+PAIR_AXES, PERMUTE_AXES = 4, 6
+Axes = tuple[tuple[int, ...], ...]
+
+
+def merged(axes: Sequence[tuple[int, ...]]) -> list[tuple[int, ...]]:
+    """Axes (size, stride, stride, ...) from the outside in, without those of size 1; neighbours are joined
+    where one loop can walk both."""
+    joined: list[tuple[int, ...]] = []
+    for size, *strides in axes:
+        if size == 1:
+            continue
+        if joined and all(
+            outer == inner * size for outer, inner in zip(joined[-1][1:], strides, strict=True)
+        ):
+            joined[-1] = (joined[-1][0] * size, *strides)
+        else:
+            joined.append((size, *strides))
+    return joined
+
+
+def _padded(axes: list[tuple[int, ...]], count: int, strides: int) -> Axes | None:
+    if len(axes) > count:
+        return None
+    filled = [(1,) + (0,) * strides] * (count - len(axes)) + axes
+    return tuple(zip(*filled, strict=True))
+
+
+def merged_pair(a: tuple[int, ...], b: tuple[int, ...], y: tuple[int, ...]) -> Axes | None:
+    """Sizes of y and strides of a and b broadcast to it, four axes each; None where four are not enough."""
+    strides = (broadcast_strides(a, len(y)), broadcast_strides(b, len(y)))
+    return _padded(merged(list(zip(y, *strides, strict=True))), PAIR_AXES, 2)
+
+
+def broadcast_strides(shape: tuple[int, ...], axes: int) -> list[int]:
+    """How far a contiguous tensor moves along each of `axes` axes; 0 where it is broadcast."""
+    shape = (1,) * (axes - len(shape)) + shape
+    return [0 if size == 1 else math.prod(shape[axis + 1 :]) for axis, size in enumerate(shape)]
+
+
+def merged_permutation(shape: tuple[int, ...], strides: tuple[int, ...]) -> Axes | None:
+    """Sizes and strides of a copy in another order, six axes each; None where six are not enough."""
+    return _padded(merged(list(zip(shape, strides, strict=True))), PERMUTE_AXES, 1)

@@ -1,0 +1,75 @@
+"""Copies in another order: permute, gather, slice, cat."""
+
+from __future__ import annotations
+
+import math
+from typing import Any
+
+from torch import fx
+
+from ...ir.scratch import shape_of
+from .broadcast import merged_permutation
+from .call import Call, struct, unsupported
+from .scope import Scope
+
+
+def _moved(
+    node: fx.Node, source: fx.Node, shape: tuple[int, ...], strides: tuple[int, ...], first: int, scope: Scope
+) -> Call:
+    """A copy in another order. shape: of the result; strides, first: where its elements lie in the source."""
+    merged = merged_permutation(shape, strides)
+    if merged is None:
+        raise unsupported(node, f"{len(shape)} interleaved axes", "at most 6")
+    item = node.meta["val"].element_size()
+    parameters = struct(size=merged[0], stride=merged[1], item=item)
+    return Call("permute", (scope.memory.at(source, first * item), scope.memory.at(node)), parameters)
+
+
+def _strides(shape: tuple[int, ...]) -> tuple[int, ...]:
+    return tuple(math.prod(shape[axis + 1 :]) for axis in range(len(shape)))
+
+
+def permute(node: fx.Node, a: dict[str, Any], scope: Scope) -> Call:
+    """`aten.permute`, where it moves anything."""
+    strides = _strides(shape_of(a["self"]))
+    order = [axis % len(strides) for axis in a["dims"]]
+    return _moved(node, a["self"], shape_of(node), tuple(strides[axis] for axis in order), 0, scope)
+
+
+def gather(node: fx.Node, a: dict[str, Any], scope: Scope) -> Call:
+    """`dgqc::gather`: a permutation of one axis from a table."""
+    shape = shape_of(node)
+    axis = a["axis"] % len(shape)
+    parameters = struct(
+        outer=math.prod(shape[:axis]),
+        count=shape[axis],
+        inner=math.prod(shape[axis + 1 :]),
+        order=scope.table(a["order"]),
+        item=node.meta["val"].element_size(),
+    )
+    return Call("gather", (scope.memory.at(a["x"]), scope.memory.at(node)), parameters)
+
+
+def slice_tensor(node: fx.Node, a: dict[str, Any], scope: Scope) -> Call:
+    """`aten.slice`, where it is not a view."""
+    shape = shape_of(a["self"])
+    axis = a["dim"] % len(shape)
+    begin = slice(a["start"], a["end"]).indices(shape[axis])[0]
+    strides = list(_strides(shape))
+    first = begin * strides[axis]
+    strides[axis] *= a["step"]
+    return _moved(node, a["self"], shape_of(node), tuple(strides), first, scope)
+
+
+def cat(node: fx.Node, a: dict[str, Any], scope: Scope) -> list[Call]:
+    """`aten.cat`: a copy for each part."""
+    shape, item = shape_of(node), node.meta["val"].element_size()
+    axis = a["dim"] % len(shape)
+    count, row = math.prod(shape[:axis]), math.prod(shape[axis:]) * item
+    calls, offset = [], 0
+    for part in a["tensors"]:
+        run = math.prod(shape_of(part)[axis:]) * item
+        target = scope.memory.at(node, offset)
+        calls.append(Call("copy_blocks", (count, run, scope.memory.at(part), run, target, row)))
+        offset += run
+    return calls

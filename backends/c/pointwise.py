@@ -1,0 +1,117 @@
+"""Quantization, softmax, norms and 16-bit arithmetic as calls."""
+
+from __future__ import annotations
+
+import math
+from typing import Any
+
+from torch import fx
+
+from ...ir.scratch import shape_of, value_of
+from .broadcast import merged_pair
+from .call import STEP, Call, Rule, struct, unsupported
+from .scope import Scope
+
+
+def quantize(node: fx.Node, a: dict[str, Any], scope: Scope) -> Call:
+    """`dgqc::quantize`."""
+    shape = shape_of(a["x"])
+    axis = a["axis"] % len(shape)
+    parameters = struct(
+        outer=math.prod(shape[:axis]),
+        count=shape[axis],
+        inner=math.prod(shape[axis + 1 :]),
+        **scope.named(a, "multiplier", "offset", "shift"),
+        group=scope.group(a["group"]),
+        groups=value_of(a["multiplier"]).shape[1],
+        bits=a["bits"],
+    )
+    return Call("quantize", scope.pointers(node, a["x"]), parameters)
+
+
+def softmax(kernel: str) -> Rule:
+    """The rule of one of the three `dgqc::softmax_*`."""
+
+    def call(node: fx.Node, a: dict[str, Any], scope: Scope) -> Call:
+        shape = shape_of(a["logits"])
+        static = kernel == "softmax_static"
+        tables = ("inverse", "shift", "mantissa", "exponent")
+        parameters = struct(
+            rows=math.prod(shape[:-1]),
+            keys=shape[-1],
+            per_row=a.get("granularity") == "row",
+            start=a["start"],
+            bits=a.get("bits", 0),
+            limit=a.get("limit", 0),
+            **(scope.named(a, *tables) if static else dict.fromkeys(tables)),
+        )
+        results = tuple(scope.memory.part(node, number) for number in range(4))
+        pointers = (scope.memory.at(a["logits"]), *results, scope.memory.scratch(node))
+        return Call(kernel, (STEP, *pointers) if static else pointers, parameters, "softmax")
+
+    return call
+
+
+def norm(kernel: str) -> Rule:
+    """The rule of `dgqc::group_norm` or `dgqc::layer_norm`."""
+
+    def call(node: fx.Node, a: dict[str, Any], scope: Scope) -> Call:
+        shape = shape_of(a["x"])
+        by_group = kernel == "group_norm"
+        tables = ("gamma", "beta", "gamma_factor", "gamma_shift", "beta_factor", "beta_shift", "epsilon")
+        parameters = struct(
+            channels=shape[1] if by_group else shape[-1],
+            groups=a["groups"] if by_group else math.prod(shape[:-1]),
+            elements=math.prod(shape[2:]) if by_group else 1,
+            **scope.named(a, *tables),
+        )
+        return Call(kernel, scope.pointers(node, a["x"]), parameters, "norm")
+
+    return call
+
+
+def gate(node: fx.Node, a: dict[str, Any], scope: Scope) -> Call:
+    """`dgqc::gate`."""
+    tables = scope.named(a, "table", "index_factor", "index_shift", "factor", "shift")
+    parameters = struct(count=math.prod(shape_of(node)), **tables)
+    return Call("gate", scope.pointers(node, a["x"]), parameters)
+
+
+def rescale(node: fx.Node, a: dict[str, Any], scope: Scope) -> Call:
+    """`dgqc::rescale`."""
+    parameters = struct(count=math.prod(shape_of(node)), **scope.named(a, "factor", "shift"))
+    return Call("rescale", scope.pointers(node, a["x"]), parameters)
+
+
+def pair(kernel: str, *tables: str) -> Rule:
+    """The rule of `dgqc::add` or `dgqc::mul`. tables: the names of their constants."""
+
+    def call(node: fx.Node, a: dict[str, Any], scope: Scope) -> Call:
+        pair = merged_pair(shape_of(a["a"]), shape_of(a["b"]), shape_of(node))
+        if pair is None:
+            raise unsupported(node, f"{shape_of(a['a'])} with {shape_of(a['b'])}", "fewer broadcast axes")
+        size, a_stride, b_stride = pair
+        parameters = struct(
+            pair=struct(size=size, a_stride=a_stride, b_stride=b_stride), **scope.named(a, *tables)
+        )
+        return Call(kernel, scope.pointers(node, a["a"], a["b"]), parameters)
+
+    return call
+
+
+def upsample_nearest(node: fx.Node, a: dict[str, Any], scope: Scope) -> Call:
+    """`dgqc::upsample_nearest`."""
+    _, channels, height, width = shape_of(a["x"])
+    sizes = {"channels": channels, "height": height, "width": width}
+    item = node.meta["val"].element_size()
+    parameters = struct(**sizes, out_height=a["height"], out_width=a["width"], item=item)
+    return Call("upsample_nearest", scope.pointers(node, a["x"])[1:], parameters, "upsample")
+
+
+def avg_pool2d(node: fx.Node, a: dict[str, Any], scope: Scope) -> Call:
+    """`dgqc::avg_pool2d`."""
+    _, channels, height, width = shape_of(a["x"])
+    _, _, out_height, out_width = shape_of(node)
+    sizes = {"channels": channels, "height": height, "width": width}
+    window = {"out_height": out_height, "out_width": out_width, "kernel": a["kernel"], "stride": a["stride"]}
+    return Call("avg_pool2d", scope.pointers(node, a["x"])[1:], struct(**sizes, **window), "pool")

@@ -1,0 +1,139 @@
+"""The files around the calls: header, constants, test program, Makefile, CMake, runtime."""
+
+from __future__ import annotations
+
+import json
+import math
+import shutil
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import jinja2
+import torch
+
+from ...ir.errors import DgqcError
+from .tables import Tables, lookup_source, values
+
+if TYPE_CHECKING:
+    from .emit import Line
+
+HERE = Path(__file__).parent
+RUNTIME = HERE / "runtime"
+INTERFACE = "interface.json"
+
+
+@dataclass(frozen=True)
+class Vector:
+    """A test case that an emitted program carries.
+
+    step: ordinal of the UNet call. inputs: int16 tensors by input name. output: int16, what must come out.
+    """
+
+    step: int
+    inputs: dict[str, torch.Tensor]
+    output: torch.Tensor
+
+
+@dataclass(frozen=True)
+class Signature:
+    """What a caller of the emitted program must know; `interface.json` holds it for `run.py`.
+
+    inputs: name and shape, in the order of the C parameters. output: shape. steps: T.
+    """
+
+    name: str
+    inputs: tuple[tuple[str, tuple[int, ...]], ...]
+    output: tuple[int, ...]
+    steps: int
+    arena_bytes: int
+
+    def to_json(self) -> str:
+        return json.dumps(asdict(self), indent=2) + "\n"
+
+    @staticmethod
+    def from_json(text: str) -> Signature:
+        data = json.loads(text)
+        inputs = tuple((str(name), tuple(shape)) for name, shape in data["inputs"])
+        return Signature(data["name"], inputs, tuple(data["output"]), data["steps"], data["arena_bytes"])
+
+
+@dataclass(frozen=True)
+class Project:
+    """Everything that goes into a folder. lines: the kernel calls."""
+
+    signature: Signature
+    lines: list[Line]
+    tables: Tables
+    vectors: tuple[Vector, ...]
+
+
+def runtime_sources() -> list[Path]:
+    """The hand-written kernels and headers."""
+    return sorted(path for path in RUNTIME.iterdir() if path.suffix in (".c", ".h"))
+
+
+def write_project(project: Project, directory: Path) -> None:
+    """Writes all files, each whole, over those of an earlier emission."""
+    signature = project.signature
+    name, sources = signature.name, directory / "src"
+    (directory / "include").mkdir(parents=True, exist_ok=True)
+    sources.mkdir(exist_ok=True)
+    for path in runtime_sources():
+        shutil.copyfile(path, sources / path.name)
+    (sources / "dgqc_lookup.c").write_text(lookup_source())
+    kernels = sorted(path.stem for path in runtime_sources() if path.suffix == ".c")
+    context = {
+        "name": name,
+        "upper": name.upper(),
+        "signature": signature,
+        "inputs": [(item, " x ".join(map(str, shape)), math.prod(shape)) for item, shape in signature.inputs],
+        "output": (" x ".join(map(str, signature.output)), math.prod(signature.output)),
+        "lines": project.lines,
+        "tables": project.tables,
+        "vectors": _vectors(project),
+        "sources": [f"{name}_weights", name, "dgqc_lookup", *kernels],
+    }
+    files = {
+        "model.h": directory / "include" / f"{name}.h",
+        "model.c": sources / f"{name}.c",
+        "weights.h": sources / f"{name}_weights.h",
+        "weights.c": sources / f"{name}_weights.c",
+        "main.c": directory / "main.c",
+        "vectors.h": directory / "vectors.h",
+        "vectors.c": directory / "vectors.c",
+        "Makefile": directory / "Makefile",
+        "CMakeLists.txt": directory / "CMakeLists.txt",
+    }
+    environment = jinja2.Environment(
+        loader=jinja2.FileSystemLoader(HERE / "templates"),
+        undefined=jinja2.StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+        keep_trailing_newline=True,
+    )
+    for template, path in files.items():
+        path.write_text(environment.get_template(f"{template}.jinja").render(context))
+    (directory / INTERFACE).write_text(signature.to_json())
+
+
+def _vectors(project: Project) -> list[dict[str, object]]:
+    """Test vectors as C initializers."""
+    signature, written = project.signature, []
+    for number, vector in enumerate(project.vectors):
+        shapes = {**dict(signature.inputs), "the output": signature.output}
+        tensors = {**vector.inputs, "the output": vector.output}
+        for name, shape in shapes.items():
+            tensor = tensors.get(name)
+            if tensor is None or tensor.dtype != torch.int16 or tuple(tensor.shape) != shape:
+                found = "missing" if tensor is None else f"{tensor.dtype} of shape {tuple(tensor.shape)}"
+                raise DgqcError(
+                    f"Test vector {number}: {name} must be int16 of shape {shape} but is {found}."
+                )
+        if not 0 <= vector.step < signature.steps:
+            raise DgqcError(
+                f"Test vector {number}: step {vector.step} is outside 0 .. {signature.steps - 1}."
+            )
+        inputs = [values(vector.inputs[name].contiguous()) for name, _ in signature.inputs]
+        written.append({"step": vector.step, "inputs": inputs, "output": values(vector.output.contiguous())})
+    return written

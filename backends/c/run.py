@@ -1,0 +1,143 @@
+"""Emitted C, compiled by the system's compiler and called through ctypes."""
+
+from __future__ import annotations
+
+import ctypes
+import hashlib
+import os
+import shutil
+import subprocess
+from collections.abc import Mapping
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+
+import torch
+
+from ...ir.errors import DgqcError
+from .project import INTERFACE, Signature
+
+COMPILERS = ("cc", "gcc", "clang")
+FLAGS = ("-std=c99", "-O3", "-march=native", "-fPIC")
+DATA_FLAGS = ("-std=c99", "-O0", "-fPIC")
+"""Constants have nothing to optimize."""
+PROCESSES = 2
+ARENA_ALIGNMENT = 64
+STATUS = ("ok", "a null pointer", "step out of range", "arena misaligned")
+
+
+def find_compiler(compiler: str | None = None) -> str:
+    """Path of a C compiler: the one asked for, `$CC`, or the first of cc, gcc, clang that is there."""
+    wanted = [compiler] if compiler else [os.environ.get("CC", ""), *COMPILERS]
+    found = next((path for name in wanted if name and (path := shutil.which(name))), None)
+    if found is None:
+        raise DgqcError(
+            f"No C compiler: {compiler or 'cc, gcc and clang'} can't be found; install one, or set CC."
+        )
+    return found
+
+
+def build(directory: Path, *, compiler: str | None = None) -> Path:
+    """Compiles an emitted folder into a shared library and gives its path inside the folder.
+
+    Built anew only when a source, the compiler or a flag has changed.
+    Raises DgqcError when there is no compiler, or with the compiler's first error line when it fails.
+    """
+    signature = read_signature(directory)
+    command = find_compiler(compiler)
+    sources = sorted((directory / "src").glob("*.c"))
+    target = directory / "build" / _digest(directory, command)
+    library = target / f"lib{signature.name}.so"
+    if library.exists():
+        return library
+    target.mkdir(parents=True, exist_ok=True)
+
+    def compiled(source: Path) -> Path:
+        flags = DATA_FLAGS if source.stem == f"{signature.name}_weights" else FLAGS
+        place = target / f"{source.stem}.o"
+        include = (f"-I{directory / 'include'}", f"-I{directory / 'src'}")
+        _run([command, *flags, *include, "-c", str(source), "-o", str(place)])
+        return place
+
+    # The largest first, so that no process waits for it at the end.
+    with ThreadPoolExecutor(PROCESSES) as pool:
+        objects = list(pool.map(compiled, sorted(sources, key=lambda path: -path.stat().st_size)))
+    # Renamed when whole: another process may be building the same.
+    unfinished = target / f"unfinished-{os.getpid()}.so"
+    _run([command, "-shared", *map(str, objects), "-o", str(unfinished)])
+    unfinished.replace(library)
+    for place in objects:
+        place.unlink(missing_ok=True)
+    return library
+
+
+def _digest(directory: Path, command: str) -> str:
+    seen = hashlib.sha256()
+    version = subprocess.run([command, "--version"], capture_output=True, text=True, check=False).stdout
+    seen.update(" ".join((command, version, *FLAGS)).encode())
+    for path in sorted([*(directory / "src").iterdir(), *(directory / "include").iterdir()]):
+        seen.update(path.name.encode())
+        seen.update(path.read_bytes())
+    return seen.hexdigest()[:16]
+
+
+def _run(command: list[str]) -> None:
+    done = subprocess.run(command, capture_output=True, text=True, check=False)
+    if done.returncode:
+        lines = done.stderr.splitlines() or ["it says nothing"]
+        first = next((line for line in lines if "error" in line), lines[0])
+        raise DgqcError(f"{command[0]} failed with exit code {done.returncode}: {first}")
+
+
+def read_signature(directory: Path) -> Signature:
+    """What `emit` wrote about the program. Raises DgqcError when the folder holds none."""
+    path = directory / INTERFACE
+    if not path.exists():
+        raise DgqcError(
+            f"{directory} holds no emitted C program ({INTERFACE} is missing); emit one there first."
+        )
+    return Signature.from_json(path.read_text())
+
+
+class CProgram:
+    """An emitted program, compiled and loaded. One run at a time: its arena is its own."""
+
+    def __init__(self, directory: Path, *, compiler: str | None = None) -> None:
+        """Builds the folder if need be. Raises DgqcError as `build` does."""
+        self.signature = read_signature(directory)
+        library = ctypes.CDLL(str(build(directory, compiler=compiler).resolve()))
+        self._function = getattr(library, f"{self.signature.name}_run")
+        self._function.restype = ctypes.c_int
+        self._function.argtypes = (
+            [ctypes.c_void_p, ctypes.c_int32]
+            + [ctypes.c_void_p] * len(self.signature.inputs)
+            + [ctypes.c_void_p]
+        )
+        self._memory = torch.zeros(self.signature.arena_bytes + ARENA_ALIGNMENT, dtype=torch.uint8)
+        self._arena = -(-self._memory.data_ptr() // ARENA_ALIGNMENT) * ARENA_ALIGNMENT
+
+    def run(self, inputs: Mapping[str, torch.Tensor], step: int) -> torch.Tensor:
+        """One UNet call. inputs: int16 tensors by name, in the program's shapes. Returns int16.
+
+        Raises DgqcError for a missing input, a wrong type or shape, or a step outside the schedule.
+        """
+        given = [_checked(inputs, name, shape) for name, shape in self.signature.inputs]
+        output = torch.empty(self.signature.output, dtype=torch.int16)
+        if not 0 <= step < self.signature.steps:
+            raise DgqcError(
+                f"Step {step} is outside the program's schedule, 0 .. {self.signature.steps - 1}."
+            )
+        status = self._function(self._arena, step, *(t.data_ptr() for t in given), output.data_ptr())
+        if status:
+            raise DgqcError(f"The C program {self.signature.name} refused to run: {STATUS[status]}.")
+        return output
+
+
+def _checked(inputs: Mapping[str, torch.Tensor], name: str, shape: tuple[int, ...]) -> torch.Tensor:
+    tensor = inputs.get(name)
+    if tensor is None:
+        raise DgqcError(f"The input {name} is missing; the program takes it as int16 of shape {shape}.")
+    if tensor.dtype != torch.int16 or tuple(tensor.shape) != shape:
+        raise DgqcError(
+            f"The input {name} must be int16 of shape {shape} but is {tensor.dtype} of {tuple(tensor.shape)}."
+        )
+    return tensor.contiguous()

@@ -1,0 +1,78 @@
+/* What kernels share among themselves. A program doesn't include this. */
+#ifndef DGQC_INTERNAL_H
+#define DGQC_INTERNAL_H
+
+#include <string.h>
+
+#include "dgqc_fixed_point.h"
+#include "dgqc_runtime.h"
+
+/* Products are computed for this many rows and columns at a time (ir/scratch.py: ROWS, COLUMNS). */
+enum { DGQC_ROWS = 32, DGQC_COLUMNS = 4 };
+
+/* Cuts `bytes` off the front of scratch memory, rounded up to 64 (ir/scratch.py does the same sum). */
+static inline void *dgqc_take(void **scratch, size_t bytes)
+{
+    void *taken = *scratch;
+    *scratch = (unsigned char *)taken + ((bytes + 63) & ~(size_t)63);
+    return taken;
+}
+
+/* Bytes of one operand value. */
+static inline size_t dgqc_value_bytes(const dgqc_arithmetic *arithmetic)
+{
+    return arithmetic->narrow ? sizeof(int16_t) : sizeof(int32_t);
+}
+
+/* y[i] = table[group[i]], a table of this step. */
+void dgqc_expand(const int32_t *table, const uint8_t *group, size_t count, int32_t *y);
+
+/* y[i * y_stride] = multiple * (x[i * x_stride] - zero), i < count, as int16_t (narrow) or int32_t.
+ * zero and multiple move by table_stride, 0 or 1. Strides in elements. */
+void dgqc_center(const void *x, size_t x_stride, int code_bits, const int32_t *zero, const int32_t *multiple,
+                 size_t table_stride, size_t count, int narrow, void *y, size_t y_stride);
+
+/* sums[c * DGQC_ROWS + r] = sum_k rows[r][k] * columns[c][k], r < row_count <= DGQC_ROWS,
+ * c < column_count <= DGQC_COLUMNS. Strides in elements. */
+void dgqc_dot(const dgqc_arithmetic *arithmetic, const void *rows, size_t row_stride, size_t row_count,
+              const void *columns, size_t column_stride, size_t column_count, size_t depth, int64_t *sums);
+
+/* m and b of every column at this step; b carries the rounding half. */
+typedef struct {
+    int64_t *m, *b;
+    int32_t shift;
+} dgqc_columns;
+
+dgqc_columns dgqc_derive_columns(const dgqc_weights *weights, size_t step, void **scratch);
+
+/* y[r * row_stride + n * column_stride] for row_count <= DGQC_ROWS rows of operand values [row][depth].
+ * scratch: DGQC_COLUMNS * depth values. */
+void dgqc_multiply(const dgqc_weights *weights, const dgqc_columns *columns, const dgqc_arithmetic *arithmetic,
+                   const void *rows, size_t row_count, int16_t *y, size_t row_stride, size_t column_stride,
+                   void *scratch);
+
+/* A ring of the input rows that one output row of a convolution sees, each [width + 2 * padding][channels]. */
+typedef struct {
+    unsigned char *rows;
+    size_t row_bytes;
+    size_t next; /* the next row of the padded image to be read */
+} dgqc_ring;
+
+/* The ring's slot of a row of the padded image. */
+static inline unsigned char *dgqc_ring_row(const dgqc_ring *ring, const dgqc_window *window, size_t row)
+{
+    return ring->rows + (row % window->kernel_height) * ring->row_bytes;
+}
+
+/* Copies the patch of one output position, [kernel_height][kernel_width][channels], out of the ring. */
+static inline void dgqc_patch(const dgqc_ring *ring, const dgqc_window *window, size_t row, size_t column,
+                              size_t item, void *y)
+{
+    const size_t pixel = window->channels * item, run = window->kernel_width * pixel;
+    for (size_t tap = 0; tap < window->kernel_height; tap++) {
+        const unsigned char *from = dgqc_ring_row(ring, window, row * window->stride_height + tap);
+        memcpy((unsigned char *)y + tap * run, from + column * window->stride_width * pixel, run);
+    }
+}
+
+#endif

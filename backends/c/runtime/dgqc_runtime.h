@@ -1,0 +1,212 @@
+/* The kernels that an emitted program calls.
+ *
+ * Every kernel takes its constants in one const struct, the step (the ordinal of the UNet call, 0 .. steps-1),
+ * its tensors (contiguous, one sample) and, where it needs it, scratch memory, all owned by the caller.
+ * A per-step table's first axis is the step. Kernels never allocate, never fail and use integers only; that
+ * their arguments are right is proved when the program is compiled.
+ */
+#ifndef DGQC_RUNTIME_H
+#define DGQC_RUNTIME_H
+
+#include <stddef.h>
+#include <stdint.h>
+
+/* Codes that enter a product: multiple * (code - zero), both of the index's group. */
+typedef struct {
+    const int32_t *zero;     /* [steps][groups] */
+    const int32_t *multiple; /* [steps][groups], at least 1 */
+    const uint8_t *group;    /* [count], or NULL: every index is of group 0 */
+    size_t groups;
+    size_t count;            /* indices along the grouped axis */
+    int along_depth;         /* 1: groups lie along the axis that is summed over, 0: along the other */
+    int code_bits;           /* 8: uint8_t, 16: int16_t */
+} dgqc_operand;
+
+/* How a sum is carried.
+ * narrow 1: operands as int16_t, `block` products at a time in int32_t, which provably holds them;
+ * narrow 0: operands as int32_t, sums in int64_t. */
+typedef struct {
+    int narrow;
+    size_t block;
+} dgqc_arithmetic;
+
+/* A weight matrix and the way from its sums to int16:
+ * y = saturate16((sum * m + b + half) >> shift), m = column * factor * 2^-31, b = bias * bias_factor * 2^-bias_shift. */
+typedef struct {
+    const void *weight; /* int8_t [columns][depth], or two a byte, rows padded to whole bytes */
+    int weight_bits;    /* 8 or 4 */
+    size_t columns, depth;
+    const int32_t *column; /* [columns] */
+    const int32_t *factor; /* [steps] */
+    const int32_t *shift;  /* [steps] */
+    const int32_t *bias;   /* [columns] */
+    const int32_t *bias_factor, *bias_shift; /* [steps] */
+} dgqc_weights;
+
+typedef struct {
+    size_t outer, count, inner; /* the tensor seen as [outer][count][inner], groups along the middle */
+    const int32_t *multiplier, *offset, *shift; /* [steps][groups] */
+    const uint8_t *group;                       /* [count], or NULL */
+    size_t groups;
+    int bits;
+} dgqc_quantize_parameters;
+
+typedef struct {
+    size_t rows, rows_per_sample; /* all rows; rows of the grouped axis where groups lie along it */
+    dgqc_operand operand;
+    dgqc_weights weights; /* depth is the row's length */
+    dgqc_arithmetic arithmetic;
+} dgqc_linear_parameters;
+
+typedef struct {
+    size_t channels, height, width;
+    size_t kernel_height, kernel_width;
+    size_t stride_height, stride_width;
+    size_t padding_height, padding_width;
+    size_t out_height, out_width;
+} dgqc_window;
+
+typedef struct {
+    dgqc_window window;
+    dgqc_operand operand;
+    dgqc_weights weights; /* [columns][kernel_height][kernel_width][channels] */
+    dgqc_arithmetic arithmetic;
+} dgqc_conv2d_parameters;
+
+typedef struct {
+    dgqc_window window;
+    const int32_t *multiplier, *offset, *shift; /* [steps][groups], as in dgqc_quantize */
+    int bits;
+    dgqc_operand operand; /* groups of output positions */
+    dgqc_weights weights; /* [columns][kernel_height][kernel_width][channels] */
+    dgqc_arithmetic arithmetic;
+} dgqc_conv2d_pixel_parameters;
+
+typedef struct {
+    size_t batches, right_batches; /* right_batches: equal to batches, or 1 for one right side shared by all */
+    size_t rows, depth, columns;
+    dgqc_operand left, right;
+    const int32_t *factor, *shift; /* [steps] */
+    int width;                     /* 16 or 32 bits of output */
+    dgqc_arithmetic arithmetic;
+} dgqc_matmul_parameters;
+
+typedef struct {
+    size_t rows, keys;
+    int per_row; /* 1: a scale for each row, 0: one for the sample */
+    int start;   /* 1: the first key is kept apart */
+    int bits;    /* of a uniform code; log2 codes take limit instead */
+    int limit;   /* largest log2 code */
+    const int32_t *inverse, *shift, *mantissa, *exponent; /* [steps]: static scales only, else NULL */
+} dgqc_softmax_parameters;
+
+typedef struct {
+    size_t batches, value_batches;
+    size_t rows, keys, columns; /* keys: without the start token */
+    int start;
+    const int32_t *shares; /* what a code stands for, in Q`fraction` */
+    int fraction;
+    dgqc_operand values;
+    const int32_t *factor, *shift; /* [steps] */
+    dgqc_arithmetic arithmetic;
+} dgqc_attend_parameters;
+
+typedef struct {
+    size_t channels, groups, elements; /* elements: of one channel */
+    const int32_t *gamma, *beta;       /* [channels] */
+    const int32_t *gamma_factor, *gamma_shift, *beta_factor, *beta_shift; /* [steps] */
+    const int64_t *epsilon;                                               /* [steps] */
+} dgqc_norm_parameters;
+
+typedef struct {
+    size_t count;
+    const int32_t *table;                      /* [513] */
+    const int32_t *index_factor, *index_shift; /* [steps] */
+    const int32_t *factor, *shift;             /* [steps] */
+} dgqc_gate_parameters;
+
+/* Two tensors broadcast against each other: axes of y, and how far a and b move along each (0: they stay). */
+typedef struct {
+    size_t size[4];
+    size_t a_stride[4], b_stride[4];
+} dgqc_pair;
+
+typedef struct {
+    dgqc_pair pair;
+    const int32_t *a_factor, *b_factor, *shift; /* [steps] */
+} dgqc_add_parameters;
+
+typedef struct {
+    dgqc_pair pair;
+    const int32_t *factor, *shift; /* [steps] */
+} dgqc_mul_parameters;
+
+typedef struct {
+    size_t count;
+    const int32_t *factor, *shift; /* [steps] */
+} dgqc_rescale_parameters;
+
+typedef struct {
+    size_t channels, height, width, out_height, out_width;
+    size_t item; /* bytes of an element: 1, 2 or 4 */
+} dgqc_upsample_parameters;
+
+typedef struct {
+    size_t channels, height, width, out_height, out_width;
+    size_t kernel, stride;
+} dgqc_pool_parameters;
+
+typedef struct {
+    size_t size[6], stride[6]; /* of y, in elements of x */
+    size_t item;
+} dgqc_permute_parameters;
+
+typedef struct {
+    size_t outer, count, inner; /* axes before, along and behind the permuted one */
+    const int32_t *order;
+    size_t item; /* bytes of an element: 1, 2 or 4 */
+} dgqc_gather_parameters;
+
+/* A place inside the arena, and inside a tensor that is only read. */
+static inline void *dgqc_at(void *arena, size_t offset)
+{
+    return (unsigned char *)arena + offset;
+}
+
+static inline const void *dgqc_inside(const void *tensor, size_t offset)
+{
+    return (const unsigned char *)tensor + offset;
+}
+
+void dgqc_quantize(const dgqc_quantize_parameters *p, size_t step, const int16_t *x, uint8_t *y, void *scratch);
+void dgqc_linear(const dgqc_linear_parameters *p, size_t step, const void *x, int16_t *y, void *scratch);
+void dgqc_conv2d(const dgqc_conv2d_parameters *p, size_t step, const void *x, int16_t *y, void *scratch);
+void dgqc_conv2d_pixel(const dgqc_conv2d_pixel_parameters *p, size_t step, const int16_t *x, int16_t *y,
+                       void *scratch);
+/* y: int16_t or int32_t, as wide as p->width says. */
+void dgqc_matmul(const dgqc_matmul_parameters *p, size_t step, const void *a, const void *b, void *y,
+                 void *scratch);
+/* codes: [rows][keys - start]; mantissa, exponent, first: [rows]. */
+void dgqc_softmax_log2(const dgqc_softmax_parameters *p, const int32_t *logits, uint8_t *codes,
+                       int32_t *mantissa, int32_t *exponent, int32_t *first, void *scratch);
+void dgqc_softmax_uniform(const dgqc_softmax_parameters *p, const int32_t *logits, uint8_t *codes,
+                          int32_t *mantissa, int32_t *exponent, int32_t *first, void *scratch);
+void dgqc_softmax_static(const dgqc_softmax_parameters *p, size_t step, const int32_t *logits, uint8_t *codes,
+                         int32_t *mantissa, int32_t *exponent, int32_t *first, void *scratch);
+void dgqc_attend(const dgqc_attend_parameters *p, size_t step, const uint8_t *codes, const int32_t *mantissa,
+                 const int32_t *exponent, const int32_t *first, const void *values, int16_t *y, void *scratch);
+void dgqc_group_norm(const dgqc_norm_parameters *p, size_t step, const int16_t *x, int16_t *y, void *scratch);
+/* p->groups is the number of rows, p->channels the length of each. */
+void dgqc_layer_norm(const dgqc_norm_parameters *p, size_t step, const int16_t *x, int16_t *y, void *scratch);
+void dgqc_gate(const dgqc_gate_parameters *p, size_t step, const int16_t *x, int16_t *y);
+void dgqc_add(const dgqc_add_parameters *p, size_t step, const int16_t *a, const int16_t *b, int16_t *y);
+void dgqc_mul(const dgqc_mul_parameters *p, size_t step, const int16_t *a, const int16_t *b, int16_t *y);
+void dgqc_rescale(const dgqc_rescale_parameters *p, size_t step, const int16_t *x, int16_t *y);
+void dgqc_upsample_nearest(const dgqc_upsample_parameters *p, const void *x, void *y);
+void dgqc_avg_pool2d(const dgqc_pool_parameters *p, const int16_t *x, int16_t *y);
+/* `count` runs of `bytes` bytes; strides in bytes. */
+void dgqc_copy_blocks(size_t count, size_t bytes, const void *x, size_t x_stride, void *y, size_t y_stride);
+void dgqc_gather(const dgqc_gather_parameters *p, const void *x, void *y);
+void dgqc_permute(const dgqc_permute_parameters *p, const void *x, void *y);
+
+#endif

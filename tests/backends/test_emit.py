@@ -1,0 +1,151 @@
+"""Whole emitted folders: warnings, sanitizers, no floating point, the shipped test program, the runner."""
+
+from __future__ import annotations
+
+import re
+import shutil
+import subprocess
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+import torch
+from dgqc.backends import reference
+from dgqc.backends.c import CProgram, Vector, build, emit, find_compiler
+from dgqc.ir.errors import DgqcError
+from dgqc.ir.level import Level
+from dgqc.ir.program import Program
+from dgqc.passes.plan_memory import PlanMemory
+
+from .kernels import Kernels, check
+from .unet_like import inputs_of, unet_like
+
+STRICT = ["-std=c99", "-Wall", "-Wextra", "-Werror", "-pedantic", "-Wconversion", "-Wcast-qual"]
+
+
+@pytest.fixture(scope="module")
+def program() -> Program:
+    return PlanMemory().run(unet_like())
+
+
+@pytest.fixture(scope="module")
+def folder(program: Program, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    directory = tmp_path_factory.mktemp("emitted") / "model"
+    vectors = []
+    for step in range(len(program.schedule)):
+        inputs = inputs_of(program, seed=step)
+        vectors.append(Vector(step, inputs, reference.run(program, inputs, step)))
+    emit(program, directory, vectors=vectors)
+    return directory
+
+
+@pytest.mark.parametrize("seed", range(4))
+def test_kernels_agree_on_a_whole_graph(kernels: Kernels, seed: int) -> None:
+    program = unet_like(seed, channels=4 + 4 * (seed % 2), size=5 + seed, tokens=2 + seed)
+    check(kernels, program, inputs_of(program, seed))
+
+
+def test_outputs_say_something(program: Program) -> None:
+    """Bits that agree prove nothing where all of them are zero."""
+    output = reference.run(program, inputs_of(program), 1)
+    assert output.unique().numel() > 20
+
+
+def test_make_runs_the_vectors(folder: Path) -> None:
+    subprocess.run(["make", "-j2", "CFLAGS=-O1"], cwd=folder, check=True, capture_output=True)
+    done = subprocess.run(["./model_test"], cwd=folder, capture_output=True, text=True, check=False)
+    assert (done.returncode, done.stdout) == (0, "model: 3 vectors, 0 elements wrong\n")
+
+
+def test_a_wrong_vector_fails(program: Program, tmp_path: Path) -> None:
+    inputs = inputs_of(program)
+    output = reference.run(program, inputs, 0)
+    output.view(-1)[3] ^= 1
+    emit(program, tmp_path, vectors=[Vector(0, inputs, output)])
+    subprocess.run(["make", "-j2", "CFLAGS=-O0", "ARCH="], cwd=tmp_path, check=True, capture_output=True)
+    done = subprocess.run(["./model_test"], cwd=tmp_path, capture_output=True, text=True, check=False)
+    assert done.returncode == 1
+    assert "vector 0, element 3" in done.stdout
+
+
+def test_sanitizers_find_nothing(folder: Path, tmp_path: Path) -> None:
+    sources = [*folder.glob("src/*.c"), folder / "main.c", folder / "vectors.c"]
+    flags = [*STRICT, "-O1", "-fsanitize=undefined,address", "-fno-sanitize-recover=all"]
+    include = [f"-I{folder / 'include'}", f"-I{folder / 'src'}", f"-I{folder}"]
+    subprocess.run(["gcc", *flags, *include, *sources, "-o", tmp_path / "checked"], check=True)
+    done = subprocess.run([tmp_path / "checked"], capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stderr
+
+
+def test_no_floating_point(folder: Path) -> None:
+    """With general registers alone, a compiler refuses any float; and the words don't occur either."""
+    sources = [*folder.glob("src/*.c"), folder / "main.c", folder / "vectors.c"]
+    include = [f"-I{folder / 'include'}", f"-I{folder / 'src'}"]
+    command = ["gcc", *STRICT, "-mgeneral-regs-only", "-fsyntax-only", *include, *sources]
+    subprocess.run(command, check=True)
+    for path in (*sources, *folder.glob("src/*.h"), *folder.glob("include/*.h")):
+        code = re.sub(r"/\*.*?\*/", "", path.read_text(), flags=re.S)
+        assert not re.search(r"\b(float|double|malloc|calloc)\b|\b\d+\.\d", code), path
+        if path.parent.name == "src":
+            assert set(re.findall(r"#include <(.*?)>", code)) <= {"stdint.h", "stddef.h", "string.h"}, path
+
+
+def test_no_globals_that_change(folder: Path) -> None:
+    library = build(folder)
+    symbols = subprocess.run(
+        ["nm", "--defined-only", library], capture_output=True, text=True, check=True
+    ).stdout
+    own = [line for line in symbols.splitlines() if "dgqc" in line or "model" in line]
+    assert own
+    assert not [line for line in own if line.split()[-2] in "bBdDC"]
+
+
+def test_runner(program: Program, folder: Path) -> None:
+    compiled = CProgram(folder)
+    for step in range(3):
+        inputs = inputs_of(program, seed=10 + step)
+        assert torch.equal(compiled.run(inputs, step), reference.run(program, inputs, step))
+    with pytest.raises(DgqcError, match="Step 3 is outside"):
+        compiled.run(inputs, 3)
+    with pytest.raises(DgqcError, match="encoder_hidden_states is missing"):
+        compiled.run({"sample": inputs["sample"]}, 0)
+    with pytest.raises(DgqcError, match="sample must be int16"):
+        compiled.run({**inputs, "sample": inputs["sample"].int()}, 0)
+
+
+def test_builds_once_and_again_when_a_source_changes(folder: Path, tmp_path: Path) -> None:
+    first = build(folder)
+    written = first.stat().st_mtime_ns
+    assert build(folder) == first
+    assert first.stat().st_mtime_ns == written
+    copy = tmp_path / "copy"
+    shutil.copytree(folder, copy)
+    (copy / "src" / "model.c").write_text("int x = ;\n")
+    with pytest.raises(DgqcError, match=r"model\.c:1:9: error"):
+        build(copy)
+
+
+def test_guards(folder: Path) -> None:
+    """The C function itself refuses null pointers, wrong steps and misaligned arenas."""
+    compiled = CProgram(folder)
+    function, arena = compiled._function, compiled._arena
+    sample = torch.zeros(20000, dtype=torch.int16).data_ptr()
+    assert function(arena, 0, None, sample, sample) == 1
+    assert function(arena, 0, sample, sample, None) == 1
+    assert function(None, 0, sample, sample, sample) == 1
+    assert function(arena, -1, sample, sample, sample) == 2
+    assert function(arena, 3, sample, sample, sample) == 2
+    assert function(arena + 2, 0, sample, sample, sample) == 3
+
+
+def test_refuses(program: Program, tmp_path: Path) -> None:
+    with pytest.raises(DgqcError, match="run the pass plan-memory"):
+        emit(replace(program, report={}), tmp_path)
+    with pytest.raises(DgqcError, match="integer level"):
+        emit(replace(program, level=Level.PLANNED), tmp_path)
+    with pytest.raises(DgqcError, match="can't be the name"):
+        emit(program, tmp_path, name="9lives")
+    with pytest.raises(DgqcError, match="holds no emitted C program"):
+        build(tmp_path)
+    with pytest.raises(DgqcError, match="No C compiler: nowhere-cc"):
+        find_compiler("nowhere-cc")

@@ -1,0 +1,194 @@
+"""Quantize, softmax, norms, gates, sums: C and reference agree in every bit, extremes included."""
+
+from __future__ import annotations
+
+import operator
+from typing import Any
+
+import pytest
+import torch
+from dgqc.ir.lookup import gate_table, normal_distribution, sigmoid
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from .integer_graph import IntegerGraph, pick
+from .kernels import Kernels, check
+
+dgqc = torch.ops.dgqc
+seeds = st.integers(0, 2**31)
+many = settings(max_examples=30, deadline=None)
+sizes = st.integers(1, 6)
+shapes = st.lists(st.integers(1, 9), min_size=1, max_size=4).map(tuple)
+
+
+@many
+@given(seeds, shapes, st.integers(0, 3), st.integers(2, 8), st.integers(1, 4))
+def test_quantize(kernels: Kernels, seed: int, shape: Any, axis: int, bits: int, groups: int) -> None:
+    graph = IntegerGraph(seed=seed)
+    (x,) = graph.take(x=shape)
+    axis %= len(shape)
+    codes, *_ = graph.quantized(x, shape[axis], axis, bits, groups)
+    check(kernels, graph.finish(codes), {"x": graph.values(*shape)})
+
+
+def logits_of(graph: IntegerGraph, shape: tuple[int, ...], spread: int, coarse: bool) -> Any:
+    """int32 logits of a random spread, some of them equal, some at the ends of int32.
+
+    coarse: whole and half octaves, so that codes lie halfway between two.
+    """
+    values = pick(graph.random, -(2**spread), 2**spread - 1, *shape)
+    values = values & ~32767 if coarse else values
+    if spread == 31:
+        values.view(-1)[0] = -(2**31)
+        values.view(-1)[-1] = 2**31 - 1
+    if shape[-1] > 2:
+        values[..., 2] = values[..., 1]
+    return graph.constant(values.to(torch.int32))
+
+
+@many
+@given(
+    seeds, st.integers(1, 3), st.integers(1, 5), st.integers(1, 20), st.integers(0, 31), st.booleans(),
+    st.sampled_from(["row", "tensor"]), st.sampled_from(["log2", "uniform", "static"]), st.booleans(),
+)  # fmt: skip
+def test_softmax(
+    kernels: Kernels, seed: int, heads: int, rows: int, keys: int, spread: int, start: bool, granularity: str,
+    kind: str, coarse: bool,
+) -> None:  # fmt: skip
+    """Each of the four results, with one key and with many, with the first key apart and without."""
+    graph = IntegerGraph(seed=seed)
+    graph.take(x=(1,))
+    logits = logits_of(graph, (1, heads, rows, keys + int(start)), spread, coarse)
+    if kind == "log2":
+        y = graph.call(dgqc.softmax_log2.default, logits, [1, 3, 15, 31][seed % 4], granularity, start)
+    elif kind == "uniform":
+        y = graph.call(dgqc.softmax_uniform.default, logits, 2 + seed % 7, granularity, start)
+    else:
+        tables = (graph.table(2**20, 2**31 - 1, graph.steps), graph.table(30, 58, graph.steps))
+        scale = (graph.table(2**14, 2**15, graph.steps), graph.table(0, 9, graph.steps))
+        y = graph.call(dgqc.softmax_static.default, logits, graph.step, *tables, *scale, 2 + seed % 7, start)
+    for result in range(4):
+        program = graph.finish(graph.call(operator.getitem, y, result))
+        check(kernels, program, {"x": graph.values(1)})
+        graph.graph.erase_node(next(node for node in graph.graph.nodes if node.op == "output"))
+
+
+def test_scale_of_improbable_keys(kernels: Kernels) -> None:
+    """Everything lies on the start token: the others' scale is 2^-5 .. 2^-60, and ends at 2^-40."""
+    graph = IntegerGraph()
+    graph.take(x=(1,))
+    below = torch.tensor([5, 20, 39, 40, 41, 60], dtype=torch.int32) << 16
+    logits = torch.stack([torch.zeros_like(below), -below, -below - 70000], dim=1)[None, None]
+    y = graph.call(dgqc.softmax_log2.default, graph.constant(logits), 31, "row", True)
+    program = graph.finish(graph.call(operator.getitem, y, 2))
+    check(kernels, program, {"x": graph.values(1)})
+
+
+def norm_tables(graph: IntegerGraph, channels: int, elements: int) -> tuple[Any, ...]:
+    top = 2**31 - 1
+    return (
+        graph.table(-top, top, channels),
+        graph.table(2**20, top, graph.steps),
+        graph.table(1, 40, graph.steps),
+        graph.table(-top, top, channels),
+        graph.table(2**20, top, graph.steps),
+        graph.table(30, 62, graph.steps),
+        graph.table(1, elements * 4096, graph.steps, dtype=torch.int64),
+    )
+
+
+def rows_to_normalize(graph: IntegerGraph, shape: tuple[int, ...], kind: int) -> torch.Tensor:
+    """Full range, small values, constants (no variance), or the ends of int16."""
+    if kind == 0:
+        return graph.values(*shape)
+    if kind == 1:
+        return pick(graph.random, -3, 3, *shape, dtype=torch.int16)
+    if kind == 2:
+        return torch.full(shape, [-32768, 32767, 0, 7][graph.seed % 4], dtype=torch.int16)
+    return (pick(graph.random, 0, 1, *shape) * 65535 - 32768).to(torch.int16)
+
+
+@many
+@given(seeds, st.integers(1, 4), st.integers(1, 5), st.integers(1, 6), st.integers(1, 6), st.integers(0, 3))
+def test_group_norm(
+    kernels: Kernels, seed: int, groups: int, per_group: int, height: int, width: int, kind: int
+) -> None:
+    graph = IntegerGraph(seed=seed)
+    shape = (1, groups * per_group, height, width)
+    (x,) = graph.take(x=shape)
+    tables = norm_tables(graph, groups * per_group, per_group * height * width)
+    y = graph.call(dgqc.group_norm.default, x, graph.step, groups, *tables)
+    check(kernels, graph.finish(y), {"x": rows_to_normalize(graph, shape, kind)})
+
+
+@many
+@given(seeds, st.integers(1, 7), st.integers(1, 70), st.integers(0, 3))
+def test_layer_norm(kernels: Kernels, seed: int, rows: int, channels: int, kind: int) -> None:
+    graph = IntegerGraph(seed=seed)
+    shape = (1, rows, channels)
+    (x,) = graph.take(x=shape)
+    y = graph.call(dgqc.layer_norm.default, x, graph.step, *norm_tables(graph, channels, channels))
+    check(kernels, graph.finish(y), {"x": rows_to_normalize(graph, shape, kind)})
+
+
+@pytest.mark.parametrize(("gate", "reach"), [(sigmoid, 16.0), (normal_distribution, 8.0)])
+@pytest.mark.parametrize("seed", range(4))
+def test_gate_of_every_int16(kernels: Kernels, gate: Any, reach: float, seed: int) -> None:
+    graph = IntegerGraph(seed=seed)
+    (x,) = graph.take(x=(65536,))
+    table = graph.constant(gate_table(gate, reach))
+    place = (graph.table(2**28, 2**31 - 1, graph.steps), graph.table(20, 31, graph.steps))
+    factors = (graph.table(2**28, 2**30, graph.steps), graph.table(44, 47, graph.steps))
+    y = graph.call(dgqc.gate.default, x, graph.step, table, *place, *factors)
+    check(kernels, graph.finish(y), {"x": torch.arange(-32768, 32768).to(torch.int16)})
+
+
+@many
+@given(
+    seeds, st.lists(st.tuples(st.integers(1, 6), st.integers(0, 2)), min_size=1, max_size=4), st.booleans()
+)
+def test_add_and_mul_broadcast(
+    kernels: Kernels, seed: int, axes: list[tuple[int, int]], product: bool
+) -> None:
+    """Each axis is whole on both sides, or 1 on one of them."""
+    graph = IntegerGraph(seed=seed)
+    a_shape = tuple(1 if kind == 1 else size for size, kind in axes)
+    b_shape = tuple(1 if kind == 2 else size for size, kind in axes)
+    a, b = graph.take(a=a_shape, b=b_shape)
+    if product:
+        tables = (graph.table(2**20, 2**31 - 1, graph.steps), graph.table(34, 48, graph.steps))
+        y = graph.call(dgqc.mul.default, a, b, graph.step, *tables)
+    else:
+        factors = [graph.table(0, 2**30, graph.steps) for _ in range(2)]
+        y = graph.call(dgqc.add.default, a, b, graph.step, *factors, graph.table(26, 34, graph.steps))
+    check(kernels, graph.finish(y), {"a": graph.values(*a_shape), "b": graph.values(*b_shape)})
+
+
+def test_rescale_of_every_int16(kernels: Kernels) -> None:
+    graph = IntegerGraph(steps=8)
+    (x,) = graph.take(x=(65536,))
+    tables = (graph.table(2**30, 2**31 - 1, 8), graph.table(28, 40, 8))
+    program = graph.finish(graph.call(dgqc.rescale.default, x, graph.step, *tables))
+    check(kernels, program, {"x": torch.arange(-32768, 32768).to(torch.int16)})
+
+
+@many
+@given(seeds, st.integers(1, 3), st.integers(1, 6), st.integers(1, 6), st.integers(1, 13), st.integers(1, 13))
+def test_upsample(
+    kernels: Kernels, seed: int, channels: int, h: int, w: int, height: int, width: int
+) -> None:
+    graph = IntegerGraph(seed=seed)
+    (x,) = graph.take(x=(1, channels, h, w))
+    y = graph.call(dgqc.upsample_nearest.default, x, height, width)
+    check(kernels, graph.finish(y), {"x": graph.values(1, channels, h, w)})
+
+
+@many
+@given(seeds, st.integers(1, 3), st.integers(3, 8), st.integers(3, 8), st.integers(1, 3), st.integers(1, 3))
+def test_avg_pool(
+    kernels: Kernels, seed: int, channels: int, h: int, w: int, kernel: int, stride: int
+) -> None:
+    graph = IntegerGraph(seed=seed)
+    (x,) = graph.take(x=(1, channels, h, w))
+    y = graph.call(dgqc.avg_pool2d.default, x, kernel, stride)
+    check(kernels, graph.finish(y), {"x": graph.values(1, channels, h, w)})

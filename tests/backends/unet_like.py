@@ -1,0 +1,100 @@
+"""A small graph with every op of the integer level, as a UNet would use them."""
+
+from __future__ import annotations
+
+import operator
+from typing import Any
+
+import torch
+from dgqc.ir.lookup import gate_table, sigmoid
+from dgqc.ir.program import Program
+
+from .integer_graph import IntegerGraph
+from .test_pointwise import norm_tables
+
+aten, dgqc = torch.ops.aten, torch.ops.dgqc
+
+
+def unet_like(seed: int = 0, channels: int = 8, size: int = 6, tokens: int = 5) -> Program:
+    """Inputs sample (1, channels, size, size) and encoder_hidden_states (1, tokens, channels)."""
+    g = IntegerGraph(steps=3, seed=seed)
+    x, context = g.take(
+        sample=(1, channels, size, size), encoder_hidden_states=(1, tokens, channels)
+    )  # fmt: skip
+    pixels = size * size
+
+    def scale() -> tuple[Any, ...]:
+        return g.table(2**29, 2**30, g.steps), g.table(29, 30, g.steps)
+
+    def linear(value: Any, rows: int, columns: int, bits: int) -> Any:
+        codes = g.quantized(value, channels, 2, bits, 3) if bits % 4 else g.quantized(value, rows, 1, bits, 3)
+        args = (codes[0], g.step, *codes[1:], g.weight(4, columns, channels), *g.epilogue(columns))
+        return g.call(dgqc.linear.default, *args)
+
+    def heads(value: Any, rows: int, order: list[int]) -> Any:
+        split = g.call(aten.reshape.default, value, [1, rows, 2, channels // 2])
+        return g.call(aten.permute.default, split, order)
+
+    # A resnet: the step's row is added to a convolution's output, and the input on the way out.
+    h = g.call(dgqc.group_norm.default, x, g.step, 2, *norm_tables(g, channels, channels * pixels // 2))
+    place = (g.table(2**28, 2**31 - 1, g.steps), g.table(20, 31, g.steps))
+    table = g.constant(gate_table(sigmoid, 16.0))
+    h = g.call(
+        dgqc.gate.default, h, g.step, table, *place, g.table(2**28, 2**30, g.steps), g.table(44, 47, g.steps)
+    )
+    codes = g.quantized(h, channels, 1, 6, 3)
+    convolution = (g.weight(4, channels, channels, 3, 3), *g.epilogue(channels), [1, 1], [1, 1])
+    h = g.call(dgqc.conv2d.default, codes[0], g.step, *codes[1:4], *convolution)
+    row = g.call(
+        dgqc.at_step.default, g.table(-9000, 9000, g.steps, 1, channels, 1, 1, dtype=torch.int16), g.step
+    )
+    h = g.call(
+        dgqc.add.default,
+        h,
+        row,
+        g.step,
+        *(g.table(2**28, 2**29, g.steps) for _ in "ab"),
+        g.table(30, 30, g.steps),
+    )
+    h = g.call(dgqc.mul.default, h, x, g.step, g.table(2**28, 2**29, g.steps), g.table(42, 44, g.steps))
+
+    # Cross-attention with the start token kept apart.
+    rows = g.call(aten.permute.default, g.call(aten.reshape.default, h, [1, channels, pixels]), [0, 2, 1])
+    normed = g.call(dgqc.layer_norm.default, rows, g.step, *norm_tables(g, channels, channels))
+    q = g.quantized(heads(linear(normed, pixels, channels, 6), pixels, [0, 2, 1, 3]), channels // 2, 3, 6, 2)
+    k = g.quantized(heads(linear(context, tokens, channels, 8), tokens, [0, 2, 3, 1]), tokens, 3, 6, 2)
+    v = g.quantized(heads(linear(context, tokens, channels, 6), tokens, [0, 2, 1, 3]), channels // 2, 3, 6, 2)
+    args = (q[0], k[0], g.step, *q[1:], *k[1:], g.table(2**20, 2**22, g.steps), g.table(18, 20, g.steps), 32)
+    probabilities = g.call(dgqc.softmax_log2.default, g.call(dgqc.matmul.default, *args), 31, "tensor", True)
+    parts = [g.call(operator.getitem, probabilities, i) for i in range(4)]
+    shares = g.constant(torch.tensor([2**23 >> i if i < 24 else 0 for i in range(32)], dtype=torch.int32))
+    factors = (g.table(2**14, 2**18, g.steps), g.table(18, 30, g.steps))
+    mixed = g.call(dgqc.attend.default, *parts, True, shares, 23, v[0], g.step, *v[1:], *factors)
+    mixed = g.call(
+        aten.reshape.default, g.call(aten.permute.default, mixed, [0, 2, 1, 3]), [1, pixels, channels]
+    )
+    halves = [
+        g.call(aten.slice.Tensor, mixed, 2, i * channels // 2, (i + 1) * channels // 2) for i in range(2)
+    ]
+    swapped = g.call(aten.cat.default, halves[::-1], 2)
+    h = g.call(
+        aten.reshape.default, g.call(aten.permute.default, swapped, [0, 2, 1]), [1, channels, size, size]
+    )
+
+    # Down, up, and a skip connection into a convolution grouped by output position.
+    small = g.call(dgqc.avg_pool2d.default, h, 2, 2)
+    large = g.call(
+        dgqc.upsample_nearest.default, g.call(dgqc.rescale.default, small, g.step, *scale()), size, size
+    )
+    joined = g.call(aten.cat.default, [large, x], 1)
+    tables = g.quantized(joined, pixels, 2, 6, 4)
+    quantizer = tables[0].args[2:5]
+    g.graph.erase_node(tables[0])
+    args = (joined, g.step, *quantizer, *tables[1:4], 6, g.weight(8, 4, 2 * channels, 3, 3), *g.epilogue(4))
+    return g.finish(g.call(dgqc.conv2d_pixel.default, *args, [1, 1], [1, 1]))
+
+
+def inputs_of(program: Program, seed: int = 0) -> dict[str, torch.Tensor]:
+    """Random int16 inputs, extremes included."""
+    graph = IntegerGraph(seed=seed)
+    return {item.name: graph.values(*item.shape) for item in program.inputs}
