@@ -1,0 +1,37 @@
+# Needs Python 3.11, a C compiler and make; everything else goes into .venv.
+
+PYTHON ?= python3.11
+VENV ?= .venv
+BIN := $(VENV)/bin
+TORCH := torch==2.13.0
+TYPED := build/typed
+
+.PHONY: demo test lint clean
+
+demo: $(VENV)/.installed
+	$(BIN)/dgqc demo
+
+test: $(VENV)/.installed-for-tests
+	$(BIN)/python -m pytest -n auto
+
+lint: $(VENV)/.installed-for-tests
+	$(BIN)/ruff check .
+	# Type checkers don't follow an editable install's import hook, so they get a plain one.
+	rm -rf $(TYPED) build/lib
+	$(BIN)/python -m pip install --quiet --no-deps --target $(TYPED) .
+	rm -rf build/lib
+	cd $(TYPED) && $(abspath $(BIN))/mypy --config-file $(CURDIR)/pyproject.toml
+
+# Torch goes first, at a fixed version, so that it is the CPU build that everything else finds.
+$(VENV)/.installed: pyproject.toml
+	$(PYTHON) -m venv $(VENV)
+	$(BIN)/python -m pip install --quiet $(TORCH)
+	$(BIN)/python -m pip install --quiet --editable .
+	touch $@
+
+$(VENV)/.installed-for-tests: $(VENV)/.installed
+	$(BIN)/python -m pip install --quiet --editable '.[test,lint]'
+	touch $@
+
+clean:
+	rm -rf build .mypy_cache .ruff_cache .pytest_cache

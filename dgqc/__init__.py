@@ -1,0 +1,36 @@
+"""Compile diffusion UNets into integers.
+
+import dgqc
+program = dgqc.compile(unet, opt="w4a6", calibration="calib.safetensors")
+pipe.unet = program.as_diffusers_unet(pipe.unet)
+program.save("unet.w4a6.dgqc")
+"""
+
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from .bundle import load
+    from .compiled_program import CompiledProgram
+    from .compiler import compile
+    from .diffusers_unet import CompiledUNet
+    from .frontends.calibration_file import load_calibration
+    from .ir.errors import DgqcError
+
+__all__ = ["CompiledProgram", "CompiledUNet", "DgqcError", "compile", "load", "load_calibration"]
+
+_HOMES = {
+    "compile": ".compiler",
+    "load": ".bundle",
+    "CompiledProgram": ".compiled_program",
+    "CompiledUNet": ".diffusers_unet",
+    "load_calibration": ".frontends.calibration_file",
+    "DgqcError": ".ir.errors",
+}
+
+
+def __getattr__(name: str) -> Any:
+    # Imported when first used, so that `dgqc --help` does not wait for torch.
+    if name not in _HOMES:
+        raise AttributeError(f"module 'dgqc' has no attribute {name!r}")
+    return getattr(import_module(_HOMES[name], __name__), name)

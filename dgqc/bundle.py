@@ -1,0 +1,88 @@
+"""The saved artifact: a folder that holds the program, its C project and what is known about both.
+
+manifest.json   format version, provenance, schedule, SHA-256 and size of every file
+report.json     what the passes reported
+program/        the integer graph
+c/              the C project with test vectors
+"""
+
+from __future__ import annotations
+
+import json
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+from .backends import c
+from .compiled_program import CompiledProgram
+from .ir.errors import DgqcError
+from .ir.serialize import load_program, save_program
+from .manifest import NAME, Manifest, check_files, list_files, read_manifest
+from .output_directory import refuse_foreign, written_whole
+from .vectors import reference_vectors
+
+PROGRAM = "program"
+C_PROJECT = "c"
+REPORT = "report.json"
+
+
+def save(compiled: CompiledProgram, directory: Path) -> Path:
+    """Writes a bundle as a whole or not at all, in the place of an older bundle where there is one.
+
+    Raises DgqcError when something else than a bundle stands there, or it can't be written.
+    """
+    with written_whole(directory, refuse_other_than_bundle) as folder:
+        save_program(compiled.program, folder / PROGRAM)
+        c.emit(compiled.program, folder / C_PROJECT, vectors=reference_vectors(compiled))
+        _write_json(folder / REPORT, dict(compiled.report))
+        manifest = Manifest(compiled.provenance, compiled.program.schedule, list_files(folder))
+        _write_json(folder / NAME, manifest.to_json())
+    return directory
+
+
+def load(directory: str | Path) -> CompiledProgram:
+    """Reads a bundle.
+
+    Raises DgqcError when anything is missing, altered or of a newer format.
+    """
+    directory = Path(directory)
+    manifest = read_manifest(directory)
+    check_files(directory, manifest)
+    program = replace(load_program(directory / PROGRAM), schedule=manifest.schedule)
+    return CompiledProgram(
+        program, manifest.provenance, read_report(directory), emitted=(directory / C_PROJECT).resolve()
+    )
+
+
+def read_report(directory: Path) -> dict[str, Any]:
+    """What the passes reported, by pass name."""
+    data = json.loads((directory / REPORT).read_text(encoding="utf-8"))
+    if not isinstance(data, dict):
+        raise DgqcError(f"{directory / REPORT} is damaged; compile the model again.")
+    return data
+
+
+def check_output(directory: Path) -> None:
+    """Raises DgqcError when a bundle can't be written there; to be asked before hours of work."""
+    refuse_foreign(directory, refuse_other_than_bundle)
+
+
+def refuse_other_than_bundle(directory: Path) -> None:
+    """Raises DgqcError unless the folder is a bundle and holds nothing else."""
+    try:
+        manifest = read_manifest(directory)
+    except DgqcError as error:
+        raise DgqcError(
+            f"{directory} exists and is not a dgqc bundle, so it is left alone; choose another output folder."
+        ) from error
+    present = {path.relative_to(directory).as_posix() for path in directory.rglob("*") if path.is_file()}
+    foreign = sorted(present - set(manifest.files) - {NAME})
+    if foreign:
+        raise DgqcError(
+            f"{directory} holds {foreign[0]}, which dgqc did not write, so it is left alone; remove it or "
+            "choose another output folder."
+        )
+
+
+def _write_json(path: Path, data: Any) -> None:
+    path.write_text(json.dumps(data, indent=2, default=str) + "\n", encoding="utf-8")

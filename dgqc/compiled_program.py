@@ -1,0 +1,165 @@
+"""A compiled UNet: float in, float out, integers inside."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Mapping
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import torch
+from torch import nn
+
+from .boundary import to_floats, to_integers
+from .execution import Runner, default_backend, open_backend
+from .ir.errors import DgqcError
+from .ir.program import Program
+from .manifest import Provenance
+
+if TYPE_CHECKING:
+    from .diffusers_unet import CompiledUNet
+
+log = logging.getLogger("dgqc")
+
+
+class CompiledProgram:
+    """A program at the integer level with everything around it.
+
+    program: the integer graph, its scales and its schedule.
+    provenance: what was compiled and how.
+    report: what the passes reported, by pass name.
+    """
+
+    def __init__(
+        self,
+        program: Program,
+        provenance: Provenance,
+        report: Mapping[str, Any],
+        *,
+        emitted: Path | None = None,
+    ) -> None:
+        """emitted: folder of the C project when it exists already."""
+        self.program = program
+        self.provenance = provenance
+        self.report = report
+        self._emitted = emitted
+        self._runners: dict[str, Runner] = {}
+        self._last_ordinal = -1
+        self._told_nearest = False
+
+    def __call__(
+        self,
+        sample: torch.Tensor,
+        timestep: torch.Tensor | float,
+        encoder_hidden_states: torch.Tensor | None = None,
+        class_labels: torch.Tensor | None = None,
+        added_cond_kwargs: Mapping[str, torch.Tensor] | None = None,
+    ) -> torch.Tensor:
+        """One UNet call on the fastest backend; see `run`."""
+        return self.run(sample, timestep, encoder_hidden_states, class_labels, added_cond_kwargs)
+
+    def run(
+        self,
+        sample: torch.Tensor,
+        timestep: torch.Tensor | float,
+        encoder_hidden_states: torch.Tensor | None = None,
+        class_labels: torch.Tensor | None = None,
+        added_cond_kwargs: Mapping[str, torch.Tensor] | None = None,
+        *,
+        backend: str | None = None,
+        allow_nearest_step: bool = False,
+    ) -> torch.Tensor:
+        """One UNet call, sample by sample.
+
+        sample: float (B, C, H, W), the size it was compiled for. timestep: one of the schedule's; where it
+            stands there twice, the entry behind the previous call's is meant.
+        encoder_hidden_states: float (B, N, D). class_labels: (B,) or as the model takes them.
+        added_cond_kwargs: `text_embeds` (B, E) and `time_ids` (B, 6) where the model takes them.
+        backend: "c" or "reference", with the same bits; None takes "c" where there is a C compiler.
+        allow_nearest_step: maps other timesteps to the nearest of the schedule, and says so once.
+        Returns float (B, C', H, W) of the sample's dtype and device.
+        Raises DgqcError for a missing, superfluous or misshapen input and for a timestep of another schedule.
+        """
+        inputs = self._named(sample, encoder_hidden_states, class_labels, added_cond_kwargs)
+        step = self._ordinal(timestep, allow_nearest_step)
+        samples = [
+            to_integers(self.program, {name: value[index : index + 1] for name, value in inputs.items()}, step)
+            for index in range(sample.shape[0])
+        ]
+        # Opened only now, so that wrong inputs are refused before a C compiler runs.
+        runner = self._runner(backend)
+        outputs = [to_floats(self.program, runner(integers, step), step) for integers in samples]
+        self._last_ordinal = step
+        return torch.cat(outputs).to(dtype=sample.dtype, device=sample.device)
+
+    def run_integers(
+        self, inputs: Mapping[str, torch.Tensor], step: int, *, backend: str | None = None
+    ) -> torch.Tensor:
+        """The integer graph itself. inputs: int16 by name, one sample. step: the ordinal. Returns int16."""
+        return self._runner(backend)(inputs, step)
+
+    def save(self, directory: str | Path) -> Path:
+        """Writes the program as a bundle; see `dgqc.bundle.save`."""
+        from .bundle import save
+
+        return save(self, Path(directory))
+
+    def as_diffusers_unet(self, unet: nn.Module, **options: Any) -> CompiledUNet:
+        """A drop-in for `unet` in a diffusers pipeline; see `dgqc.diffusers_unet.CompiledUNet`."""
+        from .diffusers_unet import CompiledUNet
+
+        return CompiledUNet(self, unet, **options)
+
+    def _named(
+        self,
+        sample: torch.Tensor,
+        encoder_hidden_states: torch.Tensor | None,
+        class_labels: torch.Tensor | None,
+        added: Mapping[str, torch.Tensor] | None,
+    ) -> dict[str, torch.Tensor]:
+        given: dict[str, torch.Tensor | None] = {
+            "sample": sample,
+            "encoder_hidden_states": encoder_hidden_states,
+            "class_labels": class_labels,
+            **(added or {}),
+        }
+        named: dict[str, torch.Tensor] = {}
+        for name in (one.name for one in self.provenance.inputs):
+            value = given.pop(name, None)
+            if value is None:
+                raise DgqcError(f"The program needs the input {name}, but it was not given.")
+            if value.shape[0] != sample.shape[0]:
+                raise DgqcError(
+                    f"Input {name} holds {value.shape[0]} samples and the input sample {sample.shape[0]}; "
+                    "give the same number."
+                )
+            named[name] = value.detach().cpu()
+        return named
+
+    def _ordinal(self, timestep: torch.Tensor | float, allow_nearest: bool) -> int:
+        times = torch.as_tensor(timestep, dtype=torch.float64).reshape(-1).unique().tolist()
+        if len(times) != 1:
+            raise DgqcError(
+                f"A call has one timestep, but it was given {len(times)}; call it once for each timestep."
+            )
+        schedule = self.program.schedule
+        try:
+            return schedule.ordinal(times[0], after=self._last_ordinal)
+        except DgqcError:
+            if not allow_nearest:
+                raise
+        nearest = schedule.nearest(times[0])
+        if not self._told_nearest:
+            log.warning(
+                "Timestep %g is not in the compiled schedule; the nearest, %g, stands in for it and others.",
+                times[0],
+                schedule.timesteps[nearest],
+            )
+            self._told_nearest = True
+        return nearest
+
+    def _runner(self, backend: str | None) -> Runner:
+        name = backend or default_backend()
+        if name not in self._runners:
+            self._runners[name] = open_backend(name, self.program, self._emitted)
+        return self._runners[name]

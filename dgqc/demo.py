@@ -1,0 +1,137 @@
+"""`dgqc demo`: the demo model in float and compiled, drawing the same prompts side by side."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+from rich.table import Table
+
+from .compiled_program import CompiledProgram
+from .compiler import compile
+from .console import table
+from .demo_model import load_pipeline, pipeline_dir, prompts
+from .demo_model.evaluate import GUIDANCE, alignment, draw_with, evaluation_scenes
+from .frontends.calibrate import calibrate
+from .frontends.calibration_file import load_calibration
+from .ir.calibration import Calibration
+from .ir.progress import track
+from .picture_grid import write_grid
+from .quality import signal_to_noise
+from .samples import shown
+
+PRESETS = ("w8a8", "w4a6")
+PROMPTS = 16
+"""Prompts to calibrate with; the demo model's are few words from a small grammar."""
+
+
+@dataclass(frozen=True)
+class Row:
+    """One program's figures.
+
+    size_mb: of weights and tables, decimal. bops_t: 10^12 bit operations a call. alignment: share of the
+    attributes named by the prompts that the pictures show. signal_to_noise_db: of one call's output; None
+    for the float model. seconds: for drawing all pictures.
+    """
+
+    name: str
+    size_mb: float
+    bops_t: float
+    alignment: float
+    signal_to_noise_db: float | None
+    seconds: float
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """What the demo found, and the grid of pictures it wrote."""
+
+    rows: tuple[Row, ...]
+    picture: Path
+
+    def to_json(self) -> dict[str, Any]:
+        return {"rows": [asdict(row) for row in self.rows], "picture": str(self.picture)}
+
+
+def run_demo(output: Path, *, steps: int, pictures: int) -> Outcome:
+    """Compiles the demo model at each of `PRESETS` and draws with all of them.
+
+    output: where the calibration (kept for the next time), the bundles and the pictures go.
+    """
+    output.mkdir(parents=True, exist_ok=True)
+    calibration = _calibration(output, steps)
+    programs = {}
+    for preset in track(PRESETS, "compiling", len(PRESETS)):
+        programs[preset] = compile(pipeline_dir(), preset, calibration=calibration)
+        programs[preset].save(output / f"demo.{preset}.dgqc")
+    scenes = evaluation_scenes(pictures)
+    captions = [scene.caption() for scene in scenes]
+    columns: dict[str, NDArray[np.uint8]] = {}
+    rows = []
+    for name in track(("float", *PRESETS), "drawing", 1 + len(PRESETS)):
+        start = time.perf_counter()
+        columns[name] = _draw(programs.get(name), captions, steps)
+        seconds = time.perf_counter() - start
+        rows.append(_row(name, programs, calibration, alignment(columns[name], scenes), seconds))
+    picture = output / "demo.png"
+    write_grid(picture, captions, columns)
+    return Outcome(tuple(rows), picture)
+
+
+def as_table(outcome: Outcome) -> Table:
+    """For a terminal."""
+    made = table("program", "size MB", "TBOPs a call", "alignment %", "signal to noise dB", "drawing s")
+    for row in outcome.rows:
+        noise = "-" if row.signal_to_noise_db is None else f"{row.signal_to_noise_db:.1f}"
+        made.add_row(
+            row.name,
+            f"{row.size_mb:.2f}",
+            f"{row.bops_t:.4f}",
+            f"{100 * row.alignment:.1f}",
+            noise,
+            f"{row.seconds:.1f}",
+        )
+    return made
+
+
+def _calibration(output: Path, steps: int) -> Calibration:
+    file = output / f"calibration-{PROMPTS}-prompts-{steps}-steps.safetensors"
+    if file.is_file():
+        return load_calibration(file)
+    return calibrate(
+        pipeline_dir(),
+        prompts()[:PROMPTS],
+        steps,
+        file,
+        batch_size=8,
+        guidance_scale=GUIDANCE,
+        progress=shown("recording UNet calls"),
+    )
+
+
+def _draw(program: CompiledProgram | None, captions: Sequence[str], steps: int) -> NDArray[np.uint8]:
+    pipeline = load_pipeline()
+    if program is not None:
+        pipeline.unet = program.as_diffusers_unet(pipeline.unet)
+    return draw_with(pipeline, list(captions), list(range(len(captions))), steps)
+
+
+def _row(
+    name: str,
+    programs: dict[str, CompiledProgram],
+    calibration: Calibration,
+    aligned: float,
+    seconds: float,
+) -> Row:
+    summary = next(iter(programs.values())).report["summary"]
+    if name not in programs:
+        macs = 1e9 * summary["macs_g"]
+        return Row("float", summary["float_size_mb"], 2 * macs * 32 * 32 / 1e12, aligned, None, seconds)
+    own = programs[name].report["summary"]
+    noise = signal_to_noise(programs[name], load_pipeline().unet, calibration)
+    return Row(name, own["size_mb"], own["bops_t"], aligned, noise, seconds)

@@ -1,0 +1,125 @@
+"""The same inputs through every backend, compared bit by bit."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import torch
+
+from .compiled_program import CompiledProgram
+from .execution import BACKENDS, unavailable
+from .ir.errors import DgqcError
+from .ir.progress import track
+from .vectors import EXTREMES, extreme_inputs, random_inputs
+
+
+@dataclass(frozen=True)
+class Difference:
+    """Where two backends first disagree.
+
+    case: which input. index: of the output element. values: backend to what it gave.
+    """
+
+    step: int
+    case: str
+    index: tuple[int, ...]
+    values: Mapping[str, int]
+
+    def sentence(self) -> str:
+        values = " and ".join(f"{value} from {name}" for name, value in self.values.items())
+        return f"Output {list(self.index)} at step {self.step} for the input {self.case} is {values}."
+
+
+@dataclass(frozen=True)
+class Verification:
+    """What was compared, and the first difference, if any.
+
+    backends: compared. skipped: backend to why it can't run here. elements: output elements compared.
+    """
+
+    backends: tuple[str, ...]
+    skipped: Mapping[str, str]
+    elements: int
+    steps: tuple[int, ...]
+    difference: Difference | None
+
+    @property
+    def bit_exact(self) -> bool:
+        return self.difference is None
+
+    def to_json(self) -> dict[str, Any]:
+        return {
+            "bit_exact": self.bit_exact,
+            "backends": list(self.backends),
+            "skipped": dict(self.skipped),
+            "elements": self.elements,
+            "steps": list(self.steps),
+            "first_difference": self.difference.sentence() if self.difference else None,
+        }
+
+
+def verify(
+    compiled: CompiledProgram, *, steps_sampled: int | None = None, batch: int = 1, seed: int = 0
+) -> Verification:
+    """Runs random and extreme inputs through all backends that can run here.
+
+    steps_sampled: at how many calls of the schedule, evenly spaced; None takes all. batch: random inputs for
+    each call. seed: of the first of them.
+    Raises DgqcError when fewer than two backends can run, so that nothing would be compared.
+    """
+    skipped = unavailable()
+    backends = tuple(name for name in BACKENDS if name not in skipped)
+    if len(backends) < 2:
+        reasons = "; ".join(f"{name}: {reason}" for name, reason in skipped.items())
+        raise DgqcError(
+            f"Only the {backends[0]} backend can run here, so there is nothing to compare ({reasons})."
+        )
+    steps = evenly_spaced(len(compiled.program.schedule), steps_sampled)
+    elements = 0
+    for step in track(steps, "verifying", len(steps)):
+        for case, inputs in _cases(compiled, step, batch, seed):
+            outputs = {name: compiled.run_integers(inputs, step, backend=name) for name in backends}
+            elements += next(iter(outputs.values())).numel()
+            difference = _first_difference(outputs, step, case)
+            if difference:
+                return Verification(backends, skipped, elements, steps, difference)
+    return Verification(backends, skipped, elements, steps, None)
+
+
+def evenly_spaced(count: int, sampled: int | None) -> tuple[int, ...]:
+    """`sampled` of 0 .. count-1, the first and the last among them."""
+    if sampled is not None and sampled < 1:
+        raise DgqcError(f"{sampled} steps can't be sampled; give at least 1.")
+    if sampled is None or sampled >= count:
+        return tuple(range(count))
+    if sampled == 1:
+        return (0,)
+    return tuple(round(place * (count - 1) / (sampled - 1)) for place in range(sampled))
+
+
+def _cases(
+    compiled: CompiledProgram, step: int, batch: int, seed: int
+) -> Iterator[tuple[str, dict[str, torch.Tensor]]]:
+    for number in range(batch):
+        own = (seed + number) * 1009 + step
+        yield f"random, seed {own}", random_inputs(compiled.program, own)
+    for kind in EXTREMES:
+        yield kind, extreme_inputs(compiled.program, kind)
+
+
+def _first_difference(outputs: Mapping[str, torch.Tensor], step: int, case: str) -> Difference | None:
+    (first_name, first), *others = outputs.items()
+    for name, other in others:
+        if first.shape != other.shape or first.dtype != other.dtype:
+            raise DgqcError(
+                f"The {name} backend gives {other.dtype} {tuple(other.shape)} where {first_name} gives "
+                f"{first.dtype} {tuple(first.shape)}; this is an error of dgqc, please report it."
+            )
+        places: Sequence[Any] = (first != other).nonzero()
+        if len(places):
+            index = tuple(int(i) for i in places[0])
+            values = {first_name: int(first[index]), name: int(other[index])}
+            return Difference(step, case, index, values)
+    return None

@@ -1,0 +1,159 @@
+"""What users get wrong, and what the command line answers: one line, exit code 2, no traceback."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+import torch
+from dgqc.frontends.calibration_file import Recording, save_calibration
+from dgqc.ir.schedule import Schedule
+from dgqc.passes.presets import pipeline_for
+
+from dgqc import command_line, compiler
+
+Run = Callable[..., tuple[int, str, str]]
+
+
+def calibration(path: Path, channels: int = 3, value: float = 0.5, calls: int = 3) -> Path:
+    """A calibration file with one sample for each call."""
+    schedule = Schedule("DDIMScheduler", tuple(float(999 - 300 * i) for i in range(calls)))
+    recording = Recording(schedule, False, "test", "", (0,), None, {})
+    sample = torch.full((1, channels, 8, 8), value)
+    save_calibration(path, recording, [(i, 0, {"sample": sample + i}) for i in range(calls)])
+    return path
+
+
+def refused(outcome: tuple[int, str, str], message: str) -> None:
+    code, _, error = outcome
+    assert code == 2
+    assert message in error
+    assert "Traceback" not in error
+    assert "Internal error" not in error
+    assert len(error.strip().splitlines()) == 1
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (["compile", "nowhere.pt"], "nowhere.pt does not exist"),
+        (["compile", "MODEL", "-O", "w3a9"], "There is no preset 'w3a9'"),
+        (["compile", "MODEL", "-O", "w4a6,edges=1"], "edges is one of"),
+        (["compile", "MODEL", "--pass-pipeline", "bogus-pass"], "There is no pass 'bogus-pass'"),
+        (["compile", "MODEL", "--pass-pipeline", "lower-integer"], "lower-integer takes the planned level"),
+        (["compile", "MODEL", "--target", "mlir"], "not there yet"),
+        (["compile", "MODEL", "--target", "fpga"], "There is no target"),
+        (["compile", "MODEL", "--calib", "nowhere.safetensors"], "does not exist"),
+        (["compile", "MODEL", "--sample-size", "8"], "height x width"),
+        (["compile", "MODEL", "--print-ir-after", "bogus"], "the pipeline holds no such pass"),
+        (["compile", "MODEL", "--steps", "0"], "--steps"),
+        (["compile"], "Missing argument"),
+        (["verify", "nowhere"], "does not exist"),
+        (["report", "nowhere.json"], "does not exist"),
+        (["passes", "--pipeline", "w9"], "There is no preset"),
+        (["opt", "nowhere", "--pass-pipeline", "simulate"], "is not a folder"),
+        (["frobnicate"], "No such command"),
+    ],
+)
+def test_wrong_input(run: Run, model_folder: Path, arguments: list[str], message: str) -> None:
+    refused(run(*[str(model_folder) if one == "MODEL" else one for one in arguments]), message)
+
+
+def test_output_that_is_no_bundle(run: Run, model_folder: Path, tmp_path: Path) -> None:
+    (tmp_path / "mine.txt").write_text("mine")
+    refused(run("compile", model_folder, "-o", tmp_path), "is not a dgqc bundle, so it is left alone")
+
+
+def test_output_that_is_a_file(run: Run, model_folder: Path, tmp_path: Path) -> None:
+    (tmp_path / "file").write_text("mine")
+    refused(run("compile", model_folder, "-o", tmp_path / "file"), "is not a folder")
+
+
+def test_calibration_of_another_schedule(run: Run, model_folder: Path, tmp_path: Path) -> None:
+    file = calibration(tmp_path / "c.safetensors")
+    refused(
+        run("compile", model_folder, "--calib", file, "--steps", 25), "recorded with DDIMScheduler at 3 calls"
+    )
+
+
+def test_calibration_of_another_model(run: Run, model_folder: Path, tmp_path: Path) -> None:
+    file = calibration(tmp_path / "c.safetensors", channels=4)
+    refused(run("compile", model_folder, "--calib", file), "has shape 4 x 8 x 8 per sample")
+
+
+def test_calibration_with_nan(run: Run, model_folder: Path, tmp_path: Path) -> None:
+    file = calibration(tmp_path / "c.safetensors", value=float("nan"))
+    refused(run("compile", model_folder, "--calib", file), "not finite")
+
+
+def test_timestep_of_another_schedule(run: Run, saved: Path) -> None:
+    refused(run("run", saved, "--timestep", 5), "allow the nearest step with --allow-nearest-step")
+    code, _, error = run("run", saved, "--timestep", 5, "--allow-nearest-step", "--backend", "reference")
+    assert code == 0
+    assert "the nearest" in error
+
+
+def test_unknown_backend(run: Run, saved: Path) -> None:
+    refused(run("run", saved, "--backend", "tpu"), "There is no backend 'tpu'")
+    refused(run("run", saved, "--backend", "mlir"), "does not emit MLIR")
+
+
+def test_full_disk_and_interruption(
+    run: Run, model_folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def full(request: object) -> None:
+        raise OSError(28, "No space left on device", "/somewhere")
+
+    monkeypatch.setattr(compiler, "lower", full)
+    refused(
+        run("compile", model_folder, "-o", tmp_path / "out"), "No space is left on the disk for /somewhere"
+    )
+
+    def interrupted(request: object) -> None:
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(compiler, "lower", interrupted)
+    code, _, error = run("compile", model_folder, "-o", tmp_path / "out")
+    assert code == command_line.INTERRUPTED
+    assert error.startswith("dgqc: interrupted")
+    assert not (tmp_path / "out").exists()
+
+
+def test_compile_with_nothing_else(
+    run: Run, model_folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    code, out, error = run("compile", model_folder, "--steps", 2, "--samples", 1)
+    assert code == 0, error
+    assert "Wrote unet.w4a6.dgqc" in out
+    assert "ranges come from synthetic prompts" in error
+    assert (tmp_path / "unet.w4a6.dgqc" / "manifest.json").is_file()
+
+
+def test_stop_after_and_opt(run: Run, model_folder: Path, tmp_path: Path) -> None:
+    graph = tmp_path / "graph"
+    code, _, error = run("compile", model_folder, "--steps", 2, "--stop-after", "insert-sites", "-o", graph)
+    assert code == 0, error
+    code, out, error = run("opt", graph, "--pass-pipeline", "quantize-weights{bits=4}", "--timing")
+    assert code == 0, error
+    assert out.startswith("program planned: 2 calls")
+    assert "quantize-weights" in error
+
+
+def test_passes(run: Run) -> None:
+    _, out, _ = run("passes", "--pipeline", "w4a6")
+    assert out.strip() == pipeline_for("w4a6")
+    _, out, _ = run("passes", "--json")
+    assert {"kmeans-groups", "lower-integer"} <= {one["name"] for one in json.loads(out)}
+
+
+def test_verify(run: Run, saved: Path) -> None:
+    code, out, _ = run("verify", saved, "--json")
+    found = json.loads(out)
+    assert code == 0
+    assert found["bit_exact"] is True
+    assert found["backends"] == ["reference", "c"]
+    assert set(found["skipped"]) == {"mlir"}
+    assert found["elements"] == 3 * 5 * 3 * 8 * 8

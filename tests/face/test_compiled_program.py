@@ -1,0 +1,83 @@
+"""Float in, float out, and everything that a call refuses."""
+
+from __future__ import annotations
+
+import architectures
+import pytest
+import torch
+from dgqc.ir.errors import DgqcError
+
+from dgqc.compiled_program import CompiledProgram
+from dgqc.verify import evenly_spaced, verify
+
+
+@pytest.fixture
+def sample() -> torch.Tensor:
+    return torch.randn(2, 3, 8, 8, generator=torch.Generator().manual_seed(1))
+
+
+def test_a_batch_is_its_samples(program: CompiledProgram, sample: torch.Tensor) -> None:
+    time = program.program.schedule.timesteps[1]
+    together = program(sample, time)
+    assert together.shape == sample.shape
+    assert together.dtype == torch.float32
+    for index in range(2):
+        assert torch.equal(program(sample[index : index + 1], time), together[index : index + 1])
+
+
+def test_backends_agree(program: CompiledProgram, sample: torch.Tensor) -> None:
+    time = program.program.schedule.timesteps[0]
+    assert torch.equal(program.run(sample, time, backend="c"), program.run(sample, time, backend="reference"))
+
+
+def test_close_to_the_float_model(program: CompiledProgram, sample: torch.Tensor) -> None:
+    time = program.program.schedule.timesteps[2]
+    with torch.no_grad():
+        wanted = architectures.unconditional()(sample, time).sample
+    error = (program(sample, time) - wanted).square().sum() / wanted.square().sum()
+    assert error < 0.1
+
+
+def test_dtype_follows_the_sample(program: CompiledProgram, sample: torch.Tensor) -> None:
+    time = torch.tensor(program.program.schedule.timesteps[0])
+    assert program(sample.half(), time).dtype == torch.float16
+
+
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        (lambda s: s[:, :2], "the program was compiled for"),
+        (lambda s: s * float("nan"), "not finite"),
+    ],
+)
+def test_wrong_samples(program: CompiledProgram, sample: torch.Tensor, change: object, message: str) -> None:
+    assert callable(change)
+    with pytest.raises(DgqcError, match=message):
+        program(change(sample), program.program.schedule.timesteps[0])
+
+
+def test_several_timesteps(program: CompiledProgram, sample: torch.Tensor) -> None:
+    with pytest.raises(DgqcError, match="one timestep"):
+        program(sample, torch.tensor(program.program.schedule.timesteps[:2]))
+
+
+def test_verify_finds_a_difference(program: CompiledProgram, monkeypatch: pytest.MonkeyPatch) -> None:
+    whole = program.run_integers
+
+    def broken(inputs: dict[str, torch.Tensor], step: int, *, backend: str | None = None) -> torch.Tensor:
+        output = whole(inputs, step, backend="reference").clone()
+        if backend == "c" and step == 1:
+            output[0, 1, 2, 3] += 1
+        return output
+
+    monkeypatch.setattr(program, "run_integers", broken)
+    found = verify(program)
+    assert not found.bit_exact
+    assert found.difference is not None
+    assert (found.difference.step, found.difference.index) == (1, (0, 1, 2, 3))
+
+
+def test_evenly_spaced() -> None:
+    assert evenly_spaced(5, None) == (0, 1, 2, 3, 4)
+    assert evenly_spaced(25, 3) == (0, 12, 24)
+    assert evenly_spaced(25, 1) == (0,)

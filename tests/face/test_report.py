@@ -1,0 +1,101 @@
+"""The published figures, from configurations alone."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from pathlib import Path
+
+import architectures
+import pytest
+
+from dgqc.costs import Kind
+from dgqc.report import Report, report_on
+
+PRESETS = {"fp32": 1, "w8a8": 16, "w8a6": 64 / 3, "w4a8": 32, "w4a6": 128 / 3}
+
+
+@pytest.fixture(scope="module")
+def stable_diffusion(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    folder = tmp_path_factory.mktemp("sd")
+    architectures.stable_diffusion_1_full().save_config(folder)
+    return folder / "config.json"
+
+
+@pytest.fixture(scope="module")
+def stable_diffusion_xl(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    folder = tmp_path_factory.mktemp("sdxl")
+    architectures.stable_diffusion_xl_full().save_config(folder)
+    return folder / "config.json"
+
+
+def report(path: Path, opt: str, steps: int = 25) -> Report:
+    return report_on(path, opt, steps=steps, sample_size=None, context_length=None)
+
+
+@pytest.mark.parametrize(
+    ("opt", "tera"), [("fp32", 822.6), ("w8a8", 51.4), ("w8a6", 38.6), ("w4a8", 25.7), ("w4a6", 19.3)]
+)
+def test_bit_operations_of_stable_diffusion(stable_diffusion: Path, opt: str, tera: float) -> None:
+    assert report(stable_diffusion, opt)["bops_t"] == pytest.approx(tera, rel=0.005)
+
+
+def test_float_size_of_stable_diffusion(stable_diffusion: Path) -> None:
+    found = report(stable_diffusion, "fp32")
+    assert found["float_size_mb"] == pytest.approx(3438, rel=0.005)
+    assert found["size_mb"] == found["float_size_mb"]
+    assert found["groups"] == found["table_bytes"] == 0
+
+
+@pytest.mark.parametrize(("opt", "most"), [("w8a8g16", 871), ("w4a8g16", 436)])
+def test_integers_of_stable_diffusion_are_no_larger_than_published(
+    stable_diffusion: Path, opt: str, most: float
+) -> None:
+    # Smaller than published: the timestep's network is folded into tables.
+    assert 0.95 * most < report(stable_diffusion, opt)["size_mb"] < most
+
+
+def test_stable_diffusion_xl(stable_diffusion_xl: Path) -> None:
+    found = report(stable_diffusion_xl, "fp32")
+    assert found["float_size_mb"] == pytest.approx(10270, rel=0.005)
+    assert found["bops_t"] == pytest.approx(6924, rel=0.005)
+
+
+def test_kinds_add_up(stable_diffusion: Path) -> None:
+    found = report(stable_diffusion, "w4a6")
+    assert set(found["macs_by_kind_g"]) == {kind.value for kind in Kind}
+    assert sum(found["macs_by_kind_g"].values()) == pytest.approx(found["macs_g"])
+
+
+def test_edges_are_said(stable_diffusion: Path) -> None:
+    found = report(stable_diffusion, "w4a6")
+    assert found["bops_as_built_t"] > found["bops_t"]
+    assert any("first and last convolution stay at 8 bits" in note for note in found["notes"])
+
+
+def test_bundle(saved: Path, model_folder: Path) -> None:
+    bundle, estimate = report(saved, "w4a6"), report(model_folder, "w4a6", steps=3)
+    keys = {
+        "float_size_mb",
+        "size_mb",
+        "bops_t",
+        "macs_g",
+        "parameters_m",
+        "arena_bytes",
+        "table_bytes",
+        "groups",
+    }
+    assert keys <= set(bundle)
+    assert keys <= set(estimate)
+    assert bundle["arena_bytes"] > 0
+    assert bundle["bops_t"] == estimate["bops_t"]
+    assert bundle["size_mb"] == pytest.approx(estimate["size_mb"], rel=0.3)
+    assert any("synthetic prompts" in note for note in bundle["notes"])
+
+
+def test_command(run: Callable[..., tuple[int, str, str]], saved: Path, tmp_path: Path) -> None:
+    page = tmp_path / "report.html"
+    code, out, _ = run("report", saved, "--json", "--html", page)
+    assert code == 0
+    assert json.loads(out)["calls"] == 3
+    assert "bit operations" in page.read_text()
