@@ -43,7 +43,7 @@ from dgqc.passes.presets import PRESETS, pipeline_for
 from dgqc.compiler import Request, finish, lower
 
 STEPS = 25
-CALIBRATION_PROMPTS = 64
+CALIBRATION_PROMPTS = 32
 HELD_OUT = 8
 """Prompts whose trajectories, in float, are the inputs that signal to noise is measured on."""
 HELD_OUT_SEED = 70_000

@@ -83,7 +83,9 @@ class CompiledProgram:
         inputs = self._named(sample, encoder_hidden_states, class_labels, added_cond_kwargs)
         step = self._ordinal(timestep, allow_nearest_step)
         samples = [
-            to_integers(self.program, {name: value[index : index + 1] for name, value in inputs.items()}, step)
+            to_integers(
+                self.program, {name: value[index : index + 1] for name, value in inputs.items()}, step
+            )
             for index in range(sample.shape[0])
         ]
         # Opened only now, so that wrong inputs are refused before a C compiler runs.
@@ -137,7 +139,7 @@ class CompiledProgram:
         return named
 
     def _ordinal(self, timestep: torch.Tensor | float, allow_nearest: bool) -> int:
-        times = torch.as_tensor(timestep, dtype=torch.float64).reshape(-1).unique().tolist()
+        times = sorted(set(torch.as_tensor(timestep, dtype=torch.float64).reshape(-1).tolist()))
         if len(times) != 1:
             raise DgqcError(
                 f"A call has one timestep, but it was given {len(times)}; call it once for each timestep."

@@ -38,8 +38,9 @@ class CompiledUNet(nn.Module):
         self.program = program
         self.backend = backend
         self.allow_nearest_step = allow_nearest_step
-        self.config: Any = unet.config
-        _refuse_other_model(program, self.config)
+        config: Any = unet.config
+        _refuse_other_model(program, config)
+        self.config = config
         parameter = next(unet.parameters())
         place = torch.empty(0, dtype=parameter.dtype, device=parameter.device)
         self.register_buffer("_place", place, persistent=False)

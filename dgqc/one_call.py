@@ -32,7 +32,9 @@ def call_once(
     if sample is None:
         raise DgqcError(f"{inputs} holds no tensor called sample; give the UNet's inputs by name.")
     when = compiled.program.schedule.timesteps[0] if timestep is None else timestep
-    added = {name: values.pop(name) for name in ("text_embeds", "time_ids") if name in values}
+    added: dict[str, torch.Tensor] = {
+        name: values.pop(name) for name in ("text_embeds", "time_ids") if name in values
+    }
     start = time.perf_counter()
     result = compiled.run(
         sample,

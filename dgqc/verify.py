@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -117,9 +117,9 @@ def _first_difference(outputs: Mapping[str, torch.Tensor], step: int, case: str)
                 f"The {name} backend gives {other.dtype} {tuple(other.shape)} where {first_name} gives "
                 f"{first.dtype} {tuple(first.shape)}; this is an error of dgqc, please report it."
             )
-        places: Sequence[Any] = (first != other).nonzero()
-        if len(places):
-            index = tuple(int(i) for i in places[0])
+        places = (first != other).nonzero().tolist()
+        if places:
+            index = tuple(places[0])
             values = {first_name: int(first[index]), name: int(other[index])}
             return Difference(step, case, index, values)
     return None

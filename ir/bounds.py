@@ -1,8 +1,9 @@
 """How large an accumulator can get: the proof that no product overflows, from the actual constants.
 
-Everything is vectorized over calls (T), groups (G) and columns (N), and computed in float64. A result that
-is below its limit by more than float64's error, a factor of 1 + 2^-40, is below it for certain; all sums are
-of magnitudes, so nothing can cancel.
+Everything is vectorized over calls (T), groups (G) and columns (N), and computed in float64. Sums of integers
+whose partial sums stay below 2^53 are exact there, and `Accumulator.partial` says whether they do. What is
+computed from them has a relative error; a result below its limit by more than a factor of 1 + 2^-40 is below
+it for certain.
 """
 
 from __future__ import annotations
@@ -118,10 +119,11 @@ def requantized_magnitude(
     """
     rows = (part[:, None].to(torch.float64) for part in (factor, bias_factor, bias_shift))
     by_factor, by_bias_factor, by_bias_shift = rows
-    # One more than the product, which covers the rounding of m and b.
-    m = column.to(torch.float64).abs() * by_factor.abs() * 2.0**-31 + 1
+    m = column.to(torch.float64) * by_factor * 2.0**-31
     b = bias.to(torch.float64) * by_bias_factor * torch.exp2(-by_bias_shift)
-    return torch.maximum((accumulator.low * m + b).abs(), (accumulator.high * m + b).abs()) + 1
+    largest = torch.maximum((accumulator.low * m + b).abs(), (accumulator.high * m + b).abs())
+    # m and b are rounded before they are used, by up to a half each.
+    return largest + accumulator.magnitude + 1
 
 
 def per_index(magnitude: torch.Tensor, group: torch.Tensor, along_reduction: bool, size: int) -> torch.Tensor:

@@ -26,8 +26,11 @@ def round_shift(x: torch.Tensor, shift: torch.Tensor | int) -> torch.Tensor:
 
 
 def shift_either_way(x: torch.Tensor, shift: torch.Tensor) -> torch.Tensor:
-    """`round_shift` where shift >= 1, a left shift by -shift where it is 0 or less. int64."""
-    right = round_shift(x, shift.clamp(min=1))
+    """`round_shift` where shift >= 1, a left shift by -shift where it is 0 or less. int64.
+
+    A shift beyond 62 gives what 62 gives: 0 for every |x| < 2^61.
+    """
+    right = round_shift(x, shift.clamp(1, 62))
     return torch.where(shift >= 1, right, x << (-shift).clamp(min=0))
 
 

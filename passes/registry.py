@@ -11,6 +11,7 @@ from importlib import import_module
 from importlib.metadata import EntryPoint, entry_points
 from typing import TypeVar
 
+from ..ir import ops  # noqa: F401  (passes name the dgqc ops when they are imported)
 from ..ir.errors import PipelineError
 from ..ir.level import Level
 from .base import Pass

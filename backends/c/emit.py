@@ -17,7 +17,7 @@ from ...ir.scratch import ensure_shapes, shape_of
 from .call import Call, Place, Region, text
 from .calls import calls_of
 from .memory import Memory
-from .project import Project, Signature, Vector, write_project
+from .project import Project, Signature, Vector, source_names, write_project
 from .scope import Scope
 from .tables import Tables
 
@@ -112,6 +112,7 @@ def emit(program: Program, directory: Path, *, name: str = "model", vectors: Seq
         output=shape_of(result),
         steps=len(program.schedule),
         arena_bytes=memory.arena_bytes,
+        sources=source_names(name),
     )
     write_project(Project(signature, lines, tables, tuple(vectors)), directory)
 

@@ -40,6 +40,7 @@ class Signature:
     """What a caller of the emitted program must know; `interface.json` holds it for `run.py`.
 
     inputs: name and shape, in the order of the C parameters. output: shape. steps: T.
+    sources: the files in `src` that make up the program, without their `.c`.
     """
 
     name: str
@@ -47,6 +48,7 @@ class Signature:
     output: tuple[int, ...]
     steps: int
     arena_bytes: int
+    sources: tuple[str, ...]
 
     def to_json(self) -> str:
         return json.dumps(asdict(self), indent=2) + "\n"
@@ -55,7 +57,8 @@ class Signature:
     def from_json(text: str) -> Signature:
         data = json.loads(text)
         inputs = tuple((str(name), tuple(shape)) for name, shape in data["inputs"])
-        return Signature(data["name"], inputs, tuple(data["output"]), data["steps"], data["arena_bytes"])
+        sizes = {name: int(data[name]) for name in ("steps", "arena_bytes")}
+        return Signature(data["name"], inputs, tuple(data["output"]), sources=tuple(data["sources"]), **sizes)
 
 
 @dataclass(frozen=True)
@@ -73,6 +76,12 @@ def runtime_sources() -> list[Path]:
     return sorted(path for path in RUNTIME.iterdir() if path.suffix in (".c", ".h"))
 
 
+def source_names(name: str) -> tuple[str, ...]:
+    """What a program's folder `src` holds to be compiled, constants first since they take longest."""
+    kernels = sorted(path.stem for path in runtime_sources() if path.suffix == ".c")
+    return (f"{name}_weights", name, "dgqc_lookup", *kernels)
+
+
 def write_project(project: Project, directory: Path) -> None:
     """Writes all files, each whole, over those of an earlier emission."""
     signature = project.signature
@@ -82,7 +91,6 @@ def write_project(project: Project, directory: Path) -> None:
     for path in runtime_sources():
         shutil.copyfile(path, sources / path.name)
     (sources / "dgqc_lookup.c").write_text(lookup_source())
-    kernels = sorted(path.stem for path in runtime_sources() if path.suffix == ".c")
     context = {
         "name": name,
         "upper": name.upper(),
@@ -92,7 +100,7 @@ def write_project(project: Project, directory: Path) -> None:
         "lines": project.lines,
         "tables": project.tables,
         "vectors": _vectors(project),
-        "sources": [f"{name}_weights", name, "dgqc_lookup", *kernels],
+        "sources": signature.sources,
     }
     files = {
         "model.h": directory / "include" / f"{name}.h",

@@ -44,7 +44,7 @@ def build(directory: Path, *, compiler: str | None = None) -> Path:
     """
     signature = read_signature(directory)
     command = find_compiler(compiler)
-    sources = sorted((directory / "src").glob("*.c"))
+    sources = [directory / "src" / f"{name}.c" for name in signature.sources]
     target = directory / "build" / _digest(directory, command)
     library = target / f"lib{signature.name}.so"
     if library.exists():
@@ -58,9 +58,8 @@ def build(directory: Path, *, compiler: str | None = None) -> Path:
         _run([command, *flags, *include, "-c", str(source), "-o", str(place)])
         return place
 
-    # The largest first, so that no process waits for it at the end.
     with ThreadPoolExecutor(PROCESSES) as pool:
-        objects = list(pool.map(compiled, sorted(sources, key=lambda path: -path.stat().st_size)))
+        objects = list(pool.map(compiled, sources))
     # Renamed when whole: another process may be building the same.
     unfinished = target / f"unfinished-{os.getpid()}.so"
     _run([command, "-shared", *map(str, objects), "-o", str(unfinished)])

@@ -48,7 +48,7 @@ def test_integers_are_as_close_to_the_float_model_as_the_simulation(
     verify(integer)
     by_simulation, by_integers = [], []
     for ordinal in range(len(SCHEDULE)):
-        for index in range(BATCH):
+        for index in range(2):
             inputs = one(samples(name, ordinal), index)
             reference = run_float(captured(name), inputs, ordinal)
             by_simulation.append(decibels(reference, run_float(simulated, inputs, ordinal)))
@@ -89,7 +89,7 @@ def test_the_same_input_gives_the_same_integers_and_other_calls_others() -> None
 
 
 def test_a_saturated_input_neither_overflows_nor_wraps() -> None:
-    integer = lowered("class_conditional")
+    integer = lowered("class_conditional", 8, 4)
     values = arguments(integer, one(samples("class_conditional", 0), 0))
     ends = []
     for sign in (-32768, 32767):
@@ -99,11 +99,11 @@ def test_a_saturated_input_neither_overflows_nor_wraps() -> None:
     assert not torch.equal(*ends)
 
 
-@pytest.mark.parametrize("scale", ["row", "tensor"])
-def test_a_sample_of_a_batch_is_quantized_as_if_it_were_alone(scale: str) -> None:
+@pytest.mark.parametrize(("bits", "weights", "scale"), [(8, 8, "row"), (6, 4, "tensor")])
+def test_a_sample_of_a_batch_is_quantized_as_if_it_were_alone(bits: int, weights: int, scale: str) -> None:
     """The scale of attention probabilities is a sample's own: simulated in a batch, lowered for one."""
     name = "only_cross_attention"
-    simulated = apply(planned(name, 4, 8, scale), "simulate")
+    simulated = apply(planned(name, bits, weights, scale), "simulate")
     batch = dict(samples(name, 0))
     batch["encoder_hidden_states"] = (
         batch["encoder_hidden_states"] * torch.tensor([1.0, 8, 2, 4])[:, None, None]
@@ -115,11 +115,10 @@ def test_a_sample_of_a_batch_is_quantized_as_if_it_were_alone(scale: str) -> Non
         assert decibels(alone, together[index : index + 1]) > 30
 
 
-def test_tensor_scale_is_lowered_as_such() -> None:
-    for scale in ("row", "tensor"):
-        integer = lowered("only_cross_attention", 8, 8, scale)
-        found = {node.args[2] for node in calls(integer, dgqc.softmax_log2.default)}
-        assert found == {scale}
+@CASES
+def test_the_granularity_is_lowered_as_planned(name: str, bits: int, weights: int, scale: str) -> None:
+    integer = lowered(name, bits, weights, scale)
+    assert {node.args[2] for node in calls(integer, dgqc.softmax_log2.default)} == {scale}
 
 
 @pytest.mark.parametrize(

@@ -15,7 +15,7 @@ NAME = "only_cross_attention"
 
 
 def test_every_site_becomes_its_formula() -> None:
-    decided = planned(NAME, 6, 4)
+    decided = planned(NAME, 6, 4, "tensor")
     simulated = apply(decided, "simulate")
     verify(simulated)
     assert not calls(simulated, dgqc.site.default)
@@ -28,7 +28,7 @@ def test_every_site_becomes_its_formula() -> None:
 
 
 def test_weights_become_what_their_codes_stand_for() -> None:
-    decided = planned(NAME, 8, 4)
+    decided = planned(NAME, 6, 4, "tensor")
     simulated = apply(decided, "simulate")
     products = zip(*(calls(p, aten.linear.default) for p in (decided, simulated)), strict=True)
     for before, after in products:
@@ -42,8 +42,8 @@ def test_more_bits_are_closer_to_the_float_model() -> None:
     inputs = samples(NAME, 1)
     reference = run_float(captured(NAME), inputs, 1)
     found = [
-        decibels(reference, run_float(apply(planned(NAME, bits, weights), "simulate"), inputs, 1))
-        for bits, weights in ((6, 4), (8, 8))
+        decibels(reference, run_float(apply(planned(NAME, *widths), "simulate"), inputs, 1))
+        for widths in ((6, 4, "tensor"), (8, 8, "row"))
     ]
     assert 5 < found[0] < found[1] - 2
 
