@@ -77,6 +77,7 @@ def bundle_report(directory: Path) -> Report:
         "calibration": {"origin": made.calibration, "synthetic": made.synthetic},
         "bytes_on_disk": _on_disk(manifest),
         "estimated": False,
+        "layer_error_db": passes.get("measure-error", {}).get("decibels", {}),
     }
     return about | summary | {"notes": notes, "passes": passes}
 

@@ -38,8 +38,16 @@ def rows(report: Report) -> Iterator[tuple[str, str]]:
     yield "groups", str(report["groups"])
     yield "tables by step", f"{report['table_bytes'] / KIB:.1f} KiB"
     yield "working memory", f"{report['arena_bytes'] / KIB:.1f} KiB"
+    for path, decibels in _least_exact(report.get("layer_error_db", {})):
+        yield f"  error of {path}", f"{decibels:.1f} dB"
     if "bytes_on_disk" in report:
         yield "bundle on disk", f"{report['bytes_on_disk'] / 1e6:.2f} MB"
+
+
+def _least_exact(layers: dict[str, float | None], count: int = 5) -> list[tuple[str, float]]:
+    """The layers with the least signal to noise."""
+    known = [(path, decibels) for path, decibels in layers.items() if decibels is not None]
+    return sorted(known, key=lambda layer: layer[1])[:count]
 
 
 def as_table(report: Report) -> Table:

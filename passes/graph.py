@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import operator
 import re
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 from typing import Any
 
 import torch
@@ -98,6 +98,25 @@ def edge_convolutions(graph: fx.Graph) -> set[fx.Node]:
         if source.op == "placeholder" or any(sink.op == "output" for sink in sinks):
             edges.add(node)
     return edges
+
+
+def arguments(program: Program, inputs: Mapping[str, torch.Tensor]) -> list[tuple[torch.Tensor, ...]]:
+    """The graph's arguments, without `step`, for recorded inputs of the model.
+
+    One tuple for the whole batch, or one per sample where the graph mixes a batch.
+    """
+    count = len(inputs["sample"])
+    sizes = [slice(0, count)] if program.batched else [slice(i, i + 1) for i in range(count)]
+    found: list[tuple[torch.Tensor, ...]] = []
+    for size in sizes:
+        part = {name: value[size] for name, value in inputs.items()}
+        if program.prologue is None:
+            found.append(tuple(part[item.name] for item in program.inputs))
+        else:
+            nodes = program.prologue.graph.nodes
+            names = [str(node.target) for node in nodes if node.op == "placeholder"]
+            found.append(program.prologue(*(part[name] for name in names)))
+    return found
 
 
 def clean(graph: fx.GraphModule) -> None:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from typing import Any, ClassVar
 
@@ -26,7 +25,7 @@ from ..ir.plans import (
 from ..ir.program import Program
 from ..ir.progress import track
 from .base import Pass
-from .graph import dgqc
+from .graph import arguments, dgqc
 from .registry import register_pass
 
 
@@ -56,7 +55,7 @@ class ObserveRanges(Pass):
         for ordinal in track(range(calls), "observing ranges", calls):
             observer = _Observer(program)
             for inputs in calibration.read(ordinal):
-                for batch in _runnable(program, inputs):
+                for batch in arguments(program, inputs):
                     observer.observe(batch, ordinal)
                 samples += len(inputs["sample"])
             if not observer.seen:
@@ -70,24 +69,6 @@ class ObserveRanges(Pass):
             self.name,
             {"samples": samples, "origin": calibration.origin, "synthetic": calibration.synthetic},
         )
-
-
-def _runnable(program: Program, inputs: Mapping[str, torch.Tensor]) -> list[tuple[torch.Tensor, ...]]:
-    """The graph's arguments: as one batch, or sample by sample where the graph mixes a batch."""
-    count = len(inputs["sample"])
-    sizes = [slice(0, count)] if program.batched else [slice(i, i + 1) for i in range(count)]
-    arguments: list[tuple[torch.Tensor, ...]] = []
-    for size in sizes:
-        part = {name: value[size] for name, value in inputs.items()}
-        if program.prologue is None:
-            arguments.append(tuple(part[item.name] for item in program.inputs))
-        else:
-            arguments.append(program.prologue(*(part[name] for name in _placeholders(program.prologue))))
-    return arguments
-
-
-def _placeholders(graph: fx.GraphModule) -> list[str]:
-    return [str(n.target) for n in graph.graph.nodes if n.op == "placeholder"]
 
 
 def _observed(plan: Plan, name: str, seen: list[dict[str, tuple[torch.Tensor, ...]]]) -> Plan:

@@ -33,6 +33,7 @@ BUILT_IN = (
     "uniform-quant",
     "timestep-tables",
     "simulate",
+    "measure-error",
     "lower-integer",
     "permute-channels",
     "plan-memory",
