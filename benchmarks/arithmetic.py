@@ -10,13 +10,14 @@ from collections.abc import Callable
 from typing import Any
 
 import torch
+from one_op import OneOp, one
+
 from dgqc.ir.fixed_point import multiplier
 from dgqc.ir.lookup import exp2_negative, log2, reciprocal_root
 from dgqc.ir.plans import Dimension, Operand, QuantizedOperand, Role
 from dgqc.passes.lowering.operands import quantizer
 from dgqc.passes.quantize_weights import Method, round_to_nearest
 from dgqc.passes.timestep_tables import best_base
-from one_op import OneOp, one
 
 aten, dgqc = torch.ops.aten, torch.ops.dgqc
 STEP = torch.tensor(0)

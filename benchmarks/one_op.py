@@ -5,15 +5,16 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-import dgqc.ir.ops  # noqa: F401  (registers the ops)
 import torch
+from torch import fx
+
+import dgqc.ir.ops  # noqa: F401  (registers the ops)
 from dgqc.ir.level import Level
 from dgqc.ir.plans import Plan, QuantizedGlue
 from dgqc.ir.program import Input, Program
 from dgqc.ir.schedule import Schedule
 from dgqc.passes.graph import propagate
 from dgqc.passes.lower_integer import LowerInteger
-from torch import fx
 
 
 class OneOp:

@@ -22,6 +22,8 @@ from typing import Any
 
 import numpy as np
 import torch
+
+from dgqc.compiler import Request, finish, lower
 from dgqc.demo_model import load_pipeline, pipeline_dir, prompts
 from dgqc.demo_model.classifier import load_classifier, picture_features
 from dgqc.demo_model.evaluate import (
@@ -39,8 +41,6 @@ from dgqc.ir.program import Program
 from dgqc.passes.manager import PassManager
 from dgqc.passes.pipeline import parse_pipeline
 from dgqc.passes.presets import PRESETS, pipeline_for
-
-from dgqc.compiler import Request, finish, lower
 
 STEPS = 25
 CALIBRATION_PROMPTS = 32
@@ -65,10 +65,8 @@ def pipeline_text(program: str) -> str:
     if not program.startswith("static-"):
         return pipeline_for(program)
     bits = program.removeprefix("static-")
-    text = pipeline_for(f"{bits}g1,probabilities=uniform,scale=row").replace(
-        "observe-ranges", "observe-ranges,static-ranges"
-    )
-    return text.replace("uniform-quant{scale=row}", "uniform-quant{scale=static}")
+    text = pipeline_for(f"{bits}g1,probabilities=uniform,scale=static")
+    return text.replace("observe-ranges", "observe-ranges,static-ranges")
 
 
 def planned(program: str, calibration: Calibration) -> tuple[Program, Any, str]:

@@ -71,7 +71,8 @@ def random_floats(compiled: CompiledProgram, seed: int) -> dict[str, torch.Tenso
 
 def _read(path: Path) -> dict[str, torch.Tensor]:
     try:
-        return load_file(path)
+        tensors: dict[str, torch.Tensor] = load_file(path)
+        return tensors
     except (SafetensorError, OSError) as error:
         raise DgqcError(
             f"{path} is no safetensors file ({error}); give the UNet's inputs by name."

@@ -6,12 +6,14 @@ import hashlib
 import importlib.metadata
 import inspect
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 import diffusers
 import torch
+import transformers
 from diffusers import DiffusionPipeline
 from torch import nn
 
@@ -178,13 +180,28 @@ def _load_pipeline(folder: Path) -> Any:
         absent["safety_checker"] = None
     try:
         anything: Any = DiffusionPipeline
-        return anything.from_pretrained(folder, local_files_only=True, **absent)
+        with _without_bars():
+            return anything.from_pretrained(folder, local_files_only=True, **absent)
     except Exception as error:
         # Any part of a pipeline may be damaged in its own way.
         reason = str(error).strip().splitlines()
         raise DgqcError(
             f"diffusers can't load the pipeline {folder}: {reason[0] if reason else type(error).__name__}."
         ) from error
+
+
+@contextmanager
+def _without_bars() -> Iterator[None]:
+    """Keeps the libraries' own progress bars for loading off the terminal."""
+    libraries: list[Any] = [diffusers.utils.logging, transformers.utils.logging]
+    shown = [library for library in libraries if library.is_progress_bar_enabled()]
+    for library in shown:
+        library.disable_progress_bar()
+    try:
+        yield
+    finally:
+        for library in shown:
+            library.enable_progress_bar()
 
 
 def _run(pipeline: Any, **options: Any) -> None:

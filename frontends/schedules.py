@@ -54,8 +54,8 @@ def _build(config: Mapping[str, Any]) -> Any:
             f"{diffusers.__version__}; give a pipeline's scheduler_config.json."
         )
     try:
-        build: Any = kind.from_config
-        return build(dict(config))
+        chosen: Any = kind
+        return chosen.from_config(dict(config))
     except Exception as error:
         # Diffusers' constructors raise whatever a wrong value leads to.
         reason = str(error).strip().splitlines()

@@ -11,6 +11,7 @@ import torch
 from torch import fx
 from torch._subclasses.fake_tensor import FakeTensorMode
 
+from ..ir import ops as ops  # registers the `dgqc::` ops that are named below
 from ..ir.program import Program
 
 aten = torch.ops.aten

@@ -24,7 +24,7 @@ PIPELINE = Template(
 _DEFAULTS = {"edges": "8", "scale": "row", "probabilities": "log2"}
 _CHOICES = {
     "edges": (*(str(bits) for bits in range(2, 9)), "16"),
-    "scale": ("row", "tensor"),
+    "scale": ("row", "tensor", "static"),
     "probabilities": ("log2", "uniform"),
 }
 _PRESET = re.compile(r"w(?P<weights>\d)a(?P<activations>\d)(g(?P<groups>[1-9]\d{0,2}))?")
@@ -34,7 +34,8 @@ def pipeline_for(opt: str) -> str:
     """The pipeline of an -O string: `w4a6`, `w4a6g16`, `w8a8,edges=8,scale=tensor,probabilities=uniform`.
 
     edges: bits of the first and the last convolution, 16 to leave them unquantized. scale: what shares a
-    scale of attention probabilities. probabilities: how they are coded.
+    scale of attention probabilities; static is one per call, for uniform ones. probabilities: how they are
+    coded.
     Raises PipelineError for an unknown preset, an unknown key or a value out of place.
     """
     preset, *settings = (part.strip() for part in opt.split(","))
@@ -45,6 +46,11 @@ def pipeline_for(opt: str) -> str:
             "for the number of groups (w4a6g16; 8 where it is left out)."
         )
     chosen = {**_DEFAULTS, **dict(_setting(opt, setting) for setting in settings)}
+    if (chosen["probabilities"], chosen["scale"]) == ("log2", "static"):
+        raise PipelineError(
+            f"-O {opt} asks for a static scale, which only uniform probabilities have: add "
+            "probabilities=uniform, or take scale=row or scale=tensor."
+        )
     return PIPELINE.substitute(
         weights=found["weights"],
         activations=found["activations"],

@@ -5,8 +5,10 @@ from __future__ import annotations
 import operator
 from typing import Any
 
-import dgqc.ir.ops  # noqa: F401  (registers the ops)
 import torch
+from torch import fx, nn
+
+import dgqc.ir.ops  # noqa: F401  (registers the ops)
 from dgqc.ir.level import Level
 from dgqc.ir.plans import (
     Dimension,
@@ -22,7 +24,6 @@ from dgqc.ir.plans import (
 from dgqc.ir.program import Input, Program
 from dgqc.ir.schedule import Schedule
 from dgqc.ir.shapes import propagated
-from torch import fx, nn
 
 aten, dgqc_ops = torch.ops.aten, torch.ops.dgqc
 CALLS, ROWS, CHANNELS, COLUMNS, GROUPS = 3, 5, 6, 4, 2

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-import dgqc.ir.ops  # noqa: F401  (registers the ops)
 import torch
+from torch import fx
+
+import dgqc.ir.ops  # noqa: F401  (registers the ops)
 from dgqc.ir.level import Level
 from dgqc.ir.plans import Plan
 from dgqc.ir.program import Input, Program
 from dgqc.ir.schedule import Schedule
-from torch import fx
 
 
 def program_with(plan: Plan, calls: int, name: str = "site") -> Program:

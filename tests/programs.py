@@ -8,15 +8,16 @@ from dataclasses import replace
 from functools import cache
 
 import architectures
-import dgqc.ir.ops  # noqa: F401  (registers the ops)
 import torch
+from torch import fx
+
+import dgqc.ir.ops  # noqa: F401  (registers the ops)
 from dgqc.frontends import capture
 from dgqc.ir.calibration import Calibration, Inputs
 from dgqc.ir.program import Program
 from dgqc.ir.schedule import Schedule
 from dgqc.passes.base import Pass
 from dgqc.passes.pipeline import parse_pipeline
-from torch import fx
 
 SCHEDULE = Schedule("PNDMScheduler", (900.0, 500.0, 500.0, 20.0))
 """A timestep that stands in it twice, as PNDM has one."""

@@ -66,7 +66,8 @@ def fake_quantize_log2(p: torch.Tensor, bits: int, granularity: str) -> torch.Te
 def fake_quantize_uniform(p: torch.Tensor, bits: int, granularity: str) -> torch.Tensor:
     """Uniform codes 0 .. 2^bits - 1, the last for the largest p of each row or sample. p: (B, ..., M, N)."""
     s = largest_share(p, granularity) / (2**bits - 1)
-    return s * straight_through_round(p / s)
+    result: torch.Tensor = s * straight_through_round(p / s)
+    return result
 
 
 def fake_quantize_static(p: torch.Tensor, step: torch.Tensor, scale: torch.Tensor, bits: int) -> torch.Tensor:

@@ -6,10 +6,11 @@ from dataclasses import dataclass, field
 from typing import Any
 
 import torch
+from torch import fx
+
 from dgqc.ir.level import Level
 from dgqc.ir.program import Input, Program
 from dgqc.ir.schedule import Schedule
-from torch import fx
 
 dgqc = torch.ops.dgqc
 

@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import Any
 
 import torch
+
 from dgqc.backends import reference
 from dgqc.backends.c.call import STEP, Call, Place, Region, Struct
 from dgqc.backends.c.calls import calls_of

@@ -10,6 +10,7 @@ from pathlib import Path
 
 import pytest
 import torch
+
 from dgqc.backends import reference
 from dgqc.backends.c import CProgram, Vector, build, emit, find_compiler
 from dgqc.ir.errors import DgqcError

@@ -9,6 +9,7 @@ from pathlib import Path
 
 import pytest
 import torch
+
 from dgqc.backends.c.project import RUNTIME
 from dgqc.backends.c.tables import lookup_source
 from dgqc.ir.fixed_point import floor_log2, round_shift

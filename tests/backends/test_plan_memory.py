@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import torch
-from dgqc.passes.plan_memory import Buffer, PlanMemory, aligned, lower_bound, pack
 from hypothesis import given, settings
 from hypothesis import strategies as st
+
+from dgqc.passes.plan_memory import Buffer, PlanMemory, aligned, lower_bound, pack
 
 from .integer_graph import IntegerGraph
 from .unet_like import unet_like

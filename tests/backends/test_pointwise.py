@@ -7,9 +7,10 @@ from typing import Any
 
 import pytest
 import torch
-from dgqc.ir.lookup import gate_table, normal_distribution, sigmoid
 from hypothesis import given, settings
 from hypothesis import strategies as st
+
+from dgqc.ir.lookup import gate_table, normal_distribution, sigmoid
 
 from .integer_graph import IntegerGraph, pick
 from .kernels import Kernels, check

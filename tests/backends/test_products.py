@@ -6,9 +6,10 @@ from typing import Any
 
 import pytest
 import torch
-from dgqc.ir.scratch import Arithmetic, arithmetic, ensure_shapes
 from hypothesis import given, settings
 from hypothesis import strategies as st
+
+from dgqc.ir.scratch import Arithmetic, arithmetic, ensure_shapes
 
 from .integer_graph import IntegerGraph
 from .kernels import Kernels, check

@@ -6,6 +6,7 @@ import operator
 from typing import Any
 
 import torch
+
 from dgqc.ir.lookup import gate_table, sigmoid
 from dgqc.ir.program import Program
 

@@ -9,10 +9,10 @@ from pathlib import Path
 
 import pytest
 import torch
-from dgqc.ir.errors import DgqcError
 
 import dgqc
 from dgqc.compiled_program import CompiledProgram
+from dgqc.ir.errors import DgqcError
 from dgqc.output_directory import written_whole
 from dgqc.vectors import random_inputs
 

@@ -8,11 +8,11 @@ from pathlib import Path
 
 import pytest
 import torch
+
+from dgqc import command_line, compiler
 from dgqc.frontends.calibration_file import Recording, save_calibration
 from dgqc.ir.schedule import Schedule
 from dgqc.passes.presets import pipeline_for
-
-from dgqc import command_line, compiler
 
 Run = Callable[..., tuple[int, str, str]]
 

@@ -5,9 +5,9 @@ from __future__ import annotations
 import architectures
 import pytest
 import torch
-from dgqc.ir.errors import DgqcError
 
 from dgqc.compiled_program import CompiledProgram
+from dgqc.ir.errors import DgqcError
 from dgqc.verify import evenly_spaced, verify
 
 

@@ -7,10 +7,10 @@ from typing import Any
 import architectures
 import pytest
 import torch
-from dgqc.ir.errors import DgqcError
 from diffusers import DDIMScheduler, PNDMScheduler, StableDiffusionPipeline
 
 from dgqc.compiled_program import CompiledProgram
+from dgqc.ir.errors import DgqcError
 
 from .conftest import STEPS, compiled_small
 

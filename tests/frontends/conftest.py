@@ -10,11 +10,12 @@ from typing import Any
 import architectures
 import pytest
 import torch
-from dgqc.frontends import capture
-from dgqc.ir.program import Program
 from diffusers import DDIMScheduler, StableDiffusionPipeline, UNet2DConditionModel
 from tokenizers import Tokenizer, models, pre_tokenizers, processors
 from transformers import CLIPTextConfig, CLIPTextModel, PreTrainedTokenizerFast
+
+from dgqc.frontends import capture
+from dgqc.ir.program import Program
 
 WORDS = ("a", "red", "blue", "square", "circle")
 TOKENS = 6

@@ -10,12 +10,13 @@ from typing import Any
 import architectures
 import pytest
 import torch
-from dgqc.frontends import calibrate, load_calibration, schedule_for, synthesize
-from dgqc.ir.calibration import Calibration
-from dgqc.ir.errors import DgqcError, UnsupportedOperation
 from diffusers import DDIMScheduler, DiffusionPipeline, PNDMScheduler, StableDiffusionPipeline
 from safetensors import safe_open
 from safetensors.torch import save_file
+
+from dgqc.frontends import calibrate, load_calibration, schedule_for, synthesize
+from dgqc.ir.calibration import Calibration
+from dgqc.ir.errors import DgqcError, UnsupportedOperation
 
 from .conftest import TOKENS, tiny_unet
 

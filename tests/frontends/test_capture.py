@@ -8,13 +8,14 @@ from typing import Any
 import architectures
 import pytest
 import torch
+from diffusers import UNet2DModel
+from diffusers.models.attention_processor import Attention, AttnProcessor, SlicedAttnProcessor
+from torch import fx, nn
+
 from dgqc.frontends import capture
 from dgqc.ir.errors import DgqcError, UnsupportedOperation
 from dgqc.ir.level import Level
 from dgqc.ir.program import Program
-from diffusers import UNet2DModel
-from diffusers.models.attention_processor import Attention, AttnProcessor, SlicedAttnProcessor
-from torch import fx, nn
 
 from .conftest import tiny_unet
 

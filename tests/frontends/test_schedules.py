@@ -5,9 +5,10 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
+from diffusers import EulerDiscreteScheduler, HeunDiscreteScheduler, PNDMScheduler
+
 from dgqc.frontends import schedule_for
 from dgqc.ir.errors import DgqcError
-from diffusers import EulerDiscreteScheduler, HeunDiscreteScheduler, PNDMScheduler
 
 
 def test_default_is_ddim() -> None:

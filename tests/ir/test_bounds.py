@@ -5,12 +5,13 @@ from __future__ import annotations
 import itertools
 
 import torch
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
 from dgqc.ir import bounds
 from dgqc.ir.bounds import Interval, WeightSums
 from dgqc.ir.fixed_point import round_shift
 from dgqc.ir.ops.attention import softmax_log2, softmax_uniform
-from hypothesis import given, settings
-from hypothesis import strategies as st
 
 CODES = (0, 3)
 INT32 = st.integers(-(2**31) + 1, 2**31 - 1)

@@ -12,6 +12,9 @@ from typing import Any
 import hand_made
 import pytest
 import torch
+from hypothesis import given
+from hypothesis import strategies as st
+
 from dgqc.ir.errors import DgqcError
 from dgqc.ir.level import Level
 from dgqc.ir.nibbles import pack_nibbles, unpack_nibbles
@@ -32,8 +35,6 @@ from dgqc.ir.printer import format_graph
 from dgqc.ir.program import Program
 from dgqc.ir.serialize import load_program, save_program
 from dgqc.ir.verifier import verify
-from hypothesis import given
-from hypothesis import strategies as st
 
 
 def run(program: Program) -> torch.Tensor:

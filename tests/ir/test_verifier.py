@@ -8,14 +8,15 @@ from dataclasses import dataclass, replace
 import hand_made
 import pytest
 import torch
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from torch import fx
+
 from dgqc.ir.errors import VerificationError
 from dgqc.ir.plans import Operand, Role
 from dgqc.ir.program import Program
 from dgqc.ir.tensors import constants
 from dgqc.ir.verifier import verify
-from hypothesis import given, settings
-from hypothesis import strategies as st
-from torch import fx
 
 aten, dgqc_ops = torch.ops.aten, torch.ops.dgqc
 SHIFTS = ("shift", "logit_shift", "mix_shift", "add_shift", "bias_shift", "beta_shift")

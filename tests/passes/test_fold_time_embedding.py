@@ -5,10 +5,11 @@ from __future__ import annotations
 import pytest
 import torch
 from architectures import ARCHITECTURES, run_model
+from programs import SCHEDULE, apply, calls, captured, run_float, samples
+
 from dgqc.ir.program import Program
 from dgqc.ir.tensors import constants
 from dgqc.passes.graph import constant
-from programs import SCHEDULE, apply, calls, captured, run_float, samples
 
 dgqc = torch.ops.dgqc
 NAMES = pytest.mark.parametrize("name", ["only_cross_attention", "class_conditional"])

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import pytest
 import torch
+from programs import apply, calls, captured, run_float, samples
+
 from dgqc.ir.errors import DgqcError
 from dgqc.ir.plans import Glue, Operand, Probabilities, Role
 from dgqc.passes.graph import edge_convolutions
 from dgqc.passes.insert_sites import InsertSites
-from programs import apply, calls, captured, run_float, samples
 
 aten, dgqc = torch.ops.aten, torch.ops.dgqc
 FRONT = "fold-time-embedding,split-prologue,split-start-token"

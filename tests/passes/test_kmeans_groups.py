@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import pytest
 import torch
-from dgqc.ir.errors import DgqcError
-from dgqc.ir.plans import Dimension, GroupedOperand, Operand, PlacedOperand, Ranges, Role
-from dgqc.passes.kmeans_groups import KMeansGroups, cluster
 from hypothesis import given
 from hypothesis import strategies as st
 from planned import one_site, program_with
+
+from dgqc.ir.errors import DgqcError
+from dgqc.ir.plans import Dimension, GroupedOperand, Operand, PlacedOperand, Ranges, Role
+from dgqc.passes.kmeans_groups import KMeansGroups, cluster
 
 SEEDS = st.integers(0, 99999)
 

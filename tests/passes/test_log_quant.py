@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import pytest
 import torch
+from planned import one_site, program_with
+
 from dgqc.ir.plans import (
     Coding,
     Glue,
@@ -13,7 +15,6 @@ from dgqc.ir.plans import (
     QuantizedProbabilities,
 )
 from dgqc.passes.log_quant import LogQuant
-from planned import one_site, program_with
 
 
 @pytest.mark.parametrize("plan", [Probabilities(6), ObservedProbabilities(6, torch.tensor([0.5, 0.0]))])

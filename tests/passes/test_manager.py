@@ -13,6 +13,7 @@ from typing import ClassVar
 import hand_made
 import pytest
 import torch
+
 from dgqc.ir.errors import DgqcError, PipelineError, VerificationError
 from dgqc.ir.level import Level
 from dgqc.ir.printer import format_graph

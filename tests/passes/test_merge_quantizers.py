@@ -4,9 +4,12 @@ from __future__ import annotations
 
 from collections import Counter
 
+import pytest
 import torch
-from dgqc.ir.plans import Operand, Role
+from golden.graphs import Sketch, sited
 from programs import SCHEDULE, apply, calls, captured, run_float, samples
+
+from dgqc.ir.plans import Operand, Role
 
 aten, dgqc = torch.ops.aten, torch.ops.dgqc
 FRONT = "fold-time-embedding,split-prologue,split-start-token,insert-sites"
@@ -48,13 +51,19 @@ def test_queries_keys_and_values_of_a_self_attention_share_a_site() -> None:
     assert shared
 
 
-def test_convolutions_with_other_kernels_keep_their_own_patches() -> None:
-    """A resnet's 3x3 convolution and its 1x1 shortcut may read one value, but not one patch."""
-    program = apply(captured(NAME), FRONT + ",merge-quantizers")
-    for site in calls(program, dgqc.site.default):
-        kernels = {
-            (*user.args[1].meta["val"].shape[2:], *user.args[3], *user.args[4])
-            for user in site.users
-            if user.target is aten.conv2d.default
-        }
-        assert len(kernels) <= 1
+@pytest.mark.parametrize(("strides", "sites"), [((1, 1), 1), ((1, 2), 2)])
+def test_convolutions_share_a_site_only_where_they_share_patches(
+    strides: tuple[int, int], sites: int
+) -> None:
+    """Pixels are output positions, and another stride has others."""
+    sketch = Sketch(sample=(1, 1, 4, 4))
+    weight = sketch.constant("weight", [[[[1, 2], [3, 4]]]])
+    outputs = []
+    for i, stride in enumerate(strides):
+        window = ([stride, stride], [1, 1], [1, 1], 1)
+        args = (sketch.inputs["sample"], weight, None, *window)
+        outputs.append(sketch.call(f"conv{i}", aten.conv2d.default, *args))
+    flat = [sketch.call(f"flat{i}", aten.reshape.default, y, [1, -1]) for i, y in enumerate(outputs)]
+    merged = sited(sketch.program(sketch.call("both", aten.cat.default, flat, 1)))
+    operands = [plan for plan in merged.plans.values() if isinstance(plan, Operand)]
+    assert len(operands) == sites

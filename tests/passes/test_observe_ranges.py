@@ -9,13 +9,14 @@ from typing import Any
 
 import pytest
 import torch
+from programs import BATCH, FRONT, SCHEDULE, apply, arguments, calls, captured, samples
+from torch import fx
+from torch.nn.functional import unfold
+
 from dgqc.ir.calibration import Calibration, Inputs
 from dgqc.ir.errors import DgqcError
 from dgqc.ir.plans import ObservedGlue, ObservedOperand, ObservedProbabilities, Role
 from dgqc.ir.program import Program
-from programs import BATCH, FRONT, SCHEDULE, apply, arguments, calls, captured, samples
-from torch import fx
-from torch.nn.functional import unfold
 
 dgqc = torch.ops.dgqc
 NAMES = pytest.mark.parametrize("name", ["only_cross_attention", "class_conditional"])

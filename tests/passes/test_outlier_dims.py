@@ -6,11 +6,12 @@ from dataclasses import replace
 
 import pytest
 import torch
-from dgqc.ir.plans import Dimension, ObservedOperand, Operand, PlacedOperand, Ranges, Role
-from dgqc.passes.outlier_dims import Choice, OutlierDims, spread
 from hypothesis import given
 from hypothesis import strategies as st
 from planned import one_site, program_with
+
+from dgqc.ir.plans import Dimension, ObservedOperand, Operand, PlacedOperand, Ranges, Role
+from dgqc.passes.outlier_dims import Choice, OutlierDims, spread
 
 LINEAR = Operand(Role.LINEAR, 8, False)
 

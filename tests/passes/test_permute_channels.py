@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import torch
+from programs import SCHEDULE, apply, arguments, calls, lowered, samples
+
 from dgqc.ir.verifier import verify
 from dgqc.passes.graph import constant
-from programs import SCHEDULE, apply, arguments, calls, lowered, samples
 
 dgqc = torch.ops.dgqc
 NAME = "only_cross_attention"

@@ -9,6 +9,9 @@ from pathlib import Path
 from typing import ClassVar
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
 from dgqc.ir.errors import PipelineError
 from dgqc.ir.level import Level
 from dgqc.ir.program import Program
@@ -18,8 +21,6 @@ from dgqc.passes.manager import PassManager
 from dgqc.passes.pipeline import format_pipeline, parse_pipeline
 from dgqc.passes.presets import PRESETS, pipeline_for
 from dgqc.passes.registry import find_pass, pass_names, register_pass
-from hypothesis import given
-from hypothesis import strategies as st
 
 
 class Color(StrEnum):

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import pytest
 import torch
+from hypothesis import given
+from hypothesis import strategies as st
+from programs import FRONT, apply, calls, captured
+
 from dgqc.ir.errors import DgqcError
 from dgqc.ir.plans import Weight
 from dgqc.passes.graph import edge_convolutions
 from dgqc.passes.quantize_weights import POWER, Method, QuantizeWeights, round_to_nearest
-from hypothesis import given
-from hypothesis import strategies as st
-from programs import FRONT, apply, calls, captured
 
 aten = torch.ops.aten
 METHODS = pytest.mark.parametrize("method", list(Method))

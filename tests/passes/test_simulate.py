@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import pytest
 import torch
+from programs import apply, calls, captured, decibels, planned, run_float, samples
+
 from dgqc.ir.errors import DgqcError
 from dgqc.ir.plans import Dimension, QuantizedOperand, Role, Weight
 from dgqc.ir.verifier import verify
 from dgqc.passes.graph import constant
-from programs import apply, calls, captured, decibels, planned, run_float, samples
 
 aten, dgqc = torch.ops.aten, torch.ops.dgqc
 NAME = "only_cross_attention"

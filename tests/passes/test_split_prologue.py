@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import pytest
 import torch
+from programs import apply, calls, captured, run_float, samples
+
 from dgqc.ir.errors import UnsupportedOperation
 from dgqc.passes.graph import aten, call, propagate
 from dgqc.passes.split_prologue import LOWERABLE
-from programs import apply, calls, captured, run_float, samples
 
 
 @pytest.mark.parametrize("name", ["class_conditional", "stable_diffusion_xl"])

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import pytest
 import torch
+from programs import SCHEDULE, apply, calls, captured, run_float, samples
+
 from dgqc.passes.attention import attentions
 from dgqc.passes.graph import placeholders_behind
-from programs import SCHEDULE, apply, calls, captured, run_float, samples
 
 aten = torch.ops.aten
 FRONT = "fold-time-embedding,split-prologue"

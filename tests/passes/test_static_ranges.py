@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import torch
+from planned import one_site, program_with
+
 from dgqc.ir.plans import ObservedGlue, ObservedOperand, ObservedProbabilities, Operand, Ranges, Role
 from dgqc.passes.static_ranges import StaticRanges
-from planned import one_site, program_with
 
 
 def test_operands_get_the_extremes_over_calls_index_by_index() -> None:

@@ -4,6 +4,10 @@ from __future__ import annotations
 
 import pytest
 import torch
+from hypothesis import given
+from hypothesis import strategies as st
+from planned import one_site, program_with
+
 from dgqc.ir.errors import DgqcError
 from dgqc.ir.plans import (
     Dimension,
@@ -16,9 +20,6 @@ from dgqc.ir.plans import (
     Role,
 )
 from dgqc.passes.timestep_tables import LARGEST_ZERO, TimestepTables, best_base, group_ranges, tabulate
-from hypothesis import given
-from hypothesis import strategies as st
-from planned import one_site, program_with
 
 SEEDS = st.integers(0, 99999)
 BITS = st.integers(2, 8)

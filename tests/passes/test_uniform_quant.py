@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import pytest
 import torch
+from planned import one_site, program_with
+
 from dgqc.ir.plans import Coding, Glue, Granularity, ObservedProbabilities, QuantizedProbabilities
 from dgqc.passes.uniform_quant import Scale, UniformQuant
-from planned import one_site, program_with
 
 SEEN = ObservedProbabilities(6, torch.tensor([0.5, 0.0]))
 

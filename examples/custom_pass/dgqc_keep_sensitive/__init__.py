@@ -1,0 +1,1 @@
+"""A package with one pass for dgqc. Copy it, rename it, replace the pass."""

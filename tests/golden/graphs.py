@@ -1,0 +1,159 @@
+"""Small programs by hand, of numbers exact in binary, so that texts don't depend on the machine."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import replace
+from typing import Any
+
+import torch
+from torch import fx
+
+from dgqc.ir.calibration import Calibration, Inputs
+from dgqc.ir.level import Level
+from dgqc.ir.plans import (
+    Coding,
+    Dimension,
+    Glue,
+    Granularity,
+    Operand,
+    Plan,
+    Probabilities,
+    QuantizedGlue,
+    QuantizedOperand,
+    QuantizedProbabilities,
+    Role,
+    Weight,
+)
+from dgqc.ir.program import Input, Program
+from dgqc.ir.schedule import Schedule
+from dgqc.passes.graph import propagate
+from dgqc.passes.insert_sites import InsertSites
+from dgqc.passes.merge_quantizers import MergeQuantizers
+
+aten, dgqc = torch.ops.aten, torch.ops.dgqc
+SCHEDULE = Schedule("DDIMScheduler", (8.0, 4.0))
+GLUE_SCALE = torch.tensor([2.0**-8, 2.0**-9], dtype=torch.float64)
+
+
+class Sketch:
+    """A graph at the captured level under construction. time: the last placeholder, "step" or "timestep"."""
+
+    def __init__(self, time: str = "step", **inputs: tuple[int, ...]) -> None:
+        self.root, self.graph = torch.nn.Module(), fx.Graph()
+        self.inputs = {name: self.graph.placeholder(name) for name in inputs}
+        self.shapes = inputs
+        self.time = self.graph.placeholder(time)
+        is_step = time == "step"
+        dtype = torch.int64 if is_step else torch.float32
+        self.time.meta["val"] = torch.empty(() if is_step else (1,), dtype=dtype, device="meta")
+
+    def constant(self, name: str, values: list[Any]) -> fx.Node:
+        self.root.register_buffer(name, torch.tensor(values, dtype=torch.float32))
+        return self.graph.get_attr(name)
+
+    def call(self, name: str, target: Any, *arguments: Any) -> fx.Node:
+        node = self.graph.create_node("call_function", target, arguments, name=name)
+        node.meta["module"] = f"block.{name}"
+        return node
+
+    def linear(
+        self, name: str, x: fx.Node, weight: list[list[float]], bias: list[float] | None = None
+    ) -> fx.Node:
+        weights = self.constant(f"{name}_weight", weight)
+        offsets = [] if bias is None else [self.constant(f"{name}_bias", bias)]
+        return self.call(name, aten.linear.default, x, weights, *offsets)
+
+    def program(self, output: fx.Node) -> Program:
+        self.graph.output(output)
+        program = Program(
+            graph=fx.GraphModule(self.root, self.graph),
+            level=Level.CAPTURED,
+            inputs=tuple(Input(name, shape) for name, shape in self.shapes.items()),
+            schedule=SCHEDULE,
+        )
+        propagate(program)
+        return program
+
+
+def dense() -> Program:
+    """A linear and a gate."""
+    sketch = Sketch(sample=(1, 2, 4))
+    y = sketch.linear("proj", sketch.inputs["sample"], [[1, -2, 3, 0.5], [4, 0, -1, 2]], [0.625, -1.5])
+    return sketch.program(sketch.call("act", aten.silu.default, y))
+
+
+def convolution() -> Program:
+    """2 x 2 pixels, a kernel of 2 x 2 at stride 2, padding all around."""
+    sketch = Sketch(sample=(1, 1, 2, 2))
+    weight = sketch.constant("conv_weight", [[[[1, 2], [-1, 0]]]])
+    window = ([2, 2], [1, 1], [1, 1], 1)
+    return sketch.program(
+        sketch.call("conv", aten.conv2d.default, sketch.inputs["sample"], weight, None, *window)
+    )
+
+
+def attention(crossing: bool) -> Program:
+    """Two queries over three keys, one head of two features."""
+    shapes = {"encoder_hidden_states": (1, 3, 2)} if crossing else {}
+    sketch = Sketch(sample=(1, 2, 2), **shapes)  # type: ignore[arg-type]
+    x = sketch.inputs["sample"]
+    context = sketch.inputs["encoder_hidden_states"] if crossing else x
+    query = sketch.linear("to_q", x, [[1, 2], [-1, 3]])
+    key = sketch.linear("to_k", context, [[2, 0], [1, -1]])
+    value = sketch.linear("to_v", context, [[3, 1], [0, 2]])
+    scores = sketch.call(
+        "scores", aten.matmul.default, query, sketch.call("turned", aten.permute.default, key, [0, 2, 1])
+    )
+    softmax = sketch.call(
+        "softmax", aten.softmax.int, sketch.call("scaled", aten.mul.Tensor, scores, 0.5), -1
+    )
+    mixed = sketch.call("mixed", aten.matmul.default, softmax, value)
+    return sketch.program(sketch.call("residual", aten.add.Tensor, mixed, x))
+
+
+def sited(program: Program, merged: bool = True) -> Program:
+    """With sites of 4 bits."""
+    for item in (InsertSites(4, 8), *([MergeQuantizers()] if merged else [])):
+        program = replace(item.run(program), level=item.leaves)
+    return replace(program, report={})
+
+
+def decided(program: Program) -> Program:
+    """Every plan made by hand: two groups that alternate, the second a multiple of the first."""
+    plans: dict[str, Plan] = {}
+    for node in program.graph.graph.nodes:
+        if node.target is dgqc.site.default:
+            name = str(node.args[1])
+            plans[name] = _decide(program.plans[name], tuple(node.meta["val"].shape))
+        elif node.op == "get_attr" and str(node.target).endswith("weight"):
+            weight = getattr(program.graph, str(node.target))
+            scale = torch.full((len(weight),), 0.375, dtype=torch.float64)
+            plans[str(node.target)] = Weight(4, (weight * 2).clamp(-8, 7).to(torch.int8), scale)
+    return replace(program, plans=plans)
+
+
+def _decide(plan: Plan, shape: tuple[int, ...]) -> Plan:
+    if isinstance(plan, Probabilities):
+        return QuantizedProbabilities(plan.bits, Coding.LOG2, Granularity.ROW, None)
+    if isinstance(plan, Glue):
+        return QuantizedGlue(GLUE_SCALE)
+    assert isinstance(plan, Operand)
+    axis = {Role.CONVOLUTION: 1, Role.RIGHT: len(shape) - 2}.get(plan.role, len(shape) - 1)
+    group = torch.arange(shape[axis]) % 2
+    groups = int(group.max()) + 1
+    multiple, zero = torch.tensor([[1, 3], [1, 2]])[:, :groups], torch.tensor([[7, 8], [0, 15]])[:, :groups]
+    base = torch.tensor([0.25, 0.125], dtype=torch.float64)
+    return QuantizedOperand(plan, Dimension.CHANNEL, group, base, multiple, zero)
+
+
+def calibrated(program: Program) -> Program:
+    """Two batches of whole numbers for each call."""
+    shape = program.inputs[0].shape
+    count = torch.Size(shape).numel()
+
+    def read(ordinal: int) -> Iterator[Inputs]:
+        for sign in (1.0, -3.0):
+            yield {"sample": sign * (ordinal + 1) * torch.arange(count, dtype=torch.float32).reshape(shape)}
+
+    return replace(program, calibration=Calibration(SCHEDULE, read, synthetic=False, origin="whole numbers"))

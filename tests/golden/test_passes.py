@@ -1,0 +1,146 @@
+"""One golden test for every pass: a small program before and after."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import pytest
+import torch
+
+from dgqc.ir.plans import (
+    Dimension,
+    GroupedOperand,
+    ObservedGlue,
+    ObservedOperand,
+    ObservedProbabilities,
+    Operand,
+    PlacedOperand,
+    Plan,
+    Ranges,
+    Role,
+)
+from dgqc.ir.program import Program
+from dgqc.passes.lower_integer import LowerInteger
+
+from .conftest import Golden
+from .graphs import Sketch, attention, calibrated, convolution, decided, dense, sited
+
+aten = torch.ops.aten
+LINEAR = Operand(Role.LINEAR, 4, False)
+LOW = torch.tensor([[-1.0, -8, -1, -8], [-2, -4, -2, -4]])
+"""Channels 1 and 3 reach further, at both calls."""
+CHANNEL = Ranges(LOW, -LOW)
+PIXEL = Ranges(torch.tensor([[-8.0, -8], [-4, -4]]), torch.tensor([[8.0, 8], [4, 4]]))
+
+
+def dense_with(plan: Plan) -> Program:
+    """The linear's operand as far as an earlier pass would have brought it."""
+    program = sited(dense())
+    return replace(program, plans={**program.plans, "proj.input": plan})
+
+
+def lowered(program: Program) -> Program:
+    done = LowerInteger().run(decided(sited(program)))
+    return replace(done, level=LowerInteger.leaves)
+
+
+def test_fold_time_embedding(golden: Golden) -> None:
+    sketch = Sketch("timestep", sample=(1, 2))
+    time = sketch.call("time", aten.reshape.default, sketch.time, [1, 1])
+    time = sketch.call("time_scaled", aten.mul.Tensor, time, 0.5)
+    time = sketch.linear("time_proj", time, [[1.0], [-2]], [0.5, 0])
+    y = sketch.linear("proj", sketch.inputs["sample"], [[1, 2], [3, 4]])
+    folded = golden(
+        "fold-time-embedding",
+        sketch.program(sketch.call("sum", aten.add.Tensor, y, time)),
+        "fold-time-embedding",
+    )
+    assert not any("time_proj_weight" in name for name, _ in folded.graph.named_buffers())
+
+
+def test_split_prologue(golden: Golden) -> None:
+    sketch = Sketch(sample=(1, 2), time_ids=(1, 2))
+    cosine = sketch.call("cosine", aten.cos.default, sketch.inputs["time_ids"])
+    doubled = sketch.call("doubled", aten.mul.Tensor, cosine, 2.0)
+    y = sketch.linear("proj", sketch.inputs["sample"], [[1, 2], [3, 4]])
+    program = sketch.program(sketch.call("sum", aten.add.Tensor, y, doubled))
+    assert golden("split-prologue", program, "split-prologue").prologue is not None
+
+
+def test_split_start_token(golden: Golden) -> None:
+    golden("split-start-token", attention(crossing=True), "split-start-token")
+
+
+def test_insert_sites(golden: Golden) -> None:
+    golden("insert-sites{bits=6}", attention(crossing=False), "insert-sites")
+
+
+def test_insert_sites_at_edges(golden: Golden) -> None:
+    golden("insert-sites{bits=4,edges=8}", convolution(), "insert-sites-edges")
+
+
+def test_merge_quantizers(golden: Golden) -> None:
+    golden("merge-quantizers", sited(attention(crossing=False), merged=False), "merge-quantizers")
+
+
+@pytest.mark.parametrize("method", ["minmax", "mse"])
+def test_quantize_weights(golden: Golden, method: str) -> None:
+    name = "quantize-weights" if method == "mse" else "quantize-weights-minmax"
+    golden(f"quantize-weights{{bits=4,method={method}}}", sited(dense()), name)
+
+
+def test_observe_ranges(golden: Golden) -> None:
+    golden("observe-ranges", calibrated(sited(convolution())), "observe-ranges")
+
+
+def test_static_ranges(golden: Golden) -> None:
+    golden("static-ranges", dense_with(ObservedOperand(LINEAR, CHANNEL, PIXEL)), "static-ranges")
+
+
+def test_outlier_dims(golden: Golden) -> None:
+    golden("outlier-dims", dense_with(ObservedOperand(LINEAR, CHANNEL, PIXEL)), "outlier-dims")
+
+
+def test_kmeans_groups(golden: Golden) -> None:
+    placed = PlacedOperand(LINEAR, Dimension.CHANNEL, CHANNEL)
+    golden("kmeans-groups{groups=2}", dense_with(placed), "kmeans-groups")
+
+
+def test_log_quant(golden: Golden) -> None:
+    golden("log-quant{scale=tensor}", sited(attention(crossing=False)), "log-quant")
+
+
+def test_uniform_quant(golden: Golden) -> None:
+    program = sited(attention(crossing=False))
+    seen = ObservedProbabilities(4, torch.tensor([0.75, 0.5]))
+    plans = {**program.plans, "softmax.probabilities": seen}
+    golden("uniform-quant", replace(program, plans=plans), "uniform-quant")
+
+
+def test_timestep_tables(golden: Golden) -> None:
+    grouped = GroupedOperand(LINEAR, Dimension.CHANNEL, CHANNEL, torch.tensor([0, 1, 0, 1]))
+    program = dense_with(grouped)
+    seen = {name: ObservedGlue(torch.tensor([8.0, 4.0])) for name in program.plans if name.endswith(".glue")}
+    golden(
+        "timestep-tables{ratio-bits=3}", replace(program, plans={**program.plans, **seen}), "timestep-tables"
+    )
+
+
+def test_simulate(golden: Golden) -> None:
+    golden("simulate", decided(sited(attention(crossing=False))), "simulate")
+
+
+def test_lower_integer(golden: Golden) -> None:
+    golden("lower-integer", decided(sited(dense())), "lower-integer")
+
+
+def test_lower_integer_of_an_attention(golden: Golden) -> None:
+    golden("lower-integer", decided(sited(attention(crossing=False))), "lower-integer-attention")
+
+
+def test_permute_channels(golden: Golden) -> None:
+    golden("permute-channels", lowered(dense()), "permute-channels")
+
+
+def test_plan_memory(golden: Golden) -> None:
+    golden("plan-memory", lowered(dense()), "plan-memory")

@@ -1,0 +1,87 @@
+"""exp2, log2 and the reciprocal root against exact or 80-bit-safe real numbers."""
+
+from __future__ import annotations
+
+import math
+from fractions import Fraction
+
+import torch
+from hypothesis import given
+from hypothesis import strategies as st
+
+from dgqc.ir.lookup import (
+    GATE_STEPS,
+    exp2_negative,
+    gate_table,
+    log2,
+    normal_distribution,
+    normal_distribution_by_tanh,
+    reciprocal_root,
+    sigmoid,
+)
+
+EXP2_ERROR = 2.0**-19
+LOG2_ERROR = 1.2
+ROOT_ERROR = 2.0**-27
+
+
+@given(st.integers(0, 31 * 65536))
+def test_exp2_is_within_its_relative_error_and_one_step(z: int) -> None:
+    found = exp2_negative(torch.tensor(z)).item()
+    real = 2.0 ** (30 - z / 65536)
+    assert abs(found - real) <= EXP2_ERROR * real + 1
+
+
+def test_exp2_over_a_whole_octave() -> None:
+    z = torch.arange(65537)
+    real = torch.exp2(30 - z.double() / 65536)
+    assert float(((exp2_negative(z) - real).abs() / real).max()) < EXP2_ERROR
+    assert exp2_negative(z).tolist() == sorted(exp2_negative(z).tolist(), reverse=True)
+
+
+@given(st.integers(0, 100))
+def test_exp2_of_whole_octaves_is_exact(octaves: int) -> None:
+    assert exp2_negative(torch.tensor(octaves << 16)).item() == 2**30 >> min(octaves, 31)
+
+
+@given(st.integers(1, 2**62 - 1))
+def test_log2_is_within_its_steps(v: int) -> None:
+    assert abs(log2(torch.tensor(v)).item() - 65536 * math.log2(v)) < LOG2_ERROR
+
+
+@given(st.integers(0, 61))
+def test_log2_of_powers_of_two_is_exact(n: int) -> None:
+    assert log2(torch.tensor(2**n)).item() == n << 16
+
+
+def test_log2_never_falls() -> None:
+    values = log2(torch.arange(1, 70000))
+    assert bool((values.diff() >= 0).all())
+
+
+@given(st.integers(1, 2**62 - 1))
+def test_reciprocal_root_is_within_its_relative_error(v: int) -> None:
+    root, half = (part.item() for part in reciprocal_root(torch.tensor(v)))
+    assert 2**30 - 1 <= root <= 2**31
+    assert -14 <= half <= 16
+    # (root * 2^-45 * 2^-half)^2 * v is (1 + error)^2; exact, since float64 has no bits to spare here.
+    squared = Fraction(root) ** 2 * v / Fraction(2) ** (2 * (45 + half))
+    assert abs(squared - 1) <= 2 * ROOT_ERROR
+
+
+def test_gates_are_tables_of_their_functions() -> None:
+    for gate, reach in ((sigmoid, 16.0), (normal_distribution, 8.0), (normal_distribution_by_tanh, 8.0)):
+        table = gate_table(gate, reach)
+        assert len(table) == GATE_STEPS + 1
+        assert table[0].item() == 32768, "half at 0"
+        assert table[-1].item() == 0
+        for i in range(0, GATE_STEPS, 37):
+            assert abs(table[i].item() - 65536 * gate(-i * reach / GATE_STEPS)) <= 0.5
+        assert abs(gate(1.3) + gate(-1.3) - 1) < 1e-12, "the table holds one half, symmetry the other"
+
+
+def test_the_normal_distribution_by_tanh_is_pytorchs() -> None:
+    x = torch.linspace(-5, 5, 41, dtype=torch.float64)
+    for gate, form in ((normal_distribution, "none"), (normal_distribution_by_tanh, "tanh")):
+        ours = torch.tensor([value * gate(value) for value in x.tolist()], dtype=torch.float64)
+        assert torch.allclose(ours, torch.nn.functional.gelu(x, approximate=form), atol=1e-12)
