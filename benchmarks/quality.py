@@ -62,11 +62,11 @@ def recorded(folder: Path, name: str, captions: list[str], seed: int) -> Calibra
 
 def pipeline_text(program: str) -> str:
     """The passes of a preset, or of per-layer static min-max at a preset's bits."""
-    if not program.startswith("static-"):
-        return pipeline_for(program)
+    static = program.startswith("static-")
     bits = program.removeprefix("static-")
-    text = pipeline_for(f"{bits}g1,probabilities=uniform,scale=static")
-    return text.replace("observe-ranges", "observe-ranges,static-ranges")
+    text = pipeline_for(f"{bits}g1,probabilities=uniform,scale=static" if static else bits)
+    text = text.replace("measure-error,", "")  # this is where error is measured
+    return text.replace("observe-ranges", "observe-ranges,static-ranges") if static else text
 
 
 def planned(program: str, calibration: Calibration) -> tuple[Program, Any, str]:

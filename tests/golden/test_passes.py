@@ -126,6 +126,10 @@ def test_timestep_tables(golden: Golden) -> None:
     )
 
 
+def test_measure_error(golden: Golden) -> None:
+    golden("measure-error", calibrated(decided(sited(dense()))), "measure-error")
+
+
 def test_simulate(golden: Golden) -> None:
     golden("simulate", decided(sited(attention(crossing=False))), "simulate")
 
