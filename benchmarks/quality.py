@@ -157,7 +157,7 @@ class _Unet(torch.nn.Module):
         super().__init__()
         self.config = original.config
         self.add_embedding = None
-        self.dtype = torch.float32
+        self.dtype, self.device = torch.float32, torch.device("cpu")
         self._call, self._timesteps = call, timesteps
 
     def forward(

@@ -1,0 +1,138 @@
+"""The demo model's parts: UNet, text encoder, tokenizer, scheduler, and its lossless latent."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import diffusers
+import torch
+import transformers
+from tokenizers import Tokenizer, models, pre_tokenizers, processors
+
+from .pictures import PICTURE_SIZE, vocabulary
+
+if TYPE_CHECKING:
+    import numpy as np
+    from numpy.typing import NDArray
+
+_diffusers: Any = diffusers  # their annotations are partial, so calls into them go unchecked
+_transformers: Any = transformers
+
+BLOCK = 2
+"""Side of the pixel squares that space-to-depth moves into channels."""
+
+LATENT_CHANNELS = 3 * BLOCK * BLOCK
+LATENT_SIZE = PICTURE_SIZE // BLOCK
+TEXT_LENGTH = 16
+"""Tokens per prompt, ``<start>``, ``<end>`` and padding included."""
+
+TEXT_WIDTH = 128
+TRAIN_TIMESTEPS = 1000
+
+
+def space_to_depth(pictures: torch.Tensor) -> torch.Tensor:
+    """Latents [N, 12, 16, 16] of pictures [N, 3, 32, 32]; only moves values."""
+    return torch.nn.functional.pixel_unshuffle(pictures, BLOCK)
+
+
+def depth_to_space(latents: torch.Tensor) -> torch.Tensor:
+    """Pictures [N, 3, 32, 32] of latents [N, 12, 16, 16]; the inverse of :func:`space_to_depth`."""
+    return torch.nn.functional.pixel_shuffle(latents, BLOCK)
+
+
+def to_latents(pictures: NDArray[np.uint8]) -> torch.Tensor:
+    """Latents float32[N, 12, 16, 16] in -1..1 of pictures uint8[N, 32, 32, 3]."""
+    values = torch.from_numpy(pictures).permute(0, 3, 1, 2).float()
+    return space_to_depth(values / 127.5 - 1.0)
+
+
+def to_pictures(latents: torch.Tensor) -> NDArray[np.uint8]:
+    """Pictures uint8[N, 32, 32, 3] of latents [N, 12, 16, 16], values outside -1..1 clipped."""
+    values = (depth_to_space(latents.detach().float()) + 1.0) * 127.5
+    array: NDArray[np.uint8] = values.round().clamp(0, 255).byte().permute(0, 2, 3, 1).numpy()
+    return array
+
+
+def build_tokenizer() -> Any:
+    """A ``PreTrainedTokenizerFast`` of whole words: ``<start>``, the words, ``<end>``, padding to 16."""
+    special = ["<pad>", "<start>", "<end>", "<unknown>"]
+    numbers = {word: index for index, word in enumerate([*special, *vocabulary()])}
+    tokenizer = Tokenizer(models.WordLevel(numbers, unk_token="<unknown>"))
+    tokenizer.pre_tokenizer = pre_tokenizers.WhitespaceSplit()
+    tokenizer.post_processor = processors.TemplateProcessing(
+        single="<start> $A <end>",
+        special_tokens=[("<start>", numbers["<start>"]), ("<end>", numbers["<end>"])],
+    )
+    return _transformers.PreTrainedTokenizerFast(
+        tokenizer_object=tokenizer,
+        bos_token="<start>",
+        eos_token="<end>",
+        pad_token="<pad>",
+        unk_token="<unknown>",
+        model_max_length=TEXT_LENGTH,
+        padding_side="right",
+    )
+
+
+def build_text_encoder(tokenizer: Any) -> torch.nn.Module:
+    """An untrained ``CLIPTextModel`` of 2 layers: tokens [N, 16] to states [N, 16, 128]."""
+    config = _transformers.CLIPTextConfig(
+        vocab_size=len(tokenizer),
+        hidden_size=TEXT_WIDTH,
+        intermediate_size=4 * TEXT_WIDTH,
+        projection_dim=TEXT_WIDTH,
+        num_hidden_layers=2,
+        num_attention_heads=4,
+        max_position_embeddings=TEXT_LENGTH,
+        pad_token_id=tokenizer.pad_token_id,
+        bos_token_id=tokenizer.bos_token_id,
+        eos_token_id=tokenizer.eos_token_id,
+    )
+    text_encoder: torch.nn.Module = _transformers.CLIPTextModel(config)
+    return text_encoder
+
+
+def build_unet() -> Any:
+    """An untrained ``UNet2DConditionModel``: latents [N, 12, 16, 16], cross attention at 16x16 and 8x8."""
+    return _diffusers.UNet2DConditionModel(
+        sample_size=LATENT_SIZE,
+        in_channels=LATENT_CHANNELS,
+        out_channels=LATENT_CHANNELS,
+        down_block_types=("CrossAttnDownBlock2D", "CrossAttnDownBlock2D", "DownBlock2D"),
+        up_block_types=("UpBlock2D", "CrossAttnUpBlock2D", "CrossAttnUpBlock2D"),
+        block_out_channels=(64, 128, 128),
+        layers_per_block=1,
+        attention_head_dim=(2, 4, 4),
+        norm_num_groups=16,
+        cross_attention_dim=TEXT_WIDTH,
+    )
+
+
+def build_scheduler() -> Any:
+    """A ``DDIMScheduler``: the UNet predicts the clean latent, and the last timestep is pure noise."""
+    return _diffusers.DDIMScheduler(
+        num_train_timesteps=TRAIN_TIMESTEPS,
+        beta_start=0.0001,
+        beta_end=0.02,
+        beta_schedule="linear",
+        prediction_type="sample",
+        clip_sample=False,
+        set_alpha_to_one=True,
+        rescale_betas_zero_snr=True,
+        steps_offset=1,
+        timestep_spacing="trailing",
+    )
+
+
+def build_pipeline(unet: torch.nn.Module, text_encoder: torch.nn.Module) -> Any:
+    """A whole ``StableDiffusionPipeline`` without a VAE; use it with ``output_type="latent"``."""
+    return _diffusers.StableDiffusionPipeline(
+        vae=None,
+        text_encoder=text_encoder,
+        tokenizer=build_tokenizer(),
+        unet=unet,
+        scheduler=build_scheduler(),
+        safety_checker=None,
+        feature_extractor=None,
+        requires_safety_checker=False,
+    )
