@@ -13,8 +13,8 @@ NOT_MATRICES = ("embedding", "conv_in", "conv_out")
 class MatrixOptimizer:
     """Orthogonalised momentum (Muon) for inner weights, AdamW for the others.
 
-    Convolution weights take part as matrices of output channels by everything else.  At equal time it
-    reached a given loss in well under two thirds of what AdamW alone took.
+    Convolution weights take part as matrices of output channels by everything else.  In one short trial
+    it reached a given loss in about 0.6 of the time that AdamW alone took.
     """
 
     def __init__(self, network: torch.nn.Module, weight_decay: float) -> None:
