@@ -24,8 +24,13 @@ def load_pipeline(folder: Path | None = None) -> Any:
     import torch
 
     pipeline_class: Any = diffusers.StableDiffusionPipeline
-    pipeline = pipeline_class.from_pretrained(folder or pipeline_dir(), vae=None, local_files_only=True)
-    pipeline.to(torch.float32)
+    pipeline = pipeline_class.from_pretrained(
+        folder or pipeline_dir(),
+        vae=None,
+        local_files_only=True,
+        torch_dtype=torch.float32,
+        low_cpu_mem_usage=False,  # what diffusers does without accelerate; asking for it keeps it quiet
+    )
     pipeline.set_progress_bar_config(disable=True)
     return pipeline
 
