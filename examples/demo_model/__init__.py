@@ -22,15 +22,17 @@ def load_pipeline(folder: Path | None = None) -> Any:
     """
     import diffusers
     import torch
+    from diffusers.utils import logging
 
     pipeline_class: Any = diffusers.StableDiffusionPipeline
-    pipeline = pipeline_class.from_pretrained(
-        folder or pipeline_dir(),
-        vae=None,
-        local_files_only=True,
-        torch_dtype=torch.float32,
-        low_cpu_mem_usage=False,  # what diffusers does without accelerate; asking for it keeps it quiet
-    )
+    # The UNet is stored as float16; diffusers warns of widening it, and of loading without accelerate.
+    verbosity = logging.get_verbosity()
+    logging.set_verbosity_error()
+    try:
+        pipeline = pipeline_class.from_pretrained(folder or pipeline_dir(), vae=None, local_files_only=True)
+        pipeline.to(torch.float32)
+    finally:
+        logging.set_verbosity(verbosity)
     pipeline.set_progress_bar_config(disable=True)
     return pipeline
 
