@@ -108,11 +108,11 @@ def decibels(wanted: torch.Tensor, found: torch.Tensor) -> float:
     return 10 * math.log10(float(wanted.double().square().sum()) / noise) if noise else math.inf
 
 
-def trajectory(folder: Path, programs: list[str], calls: int) -> None:
+def trajectory(folder: Path, programs: list[str], calls: int, held: int) -> None:
     """Signal to noise of the UNet's output at each step, on the float model's own trajectories."""
     calibration = recorded(folder, "calibration", prompts()[:CALIBRATION_PROMPTS], 0)
-    captions = [scene.caption() for scene in evaluation_scenes(HELD_OUT)]
-    held_out = recorded(folder, "held-out", captions, HELD_OUT_SEED)
+    captions = [scene.caption() for scene in evaluation_scenes(held)]
+    held_out = recorded(folder, f"held-out-{held}", captions, HELD_OUT_SEED)
     unet = load_pipeline().unet
     ordinals = sorted({round(i * (STEPS - 1) / max(calls - 1, 1)) for i in range(calls)})
     references: dict[int, tuple[torch.Tensor, torch.Tensor, torch.Tensor]] = {}
@@ -212,6 +212,7 @@ def main() -> None:
     parser.add_argument("--programs", default="")
     parser.add_argument("--count", type=int, default=512, help="pictures per program")
     parser.add_argument("--calls", type=int, default=STEPS, help="steps of the trajectory to measure")
+    parser.add_argument("--held-out", type=int, default=HELD_OUT, help="prompts of the trajectories")
     parser.add_argument("--threads", type=int, default=1)
     parser.add_argument("--output", type=Path, default=Path("build/quality"))
     arguments = parser.parse_args()
@@ -226,7 +227,7 @@ def main() -> None:
             "static-w4a6",
             "static-w8a4",
         ]
-        trajectory(arguments.output, chosen or everything, arguments.calls)
+        trajectory(arguments.output, chosen or everything, arguments.calls, arguments.held_out)
     else:
         default = ["float", "w8a8", "w4a6", "w8a4", "w4a6:simulated", "static-w8a4"]
         pictures(arguments.output, chosen or default, arguments.count)
