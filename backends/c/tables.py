@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 
 import torch
 
-from ...ir.lookup import EXP2, LOG2, RECIPROCAL_ROOT
+from ...ir.lookup import LOG2, RECIPROCAL_ROOT
 from .call import Place, Region
 
 C_TYPES = {torch.int16: "int16_t", torch.int32: "int32_t", torch.int64: "int64_t"}
@@ -99,7 +99,7 @@ def packed(weight: torch.Tensor) -> torch.Tensor:
 
 def lookup_source() -> str:
     """`dgqc_lookup.c`: the tables of `ir.lookup`, so that every backend looks up the same integers."""
-    tables = (("exp2", EXP2), ("log2", LOG2), ("root", RECIPROCAL_ROOT.to(torch.int32)))
+    tables = (("log2", LOG2), ("root", RECIPROCAL_ROOT.to(torch.int32)))
     parts = [
         f"const int32_t dgqc_{name}_table[{table.numel()}] = {{\n{values(table)}\n}};"
         for name, table in tables

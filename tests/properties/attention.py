@@ -16,8 +16,10 @@ from .numbers import reals
 
 OCTAVE = 65536
 """Logits come in units of 2^-16 octaves."""
-ROW_ERROR = 1.4
-"""-log2 of a probability is off by so many units at most: 1.2 of log2, 0.2 of the sum's exponentials."""
+EXP2_ERROR = 2.0**-17
+"""Relative, of `exp2_negative`."""
+ROW_ERROR = 2.0
+"""-log2 of a probability is off by so many units at most: 1.2 of log2, 0.8 of the sum's exponentials."""
 
 
 def logits(seed: int, spread: float, *shape: int) -> torch.Tensor:

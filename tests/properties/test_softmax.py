@@ -10,6 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from .attention import (
+    EXP2_ERROR,
     OCTAVE,
     ROW_ERROR,
     distance_to_tie,
@@ -28,8 +29,8 @@ SPREADS = st.floats(0.01, 12)
 KEYS = st.integers(2, 90)
 STARTS = st.booleans()
 GRANULARITIES = pytest.mark.parametrize("granularity", ["row", "tensor"])
-SCALE_ERROR = 2.0**-15 + ROW_ERROR / OCTAVE * math.log(2)
-"""Relative, of s: a mantissa of 15 bits and the octaves it is made from."""
+SCALE_ERROR = 2.0**-15 + EXP2_ERROR + ROW_ERROR / OCTAVE * math.log(2)
+"""Relative, of s: a mantissa of 15 bits, its exponential and the octaves it is made from."""
 
 
 @GRANULARITIES
@@ -72,7 +73,7 @@ def test_uniform_codes_are_the_formula_but_near_ties(
     real = quantized / largest(quantized, granularity) * (2**bits - 1)
     wanted = torch.floor(real + 0.5)
     octaves = 0 if granularity == "row" else 2 * ROW_ERROR / OCTAVE * math.log(2)
-    error = real * (2.0**-19 + octaves) + (2**bits - 1) * 2.0**-30
+    error = real * (EXP2_ERROR + octaves) + (2**bits - 1) * 2.0**-30
     differ = codes.double() != wanted
     assert bool((distance_to_tie(real) <= error)[differ].all())
     assert bool(((codes.double() - wanted).abs() <= 1).all())
@@ -88,7 +89,7 @@ def test_static_codes_are_the_formula_but_near_ties(
     codes: torch.Tensor = shares.codes  # type: ignore[assignment]
     real = probabilities(scores)[..., int(start) :] / step
     wanted = torch.floor(real + 0.5).clamp(max=2**bits - 1)
-    error = real * (2.0**-19 + ROW_ERROR / OCTAVE * math.log(2)) + 2.0**-30 / step
+    error = real * (EXP2_ERROR + ROW_ERROR / OCTAVE * math.log(2)) + 2.0**-30 / step
     differ = codes.double() != wanted
     assert bool((distance_to_tie(real) <= error)[differ].all())
     full = step * (2**bits - 1)

@@ -1,4 +1,4 @@
-/* Fixed-point arithmetic: the one rounding rule, and the functions that look up tables.
+/* Fixed-point arithmetic: the one rounding rule, exp2, and the functions that look up tables.
  *
  * Right shifts of negative numbers are arithmetic: C leaves that to the compiler, every compiler in use does
  * it, and the type below refuses to compile where it is not so. Left shifts of negative numbers are undefined,
@@ -13,7 +13,6 @@
 typedef char dgqc_shifts_are_arithmetic[((-3) >> 1) == -2 ? 1 : -1];
 
 /* Defined in dgqc_lookup.c, which the compiler writes: every backend looks up the same integers. */
-extern const int32_t dgqc_exp2_table[257];
 extern const int32_t dgqc_log2_table[257];
 extern const int32_t dgqc_root_table[48];
 
@@ -52,15 +51,18 @@ static inline int32_t dgqc_floor_log2(int64_t x)
     return position;
 }
 
-/* 2^-z in Q30, 0 .. 2^30. z: Q16, 0 .. 2^32 - 1. */
+/* 2^-z in Q30, 0 .. 2^30. z: Q16, 0 .. 2^32 - 1. ir/lookup.py: EXP2 has the coefficients. */
 static inline int32_t dgqc_exp2_negative(uint32_t z)
 {
-    const uint32_t small = z < (31U << 16) ? z : 31U << 16; /* 2^-31 is 0 in Q30 */
-    const uint32_t index = (small >> 8) & 255U;
-    const int32_t rest = (int32_t)(small & 255U);
-    const int32_t here = dgqc_exp2_table[index];
-    /* Neighbours differ by less than 2^22: the product stays below 2^30. */
-    return (here - (((here - dgqc_exp2_table[index + 1]) * rest + 128) >> 8)) >> (small >> 16);
+    const uint32_t whole = z >> 16;
+    const int32_t t = (int32_t)(z & 65535U) - 32768;
+    int32_t slope = 5186 - ((875 * t) >> 16);
+    slope = 22271 - ((slope * t) >> 16);
+    slope = 64239 - ((slope * t) >> 16);
+    /* 6073974783 - slope * t lies in 2^32 .. 2^33 - 1: without its highest bit it fits. */
+    const uint32_t fraction = 1779007487U - (uint32_t)slope * (uint32_t)t;
+    const uint32_t mantissa = (fraction >> 3) + (1U << 29) + 1U;
+    return (int32_t)(mantissa >> (whole < 31 ? whole : 31)); /* 2^-31 is 0 in Q30 */
 }
 
 /* log2 v in Q16. v > 0. */
