@@ -19,7 +19,7 @@ from .ir.errors import DgqcError
 from .ir.serialize import load_program, save_program
 from .manifest import NAME, Manifest, check_files, list_files, read_manifest
 from .output_directory import refuse_foreign, written_whole
-from .vectors import reference_vectors
+from .vectors import reference_drawing, reference_vectors
 
 PROGRAM = "program"
 C_PROJECT = "c"
@@ -33,7 +33,8 @@ def save(compiled: CompiledProgram, directory: Path) -> Path:
     """
     with written_whole(directory, refuse_other_than_bundle) as folder:
         save_program(compiled.program, folder / PROGRAM)
-        c.emit(compiled.program, folder / C_PROJECT, vectors=reference_vectors(compiled))
+        vectors, drawing = reference_vectors(compiled), reference_drawing(compiled)
+        c.emit(compiled.program, folder / C_PROJECT, vectors=vectors, drawing=drawing)
         _write_json(folder / REPORT, dict(compiled.report))
         manifest = Manifest(compiled.provenance, compiled.program.schedule, list_files(folder))
         _write_json(folder / NAME, manifest.to_json())

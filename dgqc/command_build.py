@@ -45,6 +45,7 @@ def compile_model(
     context_length: options.ContextLength = None,
     samples: Annotated[int, typer.Option("--samples", min=1, help="Synthetic samples without --calib.")] = 8,
     seed: options.Seed = 0,
+    loop: options.Loop = None,
     json: options.Json = False,
 ) -> None:
     """Compile a diffusion UNet into integers."""
@@ -70,6 +71,7 @@ def compile_model(
         instruments=instruments,
         verify_each=verify_each is options.Switch.ON,
         stop_after=stop_after,
+        loop=loop,
     )
     with progress():
         program, provenance = lower(request)

@@ -70,7 +70,9 @@ def verify(
             result(f"Skipped {name}: {reason}.")
         names = " and ".join(outcome.backends)
         if outcome.difference is None:
-            result(f"{names} agree on all {outcome.elements} output elements at {len(outcome.steps)} calls.")
+            drawn = " and in a whole drawing" if outcome.drawing else ""
+            calls = f"{len(outcome.steps)} calls{drawn}"
+            result(f"{names} agree on all {outcome.elements} output elements at {calls}.")
         else:
             result(f"{names} differ. {outcome.difference.sentence()}")
     if not outcome.bit_exact:

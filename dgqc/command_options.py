@@ -47,6 +47,10 @@ StopAfter = Annotated[
     str | None, typer.Option("--stop-after", metavar="PASS", help="Print or save the graph after this pass.")
 ]
 Seed = Annotated[int, typer.Option("--seed", min=0, help="Of random numbers.")]
+Loop = Annotated[
+    str | None,
+    typer.Option("--loop", metavar="SAMPLER", help="Add the denoising loop, in integers too: ddim."),
+]
 Backend = Annotated[str | None, typer.Option("--backend", metavar="NAME", help="c or reference.")]
 AllowNearest = Annotated[
     bool, typer.Option("--allow-nearest-step", help="Map other timesteps to the nearest compiled one.")

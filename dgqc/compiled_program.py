@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import math
 from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -11,8 +12,9 @@ import torch
 from torch import nn
 
 from .boundary import to_floats, to_integers
-from .execution import Runner, default_backend, open_backend
+from .execution import Drawer, Runner, default_backend, open_backend, open_drawer
 from .ir.errors import DgqcError
+from .ir.noise import NOISE_BITS, normal_noise
 from .ir.program import Program
 from .manifest import Provenance
 
@@ -44,6 +46,7 @@ class CompiledProgram:
         self.report = report
         self._emitted = emitted
         self._runners: dict[str, Runner] = {}
+        self._drawers: dict[str, Drawer] = {}
         self._last_ordinal = -1
         self._told_nearest = False
 
@@ -99,6 +102,39 @@ class CompiledProgram:
     ) -> torch.Tensor:
         """The integer graph itself. inputs: int16 by name, one sample. step: the ordinal. Returns int16."""
         return self._runner(backend)(inputs, step)
+
+    def draw(
+        self,
+        seed: int,
+        encoder_hidden_states: torch.Tensor | None = None,
+        class_labels: torch.Tensor | None = None,
+        added_cond_kwargs: Mapping[str, torch.Tensor] | None = None,
+        *,
+        backend: str | None = None,
+    ) -> torch.Tensor:
+        """Draws one picture with the program's denoising loop: the same on every machine.
+
+        seed: of the noise. The conditions: as in `run`, of one sample. backend: as in `run`.
+        Returns the float32 sample (1, C, H, W), in steps of 2^-12.
+        Raises DgqcError as `run` does, and where the program was compiled without a loop.
+        """
+        shape = self.program.inputs[0].shape
+        noise = normal_noise(seed, math.prod(shape)).reshape(shape)
+        inputs = self._named(torch.zeros(shape), encoder_hidden_states, class_labels, added_cond_kwargs)
+        conditions = to_integers(self.program, inputs, 0)
+        del conditions[self.program.inputs[0].name]
+        return self.draw_integers(noise, conditions, backend=backend).to(torch.float32) / (1 << NOISE_BITS)
+
+    def draw_integers(
+        self, noise: torch.Tensor, conditions: Mapping[str, torch.Tensor], *, backend: str | None = None
+    ) -> torch.Tensor:
+        """The denoising loop itself. noise: int16 in Q12, of the sample's shape. conditions: int16 by name.
+
+        Returns the int16 picture in Q12."""
+        name = backend or default_backend()
+        if name not in self._drawers:
+            self._drawers[name] = open_drawer(name, self.program, self._emitted)
+        return self._drawers[name](noise, conditions)
 
     def save(self, directory: str | Path) -> Path:
         """Writes the program as a bundle; see `dgqc.bundle.save`."""

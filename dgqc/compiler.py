@@ -12,9 +12,11 @@ from typing import Any
 from torch import nn
 
 from .compiled_program import CompiledProgram
+from .denoising import with_loop
 from .frontends.calibration_file import load_calibration
 from .frontends.capture import capture
 from .frontends.load import load_model
+from .frontends.samplers import sampler_for
 from .frontends.schedules import schedule_for
 from .frontends.synthesize import synthesize
 from .ir.calibration import Calibration
@@ -57,6 +59,7 @@ class Request:
     instruments: Sequence[Instrument] = ()
     verify_each: bool = True
     stop_after: str | None = None
+    loop: str | None = None
 
 
 def compile(
@@ -73,6 +76,7 @@ def compile(
     seed: int = 0,
     instruments: Sequence[Instrument] = (),
     verify_each: bool = True,
+    loop: str | None = None,
 ) -> CompiledProgram:
     """Compiles a diffusion UNet into integers.
 
@@ -86,6 +90,7 @@ def compile(
         calibration's, then the model's own size and 77.
     samples, batch_size, seed: for calibrating without a file.
     instruments: told before and after each pass. verify_each: whether the graph is verified after each.
+    loop: "ddim" adds the denoising loop, for `CompiledProgram.draw` and as emitted C.
     Raises DgqcError, before anything expensive runs, for a model with an op that has no integer form, an
     impossible pipeline, or a calibration of another schedule or another model.
     """
@@ -102,6 +107,7 @@ def compile(
         seed=seed,
         instruments=instruments,
         verify_each=verify_each,
+        loop=loop,
     )
     return finish(*lower(request))
 
@@ -115,6 +121,8 @@ def lower(request: Request) -> tuple[Program, Provenance]:
     model, scheduler_config, tokens = _open(request.model)
     recorded = _recorded(request.calibration)
     schedule = _schedule(request.steps, scheduler_config, recorded)
+    if request.loop is not None:
+        sampler_for(request.loop, scheduler_config, schedule)  # refuses before minutes of work
     found = sizes(recorded) if recorded else {}
     sample_size = request.sample_size or found.get("sample_size")
     context_length = request.context_length or found.get("context_length") or tokens or CONTEXT_LENGTH
@@ -130,6 +138,8 @@ def lower(request: Request) -> tuple[Program, Provenance]:
     program = replace(program, schedule=schedule, calibration=calibration)
     program = manager.run(program, request.stop_after)
     if program.level is Level.INTEGER:
+        if request.loop is not None:
+            program = with_loop(program, request.loop, scheduler_config, inputs)
         program = program.with_report("summary", summarize(costs, settings_of(passes), program))
     provenance = Provenance(
         version=version("dgqc"),
@@ -139,6 +149,7 @@ def lower(request: Request) -> tuple[Program, Provenance]:
         calibration=calibration.origin,
         synthetic=calibration.synthetic,
         inputs=inputs,
+        loop=request.loop,
     )
     return program, provenance
 

@@ -4,17 +4,21 @@ from __future__ import annotations
 
 import shutil
 import tempfile
+import weakref
 from collections.abc import Callable, Mapping
 from pathlib import Path
 
 import torch
 
-from .backends.c import find_compiler
+from .backends.c import CProgram, find_compiler
 from .ir.errors import DgqcError
 from .ir.program import Program
 
 Runner = Callable[[Mapping[str, torch.Tensor], int], torch.Tensor]
 """run(inputs, ordinal): int16 inputs by name, for one sample, to the int16 output."""
+
+Drawer = Callable[[torch.Tensor, Mapping[str, torch.Tensor]], torch.Tensor]
+"""draw(noise, conditions): int16 noise in Q12 and the other inputs by name, to the int16 picture in Q12."""
 
 BACKENDS = ("reference", "c", "mlir")
 
@@ -47,6 +51,24 @@ def open_backend(name: str, program: Program, emitted: Path | None = None) -> Ru
     return _reference(program) if name == "reference" else _c(program, emitted)
 
 
+def open_drawer(name: str, program: Program, emitted: Path | None = None) -> Drawer:
+    """The denoising loop of an integer-level program: emitted C draws by itself, others call by call.
+
+    Raises DgqcError as `open_backend` does, and for a program without a loop.
+    """
+    loop = program.loop
+    if loop is None:
+        raise DgqcError('The program has no denoising loop; compile it with --loop ddim (loop="ddim").')
+    if name == "c" and name not in unavailable():
+        return _c_library(program, emitted).draw
+    run, sample = open_backend(name, program, emitted), program.inputs[0].name
+
+    def draw(noise: torch.Tensor, conditions: Mapping[str, torch.Tensor]) -> torch.Tensor:
+        return loop.run(lambda codes, step: run({sample: codes, **conditions}, step), noise)
+
+    return draw
+
+
 def _reference(program: Program) -> Runner:
     from .backends import reference
 
@@ -57,9 +79,13 @@ def _reference(program: Program) -> Runner:
 
 
 def _c(program: Program, emitted: Path | None) -> Runner:
+    library = _c_library(program, emitted)
+    return lambda inputs, step: library.run(dict(inputs), step)
+
+
+def _c_library(program: Program, emitted: Path | None) -> CProgram:
     from .backends import c
 
-    # Lives as long as the runner that closes over it.
     folder = tempfile.TemporaryDirectory(prefix="dgqc-c-")
     project = Path(folder.name) / "c"
     if emitted is None:
@@ -67,9 +93,6 @@ def _c(program: Program, emitted: Path | None) -> Runner:
     else:
         shutil.copytree(emitted, project)
     library = c.CProgram(project)
-
-    def run(inputs: Mapping[str, torch.Tensor], step: int) -> torch.Tensor:
-        assert folder.name
-        return library.run(dict(inputs), step)
-
-    return run
+    # The folder goes when the library does.
+    weakref.finalize(library, folder.cleanup)
+    return library

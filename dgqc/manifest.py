@@ -46,6 +46,7 @@ class Provenance:
     calibration: where the ranges come from, one line.
     synthetic: whether that was denoising noise without prompts.
     inputs: what the model itself takes, without the timestep.
+    loop: the denoising loop's sampler, "ddim", or None where there is no loop.
     """
 
     version: str
@@ -55,6 +56,7 @@ class Provenance:
     calibration: str
     synthetic: bool
     inputs: tuple[ModelInput, ...]
+    loop: str | None = None
 
 
 @dataclass(frozen=True)
@@ -79,6 +81,7 @@ class Manifest:
             "opt": made.opt,
             "pipeline": made.pipeline,
             "schedule": self.schedule.to_json(),
+            "loop": made.loop,
             "calibration": {"origin": made.calibration, "synthetic": made.synthetic},
             "inputs": {i.name: {"shape": list(i.shape), "floating": i.floating} for i in made.inputs},
             "files": {path: {"sha256": f.sha256, "size": f.size} for path, f in sorted(self.files.items())},
@@ -160,6 +163,7 @@ def _from_json(data: Mapping[str, Any]) -> Manifest:
             ModelInput(str(name), tuple(int(size) for size in one["shape"]), bool(one["floating"]))
             for name, one in data["inputs"].items()
         ),
+        loop=data.get("loop"),
     )
     return Manifest(provenance, Schedule.from_json(data["schedule"]), files)
 

@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 import torch
 
+from .ir.noise import normal_noise
 from .ir.program import Program
 
 if TYPE_CHECKING:
-    from .backends.c import Vector
+    from .backends.c import Drawing, Vector
     from .compiled_program import CompiledProgram
 
 LOWEST, HIGHEST = -32768, 32767
@@ -47,6 +49,28 @@ def reference_vectors(compiled: CompiledProgram) -> Sequence[Vector]:
         output = compiled.run_integers(inputs, step, backend="reference")
         vectors.append(Vector(step, inputs, output))
     return vectors
+
+
+def reference_drawing(compiled: CompiledProgram) -> Drawing | None:
+    """What the reference draws from seed 0 and random conditions, for the C project; None without a loop and
+    where that takes minutes."""
+    from .backends.c import Drawing
+
+    program = compiled.program
+    calls = len(program.schedule)
+    if program.loop is None or compiled.report.get("summary", {}).get("macs_g", 0) * calls > LARGE:
+        return None
+    noise, conditions = drawing_inputs(program, seed=0)
+    return Drawing(0, conditions, compiled.draw_integers(noise, conditions, backend="reference"))
+
+
+def drawing_inputs(program: Program, seed: int) -> tuple[torch.Tensor, dict[str, torch.Tensor]]:
+    """int16 noise of a seed in the sample's shape, and a program's other inputs at random."""
+    sample, *_ = program.inputs
+    noise = normal_noise(seed, math.prod(sample.shape)).reshape(sample.shape)
+    conditions = random_inputs(program, seed)
+    del conditions[sample.name]
+    return noise, conditions
 
 
 def _extreme(shape: tuple[int, ...], kind: str) -> torch.Tensor:

@@ -12,7 +12,7 @@ from .compiled_program import CompiledProgram
 from .execution import BACKENDS, unavailable
 from .ir.errors import DgqcError
 from .ir.progress import track
-from .vectors import EXTREMES, extreme_inputs, random_inputs
+from .vectors import EXTREMES, drawing_inputs, extreme_inputs, random_inputs
 
 
 @dataclass(frozen=True)
@@ -37,6 +37,7 @@ class Verification:
     """What was compared, and the first difference, if any.
 
     backends: compared. skipped: backend to why it can't run here. elements: output elements compared.
+    drawing: whether a whole drawing was compared, which takes a program with a loop and all of its calls.
     """
 
     backends: tuple[str, ...]
@@ -44,6 +45,7 @@ class Verification:
     elements: int
     steps: tuple[int, ...]
     difference: Difference | None
+    drawing: bool = False
 
     @property
     def bit_exact(self) -> bool:
@@ -56,6 +58,7 @@ class Verification:
             "skipped": dict(self.skipped),
             "elements": self.elements,
             "steps": list(self.steps),
+            "drawing": self.drawing,
             "first_difference": self.difference.sentence() if self.difference else None,
         }
 
@@ -85,6 +88,12 @@ def verify(
             difference = _first_difference(outputs, step, case)
             if difference:
                 return Verification(backends, skipped, elements, steps, difference)
+    if compiled.program.loop is not None and len(steps) == len(compiled.program.schedule):
+        noise, conditions = drawing_inputs(compiled.program, seed)
+        pictures = {name: compiled.draw_integers(noise, conditions, backend=name) for name in backends}
+        elements += next(iter(pictures.values())).numel()
+        difference = _first_difference(pictures, steps[-1], f"a whole drawing, seed {seed}")
+        return Verification(backends, skipped, elements, steps, difference, drawing=True)
     return Verification(backends, skipped, elements, steps, None)
 
 

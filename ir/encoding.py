@@ -16,11 +16,14 @@ from typing import Any, get_args
 import torch
 from torch import fx
 
+from .denoising import DenoisingLoop, Labels
 from .plans import Coding, Dimension, Granularity, Plan, Ranges, Role
 
 KEEP = Callable[[str, torch.Tensor], None]
 """keep(key, tensor) puts a tensor beside the JSON."""
-PLAN_TYPES: Mapping[str, type[Any]] = {kind.__name__: kind for kind in (*get_args(Plan), Ranges)}
+PLAN_TYPES: Mapping[str, type[Any]] = {
+    kind.__name__: kind for kind in (*get_args(Plan), Ranges, DenoisingLoop, Labels)
+}
 ENUM_TYPES: Mapping[str, type[StrEnum]] = {
     kind.__name__: kind for kind in (Coding, Dimension, Granularity, Role)
 }

@@ -10,6 +10,7 @@ import torch
 from torch import fx
 
 from .calibration import Calibration
+from .denoising import DenoisingLoop
 from .level import Level
 from .plans import Plan
 from .schedule import Schedule
@@ -47,6 +48,7 @@ class Program:
         form and does not depend on the sample (sinusoids of SDXL's time ids, class embeddings); None when
         the two are the same.
     output_scale: integer level only: float64 (T,), the real value of one int16 output step.
+    loop: integer level only: how a sampler calls the program to draw a whole picture; None where unasked.
     report: what passes want a user to know: JSON values by pass name.
     batched: False when the graph mixes samples of a batch, so that it must be run sample by sample.
     """
@@ -60,6 +62,7 @@ class Program:
     calibration: Calibration | None = None
     prologue: fx.GraphModule | None = None
     output_scale: torch.Tensor | None = None
+    loop: DenoisingLoop | None = None
     report: Mapping[str, Any] = field(default_factory=dict)
     batched: bool = True
 

@@ -75,6 +75,7 @@ def _to_json(program: Program, tensors: dict[str, torch.Tensor]) -> dict[str, An
             for item in program.inputs
         ],
         "output_scale": encode(program.output_scale, "output", keep),
+        "loop": encode(program.loop, "loop", keep),
         "plans": {name: encode(plan, f"plan/{name}", keep) for name, plan in program.plans.items()},
         "report": report,
         "graph": graph_to_json(program.graph, "graph", report.get(WEIGHT_BITS, {}), keep),
@@ -96,6 +97,7 @@ def _from_json(body: Any, tensors: dict[str, torch.Tensor]) -> Program:
         plans={name: decode(plan, None, tensors) for name, plan in body["plans"].items()},
         prologue=None if prologue is None else graph_from_json(prologue, "prologue", tensors),
         output_scale=decode(body["output_scale"], None, tensors),
+        loop=decode(body.get("loop"), None, tensors),
         report=body["report"],
         batched=bool(body["batched"]),
     )

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -16,6 +17,7 @@ from ...ir.program import Program
 from ...ir.scratch import ensure_shapes, shape_of
 from .call import Call, Place, Region, text
 from .calls import calls_of
+from .loop import Drawing, loop_memory
 from .memory import Memory
 from .project import Project, Signature, Vector, source_names, write_project
 from .scope import Scope
@@ -60,7 +62,11 @@ C_WORDS = frozenset(
         "volatile",
         "while",
         "arena",
+        "noise",
         "output",
+        "sample_of_step",
+        "state",
+        "status",
         "step",
     ]
 )
@@ -88,12 +94,20 @@ class Line:
         return f"dgqc_{self.call.kernel}({', '.join(parameters + [text(a) for a in self.call.arguments])});"
 
 
-def emit(program: Program, directory: Path, *, name: str = "model", vectors: Sequence[Vector] = ()) -> None:
+def emit(
+    program: Program,
+    directory: Path,
+    *,
+    name: str = "model",
+    vectors: Sequence[Vector] = (),
+    drawing: Drawing | None = None,
+) -> None:
     """Writes the program as C99 into `directory`, which is made if need be (docs/c-backend.md: its layout).
 
     program: at the integer level, with the report of `plan-memory`.
     name: prefix of every symbol and file of this program, a C identifier in lower case.
     vectors: what the emitted test runs and compares bit by bit.
+    drawing: what it draws with the program's denoising loop, and compares.
     Raises DgqcError when the program or the name can't be emitted.
     """
     _check(program, name)
@@ -112,9 +126,14 @@ def emit(program: Program, directory: Path, *, name: str = "model", vectors: Seq
         output=shape_of(result),
         steps=len(program.schedule),
         arena_bytes=memory.arena_bytes,
-        sources=source_names(name),
+        sources=source_names(name, program.loop is not None),
+        draw_arena_bytes=_draw_arena_bytes(program, memory.arena_bytes),
     )
-    write_project(Project(signature, lines, tables, tuple(vectors)), directory)
+    write_project(Project(signature, lines, tables, tuple(vectors), program.loop, drawing), directory)
+
+
+def _draw_arena_bytes(program: Program, arena_bytes: int) -> int:
+    return loop_memory(arena_bytes, math.prod(program.inputs[0].shape)).bytes if program.loop else 0
 
 
 def output_of(program: Program) -> fx.Node:

@@ -12,7 +12,9 @@ from typing import TYPE_CHECKING
 import jinja2
 import torch
 
+from ...ir.denoising import DenoisingLoop
 from ...ir.errors import DgqcError
+from .loop import Drawing, write_loop, written_drawing
 from .tables import Tables, lookup_source, values
 
 if TYPE_CHECKING:
@@ -41,6 +43,7 @@ class Signature:
 
     inputs: name and shape, in the order of the C parameters. output: shape. steps: T.
     sources: the files in `src` that make up the program, without their `.c`.
+    draw_arena_bytes: of the denoising loop; 0 where the program has none.
     """
 
     name: str
@@ -49,6 +52,7 @@ class Signature:
     steps: int
     arena_bytes: int
     sources: tuple[str, ...]
+    draw_arena_bytes: int = 0
 
     def to_json(self) -> str:
         return json.dumps(asdict(self), indent=2) + "\n"
@@ -57,18 +61,20 @@ class Signature:
     def from_json(text: str) -> Signature:
         data = json.loads(text)
         inputs = tuple((str(name), tuple(shape)) for name, shape in data["inputs"])
-        sizes = {name: int(data[name]) for name in ("steps", "arena_bytes")}
+        sizes = {name: int(data[name]) for name in ("steps", "arena_bytes", "draw_arena_bytes")}
         return Signature(data["name"], inputs, tuple(data["output"]), sources=tuple(data["sources"]), **sizes)
 
 
 @dataclass(frozen=True)
 class Project:
-    """Everything that goes into a folder. lines: the kernel calls."""
+    """Everything that goes into a folder. lines: the kernel calls. drawing: what the loop must draw."""
 
     signature: Signature
     lines: list[Line]
     tables: Tables
     vectors: tuple[Vector, ...]
+    loop: DenoisingLoop | None = None
+    drawing: Drawing | None = None
 
 
 def runtime_sources() -> list[Path]:
@@ -76,10 +82,11 @@ def runtime_sources() -> list[Path]:
     return sorted(path for path in RUNTIME.iterdir() if path.suffix in (".c", ".h"))
 
 
-def source_names(name: str) -> tuple[str, ...]:
+def source_names(name: str, loop: bool = False) -> tuple[str, ...]:
     """What a program's folder `src` holds to be compiled, constants first since they take longest."""
     kernels = sorted(path.stem for path in runtime_sources() if path.suffix == ".c")
-    return (f"{name}_weights", name, "dgqc_lookup", *kernels)
+    own = (name, f"{name}_loop") if loop else (name,)
+    return (f"{name}_weights", *own, "dgqc_lookup", *kernels)
 
 
 def write_project(project: Project, directory: Path) -> None:
@@ -100,6 +107,7 @@ def write_project(project: Project, directory: Path) -> None:
         "lines": project.lines,
         "tables": project.tables,
         "vectors": _vectors(project),
+        "drawing": written_drawing(project.drawing, signature.inputs),
         "sources": signature.sources,
     }
     files = {
@@ -120,6 +128,10 @@ def write_project(project: Project, directory: Path) -> None:
         lstrip_blocks=True,
         keep_trailing_newline=True,
     )
+    if project.loop is not None:
+        write_loop(
+            environment, project.loop, directory, signature.name, signature.inputs, signature.arena_bytes
+        )
     for template, path in files.items():
         path.write_text(environment.get_template(f"{template}.jinja").render(context))
     (directory / INTERFACE).write_text(signature.to_json())

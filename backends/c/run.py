@@ -111,7 +111,9 @@ class CProgram:
             + [ctypes.c_void_p] * len(self.signature.inputs)
             + [ctypes.c_void_p]
         )
-        self._memory = torch.zeros(self.signature.arena_bytes + ARENA_ALIGNMENT, dtype=torch.uint8)
+        self._library = library
+        size = max(self.signature.arena_bytes, self.signature.draw_arena_bytes)
+        self._memory = torch.zeros(size + ARENA_ALIGNMENT, dtype=torch.uint8)
         self._arena = -(-self._memory.data_ptr() // ARENA_ALIGNMENT) * ARENA_ALIGNMENT
 
     def run(self, inputs: Mapping[str, torch.Tensor], step: int) -> torch.Tensor:
@@ -128,6 +130,26 @@ class CProgram:
         status = self._function(self._arena, step, *(t.data_ptr() for t in given), output.data_ptr())
         if status:
             raise DgqcError(f"The C program {self.signature.name} refused to run: {STATUS[status]}.")
+        return output
+
+    def draw(self, noise: torch.Tensor, conditions: Mapping[str, torch.Tensor]) -> torch.Tensor:
+        """A whole drawing, the noise and the picture in Q12.
+
+        noise: int16 of the sample's shape. conditions: the other inputs by name, int16.
+        Returns the int16 picture. Raises DgqcError for a program without a loop and as `run` does.
+        """
+        if not self.signature.draw_arena_bytes:
+            raise DgqcError("The C program has no denoising loop; compile it with one.")
+        (sample, shape), *others = self.signature.inputs
+        given = [_checked({sample: noise}, sample, shape)]
+        given += [_checked(conditions, name, shape) for name, shape in others]
+        output = torch.empty(self.signature.output, dtype=torch.int16)
+        function = getattr(self._library, f"{self.signature.name}_draw")
+        function.restype = ctypes.c_int
+        function.argtypes = [ctypes.c_void_p] * (len(given) + 2)
+        status = function(self._arena, *(t.data_ptr() for t in given), output.data_ptr())
+        if status:
+            raise DgqcError(f"The C program {self.signature.name} refused to draw: {STATUS[status]}.")
         return output
 
 

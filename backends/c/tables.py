@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 import torch
 
 from ...ir.lookup import LOG2, RECIPROCAL_ROOT
+from ...ir.noise import QUANTILES
 from .call import Place, Region
 
 C_TYPES = {torch.int16: "int16_t", torch.int32: "int32_t", torch.int64: "int64_t"}
@@ -98,10 +99,10 @@ def packed(weight: torch.Tensor) -> torch.Tensor:
 
 
 def lookup_source() -> str:
-    """`dgqc_lookup.c`: the tables of `ir.lookup`, so that every backend looks up the same integers."""
-    tables = (("log2", LOG2), ("root", RECIPROCAL_ROOT.to(torch.int32)))
+    """`dgqc_lookup.c`: the tables of `ir.lookup` and `ir.noise`, the same integers as in every backend."""
+    tables = {"log2": LOG2, "root": RECIPROCAL_ROOT.to(torch.int32), "normal": QUANTILES}
     parts = [
-        f"const int32_t dgqc_{name}_table[{table.numel()}] = {{\n{values(table)}\n}};"
-        for name, table in tables
+        f"const {C_TYPES[table.dtype]} dgqc_{name}_table[{table.numel()}] = {{\n{values(table)}\n}};"
+        for name, table in tables.items()
     ]
     return '#include "dgqc_fixed_point.h"\n\n' + "\n\n".join(parts) + "\n"

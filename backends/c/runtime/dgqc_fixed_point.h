@@ -15,6 +15,7 @@ typedef char dgqc_shifts_are_arithmetic[((-3) >> 1) == -2 ? 1 : -1];
 /* Defined in dgqc_lookup.c, which the compiler writes: every backend looks up the same integers. */
 extern const int32_t dgqc_log2_table[257];
 extern const int32_t dgqc_root_table[48];
+extern const int16_t dgqc_normal_table[257];
 
 /* x / 2^shift rounded to nearest, ties up. |x| < 2^62, shift 1 .. 62. */
 static inline int64_t dgqc_round_shift(int64_t x, int32_t shift)

@@ -1,0 +1,101 @@
+"""The denoising loop as C: `NAME_loop.h`, `NAME_loop.c`."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import jinja2
+import torch
+
+from ...ir.denoising import DenoisingLoop
+from ...ir.errors import DgqcError
+from ...ir.scratch import ALIGNMENT
+from .tables import values
+
+Inputs = tuple[tuple[str, tuple[int, ...]], ...]
+
+
+@dataclass(frozen=True)
+class Drawing:
+    """A whole drawing as a test case: the noise's seed, int16 conditions by input name, int16 picture."""
+
+    seed: int
+    conditions: dict[str, torch.Tensor]
+    output: torch.Tensor
+
+
+@dataclass(frozen=True)
+class LoopMemory:
+    """Where a loop keeps its state and the UNet's sample: bytes behind the arena's beginning."""
+
+    state: int
+    sample: int
+    bytes: int
+
+
+def loop_memory(arena_bytes: int, elements: int) -> LoopMemory:
+    """What lies behind the program's own arena. elements: of the sample."""
+    state = _aligned(arena_bytes)
+    sample = state + _aligned(4 * elements)
+    return LoopMemory(state, sample, sample + _aligned(2 * elements))
+
+
+def write_loop(
+    environment: jinja2.Environment,
+    loop: DenoisingLoop,
+    directory: Path,
+    name: str,
+    inputs: Inputs,
+    arena_bytes: int,
+) -> None:
+    """Writes both files. inputs: the program's, the sample first."""
+    (_, sample_shape), *conditions = inputs
+    elements = math.prod(sample_shape)
+    context = {
+        "name": name,
+        "upper": name.upper(),
+        "memory": loop_memory(arena_bytes, elements),
+        "elements": elements,
+        "shape": " x ".join(map(str, sample_shape)),
+        "conditions": [(item, " x ".join(map(str, shape))) for item, shape in conditions],
+        "tables": {item: values(table) for item, table in loop.tables.items()},
+        "limit": loop.limit,
+        "labels": _labels(loop),
+    }
+    for template, path in (
+        ("loop.h", directory / "include" / f"{name}_loop.h"),
+        ("loop.c", directory / "src" / f"{name}_loop.c"),
+    ):
+        path.write_text(environment.get_template(f"{template}.jinja").render(context))
+
+
+def written_drawing(drawing: Drawing | None, inputs: Inputs) -> dict[str, Any] | None:
+    """A drawing as C initializers. Raises DgqcError when it isn't one of this program."""
+    if drawing is None:
+        return None
+    (_, shape), *conditions = inputs
+    expected = {**dict(conditions), "the output": shape}
+    found = {**drawing.conditions, "the output": drawing.output}
+    for name, wanted in expected.items():
+        if name not in found or found[name].dtype != torch.int16 or tuple(found[name].shape) != wanted:
+            raise DgqcError(f"The test drawing needs {name} as int16 of shape {wanted}.")
+    return {
+        "seed": drawing.seed & 0xFFFFFFFF,
+        "conditions": {name: values(drawing.conditions[name].contiguous()) for name, _ in conditions},
+        "output": values(drawing.output.contiguous()),
+    }
+
+
+def _labels(loop: DenoisingLoop) -> dict[str, Any] | None:
+    if loop.labels is None:
+        return None
+    codes = loop.labels.codes
+    rows = [values(row) for row in codes.flatten(1)]
+    return {"input": loop.labels.input, "count": len(rows), "elements": codes[0].numel(), "rows": rows}
+
+
+def _aligned(size: int) -> int:
+    return -(-size // ALIGNMENT) * ALIGNMENT

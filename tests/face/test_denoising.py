@@ -1,0 +1,72 @@
+"""Programs with a denoising loop: compiled, saved, drawn, verified; and what has none."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+import torch
+
+import dgqc
+from dgqc.compiled_program import CompiledProgram
+from dgqc.ir.errors import DgqcError
+
+from .conftest import compiled_small
+
+Run = Callable[..., tuple[int, str, str]]
+
+
+@pytest.fixture(scope="module")
+def drawing() -> CompiledProgram:
+    """Class-conditioned, with DDIM."""
+    return compiled_small("class_conditional", loop="ddim")
+
+
+def test_labels_are_the_codes_of_each_class(drawing: CompiledProgram) -> None:
+    loop = drawing.program.loop
+    assert loop is not None
+    assert loop.labels is not None
+    name, codes = loop.labels.input, loop.labels.codes
+    assert codes.shape == (10, *drawing.program.inputs[1].shape)
+    assert len(codes.flatten(1).unique(dim=0)) == 10
+    label = torch.tensor([7])
+    by_label = drawing.draw(3, class_labels=label, backend="reference")
+    noise = dgqc.ir.noise.normal_noise(3, 192).reshape(1, 3, 8, 8)
+    assert torch.equal(by_label * 4096, drawing.draw_integers(noise, {name: codes[7]}, backend="c").float())
+
+
+def test_a_saved_program_draws_the_same(drawing: CompiledProgram, tmp_path: Path) -> None:
+    loaded = dgqc.load(drawing.save(tmp_path / "drawing.dgqc"))
+    label = torch.tensor([2])
+    pictures = [program.draw(5, class_labels=label) for program in (drawing, loaded)]
+    assert torch.equal(*pictures)
+    assert not torch.equal(pictures[0], drawing.draw(6, class_labels=label))
+    assert json.loads((tmp_path / "drawing.dgqc" / "manifest.json").read_text())["loop"] == "ddim"
+
+
+def test_verify_compares_a_drawing(drawing: CompiledProgram, tmp_path: Path, run: Run) -> None:
+    bundle = drawing.save(tmp_path / "drawing.dgqc")
+    code, out, _ = run("verify", bundle, "--json")
+    assert (code, json.loads(out)["drawing"]) == (0, True)
+    code, out, _ = run("verify", bundle, "--steps-sampled", 2, "--json")
+    assert (code, json.loads(out)["drawing"]) == (0, False)
+
+
+def test_text_conditioned_programs_draw_too() -> None:
+    compiled = compiled_small("demo_like", loop="ddim")
+    assert compiled.program.loop is not None
+    assert compiled.program.loop.labels is None
+    wanted = compiled.program.inputs[1].shape
+    context = torch.randn(wanted, generator=torch.Generator().manual_seed(0))
+    reference, c = (compiled.draw(1, context, backend=backend) for backend in ("reference", "c"))
+    assert torch.equal(reference, c)
+
+
+def test_refuses(run: Run, model_folder: Path, tmp_path: Path) -> None:
+    code, _, error = run("compile", model_folder, "--loop", "euler", "-o", tmp_path / "out")
+    assert code == 2
+    assert "There is no denoising loop 'euler'; choose one of ddim." in error
+    with pytest.raises(DgqcError, match="compile it with --loop ddim"):
+        compiled_small("unconditional").draw(1)
