@@ -44,7 +44,7 @@ def save(compiled: CompiledProgram, directory: Path) -> Path:
 def load(directory: str | Path) -> CompiledProgram:
     """Reads a bundle.
 
-    Raises DgqcError when anything is missing, altered or of a newer format.
+    Raises DgqcError when anything is missing, altered or of another format.
     """
     directory = Path(directory)
     manifest = read_manifest(directory)

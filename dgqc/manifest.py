@@ -14,8 +14,9 @@ from .ir.schedule import Schedule
 
 NAME = "manifest.json"
 KIND = "dgqc bundle"
-FORMAT = 1
-"""Raised whenever an older dgqc could misread a bundle."""
+FORMAT = 2
+"""Raised whenever an older dgqc could misread a bundle, or a bundle of an older one could be misread. 2 is
+the first with images stored channels last at the integer level."""
 
 
 @dataclass(frozen=True)
@@ -91,7 +92,7 @@ class Manifest:
 def read_manifest(directory: Path) -> Manifest:
     """The manifest of a bundle, its files not yet checked.
 
-    Raises DgqcError when there is none, or it is damaged or of a newer format.
+    Raises DgqcError when there is none, or it is damaged or of another format.
     """
     path = directory / NAME
     if not path.is_file():
@@ -103,10 +104,12 @@ def read_manifest(directory: Path) -> Manifest:
         raise DgqcError(f"{path} can't be read ({error}); compile the model again.") from error
     if not is_bundle(data):
         raise DgqcError(f"{path} is no dgqc bundle's manifest; give a folder that `dgqc compile` wrote.")
-    if not isinstance(data.get("format"), int) or data["format"] > FORMAT:
+    found = data.get("format")
+    if found != FORMAT:
+        remedy = "compile the model again" if isinstance(found, int) and found < FORMAT else "update dgqc"
         raise DgqcError(
-            f"{directory} has bundle format {data.get('format')}, written by dgqc {data.get('dgqc')}, but "
-            f"this dgqc reads formats up to {FORMAT}; update dgqc."
+            f"{directory} has bundle format {found}, written by dgqc {data.get('dgqc')}, but this dgqc reads "
+            f"format {FORMAT}; {remedy}."
         )
     try:
         return _from_json(data)

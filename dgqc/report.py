@@ -57,7 +57,7 @@ def report_on(
 def bundle_report(directory: Path) -> Report:
     """What was counted when a bundle was compiled, with its provenance.
 
-    Raises DgqcError when the bundle is incomplete, altered or of a newer format.
+    Raises DgqcError when the bundle is incomplete, altered or of another format.
     """
     manifest = read_manifest(directory)
     check_files(directory, manifest)

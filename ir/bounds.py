@@ -50,11 +50,11 @@ class WeightSums:
 
     @staticmethod
     def of(weight: torch.Tensor) -> WeightSums:
-        """weight: int8 (N, K) or (N, K, kh, kw)."""
+        """weight: int8 (N, K) or (N, kh, kw, K)."""
         # Sums of int8 stay below 2^31 for any kernel; int32 halves the memory of a large weight's sums.
-        flat = weight.reshape(weight.shape[0], weight.shape[1], -1)
-        above = flat.clamp(min=0).sum(dim=2, dtype=torch.int32)
-        total = flat.sum(dim=2, dtype=torch.int32)
+        taps = weight.reshape(weight.shape[0], -1, weight.shape[-1])
+        above = taps.clamp(min=0).sum(dim=1, dtype=torch.int32)
+        total = taps.sum(dim=1, dtype=torch.int32)
         return WeightSums(above.T.to(torch.float64), (above - total).T.to(torch.float64))
 
     def by_group(self, group: torch.Tensor, groups: int) -> WeightSums:

@@ -16,7 +16,9 @@ from safetensors.torch import load_file, save_file
 from .errors import DgqcError
 
 FORMAT = "dgqc-program"
-VERSION = 1
+VERSION = 2
+"""Raised whenever an older dgqc could misread a program, or a program of an older one could be misread. 2 is
+the first with images stored channels last at the integer level."""
 DOCUMENT, TENSORS = "program.json", "program.safetensors"
 
 
@@ -41,7 +43,7 @@ def write_container(folder: Path, body: Any, tensors: Mapping[str, torch.Tensor]
 def read_container(folder: Path) -> tuple[Any, dict[str, torch.Tensor]]:
     """The JSON value and the tensors.
 
-    Raises DgqcError when a file is missing, truncated, altered, or of a newer version.
+    Raises DgqcError when a file is missing, truncated, altered, or of another version.
     """
     document = _document(folder / DOCUMENT)
     path = folder / TENSORS
@@ -67,9 +69,11 @@ def _document(path: Path) -> dict[str, Any]:
     if not isinstance(document, dict) or document.get("format") != FORMAT:
         raise DgqcError(f"{path} isn't a program that dgqc saved: it should say it is {FORMAT!r}.")
     version = document.get("version")
-    if not isinstance(version, int) or version > VERSION:
+    if version != VERSION:
+        older = isinstance(version, int) and version < VERSION
+        remedy = "compile the model again" if older else "update dgqc"
         raise DgqcError(
-            f"{path} has the format version {version}, but this dgqc reads up to {VERSION}; update dgqc."
+            f"{path} has the format version {version}, but this dgqc reads version {VERSION}; {remedy}."
         )
     if "body" not in document or _body_hash(document["body"]) != document.get("body_sha256"):
         raise DgqcError(f"{path} was altered since it was saved; save the program again.")

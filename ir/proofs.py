@@ -62,13 +62,13 @@ def pixel_convolution_bound(node: fx.Node, scope: Scope) -> Problems:
 def matmul_bound(node: fx.Node, scope: Scope) -> Problems:
     """Of `dgqc::matmul`."""
     named, tables = arguments(node), _tensors(node, scope)
-    rank = scope.values[named["a"]].dim()
     depth = int(scope.values[named["a"]].shape[-1])
     sides = []
-    for side, reduction in (("a", rank - 1), ("b", scope.values[named["b"]].dim() - 2)):
+    for side in ("a", "b"):
+        rank = scope.values[named[side]].dim()
         codes = code_range(named[side], scope)
         reach = bounds.centered_range(codes, tables[f"{side}_zero"], tables[f"{side}_multiple"]).magnitude
-        along = named[f"{side}_axis"] % scope.values[named[side]].dim() == reduction
+        along = named[f"{side}_axis"] % rank == rank - 1
         sides.append(bounds.per_index(reach, tables[f"{side}_group"], along, depth))
     found = bounds.product_magnitude(*sides)
     yield from _carried(found)

@@ -141,7 +141,7 @@ INTEGER: Mapping[Any, Rule] = {
         grouped("", "x", "axis"), value_type("weight", torch.int8), EPILOGUE, linear_bound
     ),
     dgqc.conv2d.default: both(
-        grouped("", "x", 1), value_type("weight", torch.int8), EPILOGUE, convolution_bound
+        grouped("", "x", -1), value_type("weight", torch.int8), EPILOGUE, convolution_bound
     ),
     dgqc.conv2d_pixel.default: both(
         value_type("x", torch.int16),

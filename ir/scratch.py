@@ -131,7 +131,7 @@ def arithmetic(node: fx.Node) -> Arithmetic:
     a = arguments(node)
     if node.target is dgqc.matmul.default:
         left = _operand(a["a"], a["a_zero"], a["a_multiple"], a["a_group"], a["a_axis"], -1)
-        right = _operand(a["b"], a["b_zero"], a["b_multiple"], a["b_group"], a["b_axis"], -2)
+        right = _operand(a["b"], a["b_zero"], a["b_multiple"], a["b_group"], a["b_axis"], -1)
         depth = shape_of(a["a"])[-1]
         return _carry(node, left, right, depth, float((left.reach * right.reach).expand(depth).sum()))
     if node.target is dgqc.attend.default:
@@ -146,12 +146,12 @@ def arithmetic(node: fx.Node) -> Arithmetic:
         return _carry(node, values, Values(-largest, torch.zeros_like(largest)), depth, total)
     weight = value_of(a["weight"]).to(torch.int64)
     # Taps of one channel share its bound.
-    rows = weight.abs().double().flatten(2).sum(dim=2) if weight.dim() > 2 else weight.abs().double()
+    rows = weight.abs().double().reshape(weight.shape[0], -1, weight.shape[-1]).sum(dim=1)
     depth = math.prod(weight.shape[1:])
     if node.target is dgqc.linear.default:
         operand = _operand(a["x"], a["zero"], a["multiple"], a["group"], a["axis"], -1)
     elif node.target is dgqc.conv2d.default:
-        operand = _operand(a["x"], a["zero"], a["multiple"], a["group"], 1, 1)
+        operand = _operand(a["x"], a["zero"], a["multiple"], a["group"], -1, -1)
     else:
         groups = between((0, 2 ** int(a["bits"]) - 1), value_of(a["zero"]), value_of(a["multiple"]))
         operand = Values(groups.low.amin().reshape(1), groups.high.amax().reshape(1))
@@ -196,9 +196,9 @@ def _linear(node: fx.Node, a: dict[str, Any]) -> tuple[int, ...]:
 
 
 def _convolution(node: fx.Node, a: dict[str, Any]) -> tuple[int, ...]:
-    value, (columns, channels, height, width) = _value_bytes(node), value_of(a["weight"]).shape
+    value, (columns, height, width, channels) = _value_bytes(node), value_of(a["weight"]).shape
     depth = channels * height * width
-    row = (shape_of(a["x"])[3] + 2 * a["padding"][1]) * channels
+    row = (shape_of(a["x"])[2] + 2 * a["padding"][1]) * channels
     if node.target is dgqc.conv2d_pixel.default:
         gathered: tuple[int, ...] = (2 * height * row, 2 * depth)
     else:
@@ -208,7 +208,7 @@ def _convolution(node: fx.Node, a: dict[str, Any]) -> tuple[int, ...]:
 
 def _matmul(node: fx.Node, a: dict[str, Any]) -> tuple[int, ...]:
     value, left, right = _value_bytes(node), shape_of(a["a"]), shape_of(a["b"])
-    a_table, b_table = 4 * max(left[-1], left[a["a_axis"]]), 4 * max(right[-2], right[a["b_axis"]])
+    a_table, b_table = 4 * max(left[-1], left[a["a_axis"]]), 4 * max(right[-1], right[a["b_axis"]])
     return (a_table, a_table, b_table, b_table, ROWS * left[-1] * value, right[-1] * right[-2] * value)
 
 

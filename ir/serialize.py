@@ -43,7 +43,7 @@ def save_program(program: Program, directory: str | Path) -> None:
 def load_program(directory: str | Path) -> Program:
     """The program in a folder that `save_program` wrote. Its calibration is None.
 
-    Raises DgqcError when a file is missing, altered, truncated, of a newer format, or holds what no program
+    Raises DgqcError when a file is missing, altered, truncated, of another format, or holds what no program
     holds.
     """
     folder = Path(directory)

@@ -48,13 +48,13 @@ def per_group(name: str, limits: Limits = INT32) -> Rule:
 
 
 def per_channel(name: str, limits: Limits = INT32) -> Rule:
-    """A constant with one number per channel of the result: int32 (N,)."""
+    """A constant with one number per channel of the result, its last axis: int32 (N,)."""
 
     def check(node: fx.Node, scope: Scope) -> Problems:
         table = yield from _constant(node, scope, name, torch.int32)
         if table is None:
             return
-        channels = scope.values[node].shape[channel_axis(node)]
+        channels = scope.values[node].shape[-1]
         if table.shape != (channels,):
             yield _shape(
                 name, table, f"({channels},), one number for each channel", "it belongs to another layer"
@@ -62,12 +62,6 @@ def per_channel(name: str, limits: Limits = INT32) -> Rule:
         yield from _within(name, table, limits)
 
     return check
-
-
-def channel_axis(node: fx.Node) -> int:
-    """The axis of the result along which an op's channels lie."""
-    images = (dgqc.conv2d.default, dgqc.conv2d_pixel.default, dgqc.group_norm.default)
-    return 1 if node.target in images else -1
 
 
 def group_vector(name: str, table: str, operand: str | None, axis: str | int) -> Rule:
@@ -146,7 +140,7 @@ def _axis_size(node: fx.Node, scope: Scope, operand: str | None, axis: str | int
     named = arguments(node)
     if operand is None:
         result = scope.values[node]
-        return int(result.shape[2] * result.shape[3])
+        return int(result.shape[1] * result.shape[2])
     shape = scope.values[named[operand]].shape
     position = named[axis] if isinstance(axis, str) else axis
     return int(shape[position]) if -len(shape) <= position < len(shape) else None

@@ -14,7 +14,7 @@ from ..ir.level import Level
 from ..ir.program import Input, Program
 from ..ir.progress import track
 from .base import Pass
-from .graph import aten, clean, dgqc, module_path, propagate
+from .graph import aten, clean, dgqc, module_path, propagate, shape
 from .lowering.attention import lower_softmax
 from .lowering.builder import Builder
 from .lowering.glue import (
@@ -25,12 +25,13 @@ from .lowering.glue import (
     lower_gate,
     lower_mul,
     lower_upsample,
-    lower_view,
 )
+from .lowering.layout import Layout, plain
 from .lowering.norms import lower_group_norm, lower_layer_norm
 from .lowering.products import lower_conv2d, lower_linear, lower_matmul
 from .lowering.sites import lower_site
 from .lowering.values import Scaled, Value
+from .lowering.views import lower_permute, lower_reshape, lower_slice
 from .registry import register_pass
 
 RULES: dict[Callable[..., Any], Callable[[Builder, fx.Node], Value]] = {
@@ -47,9 +48,9 @@ RULES: dict[Callable[..., Any], Callable[[Builder, fx.Node], Value]] = {
     aten.add.Tensor: lower_add,
     aten.mul.Tensor: lower_mul,
     aten.cat.default: lower_cat,
-    aten.reshape.default: lower_view,
-    aten.permute.default: lower_view,
-    aten.slice.Tensor: lower_view,
+    aten.reshape.default: lower_reshape,
+    aten.permute.default: lower_permute,
+    aten.slice.Tensor: lower_slice,
     aten.upsample_nearest2d.vec: lower_upsample,
     aten.avg_pool2d.default: lower_avg_pool,
 }
@@ -60,6 +61,10 @@ RULES: dict[Callable[..., Any], Callable[[Builder, fx.Node], Value]] = {
 @dataclass(frozen=True)
 class LowerInteger(Pass):
     """Emits `dgqc::` ops from the plans (docs/arithmetic.md has each recipe).
+
+    Images are stored channels last, (1, H, W, C), from the first convolution to the last; the program's own
+    inputs and output keep the model's shapes. Permutes remain where values really have to move: at the two
+    ends, and where heads are put apart and together.
 
     Multipliers are as precise as the actual constants allow: each op's accumulator is bounded from its
     weights, groups and zero points first, and the multiplier gets the bits that are left.
@@ -80,7 +85,8 @@ class LowerInteger(Pass):
             if node.op == "call_function":
                 builder.values[node] = _lower(builder, node)
             elif node.op == "output":
-                output = builder.scaled(node.args[0])
+                (result_node,) = node.all_input_nodes
+                output = builder.scaled(result_node, plain(len(shape(result_node))))
         assert output is not None
         builder.graph.output(output.node)
         graph = fx.GraphModule(builder.root, builder.graph)
@@ -108,10 +114,11 @@ def _inputs(builder: Builder) -> tuple[Input, ...]:
             new.meta["val"] = torch.empty((), dtype=torch.int64, device="meta")
             builder.step = new
             continue
-        new.meta["val"] = torch.empty(sizes[str(node.target)], dtype=torch.int16, device="meta")
+        size = sizes[str(node.target)]
+        new.meta["val"] = torch.empty(size, dtype=torch.int16, device="meta")
         scale = builder.output_scale(node)
-        builder.values[node] = Scaled(new, scale)
-        inputs.append(Input(str(node.target), sizes[str(node.target)], scale))
+        builder.values[node] = Scaled(new, scale, Layout.plain(size))
+        inputs.append(Input(str(node.target), size, scale))
     return tuple(inputs)
 
 

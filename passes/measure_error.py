@@ -21,13 +21,9 @@ from .graph import arguments, dgqc, module_path
 from .lower_integer import LowerInteger
 from .registry import register_pass
 
-LAYERS = (
-    dgqc.linear.default,
-    dgqc.conv2d.default,
-    dgqc.conv2d_pixel.default,
-    dgqc.matmul.default,
-    dgqc.attend.default,
-)
+CONVOLUTIONS = (dgqc.conv2d.default, dgqc.conv2d_pixel.default)
+"""Their results are channels last."""
+LAYERS = (*CONVOLUTIONS, dgqc.linear.default, dgqc.matmul.default, dgqc.attend.default)
 """Ops whose results are compared."""
 
 
@@ -71,14 +67,14 @@ class MeasureError(Pass):
 def _integer_layers(
     program: Program, real: tuple[torch.Tensor, ...], ordinal: int
 ) -> Mapping[str, torch.Tensor]:
-    """The 16-bit results of the layers, by node name."""
+    """The 16-bit results of the layers as the float graph has them, by node name."""
     found: dict[str, torch.Tensor] = {}
 
     class Recorder(fx.Interpreter):
         def run_node(self, n: fx.Node) -> Any:
             value = super().run_node(n)
             if n.target in LAYERS and value.dtype is torch.int16:
-                found[n.name] = value
+                found[n.name] = value.permute(0, 3, 1, 2) if n.target in CONVOLUTIONS else value
             return value
 
     integers = []

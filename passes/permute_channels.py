@@ -50,14 +50,10 @@ class PermuteChannels(Pass):
 
 
 def _feeds_weights_only(quantize: fx.Node) -> bool:
-    """Whether all readers are products with weights whose groups lie along the reduction."""
-    axis = quantize.args[6]
-    last = len(quantize.meta["val"].shape) - 1
-    return all(
-        (user.target is dgqc.linear.default and axis == last)
-        or (user.target is dgqc.conv2d.default and axis == 1)
-        for user in quantize.users
-    )
+    """Whether all readers are products with weights whose groups lie along the summed axis, the last."""
+    if quantize.args[6] != len(quantize.meta["val"].shape) - 1:
+        return False
+    return all(user.target in GROUP_AND_WEIGHT for user in quantize.users)
 
 
 def _permute(module: fx.GraphModule, quantize: fx.Node, widths: dict[str, int]) -> int:
@@ -81,7 +77,7 @@ def _permute(module: fx.GraphModule, quantize: fx.Node, widths: dict[str, int]) 
         group_place, weight_place = GROUP_AND_WEIGHT[reader.target]  # type: ignore[index]
         weight_node = reader.args[weight_place]
         assert isinstance(weight_node, fx.Node)
-        weight = constant(module, weight_node)[:, order].contiguous()
+        weight = constant(module, weight_node)[..., order].contiguous()
         with graph.inserting_before(reader):
             new = add_constant(module, f"{weight_node.target}_by_group", weight)
         widths[str(new.target)] = widths.get(str(weight_node.target), 8)

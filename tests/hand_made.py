@@ -154,7 +154,7 @@ def integer() -> Program:
         module="proj",
     )
     q = _quantized(maker, "q", y, step, CHANNELS, 2)
-    k = _quantized(maker, "k", maker.call(aten.permute.default, y, [0, 2, 1]), step, CHANNELS, 1)
+    k = _quantized(maker, "k", y, step, CHANNELS, 2)
     v = _quantized(maker, "v", y, step, CHANNELS, 2)
     factors = (maker.table("logit_factor", *[2**20] * CALLS), maker.table("logit_shift", *[10] * CALLS))
     logits = maker.call(dgqc_ops.matmul.default, q[0], k[0], step, *q[1:], *k[1:], *factors, 32)

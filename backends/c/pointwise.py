@@ -60,9 +60,9 @@ def norm(kernel: str) -> Rule:
         by_group = kernel == "group_norm"
         tables = ("gamma", "beta", "gamma_factor", "gamma_shift", "beta_factor", "beta_shift", "epsilon")
         parameters = struct(
-            channels=shape[1] if by_group else shape[-1],
+            channels=shape[-1],
             groups=a["groups"] if by_group else math.prod(shape[:-1]),
-            elements=math.prod(shape[2:]) if by_group else 1,
+            elements=math.prod(shape[:-1]) if by_group else 1,
             **scope.named(a, *tables),
         )
         return Call(kernel, scope.pointers(node, a["x"]), parameters, "norm")
@@ -101,7 +101,7 @@ def pair(kernel: str, *tables: str) -> Rule:
 
 def upsample_nearest(node: fx.Node, a: dict[str, Any], scope: Scope) -> Call:
     """`dgqc::upsample_nearest`."""
-    _, channels, height, width = shape_of(a["x"])
+    _, height, width, channels = shape_of(a["x"])
     sizes = {"channels": channels, "height": height, "width": width}
     item = node.meta["val"].element_size()
     parameters = struct(**sizes, out_height=a["height"], out_width=a["width"], item=item)
@@ -110,8 +110,8 @@ def upsample_nearest(node: fx.Node, a: dict[str, Any], scope: Scope) -> Call:
 
 def avg_pool2d(node: fx.Node, a: dict[str, Any], scope: Scope) -> Call:
     """`dgqc::avg_pool2d`."""
-    _, channels, height, width = shape_of(a["x"])
-    _, _, out_height, out_width = shape_of(node)
+    _, height, width, channels = shape_of(a["x"])
+    _, out_height, out_width, _ = shape_of(node)
     sizes = {"channels": channels, "height": height, "width": width}
     window = {"out_height": out_height, "out_width": out_width, "kernel": a["kernel"], "stride": a["stride"]}
     return Call("avg_pool2d", scope.pointers(node, a["x"])[1:], struct(**sizes, **window), "pool")

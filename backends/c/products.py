@@ -32,10 +32,8 @@ def _operand(
 
 
 def _weights(scope: Scope, a: dict[str, Any]) -> Struct:
-    """A `dgqc_weights`; a convolution's taps come before its channels, as its kernel gathers them."""
+    """A `dgqc_weights`."""
     weight = value_of(a["weight"])
-    if weight.dim() == 4:
-        weight = weight.permute(0, 2, 3, 1)
     rows = weight.reshape(weight.shape[0], -1)
     bits = scope.weight_bits.get(str(a["weight"].target), 8)
     if bits == 4 and (int(rows.amin()) < -8 or int(rows.amax()) > 7):
@@ -69,19 +67,19 @@ def linear(node: fx.Node, a: dict[str, Any], scope: Scope) -> Call:
 
 
 def _window(node: fx.Node, a: dict[str, Any]) -> Struct:
-    (_, channels, height, width), kernel = shape_of(a["x"]), value_of(a["weight"]).shape
+    (_, height, width, channels), kernel = shape_of(a["x"]), value_of(a["weight"]).shape
     return struct(
         channels=channels,
         height=height,
         width=width,
-        kernel_height=kernel[2],
-        kernel_width=kernel[3],
+        kernel_height=kernel[1],
+        kernel_width=kernel[2],
         stride_height=a["stride"][0],
         stride_width=a["stride"][-1],
         padding_height=a["padding"][0],
         padding_width=a["padding"][-1],
-        out_height=shape_of(node)[2],
-        out_width=shape_of(node)[3],
+        out_height=shape_of(node)[1],
+        out_width=shape_of(node)[2],
     )
 
 
@@ -89,7 +87,7 @@ def conv2d(node: fx.Node, a: dict[str, Any], scope: Scope) -> Call:
     """`dgqc::conv2d`."""
     parameters = struct(
         window=_window(node, a),
-        operand=_operand(scope, a["x"], a["zero"], a["multiple"], a["group"], 1, 1),
+        operand=_operand(scope, a["x"], a["zero"], a["multiple"], a["group"], -1, -1),
         weights=_weights(scope, a),
         arithmetic=_arithmetic(node),
     )
@@ -129,9 +127,9 @@ def matmul(node: fx.Node, a: dict[str, Any], scope: Scope) -> Call:
         right_batches=shared,
         rows=left[-2],
         depth=left[-1],
-        columns=right[-1],
+        columns=right[-2],
         left=_operand(scope, a["a"], a["a_zero"], a["a_multiple"], a["a_group"], a["a_axis"], -1),
-        right=_operand(scope, a["b"], a["b_zero"], a["b_multiple"], a["b_group"], a["b_axis"], -2),
+        right=_operand(scope, a["b"], a["b_zero"], a["b_multiple"], a["b_group"], a["b_axis"], -1),
         **scope.named(a, "factor", "shift"),
         width=a["width"],
         arithmetic=_arithmetic(node),

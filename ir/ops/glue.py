@@ -68,21 +68,27 @@ def _(x: torch.Tensor, step: torch.Tensor, factor: torch.Tensor, shift: torch.Te
 
 @torch.library.custom_op("dgqc::upsample_nearest", mutates_args=())
 def upsample_nearest(x: torch.Tensor, height: int, width: int) -> torch.Tensor:
-    """y[i, j] = x[i * H // height, j * W // width]. x: (1, C, H, W), any integer dtype."""
-    rows = torch.arange(height) * x.shape[2] // height
-    columns = torch.arange(width) * x.shape[3] // width
-    return x[:, :, rows][:, :, :, columns].contiguous()
+    """y[i, j] = x[i * H // height, j * W // width], all channels. x: (1, H, W, C), any integer dtype.
+
+    Returns (1, height, width, C).
+    """
+    rows = torch.arange(height) * x.shape[1] // height
+    columns = torch.arange(width) * x.shape[2] // width
+    return x[:, rows][:, :, columns]
 
 
 @upsample_nearest.register_fake
 def _(x: torch.Tensor, height: int, width: int) -> torch.Tensor:
-    return x.new_empty((x.shape[0], x.shape[1], height, width))
+    return x.new_empty((x.shape[0], height, width, x.shape[3]))
 
 
 @torch.library.custom_op("dgqc::avg_pool2d", mutates_args=())
 def avg_pool2d(x: torch.Tensor, kernel: int, stride: int) -> torch.Tensor:
-    """Mean of kernel x kernel windows without padding, rounded to nearest, ties up. x: int16 (1, C, H, W)."""
-    windows = x.to(torch.int64).unfold(2, kernel, stride).unfold(3, kernel, stride)
+    """Mean of kernel x kernel windows without padding, rounded to nearest, ties up, each channel by itself.
+
+    x: int16 (1, H, W, C). Returns int16 (1, H', W', C), H' = (H - kernel) // stride + 1.
+    """
+    windows = x.to(torch.int64).unfold(1, kernel, stride).unfold(2, kernel, stride)
     count = kernel * kernel
     total = windows.sum(dim=(-2, -1))
     return torch.div(2 * total + count, 2 * count, rounding_mode="floor").to(torch.int16)
@@ -90,9 +96,8 @@ def avg_pool2d(x: torch.Tensor, kernel: int, stride: int) -> torch.Tensor:
 
 @avg_pool2d.register_fake
 def _(x: torch.Tensor, kernel: int, stride: int) -> torch.Tensor:
-    height = (x.shape[2] - kernel) // stride + 1
-    width = (x.shape[3] - kernel) // stride + 1
-    return x.new_empty((x.shape[0], x.shape[1], height, width))
+    height, width = ((size - kernel) // stride + 1 for size in x.shape[1:3])
+    return x.new_empty((x.shape[0], height, width, x.shape[3]))
 
 
 @torch.library.custom_op("dgqc::gather", mutates_args=())

@@ -60,25 +60,26 @@ def group_norm(
     beta_shift: torch.Tensor,
     epsilon: torch.Tensor,
 ) -> torch.Tensor:
-    """x: int16 (1, C, ...). gamma, beta: int32 (C,). *_factor, *_shift: int32 (T,). epsilon: int64 (T,),
-    >= 1, in squared 1/16 input steps times the elements of a group. Returns int16.
+    """x: int16 (1, ..., C). gamma, beta: int32 (C,). *_factor, *_shift: int32 (T,). epsilon: int64 (T,),
+    >= 1, in squared 1/16 input steps times the elements of a group. Returns int16 of x's shape.
 
-    A group has at most 2^22 elements: the sum of (16 x - 16 mean)^2 < 2^42 each stays below 2^62 with real
-    data's bound max|x|^2 * 2^8 * N, proved at compile time from N.
+    A group is C / groups neighbouring channels at all positions. It has at most 2^22 elements: the sum of
+    (16 x - 16 mean)^2 < 2^42 each stays below 2^62 with real data's bound max|x|^2 * 2^8 * N, proved at
+    compile time from N.
     gamma absorbs sqrt(N): centered / sqrt(energy) * sqrt(N) is the normalized value.
     """
-    channels = x.shape[1]
-    wide = x.to(torch.int64).reshape(groups, -1)
-    centered = centered_rows(wide)
-    energy = (centered * centered).sum(dim=-1, keepdim=True) + epsilon[step]
+    channels = x.shape[-1]
+    by_group = (-1, groups, channels // groups)  # positions, groups, channels of a group
+    rows = x.to(torch.int64).reshape(by_group).transpose(0, 1).flatten(1)
+    centered = centered_rows(rows)
+    energy = (centered * centered).sum(dim=-1) + epsilon[step]
     gain, offset = gains(gamma, gamma_factor, beta, beta_factor, beta_shift, step)
-    by_channel = (channels, 1)
     y = affine(
-        centered.reshape(channels, -1),
-        energy.repeat_interleave(channels // groups, dim=0).reshape(by_channel),
-        gain.reshape(by_channel),
+        centered.reshape(groups, -1, channels // groups).transpose(0, 1),
+        energy[:, None],
+        gain.reshape(by_group),
         gamma_shift[step].to(torch.int64),
-        offset.reshape(by_channel),
+        offset.reshape(by_group),
     )
     return y.reshape(x.shape)
 

@@ -6,6 +6,9 @@ All are one formula. A code's group gives it a zero and an integer multiple of t
 
 so that partial sums of different groups add up exactly, whatever the order of channels, and whether groups
 lie along k (channels) or along m (pixels). A 16-bit operand has one group with zero 0 and multiple 1.
+
+The summed axis is the last one everywhere: rows (..., K), weights (N, K), images (1, H, W, C), kernels
+(N, kh, kw, C).
 """
 
 from __future__ import annotations
@@ -109,6 +112,20 @@ def convolved(size: int, kernel: int, stride: int, padding: int) -> int:
     return (size + 2 * padding - kernel) // stride + 1
 
 
+def output_shape(
+    x: torch.Tensor, weight: torch.Tensor, stride: list[int], padding: list[int]
+) -> tuple[int, int, int, int]:
+    """(1, H', W', N) of a convolution of (1, H, W, C) with (N, kh, kw, C)."""
+    sizes = zip(x.shape[1:3], weight.shape[1:3], stride, padding, strict=True)
+    height, width = (convolved(*size) for size in sizes)
+    return x.shape[0], height, width, weight.shape[0]
+
+
+def channels_first(x: torch.Tensor) -> torch.Tensor:
+    """An image (1, H, W, C), or a kernel (N, kh, kw, C), as PyTorch's own functions take it."""
+    return x.permute(0, 3, 1, 2)
+
+
 @torch.library.custom_op("dgqc::conv2d", mutates_args=())
 def conv2d(
     x: torch.Tensor,
@@ -128,14 +145,14 @@ def conv2d(
 ) -> torch.Tensor:
     """Convolution with groups of input channels, shared by all taps (ours; DGQ groups im2col rows).
 
-    x: uint8 or int16 (1, C, H, W). weight: int8 (N, C, kh, kw). Returns int16 (1, N, H', W').
+    x: uint8 or int16 (1, H, W, C). weight: int8 (N, kh, kw, C). Returns int16 (1, H', W', N).
     Padding is the real value 0: outside the image, multiple * (code - zero) counts as 0.
     """
-    operand = centered(x, step, zero, multiple, group, 1)
-    accumulator = float_conv2d(operand, weight.to(torch.float64), None, stride, padding)
-    rows = accumulator.to(torch.int64).permute(0, 2, 3, 1)
-    y = requantize_columns(rows, step, column, factor, shift, bias, bias_factor, bias_shift)
-    return y.permute(0, 3, 1, 2).contiguous()
+    operand = channels_first(centered(x, step, zero, multiple, group, 3))
+    kernel = channels_first(weight.to(torch.float64))
+    accumulator = float_conv2d(operand, kernel, None, stride, padding).to(torch.int64)
+    rows = accumulator.permute(0, 2, 3, 1).contiguous()
+    return requantize_columns(rows, step, column, factor, shift, bias, bias_factor, bias_shift)
 
 
 @conv2d.register_fake
@@ -155,10 +172,7 @@ def _(
     stride: list[int],
     padding: list[int],
 ) -> torch.Tensor:
-    n, _, kernel_height, kernel_width = weight.shape
-    height = convolved(x.shape[2], kernel_height, stride[0], padding[0])
-    width = convolved(x.shape[3], kernel_width, stride[1], padding[1])
-    return x.new_empty((x.shape[0], n, height, width), dtype=torch.int16)
+    return x.new_empty(output_shape(x, weight, stride, padding), dtype=torch.int16)
 
 
 @torch.library.custom_op("dgqc::conv2d_pixel", mutates_args=())
@@ -184,25 +198,20 @@ def conv2d_pixel(
 ) -> torch.Tensor:
     """Convolution with groups of output positions: a position's whole patch is quantized with its group.
 
-    x: int16 (1, C, H, W), zeros around it. quantize_*: as in `dgqc::quantize`. group: uint8 (H' * W',).
-    weight: int8 (N, C, kh, kw). Returns int16 (1, N, H', W'). Source: DGQ section 3.3, pixel-wise outliers.
+    x: int16 (1, H, W, C), zeros around it. quantize_*: as in `dgqc::quantize`. group: uint8 (H' * W',).
+    weight: int8 (N, kh, kw, C). Returns int16 (1, H', W', N). Source: DGQ section 3.3, pixel-wise outliers.
     """
-    n, _, kernel_height, kernel_width = weight.shape
-    height = convolved(x.shape[2], kernel_height, stride[0], padding[0])
-    width = convolved(x.shape[3], kernel_width, stride[1], padding[1])
-    # unfold moves values only: int16 is exact in float64.
-    patches = unfold(
-        x.to(torch.float64), (kernel_height, kernel_width), padding=tuple(padding), stride=tuple(stride)
-    )
-    index = group.to(torch.int64)
+    image, kernel = channels_first(x.to(torch.float64)), channels_first(weight.to(torch.float64))
+    # Patches (1, positions, C * kh * kw). unfold moves values only: int16 is exact in float64.
+    patches = unfold(image, kernel.shape[2:], padding=tuple(padding), stride=tuple(stride)).transpose(1, 2)
+    index = group.to(torch.int64)[:, None]
     m, r, s = (t[step].to(torch.int64)[index] for t in (quantize_multiplier, quantize_offset, quantize_shift))
     codes = ((patches.to(torch.int64) * m + r) >> s).clamp(0, 2**bits - 1)
-    operand = centered(codes, step, zero, multiple, group, 2)
-    accumulator = operand.transpose(1, 2) @ weight.to(torch.float64).reshape(n, -1).T
+    accumulator = centered(codes, step, zero, multiple, group, 1) @ kernel.flatten(1).T
     y = requantize_columns(
         accumulator.to(torch.int64), step, column, factor, shift, bias, bias_factor, bias_shift
     )
-    return y.transpose(1, 2).reshape(x.shape[0], n, height, width).contiguous()
+    return y.reshape(output_shape(x, weight, stride, padding))
 
 
 @conv2d_pixel.register_fake
@@ -226,10 +235,7 @@ def _(
     stride: list[int],
     padding: list[int],
 ) -> torch.Tensor:
-    n, _, kernel_height, kernel_width = weight.shape
-    height = convolved(x.shape[2], kernel_height, stride[0], padding[0])
-    width = convolved(x.shape[3], kernel_width, stride[1], padding[1])
-    return x.new_empty((x.shape[0], n, height, width), dtype=torch.int16)
+    return x.new_empty(output_shape(x, weight, stride, padding), dtype=torch.int16)
 
 
 @torch.library.custom_op("dgqc::matmul", mutates_args=())
@@ -251,13 +257,14 @@ def matmul(
 ) -> torch.Tensor:
     """Product of two activations: attention logits, and any other.
 
-    a: uint8 or int16 (..., M, K). b: uint8 or int16 (..., K, N). Groups of either lie along K or along its
-    other axis. y = saturate((sum_k a' b' * factor + half) >> shift) to `width` bits, 16 or 32; logits are
+    a: uint8 or int16 (..., M, K). b: uint8 or int16 (..., N, K). Returns (..., M, N), a times b transposed:
+    the summed axis is last on both sides, as in `dgqc::linear`. Groups of either lie along K or along its
+    rows. y = saturate((sum_k a' b' * factor + half) >> shift) to `width` bits, 16 or 32; logits are
     32 bits wide in units of 2^-16 octaves (see `dgqc::softmax_log2`), so they need no scale of their own.
     """
     left = centered(a, step, a_zero, a_multiple, a_group, a_axis)
     right = centered(b, step, b_zero, b_multiple, b_group, b_axis)
-    accumulator = (left @ right).to(torch.int64)
+    accumulator = (left @ right.transpose(-1, -2)).to(torch.int64)
     y = round_shift(accumulator * factor[step].to(torch.int64), shift[step].to(torch.int64))
     return saturate16(y) if width == 16 else saturate32(y)
 
@@ -280,4 +287,4 @@ def _(
     width: int,
 ) -> torch.Tensor:
     dtype = torch.int16 if width == 16 else torch.int32
-    return a.new_empty((*a.shape[:-1], b.shape[-1]), dtype=dtype)
+    return a.new_empty((*a.shape[:-1], b.shape[-2]), dtype=dtype)

@@ -12,8 +12,9 @@ from ...ir.fixed_point import bits_for, multiplier
 from ...ir.plans import Coding, QuantizedProbabilities
 from ..graph import aten, dgqc, shape
 from .builder import Builder
+from .layout import Layout, plain
 from .operands import as_operand, reach
-from .values import Codes, Logits, PendingProbabilities, Scaled, Shares, StartShare, Value
+from .values import Logits, PendingProbabilities, Scaled, Shares, StartShare, Value
 
 LAST_CODE = 31
 """Log codes end here at the integer level; a share of 2^-31 adds nothing to 16 bits."""
@@ -97,8 +98,8 @@ def attend(builder: Builder, node: fx.Node, shares: Shares, values: fx.Node) -> 
 
     values: the old graph's node of all values (..., keys, features).
     """
-    operand, base = as_operand(builder, values, len(shape(values)) - 2)
-    assert isinstance(operand, Codes)
+    rank = len(shape(values))
+    operand, base = as_operand(builder, values, rank - 2, plain(rank))
     scale = builder.output_scale(node)
     table, fraction = share_table(shares.plan)
     limit = len(table) - 1
@@ -112,4 +113,4 @@ def attend(builder: Builder, node: fx.Node, shares: Shares, values: fx.Node) -> 
         builder.table(f"{node.name}.shift", shift),
     )
     args = (*probabilities, *decoding, operand.node, builder.step, *operand.tables, *requantization)
-    return Scaled(builder.call(dgqc.attend.default, args, node), scale)
+    return Scaled(builder.call(dgqc.attend.default, args, node), scale, Layout.plain(shape(node)))

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Callable
-from typing import Any
+from collections.abc import Callable, Sequence
+from dataclasses import replace
+from typing import Any, TypeVar
 
 import torch
 from torch import fx
@@ -12,8 +13,11 @@ from torch import fx
 from ...ir.errors import DgqcError
 from ...ir.plans import Plan, QuantizedGlue
 from ...ir.program import Program
-from ..graph import constant, dgqc, identifier, module_path
-from .values import Scaled, Value
+from ..graph import aten, constant, dgqc, identifier, module_path
+from .layout import Layout, Order, plain
+from .values import Codes, Scaled, Value
+
+Stored = TypeVar("Stored", Scaled, Codes)
 
 
 class Builder:
@@ -33,6 +37,7 @@ class Builder:
         self.root = fx.GraphModule({}, fx.Graph())
         self.step: fx.Node
         self._constants: dict[tuple[Any, ...], fx.Node] = {}
+        self._moved: dict[tuple[Any, ...], fx.Node] = {}
 
     def constant(self, name: str, value: torch.Tensor) -> fx.Node:
         """The `get_attr` node of a tensor; equal tensors share one."""
@@ -56,15 +61,51 @@ class Builder:
         node.meta["module"] = like.meta.get("module")
         return node
 
-    def scaled(self, node: fx.Node | Any) -> Scaled:
-        """The int16 value that an argument of the old graph has become."""
+    def scaled(self, node: fx.Node | Any, order: Order | None = None) -> Scaled:
+        """The int16 value that an argument of the old graph has become, stored in an order or as it is."""
         value = self.values[node]
         if not isinstance(value, Scaled):
             raise DgqcError(
                 f"{module_path(node)} ({node.name}) should be a 16-bit value here but is "
                 f"{type(value).__name__}; put a site around it with insert-sites."
             )
-        return value
+        return value if order is None else self.arranged(value, order, node)
+
+    def arranged(self, value: Stored, order: Order, like: fx.Node) -> Stored:
+        """The value stored in another order. like: the old node that it is the value of."""
+        layout = value.layout.arranged(order)
+        if value.layout.same_memory(order):
+            node = self._reshape(value.node, value.layout, layout, like, f"{like.name}_reshaped")
+        else:
+            places = tuple(value.layout.place(axis) for axis in order)
+            node = self._move(aten.permute.default, value.node, places, like, f"{like.name}_permuted")
+        return replace(value, node=node, layout=layout)
+
+    def reshaped(self, value: Scaled, shape: Sequence[int], like: fx.Node) -> Scaled:
+        """The value in another shape, moved only where its order does not allow that in place.
+
+        like: the old node that this makes.
+        """
+        layout = value.layout.reshaped(shape)
+        if layout is None:
+            value = self.arranged(value, plain(len(value.layout.shape)), like)
+            layout = Layout.plain(shape)
+        node = self._reshape(value.node, value.layout, layout, like, like.name)
+        return replace(value, node=node, layout=layout)
+
+    def _reshape(self, node: fx.Node, before: Layout, after: Layout, like: fx.Node, name: str) -> fx.Node:
+        if before.stored == after.stored:
+            return node
+        return self._move(aten.reshape.default, node, after.stored, like, name)
+
+    def _move(
+        self, target: Callable[..., Any], node: fx.Node, to: tuple[int, ...], like: fx.Node, name: str
+    ) -> fx.Node:
+        """A view or copy of a node; the same is made once."""
+        key = (target, node, to)
+        if key not in self._moved:
+            self._moved[key] = self.call(target, (node, list(to)), like, name)
+        return self._moved[key]
 
     def plan(self, site: fx.Node) -> Plan:
         """The plan of a `dgqc::site` node."""

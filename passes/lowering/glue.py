@@ -1,6 +1,8 @@
-"""16-bit values between products: sums, gates, views, resampling."""
+"""16-bit values between products: sums, gates, resampling."""
 
 from __future__ import annotations
+
+from dataclasses import replace
 
 import torch
 from torch import fx
@@ -15,9 +17,10 @@ from ...ir.lookup import (
     sigmoid,
 )
 from ..graph import aten, dgqc, module_path, shape
-from .attention import attend, lower_share_slice
+from .attention import attend
 from .builder import Builder
-from .values import CodeRows, Codes, Logits, OthersProduct, PendingProbabilities, Scaled, StartProduct, Value
+from .layout import Layout, channels_last, common_order
+from .values import Logits, OthersProduct, Scaled, StartProduct, Value
 
 CONSTANT_STEPS = 16384
 """The 16-bit code of a scalar."""
@@ -32,18 +35,36 @@ def lower_at_step(builder: Builder, node: fx.Node) -> Value:
     scale = rows.abs().amax(dim=1).clamp(min=1e-9) / 32767
     codes = torch.round(rows / scale[:, None]).to(torch.int16).reshape(table.shape)
     constant = builder.constant(str(node.args[0]), codes)
-    return Scaled(builder.call(dgqc.at_step.default, (constant, builder.step), node), scale)
+    layout = Layout.plain(table.shape[1:])
+    return Scaled(builder.call(dgqc.at_step.default, (constant, builder.step), node), scale, layout)
 
 
 def _scalar(builder: Builder, number: float) -> Scaled:
     code = CONSTANT_STEPS if number >= 0 else -CONSTANT_STEPS
     node = builder.constant("scalar", torch.tensor([code], dtype=torch.int16))
-    magnitude = max(abs(number), 1e-9)
-    return Scaled(node, torch.full((builder.calls,), magnitude / CONSTANT_STEPS, dtype=torch.float64))
+    scale = torch.full((builder.calls,), max(abs(number), 1e-9) / CONSTANT_STEPS, dtype=torch.float64)
+    return Scaled(node, scale, Layout.plain((1,)))
 
 
-def _addend(builder: Builder, argument: object) -> Scaled:
-    return builder.scaled(argument) if isinstance(argument, fx.Node) else _scalar(builder, float(argument))  # type: ignore[arg-type]
+def _pair(builder: Builder, node: fx.Node) -> tuple[Scaled, Scaled, Layout]:
+    """Both operands of an op that works element by element, and the layout of its result.
+
+    A number broadcasts however the other operand is stored.
+    """
+    left, right = node.args[:2]
+    assert isinstance(left, fx.Node)
+    if not isinstance(right, fx.Node):
+        value = builder.scaled(left)
+        return value, _scalar(builder, float(right)), value.layout  # type: ignore[arg-type]
+    rank = len(shape(node))
+    values = []
+    for source in (left, right):
+        value = builder.scaled(source)
+        leading = (1,) * (rank - len(value.layout.shape))
+        values.append(builder.reshaped(value, (*leading, *value.layout.shape), source))
+    order = common_order([value.layout for value in values])
+    a, b = (builder.arranged(v, order, source) for v, source in zip(values, (left, right), strict=True))
+    return a, b, Layout(shape(node), order)
 
 
 def lower_add(builder: Builder, node: fx.Node) -> Value:
@@ -53,13 +74,14 @@ def lower_add(builder: Builder, node: fx.Node) -> Value:
     if others and any(isinstance(value, StartProduct) for value in values):
         return attend(builder, node, others[0].shares, others[0].values)
     scale = builder.output_scale(node)
-    a, b = _addend(builder, node.args[0]), _addend(builder, node.args[1])
+    a, b, layout = _pair(builder, node)
     (a_factor, b_factor), shift = shared_shift_multipliers([a.scale / scale, b.scale / scale])
     tables = [
         builder.table(f"{node.name}.{what}", table)
         for what, table in (("a_factor", a_factor), ("b_factor", b_factor), ("shift", shift))
     ]
-    return Scaled(builder.call(dgqc.add.default, (a.node, b.node, builder.step, *tables), node), scale)
+    args = (a.node, b.node, builder.step, *tables)
+    return Scaled(builder.call(dgqc.add.default, args, node), scale, layout)
 
 
 def lower_mul(builder: Builder, node: fx.Node) -> Value:
@@ -73,32 +95,37 @@ def lower_mul(builder: Builder, node: fx.Node) -> Value:
             return value  # `mixed_by_softmax` has put the factor into the product
         if number > 0:
             scaled = builder.scaled(left)
-            return Scaled(scaled.node, scaled.scale * number)
-    a, b = builder.scaled(left), _addend(builder, right)
+            return replace(scaled, scale=scaled.scale * number)
+    a, b, layout = _pair(builder, node)
     scale = builder.output_scale(node)
     factor, shift = multiplier(a.scale * b.scale / scale, bits_for(2**30))
     tables = (builder.table(f"{node.name}.factor", factor), builder.table(f"{node.name}.shift", shift))
-    return Scaled(builder.call(dgqc.mul.default, (a.node, b.node, builder.step, *tables), node), scale)
+    args = (a.node, b.node, builder.step, *tables)
+    return Scaled(builder.call(dgqc.mul.default, args, node), scale, layout)
 
 
 def lower_cat(builder: Builder, node: fx.Node) -> Value:
-    """Parts are brought to the result's scale, then put together."""
-    parts, dimension = node.args[0], node.args[1]
-    assert isinstance(parts, list | tuple)
-    values = [builder.values[part] for part in parts if isinstance(part, fx.Node)]
+    """Parts are brought to the result's scale and to one order, then put together."""
+    dimension = node.args[1]
+    assert isinstance(dimension, int)
+    values = [builder.values[part] for part in node.all_input_nodes]
     if all(isinstance(value, Logits) for value in values):
         nodes = [value.node for value in values if isinstance(value, Logits)]
         return Logits(builder.call(aten.cat.default, (nodes, dimension), node))
     scale = builder.output_scale(node)
+    parts = node.args[0]
+    assert isinstance(parts, list | tuple)
+    layout = Layout(shape(node), common_order([builder.scaled(part).layout for part in parts]))
     nodes = []
     for number, part in enumerate(parts):
-        scaled = builder.scaled(part)
+        scaled = builder.scaled(part, layout.order)
         name = f"{node.name}_part{number}"
         factor, shift = multiplier(scaled.scale / scale, 31)
         tables = (builder.table(f"{name}.factor", factor), builder.table(f"{name}.shift", shift))
         args = (scaled.node, builder.step, *tables)
         nodes.append(builder.call(dgqc.rescale.default, args, node, name))
-    return Scaled(builder.call(aten.cat.default, (nodes, dimension), node), scale)
+    result = builder.call(aten.cat.default, (nodes, layout.place(dimension)), node)
+    return Scaled(result, scale, layout)
 
 
 def lower_gate(builder: Builder, node: fx.Node) -> Value:
@@ -122,35 +149,16 @@ def lower_gate(builder: Builder, node: fx.Node) -> Value:
             ("shift", shift),
         )
     ]
-    return Scaled(builder.call(dgqc.gate.default, (value.node, builder.step, table, *tables), node), scale)
-
-
-def lower_view(builder: Builder, node: fx.Node) -> Value:
-    """Reshape, permute and slice move integers as they are."""
-    source = node.args[0]
-    assert isinstance(source, fx.Node)
-    value = builder.values[source]
-    if node.target is aten.slice.Tensor:
-        if isinstance(value, PendingProbabilities):
-            return lower_share_slice(value, node)
-        if isinstance(value, Codes) or _is_operand_site(builder, source):
-            return CodeRows(source)
-    if not isinstance(value, Scaled):
-        raise DgqcError(
-            f"{module_path(node)} ({node.name}) views {type(value).__name__}, which has no integer form."
-        )
-    return Scaled(builder.call(node.target, (value.node, *node.args[1:]), node), value.scale)  # type: ignore[arg-type]
-
-
-def _is_operand_site(builder: Builder, node: fx.Node) -> bool:
-    return node.target is dgqc.site.default and ".values" in str(node.args[1])
+    args = (value.node, builder.step, table, *tables)
+    return Scaled(builder.call(dgqc.gate.default, args, node), scale, value.layout)
 
 
 def lower_upsample(builder: Builder, node: fx.Node) -> Value:
     """`dgqc::upsample_nearest`; the scale stays."""
-    value = builder.scaled(node.args[0])
-    height, width = shape(node)[2:]
-    return Scaled(builder.call(dgqc.upsample_nearest.default, (value.node, height, width), node), value.scale)
+    value = builder.scaled(node.args[0], channels_last(4))
+    args = (value.node, *shape(node)[2:])
+    result = builder.call(dgqc.upsample_nearest.default, args, node)
+    return Scaled(result, value.scale, Layout(shape(node), channels_last(4)))
 
 
 def lower_avg_pool(builder: Builder, node: fx.Node) -> Value:
@@ -163,7 +171,6 @@ def lower_avg_pool(builder: Builder, node: fx.Node) -> Value:
         raise DgqcError(
             f"{module_path(node)} pools windows that are not square or padded, which has no integer form."
         )
-    value = builder.scaled(source)
-    return Scaled(
-        builder.call(dgqc.avg_pool2d.default, (value.node, kernel[0], stride[0]), node), value.scale
-    )
+    value = builder.scaled(source, channels_last(4))
+    result = builder.call(dgqc.avg_pool2d.default, (value.node, kernel[0], stride[0]), node)
+    return Scaled(result, value.scale, Layout(shape(node), channels_last(4)))

@@ -11,6 +11,7 @@ from ...ir.errors import DgqcError
 from ...ir.fixed_point import multiplier, normalized
 from ..graph import dgqc, module_path, shape
 from .builder import Builder
+from .layout import channels_last, plain
 from .values import Scaled, Value
 
 LARGEST_GROUP = 2**22
@@ -22,14 +23,14 @@ LARGEST_SHIFT = 40
 def lower_group_norm(builder: Builder, node: fx.Node) -> Value:
     """`dgqc::group_norm`."""
     source, groups, weight, bias, epsilon = node.args[:5]
-    value = builder.scaled(source)
+    value = builder.scaled(source, channels_last(len(shape(node))))
     assert isinstance(groups, int)
     channels = shape(node)[1]
     count = math.prod(shape(node)) // groups
     scale = builder.output_scale(node)
     tables = affine_tables(builder, node, (weight, bias), channels, count, float(epsilon), value.scale)  # type: ignore[arg-type]
     args = (value.node, builder.step, groups, *tables)
-    return Scaled(builder.call(dgqc.group_norm.default, args, node), scale)
+    return Scaled(builder.call(dgqc.group_norm.default, args, node), scale, value.layout)
 
 
 def lower_layer_norm(builder: Builder, node: fx.Node) -> Value:
@@ -39,12 +40,13 @@ def lower_layer_norm(builder: Builder, node: fx.Node) -> Value:
         raise DgqcError(
             f"{module_path(node)} normalizes over {sizes}; only the last axis has an integer form."
         )
-    value = builder.scaled(source)
+    value = builder.scaled(source, plain(len(shape(node))))
     channels = shape(node)[-1]
     scale = builder.output_scale(node)
     eps = 1e-5 if epsilon is None else float(epsilon)  # type: ignore[arg-type]
     tables = affine_tables(builder, node, (weight, bias), channels, channels, eps, value.scale)
-    return Scaled(builder.call(dgqc.layer_norm.default, (value.node, builder.step, *tables), node), scale)
+    args = (value.node, builder.step, *tables)
+    return Scaled(builder.call(dgqc.layer_norm.default, args, node), scale, value.layout)
 
 
 def affine_tables(

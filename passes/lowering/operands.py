@@ -9,6 +9,7 @@ from ...ir.plans import Dimension, Operand, QuantizedOperand, Role
 from ..graph import dgqc, shape
 from ..simulate import operand_axis
 from .builder import Builder
+from .layout import Order
 from .values import Codes, Scaled
 
 
@@ -18,14 +19,11 @@ def quantize(builder: Builder, value: Scaled, plan: QuantizedOperand, site: fx.N
     axis = operand_axis(plan, len(shape(site)))
     group = builder.constant(f"{name}.group", plan.group.to(torch.uint8))
     multiplier, offset, shift = quantizer_tables(builder, value, plan, name)
-    node = builder.call(
-        dgqc.quantize.default,
-        (value.node, builder.step, multiplier, offset, shift, group, axis, plan.operand.bits),
-        site,
-        f"{name}_codes",
-    )
+    place, bits = value.layout.place(axis), plan.operand.bits
+    args = (value.node, builder.step, multiplier, offset, shift, group, place, bits)
+    node = builder.call(dgqc.quantize.default, args, site, f"{name}_codes")
     zero, multiple = product_tables(builder, plan, name)
-    return Codes(node, plan, zero, multiple, group, axis)
+    return Codes(node, value.layout, plan, zero, multiple, group, axis)
 
 
 def quantizer_tables(
@@ -68,24 +66,26 @@ def untouched(builder: Builder) -> tuple[fx.Node, fx.Node]:
     return builder.table("no_zero", zeros), builder.table("single", zeros + 1)
 
 
-def as_operand(builder: Builder, node: fx.Node | object, axis: int) -> tuple[Codes, torch.Tensor]:
-    """An argument of a product as codes with tables, and its base scale float64 (T,).
+def as_operand(
+    builder: Builder, node: fx.Node | object, axis: int, order: Order
+) -> tuple[Codes, torch.Tensor]:
+    """An argument of a product as codes with tables, stored in an order, and its base scale float64 (T,).
 
     A 16-bit value passes as codes of one group along `axis`.
     """
     assert isinstance(node, fx.Node)
     value = builder.values[node]
     if isinstance(value, Codes):
-        return value, value.plan.base
-    scaled = builder.scaled(node)
-    return wide_operand(builder, scaled, shape(node)[axis], axis), scaled.scale
+        return builder.arranged(value, order, node), value.plan.base
+    scaled = builder.scaled(node, order)
+    return wide_operand(builder, scaled, axis), scaled.scale
 
 
-def wide_operand(builder: Builder, value: Scaled, size: int, axis: int) -> Codes:
+def wide_operand(builder: Builder, value: Scaled, axis: int) -> Codes:
     """A 16-bit value in the form of codes: one group, zero 0, multiple 1."""
     zero, multiple = untouched(builder)
-    group = builder.constant("one_group", torch.zeros(size, dtype=torch.uint8))
-    return Codes(value.node, _wide_plan(builder, value), zero, multiple, group, axis)
+    group = builder.constant("one_group", torch.zeros(value.layout.shape[axis], dtype=torch.uint8))
+    return Codes(value.node, value.layout, _wide_plan(builder, value), zero, multiple, group, axis)
 
 
 def _wide_plan(builder: Builder, value: Scaled) -> QuantizedOperand:

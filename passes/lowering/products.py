@@ -14,6 +14,7 @@ from ...ir.plans import QuantizedOperand, Weight
 from ..graph import dgqc, module_path, shape
 from .attention import attend, mixed_by_softmax
 from .builder import Builder
+from .layout import Layout, channels_last, plain, transposed
 from .operands import as_operand, product_tables, quantizer_tables, reach
 from .values import (
     CodeRows,
@@ -80,7 +81,9 @@ def _weight(builder: Builder, node: fx.Node | object) -> tuple[Weight, fx.Node]:
         raise DgqcError(
             f"The weight {node.target} is not quantized yet; run quantize-weights before lower-integer."
         )
-    codes = builder.constant(str(node.target), plan.codes)
+    # A kernel's taps stand before its channels, as an image's pixels do.
+    stored = plan.codes.permute(0, 2, 3, 1) if plan.codes.dim() == 4 else plan.codes
+    codes = builder.constant(str(node.target), stored)
     builder.weight_bits[str(codes.target)] = 4 if plan.bits <= 4 else 8
     return plan, codes
 
@@ -93,15 +96,14 @@ def _bias(builder: Builder, node: fx.Node, place: int) -> torch.Tensor | None:
 def lower_linear(builder: Builder, node: fx.Node) -> Value:
     """`dgqc::linear`."""
     weight, codes = _weight(builder, node.args[1])
-    source = node.args[0]
-    operand, base = as_operand(builder, source, len(shape(node)) - 1)
+    last = len(shape(node)) - 1
+    operand, base = as_operand(builder, node.args[0], last, plain(last + 1))
     scale = builder.output_scale(node)
     rows = weight.codes.double().abs()
-    channels = operand.axis == len(shape(node)) - 1
-    bound = accumulator_bound(operand.plan, _groups(builder, operand.group), channels, rows)
+    bound = accumulator_bound(operand.plan, _groups(builder, operand.group), operand.axis == last, rows)
     constants = epilogue(builder, node, weight, _bias(builder, node, 2), base, scale, bound)
     args = (operand.node, builder.step, *operand.tables, codes, *constants)
-    return Scaled(builder.call(dgqc.linear.default, args, node), scale)
+    return Scaled(builder.call(dgqc.linear.default, args, node), scale, Layout.plain(shape(node)))
 
 
 def _groups(builder: Builder, node: fx.Node) -> torch.Tensor:
@@ -118,7 +120,7 @@ def lower_conv2d(builder: Builder, node: fx.Node) -> Value:
             f"The convolution {module_path(node)} is dilated or grouped, which has no integer form yet."
         )
     weight, codes = _weight(builder, weight_node)
-    scale = builder.output_scale(node)
+    scale, layout = builder.output_scale(node), Layout(shape(node), channels_last(4))
     rows = weight.codes.double().abs().sum(dim=(2, 3))
     assert isinstance(source, fx.Node)
     value = builder.values[source]
@@ -132,13 +134,13 @@ def lower_conv2d(builder: Builder, node: fx.Node) -> Value:
         group = builder.constant(f"{name}.group", plan.group.to(torch.uint8))
         gathered = (value.source.node, builder.step, *quantizer, zero, multiple, group, plan.operand.bits)
         args: tuple[Any, ...] = (*gathered, codes, *constants, stride, padding)
-        return Scaled(builder.call(dgqc.conv2d_pixel.default, args, node), scale)
-    operand, base = as_operand(builder, source, 1)
+        return Scaled(builder.call(dgqc.conv2d_pixel.default, args, node), scale, layout)
+    operand, base = as_operand(builder, source, 1, channels_last(4))
     bound = accumulator_bound(operand.plan, _groups(builder, operand.group), True, rows)
     constants = epilogue(builder, node, weight, bias, base, scale, bound)
     tables = (operand.zero, operand.multiple, operand.group)
     args = (operand.node, builder.step, *tables, codes, *constants, stride, padding)
-    return Scaled(builder.call(dgqc.conv2d.default, args, node), scale)
+    return Scaled(builder.call(dgqc.conv2d.default, args, node), scale, layout)
 
 
 def lower_matmul(builder: Builder, node: fx.Node) -> Value:
@@ -155,9 +157,10 @@ def lower_matmul(builder: Builder, node: fx.Node) -> Value:
             assert isinstance(rows, CodeRows)
             return OthersProduct(probabilities, rows.source)
         return attend(builder, node, probabilities, right)
-    dimensions = len(shape(node))
-    a, a_base = as_operand(builder, left, dimensions - 1)
-    b, b_base = as_operand(builder, right, dimensions - 2)
+    # `dgqc::matmul` takes both sides with the summed axis last.
+    rank, other_rank = len(shape(left)), len(shape(right))
+    a, a_base = as_operand(builder, left, rank - 1, plain(rank))
+    b, b_base = as_operand(builder, right, other_rank - 2, transposed(other_rank))
     depth = shape(left)[-1]
     bound = math.ceil(depth * float((reach(a.plan).amax(dim=1) * reach(b.plan).amax(dim=1)).max()))
     factor = mixed_by_softmax(node)
@@ -174,4 +177,4 @@ def lower_matmul(builder: Builder, node: fx.Node) -> Value:
     )
     args = (a.node, b.node, builder.step, *a.tables, *b.tables, *requantization, width)
     result = builder.call(dgqc.matmul.default, args, node)
-    return Scaled(result, scale) if factor is None else Logits(result)
+    return Scaled(result, scale, Layout.plain(shape(node))) if factor is None else Logits(result)

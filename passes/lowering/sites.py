@@ -14,9 +14,10 @@ from ...ir.plans import (
     QuantizedProbabilities,
     Role,
 )
-from ..graph import module_path
+from ..graph import module_path, shape
 from .attention import emit_softmax
 from .builder import Builder
+from .layout import channels_last, plain
 from .operands import quantize
 from .values import PendingProbabilities, PixelPatches, Scaled, Value
 
@@ -31,8 +32,13 @@ def lower_site(builder: Builder, site: fx.Node) -> Value:
     if isinstance(plan, QuantizedProbabilities) and isinstance(value, PendingProbabilities):
         return emit_softmax(builder, value, plan, site)
     if isinstance(plan, QuantizedOperand) and isinstance(value, Scaled):
-        if plan.operand.role is Role.CONVOLUTION and plan.dimension is Dimension.PIXEL:
-            return PixelPatches(value, plan)
+        if plan.operand.role is Role.CONVOLUTION:
+            value = builder.arranged(value, channels_last(4), source)
+            if plan.dimension is Dimension.PIXEL:
+                return PixelPatches(value, plan)
+        elif plan.operand.role is Role.LINEAR:
+            value = builder.arranged(value, plain(len(shape(site))), source)
+        # Heads are quantized before they are put apart: codes are cheaper to move.
         return quantize(builder, value, plan, site)
     found = type(plan).__name__
     missing = (

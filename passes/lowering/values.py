@@ -8,6 +8,7 @@ import torch
 from torch import fx
 
 from ...ir.plans import QuantizedOperand, QuantizedProbabilities
+from .layout import Layout
 
 
 @dataclass(frozen=True)
@@ -16,16 +17,18 @@ class Scaled:
 
     node: fx.Node
     scale: torch.Tensor
+    layout: Layout
 
 
 @dataclass(frozen=True)
 class Codes:
     """A grouped operand's codes, uint8, with the tables that products need.
 
-    axis: along which the groups lie.
+    axis: the captured graph's axis along which the groups lie.
     """
 
     node: fx.Node
+    layout: Layout
     plan: QuantizedOperand
     zero: fx.Node
     multiple: fx.Node
@@ -34,8 +37,8 @@ class Codes:
 
     @property
     def tables(self) -> tuple[fx.Node, fx.Node, fx.Node, int]:
-        """What products are told about the codes: zero, multiple, group, axis."""
-        return self.zero, self.multiple, self.group, self.axis
+        """What products are told about the codes: zero, multiple, group, axis as it is stored."""
+        return self.zero, self.multiple, self.group, self.layout.place(self.axis)
 
 
 @dataclass(frozen=True)
@@ -55,7 +58,7 @@ class CodeRows:
 
 @dataclass(frozen=True)
 class Logits:
-    """An int32 value in units of 2^-16 octaves."""
+    """An int32 value in units of 2^-16 octaves, stored plainly."""
 
     node: fx.Node
 

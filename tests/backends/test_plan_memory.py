@@ -49,7 +49,7 @@ def test_plan_of_a_graph() -> None:
     assert not overlaps(buffers, [b["offset"] for b in plan["buffers"]])
     assert lower_bound(buffers) <= plan["arena_bytes"] < sum(b.bytes for b in buffers) / 2
     names = {b["name"] for b in plan["buffers"]}
-    assert plan["output"] == "conv2d_pixel_default" not in names
+    assert plan["output"] == "permute_default_5" not in names
     assert all(view["name"] not in names for view in plan["views"])
 
 

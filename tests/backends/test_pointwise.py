@@ -115,7 +115,7 @@ def test_group_norm(
     kernels: Kernels, seed: int, groups: int, per_group: int, height: int, width: int, kind: int
 ) -> None:
     graph = IntegerGraph(seed=seed)
-    shape = (1, groups * per_group, height, width)
+    shape = (1, height, width, groups * per_group)
     (x,) = graph.take(x=shape)
     tables = norm_tables(graph, groups * per_group, per_group * height * width)
     y = graph.call(dgqc.group_norm.default, x, graph.step, groups, *tables)
@@ -179,9 +179,9 @@ def test_upsample(
     kernels: Kernels, seed: int, channels: int, h: int, w: int, height: int, width: int
 ) -> None:
     graph = IntegerGraph(seed=seed)
-    (x,) = graph.take(x=(1, channels, h, w))
+    (x,) = graph.take(x=(1, h, w, channels))
     y = graph.call(dgqc.upsample_nearest.default, x, height, width)
-    check(kernels, graph.finish(y), {"x": graph.values(1, channels, h, w)})
+    check(kernels, graph.finish(y), {"x": graph.values(1, h, w, channels)})
 
 
 @many
@@ -190,6 +190,6 @@ def test_avg_pool(
     kernels: Kernels, seed: int, channels: int, h: int, w: int, kernel: int, stride: int
 ) -> None:
     graph = IntegerGraph(seed=seed)
-    (x,) = graph.take(x=(1, channels, h, w))
+    (x,) = graph.take(x=(1, h, w, channels))
     y = graph.call(dgqc.avg_pool2d.default, x, kernel, stride)
-    check(kernels, graph.finish(y), {"x": graph.values(1, channels, h, w)})
+    check(kernels, graph.finish(y), {"x": graph.values(1, h, w, channels)})

@@ -77,7 +77,7 @@ windows = st.tuples(
     st.sampled_from([[1, 1], [2, 2], [2, 1], [3, 3]]),
     st.sampled_from([[0, 0], [1, 1], [2, 1]]),
 )
-images = st.tuples(st.integers(1, 9), st.integers(5, 11), st.integers(5, 12))
+images = st.tuples(st.integers(5, 11), st.integers(5, 12), st.integers(1, 9))
 
 
 @many
@@ -95,8 +95,8 @@ def test_conv2d(
     graph = IntegerGraph(seed=seed)
     (x,) = graph.take(x=(1, *image))
     kernel, stride, padding = window
-    codes, zero, multiple, group, _ = operand(graph, x, (1, *image), 1, bits, groups)
-    weight = graph.weight(weight_bits, columns, image[0], *kernel)
+    codes, zero, multiple, group, _ = operand(graph, x, (1, *image), 3, bits, groups)
+    weight = graph.weight(weight_bits, columns, *kernel, image[2])
     args = (codes, graph.step, zero, multiple, group, weight, *graph.epilogue(columns), stride, padding)
     check(kernels, graph.finish(graph.call(dgqc.conv2d.default, *args)), {"x": graph.values(1, *image)})
 
@@ -109,15 +109,15 @@ def test_conv2d_pixel(
     graph = IntegerGraph(seed=seed)
     (x,) = graph.take(x=(1, *image))
     (height, width), stride, padding = window
-    out_height = (image[1] + 2 * padding[0] - height) // stride[0] + 1
-    out_width = (image[2] + 2 * padding[1] - width) // stride[1] + 1
+    out_height = (image[0] + 2 * padding[0] - height) // stride[0] + 1
+    out_width = (image[1] + 2 * padding[1] - width) // stride[1] + 1
     # The quantizer of another graph lends its tables; only they are used here.
     codes, zero, multiple, group, _ = graph.quantized(x, out_height * out_width, 2, bits, groups)
     tables = codes.args[2:5]
     graph.graph.erase_node(codes)
     if far:  # values beyond int16: the general kernel
         multiple = graph.table(200, 400, graph.steps, groups)
-    weight = graph.weight(8, columns, image[0], height, width)
+    weight = graph.weight(8, columns, height, width, image[2])
     args = (x, graph.step, *tables, zero, multiple, group, bits, weight, *graph.epilogue(columns))
     y = graph.call(dgqc.conv2d_pixel.default, *args, stride, padding)
     check(kernels, graph.finish(y), {"x": graph.values(1, *image)})
@@ -154,10 +154,10 @@ def test_matmul(
     shared: bool,
 ) -> None:
     graph = IntegerGraph(seed=seed)
-    a_shape, b_shape = (1, heads, rows, depth), (1, 1 if shared else heads, depth, columns)
+    a_shape, b_shape = (1, heads, rows, depth), (1, 1 if shared else heads, columns, depth)
     a, b = graph.take(a=a_shape, b=b_shape)
     left, *left_tables = operand(graph, a, a_shape, 2 if a_other else 3, a_bits, groups)
-    right, *right_tables = operand(graph, b, b_shape, 3 if b_other else 2, b_bits, groups)
+    right, *right_tables = operand(graph, b, b_shape, 2 if b_other else 3, b_bits, groups)
     scale = (graph.table(2**20, 2**24, graph.steps), graph.table(18, 40, graph.steps), width)
     y = graph.call(dgqc.matmul.default, left, right, graph.step, *left_tables, *right_tables, *scale)
     check(kernels, graph.finish(y), {"a": graph.values(*a_shape), "b": graph.values(*b_shape)})
@@ -234,12 +234,12 @@ def test_sums_beyond_int32(kernels: Kernels, depth: int, end: int, code: int) ->
 def test_16_bit_products_of_both_sides(kernels: Kernels, depth: int) -> None:
     """(-2^15) * (-2^15) is 2^30: two of them already fill int32."""
     graph = IntegerGraph()
-    a, b = graph.take(a=(1, 5, depth), b=(1, depth, 6))
+    a, b = graph.take(a=(1, 5, depth), b=(1, 6, depth))
     left, *left_tables = wide(graph, a, depth, 2)
-    right, *right_tables = wide(graph, b, depth, 1)
+    right, *right_tables = wide(graph, b, depth, 2)
     scale = (graph.table(2**20, 2**20, graph.steps), graph.table(41, 41, graph.steps), 16)
     y = graph.call(dgqc.matmul.default, left, right, graph.step, *left_tables, *right_tables, *scale)
-    low = {"a": torch.full((1, 5, depth), -32768), "b": torch.full((1, depth, 6), -32768)}
+    low = {"a": torch.full((1, 5, depth), -32768), "b": torch.full((1, 6, depth), -32768)}
     check(kernels, graph.finish(y), {name: tensor.to(torch.int16) for name, tensor in low.items()})
 
 

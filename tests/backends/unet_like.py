@@ -37,17 +37,18 @@ def unet_like(seed: int = 0, channels: int = 8, size: int = 6, tokens: int = 5) 
         return g.call(aten.permute.default, split, order)
 
     # A resnet: the step's row is added to a convolution's output, and the input on the way out.
-    h = g.call(dgqc.group_norm.default, x, g.step, 2, *norm_tables(g, channels, channels * pixels // 2))
+    image = g.call(aten.permute.default, x, [0, 2, 3, 1])
+    h = g.call(dgqc.group_norm.default, image, g.step, 2, *norm_tables(g, channels, channels * pixels // 2))
     place = (g.table(2**28, 2**31 - 1, g.steps), g.table(20, 31, g.steps))
     table = g.constant(gate_table(sigmoid, 16.0))
     h = g.call(
         dgqc.gate.default, h, g.step, table, *place, g.table(2**28, 2**30, g.steps), g.table(44, 47, g.steps)
     )
-    codes = g.quantized(h, channels, 1, 6, 3)
-    convolution = (g.weight(4, channels, channels, 3, 3), *g.epilogue(channels), [1, 1], [1, 1])
+    codes = g.quantized(h, channels, 3, 6, 3)
+    convolution = (g.weight(4, channels, 3, 3, channels), *g.epilogue(channels), [1, 1], [1, 1])
     h = g.call(dgqc.conv2d.default, codes[0], g.step, *codes[1:4], *convolution)
     row = g.call(
-        dgqc.at_step.default, g.table(-9000, 9000, g.steps, 1, channels, 1, 1, dtype=torch.int16), g.step
+        dgqc.at_step.default, g.table(-9000, 9000, g.steps, 1, 1, 1, channels, dtype=torch.int16), g.step
     )
     h = g.call(
         dgqc.add.default,
@@ -57,13 +58,13 @@ def unet_like(seed: int = 0, channels: int = 8, size: int = 6, tokens: int = 5) 
         *(g.table(2**28, 2**29, g.steps) for _ in "ab"),
         g.table(30, 30, g.steps),
     )
-    h = g.call(dgqc.mul.default, h, x, g.step, g.table(2**28, 2**29, g.steps), g.table(42, 44, g.steps))
+    h = g.call(dgqc.mul.default, h, image, g.step, g.table(2**28, 2**29, g.steps), g.table(42, 44, g.steps))
 
     # Cross-attention with the start token kept apart.
-    rows = g.call(aten.permute.default, g.call(aten.reshape.default, h, [1, channels, pixels]), [0, 2, 1])
+    rows = g.call(aten.reshape.default, h, [1, pixels, channels])
     normed = g.call(dgqc.layer_norm.default, rows, g.step, *norm_tables(g, channels, channels))
     q = g.quantized(heads(linear(normed, pixels, channels, 6), pixels, [0, 2, 1, 3]), channels // 2, 3, 6, 2)
-    k = g.quantized(heads(linear(context, tokens, channels, 8), tokens, [0, 2, 3, 1]), tokens, 3, 6, 2)
+    k = g.quantized(heads(linear(context, tokens, channels, 8), tokens, [0, 2, 1, 3]), tokens, 2, 6, 2)
     v = g.quantized(heads(linear(context, tokens, channels, 6), tokens, [0, 2, 1, 3]), channels // 2, 3, 6, 2)
     args = (q[0], k[0], g.step, *q[1:], *k[1:], g.table(2**20, 2**22, g.steps), g.table(18, 20, g.steps), 32)
     probabilities = g.call(dgqc.softmax_log2.default, g.call(dgqc.matmul.default, *args), 31, "tensor", True)
@@ -78,21 +79,20 @@ def unet_like(seed: int = 0, channels: int = 8, size: int = 6, tokens: int = 5) 
         g.call(aten.slice.Tensor, mixed, 2, i * channels // 2, (i + 1) * channels // 2) for i in range(2)
     ]
     swapped = g.call(aten.cat.default, halves[::-1], 2)
-    h = g.call(
-        aten.reshape.default, g.call(aten.permute.default, swapped, [0, 2, 1]), [1, channels, size, size]
-    )
+    h = g.call(aten.reshape.default, swapped, [1, size, size, channels])
 
     # Down, up, and a skip connection into a convolution grouped by output position.
     small = g.call(dgqc.avg_pool2d.default, h, 2, 2)
     large = g.call(
         dgqc.upsample_nearest.default, g.call(dgqc.rescale.default, small, g.step, *scale()), size, size
     )
-    joined = g.call(aten.cat.default, [large, x], 1)
+    joined = g.call(aten.cat.default, [large, image], 3)
     tables = g.quantized(joined, pixels, 2, 6, 4)
     quantizer = tables[0].args[2:5]
     g.graph.erase_node(tables[0])
-    args = (joined, g.step, *quantizer, *tables[1:4], 6, g.weight(8, 4, 2 * channels, 3, 3), *g.epilogue(4))
-    return g.finish(g.call(dgqc.conv2d_pixel.default, *args, [1, 1], [1, 1]))
+    args = (joined, g.step, *quantizer, *tables[1:4], 6, g.weight(8, 4, 3, 3, 2 * channels), *g.epilogue(4))
+    result = g.call(dgqc.conv2d_pixel.default, *args, [1, 1], [1, 1])
+    return g.finish(g.call(aten.permute.default, result, [0, 3, 1, 2]))
 
 
 def inputs_of(program: Program, seed: int = 0) -> dict[str, torch.Tensor]:

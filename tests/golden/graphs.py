@@ -93,6 +93,20 @@ def convolution() -> Program:
     )
 
 
+def picture() -> Program:
+    """An image through a convolution, a linear over its pixels as tokens, and a sum with what came in."""
+    sketch = Sketch(sample=(1, 2, 2, 3))
+    sample = sketch.inputs["sample"]
+    weight = sketch.constant("conv_weight", [[[[1, 2]], [[-1, 0]]], [[[3, 1]], [[0, -2]]]])
+    x = sketch.call("conv", aten.conv2d.default, sample, weight, None, [1, 1], [0, 0], [1, 1], 1)
+    rows = sketch.call("rows", aten.permute.default, x, [0, 2, 3, 1])
+    tokens = sketch.call("tokens", aten.reshape.default, rows, [-1, 4, 2])
+    y = sketch.linear("proj", tokens, [[1, -2], [4, 0]])
+    back = sketch.call("back", aten.reshape.default, y, [-1, 2, 2, 2])
+    image = sketch.call("image", aten.permute.default, back, [0, 3, 1, 2])
+    return sketch.program(sketch.call("sum", aten.add.Tensor, image, x))
+
+
 def attention(crossing: bool) -> Program:
     """Two queries over three keys, one head of two features."""
     shapes = {"encoder_hidden_states": (1, 3, 2)} if crossing else {}

@@ -23,7 +23,7 @@ from dgqc.ir.program import Program
 from dgqc.passes.lower_integer import LowerInteger
 
 from .conftest import Golden
-from .graphs import Sketch, attention, calibrated, convolution, decided, dense, sited
+from .graphs import Sketch, attention, calibrated, convolution, decided, dense, picture, sited
 
 aten = torch.ops.aten
 LINEAR = Operand(Role.LINEAR, 4, False)
@@ -140,6 +140,10 @@ def test_lower_integer(golden: Golden) -> None:
 
 def test_lower_integer_of_an_attention(golden: Golden) -> None:
     golden("lower-integer", decided(sited(attention(crossing=False))), "lower-integer-attention")
+
+
+def test_lower_integer_of_a_picture(golden: Golden) -> None:
+    golden("lower-integer", decided(sited(picture())), "lower-integer-picture")
 
 
 def test_permute_channels(golden: Golden) -> None:

@@ -59,10 +59,10 @@ def test_sums_in_pixel_groups_reach_their_bounds(data: st.DataObject) -> None:
 
 @given(st.data())
 def test_taps_of_a_convolution_add_up(data: st.DataObject) -> None:
-    weight = table(data, -128, 127, 2, 3, 2, 2).to(torch.int8)
-    found, flat = WeightSums.of(weight), weight.double().reshape(2, 3, 4)
-    assert torch.equal(found.positive, flat.clamp(min=0).sum(dim=2).T)
-    assert torch.equal(found.negative, (-flat).clamp(min=0).sum(dim=2).T)
+    weight = table(data, -128, 127, 2, 2, 2, 3).to(torch.int8)
+    found, taps = WeightSums.of(weight), weight.double().reshape(2, 4, 3)
+    assert torch.equal(found.positive, taps.clamp(min=0).sum(dim=1).T)
+    assert torch.equal(found.negative, (-taps).clamp(min=0).sum(dim=1).T)
 
 
 @given(

@@ -178,7 +178,9 @@ INJECTION = 'x"); import os; os.abort(); ("'
         (truncate("program.json"), "damaged or truncated"),
         (truncate("program.safetensors"), "was altered or truncated"),
         (flip, "was altered or truncated"),
-        (edit(lambda d: d.update(version=2)), "format version 2, but this dgqc reads up to 1; update dgqc"),
+        (edit(lambda d: d.update(version=3)), "format version 3, but this dgqc reads version 2; update dgqc"),
+        (edit(lambda d: d.update(version=1)), "format version 1, .* version 2; compile the model again"),
+        (edit(lambda d: d.update(version=None)), "format version None, .*; update dgqc"),
         (edit(lambda d: d.update(format="other")), "isn't a program that dgqc saved"),
         (edit(lambda d: d["body"].update(level="captured")), "was altered since it was saved"),
         (

@@ -24,7 +24,7 @@ from dgqc.ir.errors import DgqcError
 from dgqc.ir.program import Program
 from dgqc.ir.verifier import verify
 
-dgqc = torch.ops.dgqc
+aten, dgqc = torch.ops.aten, torch.ops.dgqc
 CASES = pytest.mark.parametrize(
     ("name", "bits", "weights", "scale"),
     [
@@ -124,6 +124,41 @@ def test_a_sample_of_a_batch_is_quantized_as_if_it_were_alone(bits: int, weights
 def test_the_granularity_is_lowered_as_planned(name: str, bits: int, weights: int, scale: str) -> None:
     integer = lowered(name, bits, weights, scale)
     assert {node.args[2] for node in calls(integer, dgqc.softmax_log2.default)} == {scale}
+
+
+@pytest.mark.parametrize("name", ["only_cross_attention", "class_conditional"])
+def test_values_move_at_the_two_ends_and_around_heads_alone(name: str) -> None:
+    """Queries, keys, values and the result of each attention, and the model's (1, C, H, W)."""
+    integer = lowered(name)
+    permutes = calls(integer, aten.permute.default)
+    assert len(permutes) == 4 * len(calls(integer, dgqc.attend.default)) + 2
+    places = [
+        "ends"
+        if {neighbour.op for neighbour in (*node.all_input_nodes, *node.users)} & {"placeholder", "output"}
+        else "apart"
+        if node.meta["val"].dtype is torch.uint8
+        else "together"
+        for node in permutes
+    ]
+    heads = len(calls(integer, dgqc.attend.default))
+    assert {place: places.count(place) for place in places} == {
+        "ends": 2,
+        "apart": 3 * heads,
+        "together": heads,
+    }
+    for node in calls(integer, dgqc.conv2d.default) + calls(integer, dgqc.group_norm.default):
+        assert node.args[0].target is not aten.permute.default or node.args[0].args[0].op == "placeholder"
+
+
+def test_images_are_channels_last_inside_and_as_the_model_has_them_outside() -> None:
+    captured_program, integer = captured("class_conditional"), lowered("class_conditional")
+    assert [item.shape for item in integer.inputs][:1] == [captured_program.inputs[0].shape]
+    output = next(node for node in integer.graph.graph.nodes if node.op == "output").args[0]
+    assert output.meta["val"].shape == captured_program.inputs[0].shape
+    for node in calls(integer, dgqc.conv2d.default):
+        x, weight = node.args[0].meta["val"], node.args[5].meta["val"]
+        assert x.shape[3] == weight.shape[3]
+        assert node.meta["val"].shape[3] == weight.shape[0]
 
 
 @pytest.mark.parametrize(

@@ -8,19 +8,22 @@ from typing import Any
 import torch
 from torch import fx
 
+from dgqc.passes.lowering.builder import Builder
+from dgqc.passes.lowering.layout import Layout, plain
 from dgqc.passes.lowering.values import Scaled, Value
 
 from .numbers import STEP
 
 
-class EagerBuilder:
-    """Stands in for `passes.lowering.builder.Builder` with one call; emitted ops run on actual values."""
+class EagerBuilder(Builder):
+    """A builder with one call whose emitted ops run on actual values."""
 
     def __init__(self) -> None:
         self.calls = 1
-        self.step = STEP
+        self.step = STEP  # type: ignore[assignment]
         self.values: dict[fx.Node, Value] = {}
         self.weight_bits: dict[str, int] = {}
+        self._moved = {}
         self.old = fx.Graph()
         self.scales: dict[fx.Node, torch.Tensor] = {}
         self.constants: dict[fx.Node, torch.Tensor] = {}
@@ -33,7 +36,8 @@ class EagerBuilder:
         return node
 
     def scaled_input(self, codes: torch.Tensor, scale: float) -> fx.Node:
-        return self.input(Scaled(codes, torch.tensor([scale], dtype=torch.float64)), *codes.shape)
+        scales = torch.tensor([scale], dtype=torch.float64)
+        return self.input(Scaled(codes, scales, Layout.plain(codes.shape)), *codes.shape)  # type: ignore[arg-type]
 
     def float_constant(self, value: torch.Tensor) -> fx.Node:
         """A float constant of the old graph."""
@@ -53,19 +57,24 @@ class EagerBuilder:
     def call(self, target: Callable[..., Any], args: tuple[Any, ...], like: Any, name: str = "") -> Any:
         return target(*args)
 
-    def constant(self, name: str, value: torch.Tensor) -> torch.Tensor:
+    def constant(self, name: str, value: torch.Tensor) -> Any:
         return value
 
-    def table(self, name: str, value: torch.Tensor) -> torch.Tensor:
+    def table(self, name: str, value: torch.Tensor) -> Any:
         return value.to(torch.int32)
-
-    def scaled(self, node: fx.Node) -> Scaled:
-        value = self.values[node]
-        assert isinstance(value, Scaled)
-        return value
 
     def output_scale(self, node: fx.Node) -> torch.Tensor:
         return self.scales[node]
 
-    def weight(self, node: fx.Node) -> torch.Tensor:
+    def weight(self, node: fx.Node | Any) -> torch.Tensor:
         return self.constants[node]
+
+
+def found(builder: EagerBuilder, value: Value) -> torch.Tensor:
+    """The integers of a lowered value, by the captured graph's axes."""
+    assert isinstance(value, Scaled)
+    rank = len(value.layout.shape)
+    integers = builder.arranged(value, plain(rank), builder.old.placeholder("result")).node
+    assert isinstance(integers, torch.Tensor)
+    assert tuple(integers.shape) == value.layout.shape
+    return integers

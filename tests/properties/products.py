@@ -66,12 +66,12 @@ def window(accumulator: Any, seed: int) -> tuple[tuple[torch.Tensor, ...], Any]:
 
 
 def patches(image: Any, kernel: tuple[int, int], stride: int, padding: int) -> Any:
-    """Python integers (C, H, W) to (positions, C * kh * kw), with zeros around the image."""
-    padded = numpy.pad(image, ((0, 0), (padding, padding), (padding, padding)), constant_values=0)
-    height = (padded.shape[1] - kernel[0]) // stride + 1
-    width = (padded.shape[2] - kernel[1]) // stride + 1
+    """Python integers (H, W, C) to (positions, kh * kw * C), with zeros around the image."""
+    padded = numpy.pad(image, ((padding, padding), (padding, padding), (0, 0)), constant_values=0)
+    height = (padded.shape[0] - kernel[0]) // stride + 1
+    width = (padded.shape[1] - kernel[1]) // stride + 1
     found = [
-        padded[:, i * stride : i * stride + kernel[0], j * stride : j * stride + kernel[1]].reshape(-1)
+        padded[i * stride : i * stride + kernel[0], j * stride : j * stride + kernel[1]].reshape(-1)
         for i in range(height)
         for j in range(width)
     ]

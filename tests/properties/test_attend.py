@@ -12,6 +12,7 @@ from hypothesis import strategies as st
 from dgqc.ir.plans import Dimension, QuantizedOperand, Role
 from dgqc.ir.plans import Operand as OperandPlan
 from dgqc.passes.lowering.attention import attend, share_table
+from dgqc.passes.lowering.layout import Layout
 from dgqc.passes.lowering.values import Codes, Scaled, Shares
 
 from .attention import logits, plan, probabilities, scale_of, softmax
@@ -34,7 +35,7 @@ def values_of(builder: EagerBuilder, value: Operand, base: float) -> object:
         value.multiple.to(torch.int64),
         value.zero.to(torch.int64),
     )
-    codes = Codes(value.codes, decided, *value.tables)  # type: ignore[arg-type]
+    codes = Codes(value.codes, Layout.plain(value.codes.shape), decided, *value.tables)  # type: ignore[arg-type]
     return builder.input(codes, *value.codes.shape)
 
 

@@ -11,6 +11,7 @@ from torch import fx
 
 from dgqc.ir.plans import Dimension, QuantizedOperand, Role
 from dgqc.ir.plans import Operand as OperandPlan
+from dgqc.passes.lowering.layout import Layout
 from dgqc.passes.lowering.products import lower_matmul
 from dgqc.passes.lowering.values import Codes, Logits, Scaled
 
@@ -31,7 +32,8 @@ def quantized(builder: EagerBuilder, value: Operand, role: Role, base: float) ->
         value.multiple.to(torch.int64),
         value.zero.to(torch.int64),
     )
-    return builder.input(Codes(value.codes, plan, *value.tables), *value.codes.shape)  # type: ignore[arg-type]
+    codes = Codes(value.codes, Layout.plain(value.codes.shape), plan, *value.tables)  # type: ignore[arg-type]
+    return builder.input(codes, *value.codes.shape)
 
 
 def product(a: Operand, b: Operand) -> torch.Tensor:

@@ -8,9 +8,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from dgqc.passes.lowering.norms import lower_group_norm, lower_layer_norm
-from dgqc.passes.lowering.values import Scaled
 
-from .eager import EagerBuilder
+from .eager import EagerBuilder, found
 from .numbers import SEEDS, reals
 
 aten = torch.ops.aten
@@ -47,10 +46,7 @@ def run(kind: str, x: torch.Tensor, scale: float, seed: int, groups: int) -> tup
     target = aten.group_norm.default if kind == "group" else aten.layer_norm.default
     node = builder.op(target, args, tuple(x.shape), output_scale)
     lower = lower_group_norm if kind == "group" else lower_layer_norm
-    value = lower(builder, node)  # type: ignore[arg-type]
-    assert isinstance(value, Scaled)
-    assert isinstance(value.node, torch.Tensor)
-    return value.node, wanted / output_scale, gain.abs() * scale / output_scale
+    return found(builder, lower(builder, node)), wanted / output_scale, gain.abs() * scale / output_scale
 
 
 def deviation(sets: torch.Tensor) -> torch.Tensor:

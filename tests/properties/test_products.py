@@ -42,21 +42,21 @@ def test_linear_of_a_16_bit_operand(seed: int, rows: int, depth: int, columns: i
 def test_conv2d_with_channel_groups(
     seed: int, channels: int, size: int, stride: int, padding: int, bits: int
 ) -> None:
-    x = operand(seed, 1, 1, channels, size, size + 1, bits=bits)
-    weight = integers(seed + 4, -128, 127, 3, channels, 3, 2, dtype=torch.int8)
+    x = operand(seed, 3, 1, size, size + 1, channels, bits=bits)
+    weight = integers(seed + 4, -128, 127, 3, 3, 2, channels, dtype=torch.int8)
     accumulator = patches(x.values[0], (3, 2), stride, padding) @ exact(weight).reshape(3, -1).T
     constants, expected = window(accumulator, seed)
     zero, multiple, group, _ = x.tables
     y = dgqc.conv2d(x.codes, STEP, zero, multiple, group, weight, *constants, [stride] * 2, [padding] * 2)
-    assert y[0].flatten(1).T.tolist() == expected.tolist()
+    assert y.flatten(0, 2).tolist() == expected.tolist()
 
 
 @given(SEEDS, st.integers(1, 3), st.integers(3, 5), st.integers(1, 2), st.integers(0, 1), BITS)
 def test_conv2d_with_groups_of_output_positions(
     seed: int, channels: int, size: int, stride: int, padding: int, bits: int
 ) -> None:
-    x = integers(seed, -32768, 32767, 1, channels, size, size + 1, dtype=torch.int16)
-    weight = integers(seed + 1, -128, 127, 3, channels, 3, 2, dtype=torch.int8)
+    x = integers(seed, -32768, 32767, 1, size, size + 1, channels, dtype=torch.int16)
+    weight = integers(seed + 1, -128, 127, 3, 3, 2, channels, dtype=torch.int8)
     gathered = patches(exact(x)[0], (3, 2), stride, padding)
     group = integers(seed + 2, 0, 1, len(gathered), dtype=torch.uint8)
     zero = integers(seed + 3, -300, 300, 1, 2, dtype=torch.int32)
@@ -70,14 +70,14 @@ def test_conv2d_with_groups_of_output_positions(
     constants, expected = window(((codes - z) * c) @ exact(weight).reshape(3, -1).T, seed)
     quantization = (*tables, zero, multiple, group, bits)
     y = dgqc.conv2d_pixel(x, STEP, *quantization, weight, *constants, [stride] * 2, [padding] * 2)
-    assert y[0].flatten(1).T.tolist() == expected.tolist()
+    assert y.flatten(0, 2).tolist() == expected.tolist()
 
 
 @given(SEEDS, SIZES, SIZES, SIZES, st.sampled_from([1, 2]), st.sampled_from([1, 2]), BITS)
 def test_matmul(seed: int, rows: int, depth: int, columns: int, left: int, right: int, bits: int) -> None:
     a = operand(seed, left, 2, rows, depth, bits=bits)
-    b = operand(seed + 9, right, 2, depth, columns, bits=bits)
-    accumulator = numpy.stack([a.values[i] @ b.values[i] for i in range(2)])
+    b = operand(seed + 9, right, 2, columns, depth, bits=bits)
+    accumulator = numpy.stack([a.values[i] @ b.values[i].T for i in range(2)])
     two, one = torch.tensor([2], dtype=torch.int32), torch.tensor([1], dtype=torch.int32)
     for width in (16, 32):
         limit = 2 ** (width - 1)

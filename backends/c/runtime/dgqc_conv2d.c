@@ -1,6 +1,6 @@
 #include "dgqc_internal.h"
 
-/* Reads one row of the padded image into the ring, centered, channels last; outside the image it is 0. */
+/* Reads one row of the padded image into the ring, centered; outside the image it is 0. */
 static void read_row(const dgqc_conv2d_parameters *p, const void *x, const int32_t *zero,
                      const int32_t *multiple, size_t row, void *y)
 {
@@ -10,11 +10,11 @@ static void read_row(const dgqc_conv2d_parameters *p, const void *x, const int32
     if (row < w->padding_height || row >= w->padding_height + w->height) {
         return;
     }
-    for (size_t channel = 0; channel < w->channels; channel++) {
-        const size_t at = (channel * w->height + row - w->padding_height) * w->width;
-        unsigned char *to = (unsigned char *)y + (w->padding_width * w->channels + channel) * value;
-        dgqc_center(dgqc_inside(x, at * code_bytes), 1, p->operand.code_bits, zero + channel, multiple + channel,
-                    0, w->width, p->arithmetic.narrow, to, w->channels);
+    for (size_t column = 0; column < w->width; column++) {
+        const size_t at = ((row - w->padding_height) * w->width + column) * w->channels;
+        unsigned char *to = (unsigned char *)y + (w->padding_width + column) * w->channels * value;
+        dgqc_center(dgqc_inside(x, at * code_bytes), 1, p->operand.code_bits, zero, multiple, 1, w->channels,
+                    p->arithmetic.narrow, to, 1);
     }
 }
 
@@ -42,6 +42,7 @@ void dgqc_conv2d(const dgqc_conv2d_parameters *p, size_t step, const void *x, in
             }
             dgqc_patch(&ring, w, row, column, value, rows + r * depth * value);
         }
-        dgqc_multiply(&p->weights, &columns, &p->arithmetic, rows, count, y + first, 1, positions, scratch);
+        dgqc_multiply(&p->weights, &columns, &p->arithmetic, rows, count, y + first * p->weights.columns,
+                      p->weights.columns, 1, scratch);
     }
 }

@@ -6,13 +6,8 @@ static void read_row(const dgqc_window *w, const int16_t *x, size_t row, int16_t
     if (row < w->padding_height || row >= w->padding_height + w->height) {
         return;
     }
-    for (size_t channel = 0; channel < w->channels; channel++) {
-        const int16_t *from = x + (channel * w->height + row - w->padding_height) * w->width;
-        int16_t *to = y + w->padding_width * w->channels + channel;
-        for (size_t column = 0; column < w->width; column++) {
-            to[column * w->channels] = from[column];
-        }
-    }
+    const size_t length = w->width * w->channels;
+    memcpy(y + w->padding_width * w->channels, x + (row - w->padding_height) * length, length * sizeof(int16_t));
 }
 
 /* A position's group at this step: how its patch is quantized and what its codes stand for. */
@@ -76,6 +71,7 @@ void dgqc_conv2d_pixel(const dgqc_conv2d_pixel_parameters *p, size_t step, const
                 quantize_wide(patch, depth, g, (int32_t *)(void *)(rows + r * depth * value));
             }
         }
-        dgqc_multiply(&p->weights, &columns, &p->arithmetic, rows, count, y + first, 1, positions, scratch);
+        dgqc_multiply(&p->weights, &columns, &p->arithmetic, rows, count, y + first * p->weights.columns,
+                      p->weights.columns, 1, scratch);
     }
 }

@@ -8,7 +8,7 @@ void dgqc_layer_norm(const dgqc_norm_parameters *p, size_t step, const int16_t *
         int16_t *to = y + row * p->channels;
         int32_t mean, half;
         int64_t energy;
-        dgqc_moments(from, p->channels, &mean, &energy);
+        dgqc_moments(from, 1, 0, p->channels, &mean, &energy);
         const int64_t root = dgqc_reciprocal_root(energy + p->epsilon[step], &half);
         for (size_t c = 0; c < p->channels; c++) {
             const dgqc_slope slope = dgqc_slope_of(root, half, gains.gain[c], p->gamma_shift[step]);

@@ -29,12 +29,12 @@ void dgqc_matmul(const dgqc_matmul_parameters *p, size_t step, const void *a, co
     int64_t sums[DGQC_COLUMNS * DGQC_ROWS];
 
     for (size_t batch = 0; batch < p->batches; batch++) {
-        if (batch < p->right_batches) { /* the right side, transposed: depth becomes contiguous */
-            for (size_t k = 0; k < depth; k++) {
-                const size_t place = right->along_depth ? k : 0;
-                dgqc_center(dgqc_inside(b, (batch * depth + k) * p->columns * b_bytes), 1, right->code_bits,
-                            b_tables.zero + place, b_tables.multiple + place, right->along_depth ? 0 : 1,
-                            p->columns, p->arithmetic.narrow, columns + k * value, depth);
+        if (batch < p->right_batches) {
+            for (size_t n = 0; n < p->columns; n++) {
+                const size_t place = right->along_depth ? 0 : n;
+                dgqc_center(dgqc_inside(b, (batch * p->columns + n) * depth * b_bytes), 1, right->code_bits,
+                            b_tables.zero + place, b_tables.multiple + place, right->along_depth ? 1 : 0, depth,
+                            p->arithmetic.narrow, columns + n * depth * value, 1);
             }
         }
         for (size_t first = 0; first < p->rows; first += DGQC_ROWS) {

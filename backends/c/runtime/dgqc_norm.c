@@ -13,18 +13,23 @@ dgqc_gains dgqc_derive_gains(const dgqc_norm_parameters *p, size_t step, void **
     return gains;
 }
 
-void dgqc_moments(const int16_t *x, size_t count, int32_t *mean, int64_t *energy)
+void dgqc_moments(const int16_t *x, size_t rows, size_t row_stride, size_t length, int32_t *mean, int64_t *energy)
 {
     int64_t sum = 0, squares = 0;
-    for (size_t i = 0; i < count; i++) {
-        sum += x[i];
+    const size_t count = rows * length;
+    for (size_t r = 0; r < rows; r++) {
+        for (size_t i = 0; i < length; i++) {
+            sum += x[r * row_stride + i];
+        }
     }
     /* floor((32 sum + count) / (2 count)): C divides towards zero, so the rest of a negative one is mended. */
     const int64_t over = 32 * sum + (int64_t)count, under = 2 * (int64_t)count;
     *mean = (int32_t)(over / under - (over % under < 0 ? 1 : 0));
-    for (size_t i = 0; i < count; i++) {
-        const int64_t centered = 16 * (int32_t)x[i] - *mean;
-        squares += centered * centered;
+    for (size_t r = 0; r < rows; r++) {
+        for (size_t i = 0; i < length; i++) {
+            const int64_t centered = 16 * (int32_t)x[r * row_stride + i] - *mean;
+            squares += centered * centered;
+        }
     }
     *energy = squares;
 }

@@ -12,8 +12,8 @@ typedef struct {
 
 dgqc_gains dgqc_derive_gains(const dgqc_norm_parameters *p, size_t step, void **scratch);
 
-/* Mean in 1/16 steps, and the sum of the squares of 16 x - mean. x: count values. */
-void dgqc_moments(const int16_t *x, size_t count, int32_t *mean, int64_t *energy);
+/* Mean in 1/16 steps, and the sum of the squares of 16 x - mean. x: `length` values in each of the rows. */
+void dgqc_moments(const int16_t *x, size_t rows, size_t row_stride, size_t length, int32_t *mean, int64_t *energy);
 
 /* The slope a and its shift for one channel: y = (16 x - mean) * a * 2^-shift. */
 typedef struct {

@@ -112,7 +112,7 @@ typedef struct {
 } dgqc_attend_parameters;
 
 typedef struct {
-    size_t channels, groups, elements; /* elements: of one channel */
+    size_t channels, groups, elements; /* elements: of one channel; channels are last */
     const int32_t *gamma, *beta;       /* [channels] */
     const int32_t *gamma_factor, *gamma_shift, *beta_factor, *beta_shift; /* [steps] */
     const int64_t *epsilon;                                               /* [steps] */

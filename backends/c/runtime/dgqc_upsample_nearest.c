@@ -3,12 +3,10 @@
 #define DGQC_DEFINE_UPSAMPLE(name, element)                                                                  \
     static void name(const dgqc_upsample_parameters *p, const element *restrict x, element *restrict y)       \
     {                                                                                                         \
-        for (size_t c = 0; c < p->channels; c++) {                                                            \
-            for (size_t i = 0; i < p->out_height; i++) {                                                      \
-                const element *row = x + (c * p->height + i * p->height / p->out_height) * p->width;          \
-                for (size_t j = 0; j < p->out_width; j++) {                                                   \
-                    *y++ = row[j * p->width / p->out_width];                                                  \
-                }                                                                                             \
+        for (size_t i = 0; i < p->out_height; i++) {                                                          \
+            const element *row = x + i * p->height / p->out_height * p->width * p->channels;                  \
+            for (size_t j = 0; j < p->out_width; j++, y += p->channels) {                                     \
+                memcpy(y, row + j * p->width / p->out_width * p->channels, p->channels * sizeof(element));     \
             }                                                                                                 \
         }                                                                                                     \
     }

@@ -1,0 +1,45 @@
+"""Permute, reshape and slice: a permute of the captured graph moves nothing, it only renames stored axes."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+from torch import fx
+
+from ..graph import aten, dgqc, shape
+from .attention import lower_share_slice
+from .builder import Builder
+from .layout import Layout
+from .values import CodeRows, Codes, PendingProbabilities, Value
+
+
+def lower_permute(builder: Builder, node: fx.Node) -> Value:
+    """No op: the memory is read in another order."""
+    value, dimensions = builder.scaled(node.args[0]), node.args[1]
+    assert isinstance(dimensions, list | tuple)
+    return replace(value, layout=value.layout.permuted(dimensions))  # type: ignore[arg-type]
+
+
+def lower_reshape(builder: Builder, node: fx.Node) -> Value:
+    """In place where the stored order allows that."""
+    return builder.reshaped(builder.scaled(node.args[0]), shape(node), node)
+
+
+def lower_slice(builder: Builder, node: fx.Node) -> Value:
+    """Along the axis as it is stored; parts of a split attention are emitted with the whole."""
+    source, axis, *bounds = node.args
+    assert isinstance(source, fx.Node)
+    assert isinstance(axis, int)
+    value = builder.values[source]
+    if isinstance(value, PendingProbabilities):
+        return lower_share_slice(value, node)
+    if isinstance(value, Codes) or _is_operand_site(source):
+        return CodeRows(source)
+    scaled = builder.scaled(source)
+    args = (scaled.node, scaled.layout.place(axis), *bounds)
+    layout = Layout(shape(node), scaled.layout.order)
+    return replace(scaled, node=builder.call(aten.slice.Tensor, args, node), layout=layout)
+
+
+def _is_operand_site(node: fx.Node) -> bool:
+    return node.target is dgqc.site.default and ".values" in str(node.args[1])
