@@ -27,8 +27,8 @@ GATE_STEPS = 512
 def exp2_negative(z: torch.Tensor) -> torch.Tensor:
     """2^-z. z: int64 >= 0, Q16. Returns int64 in Q30, 0 .. 2^30; relative error below 2^-17 plus 2^-30.
 
-    t is 16 bits and so is every coefficient but c0 and c1, hence all products fit int32; c0 - t * slope lies in
-    2^32 .. 2^33, so that its low 32 bits tell all of it. Never rises with z, and 2^-n is exact.
+    t is 16 bits and so is every coefficient but c0 and c1, hence all products fit int32; c0 - t * slope lies
+    in 2^32 .. 2^33, so that its low 32 bits tell all of it. Never rises with z, and 2^-n is exact.
     """
     c0, c1, c2, c3, c4 = EXP2
     t = (z & 65535) - 2**15

@@ -10,8 +10,10 @@ from typing import Any
 import torch
 from torch import fx
 
+from .memory import MemoryPlan
 from .plans import Plan
 from .program import Program
+from .streams import Stream
 from .tensors import constant
 
 SMALL = 8
@@ -34,7 +36,29 @@ def format_graph(program: Program) -> str:
             "plans:",
             *(f"  {name}: {format_plan(plan)}" for name, plan in sorted(program.plans.items())),
         ]
+    if program.streams is not None:
+        lines += ["streams:", *(f"  {_stream(stream)}" for stream in program.streams.streams)]
+    if program.memory is not None:
+        lines += _memory(program.memory)
     return "\n".join(lines)
+
+
+def _stream(stream: Stream) -> str:
+    nodes = " -> ".join(f"%{name}" for name in stream.nodes)
+    if not stream.block:
+        return f"{nodes}: whole"
+    tile = f", in the tile: {', '.join(stream.tile)}" if stream.tile else ""
+    return f"{nodes}: {stream.rows} rows, blocks of {stream.block}{tile}"
+
+
+def _memory(plan: MemoryPlan) -> list[str]:
+    head = f"memory: {plan.shared_bytes} bytes for all threads, {plan.thread_bytes} for each"
+    shared = [
+        f"  {b.offset} .. {b.offset + b.bytes}: {b.name}, streams {b.first} .. {b.last}" for b in plan.buffers
+    ]
+    own = [f"  {b.offset} .. {b.offset + b.bytes} of each thread: {b.name}" for b in plan.tiles]
+    views = [f"  {v.name}: {v.offset} bytes into {v.of}" for v in plan.views]
+    return [head, *shared, *own, *views, f"  output: {plan.output or 'copied'}"]
 
 
 def format_plan(plan: Plan) -> str:

@@ -16,14 +16,13 @@ from torch import fx
 
 from .checks import arguments
 from .errors import DgqcError
+from .memory import aligned
 from .program import Program
 from .shapes import propagated
 from .tensors import constant
 
 aten, dgqc = torch.ops.aten, torch.ops.dgqc
 
-ALIGNMENT = 64
-"""Every buffer starts at a multiple of this many bytes."""
 ROWS = 32
 """Rows of operands that a product kernel prepares at once."""
 COLUMNS = 4
@@ -172,13 +171,23 @@ def _carry(node: fx.Node, left: Values, right: Values, depth: int, total: float)
     return Arithmetic(narrow, max(1, block))
 
 
-def scratch_bytes(node: fx.Node) -> int:
-    """Bytes of scratch memory that a node's kernel needs; 0 for ops without any. The kernel cuts its buffers
-    off the scratch memory one after another, each rounded up to `ALIGNMENT`."""
+def shared_bytes(node: fx.Node) -> int:
+    """Bytes that a node's kernel prepares once a call, for all rows and threads to read; 0 where it prepares
+    nothing."""
+    sizes = _SHARED.get(node.target)
+    return 0 if sizes is None else _taken(sizes(node, arguments(node)))
+
+
+def scratch_bytes(node: fx.Node, rows: int) -> int:
+    """Bytes of scratch memory that a node's kernel needs for blocks of so many rows; 0 for ops without
+    any."""
     sizes = _SCRATCH.get(node.target)
-    if sizes is None:
-        return 0
-    return sum(-(-size // ALIGNMENT) * ALIGNMENT for size in sizes(node, arguments(node)))
+    return 0 if sizes is None else _taken(sizes(node, arguments(node), rows))
+
+
+def _taken(sizes: tuple[int, ...]) -> int:
+    """A kernel cuts its buffers off its memory one after another, each rounded up (`dgqc_take`)."""
+    return sum(aligned(size) for size in sizes)
 
 
 def _value_bytes(node: fx.Node) -> int:
@@ -189,13 +198,19 @@ def _quantize(node: fx.Node, a: dict[str, Any]) -> tuple[int, ...]:
     return (4 * shape_of(a["x"])[a["axis"]],) * 3
 
 
-def _linear(node: fx.Node, a: dict[str, Any]) -> tuple[int, ...]:
+_SHARED: dict[Any, Callable[[fx.Node, dict[str, Any]], tuple[int, ...]]] = {
+    dgqc.quantize.default: _quantize,
+}
+"""What `dgqc_*_begin` cuts off its shared memory."""
+
+
+def _linear(node: fx.Node, a: dict[str, Any], rows: int) -> tuple[int, ...]:
     value, (columns, depth) = _value_bytes(node), value_of(a["weight"]).shape
     tables = (4 * max(depth, shape_of(a["x"])[a["axis"]]),) * 2
     return (8 * columns, 8 * columns, *tables, ROWS * depth * value, COLUMNS * depth * value)
 
 
-def _convolution(node: fx.Node, a: dict[str, Any]) -> tuple[int, ...]:
+def _convolution(node: fx.Node, a: dict[str, Any], rows: int) -> tuple[int, ...]:
     value, (columns, height, width, channels) = _value_bytes(node), value_of(a["weight"]).shape
     depth = channels * height * width
     row = (shape_of(a["x"])[2] + 2 * a["padding"][1]) * channels
@@ -206,30 +221,29 @@ def _convolution(node: fx.Node, a: dict[str, Any]) -> tuple[int, ...]:
     return (8 * columns, 8 * columns, *gathered, ROWS * depth * value, COLUMNS * depth * value)
 
 
-def _matmul(node: fx.Node, a: dict[str, Any]) -> tuple[int, ...]:
+def _matmul(node: fx.Node, a: dict[str, Any], rows: int) -> tuple[int, ...]:
     value, left, right = _value_bytes(node), shape_of(a["a"]), shape_of(a["b"])
     a_table, b_table = 4 * max(left[-1], left[a["a_axis"]]), 4 * max(right[-1], right[a["b_axis"]])
     return (a_table, a_table, b_table, b_table, ROWS * left[-1] * value, right[-1] * right[-2] * value)
 
 
-def _attend(node: fx.Node, a: dict[str, Any]) -> tuple[int, ...]:
+def _attend(node: fx.Node, a: dict[str, Any], rows: int) -> tuple[int, ...]:
     value, values = _value_bytes(node), shape_of(a["values"])
     table = 4 * max(values[-2], values[a["axis"]])
     # Two planes of int16 take as much as one of int32.
     return (table, table, ROWS * shape_of(a["codes"])[-1] * 4, values[-1] * values[-2] * value)
 
 
-def _softmax(node: fx.Node, a: dict[str, Any]) -> tuple[int, ...]:
+def _softmax(node: fx.Node, a: dict[str, Any], rows: int) -> tuple[int, ...]:
     return (8 * math.prod(shape_of(a["logits"])[:-1]),)
 
 
-def _norm(node: fx.Node, a: dict[str, Any]) -> tuple[int, ...]:
+def _norm(node: fx.Node, a: dict[str, Any], rows: int) -> tuple[int, ...]:
     channels = value_of(a["gamma"]).numel()
     return (4 * channels, 8 * channels)
 
 
-_SCRATCH: dict[Any, Callable[[fx.Node, dict[str, Any]], tuple[int, ...]]] = {
-    dgqc.quantize.default: _quantize,
+_SCRATCH: dict[Any, Callable[[fx.Node, dict[str, Any], int], tuple[int, ...]]] = {
     dgqc.linear.default: _linear,
     dgqc.conv2d.default: _convolution,
     dgqc.conv2d_pixel.default: _convolution,
@@ -240,3 +254,4 @@ _SCRATCH: dict[Any, Callable[[fx.Node, dict[str, Any]], tuple[int, ...]]] = {
     dgqc.group_norm.default: _norm,
     dgqc.layer_norm.default: _norm,
 }
+"""What a kernel cuts off its scratch memory for blocks of `rows` rows."""

@@ -77,6 +77,8 @@ def _to_json(program: Program, tensors: dict[str, torch.Tensor]) -> dict[str, An
         "output_scale": encode(program.output_scale, "output", keep),
         "loop": encode(program.loop, "loop", keep),
         "plans": {name: encode(plan, f"plan/{name}", keep) for name, plan in program.plans.items()},
+        "streams": encode(program.streams),
+        "memory": encode(program.memory),
         "report": report,
         "graph": graph_to_json(program.graph, "graph", report.get(WEIGHT_BITS, {}), keep),
         "prologue": prologue,
@@ -98,6 +100,8 @@ def _from_json(body: Any, tensors: dict[str, torch.Tensor]) -> Program:
         prologue=None if prologue is None else graph_from_json(prologue, "prologue", tensors),
         output_scale=decode(body["output_scale"], None, tensors),
         loop=decode(body.get("loop"), None, tensors),
+        streams=decode(body.get("streams")),
+        memory=decode(body.get("memory")),
         report=body["report"],
         batched=bool(body["batched"]),
     )

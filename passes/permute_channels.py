@@ -33,7 +33,7 @@ class PermuteChannels(Pass):
     leaves: ClassVar[Level] = Level.INTEGER
     requires: ClassVar[frozenset[str]] = frozenset({"integers"})
     provides: ClassVar[frozenset[str]] = frozenset({"contiguous-groups"})
-    invalidates: ClassVar[frozenset[str]] = frozenset({"memory-plan"})
+    invalidates: ClassVar[frozenset[str]] = frozenset({"streams", "memory-plan"})
 
     def run(self, program: Program) -> Program:
         permuted = 0

@@ -17,7 +17,7 @@ PIPELINE = Template(
     "insert-sites{bits=$activations,edges=$edges},merge-quantizers,"
     "quantize-weights{bits=$weights,edges=$edges},observe-ranges,"
     "outlier-dims,kmeans-groups{groups=$groups},$probabilities{scale=$scale},"
-    "timestep-tables,measure-error,lower-integer,permute-channels,plan-memory"
+    "timestep-tables,measure-error,lower-integer,permute-channels,stream-rows,plan-memory"
 )
 """The one pipeline of all presets. For a model without text, split-start-token does nothing."""
 

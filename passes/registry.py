@@ -36,6 +36,7 @@ BUILT_IN = (
     "measure-error",
     "lower-integer",
     "permute-channels",
+    "stream-rows",
     "plan-memory",
 )
 """The passes of this package, in the order in which they usually run. The pass `split-start-token` lives in

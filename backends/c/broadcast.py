@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 
-PAIR_AXES, PERMUTE_AXES = 4, 6
+PAIR_AXES, PERMUTE_AXES = 3, 6
 Axes = tuple[tuple[int, ...], ...]
 
 
@@ -32,10 +32,11 @@ def _padded(axes: list[tuple[int, ...]], count: int, strides: int) -> Axes | Non
     return tuple(zip(*filled, strict=True))
 
 
-def merged_pair(a: tuple[int, ...], b: tuple[int, ...], y: tuple[int, ...]) -> Axes | None:
-    """Sizes of y and strides of a and b broadcast to it, four axes each; None where four are not enough."""
-    strides = (broadcast_strides(a, len(y)), broadcast_strides(b, len(y)))
-    return _padded(merged(list(zip(y, *strides, strict=True))), PAIR_AXES, 2)
+def merged_rows(shape: tuple[int, ...], y: tuple[int, ...]) -> Axes | None:
+    """How a tensor is broadcast over the rows of y: sizes of y's row axes, and how far the tensor moves along
+    each; three axes, None where they are not enough."""
+    strides = broadcast_strides(shape, len(y))
+    return _padded(merged(list(zip(y[:-1], strides[:-1], strict=True))), PAIR_AXES, 1)
 
 
 def broadcast_strides(shape: tuple[int, ...], axes: int) -> list[int]:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from enum import StrEnum
 from typing import Any
 
@@ -17,6 +17,8 @@ class Region(StrEnum):
     """Where memory comes from."""
 
     ARENA = "arena"
+    OWN = "own"
+    """A thread's own part of the arena."""
     OUTPUT = "output"
     INPUT = "input"
     CONSTANT = "constant"
@@ -29,6 +31,7 @@ class Place:
     base: the C expression of the memory it points into. offset: bytes behind it.
     step_elements: elements behind it for each step, of a table whose rows are steps.
     tensor: of constants only, their values.
+    row_bytes: bytes behind it for each row before the block's first; 0 where it points at the beginning.
     """
 
     region: Region
@@ -36,14 +39,26 @@ class Place:
     offset: int = 0
     step_elements: int = 0
     tensor: torch.Tensor | None = None
+    row_bytes: int = 0
 
     @property
     def text(self) -> str:
         """As a C expression."""
-        if self.region is Region.ARENA or (self.region is Region.OUTPUT and self.offset):
-            return f"dgqc_at({self.base}, {self.offset})"
-        row = f"{self.base} + step * {self.step_elements}" if self.step_elements else self.base
-        return f"dgqc_inside({row}, {self.offset})" if self.offset else row
+        base = f"{self.base} + {STEP} * {self.step_elements}" if self.step_elements else self.base
+        offset = f"{self.offset} + " * bool(self.offset) + f"rows.first * {self.row_bytes}"
+        if not self.row_bytes:
+            offset = str(self.offset)
+        if self.region in (Region.INPUT, Region.CONSTANT):
+            return base if offset == "0" else f"dgqc_inside({base}, {offset})"
+        return base if self.region is Region.OUTPUT and offset == "0" else f"dgqc_at({base}, {offset})"
+
+    def behind(self, offset: int) -> Place:
+        """So many bytes behind this one."""
+        return replace(self, offset=self.offset + offset)
+
+    def by_rows(self, row_bytes: int) -> Place:
+        """The same value, read or written at a block's rows. A tile holds no other rows than these."""
+        return self if self.region is Region.OWN else replace(self, row_bytes=row_bytes)
 
 
 @dataclass(frozen=True)
@@ -71,9 +86,24 @@ def text(value: Any) -> str:
     return value if isinstance(value, str) else str(int(value))
 
 
-STEP = "step"
-"""The argument that is the step itself."""
 Argument = Place | int | str | None
+STEP = "run->step"
+"""The argument that is the step itself."""
+ROWS = "rows"
+"""The argument that says which rows a call computes."""
+
+
+@dataclass(frozen=True)
+class Reduction:
+    """A loop over all rows that a kernel needs before its own: `dgqc_KERNEL_reduce_rows` for each block, then
+    `dgqc_KERNEL_reduce_end` once. Both take the call's parameters first.
+
+    kernel: its name without `dgqc_`. rows, end: the arguments of the two functions.
+    """
+
+    kernel: str
+    rows: tuple[Argument, ...]
+    end: tuple[Argument, ...]
 
 
 @dataclass(frozen=True)
@@ -82,12 +112,18 @@ class Call:
 
     kernel: its name without `dgqc_`. arguments: what follows the parameters.
     parameters: its struct, None where it has none. kind: of the struct, where it isn't called as the kernel.
+    by_rows: the function is `dgqc_KERNEL_rows`, called for each block of rows; otherwise `dgqc_KERNEL`,
+    called once. begin: arguments of `dgqc_KERNEL_begin`, called once before all blocks; None where there is
+    nothing to prepare.
     """
 
     kernel: str
     arguments: tuple[Argument, ...]
     parameters: Struct | None = None
     kind: str = ""
+    by_rows: bool = False
+    begin: tuple[Argument, ...] | None = None
+    reduction: Reduction | None = None
 
     @property
     def struct_type(self) -> str:

@@ -12,7 +12,7 @@ import torch
 
 from ...ir.denoising import DenoisingLoop
 from ...ir.errors import DgqcError
-from ...ir.scratch import ALIGNMENT
+from ...ir.memory import aligned
 from .tables import values
 
 Inputs = tuple[tuple[str, tuple[int, ...]], ...]
@@ -29,18 +29,16 @@ class Drawing:
 
 @dataclass(frozen=True)
 class LoopMemory:
-    """Where a loop keeps its state and the UNet's sample: bytes behind the arena's beginning."""
+    """Where a loop keeps its state, at the beginning of its memory, and the UNet's sample behind it."""
 
-    state: int
     sample: int
     bytes: int
 
 
-def loop_memory(arena_bytes: int, elements: int) -> LoopMemory:
-    """What lies behind the program's own arena. elements: of the sample."""
-    state = _aligned(arena_bytes)
-    sample = state + _aligned(4 * elements)
-    return LoopMemory(state, sample, sample + _aligned(2 * elements))
+def loop_memory(elements: int) -> LoopMemory:
+    """What a loop needs besides the program's arena. elements: of the sample."""
+    sample = aligned(4 * elements)
+    return LoopMemory(sample, sample + aligned(2 * elements))
 
 
 def write_loop(
@@ -49,7 +47,6 @@ def write_loop(
     directory: Path,
     name: str,
     inputs: Inputs,
-    arena_bytes: int,
 ) -> None:
     """Writes both files. inputs: the program's, the sample first."""
     (_, sample_shape), *conditions = inputs
@@ -57,7 +54,7 @@ def write_loop(
     context = {
         "name": name,
         "upper": name.upper(),
-        "memory": loop_memory(arena_bytes, elements),
+        "memory": loop_memory(elements),
         "elements": elements,
         "shape": " x ".join(map(str, sample_shape)),
         "conditions": [(item, " x ".join(map(str, shape))) for item, shape in conditions],
@@ -95,7 +92,3 @@ def _labels(loop: DenoisingLoop) -> dict[str, Any] | None:
     codes = loop.labels.codes
     rows = [values(row) for row in codes.flatten(1)]
     return {"input": loop.labels.input, "count": len(rows), "elements": codes[0].numel(), "rows": rows}
-
-
-def _aligned(size: int) -> int:
-    return -(-size // ALIGNMENT) * ALIGNMENT

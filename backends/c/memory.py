@@ -8,10 +8,14 @@ from typing import Any
 from torch import fx, ops
 
 from ...ir.errors import DgqcError
+from ...ir.memory import MemoryPlan
 from ...ir.program import Program
 from ...ir.scratch import shape_of, value_of
 from .call import Place, Region
 from .tables import Tables
+
+ARENA, OWN, OUTPUT = "run->arena", "own", "run->output"
+"""The emitted names of the memory that all threads share, of the thread's own, and of the result."""
 
 
 class Memory:
@@ -19,15 +23,18 @@ class Memory:
 
     def __init__(self, program: Program, tables: Tables) -> None:
         """Raises DgqcError when the program has no memory plan."""
-        plan = program.report.get("plan-memory")
-        if plan is None:
+        if program.memory is None:
             raise DgqcError("The C backend needs a memory plan; run the pass plan-memory as the last one.")
+        self.plan: MemoryPlan = program.memory
         self._tables = tables
         self._nodes = {node.name: node for node in program.graph.graph.nodes}
-        self._offsets: dict[str, int] = {item["name"]: int(item["offset"]) for item in plan["buffers"]}
-        self._views = {item["name"]: (str(item["of"]), int(item["offset"])) for item in plan["views"]}
-        self._direct_output: str | None = plan["output"]
-        self.arena_bytes = int(plan["arena_bytes"])
+        self._views = {view.name: view for view in self.plan.views}
+        self._places = {
+            **{b.name: Place(Region.ARENA, ARENA, b.offset) for b in self.plan.buffers},
+            **{b.name: Place(Region.OWN, OWN, b.offset) for b in self.plan.tiles},
+        }
+        if self.plan.output is not None:
+            self._places[self.plan.output] = Place(Region.OUTPUT, OUTPUT)
 
     def is_view(self, node: fx.Node) -> bool:
         """Whether a value needs no computing: it lies inside another, or is a row of a table."""
@@ -35,26 +42,28 @@ class Memory:
 
     def at(self, node: fx.Node | Any, offset: int = 0) -> Place:
         """`offset` bytes behind a value's first element. Raises DgqcError when the plan doesn't know it."""
-        name, start = self._views.get(node.name, (node.name, 0))
-        return self._place(name, start + offset)
+        view = self._views.get(node.name)
+        return self._place(view.of, view.offset + offset) if view else self._place(node.name, offset)
 
     def part(self, node: fx.Node, number: int) -> Place:
         """One of several results of an op."""
         return self._place(f"{node.name}.{number}", 0)
 
+    def shared(self, node: fx.Node) -> Place | None:
+        """What an op's kernel prepares; None where it prepares nothing."""
+        return self._places.get(f"{node.name}.shared")
+
     def scratch(self, node: fx.Node) -> Place | None:
         """An op's scratch memory; None where it has none."""
-        name = f"{node.name}.scratch"
-        return self._place(name, 0) if name in self._offsets else None
+        return self._places.get(f"{node.name}.scratch")
 
     def _place(self, name: str, offset: int) -> Place:
-        if name in self._offsets:
-            return Place(Region.ARENA, "arena", self._offsets[name] + offset)
-        if name == self._direct_output:
-            return Place(Region.OUTPUT, "output", offset)
+        if name in self._places:
+            place = self._places[name]
+            return Place(place.region, place.base, place.offset + offset)
         node = self._nodes.get(name)
         if node is not None and node.op == "placeholder":
-            return Place(Region.INPUT, str(node.target), offset)
+            return Place(Region.INPUT, f"run->{node.target}", offset)
         if node is not None and node.op == "get_attr":
             return self._tables.add(value_of(node), offset)
         if node is not None and node.target is ops.dgqc.at_step.default:

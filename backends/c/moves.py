@@ -9,7 +9,7 @@ from torch import fx
 
 from ...ir.scratch import shape_of
 from .broadcast import merged_permutation
-from .call import Call, struct, unsupported
+from .call import ROWS, Call, Place, struct, unsupported
 from .scope import Scope
 
 
@@ -47,6 +47,8 @@ def gather(node: fx.Node, a: dict[str, Any], scope: Scope) -> Call:
         order=scope.table(a["order"]),
         item=node.meta["val"].element_size(),
     )
+    if axis == len(shape) - 1:
+        return scope.by_rows("gather", node, parameters, (scope.rows(a["x"]),))
     return Call("gather", (scope.memory.at(a["x"]), scope.memory.at(node)), parameters)
 
 
@@ -54,11 +56,20 @@ def slice_tensor(node: fx.Node, a: dict[str, Any], scope: Scope) -> Call:
     """`aten.slice`, where it is not a view."""
     shape = shape_of(a["self"])
     axis = a["dim"] % len(shape)
-    begin = slice(a["start"], a["end"]).indices(shape[axis])[0]
+    begin, step = slice(a["start"], a["end"]).indices(shape[axis])[0], a["step"]
     strides = list(_strides(shape))
     first = begin * strides[axis]
-    strides[axis] *= a["step"]
+    strides[axis] *= step
+    if axis == len(shape) - 1 and step == 1:
+        item = node.meta["val"].element_size()
+        run, row = shape_of(node)[-1] * item, shape[-1] * item
+        return _copied(scope.rows(a["self"]).behind(first * item), row, run, scope.rows(node), run)
     return _moved(node, a["self"], shape_of(node), tuple(strides), first, scope)
+
+
+def _copied(source: Place, source_row: int, run: int, result: Place, result_row: int) -> Call:
+    """A run of bytes of each row."""
+    return Call("copy", (ROWS, run, source, source_row, result, result_row), by_rows=True)
 
 
 def cat(node: fx.Node, a: dict[str, Any], scope: Scope) -> list[Call]:
@@ -69,7 +80,10 @@ def cat(node: fx.Node, a: dict[str, Any], scope: Scope) -> list[Call]:
     calls, offset = [], 0
     for part in a["tensors"]:
         run = math.prod(shape_of(part)[axis:]) * item
-        target = scope.memory.at(node, offset)
-        calls.append(Call("copy_blocks", (count, run, scope.memory.at(part), run, target, row)))
+        if axis == len(shape) - 1:
+            calls.append(_copied(scope.rows(part), run, run, scope.rows(node).behind(offset), row))
+        else:
+            target = scope.memory.at(node, offset)
+            calls.append(Call("copy", (count, run, scope.memory.at(part), run, target, row)))
         offset += run
     return calls

@@ -7,9 +7,10 @@ from typing import Any
 
 from torch import fx
 
+from ...ir.rows import row_arguments
 from ...ir.scratch import shape_of, value_of
-from .broadcast import merged_pair
-from .call import STEP, Call, Rule, struct, unsupported
+from .broadcast import merged_rows
+from .call import STEP, Call, Rule, Struct, struct, unsupported
 from .scope import Scope
 
 
@@ -17,16 +18,17 @@ def quantize(node: fx.Node, a: dict[str, Any], scope: Scope) -> Call:
     """`dgqc::quantize`."""
     shape = shape_of(a["x"])
     axis = a["axis"] % len(shape)
+    by_column = axis == len(shape) - 1
     parameters = struct(
-        outer=math.prod(shape[:axis]),
+        columns=shape[-1],
         count=shape[axis],
-        inner=math.prod(shape[axis + 1 :]),
+        inner=0 if by_column else math.prod(shape[axis + 1 : -1]),
         **scope.named(a, "multiplier", "offset", "shift"),
         group=scope.group(a["group"]),
         groups=value_of(a["multiplier"]).shape[1],
         bits=a["bits"],
     )
-    return Call("quantize", scope.pointers(node, a["x"]), parameters)
+    return scope.by_rows("quantize", node, parameters, (scope.rows(a["x"]),))
 
 
 def softmax(kernel: str) -> Rule:
@@ -79,24 +81,32 @@ def gate(node: fx.Node, a: dict[str, Any], scope: Scope) -> Call:
 
 def rescale(node: fx.Node, a: dict[str, Any], scope: Scope) -> Call:
     """`dgqc::rescale`."""
-    parameters = struct(count=math.prod(shape_of(node)), **scope.named(a, "factor", "shift"))
-    return Call("rescale", scope.pointers(node, a["x"]), parameters)
+    parameters = struct(columns=shape_of(node)[-1], **scope.named(a, "factor", "shift"))
+    return scope.by_rows("rescale", node, parameters, (scope.rows(a["x"]),))
 
 
 def pair(kernel: str, *tables: str) -> Rule:
     """The rule of `dgqc::add` or `dgqc::mul`. tables: the names of their constants."""
 
     def call(node: fx.Node, a: dict[str, Any], scope: Scope) -> Call:
-        pair = merged_pair(shape_of(a["a"]), shape_of(a["b"]), shape_of(node))
-        if pair is None:
-            raise unsupported(node, f"{shape_of(a['a'])} with {shape_of(a['b'])}", "fewer broadcast axes")
-        size, a_stride, b_stride = pair
-        parameters = struct(
-            pair=struct(size=size, a_stride=a_stride, b_stride=b_stride), **scope.named(a, *tables)
+        by_rows = row_arguments(node) or ()
+        sides = {name: _side(node, shape_of(a[name]), name not in by_rows) for name in ("a", "b")}
+        sources = (
+            scope.rows(a[name]) if name in by_rows else scope.memory.at(a[name]) for name in ("a", "b")
         )
-        return Call(kernel, scope.pointers(node, a["a"], a["b"]), parameters)
+        parameters = struct(pair=struct(columns=shape_of(node)[-1], **sides), **scope.named(a, *tables))
+        return scope.by_rows(kernel, node, parameters, tuple(sources))
 
     return call
+
+
+def _side(node: fx.Node, shape: tuple[int, ...], whole: bool) -> Struct:
+    """A `dgqc_side`: how one of two tensors is broadcast."""
+    axes = merged_rows(shape, shape_of(node))
+    if axes is None:
+        raise unsupported(node, f"{shape} broadcast to {shape_of(node)}", "fewer broadcast axes")
+    size, stride = axes if whole else ((1, 1, 1), (0, 0, shape[-1]))
+    return struct(whole=whole, size=size, stride=stride, single=shape[-1] == 1)
 
 
 def upsample_nearest(node: fx.Node, a: dict[str, Any], scope: Scope) -> Call:

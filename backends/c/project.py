@@ -18,7 +18,7 @@ from .loop import Drawing, write_loop, written_drawing
 from .tables import Tables, lookup_source, values
 
 if TYPE_CHECKING:
-    from .emit import Line
+    from .functions import Function
 
 HERE = Path(__file__).parent
 RUNTIME = HERE / "runtime"
@@ -42,17 +42,19 @@ class Signature:
     """What a caller of the emitted program must know; `interface.json` holds it for `run.py`.
 
     inputs: name and shape, in the order of the C parameters. output: shape. steps: T.
+    shared_bytes, thread_bytes: of the arena's part for all threads, and of each thread's part.
     sources: the files in `src` that make up the program, without their `.c`.
-    draw_arena_bytes: of the denoising loop; 0 where the program has none.
+    draw_bytes: what a drawing needs besides; 0 where the program has none.
     """
 
     name: str
     inputs: tuple[tuple[str, tuple[int, ...]], ...]
     output: tuple[int, ...]
     steps: int
-    arena_bytes: int
+    shared_bytes: int
+    thread_bytes: int
     sources: tuple[str, ...]
-    draw_arena_bytes: int = 0
+    draw_bytes: int = 0
 
     def to_json(self) -> str:
         return json.dumps(asdict(self), indent=2) + "\n"
@@ -61,16 +63,21 @@ class Signature:
     def from_json(text: str) -> Signature:
         data = json.loads(text)
         inputs = tuple((str(name), tuple(shape)) for name, shape in data["inputs"])
-        sizes = {name: int(data[name]) for name in ("steps", "arena_bytes", "draw_arena_bytes")}
+        names = ("steps", "shared_bytes", "thread_bytes", "draw_bytes")
+        sizes = {name: int(data[name]) for name in names}
         return Signature(data["name"], inputs, tuple(data["output"]), sources=tuple(data["sources"]), **sizes)
 
 
 @dataclass(frozen=True)
 class Project:
-    """Everything that goes into a folder. lines: the kernel calls. drawing: what the loop must draw."""
+    """Everything that goes into a folder.
+
+    functions: the streams. copies: what brings the result to the output. drawing: what the loop must draw.
+    """
 
     signature: Signature
-    lines: list[Line]
+    functions: list[Function]
+    copies: list[str]
     tables: Tables
     vectors: tuple[Vector, ...]
     loop: DenoisingLoop | None = None
@@ -104,7 +111,8 @@ def write_project(project: Project, directory: Path) -> None:
         "signature": signature,
         "inputs": [(item, " x ".join(map(str, shape)), math.prod(shape)) for item, shape in signature.inputs],
         "output": (" x ".join(map(str, signature.output)), math.prod(signature.output)),
-        "lines": project.lines,
+        "functions": project.functions,
+        "copies": project.copies,
         "tables": project.tables,
         "vectors": _vectors(project),
         "drawing": written_drawing(project.drawing, signature.inputs),
@@ -129,9 +137,7 @@ def write_project(project: Project, directory: Path) -> None:
         keep_trailing_newline=True,
     )
     if project.loop is not None:
-        write_loop(
-            environment, project.loop, directory, signature.name, signature.inputs, signature.arena_bytes
-        )
+        write_loop(environment, project.loop, directory, signature.name, signature.inputs)
     for template, path in files.items():
         path.write_text(environment.get_template(f"{template}.jinja").render(context))
     (directory / INTERFACE).write_text(signature.to_json())

@@ -7,8 +7,9 @@ from typing import Any
 
 from torch import fx
 
+from ...ir.rows import part, row_bytes
 from ...ir.scratch import value_of
-from .call import STEP, Argument, Place
+from .call import ROWS, STEP, Argument, Call, Place, Struct
 from .memory import Memory
 from .tables import Tables
 
@@ -33,8 +34,30 @@ class Scope:
         """None where all indices are of the first group, which a kernel reads as such."""
         return self.table(group) if bool(value_of(group).any()) else None
 
+    def rows(self, node: Any, number: int | None = None) -> Place:
+        """A value at the rows of a block; one of them where an op has several results."""
+        place = self.memory.at(node) if number is None else self.memory.part(node, number)
+        return place.by_rows(row_bytes(part(node, number or 0)))
+
+    def by_rows(
+        self, kernel: str, node: fx.Node, parameters: Struct, sources: tuple[Place, ...], *, kind: str = "",
+        whole: tuple[Place, ...] = (),
+    ) -> Call:  # fmt: skip
+        """The calls of a kernel that is run by rows, and takes the step.
+
+        sources: what `dgqc_KERNEL_rows` reads. whole: what `dgqc_KERNEL_begin` reads.
+        """
+        shared, scratch = self.memory.shared(node), self.memory.scratch(node)
+        value = node.meta["val"]
+        count = len(value) if isinstance(value, list | tuple) else None
+        results = [self.rows(node)] if count is None else [self.rows(node, i) for i in range(count)]
+        own = [place for place in (shared, scratch) if place is not None]
+        begin: tuple[Argument, ...] | None = (STEP, *whole, shared) if shared is not None else None
+        return Call(kernel, (STEP, ROWS, *sources, *results, *own), parameters, kind, True, begin)
+
     def pointers(self, node: fx.Node, *sources: Any) -> tuple[Argument, ...]:
-        """What most kernels take: step, sources, result, and scratch memory where the op has any."""
+        """What most kernels that compute a whole value take: step, sources, result, and scratch memory where
+        the op has any."""
         scratch = self.memory.scratch(node)
         places = (*(self.memory.at(source) for source in sources), self.memory.at(node))
         return (STEP, *places, scratch) if scratch else (STEP, *places)

@@ -1,4 +1,4 @@
-"""Runs a program's kernel calls through ctypes, with dimensions as run-time arguments.
+"""Runs a program's streams through ctypes, with dimensions as run-time arguments, in blocks of random sizes.
 
 The runtime is compiled once, so that a property test can afford hundreds of graphs. The parameter structs are
 read from the header.
@@ -11,12 +11,13 @@ import re
 import subprocess
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any
+from random import Random
+from typing import Any, ClassVar
 
 import torch
 
 from dgqc.backends import reference
-from dgqc.backends.c.call import STEP, Call, Place, Region, Struct
+from dgqc.backends.c.call import ROWS, STEP, Argument, Call, Place, Region, Struct
 from dgqc.backends.c.calls import calls_of
 from dgqc.backends.c.emit import copied_output, output_of
 from dgqc.backends.c.memory import Memory
@@ -24,7 +25,9 @@ from dgqc.backends.c.project import runtime_sources
 from dgqc.backends.c.scope import Scope
 from dgqc.backends.c.tables import Tables, lookup_source
 from dgqc.ir.program import Program
+from dgqc.ir.streams import Stream
 from dgqc.passes.plan_memory import PlanMemory
+from dgqc.passes.stream_rows import StreamRows
 
 GUARD = 0x5A
 """Fills memory around and inside the arena before a run: nothing may rely on zeros or write outside."""
@@ -74,22 +77,24 @@ class Kernels:
         self._types = parameter_types()
 
     def run(self, program: Program, inputs: Mapping[str, torch.Tensor], step: int) -> torch.Tensor:
-        """Plans memory, makes the calls and gives the output; checks that nothing else was written."""
+        """Makes the calls and gives the output; checks that nothing else was written."""
         return Run(self, program, inputs, step).result()
 
-    def call(self, call: Call, run: Run) -> None:
-        arguments: list[Any] = []
+    def call(self, kernel: str, call: Call, arguments: tuple[Argument, ...], run: Run) -> None:
+        """One function of a kernel."""
+        given: list[Any] = []
         if call.parameters is not None:
-            arguments.append(ctypes.byref(self._filled(self._types[call.struct_type], call.parameters, run)))
-        for argument in call.arguments:
-            pointer = isinstance(argument, Place) or argument is None
-            if pointer:
-                arguments.append(ctypes.c_void_p(run.address(argument)))
+            given.append(ctypes.byref(self._filled(self._types[call.struct_type], call.parameters, run)))
+        for argument in arguments:
+            if isinstance(argument, Place) or argument is None:
+                given.append(ctypes.c_void_p(run.address(argument)))
+            elif argument == ROWS:
+                given.append(Rows(*run.rows))
             else:
-                arguments.append(ctypes.c_size_t(run.step if argument == STEP else int(argument)))  # type: ignore[arg-type]
-        function = getattr(self._library, f"dgqc_{call.kernel}")
+                given.append(ctypes.c_size_t(run.step if argument == STEP else int(argument)))
+        function = getattr(self._library, f"dgqc_{kernel}")
         function.restype = None
-        function(*arguments)
+        function(*given)
 
     def _filled(self, kind: type[ctypes.Structure], struct: Struct, run: Run) -> ctypes.Structure:
         filled = kind()
@@ -107,30 +112,70 @@ class Kernels:
         return filled
 
 
+class Rows(ctypes.Structure):
+    """`dgqc_rows`."""
+
+    _fields_: ClassVar = [("first", ctypes.c_size_t), ("count", ctypes.c_size_t)]
+
+
 class Run:
-    """One run: the memory it has."""
+    """One run: the memory it has. Blocks are as large as it pleases, and come in any order."""
 
     def __init__(
         self, kernels: Kernels, program: Program, inputs: Mapping[str, torch.Tensor], step: int
     ) -> None:
-        program = PlanMemory().run(program)
         tables = Tables("test")
         memory = Memory(program, tables)
         output = output_of(program)
         self.step, self._inputs, self._keep = step, inputs, []
-        self._arena = torch.full((memory.arena_bytes + 2 * MARGIN,), GUARD, dtype=torch.uint8)
+        self.rows, self._random = (0, 0), Random(step)
+        self._shared = memory.plan.shared_bytes
+        self._size = memory.plan.arena_bytes(1)
+        self._arena = torch.full((self._size + 2 * MARGIN,), GUARD, dtype=torch.uint8)
         self._start = -(-(self._arena.data_ptr() + 64) // 64) * 64
-        self._size = memory.arena_bytes
         value = output.meta["val"]
         self._output = torch.full(tuple(value.shape), GUARD, dtype=value.dtype)
         before = {name: tensor.clone() for name, tensor in inputs.items()}
         scope = Scope(memory, tables, dict(program.report.get("weight-bits", {})))
-        for node in program.graph.graph.nodes:
-            for call in calls_of(node, scope):
-                kernels.call(call, self)
+        nodes = {node.name: node for node in program.graph.graph.nodes}
+        assert program.streams is not None
+        for stream in program.streams.streams:
+            calls = [call for name in stream.nodes for call in calls_of(nodes[name], scope)]
+            self._stream(kernels, stream, calls)
         for call in copied_output(output, memory):
-            kernels.call(call, self)
+            kernels.call(call.kernel, call, call.arguments, self)
         assert all(torch.equal(before[name], inputs[name]) for name in inputs), "an input was written to"
+
+    def _stream(self, kernels: Kernels, stream: Stream, calls: list[Call]) -> None:
+        for call in calls:
+            if call.begin is not None:
+                kernels.call(f"{call.kernel}_begin", call, call.begin, self)
+            if not call.by_rows:
+                kernels.call(call.kernel, call, call.arguments, self)
+        loops = [place for place, call in enumerate(calls) if call.reduction] + [len(calls)]
+        for end in loops if stream.block else []:
+            for rows in self._blocks(stream):
+                self.rows = rows
+                # Nothing may be left over from another block.
+                self._arena[self._offset(self._shared) :][: self._size - self._shared] = GUARD
+                for call in calls[:end]:
+                    kernels.call(f"{call.kernel}_rows", call, call.arguments, self)
+                if end < len(calls) and (reduction := calls[end].reduction):
+                    kernels.call(f"{reduction.kernel}_reduce_rows", calls[end], reduction.rows, self)
+            if end < len(calls) and (reduction := calls[end].reduction):
+                kernels.call(f"{reduction.kernel}_reduce_end", calls[end], reduction.end, self)
+
+    def _blocks(self, stream: Stream) -> list[tuple[int, int]]:
+        blocks, first = [], 0
+        while first < stream.rows:
+            count = self._random.randint(1, min(stream.block, stream.rows - first))
+            blocks.append((first, count))
+            first += count
+        self._random.shuffle(blocks)
+        return blocks
+
+    def _offset(self, offset: int) -> int:
+        return self._start - self._arena.data_ptr() + offset
 
     def result(self) -> torch.Tensor:
         begin = self._start - self._arena.data_ptr()
@@ -141,20 +186,29 @@ class Run:
     def address(self, place: Place | None) -> int:
         if place is None:
             return 0
+        offset = place.offset + self.rows[0] * place.row_bytes
         if place.region is Region.ARENA:
-            return self._start + place.offset
+            return self._start + offset
+        if place.region is Region.OWN:
+            return self._start + self._shared + offset
         if place.region is Region.OUTPUT:
-            return self._output.data_ptr() + place.offset
+            return self._output.data_ptr() + offset
         if place.region is Region.INPUT:
-            return self._inputs[place.base].data_ptr() + place.offset
+            return self._inputs[place.base.removeprefix("run->")].data_ptr() + offset
         assert place.tensor is not None
         self._keep.append(place.tensor)
-        rows = self.step * place.step_elements * place.tensor.element_size()
-        return place.tensor.data_ptr() + rows + place.offset
+        of_step = self.step * place.step_elements * place.tensor.element_size()
+        return place.tensor.data_ptr() + of_step + offset
 
 
-def check(kernels: Kernels, program: Program, inputs: dict[str, torch.Tensor]) -> None:
-    """Every step of the program, bit by bit."""
+def planned(program: Program, **options: Any) -> Program:
+    """With streams and a memory plan. options: of `stream-rows`."""
+    return PlanMemory().run(StreamRows(**options).run(program))
+
+
+def check(kernels: Kernels, program: Program, inputs: dict[str, torch.Tensor], **options: Any) -> None:
+    """Every step of the program, bit by bit. options: of `stream-rows`."""
+    program = planned(program, **options)
     for step in range(len(program.schedule)):
         expected = reference.run(program, inputs, step)
         found = kernels.run(program, inputs, step)

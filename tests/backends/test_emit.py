@@ -2,23 +2,25 @@
 
 from __future__ import annotations
 
+import ctypes
 import re
 import shutil
 import subprocess
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import pytest
 import torch
 
 from dgqc.backends import reference
 from dgqc.backends.c import CProgram, Vector, build, emit, find_compiler
+from dgqc.backends.c.run import Handle
 from dgqc.ir.errors import DgqcError
 from dgqc.ir.level import Level
 from dgqc.ir.program import Program
-from dgqc.passes.plan_memory import PlanMemory
 
-from .kernels import Kernels, check
+from .kernels import Kernels, check, planned
 from .unet_like import inputs_of, unet_like
 
 STRICT = ["-std=c99", "-Wall", "-Wextra", "-Werror", "-pedantic", "-Wconversion", "-Wcast-qual"]
@@ -26,7 +28,7 @@ STRICT = ["-std=c99", "-Wall", "-Wextra", "-Werror", "-pedantic", "-Wconversion"
 
 @pytest.fixture(scope="module")
 def program() -> Program:
-    return PlanMemory().run(unet_like())
+    return planned(unet_like())
 
 
 @pytest.fixture(scope="module")
@@ -88,7 +90,9 @@ def test_no_floating_point(folder: Path) -> None:
         code = re.sub(r"/\*.*?\*/", "", path.read_text(), flags=re.S)
         assert not re.search(r"\b(float|double|malloc|calloc)\b|\b\d+\.\d", code), path
         if path.parent.name == "src":
-            assert set(re.findall(r"#include <(.*?)>", code)) <= {"stdint.h", "stddef.h", "string.h"}, path
+            threads = {"omp.h"} if path.name == "dgqc_streams.h" else set()
+            included = set(re.findall(r"#include <(.*?)>", code))
+            assert included <= {"stdint.h", "stddef.h", "string.h", *threads}, path
 
 
 def test_no_globals_that_change(folder: Path) -> None:
@@ -127,21 +131,46 @@ def test_builds_once_and_again_when_a_source_changes(folder: Path, tmp_path: Pat
 
 
 def test_guards(folder: Path) -> None:
-    """The C function itself refuses null pointers, wrong steps and misaligned arenas."""
-    compiled = CProgram(folder)
-    function, arena = compiled._function, compiled._arena
+    """The C functions themselves refuse null pointers, wrong steps, misaligned and small arenas."""
+    compiled = CProgram(folder, threads=1)
+    run, handle = compiled._function, ctypes.byref(compiled._program)
     sample = torch.zeros(20000, dtype=torch.int16).data_ptr()
-    assert function(arena, 0, None, sample, sample) == 1
-    assert function(arena, 0, sample, sample, None) == 1
-    assert function(None, 0, sample, sample, sample) == 1
-    assert function(arena, -1, sample, sample, sample) == 2
-    assert function(arena, 3, sample, sample, sample) == 2
-    assert function(arena + 2, 0, sample, sample, sample) == 3
+    assert run(handle, 0, None, sample, sample) == 1
+    assert run(handle, 0, sample, sample, None) == 1
+    assert run(None, 0, sample, sample, sample) == 1
+    assert run(ctypes.byref(Handle()), 0, sample, sample, sample) == 1
+    assert run(handle, -1, sample, sample, sample) == 2
+    assert run(handle, 3, sample, sample, sample) == 2
+    init, arena = compiled._initialize, compiled._program.arena
+    size = compiled.signature.shared_bytes + compiled.signature.thread_bytes
+    assert init(handle, arena + 2, size) == 3
+    assert init(handle, arena, size - 1) == 4
+    assert init(handle, None, size) == 1
+    assert init(handle, arena, size) == 0
+
+
+@pytest.mark.parametrize("options", [{}, {"fuse": False}, {"tile": 1, "rows": 1}, {"tile": 2, "rows": 8}])
+def test_streams_and_threads_change_no_bit(options: dict[str, Any], tmp_path: Path) -> None:
+    """Several block sizes, without streams, on one thread, two and more than there are cores."""
+    program = planned(unet_like(5, size=9), **options)
+    inputs = inputs_of(program, seed=4)
+    expected = reference.run(program, inputs, 1)
+    emit(program, tmp_path)
+    for threads in (1, 2, 5):
+        assert torch.equal(CProgram(tmp_path, threads=threads).run(inputs, 1), expected)
+
+
+def test_builds_without_openmp(program: Program, tmp_path: Path) -> None:
+    inputs = inputs_of(program)
+    emit(program, tmp_path, vectors=[Vector(0, inputs, reference.run(program, inputs, 0))])
+    make = ["make", "-j2", "OPENMP=0", "ARCH=", "CFLAGS=-O1 -DDGQC_PORTABLE"]
+    subprocess.run(make, cwd=tmp_path, check=True, capture_output=True)
+    subprocess.run(["./model_test"], cwd=tmp_path, check=True, capture_output=True)
 
 
 def test_refuses(program: Program, tmp_path: Path) -> None:
     with pytest.raises(DgqcError, match="run the pass plan-memory"):
-        emit(replace(program, report={}), tmp_path)
+        emit(replace(program, memory=None), tmp_path)
     with pytest.raises(DgqcError, match="integer level"):
         emit(replace(program, level=Level.PLANNED), tmp_path)
     with pytest.raises(DgqcError, match="can't be the name"):

@@ -22,10 +22,9 @@ from dgqc.ir.denoising import DenoisingLoop, Labels
 from dgqc.ir.errors import DgqcError
 from dgqc.ir.noise import normal_noise
 from dgqc.ir.program import Program
-from dgqc.passes.plan_memory import PlanMemory
 
 from .integer_graph import IntegerGraph, pick
-from .kernels import compile_runtime, parameter_types
+from .kernels import compile_runtime, parameter_types, planned
 
 STEPS = 3
 
@@ -100,7 +99,7 @@ def drawn_program() -> Program:
     scale = torch.full((STEPS,), 2e-4, dtype=torch.float64)
     sampler = sampler_for("ddim", config, schedule_for(config, STEPS)[1])
     labels = Labels("condition", pick(g.random, -9000, 9000, 5, *shape, dtype=torch.int16))
-    return PlanMemory().run(replace(program, loop=tabulate(sampler, scale, scale, labels)))
+    return planned(replace(program, loop=tabulate(sampler, scale, scale, labels)))
 
 
 def drawing_of(program: Program, seed: int, label: int) -> Drawing:
@@ -145,18 +144,19 @@ def test_guards_and_labels(tmp_path: Path) -> None:
     program = drawn_program()
     emit(program, tmp_path)
     compiled = CProgram(tmp_path)
-    memory = torch.zeros(24, dtype=torch.int16)
-    arena, data = compiled._arena, memory.data_ptr()
+    values = torch.zeros(compiled.signature.draw_bytes, dtype=torch.int64)
+    program_of, data = ctypes.addressof(compiled._program), values.data_ptr()
 
     def draw(*arguments: int | None) -> int:
         return int(compiled._library.model_draw(*map(ctypes.c_void_p, arguments)))
 
-    assert draw(arena, data, data, data) == 0
-    assert draw(None, data, data, data) == 1
-    assert draw(arena, None, data, data) == 1
-    assert draw(arena, data, None, data) == 1
-    assert draw(arena, data, data, None) == 1
-    assert draw(arena + 2, data, data, data) == 3
+    memory = data + 8 * 64
+    assert draw(program_of, memory, data, data, data) == 0
+    assert draw(None, memory, data, data, data) == 1
+    assert draw(program_of, None, data, data, data) == 1
+    assert draw(program_of, memory, None, data, data) == 1
+    assert draw(program_of, memory, data, None, data) == 1
+    assert draw(program_of, memory, data, data, None) == 1
     labels = (ctypes.c_int16 * (5 * 24)).in_dll(compiled._library, "model_labels")
     assert program.loop is not None
     assert program.loop.labels is not None

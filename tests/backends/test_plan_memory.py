@@ -2,23 +2,27 @@
 
 from __future__ import annotations
 
+import pytest
 import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from dgqc.passes.plan_memory import Buffer, PlanMemory, aligned, lower_bound, pack
+from dgqc.ir.errors import DgqcError
+from dgqc.ir.memory import Buffer, MemoryPlan, aligned
+from dgqc.ir.program import Program
+from dgqc.passes.packing import lower_bound, pack, size_of
+from dgqc.passes.plan_memory import PlanMemory
 
 from .integer_graph import IntegerGraph
+from .kernels import planned
 from .unet_like import unet_like
 
 lives = st.tuples(st.integers(0, 5000), st.integers(0, 30), st.integers(0, 12))
 lists = st.lists(lives.map(lambda item: Buffer("", item[0], item[1], item[1] + item[2])), max_size=40)
 
 
-def overlaps(buffers: list[Buffer], offsets: list[int]) -> bool:
-    spans = [
-        (o, o + aligned(b.bytes), b.first, b.last) for b, o in zip(buffers, offsets, strict=True) if b.bytes
-    ]
+def overlaps(buffers: list[Buffer]) -> bool:
+    spans = [(b.offset, b.end, b.first, b.last) for b in buffers if b.bytes]
     return any(
         a[0] < b[1] and b[0] < a[1] and a[2] <= b[3] and b[2] <= a[3]
         for place, a in enumerate(spans)
@@ -26,31 +30,63 @@ def overlaps(buffers: list[Buffer], offsets: list[int]) -> bool:
     )
 
 
+def plan_of(program: Program) -> MemoryPlan:
+    assert program.memory is not None
+    return program.memory
+
+
 @settings(max_examples=200, deadline=None)
 @given(lists)
 def test_packing(buffers: list[Buffer]) -> None:
-    offsets = pack(buffers)
-    assert not overlaps(buffers, offsets)
-    assert all(offset % 64 == 0 for offset in offsets)
-    size = max((o + aligned(b.bytes) for b, o in zip(buffers, offsets, strict=True)), default=0)
-    assert lower_bound(buffers) <= size <= sum(aligned(b.bytes) for b in buffers)
+    packed = pack(buffers)
+    assert not overlaps(packed)
+    assert [(b.bytes, b.first, b.last) for b in packed] == [(b.bytes, b.first, b.last) for b in buffers]
+    assert all(buffer.offset % 64 == 0 for buffer in packed)
+    assert lower_bound(buffers) <= size_of(packed) <= sum(aligned(b.bytes) for b in buffers)
 
 
 def test_a_chain_uses_two_buffers_again_and_again() -> None:
-    buffers = [Buffer(str(i), 1000, i, i + 1) for i in range(20)]
-    offsets = pack(buffers)
-    assert not overlaps(buffers, offsets)
-    assert set(offsets) == {0, 1024}
+    packed = pack(Buffer(str(i), 1000, i, i + 1) for i in range(20))
+    assert not overlaps(packed)
+    assert {buffer.offset for buffer in packed} == {0, 1024}
 
 
-def test_plan_of_a_graph() -> None:
-    plan = PlanMemory().run(unet_like(size=12)).report["plan-memory"]
-    buffers = [Buffer(b["name"], b["bytes"], b["first"], b["last"]) for b in plan["buffers"]]
-    assert not overlaps(buffers, [b["offset"] for b in plan["buffers"]])
-    assert lower_bound(buffers) <= plan["arena_bytes"] < sum(b.bytes for b in buffers) / 2
-    names = {b["name"] for b in plan["buffers"]}
-    assert plan["output"] == "permute_default_5" not in names
-    assert all(view["name"] not in names for view in plan["views"])
+@pytest.mark.parametrize("tile", [1, 256])
+def test_plan_of_a_graph(tile: int) -> None:
+    program = planned(unet_like(size=12), tile=tile, rows=1)
+    plan = plan_of(program)
+    assert program.streams is not None
+    assert not overlaps(list(plan.buffers))
+    assert lower_bound(plan.buffers) <= plan.shared_bytes < sum(b.bytes for b in plan.buffers) / 2
+    names = {buffer.name for buffer in plan.buffers}
+    assert plan.output == "permute_default_5" not in names
+    assert not names & {view.name for view in plan.views}
+    for stream in program.streams.streams:
+        owned = {*stream.tile, *(f"{name}.scratch" for name in stream.nodes)}
+        tiles = [buffer for buffer in plan.tiles if buffer.name in owned]
+        assert not overlaps(tiles)
+        assert size_of(tiles) <= plan.thread_bytes
+        assert not names & set(stream.tile)
+
+
+def test_prepared_memory_lives_for_its_stream_alone() -> None:
+    program = planned(unet_like())
+    assert program.streams is not None
+    homes = {name: place for place, s in enumerate(program.streams.streams) for name in s.nodes}
+    prepared = [b for b in plan_of(program).buffers if b.name.endswith(".shared")]
+    assert prepared
+    assert all(b.first == b.last == homes[b.name.removesuffix(".shared")] for b in prepared)
+
+
+def test_threads_have_memory_of_their_own() -> None:
+    plan = plan_of(planned(unet_like()))
+    assert plan.thread_bytes > 0
+    assert plan.arena_bytes(3) == plan.shared_bytes + 3 * plan.thread_bytes
+
+
+def test_wants_streams() -> None:
+    with pytest.raises(DgqcError, match="run stream-rows before it"):
+        PlanMemory().run(unet_like())
 
 
 def test_a_view_keeps_its_root_alive() -> None:
@@ -62,8 +98,8 @@ def test_a_view_keeps_its_root_alive() -> None:
     view = graph.call(aten.reshape.default, graph.call(aten.slice.Tensor, first, 1, 2, 4), [8])
     second = graph.call(dgqc.rescale.default, x, graph.step, *tables)
     third = graph.call(aten.cat.default, [view, graph.call(aten.reshape.default, second, [16])], 0)
-    plan = PlanMemory().run(graph.finish(third)).report["plan-memory"]
-    views = {v["name"]: (v["of"], v["offset"]) for v in plan["views"]}
+    plan = plan_of(planned(graph.finish(third)))
+    views = {v.name: (v.of, v.offset) for v in plan.views}
     assert views[view.name] == (first.name, 16)
-    places = {b["name"]: b for b in plan["buffers"]}
-    assert places[first.name]["offset"] != places[second.name]["offset"]
+    places = {b.name: b for b in plan.buffers}
+    assert places[first.name].offset != places[second.name].offset

@@ -8,7 +8,7 @@ from dgqc.passes.registry import BUILT_IN
 
 from .conftest import FOLDER, difference
 
-REPORTING = {"plan-memory", "measure-error"}
+REPORTING = {"measure-error"}
 """Passes that leave nodes and plans alone."""
 
 

@@ -21,6 +21,7 @@ from dgqc.ir.plans import (
 )
 from dgqc.ir.program import Program
 from dgqc.passes.lower_integer import LowerInteger
+from dgqc.passes.stream_rows import StreamRows
 
 from .conftest import Golden
 from .graphs import Sketch, attention, calibrated, convolution, decided, dense, picture, sited
@@ -151,4 +152,8 @@ def test_permute_channels(golden: Golden) -> None:
 
 
 def test_plan_memory(golden: Golden) -> None:
-    golden("plan-memory", lowered(dense()), "plan-memory")
+    golden("plan-memory", StreamRows().run(lowered(dense())), "plan-memory")
+
+
+def test_stream_rows(golden: Golden) -> None:
+    golden("stream-rows", lowered(dense()), "stream-rows")

@@ -17,6 +17,7 @@ from hypothesis import strategies as st
 
 from dgqc.ir.errors import DgqcError
 from dgqc.ir.level import Level
+from dgqc.ir.memory import Buffer, MemoryPlan, View
 from dgqc.ir.nibbles import pack_nibbles, unpack_nibbles
 from dgqc.ir.plans import (
     Coding,
@@ -34,6 +35,7 @@ from dgqc.ir.plans import (
 from dgqc.ir.printer import format_graph
 from dgqc.ir.program import Program
 from dgqc.ir.serialize import load_program, save_program
+from dgqc.ir.streams import Stream, StreamPlan
 from dgqc.ir.verifier import verify
 
 
@@ -66,6 +68,18 @@ def test_round_trip(level: str, tmp_path: Path) -> None:
         assert torch.equal(loaded.output_scale, program.output_scale)
     modules = [node.meta.get("module") for node in program.graph.graph.nodes]
     assert modules == [node.meta.get("module") for node in loaded.graph.graph.nodes]
+
+
+def test_streams_and_memory_round_trip(tmp_path: Path) -> None:
+    streams = StreamPlan((Stream(("a",)), Stream(("b", "c"), 40, 16, ("b", "c.2"))))
+    memory = MemoryPlan(
+        640, 128, (Buffer("a", 600, 0, 1),), (Buffer("b", 9, 0, 0, 64),), (View("d", "a", 8),), "e"
+    )
+    program = replace(hand_made.LEVELS["integer"](), streams=streams, memory=memory)
+    save_program(program, tmp_path / "saved")
+    loaded = load_program(tmp_path / "saved")
+    assert (loaded.streams, loaded.memory) == (streams, memory)
+    assert format_graph(loaded) == format_graph(program)
 
 
 def test_every_plan_round_trips(tmp_path: Path) -> None:

@@ -1,14 +1,12 @@
 #include "dgqc_internal.h"
 
 #define DGQC_DEFINE_GATHER(name, element)                                                                    \
-    static void name(const dgqc_gather_parameters *p, const element *restrict x, element *restrict y)         \
+    static void name(const int32_t *restrict order, size_t rows, size_t columns, const element *restrict x,   \
+                     element *restrict y)                                                                     \
     {                                                                                                         \
-        for (size_t o = 0; o < p->outer; o++, x += p->count * p->inner) {                                     \
-            for (size_t i = 0; i < p->count; i++, y += p->inner) {                                            \
-                const element *from = x + (size_t)p->order[i] * p->inner;                                     \
-                for (size_t j = 0; j < p->inner; j++) {                                                       \
-                    y[j] = from[j];                                                                           \
-                }                                                                                             \
+        for (size_t i = 0; i < rows; i++, x += columns, y += columns) {                                       \
+            for (size_t j = 0; j < columns; j++) {                                                            \
+                y[j] = x[order[j]];                                                                           \
             }                                                                                                 \
         }                                                                                                     \
     }
@@ -17,13 +15,24 @@ DGQC_DEFINE_GATHER(gather_1, uint8_t)
 DGQC_DEFINE_GATHER(gather_2, int16_t)
 DGQC_DEFINE_GATHER(gather_4, int32_t)
 
+void dgqc_gather_rows(const dgqc_gather_parameters *p, size_t step, dgqc_rows rows, const void *x, void *y)
+{
+    (void)step;
+    if (p->item == 1) {
+        gather_1(p->order, rows.count, p->count, x, y);
+    } else if (p->item == 2) {
+        gather_2(p->order, rows.count, p->count, x, y);
+    } else {
+        gather_4(p->order, rows.count, p->count, x, y);
+    }
+}
+
 void dgqc_gather(const dgqc_gather_parameters *p, const void *x, void *y)
 {
-    if (p->item == 1) {
-        gather_1(p, x, y);
-    } else if (p->item == 2) {
-        gather_2(p, x, y);
-    } else {
-        gather_4(p, x, y);
+    const size_t run = p->inner * p->item, block = p->count * run;
+    DGQC_PARALLEL
+    for (size_t i = 0; i < p->outer * p->count; i++) {
+        const size_t from = i / p->count * block + (size_t)p->order[i % p->count] * run;
+        memcpy((unsigned char *)y + i * run, dgqc_inside(x, from), run);
     }
 }

@@ -18,6 +18,14 @@ static inline void *dgqc_take(void **scratch, size_t bytes)
     return taken;
 }
 
+/* Finds again what dgqc_take cut off memory that is only read by now. */
+static inline const void *dgqc_taken(const void **shared, size_t bytes)
+{
+    const void *taken = *shared;
+    *shared = (const unsigned char *)taken + ((bytes + 63) & ~(size_t)63);
+    return taken;
+}
+
 /* Bytes of one operand value. */
 static inline size_t dgqc_value_bytes(const dgqc_arithmetic *arithmetic)
 {

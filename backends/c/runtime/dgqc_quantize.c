@@ -7,30 +7,48 @@ static inline uint8_t code(int32_t x, int32_t m, int32_t r, int32_t s, int32_t l
     return (uint8_t)(q < 0 ? 0 : q > last ? last : q);
 }
 
-void dgqc_quantize(const dgqc_quantize_parameters *p, size_t step, const int16_t *x, uint8_t *y, void *scratch)
+/* Prepared: multiplier, offset and shift of this step for each index of the grouped axis. */
+void dgqc_quantize_begin(const dgqc_quantize_parameters *p, size_t step, void *shared)
 {
-    int32_t *restrict m = dgqc_take(&scratch, p->count * sizeof(int32_t));
-    int32_t *restrict r = dgqc_take(&scratch, p->count * sizeof(int32_t));
-    int32_t *restrict s = dgqc_take(&scratch, p->count * sizeof(int32_t));
-    dgqc_expand(p->multiplier + step * p->groups, p->group, p->count, m);
-    dgqc_expand(p->offset + step * p->groups, p->group, p->count, r);
-    dgqc_expand(p->shift + step * p->groups, p->group, p->count, s);
-    const int32_t last = (1 << p->bits) - 1;
+    const int32_t *const tables[3] = {p->multiplier, p->offset, p->shift};
+    for (size_t i = 0; i < 3; i++) {
+        dgqc_expand(tables[i] + step * p->groups, p->group, p->count,
+                    dgqc_take(&shared, p->count * sizeof(int32_t)));
+    }
+}
 
-    for (size_t outer = 0; outer < p->outer; outer++) {
-        const int16_t *restrict from = x + outer * p->count * p->inner;
-        uint8_t *restrict to = y + outer * p->count * p->inner;
-        if (p->inner == 1) {
-            for (size_t i = 0; i < p->count; i++) {
-                to[i] = code(from[i], m[i], r[i], s[i], last);
-            }
+/* A row whose columns have quantizers of their own. */
+static void by_column(const int16_t *restrict x, const int32_t *restrict m, const int32_t *restrict r,
+                      const int32_t *restrict s, int32_t last, size_t count, uint8_t *restrict y)
+{
+    for (size_t i = 0; i < count; i++) {
+        y[i] = code(x[i], m[i], r[i], s[i], last);
+    }
+}
+
+/* A row with one quantizer. */
+static void by_row(const int16_t *restrict x, int32_t m, int32_t r, int32_t s, int32_t last, size_t count,
+                   uint8_t *restrict y)
+{
+    for (size_t i = 0; i < count; i++) {
+        y[i] = code(x[i], m, r, s, last);
+    }
+}
+
+void dgqc_quantize_rows(const dgqc_quantize_parameters *p, size_t step, dgqc_rows rows, const int16_t *x,
+                        uint8_t *y, const void *shared)
+{
+    const int32_t *const m = dgqc_taken(&shared, p->count * sizeof(int32_t));
+    const int32_t *const r = dgqc_taken(&shared, p->count * sizeof(int32_t));
+    const int32_t *const s = dgqc_taken(&shared, p->count * sizeof(int32_t));
+    const int32_t last = (1 << p->bits) - 1;
+    (void)step;
+    for (size_t i = 0; i < rows.count; i++, x += p->columns, y += p->columns) {
+        if (p->inner == 0) {
+            by_column(x, m, r, s, last, p->columns, y);
         } else {
-            for (size_t i = 0; i < p->count; i++) {
-                const int32_t m_i = m[i], r_i = r[i], s_i = s[i];
-                for (size_t j = 0; j < p->inner; j++) {
-                    to[i * p->inner + j] = code(from[i * p->inner + j], m_i, r_i, s_i, last);
-                }
-            }
+            const size_t at = (rows.first + i) / p->inner % p->count;
+            by_row(x, m[at], r[at], s[at], last, p->columns, y);
         }
     }
 }

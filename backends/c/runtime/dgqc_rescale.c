@@ -1,10 +1,11 @@
 #include "dgqc_internal.h"
 
-void dgqc_rescale(const dgqc_rescale_parameters *p, size_t step, const int16_t *x, int16_t *y)
+void dgqc_rescale_rows(const dgqc_rescale_parameters *p, size_t step, dgqc_rows rows, const int16_t *restrict x,
+                       int16_t *restrict y)
 {
-    const int64_t factor = p->factor[step];
-    const int32_t shift = p->shift[step];
-    for (size_t i = 0; i < p->count; i++) {
-        y[i] = dgqc_saturate16(dgqc_round_shift(x[i] * factor, shift));
+    const int32_t factor = p->factor[step], shift = p->shift[step];
+    const int64_t half = (int64_t)1 << (shift - 1);
+    for (size_t i = 0; i < rows.count * p->columns; i++) {
+        y[i] = dgqc_saturate16(((int64_t)x[i] * factor + half) >> shift);
     }
 }

@@ -1,15 +1,23 @@
 /* The kernels that an emitted program calls.
  *
  * Every kernel takes its constants in one const struct, the step (the ordinal of the UNet call, 0 .. steps-1),
- * its tensors (contiguous, one sample) and, where it needs it, scratch memory, all owned by the caller.
+ * its tensors (contiguous, one sample) and, where it needs it, memory to work in, all owned by the caller.
  * A per-step table's first axis is the step. Kernels never allocate, never fail and use integers only; that
  * their arguments are right is proved when the program is compiled.
+ *
+ * A kernel that works row by row (a row is everything along the last axis) has up to two functions:
+ *   dgqc_X_begin runs once a call and prepares what all rows need in `shared`;
+ *   dgqc_X_rows computes some rows of the result. What it reads row by row, and what it writes, points at the first
+ *   of these rows; what it reads whole points at its beginning. It may run for several blocks of rows at once.
+ * `scratch` holds nothing between two calls. Either is left out where a kernel doesn't need it.
  */
 #ifndef DGQC_RUNTIME_H
 #define DGQC_RUNTIME_H
 
 #include <stddef.h>
 #include <stdint.h>
+
+#include "dgqc_streams.h"
 
 /* Codes that enter a product: multiple * (code - zero), both of the index's group. */
 typedef struct {
@@ -44,7 +52,9 @@ typedef struct {
 } dgqc_weights;
 
 typedef struct {
-    size_t outer, count, inner; /* the tensor seen as [outer][count][inner], groups along the middle */
+    size_t columns;
+    size_t count; /* indices of the grouped axis: columns, or rows of which `inner` have the same index */
+    size_t inner; /* 0 where groups lie along the columns */
     const int32_t *multiplier, *offset, *shift; /* [steps][groups] */
     const uint8_t *group;                       /* [count], or NULL */
     size_t groups;
@@ -125,15 +135,21 @@ typedef struct {
     const int32_t *factor, *shift;             /* [steps] */
 } dgqc_gate_parameters;
 
-/* Two tensors broadcast against each other: axes of y, and how far a and b move along each (0: they stay). */
+/* One of two tensors that are broadcast against each other to rows of `columns`. */
 typedef struct {
-    size_t size[4];
-    size_t a_stride[4], b_stride[4];
+    int whole;                 /* 1: it is broadcast over rows and given whole, 0: it is given at the block's rows */
+    size_t size[3], stride[3]; /* axes of the rows, and how far it moves along each; not whole: stride[2] a row */
+    int single;                /* 1: one value for all columns */
+} dgqc_side;
+
+typedef struct {
+    size_t columns;
+    dgqc_side a, b;
 } dgqc_pair;
 
 typedef struct {
     dgqc_pair pair;
-    const int32_t *a_factor, *b_factor, *shift; /* [steps] */
+    const int32_t *a_factor, *b_factor, *shift; /* [steps], factors at most 2^30 */
 } dgqc_add_parameters;
 
 typedef struct {
@@ -142,7 +158,7 @@ typedef struct {
 } dgqc_mul_parameters;
 
 typedef struct {
-    size_t count;
+    size_t columns;
     const int32_t *factor, *shift; /* [steps] */
 } dgqc_rescale_parameters;
 
@@ -190,7 +206,9 @@ static inline const void *dgqc_inside(const void *tensor, size_t offset)
     return (const unsigned char *)tensor + offset;
 }
 
-void dgqc_quantize(const dgqc_quantize_parameters *p, size_t step, const int16_t *x, uint8_t *y, void *scratch);
+void dgqc_quantize_begin(const dgqc_quantize_parameters *p, size_t step, void *shared);
+void dgqc_quantize_rows(const dgqc_quantize_parameters *p, size_t step, dgqc_rows rows, const int16_t *x,
+                        uint8_t *y, const void *shared);
 void dgqc_linear(const dgqc_linear_parameters *p, size_t step, const void *x, int16_t *y, void *scratch);
 void dgqc_conv2d(const dgqc_conv2d_parameters *p, size_t step, const void *x, int16_t *y, void *scratch);
 void dgqc_conv2d_pixel(const dgqc_conv2d_pixel_parameters *p, size_t step, const int16_t *x, int16_t *y,
@@ -211,13 +229,18 @@ void dgqc_group_norm(const dgqc_norm_parameters *p, size_t step, const int16_t *
 /* p->groups is the number of rows, p->channels the length of each. */
 void dgqc_layer_norm(const dgqc_norm_parameters *p, size_t step, const int16_t *x, int16_t *y, void *scratch);
 void dgqc_gate(const dgqc_gate_parameters *p, size_t step, const int16_t *x, int16_t *y);
-void dgqc_add(const dgqc_add_parameters *p, size_t step, const int16_t *a, const int16_t *b, int16_t *y);
-void dgqc_mul(const dgqc_mul_parameters *p, size_t step, const int16_t *a, const int16_t *b, int16_t *y);
-void dgqc_rescale(const dgqc_rescale_parameters *p, size_t step, const int16_t *x, int16_t *y);
+void dgqc_add_rows(const dgqc_add_parameters *p, size_t step, dgqc_rows rows, const int16_t *a, const int16_t *b,
+                   int16_t *y);
+void dgqc_mul_rows(const dgqc_mul_parameters *p, size_t step, dgqc_rows rows, const int16_t *a, const int16_t *b,
+                   int16_t *y);
+void dgqc_rescale_rows(const dgqc_rescale_parameters *p, size_t step, dgqc_rows rows, const int16_t *x, int16_t *y);
 void dgqc_upsample_nearest(const dgqc_upsample_parameters *p, const void *x, void *y);
 void dgqc_avg_pool2d(const dgqc_pool_parameters *p, const int16_t *x, int16_t *y);
-/* `count` runs of `bytes` bytes; strides in bytes. */
-void dgqc_copy_blocks(size_t count, size_t bytes, const void *x, size_t x_stride, void *y, size_t y_stride);
+/* `bytes` bytes of each row; strides in bytes. */
+void dgqc_copy_rows(dgqc_rows rows, size_t bytes, const void *x, size_t x_stride, void *y, size_t y_stride);
+void dgqc_copy(size_t count, size_t bytes, const void *x, size_t x_stride, void *y, size_t y_stride);
+/* Along the last axis, and along any other. */
+void dgqc_gather_rows(const dgqc_gather_parameters *p, size_t step, dgqc_rows rows, const void *x, void *y);
 void dgqc_gather(const dgqc_gather_parameters *p, const void *x, void *y);
 void dgqc_permute(const dgqc_permute_parameters *p, const void *x, void *y);
 

@@ -1,0 +1,135 @@
+"""Each stream of a program as a C function: what runs once, then the loop over blocks of rows."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable
+from dataclasses import dataclass
+
+from torch import fx
+
+from ...ir.program import Program
+from ...ir.streams import Stream
+from .call import Argument, Call, text
+from .calls import calls_of
+from .memory import OWN
+from .scope import Scope
+
+
+@dataclass(frozen=True)
+class Line:
+    """One kernel call, with the struct of its constants. number: of the struct."""
+
+    comment: str
+    call: Call
+    number: int
+
+    @property
+    def definition(self) -> str:
+        """The struct of constants; nothing where the kernel has none."""
+        if self.call.parameters is None:
+            return ""
+        fields = self.call.parameters.fields.items()
+        lines = ",\n".join(f"    .{name} = {text(value)}" for name, value in fields)
+        return f"static const {self.call.struct_type} p{self.number} = {{\n{lines}\n}};"
+
+    @property
+    def statement(self) -> str:
+        """The call itself."""
+        return self._calling(self.call.kernel + "_rows" * self.call.by_rows, self.call.arguments)
+
+    @property
+    def begin(self) -> str:
+        """What runs before the first block; nothing where there is nothing to prepare."""
+        begin = self.call.begin
+        return "" if begin is None else self._calling(f"{self.call.kernel}_begin", begin)
+
+    def reducing(self) -> tuple[str, str]:
+        """What an extra loop over all blocks ends with, and what comes behind that loop."""
+        found = self.call.reduction
+        assert found is not None
+        rows = self._calling(f"{found.kernel}_reduce_rows", found.rows)
+        return rows, self._calling(f"{found.kernel}_reduce_end", found.end)
+
+    def _calling(self, kernel: str, arguments: tuple[Argument, ...]) -> str:
+        parameters = [f"&p{self.number}"] if self.call.parameters else []
+        return f"dgqc_{kernel}({', '.join(parameters + [text(a) for a in arguments])});"
+
+
+@dataclass(frozen=True)
+class Loop:
+    """Statements for each block of rows, then statements that run once behind the loop."""
+
+    body: tuple[tuple[str, str], ...]
+    after: tuple[str, ...] = ()
+
+    @property
+    def uses_own(self) -> bool:
+        """Whether a statement uses the thread's own memory."""
+        return any(re.search(rf"\b{OWN}\b", statement) for _, statement in self.body)
+
+
+@dataclass(frozen=True)
+class Function:
+    """A stream. whole: statements with their comments that run once; loops: over blocks of at most `block`
+    rows."""
+
+    number: int
+    lines: tuple[Line, ...]
+    whole: tuple[tuple[str, str], ...]
+    loops: tuple[Loop, ...]
+    rows: int
+    block: int
+
+
+def functions_of(program: Program, scope: Scope) -> list[Function]:
+    """All streams in their order."""
+    assert program.streams is not None
+    nodes = {node.name: node for node in program.graph.graph.nodes}
+    functions, number = list[Function](), 0
+    for stream in program.streams.streams:
+        calls = [(nodes[name], calls_of(nodes[name], scope)) for name in stream.nodes]
+        lines: dict[str, list[Line]] = {}
+        for node, made in calls:
+            lines[node.name] = [Line(comment_of(node), call, number + i) for i, call in enumerate(made)]
+            number += len(made)
+        functions.append(_function(len(functions), stream, [node for node, _ in calls], lines))
+    return functions
+
+
+def _function(number: int, stream: Stream, group: list[fx.Node], lines: dict[str, list[Line]]) -> Function:
+    flat = tuple(line for node in group for line in lines[node.name])
+    if not stream.block:
+        return Function(number, flat, tuple((line.comment, line.statement) for line in flat), (), 0, 0)
+    loops = []
+    for node in group:
+        for line in lines[node.name]:
+            if line.call.reduction is not None:
+                rows, end = line.reducing()
+                before = [lines[other.name] for other in _needed(node, group)]
+                loops.append(Loop((*_body(before), (line.comment, rows)), (end,)))
+    loops.append(Loop(_body(lines[node.name] for node in group)))
+    begins = tuple((line.comment, line.begin) for line in flat if line.begin)
+    return Function(number, flat, begins, tuple(loops), stream.rows, stream.block)
+
+
+def _needed(node: fx.Node, group: list[fx.Node]) -> list[fx.Node]:
+    """The nodes of a stream that one of them is computed from, in order."""
+    seen, stack = set[fx.Node](), list(node.all_input_nodes)
+    while stack:
+        one = stack.pop()
+        if one not in seen:
+            seen.add(one)
+            stack += one.all_input_nodes
+    return [other for other in group if other in seen]
+
+
+def _body(lines: Iterable[Iterable[Line]]) -> tuple[tuple[str, str], ...]:
+    return tuple((line.comment, line.statement) for some in lines for line in some)
+
+
+def comment_of(node: fx.Node) -> str:
+    """Which node this is, and where it comes from in the user's model."""
+    module = str(node.meta.get("module") or "")
+    found = f"{node.name} ({module})" if module and module != node.name else node.name
+    return re.sub(r"[^\w .,:()\[\]-]", "_", found)

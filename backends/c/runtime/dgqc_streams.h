@@ -1,0 +1,74 @@
+/* Rows, blocks of rows, and the threads that share them. */
+#ifndef DGQC_STREAMS_H
+#define DGQC_STREAMS_H
+
+#include <stddef.h>
+
+/* Stands before a loop whose turns may run at once, in any order. Results never depend on the number of threads. */
+#ifdef _OPENMP
+#include <omp.h>
+#define DGQC_PARALLEL _Pragma("omp parallel for schedule(static)")
+#else
+#define DGQC_PARALLEL
+#endif
+
+/* Threads that a loop behind DGQC_PARALLEL would run on. */
+static inline size_t dgqc_threads(void)
+{
+#ifdef _OPENMP
+    return (size_t)omp_get_max_threads();
+#else
+    return 1;
+#endif
+}
+
+/* From here on loops run on so many threads. */
+static inline void dgqc_use_threads(size_t threads)
+{
+#ifdef _OPENMP
+    omp_set_num_threads((int)threads);
+#else
+    (void)threads;
+#endif
+}
+
+/* The calling thread's part of the arena, behind what all threads share. */
+static inline void *dgqc_own(void *arena, size_t shared_bytes, size_t thread_bytes)
+{
+#ifdef _OPENMP
+    shared_bytes += (size_t)omp_get_thread_num() * thread_bytes;
+#else
+    (void)thread_bytes;
+#endif
+    return (unsigned char *)arena + shared_bytes;
+}
+
+/* Which rows of its result a call computes. */
+typedef struct {
+    size_t first, count;
+} dgqc_rows;
+
+/* Rows cut into `count` blocks of `rows` rows; the last may have fewer. */
+typedef struct {
+    size_t total, rows, count;
+} dgqc_blocks;
+
+/* At most `most` rows a block, and as many blocks for each thread. */
+static inline dgqc_blocks dgqc_cut(size_t total, size_t most, size_t threads)
+{
+    const size_t turns = (total + most * threads - 1) / (most * threads);
+    const size_t even = (total + turns * threads - 1) / (turns * threads);
+    const size_t whole = (even + 7) & ~(size_t)7; /* kernels like whole eights */
+    dgqc_blocks blocks = {total, whole < most ? whole : most, 0};
+    blocks.count = (total + blocks.rows - 1) / blocks.rows;
+    return blocks;
+}
+
+static inline dgqc_rows dgqc_block(const dgqc_blocks *blocks, size_t index)
+{
+    const size_t first = index * blocks->rows, left = blocks->total - first;
+    const dgqc_rows rows = {first, left < blocks->rows ? left : blocks->rows};
+    return rows;
+}
+
+#endif

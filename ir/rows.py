@@ -1,0 +1,128 @@
+"""Which ops are computed row by row, and which of their arguments they read so.
+
+A row is everything along the last axis. An op that stands here has a kernel that computes any rows of its
+result; the arguments named here are read only at the same rows, all others whole. An op that doesn't stand
+here is computed whole. The pass `stream-rows` puts ops that stand here into streams.
+"""
+
+from __future__ import annotations
+
+import math
+import operator
+from collections.abc import Callable, Iterator
+from typing import Any
+
+import torch
+from torch import fx
+
+from . import ops  # noqa: F401  (registers the dgqc ops)
+from .checks import arguments
+from .views import slice_bounds, view_of
+
+aten, dgqc = torch.ops.aten, torch.ops.dgqc
+
+By = Callable[[fx.Node, dict[str, Any]], "tuple[str, ...] | None"]
+"""Names of the arguments that are read by rows; None where this node is computed whole."""
+
+
+def _always(*names: str) -> By:
+    return lambda node, a: names
+
+
+def _same_rows(node: fx.Node, a: dict[str, Any]) -> tuple[str, ...]:
+    """The sides of a sum that aren't broadcast over rows."""
+    rows = row_shape(node)
+    return tuple(name for name in ("a", "b") if _padded(row_shape(a[name]), len(rows)) == rows)
+
+
+def _padded(shape: tuple[int, ...], axes: int) -> tuple[int, ...]:
+    return (1,) * (axes - len(shape)) + shape
+
+
+def _gather(node: fx.Node, a: dict[str, Any]) -> tuple[str, ...] | None:
+    axes = len(row_shape(node)) + 1
+    return ("x",) if a["axis"] % axes == axes - 1 else None
+
+
+def _slice(node: fx.Node, a: dict[str, Any]) -> tuple[str, ...] | None:
+    axis, _, step = slice_bounds(node)
+    return ("self",) if axis == len(row_shape(node)) and step == 1 else None
+
+
+def _cat(node: fx.Node, a: dict[str, Any]) -> tuple[str, ...] | None:
+    axes = len(row_shape(node)) + 1
+    return ("tensors",) if a["dim"] % axes == axes - 1 else None
+
+
+BY_ROWS: dict[Any, By] = {
+    dgqc.quantize.default: _always("x"),
+    dgqc.rescale.default: _always("x"),
+    dgqc.add.default: _same_rows,
+    dgqc.mul.default: _same_rows,
+    dgqc.gather.default: _gather,
+    aten.slice.Tensor: _slice,
+    aten.cat.default: _cat,
+}
+"""The table."""
+WEIGHTS = (dgqc.linear.default, dgqc.conv2d.default, dgqc.conv2d_pixel.default)
+"""Ops that read a whole weight for each block of rows."""
+
+
+def row_arguments(node: fx.Node) -> tuple[str, ...] | None:
+    """Names of the arguments that a node reads row by row; None where it is computed whole."""
+    by = BY_ROWS.get(node.target)
+    return None if by is None or not part(node).dim() else by(node, arguments(node))
+
+
+def row_sources(node: fx.Node) -> frozenset[fx.Node]:
+    """The values that a node reads by rows and not whole as well; none where it is computed whole."""
+    a = arguments(node) if node.target in BY_ROWS else {}
+    names = row_arguments(node) or ()
+    whole = {source for name, value in a.items() if name not in names for source in _nodes(value)}
+    return frozenset(source for name in names for source in _nodes(a[name])) - whole
+
+
+def _nodes(value: Any) -> Iterator[fx.Node]:
+    if isinstance(value, fx.Node):
+        yield value
+    elif isinstance(value, list | tuple):
+        yield from (item for item in value if isinstance(item, fx.Node))
+
+
+def keeps_rows(node: fx.Node) -> bool:
+    """Whether a value has the rows of the value that it is a view of, or is none."""
+    view = view_of(node)
+    if view is None:
+        return True
+    source = node.all_input_nodes[0]
+    inner = part(source, node.args[1] if node.target is operator.getitem else 0)  # type: ignore[arg-type]
+    same = inner.numel() == part(node).numel() and inner.shape[-1:] == part(node).shape[-1:]
+    return same and view.offset == 0 and keeps_rows(source)
+
+
+def part(node: fx.Node, number: int = 0) -> torch.Tensor:
+    """A node's value on the meta device; one of them where an op has several results."""
+    value = node.meta["val"]
+    found = value[number] if isinstance(value, list | tuple) else value
+    assert isinstance(found, torch.Tensor)
+    return found
+
+
+def row_shape(node: fx.Node) -> tuple[int, ...]:
+    """All axes but the last."""
+    return tuple(int(size) for size in part(node).shape[:-1])
+
+
+def row_count(node: fx.Node) -> int:
+    """How many rows a node's value has."""
+    return math.prod(row_shape(node))
+
+
+def row_bytes(value: torch.Tensor) -> int:
+    """Bytes of one row."""
+    return int(value.shape[-1]) * value.element_size()
+
+
+def value_bytes(value: torch.Tensor) -> int:
+    """Bytes of all rows."""
+    return math.prod(value.shape) * value.element_size()

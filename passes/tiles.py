@@ -1,0 +1,66 @@
+"""What a stream holds in a thread's own memory."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import torch
+from torch import fx
+
+from ..ir.memory import Buffer, View
+from ..ir.rows import row_bytes
+from ..ir.scratch import scratch_bytes
+from .packing import pack, size_of
+
+
+def results(node: fx.Node) -> Iterator[tuple[str, torch.Tensor]]:
+    """A node's values by their names: one, or several numbered ones."""
+    value = node.meta["val"]
+    if isinstance(value, list | tuple):
+        yield from ((f"{node.name}.{number}", part) for number, part in enumerate(value))
+    else:
+        yield node.name, value
+
+
+def readers(node: fx.Node, views: dict[str, View]) -> Iterator[tuple[str, fx.Node]]:
+    """Who reads a node's values, views passed through: the value's name with the reader, for each."""
+    for user in node.users:
+        view = views.get(user.name)
+        if view is None:
+            yield node.name, user
+        else:
+            yield from ((view.of, reader) for _, reader in readers(user, views))
+
+
+def inner_values(group: list[fx.Node], views: dict[str, View]) -> tuple[str, ...]:
+    """The values of a stream that nobody outside it reads."""
+    inside = {node.name for node in group}
+    found = []
+    for node in group:
+        outside = {name for name, reader in readers(node, views) if reader.name not in inside}
+        found += [name for name, _ in results(node) if name not in outside]
+    return tuple(found)
+
+
+def tile_buffers(
+    group: list[fx.Node], tile: tuple[str, ...], rows: int, views: dict[str, View]
+) -> list[Buffer]:
+    """A tile's values and the kernels' scratch memory for so many rows, packed; lives are places in the
+    stream."""
+    places = {node.name: place for place, node in enumerate(group)}
+    buffers = []
+    for place, node in enumerate(group):
+        last: dict[str, int] = {}
+        for name, reader in readers(node, views):
+            last[name] = max(last.get(name, place), places.get(reader.name, place))
+        for name, value in results(node):
+            if name in tile:
+                buffers.append(Buffer(name, rows * row_bytes(value), place, last.get(name, place)))
+        if scratch := scratch_bytes(node, rows):
+            buffers.append(Buffer(f"{node.name}.scratch", scratch, place, place))
+    return pack(buffers)
+
+
+def tile_bytes(group: list[fx.Node], tile: tuple[str, ...], rows: int, views: dict[str, View]) -> int:
+    """Bytes of a thread's own memory for blocks of so many rows."""
+    return size_of(tile_buffers(group, tile, rows, views))
