@@ -5,7 +5,12 @@ from pathlib import Path
 import pytest
 import torch
 
-from .kernels import Kernels, compile_runtime
+from dgqc.backends import reference
+from dgqc.backends.c import Drawing, Vector, emit
+from dgqc.ir.noise import normal_noise
+
+from .kernels import Kernels, compile_runtime, planned
+from .unet_like import inputs_of, unet_like, with_ddim
 
 
 @pytest.fixture(scope="session", autouse=True)
@@ -18,3 +23,22 @@ def kernels(tmp_path_factory: pytest.TempPathFactory) -> Kernels:
     """The runtime as it ships, at -O3 for this machine."""
     directory: Path = tmp_path_factory.mktemp("runtime")
     return Kernels(compile_runtime(directory, "-O3", "-march=native"))
+
+
+@pytest.fixture(scope="session")
+def emitted(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A program with every op and a denoising loop as a folder of C, with vectors and a drawing."""
+    program = planned(with_ddim(unet_like()))
+    loop = program.loop
+    assert loop is not None
+    vectors = []
+    for step in range(len(program.schedule)):
+        inputs = inputs_of(program, seed=step)
+        vectors.append(Vector(step, inputs, reference.run(program, inputs, step)))
+    conditions = {name: value for name, value in inputs_of(program).items() if name != "sample"}
+    shape = program.inputs[0].shape
+    noise = normal_noise(1, torch.Size(shape).numel()).reshape(shape)
+    output = loop.run(lambda x, step: reference.run(program, {"sample": x, **conditions}, step), noise)
+    directory = tmp_path_factory.mktemp("whole") / "model"
+    emit(program, directory, vectors=vectors, drawing=Drawing(1, conditions, output))
+    return directory

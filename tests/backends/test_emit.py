@@ -1,4 +1,4 @@
-"""Whole emitted folders: warnings, sanitizers, no floating point, the shipped test program, the runner."""
+"""Whole emitted folders: the shipped test program, the runner, what is refused."""
 
 from __future__ import annotations
 
@@ -22,8 +22,6 @@ from dgqc.ir.program import Program
 
 from .kernels import Kernels, check, planned
 from .unet_like import inputs_of, unet_like
-
-STRICT = ["-std=c99", "-Wall", "-Wextra", "-Werror", "-pedantic", "-Wconversion", "-Wcast-qual"]
 
 
 @pytest.fixture(scope="module")
@@ -71,28 +69,11 @@ def test_a_wrong_vector_fails(program: Program, tmp_path: Path) -> None:
     assert "vector 0, element 3" in done.stdout
 
 
-def test_sanitizers_find_nothing(folder: Path, tmp_path: Path) -> None:
-    sources = [*folder.glob("src/*.c"), folder / "main.c", folder / "vectors.c"]
-    flags = [*STRICT, "-O1", "-fsanitize=undefined,address", "-fno-sanitize-recover=all"]
-    include = [f"-I{folder / 'include'}", f"-I{folder / 'src'}", f"-I{folder}"]
-    subprocess.run(["gcc", *flags, *include, *sources, "-o", tmp_path / "checked"], check=True)
-    done = subprocess.run([tmp_path / "checked"], capture_output=True, text=True, check=False)
-    assert done.returncode == 0, done.stderr
-
-
-def test_no_floating_point(folder: Path) -> None:
-    """With general registers alone, a compiler refuses any float; and the words don't occur either."""
-    sources = [*folder.glob("src/*.c"), folder / "main.c", folder / "vectors.c"]
-    include = [f"-I{folder / 'include'}", f"-I{folder / 'src'}"]
-    command = ["gcc", *STRICT, "-mgeneral-regs-only", "-fsyntax-only", *include, *sources]
-    subprocess.run(command, check=True)
-    for path in (*sources, *folder.glob("src/*.h"), *folder.glob("include/*.h")):
-        code = re.sub(r"/\*.*?\*/", "", path.read_text(), flags=re.S)
-        assert not re.search(r"\b(float|double|malloc|calloc)\b|\b\d+\.\d", code), path
-        if path.parent.name == "src":
-            threads = {"omp.h"} if path.name == "dgqc_streams.h" else set()
-            included = set(re.findall(r"#include <(.*?)>", code))
-            assert included <= {"stdint.h", "stddef.h", "string.h", *threads}, path
+def test_only_three_headers_of_libc(folder: Path) -> None:
+    for path in (*folder.glob("src/*"), *folder.glob("include/*")):
+        threads = {"omp.h"} if path.name == "dgqc_streams.h" else set()
+        included = set(re.findall(r"#include <(.*?)>", path.read_text()))
+        assert included <= {"stdint.h", "stddef.h", "string.h", *threads}, path
 
 
 def test_no_globals_that_change(folder: Path) -> None:

@@ -15,9 +15,6 @@ from hypothesis import strategies as st
 
 from dgqc.backends import reference
 from dgqc.backends.c import CProgram, Drawing, emit
-from dgqc.denoising import tabulate
-from dgqc.frontends.samplers import sampler_for
-from dgqc.frontends.schedules import schedule_for
 from dgqc.ir.denoising import DenoisingLoop, Labels
 from dgqc.ir.errors import DgqcError
 from dgqc.ir.noise import normal_noise
@@ -25,6 +22,7 @@ from dgqc.ir.program import Program
 
 from .integer_graph import IntegerGraph, pick
 from .kernels import compile_runtime, parameter_types, planned
+from .unet_like import with_ddim
 
 STEPS = 3
 
@@ -95,11 +93,8 @@ def drawn_program() -> Program:
     sample, condition = g.take(sample=shape, condition=shape)
     scales = (g.table(2**28, 2**29, STEPS), g.table(2**28, 2**29, STEPS), g.table(29, 30, STEPS))
     program = g.finish(g.call(torch.ops.dgqc.add.default, sample, condition, g.step, *scales))
-    config = {"_class_name": "DDIMScheduler", "prediction_type": "sample"}
-    scale = torch.full((STEPS,), 2e-4, dtype=torch.float64)
-    sampler = sampler_for("ddim", config, schedule_for(config, STEPS)[1])
     labels = Labels("condition", pick(g.random, -9000, 9000, 5, *shape, dtype=torch.int16))
-    return planned(replace(program, loop=tabulate(sampler, scale, scale, labels)))
+    return planned(with_ddim(program, labels))
 
 
 def drawing_of(program: Program, seed: int, label: int) -> Drawing:

@@ -3,10 +3,15 @@
 from __future__ import annotations
 
 import operator
+from dataclasses import replace
 from typing import Any
 
 import torch
 
+from dgqc.denoising import tabulate
+from dgqc.frontends.samplers import sampler_for
+from dgqc.frontends.schedules import schedule_for
+from dgqc.ir.denoising import Labels
 from dgqc.ir.lookup import gate_table, sigmoid
 from dgqc.ir.program import Program
 
@@ -90,8 +95,8 @@ def unet_like(seed: int = 0, channels: int = 8, size: int = 6, tokens: int = 5) 
     tables = g.quantized(joined, pixels, 2, 6, 4)
     quantizer = tables[0].args[2:5]
     g.graph.erase_node(tables[0])
-    args = (joined, g.step, *quantizer, *tables[1:4], 6, g.weight(8, 4, 3, 3, 2 * channels), *g.epilogue(4))
-    result = g.call(dgqc.conv2d_pixel.default, *args, [1, 1], [1, 1])
+    args = (joined, g.step, *quantizer, *tables[1:4], 6, g.weight(8, channels, 3, 3, 2 * channels))
+    result = g.call(dgqc.conv2d_pixel.default, *args, *g.epilogue(channels), [1, 1], [1, 1])
     return g.finish(g.call(aten.permute.default, result, [0, 3, 1, 2]))
 
 
@@ -99,3 +104,12 @@ def inputs_of(program: Program, seed: int = 0) -> dict[str, torch.Tensor]:
     """Random int16 inputs, extremes included."""
     graph = IntegerGraph(seed=seed)
     return {item.name: graph.values(*item.shape) for item in program.inputs}
+
+
+def with_ddim(program: Program, labels: Labels | None = None) -> Program:
+    """The program with a denoising loop over its steps, for made-up scales."""
+    steps = len(program.schedule)
+    config = {"_class_name": "DDIMScheduler", "prediction_type": "sample"}
+    scale = torch.full((steps,), 2e-4, dtype=torch.float64)
+    sampler = sampler_for("ddim", config, schedule_for(config, steps)[1])
+    return replace(program, loop=tabulate(sampler, scale, scale, labels))

@@ -1,0 +1,106 @@
+"""Emitted programs under the sanitizers, and without a warning from any compiler.
+
+Signed overflow is never relied on: UndefinedBehaviorSanitizer stops at the first one, on every path that this
+machine can run. `-Wconversion` (which is `-Wsign-conversion` too) is quiet without exception, on 64 and 32
+bits.
+"""
+
+from __future__ import annotations
+
+import platform
+import subprocess
+from pathlib import Path
+
+import pytest
+
+from .toolchains import Target, compile_each, need
+
+STRICT = (
+    "-Wall",
+    "-Wextra",
+    "-Werror",
+    "-pedantic",
+    "-Wconversion",
+    "-Wsign-conversion",
+    "-Wcast-qual",
+    "-Wshadow",
+    "-Wstrict-prototypes",
+)
+SANITIZED = (
+    "-O1",
+    "-g",
+    "-fsanitize=undefined,address",
+    "-fno-sanitize-recover=all",
+    "-fno-omit-frame-pointer",
+)
+PATHS = {"portable": ("-DDGQC_PORTABLE",), "native": ("-march=native",)}
+"""The generic paths, and those that this machine's instructions choose."""
+
+QUIET = (
+    Target("gcc, portable", "gcc", ("-DDGQC_PORTABLE",)),
+    Target("clang, portable", "clang", ("-DDGQC_PORTABLE",)),
+    Target("gcc, avx2", "gcc", ("-march=haswell",)),
+    Target("clang, avx2", "clang", ("-march=haswell",)),
+    Target("gcc, avx512-vnni", "gcc", ("-march=icelake-server",)),
+    Target("clang, avx512-vnni", "clang", ("-march=icelake-server",)),
+    Target("cortex-m3", "arm-none-eabi-gcc", ("-mcpu=cortex-m3",)),
+    Target("cortex-m4", "arm-none-eabi-gcc", ("-mcpu=cortex-m4", "-mthumb")),
+    Target("cortex-m55", "arm-none-eabi-gcc", ("-mcpu=cortex-m55", "-mfloat-abi=hard", "-mthumb")),
+    Target("aarch64", "aarch64-linux-gnu-gcc", ("-march=armv8.2-a+dotprod",)),
+    Target("riscv64", "riscv64-linux-gnu-gcc", ()),
+)
+X86 = platform.machine() in ("x86_64", "AMD64")
+
+
+def files(emitted: Path) -> tuple[list[Path], list[Path]]:
+    """Sources, the test program included, and where their headers are."""
+    sources = [*sorted((emitted / "src").glob("*.c")), emitted / "main.c", emitted / "vectors.c"]
+    return sources, [emitted / "include", emitted / "src", emitted]
+
+
+@pytest.mark.parametrize("path", PATHS)
+@pytest.mark.parametrize("compiler", ["gcc", "clang"])
+def test_sanitizers_find_nothing(emitted: Path, tmp_path: Path, compiler: str, path: str) -> None:
+    need(compiler)
+    sources, headers = files(emitted)
+    target = Target(path, compiler, (*SANITIZED, *PATHS[path]))
+    objects = compile_each(target, sources, headers, tmp_path / "objects")
+    program = tmp_path / "sanitized"
+    subprocess.run([compiler, *SANITIZED, *map(str, objects), "-o", program], check=True)
+    done = subprocess.run([program], capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert "1 drawing, 0 elements wrong" in done.stdout
+
+
+PLANTED = {
+    "overflow": "int main(int n, char **v) { (void)v; volatile int x = 2147483647; x = x + n; return 0; }",
+    "shift": "int main(int n, char **v) { (void)v; volatile int x = -n; x = x << 3; return 0; }",
+    "outside": "int main(int n, char **v) { (void)v; volatile char a[4] = {0}; a[3 + n] = 1; return 0; }",
+}
+
+
+@pytest.mark.parametrize("compiler", ["gcc", "clang"])
+@pytest.mark.parametrize("mistake", PLANTED)
+def test_sanitizers_would_find_it(tmp_path: Path, compiler: str, mistake: str) -> None:
+    need(compiler)
+    (tmp_path / "planted.c").write_text(PLANTED[mistake])
+    command = [compiler, "-std=c99", *SANITIZED, "-w", tmp_path / "planted.c", "-o", tmp_path / "planted"]
+    subprocess.run(command, check=True)
+    assert subprocess.run([tmp_path / "planted"], capture_output=True, check=False).returncode != 0
+
+
+@pytest.mark.parametrize("target", QUIET, ids=str)
+def test_compilers_are_quiet(emitted: Path, tmp_path: Path, target: Target) -> None:
+    target.need()
+    if "avx" in target.name and not X86:
+        pytest.skip("this machine's compilers don't know AVX")
+    sources, headers = files(emitted)
+    compile_each(target, sources, headers, tmp_path, "-O2", *STRICT)
+
+
+def test_a_narrowing_conversion_is_not_quiet(tmp_path: Path) -> None:
+    (tmp_path / "planted.c").write_text("short f(int x) { return x; }\n")
+    for compiler in ("gcc", "clang"):
+        need(compiler)
+        with pytest.raises(AssertionError, match="conversion"):
+            compile_each(Target(compiler, compiler, ()), [tmp_path / "planted.c"], [], tmp_path, *STRICT)
