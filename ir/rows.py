@@ -59,6 +59,8 @@ BY_ROWS: dict[Any, By] = {
     dgqc.rescale.default: _always("x"),
     dgqc.add.default: _same_rows,
     dgqc.mul.default: _same_rows,
+    dgqc.upsample_nearest.default: _always(),
+    dgqc.avg_pool2d.default: _always(),
     dgqc.gather.default: _gather,
     aten.slice.Tensor: _slice,
     aten.cat.default: _cat,

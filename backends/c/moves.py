@@ -5,9 +5,10 @@ from __future__ import annotations
 import math
 from typing import Any
 
+import torch
 from torch import fx
 
-from ...ir.scratch import shape_of
+from ...ir.scratch import shape_of, value_of
 from .broadcast import merged_permutation
 from .call import ROWS, Call, Place, struct, unsupported
 from .scope import Scope
@@ -38,18 +39,27 @@ def permute(node: fx.Node, a: dict[str, Any], scope: Scope) -> Call:
 
 def gather(node: fx.Node, a: dict[str, Any], scope: Scope) -> Call:
     """`dgqc::gather`: a permutation of one axis from a table."""
-    shape = shape_of(node)
+    shape, order = shape_of(node), value_of(a["order"])
     axis = a["axis"] % len(shape)
+    if len(order) >= 2**15:
+        raise unsupported(node, f"an order of {len(order)} indices", "fewer than 32768")
     parameters = struct(
         outer=math.prod(shape[:axis]),
         count=shape[axis],
         inner=math.prod(shape[axis + 1 :]),
-        order=scope.table(a["order"]),
+        order=scope.tables.add(order.to(torch.int16)),
+        pages=scope.tables.add(_pages(order)),
         item=node.meta["val"].element_size(),
     )
     if axis == len(shape) - 1:
         return scope.by_rows("gather", node, parameters, (scope.rows(a["x"]),))
     return Call("gather", (scope.memory.at(a["x"]), scope.memory.at(node)), parameters)
+
+
+def _pages(order: torch.Tensor) -> torch.Tensor:
+    """The first and the last stretch of 128 indices that each 64 of an order lie in, uint8 (n, 2)."""
+    ends = [[int(part.min()), int(part.max())] for part in (order // 128).split(64)]
+    return torch.tensor(ends, dtype=torch.uint8)
 
 
 def slice_tensor(node: fx.Node, a: dict[str, Any], scope: Scope) -> Call:

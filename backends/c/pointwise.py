@@ -7,7 +7,7 @@ from typing import Any
 
 from torch import fx
 
-from ...ir.rows import row_arguments
+from ...ir.rows import part, row_arguments, row_bytes
 from ...ir.scratch import shape_of, value_of
 from .broadcast import merged_rows
 from .call import STEP, Call, Rule, Struct, struct, unsupported
@@ -111,17 +111,16 @@ def _side(node: fx.Node, shape: tuple[int, ...], whole: bool) -> Struct:
 
 def upsample_nearest(node: fx.Node, a: dict[str, Any], scope: Scope) -> Call:
     """`dgqc::upsample_nearest`."""
-    _, height, width, channels = shape_of(a["x"])
-    sizes = {"channels": channels, "height": height, "width": width}
-    item = node.meta["val"].element_size()
-    parameters = struct(**sizes, out_height=a["height"], out_width=a["width"], item=item)
-    return Call("upsample_nearest", scope.pointers(node, a["x"])[1:], parameters, "upsample")
+    _, height, width, _ = shape_of(a["x"])
+    sizes = {"height": height, "width": width, "out_height": a["height"], "out_width": a["width"]}
+    parameters = struct(bytes=row_bytes(part(node)), **sizes)
+    source = scope.memory.at(a["x"])
+    return scope.by_rows("upsample_nearest", node, parameters, (source,), kind="upsample")
 
 
 def avg_pool2d(node: fx.Node, a: dict[str, Any], scope: Scope) -> Call:
     """`dgqc::avg_pool2d`."""
     _, height, width, channels = shape_of(a["x"])
-    _, out_height, out_width, _ = shape_of(node)
-    sizes = {"channels": channels, "height": height, "width": width}
-    window = {"out_height": out_height, "out_width": out_width, "kernel": a["kernel"], "stride": a["stride"]}
-    return Call("avg_pool2d", scope.pointers(node, a["x"])[1:], struct(**sizes, **window), "pool")
+    sizes = {"channels": channels, "height": height, "width": width, "out_width": shape_of(node)[2]}
+    parameters = struct(**sizes, kernel=a["kernel"], stride=a["stride"])
+    return scope.by_rows("avg_pool2d", node, parameters, (scope.memory.at(a["x"]),), kind="pool")

@@ -1,7 +1,5 @@
 from __future__ import annotations
 
-from pathlib import Path
-
 import pytest
 import torch
 
@@ -9,7 +7,7 @@ from dgqc.backends import reference
 from dgqc.backends.c import Drawing, Vector, emit
 from dgqc.ir.noise import normal_noise
 
-from .kernels import Kernels, compile_runtime, planned
+from .kernels import Builds, Kernels, compile_runtime, planned
 from .unet_like import inputs_of, unet_like, with_ddim
 
 
@@ -19,10 +17,12 @@ def _one_thread() -> None:
 
 
 @pytest.fixture(scope="session")
-def kernels(tmp_path_factory: pytest.TempPathFactory) -> Kernels:
-    """The runtime as it ships, at -O3 for this machine."""
-    directory: Path = tmp_path_factory.mktemp("runtime")
-    return Kernels(compile_runtime(directory, "-O3", "-march=native"))
+def kernels(tmp_path_factory: pytest.TempPathFactory) -> Builds:
+    """The runtime as it ships: at -O3 for this machine, and without its vector instructions."""
+    flags = {"native": ("-O3", "-march=native"), "portable": ("-O1", "-DDGQC_PORTABLE")}
+    return tuple(
+        Kernels(name, compile_runtime(tmp_path_factory.mktemp(name), *given)) for name, given in flags.items()
+    )
 
 
 @pytest.fixture(scope="session")

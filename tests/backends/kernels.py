@@ -70,10 +70,10 @@ def parameter_types() -> dict[str, type[ctypes.Structure]]:
 
 
 class Kernels:
-    """Stands in for compiled emitted programs."""
+    """Stands in for compiled emitted programs: the runtime, built once."""
 
-    def __init__(self, library: ctypes.CDLL) -> None:
-        self._library = library
+    def __init__(self, name: str, library: ctypes.CDLL) -> None:
+        self.name, self._library = name, library
         self._types = parameter_types()
 
     def run(self, program: Program, inputs: Mapping[str, torch.Tensor], step: int) -> torch.Tensor:
@@ -206,10 +206,16 @@ def planned(program: Program, **options: Any) -> Program:
     return PlanMemory().run(StreamRows(**options).run(program))
 
 
-def check(kernels: Kernels, program: Program, inputs: dict[str, torch.Tensor], **options: Any) -> None:
-    """Every step of the program, bit by bit. options: of `stream-rows`."""
+Builds = tuple[Kernels, ...]
+"""The runtime with this machine's vector instructions, and without any."""
+
+
+def check(kernels: Builds, program: Program, inputs: dict[str, torch.Tensor], **options: Any) -> None:
+    """Every step of the program, bit by bit, with each build. options: of `stream-rows`."""
     program = planned(program, **options)
     for step in range(len(program.schedule)):
         expected = reference.run(program, inputs, step)
-        found = kernels.run(program, inputs, step)
-        assert torch.equal(expected, found), (step, (expected != found).sum(), program.graph.graph)
+        for build in kernels:
+            found = build.run(program, inputs, step)
+            wrong = int((expected != found).sum())
+            assert torch.equal(expected, found), (build.name, step, wrong, program.graph.graph)

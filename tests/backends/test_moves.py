@@ -9,7 +9,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from .integer_graph import IntegerGraph
-from .kernels import Kernels, check
+from .kernels import Builds, check
 
 aten, dgqc = torch.ops.aten, torch.ops.dgqc
 seeds = st.integers(0, 2**31)
@@ -19,7 +19,7 @@ dtypes = st.sampled_from([torch.uint8, torch.int16, torch.int32])
 
 @many
 @given(seeds, st.lists(st.integers(1, 5), min_size=1, max_size=6), dtypes, st.randoms())
-def test_permute(kernels: Kernels, seed: int, shape: list[int], dtype: Any, random: Any) -> None:
+def test_permute(kernels: Builds, seed: int, shape: list[int], dtype: Any, random: Any) -> None:
     graph = IntegerGraph(seed=seed)
     graph.take(x=(1,))
     order = list(range(len(shape)))
@@ -31,7 +31,7 @@ def test_permute(kernels: Kernels, seed: int, shape: list[int], dtype: Any, rand
 
 @many
 @given(seeds, st.lists(st.integers(1, 7), min_size=1, max_size=4), dtypes, st.data())
-def test_slice(kernels: Kernels, seed: int, shape: list[int], dtype: Any, data: Any) -> None:
+def test_slice(kernels: Builds, seed: int, shape: list[int], dtype: Any, data: Any) -> None:
     """Views and copies, with steps, negative bounds, and a slice of a slice."""
     graph = IntegerGraph(seed=seed)
     graph.take(x=(1,))
@@ -49,7 +49,7 @@ def test_slice(kernels: Kernels, seed: int, shape: list[int], dtype: Any, data: 
 
 @many
 @given(seeds, st.lists(st.integers(1, 5), min_size=1, max_size=4), dtypes, st.data())
-def test_cat(kernels: Kernels, seed: int, shape: list[int], dtype: Any, data: Any) -> None:
+def test_cat(kernels: Builds, seed: int, shape: list[int], dtype: Any, data: Any) -> None:
     graph = IntegerGraph(seed=seed)
     graph.take(x=(1,))
     axis = data.draw(st.integers(-len(shape), len(shape) - 1))
@@ -63,7 +63,7 @@ def test_cat(kernels: Kernels, seed: int, shape: list[int], dtype: Any, data: An
 
 @many
 @given(seeds, st.booleans(), st.booleans())
-def test_table_rows_inputs_and_views_as_output(kernels: Kernels, seed: int, table: bool, part: bool) -> None:
+def test_table_rows_inputs_and_views_as_output(kernels: Builds, seed: int, table: bool, part: bool) -> None:
     """An output that is an input, a table's row, or a part of either."""
     graph = IntegerGraph(steps=3, seed=seed)
     (x,) = graph.take(x=(1, 6, 5))
@@ -80,11 +80,26 @@ def test_table_rows_inputs_and_views_as_output(kernels: Kernels, seed: int, tabl
 
 @many
 @given(seeds, st.lists(st.integers(1, 7), min_size=1, max_size=4), dtypes, st.data())
-def test_gather(kernels: Kernels, seed: int, shape: list[int], dtype: Any, data: Any) -> None:
+def test_gather(kernels: Builds, seed: int, shape: list[int], dtype: Any, data: Any) -> None:
     graph = IntegerGraph(seed=seed)
     graph.take(x=(1,))
     axis = data.draw(st.integers(0, len(shape) - 1))
     order = torch.tensor(data.draw(st.permutations(range(shape[axis]))), dtype=torch.int32)
     x = graph.table(0, 255, *shape, dtype=dtype)
     y = graph.call(dgqc.gather.default, x, graph.constant(order), axis)
+    check(kernels, graph.finish(y), {"x": graph.values(1)})
+
+
+@many
+@given(seeds, st.integers(1, 3), st.integers(1, 700), dtypes, st.booleans())
+def test_gather_of_long_rows(
+    kernels: Builds, seed: int, rows: int, columns: int, dtype: Any, sort: bool
+) -> None:
+    """Any order, and one that goes through the columns group by group."""
+    graph = IntegerGraph(seed=seed)
+    graph.take(x=(1,))
+    order = torch.randperm(columns, generator=graph.random)
+    order = torch.argsort(order % 5, stable=True) if sort else order
+    x = graph.table(0, 255, rows, columns, dtype=dtype)
+    y = graph.call(dgqc.gather.default, x, graph.constant(order.to(torch.int32)), 1)
     check(kernels, graph.finish(y), {"x": graph.values(1)})

@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 from dgqc.ir.lookup import gate_table, normal_distribution, sigmoid
 
 from .integer_graph import IntegerGraph, pick
-from .kernels import Kernels, check
+from .kernels import Builds, check
 
 dgqc = torch.ops.dgqc
 seeds = st.integers(0, 2**31)
@@ -24,7 +24,7 @@ shapes = st.lists(st.integers(1, 9), min_size=1, max_size=4).map(tuple)
 
 @many
 @given(seeds, shapes, st.integers(0, 3), st.integers(2, 8), st.integers(1, 4))
-def test_quantize(kernels: Kernels, seed: int, shape: Any, axis: int, bits: int, groups: int) -> None:
+def test_quantize(kernels: Builds, seed: int, shape: Any, axis: int, bits: int, groups: int) -> None:
     graph = IntegerGraph(seed=seed)
     (x,) = graph.take(x=shape)
     axis %= len(shape)
@@ -53,7 +53,7 @@ def logits_of(graph: IntegerGraph, shape: tuple[int, ...], spread: int, coarse: 
     st.sampled_from(["row", "tensor"]), st.sampled_from(["log2", "uniform", "static"]), st.booleans(),
 )  # fmt: skip
 def test_softmax(
-    kernels: Kernels, seed: int, heads: int, rows: int, keys: int, spread: int, start: bool, granularity: str,
+    kernels: Builds, seed: int, heads: int, rows: int, keys: int, spread: int, start: bool, granularity: str,
     kind: str, coarse: bool,
 ) -> None:  # fmt: skip
     """Each of the four results, with one key and with many, with the first key apart and without."""
@@ -74,7 +74,7 @@ def test_softmax(
         graph.graph.erase_node(next(node for node in graph.graph.nodes if node.op == "output"))
 
 
-def test_scale_of_improbable_keys(kernels: Kernels) -> None:
+def test_scale_of_improbable_keys(kernels: Builds) -> None:
     """Everything lies on the start token: the others' scale is 2^-5 .. 2^-60, and ends at 2^-40."""
     graph = IntegerGraph()
     graph.take(x=(1,))
@@ -112,7 +112,7 @@ def rows_to_normalize(graph: IntegerGraph, shape: tuple[int, ...], kind: int) ->
 @many
 @given(seeds, st.integers(1, 4), st.integers(1, 5), st.integers(1, 6), st.integers(1, 6), st.integers(0, 3))
 def test_group_norm(
-    kernels: Kernels, seed: int, groups: int, per_group: int, height: int, width: int, kind: int
+    kernels: Builds, seed: int, groups: int, per_group: int, height: int, width: int, kind: int
 ) -> None:
     graph = IntegerGraph(seed=seed)
     shape = (1, height, width, groups * per_group)
@@ -124,7 +124,7 @@ def test_group_norm(
 
 @many
 @given(seeds, st.integers(1, 7), st.integers(1, 70), st.integers(0, 3))
-def test_layer_norm(kernels: Kernels, seed: int, rows: int, channels: int, kind: int) -> None:
+def test_layer_norm(kernels: Builds, seed: int, rows: int, channels: int, kind: int) -> None:
     graph = IntegerGraph(seed=seed)
     shape = (1, rows, channels)
     (x,) = graph.take(x=shape)
@@ -134,7 +134,7 @@ def test_layer_norm(kernels: Kernels, seed: int, rows: int, channels: int, kind:
 
 @pytest.mark.parametrize(("gate", "reach"), [(sigmoid, 16.0), (normal_distribution, 8.0)])
 @pytest.mark.parametrize("seed", range(4))
-def test_gate_of_every_int16(kernels: Kernels, gate: Any, reach: float, seed: int) -> None:
+def test_gate_of_every_int16(kernels: Builds, gate: Any, reach: float, seed: int) -> None:
     graph = IntegerGraph(seed=seed)
     (x,) = graph.take(x=(65536,))
     table = graph.constant(gate_table(gate, reach))
@@ -144,40 +144,55 @@ def test_gate_of_every_int16(kernels: Kernels, gate: Any, reach: float, seed: in
     check(kernels, graph.finish(y), {"x": torch.arange(-32768, 32768).to(torch.int16)})
 
 
+axes_of_pairs = st.lists(st.tuples(st.integers(1, 6), st.integers(0, 2)), min_size=1, max_size=4)
+
+
 @many
-@given(
-    seeds, st.lists(st.tuples(st.integers(1, 6), st.integers(0, 2)), min_size=1, max_size=4), st.booleans()
-)
+@given(seeds, axes_of_pairs, st.booleans(), st.integers(1, 61))
 def test_add_and_mul_broadcast(
-    kernels: Kernels, seed: int, axes: list[tuple[int, int]], product: bool
+    kernels: Builds, seed: int, axes: list[tuple[int, int]], product: bool, shift: int
 ) -> None:
-    """Each axis is whole on both sides, or 1 on one of them."""
+    """Each axis is whole on both sides, or 1 on one of them; shifts for 32-bit arithmetic, and beyond it."""
     graph = IntegerGraph(seed=seed)
     a_shape = tuple(1 if kind == 1 else size for size, kind in axes)
     b_shape = tuple(1 if kind == 2 else size for size, kind in axes)
     a, b = graph.take(a=a_shape, b=b_shape)
     if product:
-        tables = (graph.table(2**20, 2**31 - 1, graph.steps), graph.table(34, 48, graph.steps))
+        tables = (graph.table(2**20, 2**31 - 1, graph.steps), graph.table(shift, shift + 1, graph.steps))
         y = graph.call(dgqc.mul.default, a, b, graph.step, *tables)
     else:
-        factors = [graph.table(0, 2**30, graph.steps) for _ in range(2)]
-        y = graph.call(dgqc.add.default, a, b, graph.step, *factors, graph.table(26, 34, graph.steps))
+        factors = [graph.table(-(2**30), 2**30, graph.steps) for _ in range(2)]
+        y = graph.call(
+            dgqc.add.default, a, b, graph.step, *factors, graph.table(shift, shift + 1, graph.steps)
+        )
     check(kernels, graph.finish(y), {"a": graph.values(*a_shape), "b": graph.values(*b_shape)})
 
 
-def test_rescale_of_every_int16(kernels: Kernels) -> None:
-    graph = IntegerGraph(steps=8)
-    (x,) = graph.take(x=(65536,))
-    tables = (graph.table(2**30, 2**31 - 1, 8), graph.table(28, 40, 8))
-    program = graph.finish(graph.call(dgqc.rescale.default, x, graph.step, *tables))
-    check(kernels, program, {"x": torch.arange(-32768, 32768).to(torch.int16)})
+def test_rescale_of_every_int16_at_every_shift(kernels: Builds) -> None:
+    graph = IntegerGraph(steps=62)
+    (x,) = graph.take(x=(256, 256))
+    factor = graph.table(2**30, 2**31 - 1, 62)
+    shift = graph.constant(torch.arange(1, 63, dtype=torch.int32))
+    program = graph.finish(graph.call(dgqc.rescale.default, x, graph.step, factor, shift))
+    check(kernels, program, {"x": torch.arange(-32768, 32768).to(torch.int16).reshape(256, 256)})
+
+
+@pytest.mark.parametrize("ends", [(2**30, 2**30), (-(2**30), -(2**30)), (2**30 - 1, -(2**30) + 1)])
+def test_add_of_every_int16_at_every_shift(kernels: Builds, ends: tuple[int, int]) -> None:
+    """Factors at their ends, with the ends of int16 on the other side."""
+    graph = IntegerGraph(steps=62)
+    a, b = graph.take(a=(256, 256), b=(256, 1))
+    factors = [graph.table(end, end, 62) for end in ends]
+    shift = graph.constant(torch.arange(1, 63, dtype=torch.int32))
+    program = graph.finish(graph.call(dgqc.add.default, a, b, graph.step, *factors, shift))
+    column = torch.tensor([-32768, 32767, 0, -1]).repeat(64).to(torch.int16)[:, None]
+    values = torch.arange(-32768, 32768).reshape(256, 256).T.contiguous().to(torch.int16)
+    check(kernels, program, {"a": values, "b": column})
 
 
 @many
 @given(seeds, st.integers(1, 3), st.integers(1, 6), st.integers(1, 6), st.integers(1, 13), st.integers(1, 13))
-def test_upsample(
-    kernels: Kernels, seed: int, channels: int, h: int, w: int, height: int, width: int
-) -> None:
+def test_upsample(kernels: Builds, seed: int, channels: int, h: int, w: int, height: int, width: int) -> None:
     graph = IntegerGraph(seed=seed)
     (x,) = graph.take(x=(1, h, w, channels))
     y = graph.call(dgqc.upsample_nearest.default, x, height, width)
@@ -187,7 +202,7 @@ def test_upsample(
 @many
 @given(seeds, st.integers(1, 3), st.integers(3, 8), st.integers(3, 8), st.integers(1, 3), st.integers(1, 3))
 def test_avg_pool(
-    kernels: Kernels, seed: int, channels: int, h: int, w: int, kernel: int, stride: int
+    kernels: Builds, seed: int, channels: int, h: int, w: int, kernel: int, stride: int
 ) -> None:
     graph = IntegerGraph(seed=seed)
     (x,) = graph.take(x=(1, h, w, channels))

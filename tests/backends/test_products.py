@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from dgqc.ir.scratch import Arithmetic, arithmetic, ensure_shapes
 
 from .integer_graph import IntegerGraph
-from .kernels import Kernels, check
+from .kernels import Builds, check
 
 dgqc = torch.ops.dgqc
 seeds = st.integers(0, 2**31)
@@ -50,7 +50,7 @@ bit_widths = st.sampled_from([2, 4, 6, 8, 16])
     st.sampled_from([(), (1,), (2,)]),
 )
 def test_linear(
-    kernels: Kernels,
+    kernels: Builds,
     seed: int,
     rows: int,
     depth: int,
@@ -83,7 +83,7 @@ images = st.tuples(st.integers(5, 11), st.integers(5, 12), st.integers(1, 9))
 @many
 @given(seeds, images, windows, st.integers(1, 9), bit_widths, st.integers(1, 4), st.sampled_from([4, 8]))
 def test_conv2d(
-    kernels: Kernels,
+    kernels: Builds,
     seed: int,
     image: Any,
     window: Any,
@@ -104,7 +104,7 @@ def test_conv2d(
 @many
 @given(seeds, images, windows, st.integers(1, 9), st.integers(2, 8), st.integers(1, 4), st.booleans())
 def test_conv2d_pixel(
-    kernels: Kernels, seed: int, image: Any, window: Any, columns: int, bits: int, groups: int, far: bool
+    kernels: Builds, seed: int, image: Any, window: Any, columns: int, bits: int, groups: int, far: bool
 ) -> None:
     graph = IntegerGraph(seed=seed)
     (x,) = graph.take(x=(1, *image))
@@ -139,7 +139,7 @@ def test_conv2d_pixel(
     st.booleans(),
 )
 def test_matmul(
-    kernels: Kernels,
+    kernels: Builds,
     seed: int,
     heads: int,
     rows: int,
@@ -178,7 +178,7 @@ def test_matmul(
     st.booleans(),
 )
 def test_attend(
-    kernels: Kernels,
+    kernels: Builds,
     seed: int,
     heads: int,
     rows: int,
@@ -217,7 +217,7 @@ def test_attend(
 @pytest.mark.parametrize("depth", [600, 1201])
 @pytest.mark.parametrize("end", [-32768, 32767])
 @pytest.mark.parametrize("code", [-128, 127])
-def test_sums_beyond_int32(kernels: Kernels, depth: int, end: int, code: int) -> None:
+def test_sums_beyond_int32(kernels: Builds, depth: int, end: int, code: int) -> None:
     """Every product at its end: 16-bit values times 8-bit weights pass int32 after 512 of them."""
     graph = IntegerGraph()
     (x,) = graph.take(x=(1, 5, depth))
@@ -231,7 +231,7 @@ def test_sums_beyond_int32(kernels: Kernels, depth: int, end: int, code: int) ->
 
 
 @pytest.mark.parametrize("depth", [1, 3, 40])
-def test_16_bit_products_of_both_sides(kernels: Kernels, depth: int) -> None:
+def test_16_bit_products_of_both_sides(kernels: Builds, depth: int) -> None:
     """(-2^15) * (-2^15) is 2^30: two of them already fill int32."""
     graph = IntegerGraph()
     a, b = graph.take(a=(1, 5, depth), b=(1, 6, depth))

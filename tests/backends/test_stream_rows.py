@@ -20,7 +20,7 @@ from dgqc.passes.stream_rows import StreamRows
 from dgqc.passes.tiles import readers
 
 from .integer_graph import IntegerGraph
-from .kernels import Kernels, check
+from .kernels import Builds, check
 from .unet_like import unet_like
 
 aten, dgqc = torch.ops.aten, torch.ops.dgqc
@@ -108,7 +108,7 @@ def random_graph(data: Any, seed: int) -> tuple[Program, dict[str, torch.Tensor]
 
 @settings(max_examples=60, deadline=None)
 @given(st.data(), st.integers(0, 2**31), st.booleans(), st.sampled_from([0, 1, 256]))
-def test_any_graph(kernels: Kernels, data: Any, seed: int, fuse: bool, tile: int) -> None:
+def test_any_graph(kernels: Builds, data: Any, seed: int, fuse: bool, tile: int) -> None:
     program, inputs = random_graph(data, seed)
     streams = check_plan(StreamRows(fuse=fuse, tile=tile).run(program))
     assert fuse or all(len(stream.nodes) == 1 for stream in streams)
@@ -116,7 +116,7 @@ def test_any_graph(kernels: Kernels, data: Any, seed: int, fuse: bool, tile: int
 
 
 @pytest.mark.parametrize("options", [{}, {"fuse": False}, {"tile": 1, "rows": 1}, {"tile": 4, "rows": 8}])
-def test_a_whole_graph(kernels: Kernels, options: dict[str, Any]) -> None:
+def test_a_whole_graph(kernels: Builds, options: dict[str, Any]) -> None:
     program = unet_like(2, channels=8, size=7)
     streams = check_plan(StreamRows(**options).run(program))
     assert any(len(stream.nodes) > 1 for stream in streams) == options.get("fuse", True)

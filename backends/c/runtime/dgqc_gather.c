@@ -1,17 +1,29 @@
 #include "dgqc_internal.h"
 
+#if defined(__AVX512VBMI__) && !defined(DGQC_PORTABLE)
+#include "dgqc_gather_avx512.h"
+#else
+static void gather_1(const dgqc_gather_parameters *p, size_t rows, const uint8_t *restrict x, uint8_t *restrict y)
+{
+    for (size_t i = 0; i < rows; i++, x += p->count, y += p->count) {
+        for (size_t j = 0; j < p->count; j++) {
+            y[j] = x[p->order[j]];
+        }
+    }
+}
+#endif
+
 #define DGQC_DEFINE_GATHER(name, element)                                                                    \
-    static void name(const int32_t *restrict order, size_t rows, size_t columns, const element *restrict x,   \
+    static void name(const dgqc_gather_parameters *p, size_t rows, const element *restrict x,                 \
                      element *restrict y)                                                                     \
     {                                                                                                         \
-        for (size_t i = 0; i < rows; i++, x += columns, y += columns) {                                       \
-            for (size_t j = 0; j < columns; j++) {                                                            \
-                y[j] = x[order[j]];                                                                           \
+        for (size_t i = 0; i < rows; i++, x += p->count, y += p->count) {                                     \
+            for (size_t j = 0; j < p->count; j++) {                                                           \
+                y[j] = x[p->order[j]];                                                                        \
             }                                                                                                 \
         }                                                                                                     \
     }
 
-DGQC_DEFINE_GATHER(gather_1, uint8_t)
 DGQC_DEFINE_GATHER(gather_2, int16_t)
 DGQC_DEFINE_GATHER(gather_4, int32_t)
 
@@ -19,11 +31,11 @@ void dgqc_gather_rows(const dgqc_gather_parameters *p, size_t step, dgqc_rows ro
 {
     (void)step;
     if (p->item == 1) {
-        gather_1(p->order, rows.count, p->count, x, y);
+        gather_1(p, rows.count, x, y);
     } else if (p->item == 2) {
-        gather_2(p->order, rows.count, p->count, x, y);
+        gather_2(p, rows.count, x, y);
     } else {
-        gather_4(p->order, rows.count, p->count, x, y);
+        gather_4(p, rows.count, x, y);
     }
 }
 

@@ -163,12 +163,12 @@ typedef struct {
 } dgqc_rescale_parameters;
 
 typedef struct {
-    size_t channels, height, width, out_height, out_width;
-    size_t item; /* bytes of an element: 1, 2 or 4 */
+    size_t bytes; /* of a position */
+    size_t height, width, out_height, out_width;
 } dgqc_upsample_parameters;
 
 typedef struct {
-    size_t channels, height, width, out_height, out_width;
+    size_t channels, height, width, out_width;
     size_t kernel, stride;
 } dgqc_pool_parameters;
 
@@ -178,9 +178,10 @@ typedef struct {
 } dgqc_permute_parameters;
 
 typedef struct {
-    size_t outer, count, inner; /* axes before, along and behind the permuted one */
-    const int32_t *order;
-    size_t item; /* bytes of an element: 1, 2 or 4 */
+    size_t outer, count, inner; /* axes before, along and behind the permuted one; count below 2^15 */
+    const int16_t *order;       /* [count] */
+    const uint8_t *pages;       /* [count / 64 rounded up][2], along the last axis: order / 128 lies between these */
+    size_t item;                /* bytes of an element: 1, 2 or 4 */
 } dgqc_gather_parameters;
 
 /* A sampler's tables, int32_t [steps] each; ir/denoising.py says what they mean. */
@@ -234,8 +235,9 @@ void dgqc_add_rows(const dgqc_add_parameters *p, size_t step, dgqc_rows rows, co
 void dgqc_mul_rows(const dgqc_mul_parameters *p, size_t step, dgqc_rows rows, const int16_t *a, const int16_t *b,
                    int16_t *y);
 void dgqc_rescale_rows(const dgqc_rescale_parameters *p, size_t step, dgqc_rows rows, const int16_t *x, int16_t *y);
-void dgqc_upsample_nearest(const dgqc_upsample_parameters *p, const void *x, void *y);
-void dgqc_avg_pool2d(const dgqc_pool_parameters *p, const int16_t *x, int16_t *y);
+/* Rows of the result are its positions; x is read whole. */
+void dgqc_upsample_nearest_rows(const dgqc_upsample_parameters *p, size_t step, dgqc_rows rows, const void *x, void *y);
+void dgqc_avg_pool2d_rows(const dgqc_pool_parameters *p, size_t step, dgqc_rows rows, const int16_t *x, int16_t *y);
 /* `bytes` bytes of each row; strides in bytes. */
 void dgqc_copy_rows(dgqc_rows rows, size_t bytes, const void *x, size_t x_stride, void *y, size_t y_stride);
 void dgqc_copy(size_t count, size_t bytes, const void *x, size_t x_stride, void *y, size_t y_stride);
