@@ -6,6 +6,7 @@ import json
 import logging
 import os
 import sys
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any
@@ -93,11 +94,17 @@ class _Bars:
 
 
 class _Lines:
+    """A line for each tenth of a task, with an estimate of what remains."""
+
     def __init__(self) -> None:
         self.last: tuple[str, int] | None = None
+        self.started: dict[str, float] = {}
 
     def show(self, description: str, done: int, total: int) -> None:
         tenth = PLAIN_STEPS * done // max(total, 1)
         if self.last != (description, tenth):
             self.last = (description, tenth)
-            say(f"{description}: {done}/{total}")
+            now = time.monotonic()
+            passed = now - self.started.setdefault(description, now)
+            left = passed * (total - done) / done if done else 0.0
+            say(f"{description}: {done}/{total}" + (f", about {left:.0f} s left" if left >= 1 else ""))

@@ -89,12 +89,29 @@ def conv2d_pixel_simulated(
     padding: list[int],
 ) -> torch.Tensor:
     """Convolution whose patches are fake-quantized by their output position's group. group: (H' * W',)."""
+    patches = patches_of(x, weight, stride, padding)
+    quantized = fake_quantize(patches, step, scale, zero, group, 2, bits)
+    return product_of_patches(quantized, x, weight, bias, stride, padding)
+
+
+def patches_of(x: torch.Tensor, weight: torch.Tensor, stride: list[int], padding: list[int]) -> torch.Tensor:
+    """im2col: (B, C * kh * kw, H' * W') of x (B, C, H, W) for a weight (N, C, kh, kw), zeros around it."""
+    return unfold(x, tuple(weight.shape[2:]), padding=tuple(padding), stride=tuple(stride))
+
+
+def product_of_patches(
+    patches: torch.Tensor,
+    x: torch.Tensor,
+    weight: torch.Tensor,
+    bias: torch.Tensor | None,
+    stride: list[int],
+    padding: list[int],
+) -> torch.Tensor:
+    """The convolution of x whose patches these are, (B, N, H', W')."""
     n, _, kernel_height, kernel_width = weight.shape
     height = convolved(x.shape[2], kernel_height, stride[0], padding[0])
     width = convolved(x.shape[3], kernel_width, stride[1], padding[1])
-    patches = unfold(x, (kernel_height, kernel_width), padding=tuple(padding), stride=tuple(stride))
-    quantized = fake_quantize(patches, step, scale, zero, group, 2, bits)
-    y = weight.reshape(n, -1) @ quantized
+    y = weight.reshape(n, -1) @ patches
     if bias is not None:
         y = y + bias[:, None]
     return y.reshape(x.shape[0], n, height, width)

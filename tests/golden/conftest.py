@@ -20,9 +20,10 @@ FOLDER = Path(__file__).parent
 
 
 @pytest.fixture
-def golden(request: pytest.FixtureRequest) -> Golden:
+def golden(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Golden:
     """`golden(pipeline, program, name)`: runs one pass through the manager, which verifies both sides, and
     compares the texts with NAME.before.txt and NAME.after.txt. Returns the program behind the pass."""
+    monkeypatch.setenv("DGQC_CACHE", str(tmp_path))
     update = bool(request.config.getoption("--update-golden"))
 
     def run(pipeline: str, program: Program, name: str) -> Program:

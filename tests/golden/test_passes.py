@@ -127,6 +127,13 @@ def test_timestep_tables(golden: Golden) -> None:
     )
 
 
+@pytest.mark.parametrize("name", ["adaround", "brecq", "fbr", "learn-scales"])
+def test_reconstruction(golden: Golden, name: str) -> None:
+    """One step of gradient descent, whose size is the rate: numbers stay exact in binary."""
+    rates = "rate=0.25" + (",scale-rate=0.25" if name == "fbr" else "")
+    golden(f"{name}{{iterations=1,{rates},batch=1,samples=2}}", calibrated(decided(sited(dense()))), name)
+
+
 def test_measure_error(golden: Golden) -> None:
     golden("measure-error", calibrated(decided(sited(dense()))), "measure-error")
 

@@ -1,0 +1,207 @@
+"""Takes all samples through the float and the quantized network side by side, unit by unit.
+
+Every value that a later unit still reads is kept for all samples, once from each network; a unit is learned
+when its turn comes, its input from the quantized network as it is by then, its target from the float one.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, replace
+
+import torch
+from torch import fx
+
+from ...ir.calibration import Inputs
+from ...ir.errors import DgqcError
+from ...ir.plans import Plan, QuantizedOperand, QuantizedProbabilities, Weight
+from ...ir.program import Program
+from ...ir.progress import track
+from ..graph import arguments, constant, dgqc
+from .adaround import value
+from .blocks import Unit, units
+from .cache import Cache, Learned
+from .digest import digest, structure
+from .evaluate import Evaluator, Quantizers
+from .learn import FLOAT, QUANTIZED, Samples, Task, learn, sites
+from .recipe import Recipe
+from .shelf import Shelf
+
+FORMAT = 1
+"""Of what is learned: another number makes everything kept before another's."""
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """plans: with what was learned. errors: before and after, by unit. kept: units found in the cache."""
+
+    plans: dict[str, Plan]
+    errors: dict[str, tuple[float, float]]
+    kept: int
+
+
+def reconstruct(program: Program, blocks: bool, recipe: Recipe, cache: Cache, budget: float) -> Outcome:
+    """Learns a program's units in order.
+
+    blocks: whether blocks are learned as a whole. budget: bytes of samples that may lie in memory.
+    Raises DgqcError without calibration samples.
+    """
+    chosen = units(program.graph.graph, program.inputs[0].name, blocks)
+    with Shelf(budget) as shelf:
+        walk = _Walk(program, recipe, cache, shelf)
+        count = sum(bool(unit.products) for unit in chosen)
+        ticks = track(range(count * recipe.iterations), "reconstructing weights", count * recipe.iterations)
+        last = _last_readers(chosen)
+        for position, unit in enumerate(chosen):
+            walk.take(unit, ticks)
+            walk.forget(node for node, reader in last.items() if reader == position)
+        next(ticks, None)
+        return Outcome(walk.plans, walk.errors, walk.kept)
+
+
+def chunks(program: Program, samples: int) -> Iterator[tuple[int, tuple[torch.Tensor, ...]]]:
+    """(ordinal, the graph's arguments) of up to so many samples a call, as many at once as the graph can run.
+
+    Raises DgqcError without calibration samples, or where a call has none.
+    """
+    if program.calibration is None:
+        raise DgqcError("Reconstruction needs calibration samples; give some with --calib.")
+    for ordinal in range(len(program.schedule)):
+        found: list[Inputs] = []
+        have = 0
+        for inputs in program.calibration.read(ordinal):
+            part = {name: x[: samples - have] for name, x in inputs.items()}
+            found.append(part)
+            have += len(part["sample"])
+            if have >= samples:
+                break
+        if not have:
+            raise DgqcError(f"The calibration samples hold none for call {ordinal}; record the whole one.")
+        whole = {name: torch.cat([part[name] for part in found]) for name in found[0]}
+        for batch in arguments(program, whole):
+            yield ordinal, batch
+
+
+class _Walk:
+    """The state between two units."""
+
+    def __init__(self, program: Program, recipe: Recipe, cache: Cache, shelf: Shelf) -> None:
+        self.evaluator, self.recipe, self.cache, self.shelf = Evaluator(program), recipe, cache, shelf
+        self.plans: dict[str, Plan] = dict(program.plans)
+        self.errors: dict[str, tuple[float, float]] = {}
+        self.kept = 0
+        self.ordinals: list[int] = []
+        self.sizes: list[int] = []
+        placeholders = [n for n in program.graph.graph.nodes if n.op == "placeholder" and n.target != "step"]
+        origin = ""
+        for chunk, (ordinal, batch) in enumerate(chunks(program, recipe.samples)):
+            self.ordinals.append(ordinal)
+            self.sizes.append(len(batch[0]))
+            origin = digest(origin, ordinal, batch)
+            for node, x in zip(placeholders, batch, strict=True):
+                self._put(chunk, FLOAT, node, x)
+                self._put(chunk, QUANTIZED, node, x)
+        # What each value was made from: samples, and everything before it.
+        self.made_from = {node: digest(FORMAT, origin, node.name) for node in placeholders}
+        self.samples = Samples(self.ordinals, self.sizes, self._read)
+
+    def take(self, unit: Unit, ticks: Iterator[int]) -> None:
+        """Computes a unit in both networks; learns it first where it has something to learn."""
+        key = self._key(unit)
+        for chunk, ordinal in enumerate(self.ordinals):
+            inputs = self.samples.inputs(unit, chunk, FLOAT)
+            self._run(unit, chunk, ordinal, FLOAT, inputs, {}, None)
+        if unit.products:
+            learned = self._learned(unit, key, ticks)
+            self.plans.update(_with(self.plans, learned))
+            self.errors[unit.name] = (learned.before, learned.after)
+            key = digest(key, learned.codes, learned.factors)
+        names = {str(i.target) for node in unit.nodes for i in node.all_input_nodes if i.op == "get_attr"}
+        weights = {n: value(plan) for n in names if isinstance(plan := self.plans.get(n), Weight)}
+        quantizers = Quantizers(self.plans) if self.recipe.activations else None
+        for chunk, ordinal in enumerate(self.ordinals):
+            inputs = self.samples.inputs(unit, chunk, QUANTIZED)
+            self._run(unit, chunk, ordinal, QUANTIZED, inputs, weights, quantizers)
+        self.made_from.update({node: digest(key, node.name) for node in unit.outputs})
+
+    def forget(self, nodes: Iterator[fx.Node]) -> None:
+        """Drops values that nobody reads any more."""
+        for node in nodes:
+            for chunk in range(len(self.ordinals)):
+                self.shelf.drop((chunk, FLOAT, node.name))
+                self.shelf.drop((chunk, QUANTIZED, node.name))
+
+    def _learned(self, unit: Unit, key: str, ticks: Iterator[int]) -> Learned:
+        found = self.cache.load(key)
+        if found is not None:
+            self.kept += 1
+            for _ in range(self.recipe.iterations):
+                next(ticks, None)
+            return found
+        # A unit's random numbers depend on the unit alone, so that it may be learned in any session.
+        seed = int(key[:15], 16)
+        task = Task(unit, self.evaluator, self.plans, self.samples, self.recipe)
+        found = learn(task, seed, lambda: next(ticks, None))
+        self.cache.save(key, found)
+        return found
+
+    def _key(self, unit: Unit) -> str:
+        """What the unit is made from."""
+        constants = [i for node in unit.nodes for i in node.all_input_nodes if i.op == "get_attr"]
+        names = dict.fromkeys([*sites(unit), *(str(node.target) for node in constants)])
+        # A convolution quantizes patches of what a site outside of it says.
+        read = [i for node in unit.nodes for i in node.all_input_nodes if i.target is dgqc.site.default]
+        names.update(dict.fromkeys(str(site.args[1]) for site in read))
+        plans = {name: self.plans[name] for name in names if name in self.plans}
+        return digest(
+            FORMAT,
+            structure(unit.nodes),
+            [self.made_from[node] for node in unit.inputs],
+            {str(node.target): constant(self.evaluator.module, node) for node in constants},
+            plans,
+            self.recipe,
+        )
+
+    def _run(
+        self,
+        unit: Unit,
+        chunk: int,
+        ordinal: int,
+        network: str,
+        inputs: Mapping[fx.Node, torch.Tensor],
+        weights: Mapping[str, torch.Tensor],
+        quantizers: Quantizers | None,
+    ) -> None:
+        with torch.no_grad():
+            found = self.evaluator.run(unit.nodes, inputs, ordinal, weights, quantizers)
+        for node in unit.outputs:
+            self._put(chunk, network, node, found[node])
+
+    def _put(self, chunk: int, network: str, node: fx.Node, value: torch.Tensor) -> None:
+        self.shelf.put((chunk, network, node.name), value)
+
+    def _read(self, chunk: int, network: str, node: fx.Node, rows: torch.Tensor | None) -> torch.Tensor:
+        key = (chunk, network, node.name)
+        # A value of the time alone has one row for all samples.
+        return self.shelf.get(key, rows if self.shelf.rows(key) == self.sizes[chunk] else None)
+
+
+def _with(plans: Mapping[str, Plan], learned: Learned) -> dict[str, Plan]:
+    """The plans that learning changed."""
+    changed: dict[str, Plan] = {}
+    for name, codes in learned.codes.items():
+        weight = plans[name]
+        assert isinstance(weight, Weight)
+        changed[name] = replace(weight, codes=codes)
+    for name, factor in learned.factors.items():
+        plan = plans[name]
+        if isinstance(plan, QuantizedOperand):
+            changed[name] = replace(plan, base=plan.base * factor)
+        elif isinstance(plan, QuantizedProbabilities) and plan.scale is not None:
+            changed[name] = replace(plan, scale=plan.scale * factor)
+    return changed
+
+
+def _last_readers(chosen: list[Unit]) -> dict[fx.Node, int]:
+    """The position of the last unit that reads a value."""
+    return {node: position for position, unit in enumerate(chosen) for node in unit.inputs}
