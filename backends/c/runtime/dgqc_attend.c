@@ -1,106 +1,100 @@
-#include "dgqc_internal.h"
+#include "dgqc_attend.h"
 
-/* Bits of a share's lower plane (ir/scratch.py: PLANE). */
-enum { PLANE = 8 };
-
-/* Shares are looked up negated: 2^15 fits int16_t only so. Narrow shares of more than 15 fraction bits come as
- * two planes, share = upper * 2^PLANE + lower. */
-static void shares_of(const dgqc_attend_parameters *p, const uint8_t *codes, size_t row, unsigned char *y)
+static dgqc_attend_shared take_shared(const dgqc_attend_parameters *p, void *shared)
 {
-    if (!p->arithmetic.narrow) {
-        int32_t *to = (int32_t *)(void *)y + row * p->keys;
+    dgqc_attend_shared s;
+    s.zero = dgqc_take(&shared, p->values.count * sizeof(int32_t));
+    s.multiple = dgqc_take(&shared, p->values.count * sizeof(int32_t));
+    s.digits = dgqc_take(&shared, DGQC_PLANES * DGQC_CODES);
+    s.bytes = shared;
+    return s;
+}
+
+/* The values of one batch entry as they are given. */
+static const void *values_of(const dgqc_attend_parameters *p, const void *values, size_t batch)
+{
+    const size_t tokens = p->keys + (size_t)p->start;
+    return dgqc_inside(values, batch * tokens * p->columns * (size_t)p->values.code_bits / 8);
+}
+
+static void read_digits(const dgqc_attend_parameters *p, const dgqc_attend_shared *s)
+{
+    memset(s->digits, 0, DGQC_PLANES * DGQC_CODES);
+    for (size_t code = 0; code < p->codes; code++) {
+        int32_t rest = -p->shares[code];
+        for (size_t plane = 0; plane < DGQC_PLANES; plane++) {
+            const int32_t digit = ((rest + 128) & 255) - 128;
+            s->digits[plane][code] = (int8_t)digit;
+            rest = (rest - digit) / 256;
+        }
+    }
+}
+
+void dgqc_attend_begin(const dgqc_attend_parameters *p, size_t step, const void *values, void *shared)
+{
+    const dgqc_attend_shared s = take_shared(p, shared);
+    const dgqc_operand *const operand = &p->values;
+    dgqc_expand(operand->zero + step * operand->groups, operand->group, operand->count, s.zero);
+    dgqc_expand(operand->multiple + step * operand->groups, operand->group, operand->count, s.multiple);
+    if (p->value_bytes > 0) {
+        read_digits(p, &s);
+        for (size_t batch = 0; batch < p->value_batches; batch++) {
+            dgqc_attend_pack(p, &s, values_of(p, values, batch), s.bytes + batch * dgqc_attend_batch_bytes(p));
+        }
+    }
+}
+
+/* One column of a row, exactly; the values of its batch are behind the start token. */
+static int64_t weigh(const dgqc_attend_parameters *p, const dgqc_attend_shared *s, const int32_t *shares,
+                     const void *values, size_t column)
+{
+    int64_t sum = 0;
+    if (p->value_bytes == 1) { /* groups of columns: sums of codes will do */
+        const uint8_t *const codes = (const uint8_t *)values + (size_t)p->start * p->columns + column;
+        int64_t total = 0;
         for (size_t j = 0; j < p->keys; j++) {
-            to[j] = -p->shares[codes[j]];
+            sum += (int64_t)shares[j] * codes[j * p->columns];
+            total += shares[j];
         }
-        return;
+        return s->multiple[column] * (sum - s->zero[column] * total);
     }
-    int16_t *upper = (int16_t *)(void *)y + row * p->keys, *lower = upper + DGQC_ROWS * p->keys;
-    const int drop = p->fraction > 15 ? PLANE : 0;
     for (size_t j = 0; j < p->keys; j++) {
-        upper[j] = (int16_t)-(p->shares[codes[j]] >> drop);
+        sum += (int64_t)shares[j] * dgqc_attend_value(p, s, values, j + (size_t)p->start, column);
     }
-    for (size_t j = 0; drop > 0 && j < p->keys; j++) {
-        lower[j] = (int16_t)-(p->shares[codes[j]] & ((1 << PLANE) - 1));
+    return sum;
+}
+
+static void attend_row(const dgqc_attend_parameters *p, const dgqc_attend_shared *s, const void *values,
+                       const dgqc_attend_scale *scale, const dgqc_attend_block *block, size_t r, int32_t *shares)
+{
+    for (size_t j = 0; j < p->keys; j++) {
+        shares[j] = p->shares[block->codes[r * p->keys + j]];
+    }
+    for (size_t d = 0; d < p->columns; d++) {
+        const int64_t start = p->start ? dgqc_attend_value(p, s, values, 0, d) : 0;
+        block->y[r * p->columns + d] = dgqc_attend_finish(scale, block, r, weigh(p, s, shares, values, d), start);
     }
 }
 
-/* Values of one batch entry, centered and transposed to [columns][keys + start]. */
-static void read_values(const dgqc_attend_parameters *p, const int32_t *zero, const int32_t *multiple,
-                        const void *values, unsigned char *y)
+void dgqc_attend_rows(const dgqc_attend_parameters *p, size_t step, dgqc_rows rows, const uint8_t *codes,
+                      const int32_t *mantissa, const int32_t *exponent, const int32_t *first, const void *values,
+                      int16_t *y, const void *shared, void *scratch)
 {
-    const size_t tokens = p->keys + (size_t)p->start, value = dgqc_value_bytes(&p->arithmetic);
-    for (size_t j = 0; j < tokens; j++) {
-        const size_t place = p->values.along_depth ? j : 0;
-        dgqc_center(dgqc_inside(values, j * p->columns * (size_t)p->values.code_bits / 8), 1,
-                    p->values.code_bits, zero + place, multiple + place, p->values.along_depth ? 0 : 1,
-                    p->columns, p->arithmetic.narrow, y + j * value, tokens);
-    }
-}
-
-/* sums of shares times values for up to DGQC_COLUMNS columns, negated as the shares are. */
-static void weigh(const dgqc_attend_parameters *p, const unsigned char *rows, size_t count,
-                  const unsigned char *columns, size_t some, int64_t *sums)
-{
-    const size_t tokens = p->keys + (size_t)p->start, value = dgqc_value_bytes(&p->arithmetic);
-    const unsigned char *rest = columns + (size_t)p->start * value;
-    dgqc_dot(&p->arithmetic, rows, p->keys, count, rest, tokens, some, p->keys, sums);
-    if (p->arithmetic.narrow && p->fraction > 15) {
-        int64_t lower[DGQC_COLUMNS * DGQC_ROWS];
-        dgqc_dot(&p->arithmetic, rows + DGQC_ROWS * p->keys * value, p->keys, count, rest, tokens, some, p->keys,
-                 lower);
-        for (size_t c = 0; c < some; c++) {
-            for (size_t r = 0; r < count; r++) {
-                int64_t *sum = sums + c * DGQC_ROWS + r;
-                *sum = *sum * (1 << PLANE) + lower[c * DGQC_ROWS + r];
-            }
+    const dgqc_attend_shared s = take_shared(p, (void *)(uintptr_t)shared);
+    const dgqc_attend_scale scale = {p->fraction, p->shift[step], p->factor[step]};
+    const dgqc_attend_block block = {codes, mantissa, exponent, first, y};
+    for (size_t done = 0; done < rows.count;) {
+        const dgqc_piece piece = dgqc_next_piece(p->rows, rows, done);
+        const size_t batch = piece.batch % p->value_batches;
+        const void *const own = values_of(p, values, batch);
+        if (LANES > 1 && p->value_bytes > 0) {
+            const size_t count = piece.count < LANES ? piece.count : (size_t)LANES;
+            const uint8_t *const bytes = s.bytes + batch * dgqc_attend_batch_bytes(p);
+            dgqc_attend_lanes(p, &s, own, bytes, &scale, &block, done, count, scratch);
+            done += count;
+        } else {
+            attend_row(p, &s, own, &scale, &block, done, scratch);
+            done++;
         }
-    }
-}
-
-void dgqc_attend(const dgqc_attend_parameters *p, size_t step, const uint8_t *codes, const int32_t *mantissa,
-                 const int32_t *exponent, const int32_t *first, const void *values, int16_t *y, void *scratch)
-{
-    const dgqc_operand *operand = &p->values;
-    const size_t value = dgqc_value_bytes(&p->arithmetic), tokens = p->keys + (size_t)p->start;
-    int32_t *zero = dgqc_take(&scratch, operand->count * sizeof(int32_t));
-    int32_t *multiple = dgqc_take(&scratch, operand->count * sizeof(int32_t));
-    unsigned char *rows = dgqc_take(&scratch, DGQC_ROWS * p->keys * sizeof(int32_t));
-    unsigned char *columns = dgqc_take(&scratch, p->columns * tokens * value);
-    dgqc_expand(operand->zero + step * operand->groups, operand->group, operand->count, zero);
-    dgqc_expand(operand->multiple + step * operand->groups, operand->group, operand->count, multiple);
-    const int64_t factor = p->factor[step];
-    const int32_t shift = p->shift[step];
-    int64_t sums[DGQC_COLUMNS * DGQC_ROWS];
-
-    for (size_t at = 0; at < p->batches * p->rows;) {
-        const size_t batch = at / p->rows, row = at % p->rows;
-        const size_t count = p->rows - row < DGQC_ROWS ? p->rows - row : (size_t)DGQC_ROWS;
-        if (row == 0 && batch < p->value_batches) {
-            const size_t bytes = tokens * p->columns * (size_t)operand->code_bits / 8;
-            read_values(p, zero, multiple, dgqc_inside(values, batch * bytes), columns);
-        }
-        for (size_t r = 0; r < count; r++) {
-            shares_of(p, codes + (at + r) * p->keys, r, rows);
-        }
-        for (size_t d = 0; d < p->columns; d += DGQC_COLUMNS) {
-            const size_t some = p->columns - d < DGQC_COLUMNS ? p->columns - d : (size_t)DGQC_COLUMNS;
-            weigh(p, rows, count, columns + d * tokens * value, some, sums);
-            for (size_t c = 0; c < some; c++) {
-                const void *column = columns + (d + c) * tokens * value;
-                const int64_t start = p->arithmetic.narrow ? *(const int16_t *)column : *(const int32_t *)column;
-                for (size_t r = 0; r < count; r++) {
-                    int64_t mix = -sums[c * DGQC_ROWS + r];
-                    if (p->fraction > 15) {
-                        mix = dgqc_round_shift(mix, p->fraction - 15);
-                    }
-                    mix = dgqc_round_shift(mix * mantissa[at + r], 15 + exponent[at + r]);
-                    if (p->start) {
-                        mix += first[at + r] * start;
-                    }
-                    y[(at + r) * p->columns + d + c] = dgqc_saturate16(dgqc_round_shift(mix * factor, shift));
-                }
-            }
-        }
-        at += count;
     }
 }

@@ -32,6 +32,21 @@ static inline size_t dgqc_value_bytes(const dgqc_arithmetic *arithmetic)
     return arithmetic->narrow ? sizeof(int16_t) : sizeof(int32_t);
 }
 
+/* Rows of a block that lie in one batch, at most DGQC_ROWS. row: of its batch. */
+typedef struct {
+    size_t batch, row, count;
+} dgqc_piece;
+
+/* The piece behind the first `done` rows of a block. */
+static inline dgqc_piece dgqc_next_piece(size_t rows_a_batch, dgqc_rows rows, size_t done)
+{
+    dgqc_piece piece = {(rows.first + done) / rows_a_batch, (rows.first + done) % rows_a_batch, rows.count - done};
+    const size_t left = rows_a_batch - piece.row;
+    piece.count = piece.count < left ? piece.count : left;
+    piece.count = piece.count < DGQC_ROWS ? piece.count : (size_t)DGQC_ROWS;
+    return piece;
+}
+
 /* y[i] = table[group[i]], a table of this step. */
 void dgqc_expand(const int32_t *table, const uint8_t *group, size_t count, int32_t *y);
 

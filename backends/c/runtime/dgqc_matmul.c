@@ -1,65 +1,115 @@
-#include "dgqc_internal.h"
+#include "dgqc_matmul.h"
 
 /* Tables of this step for one operand, a value for each index of its grouped axis. */
 typedef struct {
     int32_t *zero, *multiple;
 } tables;
 
-static tables expand(const dgqc_operand *operand, size_t step, void **scratch)
+static tables take_tables(const dgqc_operand *operand, void **memory)
 {
     tables t;
-    t.zero = dgqc_take(scratch, operand->count * sizeof(int32_t));
-    t.multiple = dgqc_take(scratch, operand->count * sizeof(int32_t));
-    dgqc_expand(operand->zero + step * operand->groups, operand->group, operand->count, t.zero);
-    dgqc_expand(operand->multiple + step * operand->groups, operand->group, operand->count, t.multiple);
+    t.zero = dgqc_take(memory, operand->count * sizeof(int32_t));
+    t.multiple = dgqc_take(memory, operand->count * sizeof(int32_t));
     return t;
 }
 
-void dgqc_matmul(const dgqc_matmul_parameters *p, size_t step, const void *a, const void *b, void *y,
-                 void *scratch)
+static void expand(const dgqc_operand *operand, size_t step, const tables *t)
 {
-    const dgqc_operand *left = &p->left, *right = &p->right;
-    const size_t value = dgqc_value_bytes(&p->arithmetic), depth = p->depth;
-    const size_t a_bytes = (size_t)left->code_bits / 8, b_bytes = (size_t)right->code_bits / 8;
-    const tables a_tables = expand(left, step, &scratch), b_tables = expand(right, step, &scratch);
-    unsigned char *rows = dgqc_take(&scratch, DGQC_ROWS * depth * value);
-    unsigned char *columns = dgqc_take(&scratch, p->columns * depth * value);
-    const int64_t factor = p->factor[step];
-    const int32_t shift = p->shift[step];
-    int64_t sums[DGQC_COLUMNS * DGQC_ROWS];
+    dgqc_expand(operand->zero + step * operand->groups, operand->group, operand->count, t->zero);
+    dgqc_expand(operand->multiple + step * operand->groups, operand->group, operand->count, t->multiple);
+}
 
-    for (size_t batch = 0; batch < p->batches; batch++) {
-        if (batch < p->right_batches) {
-            for (size_t n = 0; n < p->columns; n++) {
-                const size_t place = right->along_depth ? 0 : n;
-                dgqc_center(dgqc_inside(b, (batch * p->columns + n) * depth * b_bytes), 1, right->code_bits,
-                            b_tables.zero + place, b_tables.multiple + place, right->along_depth ? 1 : 0, depth,
-                            p->arithmetic.narrow, columns + n * depth * value, 1);
+/* Values of row `row` (of its batch), `count` of them from index k on, one behind another. */
+static void center(const dgqc_operand *operand, const tables *t, const void *codes, size_t row, size_t k,
+                   size_t count, int narrow, void *y)
+{
+    const size_t place = operand->along_depth ? k : row;
+    dgqc_center(dgqc_inside(codes, k * (size_t)operand->code_bits / 8), 1, operand->code_bits, t->zero + place,
+                t->multiple + place, operand->along_depth ? 1 : 0, count, narrow, y, 1);
+}
+
+enum { CHUNK = 64 };
+
+/* A column's values as pairs, 16 columns apart. What pads the last pair is 0. */
+static void pack(const dgqc_matmul_parameters *p, const tables *t, const void *codes, size_t column, int16_t *y)
+{
+    for (size_t k = 0; k < p->depth; k += CHUNK) {
+        const size_t count = p->depth - k < CHUNK ? p->depth - k : (size_t)CHUNK;
+        int16_t values[CHUNK + 1] = {0};
+        center(&p->right, t, codes, column, k, count, 1, values);
+        values[count] = 0;
+        for (size_t i = 0; i < count; i += 2) {
+            memcpy(y + (k + i) * DGQC_PANEL, values + i, 2 * sizeof(int16_t));
+        }
+    }
+}
+
+void dgqc_matmul_begin(const dgqc_matmul_parameters *p, size_t step, const void *b, void *shared)
+{
+    const tables left = take_tables(&p->left, &shared), right = take_tables(&p->right, &shared);
+    const size_t pairs = dgqc_pairs(p->depth), bytes = dgqc_matmul_right_bytes(p);
+    expand(&p->left, step, &left);
+    expand(&p->right, step, &right);
+    const size_t code_bytes = p->depth * (size_t)p->right.code_bits / 8;
+    for (size_t n = 0; n < p->right_batches * p->columns; n++) {
+        const size_t batch = n / p->columns, column = n % p->columns;
+        const void *const codes = dgqc_inside(b, n * code_bytes);
+        unsigned char *const to = (unsigned char *)shared + batch * bytes;
+        if (p->arithmetic.narrow) {
+            const size_t panel = column / DGQC_PANEL * pairs * DGQC_PANEL + column % DGQC_PANEL;
+            pack(p, &right, codes, column, (int16_t *)(void *)to + panel * 2);
+        } else {
+            center(&p->right, &right, codes, column, 0, p->depth, 0, to + column * p->depth * sizeof(int32_t));
+        }
+    }
+}
+
+void dgqc_matmul_rows(const dgqc_matmul_parameters *p, size_t step, dgqc_rows rows, const void *a, void *y,
+                      const void *shared, void *scratch)
+{
+    void *memory = (void *)(uintptr_t)shared;
+    const tables left = take_tables(&p->left, &memory);
+    take_tables(&p->right, &memory);
+    const size_t stride = p->arithmetic.narrow ? 2 * dgqc_pairs(p->depth) : p->depth;
+    const size_t value = dgqc_value_bytes(&p->arithmetic), code_bytes = p->depth * (size_t)p->left.code_bits / 8;
+    for (size_t done = 0; done < rows.count;) {
+        const dgqc_piece piece = dgqc_next_piece(p->rows, rows, done);
+        for (size_t r = 0; r < piece.count; r++) {
+            unsigned char *const to = (unsigned char *)scratch + r * stride * value;
+            center(&p->left, &left, dgqc_inside(a, (done + r) * code_bytes), piece.row + r, 0, p->depth,
+                   p->arithmetic.narrow, to);
+            if (stride > p->depth) {
+                memset(to + p->depth * value, 0, value);
             }
         }
-        for (size_t first = 0; first < p->rows; first += DGQC_ROWS) {
-            const size_t count = p->rows - first < DGQC_ROWS ? p->rows - first : (size_t)DGQC_ROWS;
-            for (size_t r = 0; r < count; r++) {
-                const size_t place = left->along_depth ? 0 : first + r;
-                dgqc_center(dgqc_inside(a, (batch * p->rows + first + r) * depth * a_bytes), 1, left->code_bits,
-                            a_tables.zero + place, a_tables.multiple + place, left->along_depth ? 1 : 0, depth,
-                            p->arithmetic.narrow, rows + r * depth * value, 1);
+        const void *const right = dgqc_inside(memory, piece.batch % p->right_batches * dgqc_matmul_right_bytes(p));
+        void *const to = dgqc_at(y, done * p->columns * (size_t)p->width / 8);
+        if (p->arithmetic.narrow) {
+            dgqc_matmul_pairs(p, step, scratch, piece.count, right, to);
+        } else {
+            dgqc_matmul_wide(p, step, scratch, piece.count, right, to);
+        }
+        done += piece.count;
+    }
+}
+
+void dgqc_matmul_wide(const dgqc_matmul_parameters *p, size_t step, const int32_t *rows, size_t count,
+                      const int32_t *columns, void *y)
+{
+    const int64_t factor = p->factor[step];
+    const int32_t shift = p->shift[step];
+    for (size_t r = 0; r < count; r++) {
+        for (size_t n = 0; n < p->columns; n++) {
+            const int32_t *const row = rows + r * p->depth, *const column = columns + n * p->depth;
+            int64_t sum = 0;
+            for (size_t k = 0; k < p->depth; k++) {
+                sum += (int64_t)row[k] * column[k];
             }
-            for (size_t n = 0; n < p->columns; n += DGQC_COLUMNS) {
-                const size_t some = p->columns - n < DGQC_COLUMNS ? p->columns - n : (size_t)DGQC_COLUMNS;
-                dgqc_dot(&p->arithmetic, rows, depth, count, columns + n * depth * value, depth, some, depth,
-                         sums);
-                for (size_t r = 0; r < count; r++) {
-                    const size_t at = (batch * p->rows + first + r) * p->columns + n;
-                    for (size_t c = 0; c < some; c++) {
-                        const int64_t scaled = dgqc_round_shift(sums[c * DGQC_ROWS + r] * factor, shift);
-                        if (p->width == 16) {
-                            ((int16_t *)y)[at + c] = dgqc_saturate16(scaled);
-                        } else {
-                            ((int32_t *)y)[at + c] = dgqc_saturate32(scaled);
-                        }
-                    }
-                }
+            const int64_t scaled = dgqc_round_shift(sum * factor, shift);
+            if (p->width == 16) {
+                ((int16_t *)y)[r * p->columns + n] = dgqc_saturate16(scaled);
+            } else {
+                ((int32_t *)y)[r * p->columns + n] = dgqc_saturate32(scaled);
             }
         }
     }

@@ -94,15 +94,16 @@ typedef struct {
 
 typedef struct {
     size_t batches, right_batches; /* right_batches: equal to batches, or 1 for one right side shared by all */
-    size_t rows, depth, columns;
+    size_t rows, depth, columns;   /* of a batch */
     dgqc_operand left, right;
     const int32_t *factor, *shift; /* [steps] */
     int width;                     /* 16 or 32 bits of output */
-    dgqc_arithmetic arithmetic;
+    dgqc_arithmetic arithmetic;    /* narrow: block is even, each stretch of `block` products from a multiple of it on fits
+                                      int32, and so does the whole sum times 2^(32 - shift) where shift < 32 */
 } dgqc_matmul_parameters;
 
 typedef struct {
-    size_t rows, keys;
+    size_t rows, keys; /* of the whole value */
     int per_row; /* 1: a scale for each row, 0: one for the sample */
     int start;   /* 1: the first key is kept apart */
     int bits;    /* of a uniform code; log2 codes take limit instead */
@@ -112,13 +113,16 @@ typedef struct {
 
 typedef struct {
     size_t batches, value_batches;
-    size_t rows, keys, columns; /* keys: without the start token */
+    size_t rows, keys, columns; /* of a batch; keys: without the start token */
     int start;
-    const int32_t *shares; /* what a code stands for, in Q`fraction` */
+    const int32_t *shares; /* [codes], what a code stands for, in Q`fraction` */
+    size_t codes;          /* at most 256 */
     int fraction;
+    int planes;      /* bytes of a share: shares are at most 2^(8 * planes - 1), planes at most 3 */
+    int value_bytes; /* 1: 8-bit codes, groups along the columns; 2: values fit int16_t; 0: any others. 1 and 2 take at
+                        most 2^16 keys */
     dgqc_operand values;
     const int32_t *factor, *shift; /* [steps] */
-    dgqc_arithmetic arithmetic;
 } dgqc_attend_parameters;
 
 typedef struct {
@@ -214,18 +218,32 @@ void dgqc_linear(const dgqc_linear_parameters *p, size_t step, const void *x, in
 void dgqc_conv2d(const dgqc_conv2d_parameters *p, size_t step, const void *x, int16_t *y, void *scratch);
 void dgqc_conv2d_pixel(const dgqc_conv2d_pixel_parameters *p, size_t step, const int16_t *x, int16_t *y,
                        void *scratch);
-/* y: int16_t or int32_t, as wide as p->width says. */
-void dgqc_matmul(const dgqc_matmul_parameters *p, size_t step, const void *a, const void *b, void *y,
-                 void *scratch);
-/* codes: [rows][keys - start]; mantissa, exponent, first: [rows]. */
-void dgqc_softmax_log2(const dgqc_softmax_parameters *p, const int32_t *logits, uint8_t *codes,
-                       int32_t *mantissa, int32_t *exponent, int32_t *first, void *scratch);
-void dgqc_softmax_uniform(const dgqc_softmax_parameters *p, const int32_t *logits, uint8_t *codes,
-                          int32_t *mantissa, int32_t *exponent, int32_t *first, void *scratch);
-void dgqc_softmax_static(const dgqc_softmax_parameters *p, size_t step, const int32_t *logits, uint8_t *codes,
-                         int32_t *mantissa, int32_t *exponent, int32_t *first, void *scratch);
-void dgqc_attend(const dgqc_attend_parameters *p, size_t step, const uint8_t *codes, const int32_t *mantissa,
-                 const int32_t *exponent, const int32_t *first, const void *values, int16_t *y, void *scratch);
+/* a @ b^T: rows of a are [rows of all batches][depth], b is [right_batches][columns][depth]. y: int16_t or int32_t, as
+ * wide as p->width says. */
+void dgqc_matmul_begin(const dgqc_matmul_parameters *p, size_t step, const void *b, void *shared);
+void dgqc_matmul_rows(const dgqc_matmul_parameters *p, size_t step, dgqc_rows rows, const void *a, void *y,
+                      const void *shared, void *scratch);
+/* -log2 of the probabilities of rows of logits as codes: [rows][keys - start]; mantissa, exponent, first: [rows].
+ * shared: NULL, or with one scale for the sample (per_row 0) what two more functions left there, which run before
+ * any of these: dgqc_softmax_reduce_rows for each block of logits, on any number of threads, then
+ * dgqc_softmax_reduce_end once. It holds 64 bytes and 8 for each row. */
+void dgqc_softmax_reduce_rows(const dgqc_softmax_parameters *p, size_t step, dgqc_rows rows, const int32_t *logits,
+                              void *shared);
+void dgqc_softmax_reduce_end(const dgqc_softmax_parameters *p, size_t step, void *shared);
+void dgqc_softmax_log2_rows(const dgqc_softmax_parameters *p, size_t step, dgqc_rows rows, const int32_t *logits,
+                            uint8_t *codes, int32_t *mantissa, int32_t *exponent, int32_t *first,
+                            const void *shared);
+void dgqc_softmax_uniform_rows(const dgqc_softmax_parameters *p, size_t step, dgqc_rows rows,
+                               const int32_t *logits, uint8_t *codes, int32_t *mantissa, int32_t *exponent,
+                               int32_t *first, const void *shared);
+void dgqc_softmax_static_rows(const dgqc_softmax_parameters *p, size_t step, dgqc_rows rows,
+                              const int32_t *logits, uint8_t *codes, int32_t *mantissa, int32_t *exponent,
+                              int32_t *first, const void *shared);
+/* codes, mantissa, exponent, first: at the block's rows; values: [value_batches][keys + start][columns]. */
+void dgqc_attend_begin(const dgqc_attend_parameters *p, size_t step, const void *values, void *shared);
+void dgqc_attend_rows(const dgqc_attend_parameters *p, size_t step, dgqc_rows rows, const uint8_t *codes,
+                      const int32_t *mantissa, const int32_t *exponent, const int32_t *first, const void *values,
+                      int16_t *y, const void *shared, void *scratch);
 void dgqc_group_norm(const dgqc_norm_parameters *p, size_t step, const int16_t *x, int16_t *y, void *scratch);
 /* p->groups is the number of rows, p->channels the length of each. */
 void dgqc_layer_norm(const dgqc_norm_parameters *p, size_t step, const int16_t *x, int16_t *y, void *scratch);

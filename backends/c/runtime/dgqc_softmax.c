@@ -1,36 +1,79 @@
 #include "dgqc_softmax.h"
 
-int64_t dgqc_softmax_lift(const int32_t *logits, size_t keys)
+static int32_t largest_of(const int32_t *x, size_t count)
 {
-    int32_t largest = logits[0];
-    for (size_t j = 1; j < keys; j++) {
-        largest = logits[j] > largest ? logits[j] : largest;
+    lanes largest = lanes_splat(x[0]), other = largest;
+    size_t j = 0;
+    for (; j + 2 * LANES <= count; j += 2 * LANES) {
+        largest = lanes_maximum(largest, lanes_load(x + j));
+        other = lanes_maximum(other, lanes_load(x + j + LANES));
     }
-    int64_t total = 0;
-    for (size_t j = 0; j < keys; j++) {
-        total += dgqc_exp2_negative((uint32_t)largest - (uint32_t)logits[j]);
+    for (; j < count; j += LANES) {
+        largest = lanes_maximum(largest, lanes_load_some(x + j, count - j, x[0]));
     }
-    return largest + dgqc_log2(total) - ((int64_t)30 << 16);
+    return lanes_largest(lanes_maximum(largest, other));
 }
 
-int64_t dgqc_softmax_best(const dgqc_softmax_parameters *p, const int32_t *logits, int64_t lift)
+/* sum_j 2^(x_j - largest) in Q30. Two terms fit 32 bits. */
+static int64_t exp2_total(const int32_t *x, size_t count, int32_t largest)
 {
-    int32_t largest = logits[p->start];
-    for (size_t j = (size_t)p->start + 1; j < p->keys; j++) {
-        largest = logits[j] > largest ? logits[j] : largest;
+    const lanes top = lanes_splat(largest);
+    long_lanes total = long_lanes_splat(0);
+    size_t j = 0;
+    for (; j + 2 * LANES <= count; j += 2 * LANES) {
+        const lanes one = lanes_exp2_negative(lanes_subtract(top, lanes_load(x + j)));
+        const lanes two = lanes_exp2_negative(lanes_subtract(top, lanes_load(x + j + LANES)));
+        total = long_lanes_add(total, lanes_widen_unsigned(lanes_add(one, two)));
     }
-    return lift - largest;
+    for (; j < count; j += LANES) {
+        const lanes some = lanes_load_some(x + j, count - j, largest);
+        const lanes share = lanes_exp2_negative(lanes_subtract(top, some));
+        total = long_lanes_add(total, lanes_widen_unsigned(lanes_keep(share, count - j)));
+    }
+    return long_lanes_total(total);
 }
 
-int64_t dgqc_softmax_lifts(const dgqc_softmax_parameters *p, const int32_t *logits, int64_t *lifts)
+/* Shared memory: the sample's best in the first 64 bytes, then every row's. */
+enum { ROWS_BEGIN = 64 / sizeof(int64_t) };
+
+dgqc_softmax_row dgqc_softmax_read(const dgqc_softmax_parameters *p, const int32_t *logits, const void *shared,
+                                   size_t index)
 {
-    int64_t smallest = INT64_MAX;
-    for (size_t row = 0; row < p->rows; row++) {
-        lifts[row] = dgqc_softmax_lift(logits + row * p->keys, p->keys);
-        const int64_t best = dgqc_softmax_best(p, logits + row * p->keys, lifts[row]);
-        smallest = best < smallest ? best : smallest;
+    const size_t start = (size_t)p->start;
+    dgqc_softmax_row row = {logits + start, p->keys - start, 0, 0};
+    row.largest = largest_of(row.logits, row.keys);
+    if (shared != NULL) {
+        row.best = ((const int64_t *)shared)[ROWS_BEGIN + index];
+        return row;
     }
-    return smallest;
+    const int32_t largest = start && logits[0] > row.largest ? logits[0] : row.largest;
+    int64_t total = exp2_total(row.logits, row.keys, largest);
+    if (start) {
+        total += dgqc_exp2_negative((uint32_t)largest - (uint32_t)logits[0]);
+    }
+    row.best = (int64_t)largest - row.largest + dgqc_log2(total) - ((int64_t)30 << 16);
+    return row;
+}
+
+void dgqc_softmax_reduce_rows(const dgqc_softmax_parameters *p, size_t step, dgqc_rows rows, const int32_t *logits,
+                              void *shared)
+{
+    int64_t *const bests = (int64_t *)shared + ROWS_BEGIN + rows.first;
+    (void)step;
+    for (size_t i = 0; i < rows.count; i++) {
+        bests[i] = dgqc_softmax_read(p, logits + i * p->keys, NULL, 0).best;
+    }
+}
+
+void dgqc_softmax_reduce_end(const dgqc_softmax_parameters *p, size_t step, void *shared)
+{
+    int64_t *const best = shared;
+    const int64_t *const bests = best + ROWS_BEGIN;
+    (void)step;
+    *best = bests[0];
+    for (size_t i = 1; i < p->rows; i++) {
+        *best = bests[i] < *best ? bests[i] : *best;
+    }
 }
 
 /* 2^-z, z: int64_t >= 0 in Q16. */
@@ -39,14 +82,16 @@ static int32_t exp2_of(int64_t z)
     return dgqc_exp2_negative((uint32_t)(z < UINT32_MAX ? z : UINT32_MAX));
 }
 
-void dgqc_softmax_scale(int64_t octaves, int32_t *mantissa, int32_t *exponent)
+int64_t dgqc_softmax_scale(const dgqc_softmax_row *row, const void *shared, int32_t *mantissa, int32_t *exponent)
 {
-    const int64_t whole = octaves >> 16;
-    *mantissa = (int32_t)dgqc_round_shift(exp2_of(octaves & 65535), 15);
+    const int64_t best = shared == NULL ? row->best : *(const int64_t *)shared;
+    const int64_t whole = best >> 16;
+    *mantissa = (int32_t)dgqc_round_shift(exp2_of(best & 65535), 15);
     *exponent = (int32_t)(whole < 40 ? whole : 40); /* ir/ops/attention.py: MAX_EXPONENT */
+    return row->best - best;
 }
 
-int32_t dgqc_softmax_first(const dgqc_softmax_parameters *p, const int32_t *logits, int64_t lift)
+int32_t dgqc_softmax_first(const dgqc_softmax_parameters *p, const dgqc_softmax_row *row)
 {
-    return p->start ? (int32_t)dgqc_round_shift(exp2_of(lift - logits[0]), 15) : 0;
+    return p->start ? (int32_t)dgqc_round_shift(exp2_of(row->best + row->largest - row->logits[-1]), 15) : 0;
 }

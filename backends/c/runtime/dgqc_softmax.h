@@ -1,22 +1,45 @@
-/* What the three softmax kernels share: -log2 softmax of a row is `lift - logit`, in Q16 octaves. */
+/* What the three softmax kernels share. -log2 softmax of a logit is `lift - logit`, in Q16 octaves, where
+ * lift = largest + log2(sum_j 2^(logit_j - largest)) of its row. */
 #ifndef DGQC_SOFTMAX_H
 #define DGQC_SOFTMAX_H
 
 #include "dgqc_internal.h"
+#include "dgqc_lanes.h"
 
-/* largest + log2(sum_j 2^(logit_j - largest)) of one row. */
-int64_t dgqc_softmax_lift(const int32_t *logits, size_t keys);
+/* One row of logits. The keys that are quantized: all, or all but the first. */
+typedef struct {
+    const int32_t *logits; /* of the quantized keys */
+    size_t keys;
+    int32_t largest; /* of these */
+    int64_t best;    /* the smallest -log2 probability of these: lift - largest */
+} dgqc_softmax_row;
 
-/* Writes lifts[row] and returns the smallest -log2 probability of the quantized keys of all rows. */
-int64_t dgqc_softmax_lifts(const dgqc_softmax_parameters *p, const int32_t *logits, int64_t *lifts);
+/* shared: what dgqc_softmax_reduce_end left, or NULL where rows have scales of their own. index: of the row. */
+dgqc_softmax_row dgqc_softmax_read(const dgqc_softmax_parameters *p, const int32_t *logits, const void *shared,
+                                   size_t index);
 
-/* Smallest -log2 probability of one row's quantized keys. */
-int64_t dgqc_softmax_best(const dgqc_softmax_parameters *p, const int32_t *logits, int64_t lift);
-
-/* 2^-octaves = mantissa * 2^-15 * 2^-exponent. */
-void dgqc_softmax_scale(int64_t octaves, int32_t *mantissa, int32_t *exponent);
+/* Writes the row's scale; returns how far its best lies below it, in octaves >= 0. */
+int64_t dgqc_softmax_scale(const dgqc_softmax_row *row, const void *shared, int32_t *mantissa, int32_t *exponent);
 
 /* The first key's probability in Q15, 0 where it isn't kept apart. */
-int32_t dgqc_softmax_first(const dgqc_softmax_parameters *p, const int32_t *logits, int64_t lift);
+int32_t dgqc_softmax_first(const dgqc_softmax_parameters *p, const dgqc_softmax_row *row);
+
+static inline int32_t dgqc_capped(int64_t octaves, int32_t cap)
+{
+    return octaves < cap ? (int32_t)octaves : cap;
+}
+
+/* dgqc_exp2_negative of every lane. */
+static inline lanes lanes_exp2_negative(lanes z)
+{
+    const lanes t = lanes_subtract(lanes_and(z, lanes_splat(65535)), lanes_splat(32768));
+    lanes slope = lanes_multiply(t, lanes_splat(875));
+    slope = lanes_subtract(lanes_splat(5186), lanes_shift_right(slope, 16));
+    slope = lanes_subtract(lanes_splat(22271), lanes_shift_right(lanes_multiply(slope, t), 16));
+    slope = lanes_subtract(lanes_splat(64239), lanes_shift_right(lanes_multiply(slope, t), 16));
+    const lanes fraction = lanes_subtract(lanes_splat(1779007487), lanes_multiply(slope, t));
+    const lanes mantissa = lanes_add(lanes_shift_right_unsigned(fraction, 3), lanes_splat((1 << 29) + 1));
+    return lanes_shift_right_each(mantissa, lanes_shift_right_unsigned(z, 16));
+}
 
 #endif

@@ -1,19 +1,34 @@
 #include "dgqc_softmax.h"
 
-void dgqc_softmax_log2(const dgqc_softmax_parameters *p, const int32_t *logits, uint8_t *codes,
-                       int32_t *mantissa, int32_t *exponent, int32_t *first, void *scratch)
+/* min((octaves below the scale + 1/2) >> 16, limit). lower: how far the row's largest lies below the scale. */
+static void codes_of(const dgqc_softmax_row *row, int64_t lower, int limit, uint8_t *codes)
 {
-    int64_t *lifts = scratch;
-    const int64_t of_sample = dgqc_softmax_lifts(p, logits, lifts);
-    for (size_t row = 0; row < p->rows; row++) {
-        const int32_t *from = logits + row * p->keys;
-        const int64_t best = p->per_row ? dgqc_softmax_best(p, from, lifts[row]) : of_sample;
-        const int64_t base = lifts[row] - best + 32768;
-        for (size_t j = (size_t)p->start; j < p->keys; j++) {
-            const int64_t code = (base - from[j]) >> 16;
-            *codes++ = (uint8_t)(code < p->limit ? code : p->limit);
+    const int32_t last = limit << 16;
+    const lanes top = lanes_splat(row->largest), cap = lanes_splat(last);
+    const lanes rest = lanes_splat(dgqc_capped(lower, last) + 32768), most = lanes_splat(limit);
+    for (size_t j = 0; j < row->keys; j += LANES) {
+        const size_t left = row->keys - j;
+        const int whole = left >= LANES;
+        const lanes x = whole ? lanes_load(row->logits + j) : lanes_load_some(row->logits + j, left, 0);
+        const lanes below = lanes_minimum_unsigned(lanes_subtract(top, x), cap);
+        const lanes code = lanes_shift_right_unsigned(lanes_add(below, rest), 16);
+        if (whole) {
+            lanes_store8(codes + j, lanes_minimum_unsigned(code, most));
+        } else {
+            lanes_store8_some(codes + j, lanes_minimum_unsigned(code, most), left);
         }
-        dgqc_softmax_scale(best, mantissa + row, exponent + row);
-        first[row] = dgqc_softmax_first(p, from, lifts[row]);
+    }
+}
+
+void dgqc_softmax_log2_rows(const dgqc_softmax_parameters *p, size_t step, dgqc_rows rows, const int32_t *logits,
+                            uint8_t *codes, int32_t *mantissa, int32_t *exponent, int32_t *first,
+                            const void *shared)
+{
+    (void)step;
+    for (size_t i = 0; i < rows.count; i++) {
+        const dgqc_softmax_row row = dgqc_softmax_read(p, logits + i * p->keys, shared, rows.first + i);
+        const int64_t lower = dgqc_softmax_scale(&row, shared, mantissa + i, exponent + i);
+        codes_of(&row, lower, p->limit, codes + i * row.keys);
+        first[i] = dgqc_softmax_first(p, &row);
     }
 }

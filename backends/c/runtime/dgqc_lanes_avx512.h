@@ -1,0 +1,189 @@
+/* 16 lanes: AVX512 with its byte, doubleword and vector length extensions, VNNI where it is there. */
+
+#include <immintrin.h>
+
+#define LANES 16
+typedef __m512i lanes;
+typedef struct {
+    __m512i even, odd;
+} long_lanes;
+
+static inline lanes lanes_splat(int32_t x)
+{
+    return _mm512_set1_epi32(x);
+}
+
+static inline lanes lanes_load(const int32_t *x)
+{
+    return _mm512_loadu_si512(x);
+}
+
+static inline void lanes_store(int32_t *y, lanes v)
+{
+    _mm512_storeu_si512(y, v);
+}
+
+/* Two int16_t a lane, or four bytes. */
+static inline lanes lanes_load_words(const void *x)
+{
+    return _mm512_loadu_si512(x);
+}
+
+/* int16_t to int32_t. */
+static inline lanes lanes_load16(const int16_t *x)
+{
+    return _mm512_cvtepi16_epi32(_mm256_loadu_si256((const void *)x));
+}
+
+/* Clamped to int16_t. */
+static inline void lanes_store16(int16_t *y, lanes v)
+{
+    _mm256_storeu_si256((void *)y, _mm512_cvtsepi32_epi16(v));
+}
+
+/* The lowest byte of each lane. */
+static inline void lanes_store8(uint8_t *y, lanes v)
+{
+    _mm_storeu_si128((void *)y, _mm512_cvtepi32_epi8(v));
+}
+
+static inline lanes lanes_add(lanes a, lanes b)
+{
+    return _mm512_add_epi32(a, b);
+}
+
+static inline lanes lanes_subtract(lanes a, lanes b)
+{
+    return _mm512_sub_epi32(a, b);
+}
+
+static inline lanes lanes_multiply(lanes a, lanes b)
+{
+    return _mm512_mullo_epi32(a, b);
+}
+
+static inline lanes lanes_and(lanes a, lanes b)
+{
+    return _mm512_and_si512(a, b);
+}
+
+static inline lanes lanes_maximum(lanes a, lanes b)
+{
+    return _mm512_max_epi32(a, b);
+}
+
+static inline lanes lanes_minimum_unsigned(lanes a, lanes b)
+{
+    return _mm512_min_epu32(a, b);
+}
+
+/* By 0 .. 31 bits: arithmetic, as uint32_t, to the left. */
+static inline lanes lanes_shift_right(lanes v, int by)
+{
+    return _mm512_srai_epi32(v, (unsigned)by);
+}
+
+static inline lanes lanes_shift_right_unsigned(lanes v, int by)
+{
+    return _mm512_srli_epi32(v, (unsigned)by);
+}
+
+static inline lanes lanes_shift_left(lanes v, int by)
+{
+    return _mm512_slli_epi32(v, (unsigned)by);
+}
+
+/* As uint32_t, each lane by its own number of bits, 0 .. 65535. */
+static inline lanes lanes_shift_right_each(lanes v, lanes by)
+{
+    return _mm512_srlv_epi32(v, by);
+}
+
+/* sum + a.low * b.low + a.high * b.high, halves of each lane as int16_t. */
+static inline lanes lanes_dot16(lanes sum, lanes a, lanes b)
+{
+#ifdef __AVX512VNNI__
+    return _mm512_dpwssd_epi32(sum, a, b);
+#else
+    return _mm512_add_epi32(sum, _mm512_madd_epi16(a, b));
+#endif
+}
+
+static inline long_lanes long_lanes_splat(int64_t x)
+{
+    const long_lanes y = {_mm512_set1_epi64(x), _mm512_set1_epi64(x)};
+    return y;
+}
+
+static inline long_lanes long_lanes_add(long_lanes a, long_lanes b)
+{
+    const long_lanes y = {_mm512_add_epi64(a.even, b.even), _mm512_add_epi64(a.odd, b.odd)};
+    return y;
+}
+
+/* The whole product of each lane. */
+static inline long_lanes lanes_multiply_long(lanes a, lanes b)
+{
+    const lanes odd_a = _mm512_srli_epi64(a, 32), odd_b = _mm512_srli_epi64(b, 32);
+    const long_lanes y = {_mm512_mul_epi32(a, b), _mm512_mul_epi32(odd_a, odd_b)};
+    return y;
+}
+
+/* Lanes as uint32_t. */
+static inline long_lanes lanes_widen_unsigned(lanes v)
+{
+    const long_lanes y = {_mm512_and_si512(v, _mm512_set1_epi64(0xFFFFFFFF)), _mm512_srli_epi64(v, 32)};
+    return y;
+}
+
+static inline long_lanes long_lanes_shift_left(long_lanes v, int by)
+{
+    const long_lanes y = {_mm512_slli_epi64(v.even, (unsigned)by), _mm512_slli_epi64(v.odd, (unsigned)by)};
+    return y;
+}
+
+/* The upper 32 bits of each lane. */
+static inline lanes long_lanes_upper(long_lanes v)
+{
+    return _mm512_mask_blend_epi32(0xAAAA, _mm512_srli_epi64(v.even, 32), v.odd);
+}
+
+/* Over all lanes. */
+static inline int64_t long_lanes_total(long_lanes v)
+{
+    return _mm512_reduce_add_epi64(_mm512_add_epi64(v.even, v.odd));
+}
+
+static inline int32_t lanes_largest(lanes v)
+{
+    return _mm512_reduce_max_epi32(v);
+}
+
+#define LANES_MASKED
+
+static inline __mmask16 lanes_first_lanes(size_t count)
+{
+    return count < 16 ? (__mmask16)((1U << count) - 1) : (__mmask16)0xFFFF;
+}
+
+/* The first `count` values; the other lanes hold `fill`. */
+static inline lanes lanes_load_some(const int32_t *x, size_t count, int32_t fill)
+{
+    return _mm512_mask_loadu_epi32(_mm512_set1_epi32(fill), lanes_first_lanes(count), x);
+}
+
+/* The first `count` lanes; the others become 0. */
+static inline lanes lanes_keep(lanes v, size_t count)
+{
+    return _mm512_maskz_mov_epi32(lanes_first_lanes(count), v);
+}
+
+static inline void lanes_store_some(int32_t *y, lanes v, size_t count)
+{
+    _mm512_mask_storeu_epi32(y, lanes_first_lanes(count), v);
+}
+
+static inline void lanes_store8_some(uint8_t *y, lanes v, size_t count)
+{
+    _mm512_mask_cvtepi32_storeu_epi8(y, lanes_first_lanes(count), v);
+}
