@@ -9,7 +9,7 @@ from torch import fx
 
 from ...ir.checks import arguments
 from ...ir.errors import UnsupportedOperation
-from . import moves, pointwise, products
+from . import attention, moves, pointwise, products
 from .call import Call, Rule
 from .scope import Scope
 
@@ -20,11 +20,11 @@ RULES: dict[Any, Rule] = {
     dgqc.linear.default: products.linear,
     dgqc.conv2d.default: products.conv2d,
     dgqc.conv2d_pixel.default: products.conv2d_pixel,
-    dgqc.matmul.default: products.matmul,
-    dgqc.softmax_log2.default: pointwise.softmax("softmax_log2"),
-    dgqc.softmax_uniform.default: pointwise.softmax("softmax_uniform"),
-    dgqc.softmax_static.default: pointwise.softmax("softmax_static"),
-    dgqc.attend.default: products.attend,
+    dgqc.matmul.default: attention.matmul,
+    dgqc.softmax_log2.default: attention.softmax("softmax_log2"),
+    dgqc.softmax_uniform.default: attention.softmax("softmax_uniform"),
+    dgqc.softmax_static.default: attention.softmax("softmax_static"),
+    dgqc.attend.default: attention.attend,
     dgqc.group_norm.default: pointwise.norm("group_norm"),
     dgqc.layer_norm.default: pointwise.norm("layer_norm"),
     dgqc.gate.default: pointwise.gate,

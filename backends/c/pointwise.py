@@ -1,4 +1,4 @@
-"""Quantization, softmax, norms and 16-bit arithmetic as calls."""
+"""Quantization, norms and 16-bit arithmetic as calls."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from torch import fx
 from ...ir.rows import part, row_arguments, row_bytes
 from ...ir.scratch import shape_of, value_of
 from .broadcast import merged_rows
-from .call import STEP, Call, Rule, Struct, struct, unsupported
+from .call import Call, Rule, Struct, struct, unsupported
 from .scope import Scope
 
 
@@ -29,29 +29,6 @@ def quantize(node: fx.Node, a: dict[str, Any], scope: Scope) -> Call:
         bits=a["bits"],
     )
     return scope.by_rows("quantize", node, parameters, (scope.rows(a["x"]),))
-
-
-def softmax(kernel: str) -> Rule:
-    """The rule of one of the three `dgqc::softmax_*`."""
-
-    def call(node: fx.Node, a: dict[str, Any], scope: Scope) -> Call:
-        shape = shape_of(a["logits"])
-        static = kernel == "softmax_static"
-        tables = ("inverse", "shift", "mantissa", "exponent")
-        parameters = struct(
-            rows=math.prod(shape[:-1]),
-            keys=shape[-1],
-            per_row=a.get("granularity") == "row",
-            start=a["start"],
-            bits=a.get("bits", 0),
-            limit=a.get("limit", 0),
-            **(scope.named(a, *tables) if static else dict.fromkeys(tables)),
-        )
-        results = tuple(scope.memory.part(node, number) for number in range(4))
-        pointers = (scope.memory.at(a["logits"]), *results, scope.memory.scratch(node))
-        return Call(kernel, (STEP, *pointers) if static else pointers, parameters, "softmax")
-
-    return call
 
 
 def norm(kernel: str) -> Rule:

@@ -1,4 +1,4 @@
-"""Linear, convolution, matmul and attend as calls."""
+"""Linear and convolution as calls."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from torch import fx
 
 from ...ir.errors import DgqcError
 from ...ir.scratch import arithmetic, shape_of, value_of
-from .call import Call, Struct, struct, unsupported
+from .call import Call, Struct, struct
 from .scope import Scope
 from .tables import packed
 
@@ -116,54 +116,3 @@ def conv2d_pixel(node: fx.Node, a: dict[str, Any], scope: Scope) -> Call:
         arithmetic=_arithmetic(node),
     )
     return Call("conv2d_pixel", scope.pointers(node, a["x"]), parameters)
-
-
-def matmul(node: fx.Node, a: dict[str, Any], scope: Scope) -> Call:
-    """`dgqc::matmul`."""
-    left, right = shape_of(a["a"]), shape_of(a["b"])
-    batches, shared = _batches(node, left, right)
-    parameters = struct(
-        batches=batches,
-        right_batches=shared,
-        rows=left[-2],
-        depth=left[-1],
-        columns=right[-2],
-        left=_operand(scope, a["a"], a["a_zero"], a["a_multiple"], a["a_group"], a["a_axis"], -1),
-        right=_operand(scope, a["b"], a["b_zero"], a["b_multiple"], a["b_group"], a["b_axis"], -1),
-        **scope.named(a, "factor", "shift"),
-        width=a["width"],
-        arithmetic=_arithmetic(node),
-    )
-    return Call("matmul", scope.pointers(node, a["a"], a["b"]), parameters)
-
-
-def _batches(node: fx.Node, left: tuple[int, ...], right: tuple[int, ...]) -> tuple[int, int]:
-    """Products, and different right sides among them: as many, or one for all."""
-    batches, shared = math.prod(left[:-2]), math.prod(right[:-2])
-    same = left[:-2] == right[:-2] or shared == 1 or (batches == shared == 1)
-    if not same:
-        raise unsupported(
-            node, f"batch axes {left[:-2]} and {right[:-2]}", "equal ones, or none on the right"
-        )
-    return batches, shared
-
-
-def attend(node: fx.Node, a: dict[str, Any], scope: Scope) -> Call:
-    """`dgqc::attend`."""
-    codes, values = shape_of(a["codes"]), shape_of(a["values"])
-    batches, shared = _batches(node, codes, values)
-    parameters = struct(
-        batches=batches,
-        value_batches=shared,
-        rows=codes[-2],
-        keys=codes[-1],
-        columns=values[-1],
-        start=a["start"],
-        shares=scope.table(a["weights"]),
-        fraction=a["fraction"],
-        values=_operand(scope, a["values"], a["zero"], a["multiple"], a["group"], a["axis"], -2),
-        **scope.named(a, "factor", "shift"),
-        arithmetic=_arithmetic(node),
-    )
-    sources = (a[name] for name in ("codes", "mantissa", "exponent", "first", "values"))
-    return Call("attend", scope.pointers(node, *sources), parameters)

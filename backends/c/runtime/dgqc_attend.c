@@ -1,15 +1,5 @@
 #include "dgqc_attend.h"
 
-static dgqc_attend_shared take_shared(const dgqc_attend_parameters *p, void *shared)
-{
-    dgqc_attend_shared s;
-    s.zero = dgqc_take(&shared, p->values.count * sizeof(int32_t));
-    s.multiple = dgqc_take(&shared, p->values.count * sizeof(int32_t));
-    s.digits = dgqc_take(&shared, DGQC_PLANES * DGQC_CODES);
-    s.bytes = shared;
-    return s;
-}
-
 /* The values of one batch entry as they are given. */
 static const void *values_of(const dgqc_attend_parameters *p, const void *values, size_t batch)
 {
@@ -17,14 +7,14 @@ static const void *values_of(const dgqc_attend_parameters *p, const void *values
     return dgqc_inside(values, batch * tokens * p->columns * (size_t)p->values.code_bits / 8);
 }
 
-static void read_digits(const dgqc_attend_parameters *p, const dgqc_attend_shared *s)
+static void read_digits(const dgqc_attend_parameters *p, int8_t *digits)
 {
-    memset(s->digits, 0, DGQC_PLANES * DGQC_CODES);
+    memset(digits, 0, DGQC_PLANES * DGQC_CODES);
     for (size_t code = 0; code < p->codes; code++) {
         int32_t rest = -p->shares[code];
         for (size_t plane = 0; plane < DGQC_PLANES; plane++) {
             const int32_t digit = ((rest + 128) & 255) - 128;
-            s->digits[plane][code] = (int8_t)digit;
+            digits[plane * DGQC_CODES + code] = (int8_t)digit;
             rest = (rest - digit) / 256;
         }
     }
@@ -32,14 +22,18 @@ static void read_digits(const dgqc_attend_parameters *p, const dgqc_attend_share
 
 void dgqc_attend_begin(const dgqc_attend_parameters *p, size_t step, const void *values, void *shared)
 {
-    const dgqc_attend_shared s = take_shared(p, shared);
     const dgqc_operand *const operand = &p->values;
-    dgqc_expand(operand->zero + step * operand->groups, operand->group, operand->count, s.zero);
-    dgqc_expand(operand->multiple + step * operand->groups, operand->group, operand->count, s.multiple);
+    int32_t *const zero = dgqc_take(&shared, operand->count * sizeof(int32_t));
+    int32_t *const multiple = dgqc_take(&shared, operand->count * sizeof(int32_t));
+    int8_t *const digits = dgqc_take(&shared, DGQC_PLANES * DGQC_CODES);
+    const dgqc_attend_shared s = {zero, multiple, digits, shared};
+    dgqc_expand(operand->zero + step * operand->groups, operand->group, operand->count, zero);
+    dgqc_expand(operand->multiple + step * operand->groups, operand->group, operand->count, multiple);
     if (p->value_bytes > 0) {
-        read_digits(p, &s);
+        read_digits(p, digits);
         for (size_t batch = 0; batch < p->value_batches; batch++) {
-            dgqc_attend_pack(p, &s, values_of(p, values, batch), s.bytes + batch * dgqc_attend_batch_bytes(p));
+            uint8_t *const bytes = (uint8_t *)shared + batch * dgqc_attend_batch_bytes(p);
+            dgqc_attend_pack(p, &s, values_of(p, values, batch), bytes);
         }
     }
 }
@@ -80,7 +74,11 @@ void dgqc_attend_rows(const dgqc_attend_parameters *p, size_t step, dgqc_rows ro
                       const int32_t *mantissa, const int32_t *exponent, const int32_t *first, const void *values,
                       int16_t *y, const void *shared, void *scratch)
 {
-    const dgqc_attend_shared s = take_shared(p, (void *)(uintptr_t)shared);
+    dgqc_attend_shared s;
+    s.zero = dgqc_taken(&shared, p->values.count * sizeof(int32_t));
+    s.multiple = dgqc_taken(&shared, p->values.count * sizeof(int32_t));
+    s.digits = dgqc_taken(&shared, DGQC_PLANES * DGQC_CODES);
+    s.bytes = shared;
     const dgqc_attend_scale scale = {p->fraction, p->shift[step], p->factor[step]};
     const dgqc_attend_block block = {codes, mantissa, exponent, first, y};
     for (size_t done = 0; done < rows.count;) {

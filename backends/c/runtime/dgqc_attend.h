@@ -11,9 +11,9 @@ enum { DGQC_PLANES = 3, DGQC_CODES = 256 };
 /* What begin leaves: tables of this step, a value for each index of the grouped axis; -share of each code as digits to
  * the base 256, each -128 .. 127, lowest plane first; and the values as bytes. */
 typedef struct {
-    int32_t *zero, *multiple;
-    int8_t (*digits)[DGQC_CODES];
-    uint8_t *bytes;
+    const int32_t *zero, *multiple;
+    const int8_t *digits; /* [DGQC_PLANES][DGQC_CODES] */
+    const uint8_t *bytes;
 } dgqc_attend_shared;
 
 /* A block's inputs and result, at its first row. */

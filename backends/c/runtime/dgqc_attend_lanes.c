@@ -46,7 +46,7 @@ static void read_shares(const dgqc_attend_parameters *p, const dgqc_attend_share
             const size_t rest = left - 4 * i; /* keys from this quad on */
             const lanes kept = lanes_splat(rest >= 4 ? -1 : (1 << (8 * (int)rest)) - 1);
             for (size_t plane = 0; plane < planes; plane++) {
-                const lanes digit = lanes_and(lanes_lookup(s->digits[plane], p->codes, quad[i]), kept);
+                const lanes digit = lanes_and(lanes_lookup(s->digits + plane * DGQC_CODES, p->codes, quad[i]), kept);
                 lanes_store(digits + ((q + i) * planes + plane) * LANES, digit);
                 totals[plane] = lanes_sum8(totals[plane], digit);
             }
@@ -121,7 +121,7 @@ void dgqc_attend_lanes(const dgqc_attend_parameters *p, const dgqc_attend_shared
 {
     const size_t planes = (size_t)p->planes, size = (size_t)p->value_bytes, quads = (p->keys + 3) / 4;
     const size_t fours = (p->columns * size + COLUMNS - 1) / COLUMNS, four = COLUMNS * planes * LANES;
-    int32_t *const digits = dgqc_take(&scratch, CHUNK * DGQC_PLANES * 64);
+    int32_t *const digits = dgqc_take(&scratch, (quads < CHUNK ? quads : CHUNK) * planes * LANES * sizeof(int32_t));
     int32_t *const sums = scratch;
     lanes totals[DGQC_PLANES] = {lanes_splat(0), lanes_splat(0), lanes_splat(0)};
     memset(sums, 0, fours * four * sizeof *sums);

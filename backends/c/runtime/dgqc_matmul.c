@@ -2,21 +2,25 @@
 
 /* Tables of this step for one operand, a value for each index of its grouped axis. */
 typedef struct {
-    int32_t *zero, *multiple;
+    const int32_t *zero, *multiple;
 } tables;
 
-static tables take_tables(const dgqc_operand *operand, void **memory)
+static tables expand(const dgqc_operand *operand, size_t step, void **shared)
 {
-    tables t;
-    t.zero = dgqc_take(memory, operand->count * sizeof(int32_t));
-    t.multiple = dgqc_take(memory, operand->count * sizeof(int32_t));
+    int32_t *const zero = dgqc_take(shared, operand->count * sizeof(int32_t));
+    int32_t *const multiple = dgqc_take(shared, operand->count * sizeof(int32_t));
+    dgqc_expand(operand->zero + step * operand->groups, operand->group, operand->count, zero);
+    dgqc_expand(operand->multiple + step * operand->groups, operand->group, operand->count, multiple);
+    const tables t = {zero, multiple};
     return t;
 }
 
-static void expand(const dgqc_operand *operand, size_t step, const tables *t)
+static tables expanded(const dgqc_operand *operand, const void **shared)
 {
-    dgqc_expand(operand->zero + step * operand->groups, operand->group, operand->count, t->zero);
-    dgqc_expand(operand->multiple + step * operand->groups, operand->group, operand->count, t->multiple);
+    tables t;
+    t.zero = dgqc_taken(shared, operand->count * sizeof(int32_t));
+    t.multiple = dgqc_taken(shared, operand->count * sizeof(int32_t));
+    return t;
 }
 
 /* Values of row `row` (of its batch), `count` of them from index k on, one behind another. */
@@ -46,10 +50,9 @@ static void pack(const dgqc_matmul_parameters *p, const tables *t, const void *c
 
 void dgqc_matmul_begin(const dgqc_matmul_parameters *p, size_t step, const void *b, void *shared)
 {
-    const tables left = take_tables(&p->left, &shared), right = take_tables(&p->right, &shared);
+    expand(&p->left, step, &shared);
+    const tables right = expand(&p->right, step, &shared);
     const size_t pairs = dgqc_pairs(p->depth), bytes = dgqc_matmul_right_bytes(p);
-    expand(&p->left, step, &left);
-    expand(&p->right, step, &right);
     const size_t code_bytes = p->depth * (size_t)p->right.code_bits / 8;
     for (size_t n = 0; n < p->right_batches * p->columns; n++) {
         const size_t batch = n / p->columns, column = n % p->columns;
@@ -67,9 +70,8 @@ void dgqc_matmul_begin(const dgqc_matmul_parameters *p, size_t step, const void 
 void dgqc_matmul_rows(const dgqc_matmul_parameters *p, size_t step, dgqc_rows rows, const void *a, void *y,
                       const void *shared, void *scratch)
 {
-    void *memory = (void *)(uintptr_t)shared;
-    const tables left = take_tables(&p->left, &memory);
-    take_tables(&p->right, &memory);
+    const tables left = expanded(&p->left, &shared);
+    expanded(&p->right, &shared);
     const size_t stride = p->arithmetic.narrow ? 2 * dgqc_pairs(p->depth) : p->depth;
     const size_t value = dgqc_value_bytes(&p->arithmetic), code_bytes = p->depth * (size_t)p->left.code_bits / 8;
     for (size_t done = 0; done < rows.count;) {
@@ -82,7 +84,7 @@ void dgqc_matmul_rows(const dgqc_matmul_parameters *p, size_t step, dgqc_rows ro
                 memset(to + p->depth * value, 0, value);
             }
         }
-        const void *const right = dgqc_inside(memory, piece.batch % p->right_batches * dgqc_matmul_right_bytes(p));
+        const void *const right = dgqc_inside(shared, piece.batch % p->right_batches * dgqc_matmul_right_bytes(p));
         void *const to = dgqc_at(y, done * p->columns * (size_t)p->width / 8);
         if (p->arithmetic.narrow) {
             dgqc_matmul_pairs(p, step, scratch, piece.count, right, to);

@@ -104,7 +104,6 @@ typedef struct {
 
 typedef struct {
     size_t rows, keys; /* of the whole value */
-    int per_row; /* 1: a scale for each row, 0: one for the sample */
     int start;   /* 1: the first key is kept apart */
     int bits;    /* of a uniform code; log2 codes take limit instead */
     int limit;   /* largest log2 code */
@@ -224,7 +223,7 @@ void dgqc_matmul_begin(const dgqc_matmul_parameters *p, size_t step, const void 
 void dgqc_matmul_rows(const dgqc_matmul_parameters *p, size_t step, dgqc_rows rows, const void *a, void *y,
                       const void *shared, void *scratch);
 /* -log2 of the probabilities of rows of logits as codes: [rows][keys - start]; mantissa, exponent, first: [rows].
- * shared: NULL, or with one scale for the sample (per_row 0) what two more functions left there, which run before
+ * shared: NULL, or where the sample has one scale what two more functions left there, which run before
  * any of these: dgqc_softmax_reduce_rows for each block of logits, on any number of threads, then
  * dgqc_softmax_reduce_end once. It holds 64 bytes and 8 for each row. */
 void dgqc_softmax_reduce_rows(const dgqc_softmax_parameters *p, size_t step, dgqc_rows rows, const int32_t *logits,

@@ -1,0 +1,117 @@
+"""Products of activations, softmax and attend as calls."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import replace
+from typing import Any
+
+from torch import fx
+
+from ...ir.operands import shape_of, value_of
+from ...ir.scratch_attention import attend_bytes, groups_of_keys, matmul_sums
+from .call import ROWS, STEP, Call, Reduction, Rule, Struct, struct, unsupported
+from .scope import Scope
+
+
+def _operand(
+    scope: Scope, code: fx.Node, zero: Any, multiple: Any, group: Any, axis: int, along_depth: bool
+) -> Struct:
+    """A `dgqc_operand`. axis: along which groups lie; along_depth: whether that is the summed one."""
+    return struct(
+        zero=scope.table(zero),
+        multiple=scope.table(multiple),
+        group=scope.group(group),
+        groups=value_of(zero).shape[1],
+        count=shape_of(code)[axis],
+        along_depth=along_depth,
+        code_bits=8 * code.meta["val"].element_size(),
+    )
+
+
+def _side(scope: Scope, a: dict[str, Any], name: str) -> Struct:
+    """One side of a matmul: `a` or `b`."""
+    tables = (a[f"{name}_{what}"] for what in ("zero", "multiple", "group"))
+    axis, axes = a[f"{name}_axis"], len(shape_of(a[name]))
+    return _operand(scope, a[name], *tables, axis, axis % axes == axes - 1)
+
+
+def _batches(node: fx.Node, left: tuple[int, ...], right: tuple[int, ...]) -> tuple[int, int]:
+    """Products, and different right sides among them: as many, or one for all."""
+    batches, shared = math.prod(left[:-2]), math.prod(right[:-2])
+    if left[:-2] != right[:-2] and shared != 1:
+        raise unsupported(
+            node, f"batch axes {left[:-2]} and {right[:-2]}", "equal ones, or none on the right"
+        )
+    return batches, shared
+
+
+def matmul(node: fx.Node, a: dict[str, Any], scope: Scope) -> Call:
+    """`dgqc::matmul`."""
+    left, right = shape_of(a["a"]), shape_of(a["b"])
+    batches, shared = _batches(node, left, right)
+    sums = matmul_sums(node)
+    parameters = struct(
+        batches=batches,
+        right_batches=shared,
+        rows=left[-2],
+        depth=left[-1],
+        columns=right[-2],
+        left=_side(scope, a, "a"),
+        right=_side(scope, a, "b"),
+        **scope.named(a, "factor", "shift"),
+        width=a["width"],
+        arithmetic=struct(narrow=sums.narrow, block=sums.block),
+    )
+    return scope.by_rows("matmul", node, parameters, (scope.rows(a["a"]),), whole=(scope.memory.at(a["b"]),))
+
+
+def softmax(kernel: str) -> Rule:
+    """The rule of one of the three `dgqc::softmax_*`."""
+
+    def call(node: fx.Node, a: dict[str, Any], scope: Scope) -> Call:
+        shape, logits = shape_of(a["logits"]), scope.rows(a["logits"])
+        static = kernel == "softmax_static"
+        tables = ("inverse", "shift", "mantissa", "exponent")
+        parameters = struct(
+            rows=math.prod(shape[:-1]),
+            keys=shape[-1],
+            start=a["start"],
+            bits=a.get("bits", 0),
+            limit=a.get("limit", 0),
+            **(scope.named(a, *tables) if static else dict.fromkeys(tables)),
+        )
+        shared = scope.memory.shared(node)
+        made = scope.by_rows(kernel, node, parameters, (logits,), kind="softmax")
+        if shared is None:
+            return replace(made, arguments=(*made.arguments, None))
+        reduction = Reduction("softmax", (STEP, ROWS, logits, shared), (STEP, shared))
+        return replace(made, begin=None, reduction=reduction)
+
+    return call
+
+
+def attend(node: fx.Node, a: dict[str, Any], scope: Scope) -> Call:
+    """`dgqc::attend`."""
+    codes, values, how = shape_of(a["codes"]), shape_of(a["values"]), attend_bytes(node)
+    batches, shared = _batches(node, codes, values)
+    by_key = groups_of_keys(a)
+    tables = (a["zero"], a["multiple"], a["group"])
+    parameters = struct(
+        batches=batches,
+        value_batches=shared,
+        rows=codes[-2],
+        keys=codes[-1],
+        columns=values[-1],
+        start=a["start"],
+        shares=scope.table(a["weights"]),
+        codes=value_of(a["weights"]).numel(),
+        fraction=a["fraction"],
+        planes=how.planes,
+        value_bytes=how.value,
+        values=_operand(scope, a["values"], *tables, -2 if by_key else -1, by_key),
+        **scope.named(a, "factor", "shift"),
+    )
+    sources = tuple(scope.rows(a[name]) for name in ("codes", "mantissa", "exponent", "first"))
+    whole = scope.memory.at(a["values"])
+    return scope.by_rows("attend", node, parameters, (*sources, whole), whole=(whole,))

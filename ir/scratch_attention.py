@@ -1,0 +1,142 @@
+"""How the kernels of attention carry sums, and how much memory they take (see `ir.scratch`)."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+from typing import Any
+
+import torch
+from torch import fx
+
+from .checks import arguments
+from .operands import Values, operand_values, shape_of, value_of
+
+PANEL = 16
+"""Columns of a panel of a matmul's right side (dgqc_matmul.h)."""
+ROWS = 32
+"""Rows that a matmul prepares at once (dgqc_internal.h)."""
+VECTOR = 64
+"""Bytes of the largest vector, which scratch memory must do for."""
+QUADS = 64
+"""Quads of keys that attend prepares at once (dgqc_attend_lanes.c)."""
+PLANES, CODES = 3, 256
+"""Most byte planes of a share; entries of their table (dgqc_attend.h)."""
+MOST_KEYS = 2**16
+"""So many products of an unsigned and a signed byte fit int32."""
+
+
+@dataclass(frozen=True)
+class Sums:
+    """How a matmul carries its sums.
+
+    narrow: operands fit int16, and sums of each stretch of `block` products int32; otherwise operands are
+        int32 and sums int64.
+    block: even where narrow.
+    """
+
+    narrow: bool
+    block: int
+
+
+@dataclass(frozen=True)
+class Bytes:
+    """What attend multiplies.
+
+    planes: bytes of a share. value: bytes of a value: 1 for 8-bit codes as they are, with groups along the
+        columns; 2 for values that fit int16; 0 for any others, which are multiplied one by one.
+    """
+
+    planes: int
+    value: int
+
+
+def matmul_sums(node: fx.Node) -> Sums:
+    """From a matmul's actual tables."""
+    a = arguments(node)
+    left = operand_values(a["a"], a["a_zero"], a["a_multiple"], a["a_group"], a["a_axis"], -1)
+    right = operand_values(a["b"], a["b_zero"], a["b_multiple"], a["b_group"], a["b_axis"], -1)
+    depth, shift = shape_of(a["a"])[-1], int(value_of(a["shift"]).amin())
+    products = (left.reach * right.reach).expand(depth)
+    # A sum is shifted left until the upper half of its product holds the result, if that is needed.
+    if left.fit_int16 and right.fit_int16:
+        if float(products.sum()) * 2.0 ** max(0, 32 - shift) < 2**31:
+            return Sums(True, depth + depth % 2)
+        block = _longest_stretch(products)
+        if shift >= 32 and block:
+            return Sums(True, block)
+    return Sums(False, depth)
+
+
+def _longest_stretch(products: torch.Tensor) -> int:
+    """An even number of products such that the sum of every stretch of them, cut from the first on, fits
+    int32: few and equal stretches. 0 if there is none. products: magnitudes, float64."""
+    depth = products.numel()
+    for stretches in range(1, (depth + 1) // 2 + 1):
+        block = math.ceil(math.ceil(depth / stretches) / 2) * 2
+        padded = torch.nn.functional.pad(products, (0, -depth % block))
+        if float(padded.reshape(-1, block).sum(dim=1).amax()) < 2**31:
+            return block
+    return 0
+
+
+def matmul_shared(node: fx.Node, a: dict[str, Any]) -> tuple[int, ...]:
+    """Tables of both sides, then the right side's values."""
+    left, right = shape_of(a["a"]), shape_of(a["b"])
+    tables = (4 * left[a["a_axis"]],) * 2 + (4 * right[a["b_axis"]],) * 2
+    batches, columns, depth = math.prod(right[:-2]), right[-2], right[-1]
+    if matmul_sums(node).narrow:
+        values = -(-columns // PANEL) * PANEL * (depth + depth % 2) * 2
+    else:
+        values = columns * depth * 4
+    return (*tables, batches * values)
+
+
+def matmul_scratch(node: fx.Node, a: dict[str, Any], rows: int) -> tuple[int, ...]:
+    """Rows of the left side's values."""
+    depth = shape_of(a["a"])[-1]
+    return (min(rows, ROWS) * (2 * (depth + depth % 2) if matmul_sums(node).narrow else 4 * depth),)
+
+
+def attend_bytes(node: fx.Node) -> Bytes:
+    """From an attend's actual tables."""
+    a = arguments(node)
+    shares = value_of(a["weights"]).to(torch.int64)
+    planes = next((n for n in range(1, PLANES + 1) if int(shares.amax()) <= 2 ** (8 * n - 1)), 0)
+    known = planes and int(shares.amin()) >= 0 and shares.numel() <= CODES
+    if not known or shape_of(a["codes"])[-1] > MOST_KEYS:
+        return Bytes(PLANES, 0)
+    if a["values"].meta["val"].dtype == torch.uint8 and not groups_of_keys(a):
+        return Bytes(planes, 1)
+    values: Values = operand_values(a["values"], a["zero"], a["multiple"], a["group"], a["axis"], -2)
+    return Bytes(planes, 2 if values.fit_int16 else 0)
+
+
+def groups_of_keys(a: dict[str, Any]) -> bool:
+    """Whether an attend's values have groups along the keys. a: its arguments."""
+    axes = len(shape_of(a["values"]))
+    return bool(a["axis"] % axes == axes - 2 and value_of(a["group"]).any())
+
+
+def attend_shared(node: fx.Node, a: dict[str, Any]) -> tuple[int, ...]:
+    """Tables of the values, digits of the shares, the values as bytes."""
+    values, size = shape_of(a["values"]), attend_bytes(node).value
+    count, keys = values[-2] if groups_of_keys(a) else values[-1], shape_of(a["codes"])[-1]
+    batch = -(-values[-1] * size // 4) * -(-keys // 4) * 16
+    return (4 * count, 4 * count, PLANES * CODES, math.prod(values[:-2]) * batch)
+
+
+def attend_scratch(node: fx.Node, a: dict[str, Any], rows: int) -> tuple[int, ...]:
+    """A row's shares; or digits of shares and sums of columns, a row in each lane."""
+    keys, columns, how = shape_of(a["codes"])[-1], shape_of(a["values"])[-1], attend_bytes(node)
+    if not how.value:
+        return (4 * keys,)
+    digits = min(QUADS, -(-keys // 4)) * how.planes * VECTOR
+    sums = -(-columns * how.value // 4) * 4 * how.planes * VECTOR
+    return (max(digits, 4 * keys - sums), sums)
+
+
+def softmax_shared(node: fx.Node, a: dict[str, Any]) -> tuple[int, ...]:
+    """The sample's best and every row's, where the sample has one scale."""
+    rows = math.prod(shape_of(a["logits"])[:-1])
+    return () if a["granularity"] == "row" else (64 + 8 * rows,)
