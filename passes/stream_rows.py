@@ -13,13 +13,16 @@ from torch import fx
 from ..ir.level import Level
 from ..ir.memory import View
 from ..ir.program import Program
-from ..ir.rows import WEIGHTS, keeps_rows, row_arguments, row_count, row_sources
+from ..ir.rows import KEYS, WEIGHTS, keeps_rows, row_arguments, row_count, row_sources
 from ..ir.scratch import ensure_shapes
 from ..ir.streams import Stream, StreamPlan
 from ..ir.views import is_computed, root_of, views_of
 from .base import Pass
 from .registry import register_pass
 from .tiles import inner_values, tile_bytes
+
+LANES = 16
+"""Rows that a kernel of attention computes at once."""
 
 
 @register_pass
@@ -32,7 +35,8 @@ class StreamRows(Pass):
 
     fuse: off gives each node a stream of its own. tile: KiB that a thread's tile and scratch memory may take,
     about half of a core's second cache; for a microcontroller, what can be spared. rows: fewest rows of a
-    block that reads weights, whatever the tile, since each block reads them anew.
+    block that reads weights, whatever the tile, since each block reads them anew; of one that reads keys, up
+    to 16.
     """
 
     name: ClassVar[str] = "stream-rows"
@@ -66,6 +70,8 @@ class StreamRows(Pass):
             return Stream(names)
         rows, tile = row_count(group[0]), inner_values(group, views)
         least = self.rows if any(node.target in WEIGHTS for node in group) else 1
+        if any(node.target in KEYS for node in group):
+            least = max(least, min(self.rows, LANES))
         sizes = [size for size in _block_sizes(rows) if size >= least] or [rows]
         fitting = (size for size in sizes if tile_bytes(group, tile, size, views) <= self.tile * 1024)
         return Stream(names, rows, next(fitting, sizes[-1]), tile)

@@ -31,9 +31,9 @@ def _operand(
 
 def _side(scope: Scope, a: dict[str, Any], name: str) -> Struct:
     """One side of a matmul: `a` or `b`."""
-    tables = (a[f"{name}_{what}"] for what in ("zero", "multiple", "group"))
-    axis, axes = a[f"{name}_axis"], len(shape_of(a[name]))
-    return _operand(scope, a[name], *tables, axis, axis % axes == axes - 1)
+    zero, multiple, group, axis = (a[f"{name}_{what}"] for what in ("zero", "multiple", "group", "axis"))
+    along_depth = axis % len(shape_of(a[name])) == len(shape_of(a[name])) - 1
+    return _operand(scope, a[name], zero, multiple, group, axis, along_depth)
 
 
 def _batches(node: fx.Node, left: tuple[int, ...], right: tuple[int, ...]) -> tuple[int, int]:
@@ -96,7 +96,6 @@ def attend(node: fx.Node, a: dict[str, Any], scope: Scope) -> Call:
     codes, values, how = shape_of(a["codes"]), shape_of(a["values"]), attend_bytes(node)
     batches, shared = _batches(node, codes, values)
     by_key = groups_of_keys(a)
-    tables = (a["zero"], a["multiple"], a["group"])
     parameters = struct(
         batches=batches,
         value_batches=shared,
@@ -109,7 +108,9 @@ def attend(node: fx.Node, a: dict[str, Any], scope: Scope) -> Call:
         fraction=a["fraction"],
         planes=how.planes,
         value_bytes=how.value,
-        values=_operand(scope, a["values"], *tables, -2 if by_key else -1, by_key),
+        values=_operand(
+            scope, a["values"], a["zero"], a["multiple"], a["group"], -2 if by_key else -1, by_key
+        ),
         **scope.named(a, "factor", "shift"),
     )
     sources = tuple(scope.rows(a[name]) for name in ("codes", "mantissa", "exponent", "first"))
