@@ -20,7 +20,8 @@ lint: $(VENV)/.installed-for-tests
 	rm -rf $(TYPED) build/lib
 	$(BIN)/python -m pip install --quiet --no-deps --target $(TYPED) .
 	rm -rf build/lib
-	cd $(TYPED) && $(abspath $(BIN))/mypy --config-file $(CURDIR)/pyproject.toml
+	cd $(TYPED) && MYPYPATH=$(CURDIR)/examples/microcontroller $(abspath $(BIN))/mypy \
+	    --config-file $(CURDIR)/pyproject.toml -p dgqc -p digits
 
 # Torch goes first, at a fixed version, so that it is the CPU build that everything else finds.
 $(VENV)/.installed: pyproject.toml

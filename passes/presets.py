@@ -17,7 +17,7 @@ PIPELINE = Template(
     "insert-sites{bits=$activations,edges=$edges},merge-quantizers,"
     "quantize-weights{bits=$weights,edges=$edges},observe-ranges,"
     "outlier-dims,kmeans-groups{groups=$groups},$probabilities{scale=$scale},"
-    "timestep-tables,measure-error,lower-integer,permute-channels,stream-rows,plan-memory"
+    "timestep-tables,measure-error,lower-integer,permute-channels,$streams,plan-memory"
 )
 """The one pipeline of all presets. For a model without text, split-start-token does nothing."""
 
@@ -26,6 +26,7 @@ _CHOICES = {
     "edges": (*(str(bits) for bits in range(2, 9)), "16"),
     "scale": ("row", "tensor", "static"),
     "probabilities": ("log2", "uniform"),
+    "tile": ("2", "4", "8", "16", "32", "64", "128", "256"),
 }
 _PRESET = re.compile(r"w(?P<weights>\d)a(?P<activations>\d)(g(?P<groups>[1-9]\d{0,2}))?")
 
@@ -35,7 +36,7 @@ def pipeline_for(opt: str) -> str:
 
     edges: bits of the first and the last convolution, 16 to leave them unquantized. scale: what shares a
     scale of attention probabilities; static is one per call, for uniform ones. probabilities: how they are
-    coded.
+    coded. tile: KiB of a thread's own memory, little for a microcontroller; half a core's cache if not said.
     Raises PipelineError for an unknown preset, an unknown key or a value out of place.
     """
     preset, *settings = (part.strip() for part in opt.split(","))
@@ -58,6 +59,7 @@ def pipeline_for(opt: str) -> str:
         edges=chosen["edges"],
         probabilities={"log2": "log-quant", "uniform": "uniform-quant"}[chosen["probabilities"]],
         scale=chosen["scale"],
+        streams=f"stream-rows{{tile={chosen['tile']} rows=1}}" if "tile" in chosen else "stream-rows",
     )
 
 

@@ -15,8 +15,7 @@ import subprocess
 from pathlib import Path
 
 import pytest
-
-from .toolchains import Target, compile_each, need, undefined_symbols
+from toolchains import Target, compile_each, need, undefined_symbols
 
 SOFT_FLOAT = (
     Target("cortex-m0", "arm-none-eabi-gcc", ("-mcpu=cortex-m0", "-mfloat-abi=soft"), "arm-none-eabi-nm"),

@@ -12,8 +12,7 @@ import subprocess
 from pathlib import Path
 
 import pytest
-
-from .toolchains import Target, compile_each, need
+from toolchains import Target, compile_each, need
 
 STRICT = (
     "-Wall",

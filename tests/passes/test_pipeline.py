@@ -187,6 +187,7 @@ def test_presets_are_pipelines_in_order(preset: str, groups: str, settings: str)
 
 
 def test_preset_options_reach_their_passes() -> None:
+    assert "stream-rows{tile=8 rows=1}" in pipeline_for("w4a6,tile=8")
     text = pipeline_for("w4a6g16,edges=4,scale=tensor")
     for part in (
         "insert-sites{bits=6,edges=4}",

@@ -1,0 +1,1 @@
+"""A diffusion model of digits that fits a microcontroller: pictures, model, training, recognition."""

@@ -1,0 +1,63 @@
+"""The example as its README runs it: one picture on every emulated machine, the same bits on all."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+from digits.recognise import Recogniser
+from digits.show import read_pictures
+from toolchains import need
+
+import dgqc
+
+from .conftest import Make
+
+MACHINES = {
+    "m3": ("arm-none-eabi-gcc", "qemu-system-arm"),
+    "m4": ("arm-none-eabi-gcc", "qemu-system-arm"),
+    "m55": ("arm-none-eabi-gcc", "qemu-system-arm"),
+    "aarch64": ("aarch64-linux-gnu-gcc", "qemu-aarch64"),
+    "riscv64": ("riscv64-linux-gnu-gcc", "qemu-riscv64"),
+}
+FLASH, RAM = 512 * 1024, 256 * 1024
+
+
+@pytest.fixture(scope="module")
+def host(make: Make, bundle: Path, build: Path) -> str:
+    make(f"{build}/host.text")
+    return (build / "host.text").read_text()
+
+
+@pytest.mark.parametrize("machine", MACHINES)
+def test_every_bit_is_the_hosts(machine: str, make: Make, host: str) -> None:
+    need(*MACHINES[machine])
+    assert f"{machine}: every bit as on the host" in make(f"agree-{machine}")
+    assert host.startswith("digit 0, seed 0, checksum ")
+
+
+def test_the_host_draws_what_python_draws(host: str, bundle: Path) -> None:
+    values = dgqc.load(bundle).draw(0, class_labels=torch.tensor([0]), backend="reference")
+    (drawn,) = read_pictures(host).values()
+    expected = np.floor((values.clamp(-1, 1).double().numpy() + 1) * 127.5 + 0.5).reshape(16, 16)
+    assert np.array_equal(drawn, expected)
+    assert Recogniser().read(drawn[None]).tolist() == [0]
+
+
+def test_it_fits_a_real_part_and_counts(make: Make, bundle: Path) -> None:
+    need(*MACHINES["m3"], "arm-none-eabi-size")
+    text = make("size")
+    for machine in ("m3", "m4", "m55"):
+        sizes = re.search(rf"(\d+)\s+(\d+)\s+(\d+)\s+\d+\s+\w+\s+\S*/{machine}\.elf", text)
+        assert sizes
+        code, data, zeroed = map(int, sizes.groups())
+        assert code + data < FLASH
+        assert data + zeroed < RAM
+    counted = [int(number) for number in re.findall(r"# instructions a step: (\d+)", text)]
+    assert len(counted) == 3
+    assert all(10**6 < number < 10**9 for number in counted)
+    stack = [int(number) for number in re.findall(r"# bytes of stack: (\d+)", text)]
+    assert all(100 < number < 4096 for number in stack)
