@@ -16,6 +16,7 @@ from ..ir.plans import QuantizedGlue
 from ..ir.program import Program
 from ..ir.progress import track
 from .base import Pass
+from .block_interpreter import BlockInterpreter
 from .failures import snapshot
 from .graph import arguments, dgqc, module_path
 from .lower_integer import LowerInteger
@@ -87,14 +88,14 @@ def _integer_layers(
     return found
 
 
-class _Comparison(fx.Interpreter):
+class _Comparison(BlockInterpreter):
     """Runs the float graph and adds up signal and noise of the layers that stand in both."""
 
     def __init__(
         self, program: Program, layers: Mapping[str, torch.Tensor], energy: dict[str, tuple[float, float]]
     ) -> None:
-        super().__init__(program.graph)
-        self.plans, self.layers, self.energy = program.plans, layers, energy
+        super().__init__(program)
+        self.layers, self.energy = layers, energy
 
     def compare(self, real: tuple[torch.Tensor, ...], ordinal: int) -> None:
         self.ordinal = ordinal

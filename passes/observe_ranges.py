@@ -25,7 +25,8 @@ from ..ir.plans import (
 from ..ir.program import Program
 from ..ir.progress import track
 from .base import Pass
-from .graph import arguments, dgqc
+from .block_interpreter import BlockInterpreter
+from .graph import arguments
 from .registry import register_pass
 
 
@@ -83,24 +84,19 @@ def _observed(plan: Plan, name: str, seen: list[dict[str, tuple[torch.Tensor, ..
     return ObservedGlue(stacked[0])
 
 
-class _Observer(fx.Interpreter):
+class _Observer(BlockInterpreter):
     """Runs the graph and merges what passes through its sites into `seen`: site name to statistics."""
 
     def __init__(self, program: Program) -> None:
-        super().__init__(program.graph)
-        self.plans = program.plans
+        super().__init__(program)
         self.seen: dict[str, tuple[torch.Tensor, ...]] = {}
 
     def observe(self, inputs: tuple[torch.Tensor, ...], ordinal: int) -> None:
         with torch.no_grad():
             self.run(*inputs, torch.tensor(ordinal))
 
-    def run_node(self, n: fx.Node) -> Any:
-        if n.target is not dgqc.site.default:
-            return super().run_node(n)
-        (source, name), _ = self.fetch_args_kwargs_from_env(n)
-        self._merge(str(name), _statistics(source, self.plans[str(name)], n))
-        return source
+    def see(self, name: str, value: torch.Tensor, site: fx.Node) -> None:
+        self._merge(name, _statistics(value, self.plans[name], site))
 
     def _merge(self, name: str, new: tuple[torch.Tensor, ...]) -> None:
         old = self.seen.get(name)
@@ -116,7 +112,8 @@ class _Observer(fx.Interpreter):
 def _statistics(x: torch.Tensor, plan: Plan, site: fx.Node) -> tuple[torch.Tensor, ...]:
     """(channel low, channel high, pixel low, pixel high) of an operand, (largest,) of anything else."""
     if not isinstance(plan, Operand):
-        return (x.abs().amax(),)
+        low, high = torch.aminmax(x)
+        return (torch.maximum(-low, high).abs(),)
     if plan.role is Role.CONVOLUTION:
         return _convolution_statistics(x, plan, site)
     channel, pixel = (x.dim() - 2, x.dim() - 1) if plan.role is Role.RIGHT else (x.dim() - 1, x.dim() - 2)
