@@ -6,10 +6,13 @@ a difference: code straight from logits, no division, no exponential on the way 
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 import torch
 
 from ..fixed_point import round_shift, saturate16
 from ..lookup import exp2_negative, log2
+from .blocks import by_rows
 from .product import centered
 
 MAX_EXPONENT = 40
@@ -44,10 +47,27 @@ def start_probability(octaves: torch.Tensor, start: bool) -> torch.Tensor:
     return round_shift(exp2_negative(first), 15).to(torch.int32)
 
 
-def smallest(octaves: torch.Tensor, granularity: str) -> torch.Tensor:
-    """The smallest -log2 probability of each row, or of the sample (all rows alike), shape (..., M, 1)."""
-    best = octaves.amin(dim=-1, keepdim=True)
-    return best if granularity == "row" else best.amin().expand_as(best)
+def softmax_codes(
+    logits: torch.Tensor, granularity: str, start: bool, coded: Callable[[torch.Tensor], torch.Tensor]
+) -> tuple[torch.Tensor, torch.Tensor, torch.Tensor, torch.Tensor]:
+    """The results of `dgqc::softmax_log2`. coded: codes of -log2 (A / s), int64 >= 0, Q16."""
+
+    def smallest(rows: torch.Tensor) -> tuple[torch.Tensor, ...]:
+        return (negative_log2_probability(rows)[..., int(start) :].amin(dim=-1, keepdim=True),)
+
+    def quantized(rows: torch.Tensor, *shared: torch.Tensor) -> tuple[torch.Tensor, ...]:
+        octaves = negative_log2_probability(rows)
+        others = octaves[..., int(start) :]
+        best = shared[0] if shared else others.amin(dim=-1, keepdim=True)
+        return coded(others - best), *power_of_two_scale(best), start_probability(octaves, start)
+
+    keys = logits.shape[-1]
+    if granularity == "row":
+        codes, mantissa, exponent, first = by_rows(quantized, keys, logits)
+    else:
+        (best,) = by_rows(smallest, keys, logits)
+        codes, mantissa, exponent, first = by_rows(quantized, keys, logits, best.amin().expand_as(best))
+    return codes, mantissa, exponent, first
 
 
 @torch.library.custom_op("dgqc::softmax_log2", mutates_args=())
@@ -62,11 +82,11 @@ def softmax_log2(
     Returns codes uint8 (..., M, N - start); s as mantissa int32 and exponent int32 (..., M, 1),
     s = mantissa * 2^-15 * 2^-exponent; the first key's probability int32 (..., M, 1) in Q15.
     """
-    octaves = negative_log2_probability(logits)
-    quantized = octaves[..., 1:] if start else octaves
-    best = smallest(quantized, granularity)
-    codes = ((quantized - best + 2**15) >> 16).clamp(max=limit).to(torch.uint8)
-    return codes, *power_of_two_scale(best), start_probability(octaves, start)
+
+    def coded(octaves: torch.Tensor) -> torch.Tensor:
+        return ((octaves + 2**15) >> 16).clamp(max=limit).to(torch.uint8)
+
+    return softmax_codes(logits, granularity, start, coded)
 
 
 @softmax_log2.register_fake
@@ -94,11 +114,11 @@ def softmax_uniform(
     code = round(A / s * (2^bits - 1)), s the largest probability as in `dgqc::softmax_log2`, whose arguments
     and results these are; bits: 2 .. 8.
     """
-    octaves = negative_log2_probability(logits)
-    quantized = octaves[..., 1:] if start else octaves
-    best = smallest(quantized, granularity)
-    codes = round_shift(exp2_negative(quantized - best) * (2**bits - 1), 30).to(torch.uint8)
-    return codes, *power_of_two_scale(best), start_probability(octaves, start)
+
+    def coded(octaves: torch.Tensor) -> torch.Tensor:
+        return round_shift(exp2_negative(octaves) * (2**bits - 1), 30).to(torch.uint8)
+
+    return softmax_codes(logits, granularity, start, coded)
 
 
 @softmax_uniform.register_fake
@@ -125,12 +145,16 @@ def softmax_static(
     mantissa, exponent: int32 (T,), the full scale (2^bits - 1 code steps) as in `dgqc::softmax_log2`,
     whose results these are.
     """
-    octaves = negative_log2_probability(logits)
-    quantized = octaves[..., 1:] if start else octaves
-    scaled = exp2_negative(quantized) * inverse[step].to(torch.int64)
-    codes = round_shift(scaled, shift[step].to(torch.int64)).clamp(max=2**bits - 1).to(torch.uint8)
-    row = torch.zeros_like(octaves[..., :1], dtype=torch.int32)
-    return codes, row + mantissa[step], row + exponent[step], start_probability(octaves, start)
+
+    def quantized(rows: torch.Tensor) -> tuple[torch.Tensor, ...]:
+        octaves = negative_log2_probability(rows)
+        scaled = exp2_negative(octaves[..., int(start) :]) * inverse[step].to(torch.int64)
+        codes = round_shift(scaled, shift[step].to(torch.int64)).clamp(max=2**bits - 1).to(torch.uint8)
+        return codes, start_probability(octaves, start)
+
+    codes, first = by_rows(quantized, logits.shape[-1], logits)
+    row = torch.zeros_like(first)
+    return codes, row + mantissa[step], row + exponent[step], first
 
 
 @softmax_static.register_fake
@@ -180,14 +204,20 @@ def attend(
     """
     operand = centered(values, step, zero, multiple, group, axis)
     rest = operand[..., 1:, :] if start else operand
-    shares = weights.to(torch.float64)[codes.to(torch.int64)]
-    total = (shares @ rest).to(torch.int64)
-    if fraction > 15:
-        total = round_shift(total, fraction - 15)
-    mix = round_shift(total * mantissa.to(torch.int64), 15 + exponent.to(torch.int64))
-    if start:
-        mix = mix + first.to(torch.int64) * operand[..., :1, :].to(torch.int64)
-    return saturate16(round_shift(mix * factor[step].to(torch.int64), shift[step].to(torch.int64)))
+
+    def mixed(
+        codes: torch.Tensor, mantissa: torch.Tensor, exponent: torch.Tensor, first: torch.Tensor
+    ) -> tuple[torch.Tensor]:
+        shares = weights.to(torch.float64)[codes.to(torch.int64)]
+        total = (shares @ rest).to(torch.int64)
+        if fraction > 15:
+            total = round_shift(total, fraction - 15)
+        mix = round_shift(total * mantissa.to(torch.int64), 15 + exponent.to(torch.int64))
+        if start:
+            mix = mix + first.to(torch.int64) * operand[..., :1, :].to(torch.int64)
+        return (saturate16(round_shift(mix * factor[step].to(torch.int64), shift[step].to(torch.int64))),)
+
+    return by_rows(mixed, codes.shape[-1], codes, mantissa, exponent, first)[0]
 
 
 @attend.register_fake

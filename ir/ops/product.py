@@ -18,6 +18,7 @@ from torch.nn.functional import conv2d as float_conv2d
 from torch.nn.functional import unfold
 
 from ..fixed_point import round_shift, saturate16, saturate32
+from .blocks import by_rows
 from .quantize import along
 
 
@@ -263,10 +264,14 @@ def matmul(
     32 bits wide in units of 2^-16 octaves (see `dgqc::softmax_log2`), so they need no scale of their own.
     """
     left = centered(a, step, a_zero, a_multiple, a_group, a_axis)
-    right = centered(b, step, b_zero, b_multiple, b_group, b_axis)
-    accumulator = (left @ right.transpose(-1, -2)).to(torch.int64)
-    y = round_shift(accumulator * factor[step].to(torch.int64), shift[step].to(torch.int64))
-    return saturate16(y) if width == 16 else saturate32(y)
+    right = centered(b, step, b_zero, b_multiple, b_group, b_axis).transpose(-1, -2)
+
+    def product(rows: torch.Tensor) -> tuple[torch.Tensor]:
+        accumulator = (rows @ right).to(torch.int64)
+        y = round_shift(accumulator * factor[step].to(torch.int64), shift[step].to(torch.int64))
+        return (saturate16(y) if width == 16 else saturate32(y),)
+
+    return by_rows(product, right.shape[-1], left)[0]
 
 
 @matmul.register_fake
