@@ -12,6 +12,7 @@ from typing import Any
 from torch import nn
 
 from .compiled_program import CompiledProgram
+from .costs import Costs
 from .denoising import with_loop
 from .frontends.calibration_file import load_calibration
 from .frontends.capture import capture
@@ -26,6 +27,7 @@ from .ir.program import Program
 from .ir.schedule import Schedule
 from .ir.verifier import verify
 from .manifest import ModelInput, Provenance
+from .passes.base import Pass
 from .passes.instruments import Instrument
 from .passes.manager import PassManager
 from .passes.pipeline import format_pipeline, parse_pipeline
@@ -118,29 +120,43 @@ def lower(request: Request) -> tuple[Program, Provenance]:
     passes = parse_pipeline(pipeline)
     manager = PassManager(passes, request.instruments, request.verify_each)
     manager.check(Level.CAPTURED)
-    model, scheduler_config, tokens = _open(request.model)
+    start = _started(request, passes)
+    # Popped, so that nobody holds the float weights any more once the passes have let go of them.
+    program = manager.run(start.program.pop(), request.stop_after)
+    if program.level is Level.INTEGER:
+        if request.loop is not None:
+            program = with_loop(program, request.loop, start.scheduler, start.provenance.inputs)
+        program = program.with_report("summary", summarize(start.costs, settings_of(passes), program))
+    return program, start.provenance
+
+
+@dataclass(frozen=True)
+class _Start:
+    """What is known before the first pass.
+
+    program: the captured one, alone in a list. scheduler: its configuration.
+    """
+
+    program: list[Program]
+    provenance: Provenance
+    costs: Costs
+    scheduler: Mapping[str, Any] | None
+
+
+def _started(request: Request, passes: Sequence[Pass]) -> _Start:
+    model, scheduler, tokens = _open(request.model)
     recorded = _recorded(request.calibration)
-    schedule = _schedule(request.steps, scheduler_config, recorded)
+    schedule = _schedule(request.steps, scheduler, recorded)
     if request.loop is not None:
-        sampler_for(request.loop, scheduler_config, schedule)  # refuses before minutes of work
+        sampler_for(request.loop, scheduler, schedule)  # refuses before minutes of work
     found = sizes(recorded) if recorded else {}
     sample_size = request.sample_size or found.get("sample_size")
     context_length = request.context_length or found.get("context_length") or tokens or CONTEXT_LENGTH
     program = capture(model, schedule=schedule, sample_size=sample_size, context_length=context_length)
     verify(program)
-    costs = model_costs(model, program)
-    inputs = _inputs(program)
     if recorded is not None:
         check_samples(recorded, program)
-    calibration = recorded or _synthetic(
-        request, model, scheduler_config, schedule, sample_size, context_length
-    )
-    program = replace(program, schedule=schedule, calibration=calibration)
-    program = manager.run(program, request.stop_after)
-    if program.level is Level.INTEGER:
-        if request.loop is not None:
-            program = with_loop(program, request.loop, scheduler_config, inputs)
-        program = program.with_report("summary", summarize(costs, settings_of(passes), program))
+    calibration = recorded or _synthetic(request, model, scheduler, schedule, sample_size, context_length)
     provenance = Provenance(
         version=version("dgqc"),
         model=type(model).__name__,
@@ -148,10 +164,11 @@ def lower(request: Request) -> tuple[Program, Provenance]:
         pipeline=format_pipeline(passes),
         calibration=calibration.origin,
         synthetic=calibration.synthetic,
-        inputs=inputs,
+        inputs=_inputs(program),
         loop=request.loop,
     )
-    return program, provenance
+    costs = model_costs(model, program)
+    return _Start([replace(program, calibration=calibration)], provenance, costs, scheduler)
 
 
 def finish(program: Program, provenance: Provenance) -> CompiledProgram:

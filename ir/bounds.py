@@ -42,30 +42,21 @@ class Interval:
 class WeightSums:
     """Sums over a weight's positive entries and over its negative entries' magnitudes.
 
-    positive, negative: float64 (K, N), by reduction index and column, summed over a convolution's taps.
+    positive, negative: float64 (G, N), by group of reduction indices and column.
     """
 
     positive: torch.Tensor
     negative: torch.Tensor
 
     @staticmethod
-    def of(weight: torch.Tensor) -> WeightSums:
-        """weight: int8 (N, K) or (N, kh, kw, K)."""
-        # Sums of int8 stay below 2^31 for any kernel; int32 halves the memory of a large weight's sums.
+    def of(weight: torch.Tensor, group: torch.Tensor, groups: int) -> WeightSums:
+        """weight: int8 (N, K) or (N, kh, kw, K). group: uint8 (K,), the group of each index."""
+        # Sums of int8 stay below 2^31 for any kernel.
         taps = weight.reshape(weight.shape[0], -1, weight.shape[-1])
         above = taps.clamp(min=0).sum(dim=1, dtype=torch.int32)
-        total = taps.sum(dim=1, dtype=torch.int32)
-        return WeightSums(above.T.to(torch.float64), (above - total).T.to(torch.float64))
-
-    def by_group(self, group: torch.Tensor, groups: int) -> WeightSums:
-        """Summed over the indices of each group: (G, N). group: uint8 (K,)."""
-        index = group.to(torch.int64)
-        zeros = torch.zeros(groups, self.positive.shape[1], dtype=torch.float64)
-        return WeightSums(zeros.index_add(0, index, self.positive), zeros.index_add(0, index, self.negative))
-
-    def total(self) -> WeightSums:
-        """Summed over all indices: (1, N)."""
-        return WeightSums(self.positive.sum(dim=0, keepdim=True), self.negative.sum(dim=0, keepdim=True))
+        below = above - taps.sum(dim=1, dtype=torch.int32)
+        members = torch.nn.functional.one_hot(group.to(torch.int64), groups).to(torch.float64).T
+        return WeightSums(members @ above.to(torch.float64).T, members @ below.to(torch.float64).T)
 
 
 @dataclass(frozen=True)

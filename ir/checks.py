@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import Any
 
 import torch
@@ -31,13 +31,11 @@ class Scope:
 
     values: every node's shape and type, as `ir.shapes.propagated` gives them.
     sources: the placeholders that each node depends on.
-    reductions: sums over weights, kept because several steps of the proof need them.
     """
 
     program: Program
     values: Mapping[fx.Node, Any]
     sources: Mapping[fx.Node, frozenset[str]]
-    reductions: dict[Any, Any] = field(default_factory=dict)
 
     @property
     def calls(self) -> int:

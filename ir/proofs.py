@@ -40,14 +40,14 @@ def linear_bound(node: fx.Node, scope: Scope) -> Problems:
     named, tables = arguments(node), _tensors(node, scope)
     rank = scope.values[named["x"]].dim()
     along = named["axis"] % rank == rank - 1
-    yield from _requantized(node, scope, _operand(named["x"], tables, scope), tables, along)
+    yield from _requantized(_operand(named["x"], tables, scope), tables, along)
 
 
 def convolution_bound(node: fx.Node, scope: Scope) -> Problems:
     """Of `dgqc::conv2d`: zeros of the padding count as 0."""
     tables = _tensors(node, scope)
     operand = _operand(arguments(node)["x"], tables, scope).with_zero()
-    yield from _requantized(node, scope, operand, tables, True)
+    yield from _requantized(operand, tables, True)
 
 
 def pixel_convolution_bound(node: fx.Node, scope: Scope) -> Problems:
@@ -56,7 +56,7 @@ def pixel_convolution_bound(node: fx.Node, scope: Scope) -> Problems:
     found = bounds.quantize_magnitude(tables["quantize_multiplier"], tables["quantize_offset"])
     yield from _below(found, bounds.QUANTIZE_LIMIT, "|x * multiplier + offset|", "lower the shift")
     operand = bounds.centered_range((0, 2 ** named["bits"] - 1), tables["zero"], tables["multiple"])
-    yield from _requantized(node, scope, operand, tables, False)
+    yield from _requantized(operand, tables, False)
 
 
 def matmul_bound(node: fx.Node, scope: Scope) -> Problems:
@@ -139,19 +139,14 @@ def _operand(node: fx.Node, tables: dict[str, torch.Tensor], scope: Scope) -> In
     return bounds.centered_range(code_range(node, scope), tables["zero"], tables["multiple"])
 
 
-def _requantized(
-    node: fx.Node, scope: Scope, operand: Interval, tables: dict[str, torch.Tensor], along: bool
-) -> Problems:
-    weight = arguments(node)["weight"]
-    if ("sums", weight) not in scope.reductions:
-        scope.reductions["sums", weight] = WeightSums.of(tables["weight"])
-    sums: WeightSums = scope.reductions["sums", weight]
+def _requantized(operand: Interval, tables: dict[str, torch.Tensor], along: bool) -> Problems:
     found: Accumulator
     if along:
-        by_group = sums.by_group(tables["group"], tables["zero"].shape[1])
-        found = bounds.channel_accumulator(operand, by_group)
+        sums = WeightSums.of(tables["weight"], tables["group"], tables["zero"].shape[1])
+        found = bounds.channel_accumulator(operand, sums)
     else:
-        found = bounds.pixel_accumulator(operand, sums.total())
+        one_group = torch.zeros(tables["weight"].shape[-1], dtype=torch.uint8)
+        found = bounds.pixel_accumulator(operand, WeightSums.of(tables["weight"], one_group, 1))
     yield from _carried(found.partial)
     epilogue = [tables[name] for name in ("column", "factor", "bias", "bias_factor", "bias_shift")]
     product = bounds.requantized_magnitude(found.reached, *epilogue)

@@ -14,7 +14,7 @@ from ..ir.program import Program
 from .graph import aten, dgqc
 
 LARGE = 2**25
-"""Attentions with more scores than this are taken in blocks: whole, they fill gigabytes several times over."""
+"""Attentions with more scores than this are taken in blocks: whole, they fill gigabytes several times."""
 BLOCK = 2**21
 """Scores of a block: little enough to stay in the cache."""
 
@@ -84,8 +84,8 @@ class BlockInterpreter(fx.Interpreter):
         return torch.cat(parts, dim=-2)
 
     def _feeds_softmax(self, product: fx.Node) -> bool:
-        """Whether a product's only way leads through scalar factors, a softmax and its site into a product."""
-        node, normalized = product, False
+        """Whether a product's only way leads through factors, a softmax and its site into a product."""
+        node, normalized, last = product, False, len(product.meta["val"].shape) - 1
         while len(node.users) == 1:
             (user,) = node.users
             if user.args[0] is not node:
@@ -93,7 +93,7 @@ class BlockInterpreter(fx.Interpreter):
             if user.target is aten.matmul.default:
                 return normalized
             scales = user.target is aten.mul.Tensor and not isinstance(user.args[1], fx.Node)
-            softens = user.target is aten.softmax.int and user.args[1] in (-1, len(node.meta["val"].shape) - 1)
+            softens = user.target is aten.softmax.int and user.args[1] in (-1, last)
             if not (scales or softens or self._is_share(user)):
                 return False
             node, normalized = user, normalized or softens

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import operator
 import re
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from typing import Any
 
 import torch
@@ -16,6 +16,10 @@ from ..ir.program import Program
 
 aten = torch.ops.aten
 dgqc = torch.ops.dgqc
+
+
+AT_ONCE = 2**26
+"""Elements of the largest value of a batch that is run at once: 256 MB, of which several live at a time."""
 
 
 def constant(graph: fx.GraphModule, node: fx.Node) -> torch.Tensor:
@@ -101,23 +105,27 @@ def edge_convolutions(graph: fx.Graph) -> set[fx.Node]:
     return edges
 
 
-def arguments(program: Program, inputs: Mapping[str, torch.Tensor]) -> list[tuple[torch.Tensor, ...]]:
+def arguments(program: Program, inputs: Mapping[str, torch.Tensor]) -> Iterator[tuple[torch.Tensor, ...]]:
     """The graph's arguments, without `step`, for recorded inputs of the model.
 
-    One tuple for the whole batch, or one per sample where the graph mixes a batch.
+    One tuple for the whole batch; for a part of it each where its values would be large; for a sample each
+    where the graph mixes a batch.
     """
     count = len(inputs["sample"])
-    sizes = [slice(0, count)] if program.batched else [slice(i, i + 1) for i in range(count)]
-    found: list[tuple[torch.Tensor, ...]] = []
-    for size in sizes:
-        part = {name: value[size] for name, value in inputs.items()}
+    sizes = (node.meta["val"].numel() for node in program.graph.graph.nodes if _is_tensor(node))
+    together = max(1, AT_ONCE // max(sizes, default=1)) if program.batched else 1
+    for first in range(0, count, together):
+        part = {name: value[first : first + together] for name, value in inputs.items()}
         if program.prologue is None:
-            found.append(tuple(part[item.name] for item in program.inputs))
+            yield tuple(part[item.name] for item in program.inputs)
         else:
             nodes = program.prologue.graph.nodes
             names = [str(node.target) for node in nodes if node.op == "placeholder"]
-            found.append(program.prologue(*(part[name] for name in names)))
-    return found
+            yield program.prologue(*(part[name] for name in names))
+
+
+def _is_tensor(node: fx.Node) -> bool:
+    return node.op == "call_function" and isinstance(node.meta.get("val"), torch.Tensor)
 
 
 def clean(graph: fx.GraphModule) -> None:

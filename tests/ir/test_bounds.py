@@ -34,7 +34,7 @@ def test_sums_over_channel_groups_reach_their_bounds(data: st.DataObject) -> Non
     group = table(data, 0, 1, 4).to(torch.uint8)
     zero, multiple = table(data, -3, 6, 2, 2), table(data, 1, 9, 2, 2)
     operand = bounds.centered_range(CODES, zero, multiple)
-    found = bounds.channel_accumulator(operand, WeightSums.of(weight).by_group(group, 2))
+    found = bounds.channel_accumulator(operand, WeightSums.of(weight, group, 2))
     index = group.to(torch.int64)
     corners = torch.tensor(list(itertools.product(CODES, repeat=4)))
     for call in range(2):
@@ -50,7 +50,7 @@ def test_sums_in_pixel_groups_reach_their_bounds(data: st.DataObject) -> None:
     weight = table(data, -8, 7, 2, 4).to(torch.int8)
     zero, multiple = table(data, -3, 6, 1, 3), table(data, 1, 9, 1, 3)
     operand = bounds.centered_range(CODES, zero, multiple)
-    found = bounds.pixel_accumulator(operand, WeightSums.of(weight).total())
+    found = bounds.pixel_accumulator(operand, WeightSums.of(weight, torch.zeros(4, dtype=torch.uint8), 1))
     corners = torch.tensor(list(itertools.product(CODES, repeat=4)))
     reached = torch.cat([sums(weight, multiple[0, g] * (corners - zero[0, g])) for g in range(3)])
     assert torch.equal(found.reached.high[0], reached.amax(dim=0))
@@ -60,9 +60,11 @@ def test_sums_in_pixel_groups_reach_their_bounds(data: st.DataObject) -> None:
 @given(st.data())
 def test_taps_of_a_convolution_add_up(data: st.DataObject) -> None:
     weight = table(data, -128, 127, 2, 2, 2, 3).to(torch.int8)
-    found, taps = WeightSums.of(weight), weight.double().reshape(2, 4, 3)
-    assert torch.equal(found.positive, taps.clamp(min=0).sum(dim=1).T)
-    assert torch.equal(found.negative, (-taps).clamp(min=0).sum(dim=1).T)
+    group = torch.tensor([1, 0, 1], dtype=torch.uint8)
+    found, taps = WeightSums.of(weight, group, 2), weight.double().reshape(2, 4, 3)
+    above, below = taps.clamp(min=0).sum(dim=1), (-taps).clamp(min=0).sum(dim=1)
+    assert torch.equal(found.positive, torch.stack([above[:, 1], above[:, 0] + above[:, 2]]))
+    assert torch.equal(found.negative, torch.stack([below[:, 1], below[:, 0] + below[:, 2]]))
 
 
 @given(

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from typing import Any
 
 import pytest
@@ -18,11 +17,10 @@ NAME = "stable_diffusion_1"
 
 
 @pytest.fixture
-def everything_is_large(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+def everything_is_large(monkeypatch: pytest.MonkeyPatch) -> None:
     """Several blocks, the last one shorter, in most attentions."""
     monkeypatch.setattr(block_interpreter, "LARGE", 0)
     monkeypatch.setattr(block_interpreter, "BLOCK", 1000)
-    yield
 
 
 class Watching(BlockInterpreter):
@@ -40,7 +38,8 @@ class Watching(BlockInterpreter):
         return value
 
 
-def test_blocks_give_the_same_values(everything_is_large: None) -> None:
+@pytest.mark.usefixtures("everything_is_large")
+def test_blocks_give_the_same_values() -> None:
     program = planned(NAME)
     inputs = samples(NAME, 1)
     watching = Watching(program)
