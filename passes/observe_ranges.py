@@ -112,8 +112,8 @@ class _Observer(BlockInterpreter):
 def _statistics(x: torch.Tensor, plan: Plan, site: fx.Node) -> tuple[torch.Tensor, ...]:
     """(channel low, channel high, pixel low, pixel high) of an operand, (largest,) of anything else."""
     if not isinstance(plan, Operand):
-        low, high = torch.aminmax(x)
-        return (torch.maximum(-low, high).abs(),)
+        smallest, largest = torch.aminmax(x)
+        return (torch.maximum(-smallest, largest).abs(),)
     if plan.role is Role.CONVOLUTION:
         return _convolution_statistics(x, plan, site)
     channel, pixel = (x.dim() - 2, x.dim() - 1) if plan.role is Role.RIGHT else (x.dim() - 1, x.dim() - 2)

@@ -84,7 +84,7 @@ def round_to_nearest(weight: torch.Tensor, bits: int, method: Method) -> Weight:
     """The weight's codes and scales. weight: float (N, ...)."""
     rows = weight.detach().reshape(weight.shape[0], -1).to(torch.float32)
     # A few rows at a time: what is computed on the way stays in the cache, and weights can be large.
-    parts = [_round_rows(part, bits, method) for part in rows.split(max(1, CHUNK // rows.shape[1]))]
+    parts = [_round_rows(part, bits, method) for part in torch.split(rows, max(1, CHUNK // rows.shape[1]))]
     codes, scales = (torch.cat(items) for items in zip(*parts, strict=True))
     return Weight(bits, codes.reshape(weight.shape), scales.to(torch.float64))
 

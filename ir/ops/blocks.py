@@ -22,5 +22,5 @@ def by_rows(
     size = max(1, BLOCK * count // max(1, shape.numel() * width))
     if size >= count:
         return function(*tensors)
-    parts = [function(*part) for part in zip(*(t.split(size, dim=-2) for t in tensors), strict=True)]
+    parts = [function(*part) for part in zip(*(torch.split(t, size, dim=-2) for t in tensors), strict=True)]
     return tuple(torch.cat(results, dim=-2) for results in zip(*parts, strict=True))

@@ -4,14 +4,14 @@ from __future__ import annotations
 
 import pytest
 import torch
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from programs import FRONT, apply, calls, captured
 
 from dgqc.ir.errors import DgqcError
 from dgqc.ir.plans import Weight
 from dgqc.passes.graph import edge_convolutions
-from dgqc.passes.quantize_weights import POWER, Method, QuantizeWeights, round_to_nearest
+from dgqc.passes.quantize_weights import POWER, SHRINKS, Method, QuantizeWeights, round_to_nearest
 
 aten = torch.ops.aten
 METHODS = pytest.mark.parametrize("method", list(Method))
@@ -72,6 +72,19 @@ def test_the_search_is_never_worse_than_minmax(seed: int, bits: int) -> None:
         return (value(plan) - weight).abs().pow(POWER).sum(dim=1)
 
     assert bool((error(Method.MSE) <= error(Method.MINMAX) * (1 + 1e-5)).all())
+
+
+@settings(deadline=None)
+@given(SEEDS, BITS, st.integers(1, 3000))
+def test_the_search_finds_what_trying_every_range_finds(seed: int, bits: int, size: int) -> None:
+    """Bounds save work and change nothing: the same scale to the last bit."""
+    weight, top = weights(seed, 6, size), 2 ** (bits - 1) - 1
+    largest = weight.abs().amax(dim=1).clamp(min=1e-12)
+    scales = torch.stack([largest * (1 - 0.01 * i) / top for i in range(SHRINKS)])
+    codes = torch.round(weight / scales[:, :, None]).clamp(-top - 1, top)
+    errors = (codes * scales[:, :, None] - weight).abs().pow(POWER).sum(dim=2)
+    wanted = scales.gather(0, errors.argmin(dim=0)[None])[0]
+    assert torch.equal(round_to_nearest(weight, bits, Method.MSE).scale, wanted.double())
 
 
 def test_the_search_clips_outliers_at_4_bits() -> None:
