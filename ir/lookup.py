@@ -1,4 +1,4 @@
-"""Functions of one variable: exp2 as a polynomial; log2, 1/sqrt and gates as tables.
+"""Functions of one variable: exp2 as a polynomial, gates as pieces of parabolas; log2, 1/sqrt as tables.
 
 The tables are computed here once and given to every backend, so that all of them look up the same integers.
 """
@@ -21,7 +21,8 @@ RECIPROCAL_ROOT = torch.tensor(
     [round(2**30 * math.sqrt(64 / (i + 0.5))) for i in range(16, 64)], dtype=torch.int64
 )
 """1/sqrt((i + 0.5)/64) in Q30, i = 16 .. 63: where the Newton iteration starts."""
-GATE_STEPS = 512
+GATE_PIECES = 64
+"""Of a gate's table."""
 
 
 def exp2_negative(z: torch.Tensor) -> torch.Tensor:
@@ -64,12 +65,20 @@ def reciprocal_root(v: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
 
 
 def gate_table(gate: Callable[[float], float], reach: float) -> torch.Tensor:
-    """A gate g with g(x) + g(-x) = 1 (sigmoid, the normal distribution) on -reach .. 0.
+    """A gate g with g(x) + g(-x) = 1 (sigmoid, the normal distribution) on -reach .. 0, in 64 parabolas.
 
-    Returns int32 (513,): g(-i * reach / 512) in Q16; the last entry is 0, the value beyond the reach.
+    Returns int32 (3, 64): at place t in -4096 .. 4095 of a piece, g is value - t (slope - t curve), value in
+    Q16, slope and curve in Q31 and Q46 of a place. Each passes through the gate at the piece's Chebyshev
+    points. All fit 16 bits.
     """
-    values = [round(65536 * gate(-i * reach / GATE_STEPS)) for i in range(GATE_STEPS)]
-    return torch.tensor([*values, 0], dtype=torch.int32)
+    half, node = reach / GATE_PIECES / 2, math.sqrt(3) / 2
+    pieces = []
+    for piece in range(GATE_PIECES):
+        middle = -(2 * piece + 1) * half
+        nearer, value, farther = (gate(middle + offset * half) for offset in (node, 0, -node))
+        slope, curve = (nearer - farther) / (2 * node), (nearer + farther - 2 * value) / (2 * node**2)
+        pieces.append((round(value * 2**16), round(slope * 2**19), round(curve * 2**22)))
+    return torch.tensor(pieces, dtype=torch.int32).T.contiguous()
 
 
 def sigmoid(x: float) -> float:

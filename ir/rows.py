@@ -57,6 +57,7 @@ def _cat(node: fx.Node, a: dict[str, Any]) -> tuple[str, ...] | None:
 BY_ROWS: dict[Any, By] = {
     dgqc.quantize.default: _always("x"),
     dgqc.rescale.default: _always("x"),
+    dgqc.gate.default: _always("x"),
     dgqc.add.default: _same_rows,
     dgqc.mul.default: _same_rows,
     dgqc.upsample_nearest.default: _always(),

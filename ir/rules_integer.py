@@ -182,7 +182,7 @@ INTEGER: Mapping[Any, Rule] = {
     dgqc.gate.default: both(
         value_type("x", torch.int16),
         value_type("table", torch.int32),
-        per_call("index_factor", NONNEGATIVE),
+        per_call("index_factor", (0, 2**16 - 1)),
         per_call("index_shift", (0, 62)),
         FACTOR,
     ),

@@ -9,7 +9,7 @@ from torch import fx
 
 from ...ir.checks import arguments
 from ...ir.errors import UnsupportedOperation
-from . import attention, moves, pointwise, products
+from . import attention, moves, norms, pointwise, products
 from .call import Call, Rule
 from .scope import Scope
 
@@ -25,9 +25,9 @@ RULES: dict[Any, Rule] = {
     dgqc.softmax_uniform.default: attention.softmax("softmax_uniform"),
     dgqc.softmax_static.default: attention.softmax("softmax_static"),
     dgqc.attend.default: attention.attend,
-    dgqc.group_norm.default: pointwise.norm("group_norm"),
-    dgqc.layer_norm.default: pointwise.norm("layer_norm"),
-    dgqc.gate.default: pointwise.gate,
+    dgqc.group_norm.default: norms.norm("group_norm"),
+    dgqc.layer_norm.default: norms.norm("layer_norm"),
+    dgqc.gate.default: norms.gate,
     dgqc.rescale.default: pointwise.rescale,
     dgqc.add.default: pointwise.pair("add", "a_factor", "b_factor", "shift"),
     dgqc.mul.default: pointwise.pair("mul", "factor", "shift"),

@@ -1,4 +1,4 @@
-"""Quantization, norms and 16-bit arithmetic as calls."""
+"""Quantization and 16-bit arithmetic as calls."""
 
 from __future__ import annotations
 
@@ -29,31 +29,6 @@ def quantize(node: fx.Node, a: dict[str, Any], scope: Scope) -> Call:
         bits=a["bits"],
     )
     return scope.by_rows("quantize", node, parameters, (scope.rows(a["x"]),))
-
-
-def norm(kernel: str) -> Rule:
-    """The rule of `dgqc::group_norm` or `dgqc::layer_norm`."""
-
-    def call(node: fx.Node, a: dict[str, Any], scope: Scope) -> Call:
-        shape = shape_of(a["x"])
-        by_group = kernel == "group_norm"
-        tables = ("gamma", "beta", "gamma_factor", "gamma_shift", "beta_factor", "beta_shift", "epsilon")
-        parameters = struct(
-            channels=shape[-1],
-            groups=a["groups"] if by_group else math.prod(shape[:-1]),
-            elements=math.prod(shape[:-1]) if by_group else 1,
-            **scope.named(a, *tables),
-        )
-        return Call(kernel, scope.pointers(node, a["x"]), parameters, "norm")
-
-    return call
-
-
-def gate(node: fx.Node, a: dict[str, Any], scope: Scope) -> Call:
-    """`dgqc::gate`."""
-    tables = scope.named(a, "table", "index_factor", "index_shift", "factor", "shift")
-    parameters = struct(count=math.prod(shape_of(node)), **tables)
-    return Call("gate", scope.pointers(node, a["x"]), parameters)
 
 
 def rescale(node: fx.Node, a: dict[str, Any], scope: Scope) -> Call:

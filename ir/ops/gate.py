@@ -1,10 +1,11 @@
-"""`dgqc::gate`: x * g(x) with g from a table: SiLU (sigmoid) and GELU (the normal distribution)."""
+"""`dgqc::gate`: x * g(x) with g in pieces from a table: SiLU (sigmoid) and GELU (the normal distribution)."""
 
 from __future__ import annotations
 
 import torch
 
 from ..fixed_point import round_shift, saturate16
+from ..lookup import GATE_PIECES
 
 
 @torch.library.custom_op("dgqc::gate", mutates_args=())
@@ -19,17 +20,19 @@ def gate(
 ) -> torch.Tensor:
     """y = saturate16((x * g(x) * factor + half) >> shift), g in Q16.
 
-    table: int32 (513,), g(-i h) in Q16 (see `ir.lookup.gate_table`); g(x) = 1 - g(-x) for x > 0.
-    |x| * index_factor >> index_shift is the place in the table in Q10. All factors, shifts: int32 (T,).
-    x: int16, any shape. Returns int16. |x * g| <= 2^31, so the product stays below 2^62.
+    table: int32 (3, 64), of 64 pieces of g(-|x|) (see `ir.lookup.gate_table`); g(x) = 1 - g(-x) for x > 0.
+    |x| * index_factor >> index_shift is the place in the table in Q13; index_factor is below 2^16. All
+    factors, shifts: int32 (T,). x: int16, any shape. Returns int16.
+    Up to |x * g| <= 2^31 everything fits int32; the last product stays below 2^62.
     """
-    entries = table.to(torch.int64)
     wide = x.to(torch.int64)
     place = (wide.abs() * index_factor[step].to(torch.int64)) >> index_shift[step].to(torch.int64)
-    place = place.clamp(max=(512 << 10) - 1)
-    index, rest = place >> 10, place & 1023
-    below = entries[index] - (((entries[index] - entries[index + 1]) * rest + 512) >> 10)
-    product = wide * torch.where(wide < 0, below, 65536 - below)
+    place = place.clamp(max=(GATE_PIECES << 13) - 1)
+    value, slope, curve = table.to(torch.int64)[:, place >> 13]
+    t = (place & 8191) - 4096
+    slope = slope - round_shift(curve * t, 15)
+    below = value - round_shift(slope * t, 15)
+    product = torch.where(wide < 0, wide * below, wide * (65536 - below))
     return saturate16(round_shift(product * factor[step].to(torch.int64), shift[step].to(torch.int64)))
 
 

@@ -10,7 +10,7 @@ from torch import fx
 from ...ir.errors import DgqcError
 from ...ir.fixed_point import bits_for, multiplier, shared_shift_multipliers
 from ...ir.lookup import (
-    GATE_STEPS,
+    GATE_PIECES,
     gate_table,
     normal_distribution,
     normal_distribution_by_tanh,
@@ -138,7 +138,7 @@ def lower_gate(builder: Builder, node: fx.Node) -> Value:
     else:
         name, function, reach = "normal", normal_distribution, NORMAL_REACH
     table = builder.constant(name, gate_table(function, reach))
-    place, place_shift = multiplier(value.scale * GATE_STEPS * 1024 / reach, 31)
+    place, place_shift = multiplier(value.scale * GATE_PIECES * 8192 / reach, 16)
     factor, shift = multiplier(value.scale / scale / 65536, bits_for(2**31))
     tables = [
         builder.table(f"{node.name}.{what}", item)

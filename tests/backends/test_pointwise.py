@@ -138,7 +138,7 @@ def test_gate_of_every_int16(kernels: Builds, gate: Any, reach: float, seed: int
     graph = IntegerGraph(seed=seed)
     (x,) = graph.take(x=(65536,))
     table = graph.constant(gate_table(gate, reach))
-    place = (graph.table(2**28, 2**31 - 1, graph.steps), graph.table(20, 31, graph.steps))
+    place = (graph.table(2**13, 2**16 - 1, graph.steps), graph.table(5, 16, graph.steps))
     factors = (graph.table(2**28, 2**30, graph.steps), graph.table(44, 47, graph.steps))
     y = graph.call(dgqc.gate.default, x, graph.step, table, *place, *factors)
     check(kernels, graph.finish(y), {"x": torch.arange(-32768, 32768).to(torch.int16)})

@@ -44,7 +44,7 @@ def unet_like(seed: int = 0, channels: int = 8, size: int = 6, tokens: int = 5) 
     # A resnet: the step's row is added to a convolution's output, and the input on the way out.
     image = g.call(aten.permute.default, x, [0, 2, 3, 1])
     h = g.call(dgqc.group_norm.default, image, g.step, 2, *norm_tables(g, channels, channels * pixels // 2))
-    place = (g.table(2**28, 2**31 - 1, g.steps), g.table(20, 31, g.steps))
+    place = (g.table(2**13, 2**16 - 1, g.steps), g.table(5, 16, g.steps))
     table = g.constant(gate_table(sigmoid, 16.0))
     h = g.call(
         dgqc.gate.default, h, g.step, table, *place, g.table(2**28, 2**30, g.steps), g.table(44, 47, g.steps)

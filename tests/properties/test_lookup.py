@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 from dgqc.ir.lookup import (
     EXP2,
-    GATE_STEPS,
+    GATE_PIECES,
     exp2_negative,
     gate_table,
     log2,
@@ -84,14 +84,19 @@ def test_reciprocal_root_is_within_its_relative_error(v: int) -> None:
     assert abs(squared - 1) <= 2 * ROOT_ERROR
 
 
-def test_gates_are_tables_of_their_functions() -> None:
+def test_gates_are_parabolas_of_their_functions() -> None:
+    t = torch.arange(-4096, 4096)
     for gate, reach in ((sigmoid, 16.0), (normal_distribution, 8.0), (normal_distribution_by_tanh, 8.0)):
         table = gate_table(gate, reach)
-        assert len(table) == GATE_STEPS + 1
-        assert table[0].item() == 32768, "half at 0"
-        assert table[-1].item() == 0
-        for i in range(0, GATE_STEPS, 37):
-            assert abs(table[i].item() - 65536 * gate(-i * reach / GATE_STEPS)) <= 0.5
+        assert table.shape == (3, GATE_PIECES)
+        assert int(table.abs().max()) < 2**15
+        for piece in range(GATE_PIECES):
+            value, slope, curve = (float(part) for part in table[:, piece])
+            found = value - t.double() * (slope - t.double() * curve / 2**15) / 2**15
+            x = -(piece + (t.double() + 4096) / 8192) * reach / GATE_PIECES
+            real = torch.tensor([65536 * gate(one) for one in x[::256].tolist()], dtype=torch.float64)
+            assert float((found[::256] - real).abs().max()) < 1.3
+        assert table[:, -1].tolist() == [0, 0, 0], "shut where the table ends"
         assert abs(gate(1.3) + gate(-1.3) - 1) < 1e-12, "the table holds one half, symmetry the other"
 
 

@@ -30,6 +30,41 @@ static inline lanes lanes_splat_word(const void *word)
     return lanes_splat(four);
 }
 
+/* The first `count` values, zeros behind them; all where count is LANES or more. */
+static inline lanes lanes_load16_some(const int16_t *x, size_t count)
+{
+    int16_t each[LANES] = {0};
+    if (count >= LANES) {
+        return lanes_load16(x);
+    }
+    memcpy(each, x, count * sizeof *x);
+    return lanes_load16(each);
+}
+
+static inline void lanes_store16_some(int16_t *y, lanes v, size_t count)
+{
+    int16_t each[LANES];
+    if (count >= LANES) {
+        lanes_store16(y, v);
+    } else {
+        lanes_store16(each, v);
+        memcpy(y, each, count * sizeof *y);
+    }
+}
+
+#ifndef LANES_LOOK_UP
+/* table[index] of each lane. table: 64 entries. */
+static inline lanes lanes_entry(const int32_t *table, lanes index)
+{
+    int32_t each[LANES];
+    lanes_store(each, index);
+    for (size_t i = 0; i < LANES; i++) {
+        each[i] = table[each[i]];
+    }
+    return lanes_load(each);
+}
+#endif
+
 #ifndef LANES_MASKED
 /* The first `count` values; the other lanes hold `fill`. */
 static inline lanes lanes_load_some(const int32_t *x, size_t count, int32_t fill)

@@ -163,3 +163,11 @@ static inline int32_t lanes_largest(lanes v)
     four = _mm_max_epi32(four, _mm_shuffle_epi32(four, 0xB1));
     return _mm_cvtsi128_si32(four);
 }
+
+#define LANES_LOOK_UP
+
+/* table[index] of each lane. table: 64 entries. */
+static inline lanes lanes_entry(const int32_t *table, lanes index)
+{
+    return _mm256_i32gather_epi32(table, index, 4);
+}

@@ -159,6 +159,17 @@ static inline int32_t lanes_largest(lanes v)
     return _mm512_reduce_max_epi32(v);
 }
 
+#define LANES_LOOK_UP
+
+/* table[index] of each lane. table: 64 entries. */
+static inline lanes lanes_entry(const int32_t *table, lanes index)
+{
+    const lanes low = _mm512_permutex2var_epi32(_mm512_loadu_si512(table), index, _mm512_loadu_si512(table + 16));
+    const lanes high =
+        _mm512_permutex2var_epi32(_mm512_loadu_si512(table + 32), index, _mm512_loadu_si512(table + 48));
+    return _mm512_mask_blend_epi32(_mm512_test_epi32_mask(index, _mm512_set1_epi32(32)), low, high);
+}
+
 #define LANES_MASKED
 
 static inline __mmask16 lanes_first_lanes(size_t count)

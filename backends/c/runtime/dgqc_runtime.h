@@ -132,9 +132,9 @@ typedef struct {
 } dgqc_norm_parameters;
 
 typedef struct {
-    size_t count;
-    const int32_t *table;                      /* [513] */
-    const int32_t *index_factor, *index_shift; /* [steps] */
+    size_t columns;
+    const int32_t *table;                      /* [3][64]: values, slopes and curves of 64 parabolas */
+    const int32_t *index_factor, *index_shift; /* [steps], factors below 2^16 */
     const int32_t *factor, *shift;             /* [steps] */
 } dgqc_gate_parameters;
 
@@ -246,7 +246,7 @@ void dgqc_attend_rows(const dgqc_attend_parameters *p, size_t step, dgqc_rows ro
 void dgqc_group_norm(const dgqc_norm_parameters *p, size_t step, const int16_t *x, int16_t *y, void *scratch);
 /* p->groups is the number of rows, p->channels the length of each. */
 void dgqc_layer_norm(const dgqc_norm_parameters *p, size_t step, const int16_t *x, int16_t *y, void *scratch);
-void dgqc_gate(const dgqc_gate_parameters *p, size_t step, const int16_t *x, int16_t *y);
+void dgqc_gate_rows(const dgqc_gate_parameters *p, size_t step, dgqc_rows rows, const int16_t *x, int16_t *y);
 void dgqc_add_rows(const dgqc_add_parameters *p, size_t step, dgqc_rows rows, const int16_t *a, const int16_t *b,
                    int16_t *y);
 void dgqc_mul_rows(const dgqc_mul_parameters *p, size_t step, dgqc_rows rows, const int16_t *a, const int16_t *b,

@@ -1,0 +1,37 @@
+"""Norms and gates as calls."""
+
+from __future__ import annotations
+
+import math
+from typing import Any
+
+from torch import fx
+
+from ...ir.operands import shape_of
+from .call import Call, Rule, struct
+from .scope import Scope
+
+
+def norm(kernel: str) -> Rule:
+    """The rule of `dgqc::group_norm` or `dgqc::layer_norm`."""
+
+    def call(node: fx.Node, a: dict[str, Any], scope: Scope) -> Call:
+        shape = shape_of(a["x"])
+        by_group = kernel == "group_norm"
+        tables = ("gamma", "beta", "gamma_factor", "gamma_shift", "beta_factor", "beta_shift", "epsilon")
+        parameters = struct(
+            channels=shape[-1],
+            groups=a["groups"] if by_group else math.prod(shape[:-1]),
+            elements=math.prod(shape[:-1]) if by_group else 1,
+            **scope.named(a, *tables),
+        )
+        return Call(kernel, scope.pointers(node, a["x"]), parameters, "norm")
+
+    return call
+
+
+def gate(node: fx.Node, a: dict[str, Any], scope: Scope) -> Call:
+    """`dgqc::gate`."""
+    tables = scope.named(a, "table", "index_factor", "index_shift", "factor", "shift")
+    parameters = struct(columns=shape_of(node)[-1], **tables)
+    return scope.by_rows("gate", node, parameters, (scope.rows(a["x"]),))
