@@ -58,7 +58,7 @@ def gather(node: fx.Node, a: dict[str, Any], scope: Scope) -> Call:
 
 def _pages(order: torch.Tensor) -> torch.Tensor:
     """The first and the last stretch of 128 indices that each 64 of an order lie in, uint8 (n, 2)."""
-    ends = [[int(part.min()), int(part.max())] for part in (order // 128).split(64)]
+    ends = [[int(part.min()), int(part.max())] for part in torch.split(order // 128, 64)]
     return torch.tensor(ends, dtype=torch.uint8)
 
 
