@@ -38,10 +38,23 @@ def rows(report: Report) -> Iterator[tuple[str, str]]:
     yield "groups", str(report["groups"])
     yield "tables by step", f"{report['table_bytes'] / KIB:.1f} KiB"
     yield "working memory", f"{report['arena_bytes'] / KIB:.1f} KiB"
+    yield from _arena(report.get("passes", {}).get("plan-memory"))
     for path, decibels in _least_exact(report.get("layer_error_db", {})):
         yield f"  error of {path}", f"{decibels:.1f} dB"
     if "bytes_on_disk" in report:
         yield "bundle on disk", f"{report['bytes_on_disk'] / 1e6:.2f} MB"
+
+
+def _arena(memory: dict[str, Any] | None, count: int = 5) -> Iterator[tuple[str, str]]:
+    """The map of the arena: its parts, the busiest moment, the largest buffers."""
+    if memory is None:
+        return
+    yield "  for all threads", f"{memory['shared_bytes'] / KIB:.1f} KiB"
+    yield "  for each thread", f"{memory['thread_bytes'] / KIB:.1f} KiB"
+    yield "  most in use", f"{memory['peak']['bytes'] / KIB:.1f} KiB, in stream {memory['peak']['stream']}"
+    for buffer in memory["buffers"][:count]:
+        life = f"streams {buffer['first']} to {buffer['last']}"
+        yield f"  at {buffer['offset']}", f"{buffer['bytes'] / KIB:.1f} KiB, {life}: {buffer['name']}"
 
 
 def _least_exact(layers: dict[str, float | None], count: int = 5) -> list[tuple[str, float]]:

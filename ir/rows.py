@@ -44,9 +44,9 @@ def _gather(node: fx.Node, a: dict[str, Any]) -> tuple[str, ...] | None:
     return ("x",) if a["axis"] % axes == axes - 1 else None
 
 
-def _slice(node: fx.Node, a: dict[str, Any]) -> tuple[str, ...] | None:
+def _slice(node: fx.Node, a: dict[str, Any]) -> tuple[str, ...]:
     axis, _, step = slice_bounds(node)
-    return ("self",) if axis == len(row_shape(node)) and step == 1 else None
+    return ("self",) if axis == len(row_shape(node)) and step == 1 else ()
 
 
 def _cat(node: fx.Node, a: dict[str, Any]) -> tuple[str, ...] | None:
@@ -68,6 +68,7 @@ BY_ROWS: dict[Any, By] = {
     dgqc.softmax_static.default: _always("logits"),
     dgqc.attend.default: _always("codes", "mantissa", "exponent", "first"),
     dgqc.gather.default: _gather,
+    aten.permute.default: _always(),
     aten.slice.Tensor: _slice,
     aten.cat.default: _cat,
 }

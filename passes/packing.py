@@ -29,10 +29,12 @@ def size_of(buffers: Iterable[Buffer]) -> int:
     return max((buffer.end for buffer in buffers), default=0)
 
 
+def alive_at(buffers: Iterable[Buffer], place: int) -> int:
+    """Bytes in use at one time."""
+    return sum(aligned(buffer.bytes) for buffer in buffers if buffer.first <= place <= buffer.last)
+
+
 def lower_bound(buffers: Iterable[Buffer]) -> int:
     """The most bytes that live at one time: no arena can be smaller."""
     chosen = list(buffers)
-    places = {buffer.first for buffer in chosen}
-    return max(
-        (sum(aligned(b.bytes) for b in chosen if b.first <= place <= b.last) for place in places), default=0
-    )
+    return max((alive_at(chosen, place) for place in {buffer.first for buffer in chosen}), default=0)

@@ -17,7 +17,7 @@ from ..ir.scratch import ensure_shapes, scratch_bytes, shared_bytes
 from ..ir.streams import Stream
 from ..ir.views import views_of
 from .base import Pass
-from .packing import pack, size_of
+from .packing import alive_at, pack, size_of
 from .registry import register_pass
 from .tiles import readers, results, tile_buffers
 
@@ -29,8 +29,9 @@ class PlanMemory(Pass):
     slices are free. Behind it each thread has a part of its own, with the tile of the stream that runs and
     its kernels' scratch memory.
 
-    The report `plan-memory` has the sizes and the map: every buffer with name, bytes, offset, and the streams
-    that write it first and read it last.
+    The report `plan-memory` has the sizes of an arena for one thread, the stream in which most of it is in
+    use, and the map: every buffer with name, bytes, offset, and the streams that write it first and read it
+    last.
     """
 
     name: ClassVar[str] = "plan-memory"
@@ -94,10 +95,13 @@ def report_of(plan: MemoryPlan) -> dict[str, object]:
         {"name": b.name, "bytes": b.bytes, "offset": b.offset, "first": b.first, "last": b.last}
         for b in sorted(plan.buffers, key=lambda b: (-b.bytes, b.first, b.name))
     ]
+    alive = {place: alive_at(plan.buffers, place) for place in {buffer.first for buffer in plan.buffers}}
+    busiest = max(sorted(alive), key=lambda place: alive[place], default=0)
     return {
         "arena_bytes": plan.arena_bytes(1),
         "shared_bytes": plan.shared_bytes,
         "thread_bytes": plan.thread_bytes,
+        "peak": {"stream": busiest, "bytes": alive.get(busiest, 0)},
         "buffers": entries,
         "output": plan.output,
     }

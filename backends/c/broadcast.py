@@ -46,5 +46,9 @@ def broadcast_strides(shape: tuple[int, ...], axes: int) -> list[int]:
 
 
 def merged_permutation(shape: tuple[int, ...], strides: tuple[int, ...]) -> Axes | None:
-    """Sizes and strides of a copy in another order, six axes each; None where six are not enough."""
-    return _padded(merged(list(zip(shape, strides, strict=True))), PERMUTE_AXES, 1)
+    """Sizes and strides of a copy in another order, six axes each, the last one by itself; None where six are
+    not enough."""
+    if not shape:
+        shape, strides = (1,), (1,)
+    rows = _padded(merged(list(zip(shape[:-1], strides[:-1], strict=True))), PERMUTE_AXES - 1, 1)
+    return rows and ((*rows[0], shape[-1]), (*rows[1], strides[-1]))

@@ -23,7 +23,7 @@ def _moved(
         raise unsupported(node, f"{len(shape)} interleaved axes", "at most 6")
     item = node.meta["val"].element_size()
     parameters = struct(size=merged[0], stride=merged[1], item=item)
-    return Call("permute", (scope.memory.at(source, first * item), scope.memory.at(node)), parameters)
+    return scope.by_rows("permute", node, parameters, (scope.memory.at(source, first * item),))
 
 
 def _strides(shape: tuple[int, ...]) -> tuple[int, ...]:

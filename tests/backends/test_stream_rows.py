@@ -147,8 +147,8 @@ def test_what_waits_for_a_whole_value_stands_apart() -> None:
         lambda g, a: g.call(aten.reshape.default, g.call(aten.permute.default, a, [0, 2, 1]), [1, 40, 16])
     )
     first, second, third = check_plan(StreamRows().run(g.finish(total)))
-    assert (first.nodes, second.block, third.nodes) == ((a.name,), 0, (total.name,))
-    assert first.tile == third.tile == ()
+    assert (first.nodes, third.nodes) == ((a.name,), (total.name,))
+    assert first.tile == second.tile == third.tile == ()
     assert b.name not in second.nodes
 
 

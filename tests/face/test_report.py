@@ -99,3 +99,20 @@ def test_command(run: Callable[..., tuple[int, str, str]], saved: Path, tmp_path
     assert code == 0
     assert json.loads(out)["calls"] == 3
     assert "bit operations" in page.read_text()
+
+
+def test_the_map_of_the_arena(run: Callable[..., tuple[int, str, str]], saved: Path) -> None:
+    """The largest buffers for people, all of them for programs."""
+    _, out, _ = run("report", saved)
+    assert {"for all threads", "for each thread", "most in use"} <= {
+        line.strip(" │").split("  ")[0] for line in out.splitlines()
+    }
+    _, out, _ = run("report", saved, "--json")
+    memory = json.loads(out)["passes"]["plan-memory"]
+    assert (
+        memory["arena_bytes"]
+        == memory["shared_bytes"] + memory["thread_bytes"]
+        == json.loads(out)["arena_bytes"]
+    )
+    assert memory["peak"]["bytes"] <= memory["shared_bytes"]
+    assert max(buffer["offset"] + buffer["bytes"] for buffer in memory["buffers"]) <= memory["shared_bytes"]

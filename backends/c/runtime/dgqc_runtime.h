@@ -176,7 +176,7 @@ typedef struct {
 } dgqc_pool_parameters;
 
 typedef struct {
-    size_t size[6], stride[6]; /* of y, in elements of x */
+    size_t size[6], stride[6]; /* of y, in elements of x; the last is a row */
     size_t item;
 } dgqc_permute_parameters;
 
@@ -261,7 +261,8 @@ void dgqc_copy(size_t count, size_t bytes, const void *x, size_t x_stride, void 
 /* Along the last axis, and along any other. */
 void dgqc_gather_rows(const dgqc_gather_parameters *p, size_t step, dgqc_rows rows, const void *x, void *y);
 void dgqc_gather(const dgqc_gather_parameters *p, const void *x, void *y);
-void dgqc_permute(const dgqc_permute_parameters *p, const void *x, void *y);
+/* x is read whole. */
+void dgqc_permute_rows(const dgqc_permute_parameters *p, size_t step, dgqc_rows rows, const void *x, void *y);
 
 /* Standard normal noise in Q12 from a seed, the same on every machine (ir/noise.py). */
 void dgqc_normal_noise(uint32_t seed, size_t count, int16_t *y);
