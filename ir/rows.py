@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import math
 import operator
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from typing import Any
 
 import torch
@@ -101,14 +101,20 @@ def _nodes(value: Any) -> Iterator[fx.Node]:
 
 
 def keeps_rows(node: fx.Node) -> bool:
-    """Whether a value has the rows of the value that it is a view of, or is none."""
+    """Whether rows of a value are rows of the value that it is a view of, some to one or one to some, in the
+    same order; true where it is no view."""
     view = view_of(node)
     if view is None:
         return True
     source = node.all_input_nodes[0]
     inner = part(source, node.args[1] if node.target is operator.getitem else 0)  # type: ignore[arg-type]
-    same = inner.numel() == part(node).numel() and inner.shape[-1:] == part(node).shape[-1:]
-    return same and view.offset == 0 and keeps_rows(source)
+    return inner.numel() == part(node).numel() and view.offset == 0 and keeps_rows(source)
+
+
+def stream_rows(group: Iterable[fx.Node]) -> int:
+    """The rows of a stream: those of its node with the fewest. Others may have several for each, like the
+    heads of a token."""
+    return min(row_count(node) for node in group)
 
 
 def part(node: fx.Node, number: int = 0) -> torch.Tensor:

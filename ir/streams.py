@@ -13,9 +13,9 @@ from dataclasses import dataclass
 class Stream:
     """Nodes that run one after another for a block of rows, then for the next block.
 
-    nodes: names, in the order they run. rows: of every node's value. block: most rows of a block; 0 where the
-    one node is computed whole, not by rows. tile: values that live in the tile (`node`, or `node.2` for the
-    third result of an op).
+    nodes: names, in the order they run. rows: of the value with the fewest; others have a multiple of these.
+    block: most rows of a block; 0 where the one node is computed whole, not by rows. tile: values that live
+    in the tile (`node`, or `node.2` for the third result of an op).
     """
 
     nodes: tuple[str, ...]

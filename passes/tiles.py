@@ -8,7 +8,7 @@ import torch
 from torch import fx
 
 from ..ir.memory import Buffer, View
-from ..ir.rows import row_bytes
+from ..ir.rows import row_count, stream_rows, value_bytes
 from ..ir.scratch import scratch_bytes
 from .packing import pack, size_of
 
@@ -47,7 +47,7 @@ def tile_buffers(
 ) -> list[Buffer]:
     """A tile's values and the kernels' scratch memory for so many rows, packed; lives are places in the
     stream."""
-    places = {node.name: place for place, node in enumerate(group)}
+    places, whole = {node.name: place for place, node in enumerate(group)}, stream_rows(group)
     buffers = []
     for place, node in enumerate(group):
         last: dict[str, int] = {}
@@ -55,8 +55,8 @@ def tile_buffers(
             last[name] = max(last.get(name, place), places.get(reader.name, place))
         for name, value in results(node):
             if name in tile:
-                buffers.append(Buffer(name, rows * row_bytes(value), place, last.get(name, place)))
-        if scratch := scratch_bytes(node, rows):
+                buffers.append(Buffer(name, rows * value_bytes(value) // whole, place, last.get(name, place)))
+        if scratch := scratch_bytes(node, rows * row_count(node) // whole):
             buffers.append(Buffer(f"{node.name}.scratch", scratch, place, place))
     return pack(buffers)
 

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from torch import fx
 
 from ...ir.program import Program
+from ...ir.rows import row_count
 from ...ir.streams import Stream
-from .call import Argument, Call, text
+from .call import ROWS, Argument, Call, text
 from .calls import calls_of
 from .memory import OWN
 from .scope import Scope
@@ -18,11 +19,15 @@ from .scope import Scope
 
 @dataclass(frozen=True)
 class Line:
-    """One kernel call, with the struct of its constants. number: of the struct."""
+    """One kernel call, with the struct of its constants.
+
+    number: of the struct. finer: rows of the node's value for each row of the stream.
+    """
 
     comment: str
     call: Call
     number: int
+    finer: int = 1
 
     @property
     def definition(self) -> str:
@@ -53,7 +58,9 @@ class Line:
 
     def _calling(self, kernel: str, arguments: tuple[Argument, ...]) -> str:
         parameters = [f"&p{self.number}"] if self.call.parameters else []
-        return f"dgqc_{kernel}({', '.join(parameters + [text(a) for a in arguments])});"
+        rows = ROWS if self.finer == 1 else f"dgqc_finer({ROWS}, {self.finer})"
+        given = [rows if argument == ROWS else text(argument) for argument in arguments]
+        return f"dgqc_{kernel}({', '.join(parameters + given)});"
 
 
 @dataclass(frozen=True)
@@ -88,12 +95,14 @@ def functions_of(program: Program, scope: Scope) -> list[Function]:
     nodes = {node.name: node for node in program.graph.graph.nodes}
     functions, number = list[Function](), 0
     for stream in program.streams.streams:
-        calls = [(nodes[name], calls_of(nodes[name], scope)) for name in stream.nodes]
-        lines: dict[str, list[Line]] = {}
-        for node, made in calls:
-            lines[node.name] = [Line(comment_of(node), call, number + i) for i, call in enumerate(made)]
-            number += len(made)
-        functions.append(_function(len(functions), stream, [node for node, _ in calls], lines))
+        group, lines = [nodes[name] for name in stream.nodes], dict[str, list[Line]]()
+        within = replace(scope, stream_rows=max(1, stream.rows))
+        for node in group:
+            finer = row_count(node) // stream.rows if stream.block else 1
+            calls = enumerate(calls_of(node, within), number)
+            lines[node.name] = [Line(comment_of(node), call, place, finer) for place, call in calls]
+            number += len(lines[node.name])
+        functions.append(_function(len(functions), stream, group, lines))
     return functions
 
 

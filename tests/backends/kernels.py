@@ -10,6 +10,7 @@ import ctypes
 import re
 import subprocess
 from collections.abc import Mapping
+from dataclasses import replace
 from pathlib import Path
 from random import Random
 from typing import Any, ClassVar
@@ -25,6 +26,7 @@ from dgqc.backends.c.project import runtime_sources
 from dgqc.backends.c.scope import Scope
 from dgqc.backends.c.tables import Tables, lookup_source
 from dgqc.ir.program import Program
+from dgqc.ir.rows import row_count
 from dgqc.ir.streams import Stream
 from dgqc.passes.plan_memory import PlanMemory
 from dgqc.passes.stream_rows import StreamRows
@@ -89,7 +91,7 @@ class Kernels:
             if isinstance(argument, Place) or argument is None:
                 given.append(ctypes.c_void_p(run.address(argument)))
             elif argument == ROWS:
-                given.append(Rows(*run.rows))
+                given.append(Rows(*(run.finer * row for row in run.rows)))
             else:
                 given.append(ctypes.c_size_t(run.step if argument == STEP else int(argument)))
         function = getattr(self._library, f"dgqc_{kernel}")
@@ -128,7 +130,7 @@ class Run:
         memory = Memory(program, tables)
         output = output_of(program)
         self.step, self._inputs, self._keep = step, inputs, []
-        self.rows, self._random = (0, 0), Random(step)
+        self.rows, self.finer, self._random = (0, 0), 1, Random(step)
         self._shared = memory.plan.shared_bytes
         self._size = memory.plan.arena_bytes(1)
         self._arena = torch.full((self._size + 2 * MARGIN,), GUARD, dtype=torch.uint8)
@@ -140,30 +142,34 @@ class Run:
         nodes = {node.name: node for node in program.graph.graph.nodes}
         assert program.streams is not None
         for stream in program.streams.streams:
-            calls = [call for name in stream.nodes for call in calls_of(nodes[name], scope)]
+            within, calls = replace(scope, stream_rows=max(1, stream.rows)), list[tuple[int, Call]]()
+            for node in (nodes[name] for name in stream.nodes):
+                finer = row_count(node) // stream.rows if stream.block else 1
+                calls += [(finer, call) for call in calls_of(node, within)]
             self._stream(kernels, stream, calls)
         for call in copied_output(output, memory):
             kernels.call(call.kernel, call, call.arguments, self)
         assert all(torch.equal(before[name], inputs[name]) for name in inputs), "an input was written to"
 
-    def _stream(self, kernels: Kernels, stream: Stream, calls: list[Call]) -> None:
-        for call in calls:
+    def _stream(self, kernels: Kernels, stream: Stream, calls: list[tuple[int, Call]]) -> None:
+        for _, call in calls:
             if call.begin is not None:
                 kernels.call(f"{call.kernel}_begin", call, call.begin, self)
             if not call.by_rows:
                 kernels.call(call.kernel, call, call.arguments, self)
-        loops = [place for place, call in enumerate(calls) if call.reduction] + [len(calls)]
+        loops = [place for place, (_, call) in enumerate(calls) if call.reduction] + [len(calls)]
         for end in loops if stream.block else []:
             for rows in self._blocks(stream):
                 self.rows = rows
                 # Nothing may be left over from another block.
                 self._arena[self._offset(self._shared) :][: self._size - self._shared] = GUARD
-                for call in calls[:end]:
+                for self.finer, call in calls[:end]:
                     kernels.call(f"{call.kernel}_rows", call, call.arguments, self)
-                if end < len(calls) and (reduction := calls[end].reduction):
-                    kernels.call(f"{reduction.kernel}_reduce_rows", calls[end], reduction.rows, self)
-            if end < len(calls) and (reduction := calls[end].reduction):
-                kernels.call(f"{reduction.kernel}_reduce_end", calls[end], reduction.end, self)
+                if end < len(calls) and (reduction := calls[end][1].reduction):
+                    self.finer = calls[end][0]
+                    kernels.call(f"{reduction.kernel}_reduce_rows", calls[end][1], reduction.rows, self)
+            if end < len(calls) and (reduction := calls[end][1].reduction):
+                kernels.call(f"{reduction.kernel}_reduce_end", calls[end][1], reduction.end, self)
 
     def _blocks(self, stream: Stream) -> list[tuple[int, int]]:
         blocks, first = [], 0

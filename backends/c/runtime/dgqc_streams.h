@@ -71,4 +71,11 @@ static inline dgqc_rows dgqc_block(const dgqc_blocks *blocks, size_t index)
     return rows;
 }
 
+/* The same rows of a value that has several for each of the stream's, like the heads of a token. */
+static inline dgqc_rows dgqc_finer(dgqc_rows rows, size_t times)
+{
+    const dgqc_rows finer = {rows.first * times, rows.count * times};
+    return finer;
+}
+
 #endif
