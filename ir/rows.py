@@ -58,6 +58,8 @@ BY_ROWS: dict[Any, By] = {
     dgqc.quantize.default: _always("x"),
     dgqc.rescale.default: _always("x"),
     dgqc.gate.default: _always("x"),
+    dgqc.group_norm.default: _always(),
+    dgqc.layer_norm.default: _always("x"),
     dgqc.add.default: _same_rows,
     dgqc.mul.default: _same_rows,
     dgqc.upsample_nearest.default: _always(),

@@ -36,6 +36,8 @@ ROWS = 32
 """Rows of operands that a product kernel prepares at once."""
 COLUMNS = 4
 """Columns that a product kernel computes at once."""
+STRIP = 16
+"""Channels to a table of a norm."""
 SMALLEST_BLOCK = 16
 """With fewer products than this to an int32 sum the narrow kernel isn't worth it."""
 
@@ -114,8 +116,18 @@ def _quantize(node: fx.Node, a: dict[str, Any]) -> tuple[int, ...]:
     return (4 * shape_of(a["x"])[a["axis"]],) * 3
 
 
+def _group_norm(node: fx.Node, a: dict[str, Any]) -> tuple[int, ...]:
+    return (-(-shape_of(node)[-1] // STRIP) * (STRIP * (4 * 8 + 5 * 4) + 8),)
+
+
+def _layer_norm(node: fx.Node, a: dict[str, Any]) -> tuple[int, ...]:
+    return 8, -(-shape_of(node)[-1] // STRIP) * STRIP * (4 + 2 * 8)
+
+
 _SHARED: dict[Any, Callable[[fx.Node, dict[str, Any]], tuple[int, ...]]] = {
     dgqc.quantize.default: _quantize,
+    dgqc.group_norm.default: _group_norm,
+    dgqc.layer_norm.default: _layer_norm,
     dgqc.matmul.default: scratch_attention.matmul_shared,
     dgqc.attend.default: scratch_attention.attend_shared,
     dgqc.softmax_log2.default: scratch_attention.softmax_shared,
@@ -141,17 +153,10 @@ def _convolution(node: fx.Node, a: dict[str, Any], rows: int) -> tuple[int, ...]
     return (8 * columns, 8 * columns, *gathered, ROWS * depth * value, COLUMNS * depth * value)
 
 
-def _norm(node: fx.Node, a: dict[str, Any], rows: int) -> tuple[int, ...]:
-    channels = value_of(a["gamma"]).numel()
-    return (4 * channels, 8 * channels)
-
-
 _SCRATCH: dict[Any, Callable[[fx.Node, dict[str, Any], int], tuple[int, ...]]] = {
     dgqc.linear.default: _linear,
     dgqc.conv2d.default: _convolution,
     dgqc.conv2d_pixel.default: _convolution,
-    dgqc.group_norm.default: _norm,
-    dgqc.layer_norm.default: _norm,
     dgqc.matmul.default: scratch_attention.matmul_scratch,
     dgqc.attend.default: scratch_attention.attend_scratch,
 }

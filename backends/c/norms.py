@@ -21,11 +21,12 @@ def norm(kernel: str) -> Rule:
         tables = ("gamma", "beta", "gamma_factor", "gamma_shift", "beta_factor", "beta_shift", "epsilon")
         parameters = struct(
             channels=shape[-1],
-            groups=a["groups"] if by_group else math.prod(shape[:-1]),
+            groups=a["groups"] if by_group else 1,
             elements=math.prod(shape[:-1]) if by_group else 1,
             **scope.named(a, *tables),
         )
-        return Call(kernel, scope.pointers(node, a["x"]), parameters, "norm")
+        whole = (scope.memory.at(a["x"]),) if by_group else ()
+        return scope.by_rows(kernel, node, parameters, (scope.rows(a["x"]),), kind="norm", whole=whole)
 
     return call
 

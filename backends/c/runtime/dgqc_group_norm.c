@@ -1,20 +1,127 @@
 #include "dgqc_norm.h"
 
-void dgqc_group_norm(const dgqc_norm_parameters *p, size_t step, const int16_t *x, int16_t *y, void *scratch)
+/* What begin leaves for each channel: y = (16 x - mean) * a * 2^-shift + offset / 256. In lanes: everything times
+ * `left`, a power of two, plus bias, and the upper half shifted by `right`. left is 0 where that isn't possible.
+ * The first two are used while it begins. 64 bits are in the lanes' order. */
+typedef struct {
+    int64_t sum[DGQC_STRIP], squares[DGQC_STRIP];
+    int64_t offset[DGQC_STRIP], bias[DGQC_STRIP];
+    int32_t mean[DGQC_STRIP], a[DGQC_STRIP], shift[DGQC_STRIP], left[DGQC_STRIP], right[DGQC_STRIP];
+    int lanes_can; /* for all channels of the strip */
+} strip;
+
+enum { RUN = 64 }; /* rows that stay in the nearest cache while their channels are added up */
+
+/* Adds up one vector of channels of some rows. */
+static void add_up(const int16_t *x, size_t stride, size_t rows, size_t channels, int64_t *sums, int64_t *squares)
 {
-    const dgqc_gains gains = dgqc_derive_gains(p, step, &scratch);
+    lanes sum = lanes_splat(0);
+    long_lanes square = long_lanes_splat(0);
+    for (size_t r = 0; r < rows; r++) {
+        const lanes value = lanes_load16_some(x + r * stride, channels);
+        sum = lanes_add(sum, value);
+        square = long_lanes_add(square, lanes_widen_unsigned(lanes_multiply(value, value)));
+    }
+    const long_lanes wide = lanes_multiply_long(sum, lanes_splat(1));
+    long_lanes_store(sums, long_lanes_add(long_lanes_load(sums), wide));
+    long_lanes_store(squares, long_lanes_add(long_lanes_load(squares), square));
+}
+
+static void add_up_strip(const dgqc_norm_parameters *p, const int16_t *x, size_t channels, strip *s)
+{
+    memset(s->sum, 0, sizeof s->sum);
+    memset(s->squares, 0, sizeof s->squares);
+    for (size_t r = 0; r < p->elements; r += RUN) {
+        const size_t rows = p->elements - r < RUN ? p->elements - r : (size_t)RUN;
+        for (size_t c = 0; c < DGQC_STRIP && c < channels; c += LANES) {
+            add_up(x + r * p->channels + c, p->channels, rows, channels - c, s->sum + c, s->squares + c);
+        }
+    }
+}
+
+static dgqc_spread spread_of_group(const dgqc_norm_parameters *p, size_t step, const strip *strips, size_t group)
+{
     const size_t channels = p->channels / p->groups;
-    for (size_t group = 0; group < p->groups; group++) {
-        int32_t mean, half;
-        int64_t energy;
-        dgqc_moments(x + group * channels, p->elements, p->channels, channels, &mean, &energy);
-        const int64_t root = dgqc_reciprocal_root(energy + p->epsilon[step], &half);
-        for (size_t c = group * channels; c < (group + 1) * channels; c++) {
-            const dgqc_slope slope = dgqc_slope_of(root, half, gains.gain[c], p->gamma_shift[step]);
-            const int64_t offset = gains.offset[c];
-            for (size_t i = c; i < p->elements * p->channels; i += p->channels) {
-                y[i] = dgqc_affine(x[i], mean, slope, offset);
-            }
+    dgqc_moments moments = {0, 0, (int64_t)(channels * p->elements)};
+    for (size_t c = group * channels; c < (group + 1) * channels; c++) {
+        const size_t place = dgqc_strip_place(c % DGQC_STRIP);
+        moments.sum += strips[c / DGQC_STRIP].sum[place];
+        moments.squares += strips[c / DGQC_STRIP].squares[place];
+    }
+    return dgqc_spread_of(&moments, p->epsilon[step]);
+}
+
+static void derive(const dgqc_spread *spread, const dgqc_gain *gain, int32_t gain_shift, size_t c, strip *s)
+{
+    const dgqc_slope slope = dgqc_slope_of(spread, gain->gain, gain_shift);
+    const int64_t above = gain->offset + 128;
+    const int left = dgqc_norm_left(slope.shift), fits = dgqc_norm_fits(slope.shift, above < 0 ? -above : above);
+    s->mean[c] = spread->mean;
+    s->a[c] = (int32_t)slope.a;
+    s->shift[c] = slope.shift;
+    s->offset[c] = gain->offset;
+    s->left[c] = fits ? 1 << left : 0;
+    s->right[c] = fits ? slope.shift + left - 24 : 0;
+    const int64_t bias = fits ? ((int64_t)1 << (slope.shift - 1)) + dgqc_shift_left(above, slope.shift) : 0;
+    s->bias[dgqc_strip_place(c)] = dgqc_shift_left(bias, left);
+    s->lanes_can = s->lanes_can && fits;
+}
+
+void dgqc_group_norm_begin(const dgqc_norm_parameters *p, size_t step, const int16_t *x, void *shared)
+{
+    strip *const strips = shared;
+    const size_t count = dgqc_strips(p);
+    DGQC_PARALLEL
+    for (size_t i = 0; i < count; i++) {
+        add_up_strip(p, x + i * DGQC_STRIP, p->channels - i * DGQC_STRIP, strips + i);
+        strips[i].lanes_can = 1;
+    }
+    dgqc_spread spread = {0, 0, 0};
+    for (size_t c = 0; c < count * DGQC_STRIP; c++) {
+        if (c < p->channels && c % (p->channels / p->groups) == 0) {
+            spread = spread_of_group(p, step, strips, c / (p->channels / p->groups));
+        }
+        const dgqc_gain gain = dgqc_gain_of(p, step, c);
+        derive(&spread, &gain, p->gamma_shift[step], c % DGQC_STRIP, strips + c / DGQC_STRIP);
+    }
+}
+
+/* One vector of channels of some rows. */
+static void normalize(const strip *s, size_t c, const int16_t *x, size_t stride, size_t rows, size_t channels,
+                      int16_t *y)
+{
+    const lanes left = lanes_load(s->left + c), sixteen = lanes_multiply(left, lanes_splat(16));
+    const lanes mean = lanes_multiply(lanes_load(s->mean + c), left);
+    const lanes slope = lanes_load(s->a + c), right = lanes_load(s->right + c);
+    const long_lanes bias = long_lanes_load(s->bias + c);
+    for (size_t r = 0; r < rows; r++) {
+        const lanes value = lanes_load16_some(x + r * stride, channels);
+        const lanes centered = lanes_subtract(lanes_multiply(value, sixteen), mean);
+        const lanes upper = long_lanes_upper(long_lanes_add(lanes_multiply_long(centered, slope), bias));
+        lanes_store16_some(y + r * stride, lanes_shift_right_each(upper, right), channels);
+    }
+}
+
+static int16_t normalized(const strip *s, size_t c, int16_t x)
+{
+    const dgqc_slope slope = {s->a[c], s->shift[c]};
+    return dgqc_affine(x, s->mean[c], slope, s->offset[c]);
+}
+
+void dgqc_group_norm_rows(const dgqc_norm_parameters *p, size_t step, dgqc_rows rows, const int16_t *x, int16_t *y,
+                          const void *shared)
+{
+    const strip *const strips = shared;
+    (void)step;
+    for (size_t first = 0; first < p->channels; first += DGQC_STRIP) {
+        const strip *const s = strips + first / DGQC_STRIP;
+        const size_t left = p->channels - first, some = left < DGQC_STRIP ? left : (size_t)DGQC_STRIP;
+        for (size_t c = 0; s->lanes_can && c < some; c += LANES) {
+            normalize(s, c, x + first + c, p->channels, rows.count, some - c, y + first + c);
+        }
+        for (size_t i = 0; !s->lanes_can && i < rows.count * some; i++) {
+            const size_t at = i / some * p->channels + first + i % some;
+            y[at] = normalized(s, i % some, x[at]);
         }
     }
 }

@@ -98,15 +98,39 @@ static inline lanes lanes_shift_left(lanes v, int by)
 }
 
 /* As uint32_t, each lane by its own number of bits, 0 .. 65535. */
-static inline lanes lanes_shift_right_each(lanes v, lanes by)
+static inline lanes lanes_shift_right_unsigned_each(lanes v, lanes by)
 {
     return _mm256_srlv_epi32(v, by);
+}
+
+/* Arithmetic, each lane by its own number of bits, 0 .. 31. */
+static inline lanes lanes_shift_right_each(lanes v, lanes by)
+{
+    return _mm256_srav_epi32(v, by);
 }
 
 /* sum + a.low * b.low + a.high * b.high, halves of each lane as int16_t. */
 static inline lanes lanes_dot16(lanes sum, lanes a, lanes b)
 {
     return _mm256_add_epi32(sum, _mm256_madd_epi16(a, b));
+}
+
+/* Where 64 bits of a lane lie among LANES of them in memory: the even lanes first. */
+static inline size_t lanes_place(size_t lane)
+{
+    return lane % 2 * (LANES / 2) + lane / 2;
+}
+
+static inline long_lanes long_lanes_load(const int64_t *x)
+{
+    const long_lanes y = {_mm256_loadu_si256((const void *)x), _mm256_loadu_si256((const void *)(x + LANES / 2))};
+    return y;
+}
+
+static inline void long_lanes_store(int64_t *y, long_lanes v)
+{
+    _mm256_storeu_si256((void *)y, v.even);
+    _mm256_storeu_si256((void *)(y + LANES / 2), v.odd);
 }
 
 static inline long_lanes long_lanes_splat(int64_t x)

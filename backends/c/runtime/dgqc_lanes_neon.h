@@ -97,9 +97,15 @@ static inline lanes lanes_shift_left(lanes v, int by)
 }
 
 /* As uint32_t, each lane by its own number of bits, 0 .. 65535. */
-static inline lanes lanes_shift_right_each(lanes v, lanes by)
+static inline lanes lanes_shift_right_unsigned_each(lanes v, lanes by)
 {
     return vreinterpretq_s32_u32(vshlq_u32(vreinterpretq_u32_s32(v), vnegq_s32(vminq_s32(by, vdupq_n_s32(32)))));
+}
+
+/* Arithmetic, each lane by its own number of bits, 0 .. 31. */
+static inline lanes lanes_shift_right_each(lanes v, lanes by)
+{
+    return vshlq_s32(v, vnegq_s32(by));
 }
 
 /* sum + a.low * b.low + a.high * b.high, halves of each lane as int16_t. */
@@ -108,6 +114,24 @@ static inline lanes lanes_dot16(lanes sum, lanes a, lanes b)
     const int16x8_t x = vreinterpretq_s16_s32(a), y = vreinterpretq_s16_s32(b);
     const int32x4_t low = vmull_s16(vget_low_s16(x), vget_low_s16(y)), high = vmull_high_s16(x, y);
     return vaddq_s32(sum, vpaddq_s32(low, high));
+}
+
+/* Where 64 bits of a lane lie among LANES of them in memory: in their order. */
+static inline size_t lanes_place(size_t lane)
+{
+    return lane;
+}
+
+static inline long_lanes long_lanes_load(const int64_t *x)
+{
+    const long_lanes y = {vld1q_s64(x), vld1q_s64(x + 2)};
+    return y;
+}
+
+static inline void long_lanes_store(int64_t *y, long_lanes v)
+{
+    vst1q_s64(y, v.low);
+    vst1q_s64(y + 2, v.high);
 }
 
 static inline long_lanes long_lanes_splat(int64_t x)

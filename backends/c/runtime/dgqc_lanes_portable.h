@@ -93,9 +93,15 @@ static inline lanes lanes_shift_left(lanes v, int by)
 }
 
 /* As uint32_t, each lane by its own number of bits, 0 .. 65535. */
-static inline lanes lanes_shift_right_each(lanes v, lanes by)
+static inline lanes lanes_shift_right_unsigned_each(lanes v, lanes by)
 {
     return by < 32 ? (int32_t)((uint32_t)v >> by) : 0;
+}
+
+/* Arithmetic, each lane by its own number of bits, 0 .. 31. */
+static inline lanes lanes_shift_right_each(lanes v, lanes by)
+{
+    return v >> by;
 }
 
 /* sum + a.low * b.low + a.high * b.high, halves of each lane as int16_t. */
@@ -103,6 +109,22 @@ static inline lanes lanes_dot16(lanes sum, lanes a, lanes b)
 {
     const int32_t low = (int16_t)(a & 65535) * (int16_t)(b & 65535);
     return lanes_add(lanes_add(sum, low), (a >> 16) * (b >> 16));
+}
+
+/* Where 64 bits of a lane lie among LANES of them in memory: in their order. */
+static inline size_t lanes_place(size_t lane)
+{
+    return lane;
+}
+
+static inline long_lanes long_lanes_load(const int64_t *x)
+{
+    return *x;
+}
+
+static inline void long_lanes_store(int64_t *y, long_lanes v)
+{
+    *y = v;
 }
 
 static inline long_lanes long_lanes_splat(int64_t x)

@@ -1,35 +1,46 @@
 #include "dgqc_norm.h"
 
-dgqc_gains dgqc_derive_gains(const dgqc_norm_parameters *p, size_t step, void **scratch)
+dgqc_gain dgqc_gain_of(const dgqc_norm_parameters *p, size_t step, size_t channel)
 {
-    dgqc_gains gains;
-    gains.gain = dgqc_take(scratch, p->channels * sizeof(int32_t));
-    gains.offset = dgqc_take(scratch, p->channels * sizeof(int64_t));
-    const int64_t gamma_factor = p->gamma_factor[step], beta_factor = p->beta_factor[step];
-    for (size_t c = 0; c < p->channels; c++) {
-        gains.gain[c] = (int32_t)dgqc_round_shift(p->gamma[c] * gamma_factor, 31);
-        gains.offset[c] = dgqc_round_shift(p->beta[c] * beta_factor, p->beta_shift[step]);
+    dgqc_gain gain = {0, 0};
+    if (channel < p->channels) {
+        gain.gain = (int32_t)dgqc_round_shift((int64_t)p->gamma[channel] * p->gamma_factor[step], 31);
+        gain.offset = dgqc_round_shift((int64_t)p->beta[channel] * p->beta_factor[step], p->beta_shift[step]);
     }
-    return gains;
+    return gain;
 }
 
-void dgqc_moments(const int16_t *x, size_t rows, size_t row_stride, size_t length, int32_t *mean, int64_t *energy)
+enum { RUN = 8192 }; /* vectors whose sums of int16_t fit 32-bit lanes */
+
+dgqc_moments dgqc_moments_of(const int16_t *x, size_t count)
 {
-    int64_t sum = 0, squares = 0;
-    const size_t count = rows * length;
-    for (size_t r = 0; r < rows; r++) {
-        for (size_t i = 0; i < length; i++) {
-            sum += x[r * row_stride + i];
+    dgqc_moments moments = {0, 0, (int64_t)count};
+    const lanes one = lanes_splat(1);
+    for (size_t first = 0; first < count; first += RUN * LANES) {
+        const size_t some = count - first < RUN * LANES ? count - first : (size_t)RUN * LANES;
+        lanes sum = lanes_splat(0);
+        long_lanes squares = long_lanes_splat(0);
+        for (size_t i = 0; i < some; i += LANES) {
+            const lanes value = lanes_load16_some(x + first + i, some - i);
+            sum = lanes_add(sum, value);
+            squares = long_lanes_add(squares, lanes_widen_unsigned(lanes_multiply(value, value)));
         }
+        moments.sum += long_lanes_total(lanes_multiply_long(sum, one));
+        moments.squares += long_lanes_total(squares);
     }
+    return moments;
+}
+
+dgqc_spread dgqc_spread_of(const dgqc_moments *moments, int64_t epsilon)
+{
     /* floor((32 sum + count) / (2 count)): C divides towards zero, so the rest of a negative one is mended. */
-    const int64_t over = 32 * sum + (int64_t)count, under = 2 * (int64_t)count;
-    *mean = (int32_t)(over / under - (over % under < 0 ? 1 : 0));
-    for (size_t r = 0; r < rows; r++) {
-        for (size_t i = 0; i < length; i++) {
-            const int64_t centered = 16 * (int32_t)x[r * row_stride + i] - *mean;
-            squares += centered * centered;
-        }
-    }
-    *energy = squares;
+    const int64_t over = 32 * moments->sum + moments->count, under = 2 * moments->count;
+    const int64_t mean = over / under - (over % under < 0 ? 1 : 0);
+    /* sum (16 x - mean)^2, which is below 2^62; on the way it may wrap. */
+    const uint64_t squares = 256 * (uint64_t)moments->squares - 32 * (uint64_t)mean * (uint64_t)moments->sum;
+    const uint64_t energy = squares + (uint64_t)moments->count * (uint64_t)mean * (uint64_t)mean;
+    dgqc_spread spread;
+    spread.mean = (int32_t)mean;
+    spread.root = dgqc_reciprocal_root((int64_t)energy + epsilon, &spread.half);
+    return spread;
 }

@@ -3,17 +3,45 @@
 #define DGQC_NORM_H
 
 #include "dgqc_internal.h"
+#include "dgqc_lanes.h"
 
-/* Gain (below 2^31) and offset (in 1/256 output steps) of every channel at this step. */
+/* Tables of channels come in strips, which are whole vectors on any machine. */
+enum { DGQC_STRIP = 16 };
+
+static inline size_t dgqc_strips(const dgqc_norm_parameters *p)
+{
+    return (p->channels + DGQC_STRIP - 1) / DGQC_STRIP;
+}
+
+/* Where 64 bits of a strip's channel lie, in the lanes' order. */
+static inline size_t dgqc_strip_place(size_t channel)
+{
+    return channel / LANES * LANES + lanes_place(channel % LANES);
+}
+
+/* Gain (below 2^31) and offset (in 1/256 output steps) of one channel at this step, zeros behind the last one. */
 typedef struct {
-    int32_t *gain;
-    int64_t *offset;
-} dgqc_gains;
+    int32_t gain;
+    int64_t offset;
+} dgqc_gain;
 
-dgqc_gains dgqc_derive_gains(const dgqc_norm_parameters *p, size_t step, void **scratch);
+dgqc_gain dgqc_gain_of(const dgqc_norm_parameters *p, size_t step, size_t channel);
 
-/* Mean in 1/16 steps, and the sum of the squares of 16 x - mean. x: `length` values in each of the rows. */
-void dgqc_moments(const int16_t *x, size_t rows, size_t row_stride, size_t length, int32_t *mean, int64_t *energy);
+/* Sums over one set of values. */
+typedef struct {
+    int64_t sum, squares, count;
+} dgqc_moments;
+
+/* Adds up values that lie one behind another. */
+dgqc_moments dgqc_moments_of(const int16_t *x, size_t count);
+
+/* Mean in 1/16 steps, and how to get from 16 x - mean to the normalized value: root * 2^-45 * 2^-half. */
+typedef struct {
+    int32_t mean, half;
+    int64_t root;
+} dgqc_spread;
+
+dgqc_spread dgqc_spread_of(const dgqc_moments *moments, int64_t epsilon);
 
 /* The slope a and its shift for one channel: y = (16 x - mean) * a * 2^-shift. */
 typedef struct {
@@ -21,9 +49,9 @@ typedef struct {
     int32_t shift;
 } dgqc_slope;
 
-static inline dgqc_slope dgqc_slope_of(int64_t root, int32_t half, int32_t gain, int32_t gain_shift)
+static inline dgqc_slope dgqc_slope_of(const dgqc_spread *spread, int32_t gain, int32_t gain_shift)
 {
-    const dgqc_slope slope = {(root * gain) >> 31, gain_shift + half + 6};
+    const dgqc_slope slope = {(spread->root * gain) >> 31, gain_shift + spread->half + 6};
     return slope;
 }
 
@@ -35,6 +63,20 @@ static inline int16_t dgqc_affine(int16_t x, int32_t mean, dgqc_slope slope, int
                            : slope.shift > 62 ? 0
                                               : dgqc_round_shift(product, slope.shift);
     return dgqc_saturate16((scaled + offset + 128) >> 8);
+}
+
+/* The same in lanes: dgqc_affine is (product + bias) >> (shift + 8) with bias = 2^(shift - 1) + (offset + 128) * 2^shift.
+ * Everything is shifted left first, so that the upper half of the sum holds the result, then shifted right. Shifts may
+ * be anything and offsets large; then this isn't possible. */
+static inline int dgqc_norm_left(int32_t shift)
+{
+    return shift < 24 ? 24 - shift : 0;
+}
+
+/* Whether it is possible. reach: the largest |offset + 128|. The sum stays below 2^62 + 2^61. */
+static inline int dgqc_norm_fits(int32_t shift, int64_t reach)
+{
+    return shift >= 15 && shift <= 55 && reach < (int64_t)1 << (61 - shift - dgqc_norm_left(shift));
 }
 
 #endif

@@ -125,7 +125,8 @@ typedef struct {
 } dgqc_attend_parameters;
 
 typedef struct {
-    size_t channels, groups, elements; /* elements: of one channel; channels are last */
+    size_t channels;         /* they are last */
+    size_t groups, elements; /* group_norm only: elements of one channel */
     const int32_t *gamma, *beta;       /* [channels] */
     const int32_t *gamma_factor, *gamma_shift, *beta_factor, *beta_shift; /* [steps] */
     const int64_t *epsilon;                                               /* [steps] */
@@ -243,9 +244,12 @@ void dgqc_attend_begin(const dgqc_attend_parameters *p, size_t step, const void 
 void dgqc_attend_rows(const dgqc_attend_parameters *p, size_t step, dgqc_rows rows, const uint8_t *codes,
                       const int32_t *mantissa, const int32_t *exponent, const int32_t *first, const void *values,
                       int16_t *y, const void *shared, void *scratch);
-void dgqc_group_norm(const dgqc_norm_parameters *p, size_t step, const int16_t *x, int16_t *y, void *scratch);
-/* p->groups is the number of rows, p->channels the length of each. */
-void dgqc_layer_norm(const dgqc_norm_parameters *p, size_t step, const int16_t *x, int16_t *y, void *scratch);
+void dgqc_group_norm_begin(const dgqc_norm_parameters *p, size_t step, const int16_t *x, void *shared);
+void dgqc_group_norm_rows(const dgqc_norm_parameters *p, size_t step, dgqc_rows rows, const int16_t *x, int16_t *y,
+                          const void *shared);
+void dgqc_layer_norm_begin(const dgqc_norm_parameters *p, size_t step, void *shared);
+void dgqc_layer_norm_rows(const dgqc_norm_parameters *p, size_t step, dgqc_rows rows, const int16_t *x, int16_t *y,
+                          const void *shared);
 void dgqc_gate_rows(const dgqc_gate_parameters *p, size_t step, dgqc_rows rows, const int16_t *x, int16_t *y);
 void dgqc_add_rows(const dgqc_add_parameters *p, size_t step, dgqc_rows rows, const int16_t *a, const int16_t *b,
                    int16_t *y);

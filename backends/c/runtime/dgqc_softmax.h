@@ -39,7 +39,7 @@ static inline lanes lanes_exp2_negative(lanes z)
     slope = lanes_subtract(lanes_splat(64239), lanes_shift_right(lanes_multiply(slope, t), 16));
     const lanes fraction = lanes_subtract(lanes_splat(1779007487), lanes_multiply(slope, t));
     const lanes mantissa = lanes_add(lanes_shift_right_unsigned(fraction, 3), lanes_splat((1 << 29) + 1));
-    return lanes_shift_right_each(mantissa, lanes_shift_right_unsigned(z, 16));
+    return lanes_shift_right_unsigned_each(mantissa, lanes_shift_right_unsigned(z, 16));
 }
 
 #endif
