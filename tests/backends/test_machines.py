@@ -82,7 +82,7 @@ def test_on_boards_without_libc(emitted: Path, tmp_path: Path, machine: str, lev
         "-Wl,--gc-sections",
         f"-L{BOARD}",
         "-T",
-        target.symbols,
+        script,
     ]
     subprocess.run([*link, *map(str, objects), "-lgcc", "-o", program], check=True)
     console = "-chardev stdio,id=console -semihosting-config enable=on,target=native,chardev=console"
