@@ -48,7 +48,8 @@ def _stream(stream: Stream) -> str:
     if not stream.block:
         return f"{nodes}: whole"
     tile = f", in the tile: {', '.join(stream.tile)}" if stream.tile else ""
-    return f"{nodes}: {stream.rows} rows, blocks of {stream.block}{tile}"
+    threads = "" if stream.parallel else ", on one thread"
+    return f"{nodes}: {stream.rows} rows, blocks of {stream.block}{threads}{tile}"
 
 
 def _memory(plan: MemoryPlan) -> list[str]:

@@ -119,6 +119,20 @@ def stream_rows(group: Iterable[fx.Node]) -> int:
     return min(row_count(node) for node in group)
 
 
+def work(node: fx.Node) -> int:
+    """What a node takes to compute, in values of a simple op; 64 products count as one."""
+    value = node.meta["val"]
+    size = sum(part.numel() for part in (value if isinstance(value, list | tuple) else (value,)))
+    return int(size) * (1 + _products(node) // 64)
+
+
+def _products(node: fx.Node) -> int:
+    """Products in each value of a sum."""
+    if node.target in WEIGHTS:
+        return math.prod(part(arguments(node)["weight"]).shape[1:])
+    return int(part(node.all_input_nodes[0]).shape[-1]) if node.target in KEYS else 0
+
+
 def part(node: fx.Node, number: int = 0) -> torch.Tensor:
     """A node's value on the meta device; one of them where an op has several results."""
     value = node.meta["val"]

@@ -22,6 +22,7 @@ class Stream:
     rows: int = 0
     block: int = 0
     tile: tuple[str, ...] = ()
+    parallel: bool = True
 
 
 @dataclass(frozen=True)

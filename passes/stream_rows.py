@@ -10,7 +10,7 @@ from torch import fx
 from ..ir.level import Level
 from ..ir.memory import View
 from ..ir.program import Program
-from ..ir.rows import KEYS, WEIGHTS, row_arguments, row_count, stream_rows
+from ..ir.rows import KEYS, WEIGHTS, row_arguments, row_count, stream_rows, work
 from ..ir.scratch import ensure_shapes
 from ..ir.streams import Stream, StreamPlan
 from ..ir.views import is_computed, views_of
@@ -34,7 +34,8 @@ class StreamRows(Pass):
     fuse: off gives each node a stream of its own. tile: KiB that a thread's tile and scratch memory may take,
     about half of a core's second cache; for a microcontroller, what can be spared. rows: fewest rows of a
     block that reads weights, whatever the tile, since each block reads them anew; of one that reads keys, up
-    to 16.
+    to 16. parallel: thousands of values (1024 each; 64 products count as one) from which on threads share a
+    stream, since waiting for each other takes them some microseconds.
     """
 
     name: ClassVar[str] = "stream-rows"
@@ -47,6 +48,7 @@ class StreamRows(Pass):
     fuse: bool = True
     tile: int = 256
     rows: int = 64
+    parallel: int = 32
 
     def run(self, program: Program) -> Program:
         ensure_shapes(program)
@@ -70,7 +72,8 @@ class StreamRows(Pass):
         least = max(-(-self._fewest(node) * rows // row_count(node)) for node in group)
         sizes = [size for size in _block_sizes(rows) if size >= least] or [rows]
         fitting = (size for size in sizes if tile_bytes(group, tile, size, views) <= self.tile * 1024)
-        return Stream(names, rows, next(fitting, sizes[-1]), tile)
+        parallel = sum(work(node) for node in group) >= self.parallel * 1024
+        return Stream(names, rows, next(fitting, sizes[-1]), tile, parallel)
 
     def _fewest(self, node: fx.Node) -> int:
         """The fewest rows of one node that are worth a block."""

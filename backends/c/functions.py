@@ -78,15 +78,13 @@ class Loop:
 
 @dataclass(frozen=True)
 class Function:
-    """A stream. whole: statements with their comments that run once; loops: over blocks of at most `block`
-    rows."""
+    """A stream. whole: statements with their comments that run once; loops: over its blocks of rows."""
 
     number: int
+    stream: Stream
     lines: tuple[Line, ...]
     whole: tuple[tuple[str, str], ...]
-    loops: tuple[Loop, ...]
-    rows: int
-    block: int
+    loops: tuple[Loop, ...] = ()
 
 
 def functions_of(program: Program, scope: Scope) -> list[Function]:
@@ -109,7 +107,7 @@ def functions_of(program: Program, scope: Scope) -> list[Function]:
 def _function(number: int, stream: Stream, group: list[fx.Node], lines: dict[str, list[Line]]) -> Function:
     flat = tuple(line for node in group for line in lines[node.name])
     if not stream.block:
-        return Function(number, flat, tuple((line.comment, line.statement) for line in flat), (), 0, 0)
+        return Function(number, stream, flat, _body([flat]))
     loops = []
     for node in group:
         for line in lines[node.name]:
@@ -119,7 +117,7 @@ def _function(number: int, stream: Stream, group: list[fx.Node], lines: dict[str
                 loops.append(Loop((*_body(before), (line.comment, rows)), (end,)))
     loops.append(Loop(_body(lines[node.name] for node in group)))
     begins = tuple((line.comment, line.begin) for line in flat if line.begin)
-    return Function(number, flat, begins, tuple(loops), stream.rows, stream.block)
+    return Function(number, stream, flat, begins, tuple(loops))
 
 
 def _needed(node: fx.Node, group: list[fx.Node]) -> list[fx.Node]:

@@ -137,7 +137,9 @@ def test_guards(folder: Path) -> None:
     assert init(handle, arena, size) == 0
 
 
-@pytest.mark.parametrize("options", [{}, {"fuse": False}, {"tile": 1, "rows": 1}, {"tile": 2, "rows": 8}])
+@pytest.mark.parametrize(
+    "options", [{"parallel": 0}, {"fuse": False}, {"tile": 1, "rows": 1, "parallel": 0}, {}]
+)
 def test_streams_and_threads_change_no_bit(options: dict[str, Any], tmp_path: Path) -> None:
     """Several block sizes, without streams, on one thread, two and more than there are cores."""
     program = planned(unet_like(5, size=9), **options)

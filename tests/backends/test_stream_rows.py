@@ -138,7 +138,7 @@ def chain(between: Any = None) -> tuple[IntegerGraph, list[fx.Node]]:
 def test_a_tree_is_one_stream_and_keeps_its_values() -> None:
     g, (a, b, total) = chain()
     (stream,) = check_plan(StreamRows().run(g.finish(total)))
-    assert stream == Stream((a.name, b.name, total.name), 40, 40, (a.name, b.name))
+    assert stream == Stream((a.name, b.name, total.name), 40, 40, (a.name, b.name), parallel=False)
 
 
 def test_what_waits_for_a_whole_value_stands_apart() -> None:
@@ -160,6 +160,16 @@ def test_blocks_fit_the_tile() -> None:
     assert stream.block == 16
     (stream,) = check_plan(StreamRows(tile=0).run(program))
     assert stream.block == 1
+
+
+def test_small_streams_stay_on_one_thread() -> None:
+    """Three sums of 640 values."""
+    g, (*_, total) = chain()
+    program = g.finish(total)
+    (stream,) = check_plan(StreamRows(parallel=1).run(program))
+    assert stream.parallel
+    (stream,) = check_plan(StreamRows(parallel=2).run(program))
+    assert not stream.parallel
 
 
 def test_streams_say_something() -> None:
