@@ -54,8 +54,22 @@ def _cat(node: fx.Node, a: dict[str, Any]) -> tuple[str, ...] | None:
     return ("tensors",) if a["dim"] % axes == axes - 1 else None
 
 
+def is_pointwise(node: fx.Node) -> bool:
+    """Whether a convolution is a matrix product of its pixels."""
+    a = arguments(node)
+    window = (*a["weight"].meta["val"].shape[1:3], *a["stride"])
+    return node.target is dgqc.conv2d.default and set(window) == {1} and not any(a["padding"])
+
+
+def _convolution(node: fx.Node, a: dict[str, Any]) -> tuple[str, ...]:
+    return ("x",) if is_pointwise(node) else ()
+
+
 BY_ROWS: dict[Any, By] = {
     dgqc.quantize.default: _always("x"),
+    dgqc.linear.default: _always("x"),
+    dgqc.conv2d.default: _convolution,
+    dgqc.conv2d_pixel.default: _always(),
     dgqc.rescale.default: _always("x"),
     dgqc.gate.default: _always("x"),
     dgqc.group_norm.default: _always(),

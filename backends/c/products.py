@@ -2,16 +2,17 @@
 
 from __future__ import annotations
 
-import math
 from typing import Any
 
 from torch import fx
 
 from ...ir.errors import DgqcError
-from ...ir.scratch import arithmetic, shape_of, value_of
-from .call import Call, Struct, struct
+from ...ir.operands import shape_of, value_of
+from ...ir.product_sums import arithmetic, combination
+from ...ir.rows import is_pointwise
+from .call import Call, Place, Struct, struct
+from .panels import panels, quads_of
 from .scope import Scope
-from .tables import packed
 
 
 def _operand(
@@ -31,21 +32,65 @@ def _operand(
     )
 
 
-def _weights(scope: Scope, a: dict[str, Any]) -> Struct:
-    """A `dgqc_weights`."""
-    weight = value_of(a["weight"])
-    rows = weight.reshape(weight.shape[0], -1)
-    bits = scope.weight_bits.get(str(a["weight"].target), 8)
-    if bits == 4 and (int(rows.amin()) < -8 or int(rows.amax()) > 7):
-        found = f"{a['weight'].target} holds {int(rows.amin())} .. {int(rows.amax())}"
-        raise DgqcError(f"The weight {found}, but is declared 4 bits wide; declare 8 or keep it in -8 .. 7.")
-    return struct(
-        weight=scope.tables.add(packed(rows) if bits == 4 else rows),
-        weight_bits=bits,
-        columns=rows.shape[0],
-        depth=rows.shape[1],
-        **scope.named(a, "column", "factor", "shift", "bias", "bias_factor", "bias_shift"),
+def linear(node: fx.Node, a: dict[str, Any], scope: Scope) -> Call:
+    """`dgqc::linear`."""
+    shape = shape_of(a["x"])
+    return _call("linear", node, a, scope, _rows(a["x"], scope), (), {
+        "depth": shape[-1],
+        "rows_per_sample": shape[-2] if len(shape) > 1 else 1,
+        "operand": _operand(scope, a["x"], a["zero"], a["multiple"], a["group"], a["axis"], -1),
+    })  # fmt: skip
+
+
+def conv2d(node: fx.Node, a: dict[str, Any], scope: Scope) -> Call:
+    """`dgqc::conv2d`: a matrix product where the window is one pixel."""
+    operand = _operand(scope, a["x"], a["zero"], a["multiple"], a["group"], -1, -1)
+    if is_pointwise(node):
+        matrix = {"depth": shape_of(a["x"])[-1], "rows_per_sample": 1, "operand": operand}
+        return _call("linear", node, a, scope, _rows(a["x"], scope), (), matrix)
+    image = (scope.memory.at(a["x"]),)
+    return _call("conv2d", node, a, scope, image, image, {"window": _window(node, a), "operand": operand})
+
+
+def conv2d_pixel(node: fx.Node, a: dict[str, Any], scope: Scope) -> Call:
+    """`dgqc::conv2d_pixel`."""
+    patches = struct(
+        window=_window(node, a),
+        multiplier=scope.table(a["quantize_multiplier"]),
+        offset=scope.table(a["quantize_offset"]),
+        shift=scope.table(a["quantize_shift"]),
+        bits=a["bits"],
+        operand=struct(
+            zero=scope.table(a["zero"]),
+            multiple=scope.table(a["multiple"]),
+            group=scope.group(a["group"]),
+            groups=value_of(a["zero"]).shape[1],
+            count=value_of(a["group"]).numel(),
+            along_depth=0,
+            code_bits=8,
+        ),
     )
+    image = (scope.memory.at(a["x"]),)
+    return _call("conv2d_pixel", node, a, scope, image, (), {"patches": patches})
+
+
+def _call(
+    kernel: str,
+    node: fx.Node,
+    a: dict[str, Any],
+    scope: Scope,
+    sources: tuple[Place, ...],
+    whole: tuple[Place, ...],
+    fields: dict[str, Any],
+) -> Call:
+    """The kernel of 8-bit codes, or the general one where the node needs it."""
+    found = combination(node)
+    if found is None:
+        parameters = struct(**fields, weights=_weights(scope, a), arithmetic=_arithmetic(node))
+        return scope.by_rows(f"{kernel}_general", node, parameters, sources)
+    sums = struct(spans=len(found.spans), row_bytes=found.row_bytes, total_bits=found.total_bits)
+    parameters = struct(**fields, weights=_weights(scope, a), combination=sums)
+    return scope.by_rows(kernel, node, parameters, () if whole else sources, whole=whole)
 
 
 def _arithmetic(node: fx.Node) -> Struct:
@@ -53,17 +98,26 @@ def _arithmetic(node: fx.Node) -> Struct:
     return struct(narrow=carried.narrow, block=carried.block)
 
 
-def linear(node: fx.Node, a: dict[str, Any], scope: Scope) -> Call:
-    """`dgqc::linear`."""
-    shape = shape_of(a["x"])
-    parameters = struct(
-        rows=math.prod(shape[:-1]),
-        rows_per_sample=shape[-2] if len(shape) > 1 else 1,
-        operand=_operand(scope, a["x"], a["zero"], a["multiple"], a["group"], a["axis"], -1),
-        weights=_weights(scope, a),
-        arithmetic=_arithmetic(node),
+def _rows(x: fx.Node, scope: Scope) -> tuple[Place, ...]:
+    return (scope.rows(x),)
+
+
+def _weights(scope: Scope, a: dict[str, Any]) -> Struct:
+    """A `dgqc_weights`."""
+    weight = value_of(a["weight"])
+    bits = scope.weight_bits.get(str(a["weight"].target), 8)
+    if bits == 4 and (int(weight.amin()) < -8 or int(weight.amax()) > 7):
+        found = f"{a['weight'].target} holds {int(weight.amin())} .. {int(weight.amax())}"
+        raise DgqcError(f"The weight {found}, but is declared 4 bits wide; declare 8 or keep it in -8 .. 7.")
+    return struct(
+        panels=struct(
+            data=scope.tables.add(panels(weight, bits)),
+            columns=weight.shape[0],
+            quads=quads_of(weight),
+            bits=bits,
+        ),
+        **scope.named(a, "column", "factor", "shift", "bias", "bias_factor", "bias_shift"),
     )
-    return Call("linear", scope.pointers(node, a["x"]), parameters)
 
 
 def _window(node: fx.Node, a: dict[str, Any]) -> Struct:
@@ -81,38 +135,3 @@ def _window(node: fx.Node, a: dict[str, Any]) -> Struct:
         out_height=shape_of(node)[1],
         out_width=shape_of(node)[2],
     )
-
-
-def conv2d(node: fx.Node, a: dict[str, Any], scope: Scope) -> Call:
-    """`dgqc::conv2d`."""
-    parameters = struct(
-        window=_window(node, a),
-        operand=_operand(scope, a["x"], a["zero"], a["multiple"], a["group"], -1, -1),
-        weights=_weights(scope, a),
-        arithmetic=_arithmetic(node),
-    )
-    return Call("conv2d", scope.pointers(node, a["x"]), parameters)
-
-
-def conv2d_pixel(node: fx.Node, a: dict[str, Any], scope: Scope) -> Call:
-    """`dgqc::conv2d_pixel`."""
-    operand = struct(
-        zero=scope.table(a["zero"]),
-        multiple=scope.table(a["multiple"]),
-        group=scope.group(a["group"]),
-        groups=value_of(a["zero"]).shape[1],
-        count=value_of(a["group"]).numel(),
-        along_depth=0,
-        code_bits=8,
-    )
-    parameters = struct(
-        window=_window(node, a),
-        multiplier=scope.table(a["quantize_multiplier"]),
-        offset=scope.table(a["quantize_offset"]),
-        shift=scope.table(a["quantize_shift"]),
-        bits=a["bits"],
-        operand=operand,
-        weights=_weights(scope, a),
-        arithmetic=_arithmetic(node),
-    )
-    return Call("conv2d_pixel", scope.pointers(node, a["x"]), parameters)

@@ -87,17 +87,6 @@ def _lines(items: list[str], width: int) -> str:
     return ",\n".join("    " + ", ".join(items[i : i + width]) for i in range(0, len(items), width))
 
 
-def packed(weight: torch.Tensor) -> torch.Tensor:
-    """4-bit codes two a byte, the first in the low half, each row padded to whole bytes.
-
-    weight: int8 (N, K), values -8 .. 7. Returns uint8 (N, ceil(K / 2)).
-    """
-    nibbles = weight.to(torch.int16) & 15
-    if nibbles.shape[1] % 2:
-        nibbles = torch.nn.functional.pad(nibbles, (0, 1))
-    return (nibbles[:, 0::2] | nibbles[:, 1::2] << 4).to(torch.uint8)
-
-
 def lookup_source() -> str:
     """`dgqc_lookup.c`: the tables of `ir.lookup` and `ir.noise`, the same integers as in every backend."""
     tables = {"log2": LOG2, "root": RECIPROCAL_ROOT.to(torch.int32), "normal": QUANTILES}

@@ -25,6 +25,8 @@ def kernels(tmp_path_factory: pytest.TempPathFactory) -> Builds:
     flags = {"native": ("-O3", "-march=native"), "portable": ("-O1", "-DDGQC_PORTABLE")}
     if platform.machine() == "x86_64":
         flags["avx2"] = ("-O1", "-mavx2")
+        if "avx_vnni" in Path("/proc/cpuinfo").read_text():
+            flags["avxvnni"] = ("-O1", "-mavx2", "-mavxvnni")
     return tuple(
         Kernels(name, compile_runtime(tmp_path_factory.mktemp(name), *given)) for name, given in flags.items()
     )

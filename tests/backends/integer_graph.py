@@ -58,16 +58,21 @@ class IntegerGraph:
     def group(self, size: int, groups: int) -> fx.Node:
         return self.table(0, groups - 1, size, dtype=torch.uint8)
 
-    def quantized(self, x: fx.Node, size: int, axis: int, bits: int, groups: int) -> tuple[Any, ...]:
-        """codes, zero, multiple, group and axis of an int16 value."""
-        zero = pick(self.random, -5, 2**bits + 5, self.steps, groups)
+    def quantized(
+        self, x: fx.Node, size: int, axis: int, bits: int, groups: int, beyond: int = 5, most: int = 9
+    ) -> tuple[Any, ...]:
+        """codes, zero, multiple, group and axis of an int16 value.
+
+        beyond: how far zeros may lie outside the codes. most: the largest multiple.
+        """
+        zero = pick(self.random, -beyond, 2**bits - 1 + beyond, self.steps, groups)
         shift = pick(self.random, 14, 20, self.steps, groups)
         half = torch.ones_like(shift) << (shift - 1)
         multiplier, offset = pick(self.random, 1, 2**14, self.steps, groups), (zero << shift) + half
         group = self.group(size, groups)
         tables = (self.constant(multiplier), self.constant(offset), self.constant(shift), group)
         codes = self.call(dgqc.quantize.default, x, self.step, *tables, axis, bits)
-        return codes, self.constant(zero), self.table(1, 9, self.steps, groups), group, axis
+        return codes, self.constant(zero), self.table(1, most, self.steps, groups), group, axis
 
     def epilogue(self, columns: int) -> tuple[fx.Node, ...]:
         """column, factor, shift, bias, bias_factor, bias_shift; small sums and saturated ones both occur."""

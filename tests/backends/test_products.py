@@ -1,4 +1,4 @@
-"""Linear, convolution, matmul and attend: C and reference agree in every bit, whatever the constants."""
+"""Matmul and attend, and sums of any size: C and reference agree in every bit, whatever the constants."""
 
 from __future__ import annotations
 
@@ -9,7 +9,8 @@ import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from dgqc.ir.scratch import Arithmetic, arithmetic, ensure_shapes
+from dgqc.ir.operands import ensure_shapes
+from dgqc.ir.product_sums import Arithmetic, arithmetic
 
 from .integer_graph import IntegerGraph
 from .kernels import Builds, check
@@ -35,92 +36,6 @@ def operand(graph: IntegerGraph, x: Any, shape: tuple[int, ...], axis: int, bits
 
 sizes = st.integers(1, 40)
 bit_widths = st.sampled_from([2, 4, 6, 8, 16])
-
-
-@many
-@given(
-    seeds,
-    st.integers(1, 40),
-    st.integers(1, 70),
-    st.integers(1, 9),
-    bit_widths,
-    st.integers(1, 5),
-    st.booleans(),
-    st.sampled_from([2, 3, 4, 8]),
-    st.sampled_from([(), (1,), (2,)]),
-)
-def test_linear(
-    kernels: Builds,
-    seed: int,
-    rows: int,
-    depth: int,
-    columns: int,
-    bits: int,
-    groups: int,
-    by_row: bool,
-    weight_bits: int,
-    batch: tuple[int, ...],
-) -> None:
-    graph = IntegerGraph(seed=seed)
-    shape = (*batch, rows, depth)
-    (x,) = graph.take(x=shape)
-    codes, *tables = operand(graph, x, shape, len(shape) - 2 if by_row else -1, bits, groups)
-    weight = graph.weight(weight_bits, columns, depth)
-    if weight_bits < 8:
-        graph.weight_bits[str(weight.target)] = 4
-    y = graph.call(dgqc.linear.default, codes, graph.step, *tables, weight, *graph.epilogue(columns))
-    check(kernels, graph.finish(y), {"x": graph.values(*shape)})
-
-
-windows = st.tuples(
-    st.sampled_from([(1, 1), (3, 3), (2, 3), (5, 1)]),
-    st.sampled_from([[1, 1], [2, 2], [2, 1], [3, 3]]),
-    st.sampled_from([[0, 0], [1, 1], [2, 1]]),
-)
-images = st.tuples(st.integers(5, 11), st.integers(5, 12), st.integers(1, 9))
-
-
-@many
-@given(seeds, images, windows, st.integers(1, 9), bit_widths, st.integers(1, 4), st.sampled_from([4, 8]))
-def test_conv2d(
-    kernels: Builds,
-    seed: int,
-    image: Any,
-    window: Any,
-    columns: int,
-    bits: int,
-    groups: int,
-    weight_bits: int,
-) -> None:
-    graph = IntegerGraph(seed=seed)
-    (x,) = graph.take(x=(1, *image))
-    kernel, stride, padding = window
-    codes, zero, multiple, group, _ = operand(graph, x, (1, *image), 3, bits, groups)
-    weight = graph.weight(weight_bits, columns, *kernel, image[2])
-    args = (codes, graph.step, zero, multiple, group, weight, *graph.epilogue(columns), stride, padding)
-    check(kernels, graph.finish(graph.call(dgqc.conv2d.default, *args)), {"x": graph.values(1, *image)})
-
-
-@many
-@given(seeds, images, windows, st.integers(1, 9), st.integers(2, 8), st.integers(1, 4), st.booleans())
-def test_conv2d_pixel(
-    kernels: Builds, seed: int, image: Any, window: Any, columns: int, bits: int, groups: int, far: bool
-) -> None:
-    graph = IntegerGraph(seed=seed)
-    (x,) = graph.take(x=(1, *image))
-    (height, width), stride, padding = window
-    out_height = (image[0] + 2 * padding[0] - height) // stride[0] + 1
-    out_width = (image[1] + 2 * padding[1] - width) // stride[1] + 1
-    # The quantizer of another graph lends its tables; only they are used here.
-    codes, zero, multiple, group, _ = graph.quantized(x, out_height * out_width, 2, bits, groups)
-    tables = codes.args[2:5]
-    graph.graph.erase_node(codes)
-    if far:  # values beyond int16: the general kernel
-        multiple = graph.table(200, 400, graph.steps, groups)
-    weight = graph.weight(8, columns, height, width, image[2])
-    args = (x, graph.step, *tables, zero, multiple, group, bits, weight, *graph.epilogue(columns))
-    y = graph.call(dgqc.conv2d_pixel.default, *args, stride, padding)
-    check(kernels, graph.finish(y), {"x": graph.values(1, *image)})
 
 
 @many

@@ -1,48 +1,73 @@
-#include "dgqc_internal.h"
+#include "dgqc_product.h"
 
-/* Reads one row of the padded image into the ring, centered; outside the image it is 0. */
-static void read_row(const dgqc_conv2d_parameters *p, const void *x, const int32_t *zero,
-                     const int32_t *multiple, size_t row, void *y)
+/* Of the image with its halo, every pixel spread, which lies behind the product in shared memory. */
+static inline size_t line_bytes(const dgqc_conv2d_parameters *p)
 {
-    const dgqc_window *w = &p->window;
-    const size_t code_bytes = (size_t)p->operand.code_bits / 8, value = dgqc_value_bytes(&p->arithmetic);
-    memset(y, 0, (w->width + 2 * w->padding_width) * w->channels * value);
-    if (row < w->padding_height || row >= w->padding_height + w->height) {
-        return;
-    }
-    for (size_t column = 0; column < w->width; column++) {
-        const size_t at = ((row - w->padding_height) * w->width + column) * w->channels;
-        unsigned char *to = (unsigned char *)y + (w->padding_width + column) * w->channels * value;
-        dgqc_center(dgqc_inside(x, at * code_bytes), 1, p->operand.code_bits, zero, multiple, 1, w->channels,
-                    p->arithmetic.narrow, to, 1);
+    return (p->window.width + 2 * p->window.padding_width) * p->combination.row_bytes;
+}
+
+static void fill_pixels(const dgqc_product *product, size_t bytes, size_t count, uint8_t *y)
+{
+    for (size_t i = 0; i < count; i++) {
+        memcpy(y + i * bytes, product->zeros, bytes);
     }
 }
 
-void dgqc_conv2d(const dgqc_conv2d_parameters *p, size_t step, const void *x, int16_t *y, void *scratch)
+/* A line of the image with its halo. */
+static void fill_line(const dgqc_conv2d_parameters *p, const dgqc_product *product, const uint8_t *x, size_t line,
+                      uint8_t *y)
 {
-    const dgqc_window *w = &p->window;
-    const dgqc_operand *operand = &p->operand;
-    const size_t depth = p->weights.depth, value = dgqc_value_bytes(&p->arithmetic);
-    const size_t positions = w->out_height * w->out_width;
-    const dgqc_columns columns = dgqc_derive_columns(&p->weights, step, &scratch);
-    int32_t *zero = dgqc_take(&scratch, w->channels * sizeof(int32_t));
-    int32_t *multiple = dgqc_take(&scratch, w->channels * sizeof(int32_t));
-    dgqc_ring ring = {NULL, (w->width + 2 * w->padding_width) * w->channels * value, 0};
-    ring.rows = dgqc_take(&scratch, w->kernel_height * ring.row_bytes);
-    unsigned char *rows = dgqc_take(&scratch, DGQC_ROWS * depth * value);
-    dgqc_expand(operand->zero + step * operand->groups, operand->group, w->channels, zero);
-    dgqc_expand(operand->multiple + step * operand->groups, operand->group, w->channels, multiple);
-
-    for (size_t first = 0; first < positions; first += DGQC_ROWS) {
-        const size_t count = positions - first < DGQC_ROWS ? positions - first : (size_t)DGQC_ROWS;
-        for (size_t r = 0; r < count; r++) {
-            const size_t row = (first + r) / w->out_width, column = (first + r) % w->out_width;
-            for (; ring.next < row * w->stride_height + w->kernel_height; ring.next++) {
-                read_row(p, x, zero, multiple, ring.next, dgqc_ring_row(&ring, w, ring.next));
-            }
-            dgqc_patch(&ring, w, row, column, value, rows + r * depth * value);
+    const dgqc_window *const w = &p->window;
+    const size_t bytes = p->combination.row_bytes;
+    if (line < w->padding_height || line >= w->padding_height + w->height) {
+        fill_pixels(product, bytes, w->width + 2 * w->padding_width, y);
+        return;
+    }
+    const uint8_t *const from = x + (line - w->padding_height) * w->width * w->channels;
+    fill_pixels(product, bytes, w->padding_width, y);
+    y += w->padding_width * bytes;
+    if (dgqc_is_spread(&p->combination, w->channels)) {
+        memcpy(y, from, w->width * bytes);
+    } else {
+        for (size_t column = 0; column < w->width; column++) {
+            dgqc_spread(product->spans, p->combination.spans, from + column * w->channels, y + column * bytes);
         }
-        dgqc_multiply(&p->weights, &columns, &p->arithmetic, rows, count, y + first * p->weights.columns,
-                      p->weights.columns, 1, scratch);
+    }
+    fill_pixels(product, bytes, w->padding_width, y + w->width * bytes);
+}
+
+void dgqc_conv2d_begin(const dgqc_conv2d_parameters *p, size_t step, const uint8_t *x, void *shared)
+{
+    const dgqc_window *const w = &p->window;
+    const dgqc_taps taps = {w->kernel_height, w->kernel_width, line_bytes(p)};
+    const dgqc_product *const product =
+        dgqc_product_begin(&p->weights, &p->operand, &p->combination, w->channels, &taps, step, shared);
+    uint8_t *const image = product->behind;
+    DGQC_PARALLEL
+    for (size_t line = 0; line < w->height + 2 * w->padding_height; line++) {
+        fill_line(p, product, x, line, image + line * line_bytes(p));
+    }
+}
+
+/* At most DGQC_BLOCK_ROWS output positions. */
+static void multiply(const dgqc_conv2d_parameters *p, dgqc_rows rows, const dgqc_product *product, int16_t *y)
+{
+    const dgqc_window *const w = &p->window;
+    const uint8_t *const image = product->behind, *row[DGQC_BLOCK_ROWS];
+    for (size_t r = 0; r < rows.count; r++) {
+        const size_t line = (rows.first + r) / w->out_width, column = (rows.first + r) % w->out_width;
+        row[r] = image + line * w->stride_height * line_bytes(p) +
+                 column * w->stride_width * p->combination.row_bytes;
+    }
+    dgqc_product_rows(product, row, rows.count, NULL, y);
+}
+
+void dgqc_conv2d_rows(const dgqc_conv2d_parameters *p, size_t step, dgqc_rows rows, int16_t *y, const void *shared)
+{
+    (void)step;
+    for (size_t done = 0; done < rows.count; done += DGQC_BLOCK_ROWS) {
+        const size_t left = rows.count - done;
+        const dgqc_rows block = {rows.first + done, left < DGQC_BLOCK_ROWS ? left : (size_t)DGQC_BLOCK_ROWS};
+        multiply(p, block, shared, y + done * p->weights.panels.columns);
     }
 }

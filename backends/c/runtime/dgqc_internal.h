@@ -7,7 +7,7 @@
 #include "dgqc_fixed_point.h"
 #include "dgqc_runtime.h"
 
-/* Products are computed for this many rows and columns at a time (ir/scratch.py: ROWS, COLUMNS). */
+/* Products are computed for this many rows and columns at a time (ir/scratch_products.py). */
 enum { DGQC_ROWS = 32, DGQC_COLUMNS = 4 };
 
 /* Cuts `bytes` off the front of scratch memory, rounded up to 64 (ir/scratch.py does the same sum). */
@@ -60,42 +60,29 @@ void dgqc_center(const void *x, size_t x_stride, int code_bits, const int32_t *z
 void dgqc_dot(const dgqc_arithmetic *arithmetic, const void *rows, size_t row_stride, size_t row_count,
               const void *columns, size_t column_stride, size_t column_count, size_t depth, int64_t *sums);
 
-/* m and b of every column at this step; b carries the rounding half. */
+/* The codes of an output position's patch, every pixel padded with zeros to whole quads. */
+void dgqc_gather_patch(const dgqc_patches *patches, size_t step, const int16_t *x, size_t position, uint8_t *y);
+
+/* What the general products' `begin` leaves at the beginning of shared memory. */
+enum { DGQC_GENERAL_BYTES = 64 };
+
 typedef struct {
-    int64_t *m, *b;
-    int32_t shift;
-} dgqc_columns;
+    int64_t *m, *b;           /* of every column; b carries the rounding half */
+    int32_t *zero, *multiple; /* of every index along the grouped axis */
+} dgqc_general;
 
-dgqc_columns dgqc_derive_columns(const dgqc_weights *weights, size_t step, void **scratch);
+void dgqc_general_begin(const dgqc_weights *weights, const dgqc_operand *operand, size_t step, void *shared);
 
-/* y[r * row_stride + n * column_stride] for row_count <= DGQC_ROWS rows of operand values [row][depth].
+/* Indices of the summed axis, each tap padded to whole quads. */
+static inline size_t dgqc_depth(const dgqc_panels *panels)
+{
+    return panels->quads * 4;
+}
+
+/* y[r * columns + n] for row_count <= DGQC_ROWS rows of operand values [row][depth].
  * scratch: DGQC_COLUMNS * depth values. */
-void dgqc_multiply(const dgqc_weights *weights, const dgqc_columns *columns, const dgqc_arithmetic *arithmetic,
-                   const void *rows, size_t row_count, int16_t *y, size_t row_stride, size_t column_stride,
-                   void *scratch);
-
-/* A ring of the input rows that one output row of a convolution sees, each [width + 2 * padding][channels]. */
-typedef struct {
-    unsigned char *rows;
-    size_t row_bytes;
-    size_t next; /* the next row of the padded image to be read */
-} dgqc_ring;
-
-/* The ring's slot of a row of the padded image. */
-static inline unsigned char *dgqc_ring_row(const dgqc_ring *ring, const dgqc_window *window, size_t row)
-{
-    return ring->rows + (row % window->kernel_height) * ring->row_bytes;
-}
-
-/* Copies the patch of one output position, [kernel_height][kernel_width][channels], out of the ring. */
-static inline void dgqc_patch(const dgqc_ring *ring, const dgqc_window *window, size_t row, size_t column,
-                              size_t item, void *y)
-{
-    const size_t pixel = window->channels * item, run = window->kernel_width * pixel;
-    for (size_t tap = 0; tap < window->kernel_height; tap++) {
-        const unsigned char *from = dgqc_ring_row(ring, window, row * window->stride_height + tap);
-        memcpy((unsigned char *)y + tap * run, from + column * window->stride_width * pixel, run);
-    }
-}
+void dgqc_general_multiply(const dgqc_weights *weights, const dgqc_general *general, size_t step,
+                           const dgqc_arithmetic *arithmetic, const void *rows, size_t row_count, int16_t *y,
+                           void *scratch);
 
 #endif

@@ -1,25 +1,35 @@
-#include "dgqc_internal.h"
+#include "dgqc_product.h"
 
-void dgqc_linear(const dgqc_linear_parameters *p, size_t step, const void *x, int16_t *y, void *scratch)
+void dgqc_linear_begin(const dgqc_linear_parameters *p, size_t step, void *shared)
 {
-    const dgqc_operand *operand = &p->operand;
-    const size_t depth = p->weights.depth, value = dgqc_value_bytes(&p->arithmetic);
-    const dgqc_columns columns = dgqc_derive_columns(&p->weights, step, &scratch);
-    int32_t *zero = dgqc_take(&scratch, operand->count * sizeof(int32_t));
-    int32_t *multiple = dgqc_take(&scratch, operand->count * sizeof(int32_t));
-    unsigned char *rows = dgqc_take(&scratch, DGQC_ROWS * depth * value);
-    dgqc_expand(operand->zero + step * operand->groups, operand->group, operand->count, zero);
-    dgqc_expand(operand->multiple + step * operand->groups, operand->group, operand->count, multiple);
+    const dgqc_taps one = {1, 1, 0};
+    dgqc_product_begin(&p->weights, &p->operand, &p->combination, p->depth, &one, step, shared);
+}
 
-    for (size_t first = 0; first < p->rows; first += DGQC_ROWS) {
-        const size_t count = p->rows - first < DGQC_ROWS ? p->rows - first : (size_t)DGQC_ROWS;
-        for (size_t r = 0; r < count; r++) {
-            const size_t row = first + r, place = operand->along_depth ? 0 : row % p->rows_per_sample;
-            dgqc_center(dgqc_inside(x, row * depth * (size_t)operand->code_bits / 8), 1, operand->code_bits,
-                        zero + place, multiple + place, operand->along_depth ? 1 : 0, depth,
-                        p->arithmetic.narrow, rows + r * depth * value, 1);
+/* At most DGQC_BLOCK_ROWS rows. */
+static void multiply(const dgqc_linear_parameters *p, size_t step, dgqc_rows rows, const uint8_t *x, int16_t *y,
+                     const dgqc_product *product, uint8_t *spread)
+{
+    const uint8_t *row[DGQC_BLOCK_ROWS];
+    dgqc_row_group groups[DGQC_BLOCK_ROWS];
+    const int direct = dgqc_is_spread(&p->combination, p->depth);
+    for (size_t r = 0; r < rows.count; r++) {
+        row[r] = direct ? x + r * p->depth : spread + r * p->combination.row_bytes;
+        if (!direct) {
+            dgqc_spread(product->spans, p->combination.spans, x + r * p->depth,
+                        spread + r * p->combination.row_bytes);
         }
-        dgqc_multiply(&p->weights, &columns, &p->arithmetic, rows, count, y + first * p->weights.columns,
-                      p->weights.columns, 1, scratch);
+    }
+    dgqc_product_rows(product, row, rows.count,
+                      dgqc_find_row_groups(&p->operand, step, rows, p->rows_per_sample, groups), y);
+}
+
+void dgqc_linear_rows(const dgqc_linear_parameters *p, size_t step, dgqc_rows rows, const uint8_t *x, int16_t *y,
+                      const void *shared, void *scratch)
+{
+    for (size_t done = 0; done < rows.count; done += DGQC_BLOCK_ROWS) {
+        const size_t left = rows.count - done;
+        const dgqc_rows block = {rows.first + done, left < DGQC_BLOCK_ROWS ? left : (size_t)DGQC_BLOCK_ROWS};
+        multiply(p, step, block, x + done * p->depth, y + done * p->weights.panels.columns, shared, scratch);
     }
 }

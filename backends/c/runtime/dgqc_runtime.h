@@ -38,12 +38,26 @@ typedef struct {
     size_t block;
 } dgqc_arithmetic;
 
+/* A weight matrix as panels of 16 columns, in quads of the summed axis: blocks [16][4], int8_t. With 4 bits a
+ * block holds two quads, the first in the low halves of its bytes. A convolution's taps come before its channels,
+ * each tap padded to whole quads. What pads is 0. */
+typedef struct {
+    const void *data; /* [columns / 16, rounded up][quads, or half as many][16][4] */
+    size_t columns, quads;
+    int bits;         /* 8 or 4 */
+} dgqc_panels;
+
+/* How the sums of several groups of channels become one. */
+typedef struct {
+    size_t spans;     /* of neighbouring channels of one group */
+    size_t row_bytes; /* of a row's (a pixel's) codes, each span padded to the quads of the panels that it touches */
+    int total_bits;   /* 32, or 64 where the whole sum needs that */
+} dgqc_combination;
+
 /* A weight matrix and the way from its sums to int16:
  * y = saturate16((sum * m + b + half) >> shift), m = column * factor * 2^-31, b = bias * bias_factor * 2^-bias_shift. */
 typedef struct {
-    const void *weight; /* int8_t [columns][depth], or two a byte, rows padded to whole bytes */
-    int weight_bits;    /* 8 or 4 */
-    size_t columns, depth;
+    dgqc_panels panels;
     const int32_t *column; /* [columns] */
     const int32_t *factor; /* [steps] */
     const int32_t *shift;  /* [steps] */
@@ -62,11 +76,19 @@ typedef struct {
 } dgqc_quantize_parameters;
 
 typedef struct {
-    size_t rows, rows_per_sample; /* all rows; rows of the grouped axis where groups lie along it */
-    dgqc_operand operand;
-    dgqc_weights weights; /* depth is the row's length */
-    dgqc_arithmetic arithmetic;
+    size_t depth;           /* a row's length */
+    size_t rows_per_sample; /* rows of the grouped axis where groups lie along it */
+    dgqc_operand operand;   /* 8-bit codes */
+    dgqc_weights weights;
+    dgqc_combination combination;
 } dgqc_linear_parameters;
+
+typedef struct {
+    size_t depth, rows_per_sample;
+    dgqc_operand operand;
+    dgqc_weights weights;
+    dgqc_arithmetic arithmetic;
+} dgqc_linear_general_parameters;
 
 typedef struct {
     size_t channels, height, width;
@@ -78,19 +100,37 @@ typedef struct {
 
 typedef struct {
     dgqc_window window;
-    dgqc_operand operand;
-    dgqc_weights weights; /* [columns][kernel_height][kernel_width][channels] */
-    dgqc_arithmetic arithmetic;
+    dgqc_operand operand; /* 8-bit codes, zeros 0 .. 255 */
+    dgqc_weights weights;
+    dgqc_combination combination;
 } dgqc_conv2d_parameters;
 
+typedef struct {
+    dgqc_window window;
+    dgqc_operand operand;
+    dgqc_weights weights;
+    dgqc_arithmetic arithmetic;
+} dgqc_conv2d_general_parameters;
+
+/* Patches of an image of 16-bit values: that of each output position is quantized with the position's group. */
 typedef struct {
     dgqc_window window;
     const int32_t *multiplier, *offset, *shift; /* [steps][groups], as in dgqc_quantize */
     int bits;
     dgqc_operand operand; /* groups of output positions */
-    dgqc_weights weights; /* [columns][kernel_height][kernel_width][channels] */
-    dgqc_arithmetic arithmetic;
+} dgqc_patches;
+
+typedef struct {
+    dgqc_patches patches;
+    dgqc_weights weights;
+    dgqc_combination combination;
 } dgqc_conv2d_pixel_parameters;
+
+typedef struct {
+    dgqc_patches patches;
+    dgqc_weights weights;
+    dgqc_arithmetic arithmetic;
+} dgqc_conv2d_pixel_general_parameters;
 
 typedef struct {
     size_t batches, right_batches; /* right_batches: equal to batches, or 1 for one right side shared by all */
@@ -214,10 +254,24 @@ static inline const void *dgqc_inside(const void *tensor, size_t offset)
 void dgqc_quantize_begin(const dgqc_quantize_parameters *p, size_t step, void *shared);
 void dgqc_quantize_rows(const dgqc_quantize_parameters *p, size_t step, dgqc_rows rows, const int16_t *x,
                         uint8_t *y, const void *shared);
-void dgqc_linear(const dgqc_linear_parameters *p, size_t step, const void *x, int16_t *y, void *scratch);
-void dgqc_conv2d(const dgqc_conv2d_parameters *p, size_t step, const void *x, int16_t *y, void *scratch);
-void dgqc_conv2d_pixel(const dgqc_conv2d_pixel_parameters *p, size_t step, const int16_t *x, int16_t *y,
-                       void *scratch);
+/* Products of codes and weights. The general ones take any codes and any sums, and are slower by far. */
+void dgqc_linear_begin(const dgqc_linear_parameters *p, size_t step, void *shared);
+void dgqc_linear_rows(const dgqc_linear_parameters *p, size_t step, dgqc_rows rows, const uint8_t *x, int16_t *y,
+                      const void *shared, void *scratch);
+void dgqc_linear_general_begin(const dgqc_linear_general_parameters *p, size_t step, void *shared);
+void dgqc_linear_general_rows(const dgqc_linear_general_parameters *p, size_t step, dgqc_rows rows, const void *x,
+                              int16_t *y, const void *shared, void *scratch);
+void dgqc_conv2d_begin(const dgqc_conv2d_parameters *p, size_t step, const uint8_t *x, void *shared);
+void dgqc_conv2d_rows(const dgqc_conv2d_parameters *p, size_t step, dgqc_rows rows, int16_t *y, const void *shared);
+void dgqc_conv2d_general_begin(const dgqc_conv2d_general_parameters *p, size_t step, void *shared);
+void dgqc_conv2d_general_rows(const dgqc_conv2d_general_parameters *p, size_t step, dgqc_rows rows, const void *x,
+                              int16_t *y, const void *shared, void *scratch);
+void dgqc_conv2d_pixel_begin(const dgqc_conv2d_pixel_parameters *p, size_t step, void *shared);
+void dgqc_conv2d_pixel_rows(const dgqc_conv2d_pixel_parameters *p, size_t step, dgqc_rows rows, const int16_t *x,
+                            int16_t *y, const void *shared, void *scratch);
+void dgqc_conv2d_pixel_general_begin(const dgqc_conv2d_pixel_general_parameters *p, size_t step, void *shared);
+void dgqc_conv2d_pixel_general_rows(const dgqc_conv2d_pixel_general_parameters *p, size_t step, dgqc_rows rows,
+                                    const int16_t *x, int16_t *y, const void *shared, void *scratch);
 /* a @ b^T: rows of a are [rows of all batches][depth], b is [right_batches][columns][depth]. y: int16_t or int32_t, as
  * wide as p->width says. */
 void dgqc_matmul_begin(const dgqc_matmul_parameters *p, size_t step, const void *b, void *shared);

@@ -1,0 +1,43 @@
+#include "dgqc_internal.h"
+
+void dgqc_conv2d_general_begin(const dgqc_conv2d_general_parameters *p, size_t step, void *shared)
+{
+    dgqc_general_begin(&p->weights, &p->operand, step, shared);
+}
+
+/* The operand values of a position's patch, over zeros. */
+static void gather(const dgqc_conv2d_general_parameters *p, const void *x, size_t position,
+                   const dgqc_general *general, unsigned char *y)
+{
+    const dgqc_window *const w = &p->window;
+    const size_t top = position / w->out_width * w->stride_height, left = position % w->out_width * w->stride_width;
+    const size_t pixel = (w->channels + 3) / 4 * 4 * dgqc_value_bytes(&p->arithmetic);
+    for (size_t i = 0; i < w->kernel_height; i++) {
+        for (size_t j = 0; j < w->kernel_width; j++, y += pixel) {
+            /* Left of and above the image these wrap and become too large. */
+            const size_t line = top + i - w->padding_height, column = left + j - w->padding_width;
+            if (line < w->height && column < w->width) {
+                const size_t at = (line * w->width + column) * w->channels;
+                dgqc_center(dgqc_inside(x, at * (size_t)p->operand.code_bits / 8), 1, p->operand.code_bits,
+                            general->zero, general->multiple, 1, w->channels, p->arithmetic.narrow, y, 1);
+            }
+        }
+    }
+}
+
+void dgqc_conv2d_general_rows(const dgqc_conv2d_general_parameters *p, size_t step, dgqc_rows rows, const void *x,
+                              int16_t *y, const void *shared, void *scratch)
+{
+    const size_t patch = dgqc_depth(&p->weights.panels) * dgqc_value_bytes(&p->arithmetic);
+    const size_t most = rows.count < DGQC_ROWS ? rows.count : (size_t)DGQC_ROWS;
+    unsigned char *const values = dgqc_take(&scratch, most * patch);
+    for (size_t done = 0; done < rows.count; done += DGQC_ROWS) {
+        const size_t count = rows.count - done < DGQC_ROWS ? rows.count - done : (size_t)DGQC_ROWS;
+        memset(values, 0, count * patch);
+        for (size_t r = 0; r < count; r++) {
+            gather(p, x, rows.first + done + r, shared, values + r * patch);
+        }
+        dgqc_general_multiply(&p->weights, shared, step, &p->arithmetic, values, count,
+                              y + done * p->weights.panels.columns, scratch);
+    }
+}

@@ -1,0 +1,61 @@
+/* Rows of 8-bit codes times a weight matrix: what linear and convolutions share. */
+#ifndef DGQC_PRODUCT_H
+#define DGQC_PRODUCT_H
+
+#include "dgqc_internal.h"
+#include "dgqc_spans.h"
+
+/* Rows are multiplied this many at a time, so that they and two panels stay in a core's cache; and what a
+ * dgqc_product takes in shared memory (ir/scratch_products.py). */
+enum { DGQC_BLOCK_ROWS = 64, DGQC_PRODUCT_BYTES = 192 };
+
+/* The taps of a convolution's window over codes that lie in memory as an image. A matrix has one tap. */
+typedef struct {
+    size_t height, width; /* taps */
+    size_t line;          /* bytes from an image row to the next */
+} dgqc_taps;
+
+/* What a call's `begin` prepares at the beginning of shared memory, for all rows. */
+typedef struct {
+    dgqc_panels panels;
+    dgqc_span *spans;     /* in the order of channels */
+    size_t span_count;
+    uint32_t *order;      /* which span is summed when */
+    uint32_t *ratios;     /* dgqc_run.ratio of each span's first run, in that order */
+    dgqc_run *runs;       /* in that order, as many for each span */
+    uint8_t *zeros;       /* a pixel of zero points, spread; of ones where groups lie along rows */
+    int32_t *m;           /* what `requantizer` points at */
+    int64_t *b;           /* the same; without what zero points add */
+    int32_t *column_sums; /* of the weights, where groups lie along rows; else NULL */
+    void *behind;         /* where shared memory goes on */
+    dgqc_sum sum;
+    dgqc_requantizer requantizer;
+    int total_bits;
+} dgqc_product;
+
+typedef char dgqc_a_product_fits[sizeof(dgqc_product) <= DGQC_PRODUCT_BYTES ? 1 : -1];
+
+/* Prepares a product at the beginning of shared memory. channels: of a row, or of a pixel. */
+dgqc_product *dgqc_product_begin(const dgqc_weights *weights, const dgqc_operand *operand,
+                                 const dgqc_combination *combination, size_t channels, const dgqc_taps *taps,
+                                 size_t step, void *shared);
+
+/* As dgqc_tile, with totals of 64 bits. */
+void dgqc_product_long(const dgqc_product *product, const uint8_t *const *rows, size_t count, size_t column,
+                       const void *ahead, int64_t *totals);
+
+/* Groups along rows: what the codes of a row stand for. */
+typedef struct {
+    int32_t zero, multiple;
+} dgqc_row_group;
+
+/* The groups of the rows first .. first + count - 1, whose tables repeat after `period` rows, in `groups`;
+ * NULL where groups lie along the summed axis. */
+const dgqc_row_group *dgqc_find_row_groups(const dgqc_operand *operand, size_t step, dgqc_rows rows,
+                                           size_t period, dgqc_row_group groups[DGQC_BLOCK_ROWS]);
+
+/* y[r * columns + n] for count <= DGQC_BLOCK_ROWS rows. groups: of each row, or NULL. */
+void dgqc_product_rows(const dgqc_product *product, const uint8_t *const *rows, size_t count,
+                       const dgqc_row_group *groups, int16_t *y);
+
+#endif

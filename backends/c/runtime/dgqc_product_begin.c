@@ -1,0 +1,97 @@
+#include "dgqc_product.h"
+
+static size_t up_to_panels(size_t columns)
+{
+    return (columns + DGQC_PANEL_COLUMNS - 1) / DGQC_PANEL_COLUMNS * DGQC_PANEL_COLUMNS;
+}
+
+/* m and b of every column; 0 beyond the last. */
+static void derive_columns(const dgqc_weights *weights, size_t step, dgqc_product *product)
+{
+    const int64_t factor = weights->factor[step], bias_factor = weights->bias_factor[step];
+    const int64_t half = (int64_t)1 << (weights->shift[step] - 1);
+    for (size_t n = 0; n < up_to_panels(weights->panels.columns); n++) {
+        const int there = n < weights->panels.columns;
+        product->m[n] = there ? (int32_t)dgqc_round_shift(weights->column[n] * factor, 31) : 0;
+        product->b[n] =
+            there ? dgqc_round_shift(weights->bias[n] * bias_factor, weights->bias_shift[step]) + half : 0;
+    }
+    product->requantizer.m = product->m;
+    product->requantizer.b = product->b;
+    product->requantizer.shift = weights->shift[step];
+}
+
+/* Takes the zero points out of b, or sums the weights of each column: what a row of zero points, or of ones, adds
+ * up to when every tap sees it. */
+static void sum_zeros(dgqc_product *product)
+{
+    const size_t columns = product->panels.columns;
+    const uint8_t *const row = product->zeros;
+    DGQC_PARALLEL
+    for (size_t n = 0; n < columns; n += DGQC_TILE_COLUMNS) {
+        int64_t sums[DGQC_TILE_ROWS * DGQC_TILE_COLUMNS];
+        dgqc_product_long(product, &row, 1, n, NULL, sums);
+        for (size_t c = 0; c < DGQC_TILE_COLUMNS && n + c < columns; c++) {
+            if (product->column_sums) {
+                product->column_sums[n + c] = (int32_t)sums[c];
+            } else {
+                const uint64_t b = (uint64_t)product->b[n + c];
+                product->b[n + c] = (int64_t)(b - (uint64_t)sums[c] * (uint64_t)product->m[n + c]);
+            }
+        }
+    }
+}
+
+/* The runs of every span in turn, over taps that are `pixel` bytes apart along a line, and `line` bytes across.
+ * Where a pixel is one span, those of a line follow one another without a gap, and become one run. */
+static void lay_runs(dgqc_product *product, const dgqc_taps *taps, size_t pixel, size_t line)
+{
+    const size_t spans = product->span_count, quads = product->panels.quads / (taps->height * taps->width);
+    const int merged = spans == 1 && pixel == quads * DGQC_QUAD;
+    dgqc_run *run = product->runs;
+    for (size_t s = 0; s < spans; s++) {
+        const dgqc_span *const span = product->spans + product->order[s];
+        const size_t width = merged ? 1 : taps->width;
+        for (size_t tap = 0; tap < taps->height * width; tap++, run++) {
+            const size_t y = tap / width, x = tap % width;
+            run->code = (uint32_t)(span->code + y * line + x * pixel);
+            run->quad = (uint32_t)(span->first / DGQC_QUAD + (y * taps->width + x) * quads);
+            run->quads = dgqc_span_quads(span) * (uint32_t)(merged ? taps->width : 1);
+            run->ratio = tap == 0 ? product->ratios[s] : 1;
+        }
+    }
+    product->sum.runs = product->runs;
+    product->sum.count = (size_t)(run - product->runs);
+}
+
+dgqc_product *dgqc_product_begin(const dgqc_weights *weights, const dgqc_operand *operand,
+                                 const dgqc_combination *combination, size_t channels, const dgqc_taps *taps,
+                                 size_t step, void *shared)
+{
+    const size_t columns = up_to_panels(weights->panels.columns), spans = combination->spans;
+    dgqc_product *const product = dgqc_take(&shared, DGQC_PRODUCT_BYTES);
+    product->panels = weights->panels;
+    product->total_bits = combination->total_bits;
+    product->m = dgqc_take(&shared, columns * sizeof(int32_t));
+    product->b = dgqc_take(&shared, columns * sizeof(int64_t));
+    product->column_sums = operand->along_depth ? NULL : dgqc_take(&shared, columns * sizeof(int32_t));
+    product->span_count = spans;
+    product->spans = dgqc_take(&shared, spans * sizeof(dgqc_span));
+    product->order = dgqc_take(&shared, spans * sizeof(uint32_t));
+    product->ratios = dgqc_take(&shared, spans * sizeof(uint32_t));
+    product->zeros = dgqc_take(&shared, combination->row_bytes);
+    product->runs = dgqc_take(&shared, spans * taps->height * taps->width * sizeof(dgqc_run));
+    product->behind = shared;
+    derive_columns(weights, step, product);
+    dgqc_find_spans(operand, channels, step, product->spans);
+    product->sum.last = dgqc_order_spans(product->spans, spans, product->order, product->ratios);
+    if (operand->along_depth) {
+        dgqc_spread_zeros(product->spans, spans, product->zeros);
+    } else {
+        memset(product->zeros, 1, combination->row_bytes);
+    }
+    lay_runs(product, taps, 0, 0);
+    sum_zeros(product);
+    lay_runs(product, taps, combination->row_bytes, taps->line);
+    return product;
+}

@@ -1,0 +1,105 @@
+#include "dgqc_product.h"
+#include "dgqc_requantize.h"
+
+void dgqc_product_long(const dgqc_product *product, const uint8_t *const *rows, size_t count, size_t column,
+                       const void *ahead, int64_t *totals)
+{
+    int32_t parts[DGQC_TILE_ROWS * DGQC_TILE_COLUMNS];
+    const size_t size = count * DGQC_TILE_COLUMNS, runs = product->sum.count / product->span_count;
+    memset(totals, 0, size * sizeof *totals);
+    for (size_t s = 0; s < product->span_count; s++) {
+        const dgqc_sum one = {product->runs + s * runs, runs, 1};
+        const int64_t multiple = product->spans[product->order[s]].multiple;
+        dgqc_tile(&product->panels, &one, rows, count, column, ahead, parts);
+        for (size_t i = 0; i < size; i++) {
+            totals[i] += multiple * parts[i];
+        }
+    }
+}
+
+/* multiple * (total - zero * column_sum). A sum of centered codes fits 32 bits, whatever its terms do. */
+static inline int64_t scaled(const dgqc_row_group *group, int32_t total, int32_t column_sum)
+{
+    const uint32_t zeros = (uint32_t)group->zero * (uint32_t)column_sum;
+    return (int64_t)group->multiple * dgqc_wrap32((uint32_t)total - zeros);
+}
+
+/* Groups along rows, or totals of 64 bits. */
+static void multiply_long(const dgqc_product *product, const uint8_t *const *rows, size_t count, size_t column,
+                          const void *ahead, const dgqc_row_group *groups, int16_t *y)
+{
+    int64_t totals[DGQC_TILE_ROWS * DGQC_TILE_COLUMNS];
+    const size_t left = product->panels.columns - column;
+    const size_t columns = left < DGQC_TILE_COLUMNS ? left : (size_t)DGQC_TILE_COLUMNS;
+    dgqc_product_long(product, rows, count, column, ahead, totals);
+    for (size_t r = 0; groups && r < count; r++) {
+        int64_t *const row = totals + r * DGQC_TILE_COLUMNS;
+        for (size_t c = 0; c < columns; c++) {
+            row[c] = scaled(groups + r, (int32_t)row[c], product->column_sums[column + c]);
+        }
+    }
+    dgqc_requantize_long(totals, count, column, columns, &product->requantizer, y, product->panels.columns);
+}
+
+static void multiply_by_group(const dgqc_product *product, const uint8_t *const *rows, size_t count,
+                              size_t column, const void *ahead, const dgqc_row_group *groups, int16_t *y)
+{
+    int32_t totals[DGQC_TILE_ROWS * DGQC_TILE_COLUMNS];
+    const size_t left = product->panels.columns - column;
+    const size_t columns = left < DGQC_TILE_COLUMNS ? left : (size_t)DGQC_TILE_COLUMNS;
+    dgqc_tile(&product->panels, &product->sum, rows, count, column, ahead, totals);
+    for (size_t r = 0; r < count; r++) {
+        int32_t *const row = totals + r * DGQC_TILE_COLUMNS;
+        for (size_t c = 0; c < columns; c++) {
+            row[c] = (int32_t)scaled(groups + r, row[c], product->column_sums[column + c]);
+        }
+    }
+    dgqc_requantize(totals, count, column, columns, &product->requantizer, y, product->panels.columns);
+}
+
+/* Where the tile's share of the next panels begins, so that all of them are in cache when their turn comes: a few
+ * tiles fetch all of them. Behind the last come the first, for the next block of rows. */
+static const void *panels_ahead(const dgqc_panels *panels, size_t column, size_t tile)
+{
+    enum { SHARES = 2 * DGQC_BLOCK_BYTES / DGQC_AHEAD };
+    const size_t next = column + DGQC_TILE_COLUMNS < panels->columns ? column + DGQC_TILE_COLUMNS : 0;
+    const size_t bytes = dgqc_panel_bytes(panels);
+    const size_t offset = next / DGQC_PANEL_COLUMNS * bytes + tile % SHARES * (2 * bytes / SHARES);
+    return (const unsigned char *)panels->data + offset;
+}
+
+void dgqc_product_rows(const dgqc_product *product, const uint8_t *const *rows, size_t count,
+                       const dgqc_row_group *groups, int16_t *y)
+{
+    const dgqc_panels *const panels = &product->panels;
+    for (size_t column = 0; column < panels->columns; column += DGQC_TILE_COLUMNS) {
+        for (size_t r = 0; r < count; r += DGQC_TILE_ROWS) {
+            const size_t some = count - r < DGQC_TILE_ROWS ? count - r : (size_t)DGQC_TILE_ROWS;
+            const void *const ahead = panels_ahead(panels, column, r / DGQC_TILE_ROWS);
+            int16_t *const to = y + r * panels->columns + column;
+            if (product->total_bits == 64) {
+                multiply_long(product, rows + r, some, column, ahead, groups ? groups + r : NULL, to);
+            } else if (groups) {
+                multiply_by_group(product, rows + r, some, column, ahead, groups + r, to);
+            } else {
+                dgqc_tile_requantized(panels, &product->sum, rows + r, some, column, ahead,
+                                      &product->requantizer, to);
+            }
+        }
+    }
+}
+
+const dgqc_row_group *dgqc_find_row_groups(const dgqc_operand *operand, size_t step, dgqc_rows rows,
+                                           size_t period, dgqc_row_group groups[DGQC_BLOCK_ROWS])
+{
+    if (operand->along_depth) {
+        return NULL;
+    }
+    for (size_t r = 0; r < rows.count; r++) {
+        const size_t place = (rows.first + r) % period;
+        const size_t at = step * operand->groups + (operand->group ? operand->group[place] : 0U);
+        groups[r].zero = operand->zero[at];
+        groups[r].multiple = operand->multiple[at];
+    }
+    return groups;
+}

@@ -1,0 +1,57 @@
+#include "dgqc_requantize.h"
+
+#if defined(__AVX512BW__) && defined(__AVX512VL__) && !defined(DGQC_PORTABLE)
+#include "dgqc_requantize_avx512.h"
+
+static size_t requantize_vectors(const int32_t *totals, size_t rows, size_t columns, const int32_t *m,
+                                 const int64_t *b, int32_t shift, int16_t *y, size_t y_stride)
+{
+    const __m128i beyond = _mm_cvtsi32_si128(shift - 32);
+    for (size_t c = 0; c < columns; c += DGQC_PANEL_COLUMNS) {
+        const dgqc_columns16 sixteen = dgqc_columns_of(m + c, b + c);
+        const __mmask16 kept = columns - c < 16 ? (__mmask16)((1U << (columns - c)) - 1) : (__mmask16)0xFFFF;
+        for (size_t r = 0; r < rows; r++) {
+            const __m512i total = _mm512_loadu_si512(totals + r * DGQC_TILE_COLUMNS + c);
+            const __m512i scaled = dgqc_scaled16(total, &sixteen, beyond);
+            _mm256_mask_storeu_epi16(y + r * y_stride + c, kept, _mm512_cvtsepi32_epi16(scaled));
+        }
+    }
+    return columns;
+}
+#elif defined(__AVX2__) && !defined(DGQC_PORTABLE)
+#include "dgqc_requantize_avx2.h"
+#else
+static size_t requantize_vectors(const int32_t *totals, size_t rows, size_t columns, const int32_t *m,
+                                 const int64_t *b, int32_t shift, int16_t *y, size_t y_stride)
+{
+    (void)totals, (void)rows, (void)columns, (void)m, (void)b, (void)shift, (void)y, (void)y_stride;
+    return 0;
+}
+#endif
+
+void dgqc_requantize(const int32_t *totals, size_t rows, size_t column, size_t columns,
+                     const dgqc_requantizer *by, int16_t *y, size_t y_stride)
+{
+    const int32_t *const m = by->m + column, shift = by->shift;
+    const int64_t *const b = by->b + column;
+    /* Vectors take the upper half of each 64-bit sum, which holds the result from a shift of 32 on. */
+    const size_t done = shift >= 32 ? requantize_vectors(totals, rows, columns, m, b, shift, y, y_stride) : 0;
+    for (size_t r = 0; r < rows; r++) {
+        for (size_t c = done; c < columns; c++) {
+            const int64_t scaled = (int64_t)totals[r * DGQC_TILE_COLUMNS + c] * m[c] + b[c];
+            y[r * y_stride + c] = dgqc_saturate16(scaled >> shift);
+        }
+    }
+}
+
+void dgqc_requantize_long(const int64_t *totals, size_t rows, size_t column, size_t columns,
+                          const dgqc_requantizer *by, int16_t *y, size_t y_stride)
+{
+    for (size_t r = 0; r < rows; r++) {
+        for (size_t c = 0; c < columns; c++) {
+            const uint64_t product = (uint64_t)totals[r * DGQC_TILE_COLUMNS + c] * (uint64_t)by->m[column + c];
+            const int64_t scaled = (int64_t)(product + (uint64_t)by->b[column + c]);
+            y[r * y_stride + c] = dgqc_saturate16(scaled >> by->shift);
+        }
+    }
+}

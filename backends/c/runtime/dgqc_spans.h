@@ -1,0 +1,39 @@
+/* Groups of channels as stretches of the summed axis, for the products of 8-bit codes. */
+#ifndef DGQC_SPANS_H
+#define DGQC_SPANS_H
+
+#include "dgqc_tile.h"
+
+/* Neighbouring channels of one group, and where their codes go in a row: each span fills the quads of the panels that
+ * it touches, with zeros for the channels of the spans before and behind it. */
+typedef struct {
+    uint32_t first, count; /* channels */
+    uint32_t code;         /* bytes from the row's start, of the channel first / 4 * 4 */
+    int32_t zero, multiple;
+} dgqc_span;
+
+/* The spans of `channels` channels at a step. Groups along the other axis: one span, zero 0, multiple 1. */
+void dgqc_find_spans(const dgqc_operand *operand, size_t channels, size_t step, dgqc_span *spans);
+
+/* Orders spans so that Horner's rule can combine them, and finds the ratios: order[i] is the i-th span to be
+ * summed. Returns dgqc_sum.last. */
+uint32_t dgqc_order_spans(const dgqc_span *spans, size_t count, uint32_t *order, uint32_t *ratios);
+
+static inline uint32_t dgqc_span_quads(const dgqc_span *span)
+{
+    return (span->first + span->count + DGQC_QUAD - 1) / DGQC_QUAD - span->first / DGQC_QUAD;
+}
+
+/* A row's codes, or a pixel's, as the tiles read them. y holds what all spans fill, and no more is written. */
+void dgqc_spread(const dgqc_span *spans, size_t count, const uint8_t *x, uint8_t *y);
+
+/* The same of a row that holds the zero points. */
+void dgqc_spread_zeros(const dgqc_span *spans, size_t count, uint8_t *y);
+
+/* Whether `dgqc_spread` would only copy. */
+static inline int dgqc_is_spread(const dgqc_combination *combination, size_t channels)
+{
+    return combination->row_bytes == channels;
+}
+
+#endif

@@ -1,0 +1,24 @@
+#include "dgqc_requantize.h"
+
+#if defined(__AVX512VNNI__) && defined(__AVX512BW__) && !defined(DGQC_PORTABLE)
+#include "dgqc_tile_avx512.h"
+#define DGQC_REQUANTIZES_AT_ONCE
+#else
+#include "dgqc_tile_portable.h"
+#endif
+
+void dgqc_tile_requantized(const dgqc_panels *panels, const dgqc_sum *sum, const uint8_t *const *rows,
+                           size_t row_count, size_t column, const void *ahead, const dgqc_requantizer *by,
+                           int16_t *y)
+{
+#ifdef DGQC_REQUANTIZES_AT_ONCE
+    if (requantized_at_once(panels, sum, rows, row_count, column, ahead, by, y)) {
+        return;
+    }
+#endif
+    int32_t totals[DGQC_TILE_ROWS * DGQC_TILE_COLUMNS];
+    const size_t left = panels->columns - column;
+    const size_t columns = left < DGQC_TILE_COLUMNS ? left : (size_t)DGQC_TILE_COLUMNS;
+    dgqc_tile(panels, sum, rows, row_count, column, ahead, totals);
+    dgqc_requantize(totals, row_count, column, columns, by, y, panels->columns);
+}

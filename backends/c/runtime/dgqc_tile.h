@@ -1,0 +1,78 @@
+/* Sums of products of a few rows of codes (u8) and panels of weights (s8): what every product kernel is made of.
+ *
+ * The summed axis falls into runs: stretches of quads that are contiguous in a row's codes and in the panels, such as
+ * a tap of a convolution, or a group of channels. The total is
+ *
+ *     (..((part_0 * ratio_1 + part_1) * ratio_2 + part_2)..) * last    modulo 2^32
+ *
+ * which adds up the groups' parts, each times a multiple of its own, without leaving registers: dgqc_spans.c finds
+ * ratios for any multiples. One run and a `last` of 1 are a plain product.
+ */
+#ifndef DGQC_TILE_H
+#define DGQC_TILE_H
+
+#include "dgqc_runtime.h"
+
+/* A tile: rows and columns that are computed at once. */
+#if defined(__AVX512VNNI__) && defined(__AVX512BW__) && !defined(DGQC_PORTABLE)
+enum { DGQC_TILE_ROWS = 8, DGQC_TILE_COLUMNS = 32 };
+#else
+enum { DGQC_TILE_ROWS = 4, DGQC_TILE_COLUMNS = 16 };
+#endif
+enum { DGQC_PANEL_COLUMNS = 16, DGQC_QUAD = 4, DGQC_BLOCK_BYTES = 64 };
+
+typedef struct {
+    uint32_t code; /* bytes behind the row's pointer */
+    uint32_t quad; /* of the panels */
+    uint32_t quads;
+    uint32_t ratio; /* 1 in most runs, and of no effect in the first */
+} dgqc_run;
+
+typedef struct {
+    const dgqc_run *runs;
+    size_t count;
+    uint32_t last;
+} dgqc_sum;
+
+/* The int32_t that is congruent to x modulo 2^32. */
+static inline int32_t dgqc_wrap32(uint32_t x)
+{
+    return (int32_t)x;
+}
+
+/* The first place at or behind `memory`, which has 15 numbers to spare, where a vector is loaded at once. */
+static inline int32_t *dgqc_align(int32_t *memory)
+{
+    return memory + (64 - (uintptr_t)memory % 64) % 64 / sizeof(int32_t);
+}
+
+/* Bytes of one panel. */
+static inline size_t dgqc_panel_bytes(const dgqc_panels *panels)
+{
+    return (panels->bits == 4 ? (panels->quads + 1) / 2 : panels->quads) * DGQC_BLOCK_BYTES;
+}
+
+/* totals[r * DGQC_TILE_COLUMNS + c], r < row_count, c < DGQC_TILE_COLUMNS: sums of row r and column `column` + c.
+ *
+ * rows: row_count <= DGQC_TILE_ROWS pointers to codes, of any alignment; whole quads are read. column: a multiple
+ * of 16, below panels->columns. Totals of rows and of columns beyond the matrix mean nothing, but may be written:
+ * `totals` holds DGQC_TILE_ROWS * DGQC_TILE_COLUMNS. ahead: memory that will be read soon, which is fetched
+ * meanwhile, DGQC_AHEAD bytes for each quad; or NULL. */
+void dgqc_tile(const dgqc_panels *panels, const dgqc_sum *sum, const uint8_t *const *rows, size_t row_count,
+               size_t column, const void *ahead, int32_t *totals);
+
+enum { DGQC_AHEAD = 32 };
+
+/* How totals become int16: saturate16((total * m + b) >> shift). */
+typedef struct {
+    const int32_t *m; /* [columns, up to whole panels] */
+    const int64_t *b; /* the same; carries the rounding half */
+    int32_t shift;
+} dgqc_requantizer;
+
+/* The same, requantized: y[r * panels->columns + c] for the tile's columns that the matrix has. */
+void dgqc_tile_requantized(const dgqc_panels *panels, const dgqc_sum *sum, const uint8_t *const *rows,
+                           size_t row_count, size_t column, const void *ahead, const dgqc_requantizer *by,
+                           int16_t *y);
+
+#endif

@@ -1,0 +1,168 @@
+"""How linear and convolutions carry their sums, from the actual weights and tables.
+
+The fast kernels combine groups: neighbouring channels of one group are a span, whose sum is carried in 32
+bits; the sum over all spans, each times its multiple, in 32 bits or in 64. Zero points leave it only at the
+end, so bounds are on codes as they are. The general kernels sum centered operands.
+"""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+from typing import Any
+
+import torch
+from torch import fx
+
+from .bounds import WeightSums
+from .checks import arguments
+from .errors import DgqcError
+from .operands import Values, between, code_range, operand_values, value_of
+
+dgqc = torch.ops.dgqc
+
+QUAD = 4
+"""Channels that a kernel multiplies at once."""
+LIMIT = 2.0**31
+CERTAIN = 1 - 2.0**-40
+SMALLEST_BLOCK = 16
+"""With fewer products than this to an int32 sum the narrow kernel isn't worth it."""
+
+
+@dataclass(frozen=True)
+class Combination:
+    """How a fast kernel carries its sum.
+
+    spans: first channel and number of channels of each. total_bits: 32, or 64 where the whole sum needs that.
+    """
+
+    spans: tuple[tuple[int, int], ...]
+    total_bits: int
+
+    @property
+    def row_bytes(self) -> int:
+        """Of a row's (a pixel's) codes, each span padded to the whole quads that it touches."""
+        return sum(QUAD * (-(-(first + count) // QUAD) - first // QUAD) for first, count in self.spans)
+
+    @property
+    def channels(self) -> int:
+        return sum(count for _, count in self.spans)
+
+    @property
+    def is_spread(self) -> bool:
+        """Whether codes can be multiplied as they lie."""
+        return self.row_bytes == self.channels
+
+
+def combination(node: fx.Node) -> Combination | None:
+    """Of a linear or convolution node; None where only the general kernel takes it: codes of 16 bits, zero
+    points of channels that no byte holds, or sums of a span that need more than 32 bits."""
+    a = arguments(node)
+    tables = {name: value_of(a[name]) for name in ("weight", "zero", "multiple", "group")}
+    # Weights can be large, and planners ask again and again.
+    key = tuple((table.data_ptr(), tuple(table.shape)) for table in tables.values())
+    known = node.meta.get("combination")
+    if known is None or known[0] != key:
+        known = node.meta["combination"] = (key, _combination(node, a, **tables))
+    found = known[1]
+    assert found is None or isinstance(found, Combination)
+    return found
+
+
+def _combination(
+    node: fx.Node,
+    a: dict[str, Any],
+    weight: torch.Tensor,
+    zero: torch.Tensor,
+    multiple: torch.Tensor,
+    group: torch.Tensor,
+) -> Combination | None:
+    codes = (0, 2 ** int(a["bits"]) - 1) if "bits" in a else code_range(a["x"])
+    if codes[0] < 0:
+        return None
+    along = groups_channels(node)
+    # Where the first group is all there is, or rows have theirs, channels are one span.
+    index = group if along and bool(group.any()) else torch.zeros(weight.shape[-1], dtype=torch.uint8)
+    spans = _spans(index)
+    span = torch.arange(len(spans)).repeat_interleave(torch.tensor([count for _, count in spans]))
+    sums = WeightSums.of(weight, span, len(spans))
+    if along:
+        of_span = index[[first for first, _ in spans]].to(torch.int64)
+        zeros, multiples = zero[:, of_span], multiple[:, of_span].to(torch.float64)
+        if bool((zeros < 0).any()) or bool((zeros > 255).any()):
+            return None
+        parts = torch.maximum(sums.positive, sums.negative) * max(codes[1], int(zeros.max()))
+        total = (multiples @ parts).max()
+    else:
+        # Each row is centered before it is multiplied.
+        used = group.to(torch.int64).unique()
+        zeros, multiples = zero[:, used].to(torch.float64), multiple[:, used].to(torch.float64)
+        reach = torch.maximum((zeros - codes[0]).abs(), (codes[1] - zeros).abs()).clamp(min=codes[1])
+        weights = (sums.positive + sums.negative).max()
+        parts, total = reach.max() * weights, (reach * multiples).max() * weights
+    if not bool(parts.max() < LIMIT * CERTAIN):
+        return None
+    return Combination(spans, 32 if bool(total < LIMIT * CERTAIN) else 64)
+
+
+def groups_channels(node: fx.Node) -> bool:
+    """Whether groups lie along the summed axis; also where there is but one."""
+    a = arguments(node)
+    if node.target is dgqc.linear.default:
+        axes = a["x"].meta["val"].dim()
+        return bool(a["axis"] % axes == axes - 1) or not bool(value_of(a["group"]).any())
+    return node.target is dgqc.conv2d.default
+
+
+def _spans(group: torch.Tensor) -> tuple[tuple[int, int], ...]:
+    """First channel and number of channels of each stretch of one group."""
+    _, counts = torch.unique_consecutive(group, return_counts=True)
+    firsts = counts.cumsum(0) - counts
+    return tuple(zip(firsts.tolist(), counts.tolist(), strict=True))
+
+
+@dataclass(frozen=True)
+class Arithmetic:
+    """How a general kernel carries its sum.
+
+    narrow: operands fit int16 and `block` products at a time fit int32; otherwise operands are int32 and
+        sums int64.
+    block: 1 .. depth.
+    """
+
+    narrow: bool
+    block: int
+
+
+def arithmetic(node: fx.Node) -> Arithmetic:
+    """Of a linear or convolution node.
+
+    Raises DgqcError where an operand needs more than 32 bits.
+    """
+    a = arguments(node)
+    weight = value_of(a["weight"]).to(torch.int64)
+    # Taps of one channel share its bound.
+    rows = weight.abs().double().reshape(weight.shape[0], -1, weight.shape[-1]).sum(dim=1)
+    depth = math.prod(weight.shape[1:])
+    if node.target is dgqc.linear.default:
+        operand = operand_values(a["x"], a["zero"], a["multiple"], a["group"], a["axis"], -1)
+    elif node.target is dgqc.conv2d.default:
+        operand = operand_values(a["x"], a["zero"], a["multiple"], a["group"], -1, -1)
+    else:
+        groups = between((0, 2 ** int(a["bits"]) - 1), value_of(a["zero"]), value_of(a["multiple"]))
+        operand = Values(groups.low.amin().reshape(1), groups.high.amax().reshape(1))
+    total = float((rows @ operand.reach.expand(rows.shape[1])).amax())
+    return _carry(node, operand, Values(weight.amin().reshape(1), weight.amax().reshape(1)), depth, total)
+
+
+def _carry(node: fx.Node, left: Values, right: Values, depth: int, total: float) -> Arithmetic:
+    """total: a bound on the whole sum of magnitudes."""
+    reaches = int(left.reach.amax()), int(right.reach.amax())
+    if max(reaches) >= 2**31:
+        raise DgqcError(
+            f"{node.name}: an operand reaches {max(reaches)}, but kernels hold operands in 32 bits; the"
+            " scales of its groups must lie closer together."
+        )
+    block = depth if total < 2**31 else min(depth, (2**31 - 1) // max(1, reaches[0] * reaches[1]))
+    narrow = left.fit_int16 and right.fit_int16 and block >= min(depth, SMALLEST_BLOCK)
+    return Arithmetic(narrow, max(1, block))

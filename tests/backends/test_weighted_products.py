@@ -1,0 +1,153 @@
+"""Linear and convolutions: C and reference agree in every bit, whatever the constants."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+import pytest
+import torch
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from torch import fx
+
+from dgqc.ir.operands import ensure_shapes
+from dgqc.ir.ops.product import convolved
+from dgqc.ir.product_sums import combination
+
+from .integer_graph import IntegerGraph
+from .kernels import Builds, check
+
+dgqc = torch.ops.dgqc
+
+
+@dataclass(frozen=True)
+class Codes:
+    """How an operand is quantized. bits: 16 for values as they are. together: groups are contiguous.
+    beyond: how far zeros lie outside the codes. most: the largest multiple."""
+
+    bits: int
+    groups: int
+    together: bool
+    beyond: int
+    most: int
+
+    def of(self, graph: IntegerGraph, x: fx.Node, size: int, axis: int) -> tuple[Any, ...]:
+        """codes, zero, multiple, group and axis."""
+        if self.bits == 16:
+            zero = graph.constant(torch.zeros(graph.steps, 1, dtype=torch.int32))
+            one = graph.constant(torch.ones(graph.steps, 1, dtype=torch.int32))
+            return x, zero, one, graph.constant(torch.zeros(size, dtype=torch.uint8)), axis
+        operand = graph.quantized(x, size, axis, self.bits, self.groups, self.beyond, self.most)
+        if self.together:
+            group = getattr(graph.root, str(operand[3].target))
+            group.copy_(group.sort().values)
+        return operand
+
+
+codes = st.builds(
+    Codes,
+    bits=st.sampled_from([2, 4, 6, 8, 8, 16]),
+    groups=st.integers(1, 9),
+    together=st.booleans(),
+    beyond=st.sampled_from([0, 0, 0, 5, 300]),
+    most=st.sampled_from([1, 9, 128, 2**21]),
+)
+seeds, weight_bits = st.integers(0, 2**31), st.sampled_from([4, 8])
+many = settings(max_examples=60, deadline=None)
+
+
+@many
+@given(seeds, codes, weight_bits, st.integers(1, 20), st.integers(1, 150), st.integers(1, 70), st.booleans())
+def test_linear(
+    kernels: Builds, seed: int, codes: Codes, bits: int, rows: int, depth: int, columns: int, by_row: bool
+) -> None:
+    graph = IntegerGraph(seed=seed)
+    shape = (2, rows, depth) if seed % 3 == 0 else (rows, depth)
+    (x,) = graph.take(x=shape)
+    operand = codes.of(graph, x, rows if by_row else depth, -2 if by_row else -1)
+    weight = graph.weight(bits, columns, depth)
+    args = (operand[0], graph.step, *operand[1:], weight, *graph.epilogue(columns))
+    check(kernels, graph.finish(graph.call(dgqc.linear.default, *args)), {"x": graph.values(*shape)})
+
+
+windows = st.tuples(
+    st.sampled_from([(1, 1), (1, 1), (3, 3), (3, 3), (2, 3), (5, 1)]),
+    st.sampled_from([[1, 1], [1, 1], [2, 2], [2, 1], [3, 3]]),
+    st.sampled_from([[0, 0], [1, 1], [2, 1]]),
+)
+images = st.tuples(st.integers(5, 9), st.integers(5, 10), st.sampled_from([1, 3, 4, 9, 24, 70]))
+
+
+@many
+@given(seeds, codes, weight_bits, images, windows, st.integers(1, 40))
+def test_conv2d(
+    kernels: Builds, seed: int, codes: Codes, bits: int, image: Any, window: Any, columns: int
+) -> None:
+    graph = IntegerGraph(seed=seed)
+    (x,) = graph.take(x=(1, *image))
+    kernel, stride, padding = window
+    given, zero, multiple, group, _ = codes.of(graph, x, image[2], 3)
+    weight = graph.weight(bits, columns, *kernel, image[2])
+    args = (given, graph.step, zero, multiple, group, weight, *graph.epilogue(columns), stride, padding)
+    check(kernels, graph.finish(graph.call(dgqc.conv2d.default, *args)), {"x": graph.values(1, *image)})
+
+
+@many
+@given(seeds, codes.filter(lambda c: c.bits < 16), weight_bits, images, windows, st.integers(1, 40))
+def test_conv2d_pixel(
+    kernels: Builds, seed: int, codes: Codes, bits: int, image: Any, window: Any, columns: int
+) -> None:
+    graph = IntegerGraph(seed=seed)
+    (x,) = graph.take(x=(1, *image))
+    kernel, stride, padding = window
+    sizes = (convolved(*size) for size in zip(image, kernel, stride, padding, strict=False))
+    positions = next(sizes) * next(sizes)
+    # The quantizer of another graph lends its tables; only they are used here.
+    quantizer, zero, multiple, group, _ = codes.of(graph, x, positions, 2)
+    tables = quantizer.args[2:5]
+    graph.graph.erase_node(quantizer)
+    weight = graph.weight(bits, columns, *kernel, image[2])
+    operand = (zero, multiple, group, codes.bits, weight)
+    args = (x, graph.step, *tables, *operand, *graph.epilogue(columns), stride, padding)
+    check(kernels, graph.finish(graph.call(dgqc.conv2d_pixel.default, *args)), {"x": graph.values(1, *image)})
+
+
+@pytest.mark.parametrize(
+    ("codes", "depth", "expected"),
+    [
+        (Codes(8, 8, True, 0, 9), 320, (8, 32)),
+        (Codes(8, 8, True, 0, 2**21), 320, (8, 64)),
+        (Codes(8, 1, True, 0, 9), 320, (1, 32)),
+        (Codes(8, 8, True, 300, 9), 320, None),
+        (Codes(16, 1, True, 0, 9), 320, None),
+    ],
+)
+def test_which_kernel_takes_what(codes: Codes, depth: int, expected: tuple[int, int] | None) -> None:
+    """The properties above reach every kernel and every width of sums."""
+    graph = IntegerGraph(seed=3)
+    (x,) = graph.take(x=(4, depth))
+    operand = codes.of(graph, x, depth, -1)
+    args = (operand[0], graph.step, *operand[1:], graph.weight(8, 5, depth), *graph.epilogue(5))
+    node = graph.call(dgqc.linear.default, *args)
+    ensure_shapes(graph.finish(node))
+    found = combination(node)
+    assert (found and (len(found.spans), found.total_bits)) == expected
+
+
+@pytest.mark.parametrize("end", [0, 255])
+@pytest.mark.parametrize("weight", [-128, 127])
+def test_sums_at_their_ends(kernels: Builds, end: int, weight: int) -> None:
+    """Every product at its end: 255 * 127 twice passes int16, and 65 000 of them almost fill int32."""
+    for depth in (8, 4000, 65_700):
+        graph = IntegerGraph()
+        (x,) = graph.take(x=(3, depth))
+        offset = graph.table(end << 15, end << 15, graph.steps, 1)
+        one, shift = (graph.table(value, value, graph.steps, 1) for value in (1, 15))
+        group = graph.constant(torch.zeros(depth, dtype=torch.uint8))
+        quantized = graph.call(dgqc.quantize.default, x, graph.step, one, offset, shift, group, 1, 8)
+        zero = graph.table(128, 128, graph.steps, 1)
+        values = graph.constant(torch.full((3, depth), weight, dtype=torch.int8))
+        args = (quantized, graph.step, zero, one, group, 1, values, *graph.epilogue(3))
+        program = graph.finish(graph.call(dgqc.linear.default, *args))
+        check(kernels, program, {"x": torch.zeros(3, depth, dtype=torch.int16)})
