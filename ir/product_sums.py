@@ -95,7 +95,7 @@ def _combination(
         total = (multiples @ parts).max()
     else:
         # Each row is centered before it is multiplied.
-        used = group.to(torch.int64).unique()
+        used = torch.unique(group).to(torch.int64)
         zeros, multiples = zero[:, used].to(torch.float64), multiple[:, used].to(torch.float64)
         reach = torch.maximum((zeros - codes[0]).abs(), (codes[1] - zeros).abs()).clamp(min=codes[1])
         weights = (sums.positive + sums.negative).max()

@@ -68,4 +68,4 @@ def has_image(node: fx.Node) -> bool:
 def _image_bytes(a: dict[str, Any], pixel: int) -> int:
     _, height, width, _ = shape_of(a["x"])
     vertical, horizontal = a["padding"]
-    return (height + 2 * vertical) * (width + 2 * horizontal) * pixel
+    return int((height + 2 * vertical) * (width + 2 * horizontal)) * pixel
