@@ -26,15 +26,17 @@ C_PROJECT = "c"
 REPORT = "report.json"
 
 
-def save(compiled: CompiledProgram, directory: Path) -> Path:
+def save(compiled: CompiledProgram, directory: Path, *, weights: str | None = None) -> Path:
     """Writes a bundle as a whole or not at all, in the place of an older bundle where there is one.
 
+    weights: where the C project's constants go: "array", "object" or "file"; None chooses by their size.
     Raises DgqcError when something else than a bundle stands there, or it can't be written.
     """
     with written_whole(directory, refuse_other_than_bundle) as folder:
         save_program(compiled.program, folder / PROGRAM)
         vectors, drawing = reference_vectors(compiled), reference_drawing(compiled)
-        c.emit(compiled.program, folder / C_PROJECT, vectors=vectors, drawing=drawing)
+        storage = None if weights is None else c.Storage(weights)
+        c.emit(compiled.program, folder / C_PROJECT, vectors=vectors, drawing=drawing, storage=storage)
         _write_json(folder / REPORT, dict(compiled.report))
         manifest = Manifest(compiled.provenance, compiled.program.schedule, list_files(folder))
         _write_json(folder / NAME, manifest.to_json())

@@ -46,6 +46,10 @@ def compile_model(
     samples: Annotated[int, typer.Option("--samples", min=1, help="Synthetic samples without --calib.")] = 8,
     seed: options.Seed = 0,
     loop: options.Loop = None,
+    weights: Annotated[
+        options.Weights | None,
+        typer.Option("--weights", help="Where the C project's constants go; by their size where left out."),
+    ] = None,
     json: options.Json = False,
 ) -> None:
     """Compile a diffusion UNet into integers."""
@@ -82,7 +86,7 @@ def compile_model(
 
             print_or_save(program, output)
             return
-        finish(program, provenance).save(place)
+        finish(program, provenance).save(place, weights=weights)
     _tell(place, json)
 
 

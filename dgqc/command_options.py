@@ -19,6 +19,14 @@ class Switch(StrEnum):
     OFF = "off"
 
 
+class Weights(StrEnum):
+    """`dgqc.backends.c.Storage`, which takes long to import."""
+
+    ARRAY = "array"
+    OBJECT = "object"
+    FILE = "file"
+
+
 Model = Annotated[
     Path, typer.Argument(metavar="MODEL", help="A UNet's or pipeline's folder, .pt, .safetensors or .pt2.")
 ]

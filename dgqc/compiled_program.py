@@ -136,11 +136,11 @@ class CompiledProgram:
             self._drawers[name] = open_drawer(name, self.program, self._emitted)
         return self._drawers[name](noise, conditions)
 
-    def save(self, directory: str | Path) -> Path:
+    def save(self, directory: str | Path, *, weights: str | None = None) -> Path:
         """Writes the program as a bundle; see `dgqc.bundle.save`."""
         from .bundle import save
 
-        return save(self, Path(directory))
+        return save(self, Path(directory), weights=weights)
 
     def as_diffusers_unet(self, unet: nn.Module, **options: Any) -> CompiledUNet:
         """A drop-in for `unet` in a diffusers pipeline; see `dgqc.diffusers_unet.CompiledUNet`."""

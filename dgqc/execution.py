@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import shutil
 import tempfile
 import weakref
 from collections.abc import Callable, Mapping
@@ -41,7 +40,7 @@ def default_backend() -> str:
 def open_backend(name: str, program: Program, emitted: Path | None = None) -> Runner:
     """A runner for an integer-level program.
 
-    emitted: folder of the C project where it was already emitted; it is copied, so nothing is built inside.
+    emitted: folder of the C project where it was already emitted; nothing is built inside.
     Raises DgqcError when there is no such backend, or it can't run here.
     """
     if name not in BACKENDS:
@@ -86,13 +85,11 @@ def _c(program: Program, emitted: Path | None) -> Runner:
 def _c_library(program: Program, emitted: Path | None) -> CProgram:
     from .backends import c
 
+    if emitted is not None:
+        return c.CProgram(emitted)
     folder = tempfile.TemporaryDirectory(prefix="dgqc-c-")
-    project = Path(folder.name) / "c"
-    if emitted is None:
-        c.emit(program, project)
-    else:
-        shutil.copytree(emitted, project)
-    library = c.CProgram(project)
+    c.emit(program, Path(folder.name))
+    library = c.CProgram(Path(folder.name))
     # The folder goes when the library does.
     weakref.finalize(library, folder.cleanup)
     return library

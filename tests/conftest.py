@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from pathlib import Path
 
 import pytest
 import torch
@@ -16,6 +17,8 @@ settings.register_profile(
 )
 settings.load_profile("ci" if os.environ.get("CI") else "default")
 torch.set_num_threads(1)
+# Emitted programs that one run of the tests has built are there for the next.
+os.environ["XDG_CACHE_HOME"] = str(Path(__file__).parents[1] / "build" / "tests-cache")
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:

@@ -1,8 +1,10 @@
 """The C backend: integer programs as C99 without libc, allocation or floating point (docs/c-backend.md)."""
 
+from .build import build, find_compiler
 from .emit import emit
 from .loop import Drawing
 from .project import Signature, Vector
-from .run import CProgram, build, find_compiler
+from .run import CProgram
+from .storage import Storage
 
-__all__ = ["CProgram", "Drawing", "Signature", "Vector", "build", "emit", "find_compiler"]
+__all__ = ["CProgram", "Drawing", "Signature", "Storage", "Vector", "build", "emit", "find_compiler"]

@@ -29,28 +29,30 @@ class Place:
     """A pointer.
 
     base: the C expression of the memory it points into. offset: bytes behind it.
-    step_elements: elements behind it for each step, of a table whose rows are steps.
-    tensor: of constants only, their values.
+    step_bytes: bytes behind it for each step, of a table whose rows are steps.
+    tensor, start: of constants only, their values and where they begin in the block of all constants.
     row_bytes: bytes behind it for each row before the block's first; 0 where it points at the beginning.
     """
 
     region: Region
     base: str
     offset: int = 0
-    step_elements: int = 0
+    step_bytes: int = 0
     tensor: torch.Tensor | None = None
     row_bytes: int = 0
+    start: int = 0
 
     @property
     def text(self) -> str:
         """As a C expression."""
-        base = f"{self.base} + {STEP} * {self.step_elements}" if self.step_elements else self.base
-        offset = f"{self.offset} + " * bool(self.offset) + f"rows.first * {self.row_bytes}"
-        if not self.row_bytes:
-            offset = str(self.offset)
-        if self.region in (Region.INPUT, Region.CONSTANT):
-            return base if offset == "0" else f"dgqc_inside({base}, {offset})"
-        return base if self.region is Region.OUTPUT and offset == "0" else f"dgqc_at({base}, {offset})"
+        terms = [str(self.start + self.offset)] if self.start + self.offset else []
+        terms += [f"{STEP} * {self.step_bytes}"] if self.step_bytes else []
+        terms += [f"rows.first * {self.row_bytes}"] if self.row_bytes else []
+        offset = " + ".join(terms) or "0"
+        if self.region in (Region.INPUT, Region.OUTPUT) and not terms:
+            return self.base
+        read = self.region in (Region.INPUT, Region.CONSTANT)
+        return f"dgqc_{'inside' if read else 'at'}({self.base}, {offset})"
 
     def behind(self, offset: int) -> Place:
         """So many bytes behind this one."""

@@ -21,6 +21,7 @@ from .loop import Drawing, loop_memory
 from .memory import OUTPUT, Memory
 from .project import Project, Signature, Vector, source_names, write_project
 from .scope import Scope
+from .storage import Storage, storage_for
 from .tables import Tables
 
 __all__ = ["Vector", "emit"]
@@ -30,7 +31,7 @@ C_WORDS = frozenset({
     "extern", "float", "for", "goto", "if", "inline", "int", "long", "register", "restrict", "return",
     "short", "signed", "sizeof", "static", "struct", "switch", "typedef", "union", "unsigned", "void",
     "volatile", "while", "arena", "memory", "noise", "output", "program", "sample_of_step", "state", "status",
-    "step", "threads",
+    "step", "threads", "weights",
 })  # fmt: skip
 """What an input can't be called: words of C, and what the emitted functions call their other arguments."""
 
@@ -42,6 +43,7 @@ def emit(
     name: str = "model",
     vectors: Sequence[Vector] = (),
     drawing: Drawing | None = None,
+    storage: Storage | None = None,
 ) -> None:
     """Writes the program as C99 into `directory`, which is made if need be (docs/c-backend.md: its layout).
 
@@ -49,13 +51,15 @@ def emit(
     name: prefix of every symbol and file of this program, a C identifier in lower case.
     vectors: what the emitted test runs and compares bit by bit.
     drawing: what it draws with the program's denoising loop, and compares.
+    storage: where the constants go; None chooses by their size.
     Raises DgqcError when the program or the name can't be emitted.
     """
     _check(program, name)
-    tables = Tables(name)
+    tables = Tables()
     memory = Memory(program, tables)
     functions = functions_of(program, Scope(memory, tables, dict(program.report.get("weight-bits", {}))))
     result = output_of(program)
+    place = storage or storage_for(tables.bytes)
     signature = Signature(
         name=name,
         inputs=tuple((item.name, item.shape) for item in program.inputs),
@@ -63,7 +67,9 @@ def emit(
         steps=len(program.schedule),
         shared_bytes=memory.plan.shared_bytes,
         thread_bytes=memory.plan.thread_bytes,
-        sources=source_names(name, program.loop is not None),
+        storage=place,
+        weights_bytes=tables.bytes,
+        sources=source_names(name, place, program.loop is not None),
         draw_bytes=loop_memory(math.prod(program.inputs[0].shape)).bytes if program.loop else 0,
     )
     copies = [Line("output", call, 0).statement for call in copied_output(result, memory)]

@@ -35,8 +35,8 @@ class Line:
         if self.call.parameters is None:
             return ""
         fields = self.call.parameters.fields.items()
-        lines = ",\n".join(f"    .{name} = {text(value)}" for name, value in fields)
-        return f"static const {self.call.struct_type} p{self.number} = {{\n{lines}\n}};"
+        lines = ",\n".join(f"        .{name} = {text(value)}" for name, value in fields)
+        return f"const {self.call.struct_type} p{self.number} = {{\n{lines}\n    }};"
 
     @property
     def statement(self) -> str:

@@ -13,7 +13,7 @@ import torch
 from ...ir.denoising import DenoisingLoop
 from ...ir.errors import DgqcError
 from ...ir.memory import aligned
-from .tables import values
+from .literals import values
 
 Inputs = tuple[tuple[str, tuple[int, ...]], ...]
 

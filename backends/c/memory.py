@@ -67,5 +67,6 @@ class Memory:
         if node is not None and node.op == "get_attr":
             return self._tables.add(value_of(node), offset)
         if node is not None and node.target is ops.dgqc.at_step.default:
-            return self._tables.add(value_of(node.args[0]), offset, math.prod(shape_of(node)))
+            table = value_of(node.args[0])
+            return self._tables.add(table, offset, math.prod(shape_of(node)) * table.element_size())
         raise DgqcError(f"The memory plan has no place for {name}; run plan-memory again, as the last pass.")

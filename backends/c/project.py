@@ -14,8 +14,10 @@ import torch
 
 from ...ir.denoising import DenoisingLoop
 from ...ir.errors import DgqcError
+from .literals import lookup_source, values
 from .loop import Drawing, write_loop, written_drawing
-from .tables import Tables, lookup_source, values
+from .storage import Storage, header_words, members, weights_file, write_block
+from .tables import Tables
 
 if TYPE_CHECKING:
     from .functions import Function
@@ -43,6 +45,7 @@ class Signature:
 
     inputs: name and shape, in the order of the C parameters. output: shape. steps: T.
     shared_bytes, thread_bytes: of the arena's part for all threads, and of each thread's part.
+    storage, weights_bytes: where the constants are, and how many.
     sources: the files in `src` that make up the program, without their `.c`.
     draw_bytes: what a drawing needs besides; 0 where the program has none.
     """
@@ -53,6 +56,8 @@ class Signature:
     steps: int
     shared_bytes: int
     thread_bytes: int
+    storage: Storage
+    weights_bytes: int
     sources: tuple[str, ...]
     draw_bytes: int = 0
 
@@ -63,9 +68,12 @@ class Signature:
     def from_json(text: str) -> Signature:
         data = json.loads(text)
         inputs = tuple((str(name), tuple(shape)) for name, shape in data["inputs"])
-        names = ("steps", "shared_bytes", "thread_bytes", "draw_bytes")
+        names = ("steps", "shared_bytes", "thread_bytes", "weights_bytes", "draw_bytes")
         sizes = {name: int(data[name]) for name in names}
-        return Signature(data["name"], inputs, tuple(data["output"]), sources=tuple(data["sources"]), **sizes)
+        storage, sources = Storage(data["storage"]), tuple(data["sources"])
+        return Signature(
+            data["name"], inputs, tuple(data["output"]), storage=storage, sources=sources, **sizes
+        )
 
 
 @dataclass(frozen=True)
@@ -89,11 +97,12 @@ def runtime_sources() -> list[Path]:
     return sorted(path for path in RUNTIME.iterdir() if path.suffix in (".c", ".h"))
 
 
-def source_names(name: str, loop: bool = False) -> tuple[str, ...]:
+def source_names(name: str, storage: Storage, loop: bool = False) -> tuple[str, ...]:
     """What a program's folder `src` holds to be compiled, constants first since they take longest."""
     kernels = sorted(path.stem for path in runtime_sources() if path.suffix == ".c")
     own = (name, f"{name}_loop") if loop else (name,)
-    return (f"{name}_weights", *own, "dgqc_lookup", *kernels)
+    constants = () if storage is Storage.FILE else (f"{name}_weights",)
+    return (*constants, *own, "dgqc_lookup", *kernels)
 
 
 def write_project(project: Project, directory: Path) -> None:
@@ -113,7 +122,10 @@ def write_project(project: Project, directory: Path) -> None:
         "output": (" x ".join(map(str, signature.output)), math.prod(signature.output)),
         "functions": project.functions,
         "copies": project.copies,
-        "tables": project.tables,
+        "storage": signature.storage.value,
+        "weights_file": weights_file(name),
+        "header": [f"0x{word:016x}U" for word in header_words(project.tables)],
+        "members": members(project.tables) if signature.storage is Storage.ARRAY else [],
         "vectors": _vectors(project),
         "drawing": written_drawing(project.drawing, signature.inputs),
         "sources": signature.sources,
@@ -121,8 +133,6 @@ def write_project(project: Project, directory: Path) -> None:
     files = {
         "model.h": directory / "include" / f"{name}.h",
         "model.c": sources / f"{name}.c",
-        "weights.h": sources / f"{name}_weights.h",
-        "weights.c": sources / f"{name}_weights.c",
         "main.c": directory / "main.c",
         "vectors.h": directory / "vectors.h",
         "vectors.c": directory / "vectors.c",
@@ -136,6 +146,12 @@ def write_project(project: Project, directory: Path) -> None:
         lstrip_blocks=True,
         keep_trailing_newline=True,
     )
+    if signature.storage is Storage.FILE:
+        files |= {"map_weights.h": directory / "map_weights.h", "map_weights.c": directory / "map_weights.c"}
+    else:
+        files |= {f"weights_{signature.storage}.c": sources / f"{name}_weights.c"}
+    if signature.storage is not Storage.ARRAY:
+        write_block(project.tables, directory / weights_file(name))
     if project.loop is not None:
         write_loop(environment, project.loop, directory, signature.name, signature.inputs)
     for template, path in files.items():

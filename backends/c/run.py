@@ -1,130 +1,40 @@
-"""Emitted C, compiled by the system's compiler and called through ctypes."""
+"""An emitted program, compiled and called through ctypes."""
 
 from __future__ import annotations
 
 import ctypes
-import hashlib
 import os
-import shutil
-import subprocess
 from collections.abc import Mapping
-from concurrent.futures import ThreadPoolExecutor
-from functools import lru_cache
 from pathlib import Path
-from tempfile import TemporaryDirectory
 from typing import ClassVar
 
 import torch
 
 from ...ir.errors import DgqcError
-from .project import INTERFACE, Signature
+from .build import build, find_compiler, read_signature, thread_flags
+from .storage import Storage, weights_file
 
-COMPILERS = ("cc", "gcc", "clang")
-FLAGS = ("-std=c99", "-O3", "-march=native", "-fPIC")
-DATA_FLAGS = ("-std=c99", "-O0", "-fPIC")
-"""Constants have nothing to optimize."""
-PROCESSES = 2
 ARENA_ALIGNMENT = 64
-STATUS = ("ok", "a null pointer", "step out of range", "arena misaligned", "arena too small")
-
-
-def find_compiler(compiler: str | None = None) -> str:
-    """Path of a C compiler: the one asked for, `$CC`, or the first of cc, gcc, clang that is there."""
-    wanted = [compiler] if compiler else [os.environ.get("CC", ""), *COMPILERS]
-    found = next((path for name in wanted if name and (path := shutil.which(name))), None)
-    if found is None:
-        raise DgqcError(
-            f"No C compiler: {compiler or 'cc, gcc and clang'} can't be found; install one, or set CC."
-        )
-    return found
-
-
-@lru_cache(maxsize=8)
-def thread_flags(command: str) -> tuple[str, ...]:
-    """What makes a compiler build for several threads; nothing where it can't."""
-    source = b"#include <omp.h>\nint threads(void) { return omp_get_max_threads(); }\n"
-    with TemporaryDirectory() as folder:
-        tried = [
-            command,
-            "-fopenmp",
-            "-fPIC",
-            "-shared",
-            "-x",
-            "c",
-            "-",
-            "-o",
-            str(Path(folder) / "tried.so"),
-        ]
-        done = subprocess.run(tried, input=source, capture_output=True, check=False)
-    return () if done.returncode else ("-fopenmp",)
-
-
-def build(directory: Path, *, compiler: str | None = None) -> Path:
-    """Compiles an emitted folder into a shared library and gives its path inside the folder.
-
-    Built anew only when a source, the compiler or a flag has changed.
-    Raises DgqcError when there is no compiler, or with the compiler's first error line when it fails.
-    """
-    signature = read_signature(directory)
-    command = find_compiler(compiler)
-    threads = thread_flags(command)
-    sources = [directory / "src" / f"{name}.c" for name in signature.sources]
-    target = directory / "build" / _digest(directory, command, threads)
-    library = target / f"lib{signature.name}.so"
-    if library.exists():
-        return library
-    target.mkdir(parents=True, exist_ok=True)
-
-    def compiled(source: Path) -> Path:
-        flags = DATA_FLAGS if source.stem == f"{signature.name}_weights" else (*FLAGS, *threads)
-        place = target / f"{source.stem}.o"
-        include = (f"-I{directory / 'include'}", f"-I{directory / 'src'}")
-        _run([command, *flags, *include, "-c", str(source), "-o", str(place)])
-        return place
-
-    with ThreadPoolExecutor(PROCESSES) as pool:
-        objects = list(pool.map(compiled, sources))
-    # Renamed when whole: another process may be building the same.
-    unfinished = target / f"unfinished-{os.getpid()}.so"
-    _run([command, "-shared", *threads, *map(str, objects), "-o", str(unfinished)])
-    unfinished.replace(library)
-    for place in objects:
-        place.unlink(missing_ok=True)
-    return library
-
-
-def _digest(directory: Path, command: str, threads: tuple[str, ...]) -> str:
-    seen = hashlib.sha256()
-    version = subprocess.run([command, "--version"], capture_output=True, text=True, check=False).stdout
-    seen.update(" ".join((command, version, *FLAGS, *threads)).encode())
-    for path in sorted([*(directory / "src").iterdir(), *(directory / "include").iterdir()]):
-        seen.update(path.name.encode())
-        seen.update(path.read_bytes())
-    return seen.hexdigest()[:16]
-
-
-def _run(command: list[str]) -> None:
-    done = subprocess.run(command, capture_output=True, text=True, check=False)
-    if done.returncode:
-        lines = done.stderr.splitlines() or ["it says nothing"]
-        first = next((line for line in lines if "error" in line), lines[0])
-        raise DgqcError(f"{command[0]} failed with exit code {done.returncode}: {first}")
-
-
-def read_signature(directory: Path) -> Signature:
-    """What `emit` wrote about the program. Raises DgqcError when the folder holds none."""
-    path = directory / INTERFACE
-    if not path.exists():
-        raise DgqcError(
-            f"{directory} holds no emitted C program ({INTERFACE} is missing); emit one there first."
-        )
-    return Signature.from_json(path.read_text())
+STATUS = (
+    "ok",
+    "a null pointer",
+    "step out of range",
+    "arena misaligned",
+    "arena too small",
+    "weights misaligned",
+    "weights of another program, or cut off",
+    "weights damaged",
+)
 
 
 class Handle(ctypes.Structure):
     """The program's own struct, as its header has it."""
 
-    _fields_: ClassVar = [("arena", ctypes.c_void_p), ("threads", ctypes.c_size_t)]
+    _fields_: ClassVar = [
+        ("weights", ctypes.c_void_p),
+        ("arena", ctypes.c_void_p),
+        ("threads", ctypes.c_size_t),
+    ]
 
 
 class CProgram:
@@ -149,10 +59,27 @@ class CProgram:
         arena = -(-self._memory.data_ptr() // ARENA_ALIGNMENT) * ARENA_ALIGNMENT
         self._program = Handle()
         self._initialize = getattr(library, f"{name}_init")
-        self._initialize.argtypes = [ctypes.c_void_p, ctypes.c_void_p, ctypes.c_size_t]
-        self._refuse(self._initialize(ctypes.byref(self._program), arena, size))
+        region = (ctypes.c_void_p, ctypes.c_size_t)
+        self._initialize.argtypes = [ctypes.c_void_p, *region, *region]
+        weights = self._weights(directory)
+        self._refuse(self._initialize(ctypes.byref(self._program), *weights, arena, size))
         if threads is not None and thread_flags(find_compiler(compiler)):
             self._program.threads = threads
+
+    def _weights(self, directory: Path) -> tuple[int, int]:
+        """Where the constants are, and how many bytes. Pages of a file are read when they are first used."""
+        name, size = self.signature.name, self.signature.weights_bytes
+        if self.signature.storage is not Storage.FILE:
+            return ctypes.addressof(ctypes.c_char.in_dll(self._library, f"{name}_weights")), size
+        path = directory / weights_file(name)
+        found = path.stat().st_size if path.is_file() else 0
+        if found != size:
+            raise DgqcError(
+                f"{path} should hold the program's {size} bytes of constants, but "
+                f"{f'holds {found}' if found else 'is missing'}; copy or compile it again."
+            )
+        self._mapped = torch.from_file(str(path), shared=False, size=size, dtype=torch.uint8)
+        return self._mapped.data_ptr(), size
 
     def run(self, inputs: Mapping[str, torch.Tensor], step: int) -> torch.Tensor:
         """One UNet call. inputs: int16 tensors by name, in the program's shapes. Returns int16.

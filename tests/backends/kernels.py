@@ -21,10 +21,11 @@ from dgqc.backends import reference
 from dgqc.backends.c.call import ROWS, STEP, Argument, Call, Place, Region, Struct
 from dgqc.backends.c.calls import calls_of
 from dgqc.backends.c.emit import copied_output, output_of
+from dgqc.backends.c.literals import lookup_source
 from dgqc.backends.c.memory import Memory
 from dgqc.backends.c.project import runtime_sources
 from dgqc.backends.c.scope import Scope
-from dgqc.backends.c.tables import Tables, lookup_source
+from dgqc.backends.c.tables import Tables
 from dgqc.ir.program import Program
 from dgqc.ir.rows import row_count
 from dgqc.ir.streams import Stream
@@ -126,7 +127,7 @@ class Run:
     def __init__(
         self, kernels: Kernels, program: Program, inputs: Mapping[str, torch.Tensor], step: int
     ) -> None:
-        tables = Tables("test")
+        tables = Tables()
         memory = Memory(program, tables)
         output = output_of(program)
         self.step, self._inputs, self._keep = step, inputs, []
@@ -203,7 +204,7 @@ class Run:
             return self._inputs[place.base.removeprefix("run->")].data_ptr() + offset
         assert place.tensor is not None
         self._keep.append(place.tensor)
-        of_step = self.step * place.step_elements * place.tensor.element_size()
+        of_step = self.step * place.step_bytes
         return place.tensor.data_ptr() + of_step + offset
 
 

@@ -108,9 +108,10 @@ def test_runner(program: Program, folder: Path) -> None:
 
 def test_builds_once_and_again_when_a_source_changes(folder: Path, tmp_path: Path) -> None:
     first = build(folder)
-    written = first.stat().st_mtime_ns
+    written = first.stat().st_ino
     assert build(folder) == first
-    assert first.stat().st_mtime_ns == written
+    assert first.stat().st_ino == written
+    assert not list(folder.rglob("*.so")), "something was built inside the emitted folder"
     copy = tmp_path / "copy"
     shutil.copytree(folder, copy)
     (copy / "src" / "model.c").write_text("int x = ;\n")
@@ -131,10 +132,14 @@ def test_guards(folder: Path) -> None:
     assert run(handle, 3, sample, sample, sample) == 2
     init, arena = compiled._initialize, compiled._program.arena
     size = compiled.signature.shared_bytes + compiled.signature.thread_bytes
-    assert init(handle, arena + 2, size) == 3
-    assert init(handle, arena, size - 1) == 4
-    assert init(handle, None, size) == 1
-    assert init(handle, arena, size) == 0
+    weights = (compiled._program.weights, compiled.signature.weights_bytes)
+    assert init(handle, *weights, arena + 2, size) == 3
+    assert init(handle, *weights, arena, size - 1) == 4
+    assert init(handle, *weights, None, size) == 1
+    assert init(handle, None, weights[1], arena, size) == 1
+    assert init(handle, weights[0] + 2, weights[1], arena, size) == 5
+    assert init(handle, weights[0], weights[1] - 1, arena, size) == 6
+    assert init(handle, *weights, arena, size) == 0
 
 
 @pytest.mark.parametrize(

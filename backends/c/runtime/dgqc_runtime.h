@@ -240,6 +240,15 @@ typedef struct {
     int limit;
 } dgqc_denoise_parameters;
 
+/* 64-bit words at the beginning of a program's block of constants: magic, format and header bytes, all bytes, the
+ * sum of all 32-bit words behind the header, and the sum of that sum's values on the way. */
+#define DGQC_WEIGHTS_HEADER 8
+
+/* Whether a block begins with this header. weights: at least DGQC_WEIGHTS_HEADER words. */
+int dgqc_weights_known(const void *weights, const uint64_t *header);
+/* Whether a block's sums are those of its header; reads all of it. */
+int dgqc_weights_whole(const void *weights, const uint64_t *header);
+
 /* A place inside the arena, and inside a tensor that is only read. */
 static inline void *dgqc_at(void *arena, size_t offset)
 {

@@ -57,8 +57,8 @@ static uint32_t grey(int32_t value)
 int main(void)
 {
     model_program program;
-    if (model_init(&program, arena, sizeof arena) != MODEL_OK) {
-        console_write("the arena is refused\n");
+    if (model_init(&program, &model_weights, MODEL_WEIGHTS_BYTES, arena, sizeof arena) != MODEL_OK) {
+        console_write("the constants or the arena are refused\n");
         return 1;
     }
     for (int digit = 0; digit < DIGITS; digit++) {

@@ -1,0 +1,144 @@
+"""Emitted C, compiled by the system's compiler into a shared library, once."""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import shutil
+import subprocess
+import time
+from concurrent.futures import ThreadPoolExecutor
+from functools import lru_cache
+from pathlib import Path
+from tempfile import TemporaryDirectory
+
+from ...ir.errors import DgqcError
+from .project import INTERFACE, Signature
+
+COMPILERS = ("cc", "gcc", "clang")
+FLAGS = ("-std=c99", "-O3", "-march=native", "-fPIC")
+DATA_FLAGS = ("-std=c99", "-O0", "-fPIC")
+"""Constants have nothing to optimize."""
+PROCESSES = 2
+KEPT_DAYS = 30
+"""How long a library stays in the cache after it was last used."""
+
+
+def find_compiler(compiler: str | None = None) -> str:
+    """Path of a C compiler: the one asked for, `$CC`, or the first of cc, gcc, clang that is there."""
+    wanted = [compiler] if compiler else [os.environ.get("CC", ""), *COMPILERS]
+    found = next((path for name in wanted if name and (path := shutil.which(name))), None)
+    if found is None:
+        raise DgqcError(
+            f"No C compiler: {compiler or 'cc, gcc and clang'} can't be found; install one, or set CC."
+        )
+    return found
+
+
+@lru_cache(maxsize=8)
+def thread_flags(command: str) -> tuple[str, ...]:
+    """What makes a compiler build for several threads; nothing where it can't."""
+    source = b"#include <omp.h>\nint threads(void) { return omp_get_max_threads(); }\n"
+    with TemporaryDirectory() as folder:
+        tried = [
+            command,
+            "-fopenmp",
+            "-fPIC",
+            "-shared",
+            "-x",
+            "c",
+            "-",
+            "-o",
+            str(Path(folder) / "tried.so"),
+        ]
+        done = subprocess.run(tried, input=source, capture_output=True, check=False)
+    return () if done.returncode else ("-fopenmp",)
+
+
+def cache_folder() -> Path:
+    """Where libraries are kept: `$XDG_CACHE_HOME/dgqc`, or `~/.cache/dgqc`."""
+    root = os.environ.get("XDG_CACHE_HOME")
+    return (Path(root) if root else Path.home() / ".cache") / "dgqc"
+
+
+def build(directory: Path, *, compiler: str | None = None) -> Path:
+    """Compiles an emitted folder into a shared library in the user's cache, and gives its path.
+
+    Nothing is written into the folder. Built anew only when a source, the compiler or a flag has changed.
+    Raises DgqcError when there is no compiler, with the compiler's first error line when it fails, and when
+    the cache can't be written to.
+    """
+    signature = read_signature(directory)
+    command = find_compiler(compiler)
+    threads = thread_flags(command)
+    cache = cache_folder()
+    library = cache / _digest(directory, command, threads) / f"lib{signature.name}.so"
+    try:
+        if library.exists():
+            os.utime(library)
+            return library
+        library.parent.mkdir(parents=True, exist_ok=True)
+        _forget(cache)
+        # Renamed when whole: another process may be building the same.
+        with TemporaryDirectory(dir=library.parent) as unfinished:
+            _compile(directory.resolve(), signature, command, threads, Path(unfinished)).replace(library)
+    except OSError as error:
+        raise DgqcError(
+            f"The C program can't be built in {cache} ({error.strerror or error}); set XDG_CACHE_HOME to a "
+            "folder that can be written to."
+        ) from error
+    return library
+
+
+def _compile(
+    directory: Path, signature: Signature, command: str, threads: tuple[str, ...], place: Path
+) -> Path:
+    """The shared library, in `place`."""
+
+    def compiled(name: str) -> str:
+        flags = DATA_FLAGS if name == f"{signature.name}_weights" else (*FLAGS, *threads)
+        made = str(place / f"{name}.o")
+        _run([command, *flags, "-Iinclude", "-Isrc", "-c", f"src/{name}.c", "-o", made], directory)
+        return made
+
+    with ThreadPoolExecutor(PROCESSES) as pool:
+        objects = list(pool.map(compiled, signature.sources))
+    library = place / f"lib{signature.name}.so"
+    _run([command, "-shared", *threads, *objects, "-o", str(library)], directory)
+    return library
+
+
+def _forget(cache: Path) -> None:
+    """Removes libraries that nobody has used for long."""
+    oldest = time.time() - KEPT_DAYS * 24 * 60 * 60
+    for library in cache.glob("*/*.so"):
+        if library.stat().st_mtime < oldest:
+            shutil.rmtree(library.parent, ignore_errors=True)
+
+
+def _digest(directory: Path, command: str, threads: tuple[str, ...]) -> str:
+    seen = hashlib.sha256()
+    version = subprocess.run([command, "--version"], capture_output=True, text=True, check=False).stdout
+    seen.update(" ".join((command, version, *FLAGS, *threads)).encode())
+    for path in sorted([*(directory / "src").iterdir(), *(directory / "include").iterdir()]):
+        seen.update(path.name.encode())
+        seen.update(path.read_bytes())
+    return seen.hexdigest()[:16]
+
+
+def _run(command: list[str], folder: Path) -> None:
+    done = subprocess.run(command, cwd=folder, capture_output=True, text=True, check=False)
+    if done.returncode:
+        lines = done.stderr.splitlines() or ["it says nothing"]
+        first = next((line for line in lines if "error" in line), lines[0])
+        raise DgqcError(f"{command[0]} failed with exit code {done.returncode}: {first}")
+
+
+def read_signature(directory: Path) -> Signature:
+    """What `emit` wrote about the program. Raises DgqcError when the folder holds none."""
+    path = directory / INTERFACE
+    if not path.exists():
+        raise DgqcError(
+            f"{directory} holds no emitted C program ({INTERFACE} is missing); emit one there first."
+        )
+    return Signature.from_json(path.read_text())

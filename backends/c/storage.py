@@ -1,0 +1,66 @@
+"""The block of constants as files: a C array, an object file around a binary one, or that alone."""
+
+from __future__ import annotations
+
+import struct
+from enum import StrEnum
+from pathlib import Path
+from typing import Any
+
+from ...ir.memory import ALIGNMENT, aligned
+from .literals import C_TYPES, values, words
+from .tables import HEADER_BYTES, Tables
+
+LARGEST_ARRAY = 2**20
+"""Bytes. A compiler takes half a second and 45 MB of memory over each megabyte of an array."""
+LARGEST_OBJECT = 2**26
+"""Bytes. What is larger isn't copied into every program that is linked."""
+
+
+class Storage(StrEnum):
+    """Where an emitted program's constants are."""
+
+    ARRAY = "array"
+    """In C, for any compiler."""
+    OBJECT = "object"
+    """In a binary file that the assembler includes (gcc, clang)."""
+    FILE = "file"
+    """In a binary file that the caller maps or loads."""
+
+
+def storage_for(size: int) -> Storage:
+    """What suits a block of so many bytes."""
+    if size <= LARGEST_ARRAY:
+        return Storage.ARRAY
+    return Storage.OBJECT if size <= LARGEST_OBJECT else Storage.FILE
+
+
+def weights_file(name: str) -> str:
+    """What a program's binary file is called."""
+    return f"{name}_weights.bin"
+
+
+def write_block(tables: Tables, path: Path) -> None:
+    """The binary file: the header, then every tensor."""
+    with path.open("wb") as file:
+        file.write(tables.header())
+        file.writelines(tables.pieces())
+
+
+def header_words(tables: Tables) -> list[int]:
+    """The header as eight 64-bit words."""
+    return list(struct.unpack("<8Q", tables.header()))
+
+
+def members(tables: Tables) -> list[dict[str, Any]]:
+    """A struct that lies in memory as the block does: type, name, size and initializer of each member.
+
+    Members fill whole multiples of 64 bytes, so that there is nothing between them.
+    """
+    assert HEADER_BYTES == ALIGNMENT
+    found = [{"type": "uint64_t", "name": "header", "size": 8, "values": words(tables.header())}]
+    for number, tensor in enumerate(tables.tensors):
+        kind = C_TYPES.get(tensor.dtype, "uint64_t")
+        size = aligned(tensor.nbytes) // (tensor.element_size() if tensor.dtype in C_TYPES else 8)
+        found.append({"type": kind, "name": f"table_{number}", "size": size, "values": values(tensor)})
+    return [member for member in found if member["size"]]
