@@ -59,7 +59,7 @@ def emit(
     memory = Memory(program, tables)
     functions = functions_of(program, Scope(memory, tables, dict(program.report.get("weight-bits", {}))))
     result = output_of(program)
-    place = storage or storage_for(tables.bytes)
+    place = storage or storage_for(tables.size)
     signature = Signature(
         name=name,
         inputs=tuple((item.name, item.shape) for item in program.inputs),
@@ -68,7 +68,7 @@ def emit(
         shared_bytes=memory.plan.shared_bytes,
         thread_bytes=memory.plan.thread_bytes,
         storage=place,
-        weights_bytes=tables.bytes,
+        weights_bytes=tables.size,
         sources=source_names(name, place, program.loop is not None),
         draw_bytes=loop_memory(math.prod(program.inputs[0].shape)).bytes if program.loop else 0,
     )

@@ -7,14 +7,16 @@ from enum import StrEnum
 from pathlib import Path
 from typing import Any
 
-from ...ir.memory import ALIGNMENT, aligned
 from .literals import C_TYPES, values, words
-from .tables import HEADER_BYTES, Tables
+from .tables import HEADER_BYTES, WORD, Tables
 
 LARGEST_ARRAY = 2**20
 """Bytes. A compiler takes half a second and 45 MB of memory over each megabyte of an array."""
 LARGEST_OBJECT = 2**26
 """Bytes. What is larger isn't copied into every program that is linked."""
+
+
+HEADER_WORDS = HEADER_BYTES // WORD
 
 
 class Storage(StrEnum):
@@ -49,18 +51,17 @@ def write_block(tables: Tables, path: Path) -> None:
 
 def header_words(tables: Tables) -> list[int]:
     """The header as eight 64-bit words."""
-    return list(struct.unpack("<8Q", tables.header()))
+    return list(struct.unpack(f"<{HEADER_WORDS}Q", tables.header()))
 
 
 def members(tables: Tables) -> list[dict[str, Any]]:
     """A struct that lies in memory as the block does: type, name, size and initializer of each member.
 
-    Members fill whole multiples of 64 bytes, so that there is nothing between them.
+    Members reach up to the next one, so that there is nothing between them.
     """
-    assert HEADER_BYTES == ALIGNMENT
-    found = [{"type": "uint64_t", "name": "header", "size": 8, "values": words(tables.header())}]
-    for number, tensor in enumerate(tables.tensors):
+    found = [{"type": "uint64_t", "name": "header", "size": HEADER_WORDS, "values": words(tables.header())}]
+    for number, (tensor, room) in enumerate(tables.parts()):
         kind = C_TYPES.get(tensor.dtype, "uint64_t")
-        size = aligned(tensor.nbytes) // (tensor.element_size() if tensor.dtype in C_TYPES else 8)
+        size = room // (tensor.element_size() if tensor.dtype in C_TYPES else WORD)
         found.append({"type": kind, "name": f"table_{number}", "size": size, "values": values(tensor)})
     return [member for member in found if member["size"]]

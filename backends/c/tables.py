@@ -6,6 +6,7 @@ import hashlib
 import struct
 from collections.abc import Iterator
 from dataclasses import dataclass, field
+from itertools import pairwise
 
 import numpy
 import torch
@@ -18,6 +19,9 @@ WEIGHTS = "run->weights"
 MAGIC, FORMAT = b"dgqc.wts", 1
 """How a block begins. The format is raised whenever an older program could misread it."""
 HEADER_BYTES = 64
+SMALL = 1024
+"""Bytes. Smaller tensors are aligned to words only: programs have thousands, of a few numbers each."""
+WORD = 8
 PIECE = 2**24
 """Bytes that are added up at a time."""
 
@@ -26,37 +30,43 @@ PIECE = 2**24
 class Tables:
     """What the kernels of one program read: weights, columns, tables over steps.
 
-    bytes: of the block, header and padding included; every tensor begins at a multiple of 64.
+    In the block every tensor begins at a multiple of 64, small ones at a multiple of 8.
     """
 
-    bytes: int = HEADER_BYTES
     _starts: dict[str, int] = field(default_factory=dict)
     _tensors: list[torch.Tensor] = field(default_factory=list)
+    _end: int = HEADER_BYTES
 
     def add(self, tensor: torch.Tensor, offset: int = 0, step_bytes: int = 0) -> Place:
         """A pointer to the tensor's elements; equal tensors stand in the block once."""
         tensor = tensor.detach().contiguous()
         key = f"{tensor.dtype} {hashlib.sha256(_bytes(tensor)).hexdigest()}"
         if key not in self._starts:
-            self._starts[key] = self.bytes
+            self._starts[key] = self._end if tensor.nbytes < SMALL else aligned(self._end)
             self._tensors.append(tensor)
-            self.bytes += aligned(tensor.nbytes)
+            self._end = self._starts[key] + -(-tensor.nbytes // WORD) * WORD
         return Place(Region.CONSTANT, WEIGHTS, offset, step_bytes, tensor, start=self._starts[key])
 
     @property
-    def tensors(self) -> tuple[torch.Tensor, ...]:
-        """In the order in which they stand behind the header."""
-        return tuple(self._tensors)
+    def size(self) -> int:
+        """Bytes of the block, header and padding included."""
+        return aligned(self._end)
+
+    def parts(self) -> Iterator[tuple[torch.Tensor, int]]:
+        """What stands behind the header in order: each tensor, and the bytes up to the next one."""
+        starts = [*self._starts.values(), self.size]
+        for tensor, (start, end) in zip(self._tensors, pairwise(starts), strict=True):
+            yield tensor, end - start
 
     def pieces(self) -> Iterator[bytes]:
-        """What stands behind the header, a tensor at a time."""
-        for tensor in self._tensors:
-            yield _bytes(tensor).tobytes() + bytes(aligned(tensor.nbytes) - tensor.nbytes)
+        """The same as bytes, a tensor at a time."""
+        for tensor, size in self.parts():
+            yield _bytes(tensor).tobytes().ljust(size, b"\0")
 
     def header(self) -> bytes:
         """How the block begins: magic, format, header bytes, all bytes, two sums over what follows."""
         total, sums = sums_of(self.pieces())
-        head = struct.pack("<8sIIQQQ", MAGIC, FORMAT, HEADER_BYTES, self.bytes, total, sums)
+        head = struct.pack("<8sIIQQQ", MAGIC, FORMAT, HEADER_BYTES, self.size, total, sums)
         return head.ljust(HEADER_BYTES, b"\0")
 
 

@@ -148,10 +148,13 @@ def test_the_block_holds_each_tensor_once_and_aligned(tmp_path: Path) -> None:
         tables.add(made.clone(), offset=8),
         tables.add(torch.zeros(0, dtype=torch.int16)),
     ]
-    assert [place.start for place in places] == [64, 320, 64, 384]
+    large = torch.arange(1024, dtype=torch.int16)
+    places.append(tables.add(large))
+    assert [place.start for place in places] == [64, 264, 64, 272, 320]
     write_block(tables, tmp_path / "block")
     data = (tmp_path / "block").read_bytes()
-    assert len(data) == tables.bytes == 384
+    assert len(data) == tables.size == 320 + 2048
     assert data[64:264] == made.numpy().tobytes()
-    assert data[320] == 5
-    assert not any(data[321:])
+    assert data[264] == 5
+    assert not any(data[265:320])
+    assert data[320:] == large.numpy().tobytes()
