@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from dataclasses import dataclass, field
 from typing import Protocol, TextIO
 
@@ -22,25 +23,37 @@ class Instrument(Protocol):
 
 @dataclass
 class Timing:
-    """Collects how long each pass took (`--timing`)."""
+    """Collects how long each pass took, and the process's peak memory up to its end (`--timing`)."""
 
     seconds: list[tuple[str, float]] = field(default_factory=list)
+    peaks: list[int] = field(default_factory=list)
 
     def before(self, item: Pass, program: Program) -> None:
         """Nothing."""
 
     def after(self, item: Pass, program: Program, seconds: float) -> None:
-        """Notes the time."""
+        """Notes both."""
         self.seconds.append((item.name, seconds))
+        self.peaks.append(peak_memory())
 
     def table(self) -> str:
-        """One line a pass, in the order they ran, with its share of the whole."""
+        """One line a pass, in the order they ran, with its share of the whole and the peak so far."""
         total = sum(seconds for _, seconds in self.seconds)
         lines = [
-            f"{seconds:9.3f} s {100 * seconds / max(total, 1e-9):5.1f} %  {name}"
-            for name, seconds in self.seconds
+            f"{seconds:9.3f} s {100 * seconds / max(total, 1e-9):5.1f} % {peak / 1e9:6.2f} GB  {name}"
+            for (name, seconds), peak in zip(self.seconds, self.peaks, strict=True)
         ]
-        return "\n".join([*lines, f"{total:9.3f} s         total"])
+        return "\n".join([*lines, f"{total:9.3f} s                    total"])
+
+
+def peak_memory() -> int:
+    """Bytes of the largest resident memory so far; 0 where the system doesn't tell."""
+    try:
+        import resource
+    except ImportError:  # Windows has none.
+        return 0
+    found = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+    return int(found) * (1 if sys.platform == "darwin" else 1024)
 
 
 @dataclass(frozen=True)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import time
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
@@ -44,7 +45,11 @@ class PassManager:
         if self.verify_each:
             verify(program)
         for position, item in enumerate(passes):
+            level = program.level
             program = self._run_one(item, passes[:position], program)
+            if program.level is not level:
+                # Graphs are cyclic: what the old level needs goes now, gigabytes of float weights for one.
+                gc.collect()
         return program
 
     def _run_one(self, item: Pass, done: Sequence[Pass], program: Program) -> Program:

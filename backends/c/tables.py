@@ -40,7 +40,7 @@ class Tables:
     def add(self, tensor: torch.Tensor, offset: int = 0, step_bytes: int = 0) -> Place:
         """A pointer to the tensor's elements; equal tensors stand in the block once."""
         tensor = tensor.detach().contiguous()
-        key = f"{tensor.dtype} {hashlib.sha256(_bytes(tensor)).hexdigest()}"
+        key = f"{tensor.dtype} {hashlib.sha256(_bytes(tensor).data).hexdigest()}"
         if key not in self._starts:
             self._starts[key] = self._end if tensor.nbytes < SMALL else aligned(self._end)
             self._tensors.append(tensor)
