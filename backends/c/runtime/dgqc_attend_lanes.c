@@ -29,6 +29,16 @@ void dgqc_attend_pack(const dgqc_attend_parameters *p, const dgqc_attend_shared 
     }
 }
 
+/* Codes of 4 * LANES keys, a row in each lane, a quad in each vector. Keys beyond `left` are of code 0. */
+static inline void read_codes(const uint8_t *codes, size_t keys, size_t left, size_t count, lanes quads[LANES])
+{
+    for (size_t r = 0; r < LANES; r++) { /* lanes without a row repeat the first one */
+        const uint8_t *const from = codes + (r < count ? r : 0) * keys;
+        quads[r] = left >= 4 * LANES ? lanes_load_words(from) : lanes_load_bytes_some(from, left);
+    }
+    lanes_transpose(quads);
+}
+
 /* Digits of a chunk of keys, [quads][planes][lanes][4 keys], and what they add up to. */
 static void read_shares(const dgqc_attend_parameters *p, const dgqc_attend_shared *s, const uint8_t *codes,
                         size_t count, size_t first_quad, size_t quads, int32_t *digits, lanes *totals)
@@ -36,20 +46,23 @@ static void read_shares(const dgqc_attend_parameters *p, const dgqc_attend_share
     const size_t planes = (size_t)p->planes;
     for (size_t q = 0; q < quads; q += LANES) {
         const size_t key = 4 * (first_quad + q), left = p->keys - key;
+        const size_t some = quads - q < LANES ? quads - q : (size_t)LANES;
         lanes quad[LANES];
-        for (size_t r = 0; r < LANES; r++) { /* lanes without a row repeat the first one */
-            const uint8_t *const from = codes + (r < count ? r : 0) * p->keys + key;
-            quad[r] = left >= 4 * LANES ? lanes_load_words(from) : lanes_load_bytes_some(from, left);
-        }
-        lanes_transpose(quad);
-        for (size_t i = 0; i < LANES && q + i < quads; i++) {
-            const size_t rest = left - 4 * i; /* keys from this quad on */
-            const lanes kept = lanes_splat(rest >= 4 ? -1 : (1 << (8 * (int)rest)) - 1);
-            for (size_t plane = 0; plane < planes; plane++) {
-                const lanes digit = lanes_and(lanes_lookup(s->digits + plane * DGQC_CODES, p->codes, quad[i]), kept);
-                lanes_store(digits + ((q + i) * planes + plane) * LANES, digit);
-                totals[plane] = lanes_sum8(totals[plane], digit);
+        read_codes(codes + key, p->keys, left, count, quad);
+        for (size_t plane = 0; plane < planes; plane++) {
+            const int8_t *const table = s->digits + plane * DGQC_CODES;
+            int32_t *const to = digits + (q * planes + plane) * LANES;
+            lanes total = totals[plane];
+            for (size_t i = 0; i < some; i++) {
+                const size_t rest = left - 4 * i; /* keys from this quad on */
+                lanes digit = lanes_lookup(table, p->codes, quad[i]);
+                if (rest < 4) {
+                    digit = lanes_and(digit, lanes_splat((1 << (8 * (int)rest)) - 1));
+                }
+                lanes_store(to + i * planes * LANES, digit);
+                total = lanes_sum8(total, digit);
             }
+            totals[plane] = total;
         }
     }
 }
@@ -79,10 +92,12 @@ static inline void weigh(const int32_t *digits, const uint8_t *bytes, size_t qua
 {
     EACH(LOAD)
     for (size_t q = 0; q < quads; q++, digits += planes * LANES) {
-        const lanes digit0 = lanes_load(digits);
-        const lanes digit1 = planes > 1 ? lanes_load(digits + LANES) : digit0;
-        const lanes digit2 = planes > 2 ? lanes_load(digits + 2 * LANES) : digit0;
-        lanes value;
+        lanes value, digit0 = lanes_load(digits);
+        lanes digit1 = planes > 1 ? lanes_load(digits + LANES) : digit0;
+        lanes digit2 = planes > 2 ? lanes_load(digits + 2 * LANES) : digit0;
+        LANES_LOADED(digit0);
+        LANES_LOADED(digit1);
+        LANES_LOADED(digit2);
         EACH(PRODUCTS)
     }
     EACH(STORE)
@@ -103,15 +118,64 @@ static void weigh_3(const int32_t *digits, const uint8_t *bytes, size_t quads, i
     weigh(digits, bytes, quads, 3, sums);
 }
 
-/* -sum of all planes, for every lane: what the digits stand for. bias: totals that come back a number of times. */
-static void join(const int32_t *planes_sums, size_t planes, int64_t *sums)
+/* What the planes of sums stand for, for every lane. */
+static inline void join(const int32_t *sums, size_t planes, int64_t *whole)
 {
     for (size_t i = 0; i < LANES; i++) {
         int64_t sum = 0;
         for (size_t plane = planes; plane-- > 0;) {
-            sum = sum * 256 + planes_sums[plane * LANES + i];
+            sum = sum * 256 + sums[plane * LANES + i];
         }
-        sums[i] = -sum;
+        whole[i] = -sum;
+    }
+}
+
+/* dgqc_attend_finish for a row in each lane. */
+typedef struct {
+    int64_t mantissa[LANES], half[LANES], first[LANES];
+    int32_t exponent[LANES];
+} finish;
+
+static void read_finish(const dgqc_attend_block *block, size_t r, size_t count, finish *f)
+{
+    for (size_t i = 0; i < LANES; i++) {
+        const size_t row = r + (i < count ? i : 0);
+        f->mantissa[i] = block->mantissa[row];
+        f->exponent[i] = 15 + block->exponent[row];
+        f->half[i] = (int64_t)1 << (14 + block->exponent[row]);
+        f->first[i] = block->first[row];
+    }
+}
+
+static inline void finish_column(const finish *f, const dgqc_attend_scale *scale, const int64_t *sums, int64_t start,
+                                 int16_t *y)
+{
+    const int32_t drop = scale->fraction - 15, shift = scale->shift;
+    const int64_t rest = drop > 0 ? (int64_t)1 << (drop - 1) : 0, half = (int64_t)1 << (shift - 1);
+    for (size_t i = 0; i < LANES; i++) {
+        const int64_t mix = (((sums[i] + rest) >> drop) * f->mantissa[i] + f->half[i]) >> f->exponent[i];
+        const int64_t scaled = ((mix + f->first[i] * start) * scale->factor + half) >> shift;
+        y[i] = dgqc_saturate16(scaled);
+    }
+}
+
+/* Sums of a column's bytes, as they come from digits and stored bytes, become sums of values. */
+static inline void correct(const dgqc_attend_parameters *p, const dgqc_attend_shared *s, const int32_t *sums, size_t d,
+                           const int64_t *totals, int64_t *values)
+{
+    const size_t planes = (size_t)p->planes;
+    join(sums, planes, values);
+    if (p->value_bytes == 1) {
+        const int64_t zero = s->zero[d] - LANES_BYTE_BIAS, multiple = s->multiple[d];
+        for (size_t i = 0; i < LANES; i++) {
+            values[i] = multiple * (values[i] - zero * totals[i]);
+        }
+    } else {
+        int64_t upper[LANES];
+        join(sums + planes * LANES, planes, upper);
+        for (size_t i = 0; i < LANES; i++) {
+            values[i] += 256 * upper[i] + (257 * LANES_BYTE_BIAS - 32768) * totals[i];
+        }
     }
 }
 
@@ -134,28 +198,19 @@ void dgqc_attend_lanes(const dgqc_attend_parameters *p, const dgqc_attend_shared
         }
     }
     int32_t total_planes[DGQC_PLANES * LANES];
-    int64_t whole[LANES], sum[LANES], upper[LANES];
-    for (size_t plane = 0; plane < DGQC_PLANES; plane++) {
+    int64_t total[LANES], sum[LANES];
+    int16_t y[LANES];
+    finish f;
+    for (size_t plane = 0; plane < planes; plane++) {
         lanes_store(total_planes + plane * LANES, totals[plane]);
     }
-    join(total_planes, planes, whole);
+    join(total_planes, planes, total);
+    read_finish(block, r, count, &f);
     for (size_t d = 0; d < p->columns; d++) {
-        const int64_t start = p->start ? dgqc_attend_value(p, s, values, 0, d) : 0;
-        const int32_t *const own = sums + d * size * planes * LANES;
-        join(own, planes, sum);
-        if (size == 2) {
-            join(own + planes * LANES, planes, upper);
-        }
-        for (size_t i = 0; i < LANES; i++) {
-            sum[i] += LANES_BYTE_BIAS * whole[i];
-            if (size == 2) {
-                sum[i] += 256 * (upper[i] + LANES_BYTE_BIAS * whole[i]) - 32768 * whole[i];
-            } else {
-                sum[i] = s->multiple[d] * (sum[i] - s->zero[d] * whole[i]);
-            }
-        }
+        correct(p, s, sums + d * size * planes * LANES, d, total, sum);
+        finish_column(&f, scale, sum, p->start ? dgqc_attend_value(p, s, values, 0, d) : 0, y);
         for (size_t i = 0; i < count; i++) {
-            block->y[(r + i) * p->columns + d] = dgqc_attend_finish(scale, block, r + i, sum[i], start);
+            block->y[(r + i) * p->columns + d] = y[i];
         }
     }
 }

@@ -3,49 +3,53 @@
 #include <immintrin.h>
 
 #define LANES 8
-typedef __m256i lanes;
+/* Elements of 32 bits, not __m256i: gcc would copy sums from one type to the other. */
+typedef int32_t lanes __attribute__((vector_size(32)));
 typedef struct {
     __m256i even, odd;
 } long_lanes;
 
+/* Keeps what was loaded in a register: gcc would load it anew for every use. */
+#define LANES_LOADED(v) __asm__("" : "+x"(v))
+
 static inline lanes lanes_splat(int32_t x)
 {
-    return _mm256_set1_epi32(x);
+    return (lanes)_mm256_set1_epi32(x);
 }
 
 static inline lanes lanes_load(const int32_t *x)
 {
-    return _mm256_loadu_si256((const void *)x);
+    return (lanes)_mm256_loadu_si256((const void *)x);
 }
 
 static inline void lanes_store(int32_t *y, lanes v)
 {
-    _mm256_storeu_si256((void *)y, v);
+    _mm256_storeu_si256((void *)y, (__m256i)v);
 }
 
 /* Two int16_t a lane, or four bytes. */
 static inline lanes lanes_load_words(const void *x)
 {
-    return _mm256_loadu_si256(x);
+    return (lanes)_mm256_loadu_si256(x);
 }
 
 /* int16_t to int32_t. */
 static inline lanes lanes_load16(const int16_t *x)
 {
-    return _mm256_cvtepi16_epi32(_mm_loadu_si128((const void *)x));
+    return (lanes)_mm256_cvtepi16_epi32(_mm_loadu_si128((const void *)x));
 }
 
 /* Clamped to int16_t. */
 static inline void lanes_store16(int16_t *y, lanes v)
 {
-    const __m128i low = _mm256_castsi256_si128(v), high = _mm256_extracti128_si256(v, 1);
+    const __m128i low = _mm256_castsi256_si128((__m256i)v), high = _mm256_extracti128_si256((__m256i)v, 1);
     _mm_storeu_si128((void *)y, _mm_packs_epi32(low, high));
 }
 
 /* The lowest byte of each lane. */
 static inline void lanes_store8(uint8_t *y, lanes v)
 {
-    const __m256i bytes = _mm256_and_si256(v, _mm256_set1_epi32(255));
+    const __m256i bytes = _mm256_and_si256((__m256i)v, _mm256_set1_epi32(255));
     const __m128i low = _mm256_castsi256_si128(bytes), high = _mm256_extracti128_si256(bytes, 1);
     const __m128i pairs = _mm_packus_epi32(low, high);
     _mm_storel_epi64((void *)y, _mm_packus_epi16(pairs, pairs));
@@ -53,66 +57,66 @@ static inline void lanes_store8(uint8_t *y, lanes v)
 
 static inline lanes lanes_add(lanes a, lanes b)
 {
-    return _mm256_add_epi32(a, b);
+    return (lanes)_mm256_add_epi32((__m256i)a, (__m256i)b);
 }
 
 static inline lanes lanes_subtract(lanes a, lanes b)
 {
-    return _mm256_sub_epi32(a, b);
+    return (lanes)_mm256_sub_epi32((__m256i)a, (__m256i)b);
 }
 
 static inline lanes lanes_multiply(lanes a, lanes b)
 {
-    return _mm256_mullo_epi32(a, b);
+    return (lanes)_mm256_mullo_epi32((__m256i)a, (__m256i)b);
 }
 
 static inline lanes lanes_and(lanes a, lanes b)
 {
-    return _mm256_and_si256(a, b);
+    return (lanes)_mm256_and_si256((__m256i)a, (__m256i)b);
 }
 
 static inline lanes lanes_maximum(lanes a, lanes b)
 {
-    return _mm256_max_epi32(a, b);
+    return (lanes)_mm256_max_epi32((__m256i)a, (__m256i)b);
 }
 
 static inline lanes lanes_minimum_unsigned(lanes a, lanes b)
 {
-    return _mm256_min_epu32(a, b);
+    return (lanes)_mm256_min_epu32((__m256i)a, (__m256i)b);
 }
 
 /* By 0 .. 31 bits: arithmetic, as uint32_t, to the left. */
 static inline lanes lanes_shift_right(lanes v, int by)
 {
-    return _mm256_srai_epi32(v, by);
+    return (lanes)_mm256_srai_epi32((__m256i)v, by);
 }
 
 static inline lanes lanes_shift_right_unsigned(lanes v, int by)
 {
-    return _mm256_srli_epi32(v, by);
+    return (lanes)_mm256_srli_epi32((__m256i)v, by);
 }
 
 static inline lanes lanes_shift_left(lanes v, int by)
 {
-    return _mm256_slli_epi32(v, by);
+    return (lanes)_mm256_slli_epi32((__m256i)v, by);
 }
 
 /* As uint32_t, each lane by its own number of bits, 0 .. 65535. */
 static inline lanes lanes_shift_right_unsigned_each(lanes v, lanes by)
 {
-    return _mm256_srlv_epi32(v, by);
+    return (lanes)_mm256_srlv_epi32((__m256i)v, (__m256i)by);
 }
 
 /* Arithmetic, each lane by its own number of bits, 0 .. 31. */
 static inline lanes lanes_shift_right_each(lanes v, lanes by)
 {
-    return _mm256_srav_epi32(v, by);
+    return (lanes)_mm256_srav_epi32((__m256i)v, (__m256i)by);
 }
 
 /* sum + a.low * b.low + a.high * b.high, halves of each lane as int16_t. */
 static inline lanes lanes_dot16(lanes sum, lanes a, lanes b)
 {
-    return _mm256_add_epi32(sum, _mm256_madd_epi16(a, b));
+    return (lanes)_mm256_add_epi32((__m256i)sum, _mm256_madd_epi16((__m256i)a, (__m256i)b));
 }
 
 /* Where 64 bits of a lane lie among LANES of them in memory: the even lanes first. */
@@ -148,15 +152,15 @@ static inline long_lanes long_lanes_add(long_lanes a, long_lanes b)
 /* The whole product of each lane. */
 static inline long_lanes lanes_multiply_long(lanes a, lanes b)
 {
-    const lanes odd_a = _mm256_srli_epi64(a, 32), odd_b = _mm256_srli_epi64(b, 32);
-    const long_lanes y = {_mm256_mul_epi32(a, b), _mm256_mul_epi32(odd_a, odd_b)};
+    const __m256i odd_a = _mm256_srli_epi64((__m256i)a, 32), odd_b = _mm256_srli_epi64((__m256i)b, 32);
+    const long_lanes y = {_mm256_mul_epi32((__m256i)a, (__m256i)b), _mm256_mul_epi32(odd_a, odd_b)};
     return y;
 }
 
 /* Lanes as uint32_t. */
 static inline long_lanes lanes_widen_unsigned(lanes v)
 {
-    const long_lanes y = {_mm256_and_si256(v, _mm256_set1_epi64x(0xFFFFFFFF)), _mm256_srli_epi64(v, 32)};
+    const long_lanes y = {_mm256_and_si256((__m256i)v, _mm256_set1_epi64x(0xFFFFFFFF)), _mm256_srli_epi64((__m256i)v, 32)};
     return y;
 }
 
@@ -169,7 +173,7 @@ static inline long_lanes long_lanes_shift_left(long_lanes v, int by)
 /* The upper 32 bits of each lane. */
 static inline lanes long_lanes_upper(long_lanes v)
 {
-    return _mm256_blend_epi32(_mm256_srli_epi64(v.even, 32), v.odd, 0xAA);
+    return (lanes)_mm256_blend_epi32(_mm256_srli_epi64(v.even, 32), v.odd, 0xAA);
 }
 
 /* Over all lanes. */
@@ -182,7 +186,7 @@ static inline int64_t long_lanes_total(long_lanes v)
 
 static inline int32_t lanes_largest(lanes v)
 {
-    __m128i four = _mm_max_epi32(_mm256_castsi256_si128(v), _mm256_extracti128_si256(v, 1));
+    __m128i four = _mm_max_epi32(_mm256_castsi256_si128((__m256i)v), _mm256_extracti128_si256((__m256i)v, 1));
     four = _mm_max_epi32(four, _mm_shuffle_epi32(four, 0x4E));
     four = _mm_max_epi32(four, _mm_shuffle_epi32(four, 0xB1));
     return _mm_cvtsi128_si32(four);
@@ -193,5 +197,5 @@ static inline int32_t lanes_largest(lanes v)
 /* table[index] of each lane. table: 64 entries. */
 static inline lanes lanes_entry(const int32_t *table, lanes index)
 {
-    return _mm256_i32gather_epi32(table, index, 4);
+    return (lanes)_mm256_i32gather_epi32(table, (__m256i)index, 4);
 }

@@ -3,115 +3,119 @@
 #include <immintrin.h>
 
 #define LANES 16
-typedef __m512i lanes;
+/* Elements of 32 bits, not __m512i: gcc would copy sums from one type to the other. */
+typedef int32_t lanes __attribute__((vector_size(64)));
 typedef struct {
     __m512i even, odd;
 } long_lanes;
 
+/* Keeps what was loaded in a register: gcc would load it anew for every use. */
+#define LANES_LOADED(v) __asm__("" : "+v"(v))
+
 static inline lanes lanes_splat(int32_t x)
 {
-    return _mm512_set1_epi32(x);
+    return (lanes)_mm512_set1_epi32(x);
 }
 
 static inline lanes lanes_load(const int32_t *x)
 {
-    return _mm512_loadu_si512(x);
+    return (lanes)_mm512_loadu_si512(x);
 }
 
 static inline void lanes_store(int32_t *y, lanes v)
 {
-    _mm512_storeu_si512(y, v);
+    _mm512_storeu_si512(y, (__m512i)v);
 }
 
 /* Two int16_t a lane, or four bytes. */
 static inline lanes lanes_load_words(const void *x)
 {
-    return _mm512_loadu_si512(x);
+    return (lanes)_mm512_loadu_si512(x);
 }
 
 /* int16_t to int32_t. */
 static inline lanes lanes_load16(const int16_t *x)
 {
-    return _mm512_cvtepi16_epi32(_mm256_loadu_si256((const void *)x));
+    return (lanes)_mm512_cvtepi16_epi32(_mm256_loadu_si256((const void *)x));
 }
 
 /* Clamped to int16_t. */
 static inline void lanes_store16(int16_t *y, lanes v)
 {
-    _mm256_storeu_si256((void *)y, _mm512_cvtsepi32_epi16(v));
+    _mm256_storeu_si256((void *)y, _mm512_cvtsepi32_epi16((__m512i)v));
 }
 
 /* The lowest byte of each lane. */
 static inline void lanes_store8(uint8_t *y, lanes v)
 {
-    _mm_storeu_si128((void *)y, _mm512_cvtepi32_epi8(v));
+    _mm_storeu_si128((void *)y, _mm512_cvtepi32_epi8((__m512i)v));
 }
 
 static inline lanes lanes_add(lanes a, lanes b)
 {
-    return _mm512_add_epi32(a, b);
+    return (lanes)_mm512_add_epi32((__m512i)a, (__m512i)b);
 }
 
 static inline lanes lanes_subtract(lanes a, lanes b)
 {
-    return _mm512_sub_epi32(a, b);
+    return (lanes)_mm512_sub_epi32((__m512i)a, (__m512i)b);
 }
 
 static inline lanes lanes_multiply(lanes a, lanes b)
 {
-    return _mm512_mullo_epi32(a, b);
+    return (lanes)_mm512_mullo_epi32((__m512i)a, (__m512i)b);
 }
 
 static inline lanes lanes_and(lanes a, lanes b)
 {
-    return _mm512_and_si512(a, b);
+    return (lanes)_mm512_and_si512((__m512i)a, (__m512i)b);
 }
 
 static inline lanes lanes_maximum(lanes a, lanes b)
 {
-    return _mm512_max_epi32(a, b);
+    return (lanes)_mm512_max_epi32((__m512i)a, (__m512i)b);
 }
 
 static inline lanes lanes_minimum_unsigned(lanes a, lanes b)
 {
-    return _mm512_min_epu32(a, b);
+    return (lanes)_mm512_min_epu32((__m512i)a, (__m512i)b);
 }
 
 /* By 0 .. 31 bits: arithmetic, as uint32_t, to the left. */
 static inline lanes lanes_shift_right(lanes v, int by)
 {
-    return _mm512_srai_epi32(v, (unsigned)by);
+    return (lanes)_mm512_srai_epi32((__m512i)v, (unsigned)by);
 }
 
 static inline lanes lanes_shift_right_unsigned(lanes v, int by)
 {
-    return _mm512_srli_epi32(v, (unsigned)by);
+    return (lanes)_mm512_srli_epi32((__m512i)v, (unsigned)by);
 }
 
 static inline lanes lanes_shift_left(lanes v, int by)
 {
-    return _mm512_slli_epi32(v, (unsigned)by);
+    return (lanes)_mm512_slli_epi32((__m512i)v, (unsigned)by);
 }
 
 /* As uint32_t, each lane by its own number of bits, 0 .. 65535. */
 static inline lanes lanes_shift_right_unsigned_each(lanes v, lanes by)
 {
-    return _mm512_srlv_epi32(v, by);
+    return (lanes)_mm512_srlv_epi32((__m512i)v, (__m512i)by);
 }
 
 /* Arithmetic, each lane by its own number of bits, 0 .. 31. */
 static inline lanes lanes_shift_right_each(lanes v, lanes by)
 {
-    return _mm512_srav_epi32(v, by);
+    return (lanes)_mm512_srav_epi32((__m512i)v, (__m512i)by);
 }
 
 /* sum + a.low * b.low + a.high * b.high, halves of each lane as int16_t. */
 static inline lanes lanes_dot16(lanes sum, lanes a, lanes b)
 {
 #ifdef __AVX512VNNI__
-    return _mm512_dpwssd_epi32(sum, a, b);
+    return (lanes)_mm512_dpwssd_epi32((__m512i)sum, (__m512i)a, (__m512i)b);
 #else
-    return _mm512_add_epi32(sum, _mm512_madd_epi16(a, b));
+    return (lanes)_mm512_add_epi32((__m512i)sum, _mm512_madd_epi16((__m512i)a, (__m512i)b));
 #endif
 }
 
@@ -148,15 +152,15 @@ static inline long_lanes long_lanes_add(long_lanes a, long_lanes b)
 /* The whole product of each lane. */
 static inline long_lanes lanes_multiply_long(lanes a, lanes b)
 {
-    const lanes odd_a = _mm512_srli_epi64(a, 32), odd_b = _mm512_srli_epi64(b, 32);
-    const long_lanes y = {_mm512_mul_epi32(a, b), _mm512_mul_epi32(odd_a, odd_b)};
+    const __m512i odd_a = _mm512_srli_epi64((__m512i)a, 32), odd_b = _mm512_srli_epi64((__m512i)b, 32);
+    const long_lanes y = {_mm512_mul_epi32((__m512i)a, (__m512i)b), _mm512_mul_epi32(odd_a, odd_b)};
     return y;
 }
 
 /* Lanes as uint32_t. */
 static inline long_lanes lanes_widen_unsigned(lanes v)
 {
-    const long_lanes y = {_mm512_and_si512(v, _mm512_set1_epi64(0xFFFFFFFF)), _mm512_srli_epi64(v, 32)};
+    const long_lanes y = {_mm512_and_si512((__m512i)v, _mm512_set1_epi64(0xFFFFFFFF)), _mm512_srli_epi64((__m512i)v, 32)};
     return y;
 }
 
@@ -169,7 +173,7 @@ static inline long_lanes long_lanes_shift_left(long_lanes v, int by)
 /* The upper 32 bits of each lane. */
 static inline lanes long_lanes_upper(long_lanes v)
 {
-    return _mm512_mask_blend_epi32(0xAAAA, _mm512_srli_epi64(v.even, 32), v.odd);
+    return (lanes)_mm512_mask_shuffle_epi32(v.odd, 0x5555, v.even, (_MM_PERM_ENUM)0xF5);
 }
 
 /* Over all lanes. */
@@ -180,7 +184,7 @@ static inline int64_t long_lanes_total(long_lanes v)
 
 static inline int32_t lanes_largest(lanes v)
 {
-    return _mm512_reduce_max_epi32(v);
+    return _mm512_reduce_max_epi32((__m512i)v);
 }
 
 #define LANES_LOOK_UP
@@ -188,10 +192,10 @@ static inline int32_t lanes_largest(lanes v)
 /* table[index] of each lane. table: 64 entries. */
 static inline lanes lanes_entry(const int32_t *table, lanes index)
 {
-    const lanes low = _mm512_permutex2var_epi32(_mm512_loadu_si512(table), index, _mm512_loadu_si512(table + 16));
-    const lanes high =
-        _mm512_permutex2var_epi32(_mm512_loadu_si512(table + 32), index, _mm512_loadu_si512(table + 48));
-    return _mm512_mask_blend_epi32(_mm512_test_epi32_mask(index, _mm512_set1_epi32(32)), low, high);
+    const __m512i low = _mm512_permutex2var_epi32(_mm512_loadu_si512(table), (__m512i)index, _mm512_loadu_si512(table + 16));
+    const __m512i high =
+        _mm512_permutex2var_epi32(_mm512_loadu_si512(table + 32), (__m512i)index, _mm512_loadu_si512(table + 48));
+    return (lanes)_mm512_mask_blend_epi32(_mm512_test_epi32_mask((__m512i)index, _mm512_set1_epi32(32)), low, high);
 }
 
 #define LANES_MASKED
@@ -204,21 +208,21 @@ static inline __mmask16 lanes_first_lanes(size_t count)
 /* The first `count` values; the other lanes hold `fill`. */
 static inline lanes lanes_load_some(const int32_t *x, size_t count, int32_t fill)
 {
-    return _mm512_mask_loadu_epi32(_mm512_set1_epi32(fill), lanes_first_lanes(count), x);
+    return (lanes)_mm512_mask_loadu_epi32(_mm512_set1_epi32(fill), lanes_first_lanes(count), x);
 }
 
 /* The first `count` lanes; the others become 0. */
 static inline lanes lanes_keep(lanes v, size_t count)
 {
-    return _mm512_maskz_mov_epi32(lanes_first_lanes(count), v);
+    return (lanes)_mm512_maskz_mov_epi32(lanes_first_lanes(count), (__m512i)v);
 }
 
 static inline void lanes_store_some(int32_t *y, lanes v, size_t count)
 {
-    _mm512_mask_storeu_epi32(y, lanes_first_lanes(count), v);
+    _mm512_mask_storeu_epi32(y, lanes_first_lanes(count), (__m512i)v);
 }
 
 static inline void lanes_store8_some(uint8_t *y, lanes v, size_t count)
 {
-    _mm512_mask_cvtepi32_storeu_epi8(y, lanes_first_lanes(count), v);
+    _mm512_mask_cvtepi32_storeu_epi8(y, lanes_first_lanes(count), (__m512i)v);
 }

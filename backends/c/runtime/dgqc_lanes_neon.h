@@ -8,6 +8,9 @@ typedef struct {
     int64x2_t low, high;
 } long_lanes;
 
+/* Instructions take registers here. */
+#define LANES_LOADED(v) (void)(v)
+
 static inline lanes lanes_splat(int32_t x)
 {
     return vdupq_n_s32(x);

@@ -4,6 +4,9 @@
 typedef int32_t lanes;
 typedef int64_t long_lanes;
 
+/* Instructions take registers here. */
+#define LANES_LOADED(v) (void)(v)
+
 static inline lanes lanes_splat(int32_t x)
 {
     return x;

@@ -28,9 +28,10 @@ typedef struct {
     right##r = lanes_dot16(right##r, two, right);
 #define LOOP(begin, end)                                                                                      \
     for (size_t pair = (begin); pair < (end); pair++) {                                                       \
-        const lanes left = lanes_load_words(t->left + pair * 2 * DGQC_PANEL);                                 \
-        const lanes right = lanes_load_words(t->right + pair * 2 * DGQC_PANEL);                               \
-        lanes two;                                                                                            \
+        lanes two, left = lanes_load_words(t->left + pair * 2 * DGQC_PANEL);                                  \
+        lanes right = lanes_load_words(t->right + pair * 2 * DGQC_PANEL);                                     \
+        LANES_LOADED(left);                                                                                   \
+        LANES_LOADED(right);                                                                                  \
         EACH(PRODUCTS)                                                                                        \
     }
 #define STORE(r)                                                                                              \
@@ -39,7 +40,10 @@ typedef struct {
 
 static inline lanes scaled(lanes sum, const scale *by)
 {
-    const long_lanes product = lanes_multiply_long(lanes_shift_left(sum, by->left), by->factor);
+    if (by->left > 0) {
+        sum = lanes_shift_left(sum, by->left);
+    }
+    const long_lanes product = lanes_multiply_long(sum, by->factor);
     return lanes_shift_right(long_lanes_upper(long_lanes_add(product, by->half)), by->right);
 }
 
