@@ -1,0 +1,183 @@
+"""Attention at its ends: sums that pass int32, logits at the ends of int32, thousands of keys."""
+
+from __future__ import annotations
+
+import operator
+from typing import Any
+
+import pytest
+import torch
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from dgqc.ir.operands import ensure_shapes
+from dgqc.ir.program import Program
+from dgqc.ir.scratch_attention import Bytes, Sums, attend_bytes, matmul_sums
+
+from .integer_graph import IntegerGraph
+from .kernels import Builds, check
+
+dgqc = torch.ops.dgqc
+LOG_SHARES = [2**23 >> code for code in range(32)]
+ENDS = (-(2**31), 2**31 - 1)
+
+
+def grouped(graph: IntegerGraph, size: int, zero: int, multiple: int) -> tuple[Any, ...]:
+    """zero, multiple and group of codes that all are of one kind."""
+    tables = (graph.table(zero, zero, graph.steps, 2), graph.table(multiple, multiple, graph.steps, 2))
+    return (*tables, graph.group(size, 2))
+
+
+def product(
+    graph: IntegerGraph, heads: int, rows: int, depth: int, columns: int, ends: tuple[int, ...]
+) -> Any:
+    """A matmul of 8-bit codes that all are `ends[0]` and `ends[1]`, with zeros of 0 and multiples of 127."""
+    codes = (((heads, rows, depth), ends[0]), ((heads, columns, depth), ends[1]))
+    left, right = (graph.constant(torch.full(shape, code, dtype=torch.uint8)) for shape, code in codes)
+    tables = [grouped(graph, depth, 0, 127) for _ in range(2)]
+    scale = (graph.table(2**24, 2**25, graph.steps), graph.table(40, 44, graph.steps), 32)
+    return graph.call(dgqc.matmul.default, left, right, graph.step, *tables[0], 2, *tables[1], 2, *scale)
+
+
+def as_program(graph: IntegerGraph, y: Any) -> tuple[Program, dict[str, torch.Tensor]]:
+    return graph.finish(y), {"x": graph.values(1)}
+
+
+def started(seed: int = 0) -> IntegerGraph:
+    graph = IntegerGraph(seed=seed)
+    graph.take(x=(1,))
+    return graph
+
+
+@pytest.mark.parametrize("depth", [1, 2, 3, 40, 161])
+@pytest.mark.parametrize("ends", [(255, 255), (1, 255)])
+def test_matmul_sums_beyond_int32(kernels: Builds, depth: int, ends: tuple[int, int]) -> None:
+    """Two products of 127 * 255 each already fill half of int32; 161 of them need 38 bits."""
+    graph = started()
+    y = product(graph, 2, 5, depth, 37, ends)
+    check(kernels, *as_program(graph, y))
+
+
+def sums_of(depth: int, multiple: int, shift: int) -> Sums:
+    graph = started()
+    left, right = (graph.constant(torch.zeros(1, 3, depth, dtype=torch.uint8)) for _ in range(2))
+    tables = [grouped(graph, depth, 0, multiple) for _ in range(2)]
+    scale = (graph.table(2**24, 2**25, graph.steps), graph.table(shift, shift, graph.steps), 32)
+    y = graph.call(dgqc.matmul.default, left, right, graph.step, *tables[0], 2, *tables[1], 2, *scale)
+    ensure_shapes(graph.finish(y))
+    return matmul_sums(y)
+
+
+def test_matmul_carries_sums_in_few_and_equal_stretches() -> None:
+    assert sums_of(40, 1, 40) == Sums(True, 40)
+    assert sums_of(41, 1, 40) == Sums(True, 42), "whole pairs"
+    # 40 * (127 * 255)^2 is 19.6 * 2^31.
+    assert sums_of(40, 127, 40) == Sums(True, 2)
+    assert sums_of(40, 60, 40) == Sums(True, 8), (
+        "5 stretches of 8: 5.03 * 2^31 has no room in fewer than 6 of 7"
+    )
+    assert not sums_of(40, 200, 40).narrow, "an operand passes int16"
+
+
+def test_matmul_shifts_sums_left_only_where_they_fit() -> None:
+    """Below a shift of 32, the upper half of a product holds the result only of a sum shifted left."""
+    assert sums_of(40, 1, 23) == Sums(True, 40)
+    assert not sums_of(40, 1, 20).narrow
+    assert not sums_of(40, 60, 31).narrow
+
+
+@pytest.mark.parametrize("granularity", ["row", "tensor"])
+@pytest.mark.parametrize("kind", ["log2", "uniform"])
+@pytest.mark.parametrize("start", [False, True])
+@pytest.mark.parametrize("keys", [1, 15, 16, 17, 77, 4096])
+def test_softmax_at_the_ends_of_int32(
+    kernels: Builds, granularity: str, kind: str, start: bool, keys: int
+) -> None:
+    """Rows of equal logits at either end, and rows with one large logit among small ones."""
+    low, high = ENDS
+    logits = torch.full((1, 5, keys + int(start)), low, dtype=torch.int32)
+    logits[0, 1] = high
+    for row, place in ((2, 0), (3, keys // 2), (4, keys - 1)):
+        logits[0, row, place] = high
+    graph = started()
+    given, op = graph.constant(logits), getattr(dgqc, f"softmax_{kind}").default
+    y = graph.call(op, given, 31 if kind == "log2" else 8, granularity, start)
+    for result in range(4):
+        check(kernels, *as_program(graph, graph.call(operator.getitem, y, result)))
+        graph.graph.erase_node(next(node for node in graph.graph.nodes if node.op == "output"))
+
+
+def shares_times_values(
+    graph: IntegerGraph, codes: torch.Tensor, values: torch.Tensor, by_key: bool, multiple: int
+) -> Any:
+    """An attend of rows with a scale of 1/16."""
+    rows = (*codes.shape[:-1], 1)
+    scale = (graph.table(2**14, 2**15, *rows), graph.table(4, 4, *rows), graph.table(0, 0, *rows), False)
+    shares = graph.constant(torch.tensor(LOG_SHARES, dtype=torch.int32))
+    tables = grouped(graph, values.shape[1 if by_key else 2], 0, multiple)
+    factors = (graph.table(2**10, 2**12, graph.steps), graph.table(22, 30, graph.steps))
+    operand = (graph.constant(values), graph.step, *tables, 1 if by_key else 2)
+    return graph.call(dgqc.attend.default, graph.constant(codes), *scale, shares, 23, *operand, *factors)
+
+
+@pytest.mark.parametrize("by_key", [False, True])
+@pytest.mark.parametrize("keys", [4096, 4099])
+def test_flat_rows_of_many_keys(kernels: Builds, by_key: bool, keys: int) -> None:
+    """Every key has the largest share and the largest value: 4096 * 2^23 * 255 * 127 is 2^50."""
+    graph = started()
+    codes = torch.zeros(1, 3, keys, dtype=torch.uint8)
+    values = torch.full((1, keys, 5), 255, dtype=torch.uint8)
+    y = shares_times_values(graph, codes, values, by_key, 127)
+    check(kernels, *as_program(graph, y))
+
+
+@settings(max_examples=12, deadline=None)
+@given(st.integers(0, 2**31), st.integers(250, 330), st.booleans())
+def test_chunks_of_keys(kernels: Builds, seed: int, keys: int, by_key: bool) -> None:
+    """Around 256 keys, after which digits are looked up anew, with rows of several heads in a block."""
+    graph = started(seed)
+    codes = torch.randint(0, 32, (3, 7, keys), generator=graph.random, dtype=torch.uint8)
+    values = torch.randint(0, 256, (3, keys, 6), generator=graph.random, dtype=torch.uint8)
+    y = shares_times_values(graph, codes, values, by_key, 5)
+    check(kernels, *as_program(graph, y))
+
+
+def bytes_of(values: torch.Tensor, by_key: bool, multiple: int) -> Bytes:
+    graph = started()
+    y = shares_times_values(graph, torch.zeros(1, 3, 9, dtype=torch.uint8), values, by_key, multiple)
+    ensure_shapes(graph.finish(y))
+    return attend_bytes(y)
+
+
+def test_values_are_bytes_where_they_can_be() -> None:
+    codes, wide = torch.zeros(1, 9, 4, dtype=torch.uint8), torch.zeros(1, 9, 4, dtype=torch.int16)
+    assert bytes_of(codes, False, 9999) == Bytes(3, 1), "columns' multiples come behind the sum"
+    assert bytes_of(codes, True, 127) == Bytes(3, 2)
+    assert bytes_of(codes, True, 129).value == 0, "129 * 255 doesn't fit int16"
+    assert bytes_of(wide, False, 1) == Bytes(3, 2)
+
+
+@settings(max_examples=10, deadline=None)
+@given(
+    st.integers(0, 2**31),
+    st.integers(1, 3),
+    st.integers(1, 30),
+    st.sampled_from([5, 40]),
+    st.sampled_from([6, 8]),
+)
+def test_attention_as_one_stream(
+    kernels: Builds, seed: int, heads: int, rows: int, depth: int, bits: int
+) -> None:
+    """From queries to outputs, with one scale for the sample: two loops over all rows."""
+    graph = IntegerGraph(seed=seed)
+    keys = rows + 3
+    sizes = {"q": (heads, rows, depth), "k": (heads, keys, depth), "v": (heads, keys, depth)}
+    q, k, v = (graph.quantized(x, depth, 2, bits, 4) for x in graph.take(**sizes))
+    scale = (graph.table(2**24, 2**25, graph.steps), graph.table(33, 36, graph.steps), 32)
+    logits = graph.call(dgqc.matmul.default, q[0], k[0], graph.step, *q[1:], *k[1:], *scale)
+    softmax = graph.call(dgqc.softmax_log2.default, logits, 31, "tensor", False)
+    parts = [graph.call(operator.getitem, softmax, i) for i in range(4)]
+    shares = graph.constant(torch.tensor(LOG_SHARES, dtype=torch.int32))
+    factors = (graph.table(2**14, 2**16, graph.steps), graph.table(24, 30, graph.steps))
+    y = graph.call(dgqc.attend.default, *parts, False, shares, 23, v[0], graph.step, *v[1:], *factors)
+    check(kernels, graph.finish(y), {name: graph.values(*shape) for name, shape in sizes.items()})
