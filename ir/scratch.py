@@ -27,6 +27,8 @@ __all__ = [
 
 dgqc = torch.ops.dgqc
 
+SHORT_ROW = 256
+"""Values of rows that a quantizer takes together."""
 STRIP = 16
 """Channels to a table of a norm."""
 
@@ -51,7 +53,10 @@ def _taken(sizes: tuple[int, ...]) -> int:
 
 
 def _quantize(node: fx.Node, a: dict[str, Any]) -> tuple[int, ...]:
-    return (4 * shape_of(a["x"])[a["axis"]],) * 3
+    shape = shape_of(node)
+    axis = a["axis"] % len(shape)
+    repeats = max(1, SHORT_ROW // shape[-1]) if axis == len(shape) - 1 else 1
+    return (4 * shape[axis] * repeats,) * 3
 
 
 def _group_norm(node: fx.Node, a: dict[str, Any]) -> tuple[int, ...]:

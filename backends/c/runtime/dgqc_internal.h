@@ -47,6 +47,22 @@ static inline dgqc_piece dgqc_next_piece(size_t rows_a_batch, dgqc_rows rows, si
     return piece;
 }
 
+/* memcpy for runs so short that a call would take longer than the copy. */
+static inline void dgqc_copy_short(const void *x, size_t bytes, void *y)
+{
+    const unsigned char *from = x;
+    unsigned char *to = y;
+    for (; bytes >= 16; bytes -= 16, from += 16, to += 16) {
+        memcpy(to, from, 16);
+    }
+    for (; bytes >= 4; bytes -= 4, from += 4, to += 4) {
+        memcpy(to, from, 4);
+    }
+    for (; bytes > 0; bytes--) {
+        *to++ = *from++;
+    }
+}
+
 /* y[i] = table[group[i]], a table of this step. */
 void dgqc_expand(const int32_t *table, const uint8_t *group, size_t count, int32_t *y);
 

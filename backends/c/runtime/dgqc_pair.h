@@ -22,12 +22,19 @@ static inline const int16_t *dgqc_side_row(const dgqc_side *side, const int16_t 
         y_line[j] = (expression);                                                                             \
     }
 
+/* Rows that can be walked in one go: all where both sides lie as the result does. */
+static inline size_t dgqc_pair_run(const dgqc_pair *pair, dgqc_rows rows)
+{
+    const int flat = !(pair->a.whole || pair->b.whole || pair->a.single || pair->b.single);
+    return flat ? rows.count : 1;
+}
+
 #define DGQC_FOR_PAIR(p, rows, a, b, y, expression)                                                          \
-    for (size_t i = 0; i < (rows).count; i++) {                                                               \
-        const size_t columns = (p)->columns;                                                                  \
+    for (size_t i = 0, run = dgqc_pair_run(p, rows); i < (rows).count; i += run) {                            \
+        const size_t columns = run * (p)->columns;                                                            \
         const int16_t *const a_line = dgqc_side_row(&(p)->a, a, rows, i);                                     \
         const int16_t *const b_line = dgqc_side_row(&(p)->b, b, rows, i);                                     \
-        int16_t *restrict y_line = (y) + i * columns;                                                         \
+        int16_t *restrict y_line = (y) + i * (p)->columns;                                                    \
         if (!(p)->a.single && !(p)->b.single) {                                                               \
             DGQC_PAIR_LINE(j, j, expression)                                                                  \
         } else if (!(p)->a.single) {                                                                          \

@@ -1,6 +1,6 @@
 #include "dgqc_internal.h"
 
-/* Runs of the innermost axis whose elements lie apart in x. */
+/* One row of elements that lie `stride` apart in x. */
 #define DGQC_DEFINE_PICK(name, element)                                                                      \
     static void name(const element *restrict x, size_t stride, size_t count, element *restrict y)             \
     {                                                                                                         \
@@ -13,30 +13,37 @@ DGQC_DEFINE_PICK(pick_1, uint8_t)
 DGQC_DEFINE_PICK(pick_2, int16_t)
 DGQC_DEFINE_PICK(pick_4, int32_t)
 
-/* One run of the result. */
-static void copy_run(const dgqc_permute_parameters *p, size_t run, const void *x, void *y)
+static void copy_row(const dgqc_permute_parameters *p, const void *x, void *y)
 {
-    const size_t *const n = p->size, *const s = p->stride;
-    size_t from = 0;
-    for (size_t axis = 5; axis-- > 0; run /= n[axis]) {
-        from += run % n[axis] * s[axis];
-    }
-    const void *source = dgqc_inside(x, from * p->item);
-    if (s[5] == 1 || n[5] == 1) {
-        memcpy(y, source, n[5] * p->item);
+    const size_t count = p->size[5], stride = p->stride[5];
+    if (stride == 1 || count == 1) {
+        dgqc_copy_short(x, count * p->item, y);
     } else if (p->item == 1) {
-        pick_1(source, s[5], n[5], y);
+        pick_1(x, stride, count, y);
     } else if (p->item == 2) {
-        pick_2(source, s[5], n[5], y);
+        pick_2(x, stride, count, y);
     } else {
-        pick_4(source, s[5], n[5], y);
+        pick_4(x, stride, count, y);
     }
 }
 
 void dgqc_permute_rows(const dgqc_permute_parameters *p, size_t step, dgqc_rows rows, const void *x, void *y)
 {
+    size_t at[5], from = 0, rest = rows.first;
     (void)step;
+    for (size_t axis = 5; axis-- > 0; rest /= p->size[axis]) {
+        at[axis] = rest % p->size[axis];
+        from += at[axis] * p->stride[axis];
+    }
     for (size_t i = 0; i < rows.count; i++) {
-        copy_run(p, rows.first + i, x, dgqc_at(y, i * p->size[5] * p->item));
+        copy_row(p, dgqc_inside(x, from * p->item), dgqc_at(y, i * p->size[5] * p->item));
+        for (size_t axis = 5; axis-- > 0;) { /* on to the next row, as an odometer does */
+            from += p->stride[axis];
+            if (++at[axis] < p->size[axis]) {
+                break;
+            }
+            from -= at[axis] * p->stride[axis];
+            at[axis] = 0;
+        }
     }
 }
