@@ -50,6 +50,8 @@ def compile_model(
         options.Weights | None,
         typer.Option("--weights", help="Where the C project's constants go; by their size where left out."),
     ] = None,
+    calib_select: options.CalibSelect = "all",
+    calib_samples: options.CalibSamples = None,
     json: options.Json = False,
 ) -> None:
     """Compile a diffusion UNet into integers."""
@@ -76,6 +78,8 @@ def compile_model(
         verify_each=verify_each is options.Switch.ON,
         stop_after=stop_after,
         loop=loop,
+        calib_select=calib_select,
+        calib_samples=calib_samples,
     )
     with progress():
         program, provenance = lower(request)

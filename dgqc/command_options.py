@@ -59,6 +59,12 @@ Loop = Annotated[
     str | None,
     typer.Option("--loop", metavar="SAMPLER", help="Add the denoising loop, in integers too: ddim."),
 ]
+CalibSelect = Annotated[
+    str, typer.Option("--calib-select", metavar="HOW", help="Which samples to use: all, uniform or tdac.")
+]
+CalibSamples = Annotated[
+    int | None, typer.Option("--calib-samples", min=1, help="How many samples uniform and tdac choose.")
+]
 Backend = Annotated[str | None, typer.Option("--backend", metavar="NAME", help="c or reference.")]
 AllowNearest = Annotated[
     bool, typer.Option("--allow-nearest-step", help="Map other timesteps to the nearest compiled one.")

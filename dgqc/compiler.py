@@ -19,6 +19,7 @@ from .frontends.capture import capture
 from .frontends.load import load_model
 from .frontends.samplers import sampler_for
 from .frontends.schedules import schedule_for
+from .frontends.select_samples import Selection, select
 from .frontends.synthesize import synthesize
 from .ir.calibration import Calibration
 from .ir.errors import DgqcError
@@ -62,6 +63,8 @@ class Request:
     verify_each: bool = True
     stop_after: str | None = None
     loop: str | None = None
+    calib_select: str = Selection.ALL
+    calib_samples: int | None = None
 
 
 def compile(
@@ -79,6 +82,8 @@ def compile(
     instruments: Sequence[Instrument] = (),
     verify_each: bool = True,
     loop: str | None = None,
+    calib_select: str = Selection.ALL,
+    calib_samples: int | None = None,
 ) -> CompiledProgram:
     """Compiles a diffusion UNet into integers.
 
@@ -92,6 +97,8 @@ def compile(
         calibration's, then the model's own size and 77.
     samples, batch_size, seed: for calibrating without a file.
     instruments: told before and after each pass. verify_each: whether the graph is verified after each.
+    calib_select: which samples to calibrate with: "all", "uniform" (as many of each call), "tdac" (EDA-DM's
+        choice by density and diversity). calib_samples: how many in all; None takes one of each trajectory.
     loop: "ddim" adds the denoising loop, for `CompiledProgram.draw` and as emitted C.
     Raises DgqcError, before anything expensive runs, for a model with an op that has no integer form, an
     impossible pipeline, or a calibration of another schedule or another model.
@@ -110,6 +117,8 @@ def compile(
         instruments=instruments,
         verify_each=verify_each,
         loop=loop,
+        calib_select=calib_select,
+        calib_samples=calib_samples,
     )
     return finish(*lower(request))
 
@@ -144,6 +153,7 @@ class _Start:
 
 
 def _started(request: Request, passes: Sequence[Pass]) -> _Start:
+    _selection(request.calib_select)
     model, scheduler, tokens = _open(request.model)
     recorded = _recorded(request.calibration)
     schedule = _schedule(request.steps, scheduler, recorded)
@@ -157,6 +167,7 @@ def _started(request: Request, passes: Sequence[Pass]) -> _Start:
     if recorded is not None:
         check_samples(recorded, program)
     calibration = recorded or _synthetic(request, model, scheduler, schedule, sample_size, context_length)
+    calibration = _selected(request, calibration, model)
     provenance = Provenance(
         version=version("dgqc"),
         model=type(model).__name__,
@@ -206,6 +217,21 @@ def _inputs(captured: Program) -> tuple[ModelInput, ...]:
 
 def _recorded(calibration: Calibration | str | Path | None) -> Calibration | None:
     return load_calibration(Path(calibration)) if isinstance(calibration, str | Path) else calibration
+
+
+def _selection(text: str) -> Selection:
+    try:
+        return Selection(text)
+    except ValueError:
+        known = ", ".join(Selection)
+        raise DgqcError(
+            f"There is no choice {text!r} of calibration samples; choose one of {known}."
+        ) from None
+
+
+def _selected(request: Request, calibration: Calibration, model: nn.Module) -> Calibration:
+    how = _selection(request.calib_select)
+    return select(calibration, how, model, request.calib_samples, seed=request.seed)
 
 
 def _schedule(
