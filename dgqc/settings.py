@@ -41,7 +41,7 @@ def settings_of(passes: Sequence[Pass]) -> Settings:
         weight_bits=weights,
         activation_bits=_option(passes, "insert-sites", "bits", 8),
         edge_bits=max(weights, _option(passes, "insert-sites", "edges", 8)),
-        groups=_option(passes, "kmeans-groups", "groups", 1),
+        groups=_option(passes, "step-groups", "groups", _option(passes, "kmeans-groups", "groups", 1)),
     )
 
 

@@ -111,6 +111,23 @@ class QuantizedOperand:
         return self.base[:, None] * self.multiple
 
 
+@dataclass(frozen=True)
+class SteppedOperand:
+    """Grouped anew at each call, with free scales, as DGQ's released code does: simulated level only.
+
+    x^ = s * (clamp(round(x / s) + z, 0, 2^bits - 1) - z), where s is the product of the channel's and the
+    pixel's scale and z the sum of their zeros; along the dimension not chosen at a call these are 1 and 0.
+    channel_scale, channel_zero: float64 (T, n). pixel_scale, pixel_zero: float64 (T, m). A convolution's
+    channels are rows of its im2col matrix: (input channel, tap).
+    """
+
+    operand: Operand
+    channel_scale: torch.Tensor
+    channel_zero: torch.Tensor
+    pixel_scale: torch.Tensor
+    pixel_zero: torch.Tensor
+
+
 class Granularity(StrEnum):
     """What shares one scale of attention probabilities."""
 
@@ -196,6 +213,7 @@ Plan = (
     | PlacedOperand
     | GroupedOperand
     | QuantizedOperand
+    | SteppedOperand
     | Probabilities
     | ObservedProbabilities
     | QuantizedProbabilities

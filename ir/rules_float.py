@@ -98,6 +98,15 @@ def site(node: fx.Node, scope: Scope) -> Problems:
         )
 
 
+def fake_quantized_stepped(node: fx.Node, scope: Scope) -> Problems:
+    """Tables with a row per call."""
+    yield from reads_step(node, scope)
+    for name in ("channel_scale", "channel_zero", "pixel_scale", "pixel_zero"):
+        table = scope.values[arguments(node)[name]]
+        if table.shape[0] != scope.calls:
+            yield Problem(f"{name} of {type_name(table)}", f"{scope.calls} rows", "made for another schedule")
+
+
 def fake_quantized(node: fx.Node, scope: Scope) -> Problems:
     """Per-step tables with a row per call, groups within range."""
     named = arguments(node)
@@ -177,6 +186,8 @@ SIMULATED: Mapping[Any, Rule] = {
     **PLANNED,
     dgqc.fake_quantize.default: both(floating, fake_quantized),
     dgqc.fake_quantize_static.default: both(floating, fake_quantized),
+    dgqc.fake_quantize_stepped.default: both(floating, fake_quantized_stepped),
+    dgqc.conv2d_stepped_simulated.default: both(floating, fake_quantized_stepped),
     dgqc.fake_quantize_log2.default: floating,
     dgqc.fake_quantize_uniform.default: floating,
     dgqc.conv2d_pixel_simulated.default: both(floating, fake_quantized),

@@ -11,6 +11,7 @@ from torch import fx
 
 from ..ir.errors import DgqcError, UnsupportedOperation
 from ..ir.level import Level
+from ..ir.plans import SteppedOperand
 from ..ir.program import Input, Program
 from ..ir.progress import track
 from .base import Pass
@@ -77,6 +78,7 @@ class LowerInteger(Pass):
     provides: ClassVar[frozenset[str]] = frozenset({"integers"})
 
     def run(self, program: Program) -> Program:
+        _refuse_stepped(program)
         builder = Builder(program)
         inputs = _inputs(builder)
         output: Scaled | None = None
@@ -98,6 +100,15 @@ class LowerInteger(Pass):
         kept = {str(n.target) for n in graph.graph.nodes if n.op == "get_attr"}
         widths = {name: bits for name, bits in builder.weight_bits.items() if name in kept}
         return result.with_report("weight-bits", widths)
+
+
+def _refuse_stepped(program: Program) -> None:
+    for name, plan in program.plans.items():
+        if isinstance(plan, SteppedOperand):
+            raise DgqcError(
+                f"Site {name} is grouped anew at each call, which has no integer form, since weights would "
+                "have to be permuted for each; take kmeans-groups for step-groups, or end with simulate."
+            )
 
 
 def _inputs(builder: Builder) -> tuple[Input, ...]:

@@ -19,6 +19,7 @@ from ..ir.plans import (
     QuantizedOperand,
     QuantizedProbabilities,
     Role,
+    SteppedOperand,
     Weight,
 )
 from ..ir.program import Program
@@ -72,6 +73,8 @@ def _replace_site(program: Program, site: fx.Node, step: fx.Node) -> None:
         site.replace_all_uses_with(source)
     elif isinstance(plan, QuantizedProbabilities):
         site.replace_all_uses_with(_probabilities(module, plan, source, step, site))
+    elif isinstance(plan, SteppedOperand):
+        _stepped(module, plan, source, step, site)
     elif isinstance(plan, QuantizedOperand):
         if plan.operand.role is Role.CONVOLUTION and plan.dimension is Dimension.PIXEL:
             for user in list(site.users):
@@ -123,6 +126,27 @@ def _pixel_convolution(
         result = call(graph, dgqc.conv2d_pixel_simulated.default, args, user)
     user.replace_all_uses_with(result)
     graph.erase_node(user)
+
+
+def _stepped(
+    module: fx.GraphModule, plan: SteppedOperand, source: fx.Node, step: fx.Node, site: fx.Node
+) -> None:
+    whats = ("channel_scale", "channel_zero", "pixel_scale", "pixel_zero")
+    named = [(f"{site.args[1]}_{what}", getattr(plan, what).to(torch.float32)) for what in whats]
+    tables = tuple(add_constant(module, name, table) for name, table in named)
+    if plan.operand.role is not Role.CONVOLUTION:
+        last = len(shape(site)) - 1
+        channel, pixel = (last - 1, last) if plan.operand.role is Role.RIGHT else (last, last - 1)
+        args = (source, step, *tables, channel, pixel, plan.operand.bits)
+        site.replace_all_uses_with(call(module.graph, dgqc.fake_quantize_stepped.default, args, site))
+        return
+    for user in list(site.users):
+        _, weight, bias, stride, padding = user.args[:5]
+        with module.graph.inserting_before(user):
+            args = (source, step, *tables, plan.operand.bits, weight, bias, stride, padding)
+            result = call(module.graph, dgqc.conv2d_stepped_simulated.default, args, user)
+        user.replace_all_uses_with(result)
+        module.graph.erase_node(user)
 
 
 def _dequantize_weights(program: Program) -> None:

@@ -43,6 +43,27 @@ def fake_quantize(
     return s * ((straight_through_round(x / s) + z).clamp(0, 2**bits - 1) - z)
 
 
+def fake_quantize_stepped(
+    x: torch.Tensor,
+    step: torch.Tensor,
+    channel_scale: torch.Tensor,
+    channel_zero: torch.Tensor,
+    pixel_scale: torch.Tensor,
+    pixel_zero: torch.Tensor,
+    channel_axis: int,
+    pixel_axis: int,
+    bits: int,
+) -> torch.Tensor:
+    """`fake_quantize` with groups along either of two axes, whichever isn't 1 and 0 at this call.
+
+    x: float. The tables: float (T, n) along the channel axis, (T, m) along the pixel axis.
+    """
+    dims = x.dim()
+    s = along(row(channel_scale, step), dims, channel_axis) * along(row(pixel_scale, step), dims, pixel_axis)
+    z = along(row(channel_zero, step), dims, channel_axis) + along(row(pixel_zero, step), dims, pixel_axis)
+    return s * ((straight_through_round(x / s) + z).clamp(0, 2**bits - 1) - z)
+
+
 def largest_share(p: torch.Tensor, granularity: str) -> torch.Tensor:
     """The largest p of each row or sample, broadcastable against p; above 0, since it is divided by.
 
@@ -94,6 +115,26 @@ def conv2d_pixel_simulated(
     return product_of_patches(quantized, x, weight, bias, stride, padding)
 
 
+def conv2d_stepped_simulated(
+    x: torch.Tensor,
+    step: torch.Tensor,
+    channel_scale: torch.Tensor,
+    channel_zero: torch.Tensor,
+    pixel_scale: torch.Tensor,
+    pixel_zero: torch.Tensor,
+    bits: int,
+    weight: torch.Tensor,
+    bias: torch.Tensor | None,
+    stride: list[int],
+    padding: list[int],
+) -> torch.Tensor:
+    """Convolution whose im2col matrix is fake-quantized by rows or by columns, as in DGQ's code."""
+    patches = patches_of(x, weight, stride, padding)
+    tables = (channel_scale, channel_zero, pixel_scale, pixel_zero)
+    quantized = fake_quantize_stepped(patches, step, *tables, 1, 2, bits)
+    return product_of_patches(quantized, x, weight, bias, stride, padding)
+
+
 def patches_of(x: torch.Tensor, weight: torch.Tensor, stride: list[int], padding: list[int]) -> torch.Tensor:
     """im2col: (B, C * kh * kw, H' * W') of x (B, C, H, W) for a weight (N, C, kh, kw), zeros around it."""
     return unfold(x, tuple(weight.shape[2:]), padding=tuple(padding), stride=tuple(stride))
@@ -122,6 +163,17 @@ for _schema, _function in (
         "fake_quantize(Tensor x, Tensor step, Tensor scale, Tensor zero, Tensor group, int axis, int bits)"
         " -> Tensor",
         fake_quantize,
+    ),
+    (
+        "fake_quantize_stepped(Tensor x, Tensor step, Tensor channel_scale, Tensor channel_zero,"
+        " Tensor pixel_scale, Tensor pixel_zero, int channel_axis, int pixel_axis, int bits) -> Tensor",
+        fake_quantize_stepped,
+    ),
+    (
+        "conv2d_stepped_simulated(Tensor x, Tensor step, Tensor channel_scale, Tensor channel_zero,"
+        " Tensor pixel_scale, Tensor pixel_zero, int bits, Tensor weight, Tensor? bias, int[] stride,"
+        " int[] padding) -> Tensor",
+        conv2d_stepped_simulated,
     ),
     ("fake_quantize_log2(Tensor p, int bits, str granularity) -> Tensor", fake_quantize_log2),
     ("fake_quantize_uniform(Tensor p, int bits, str granularity) -> Tensor", fake_quantize_uniform),

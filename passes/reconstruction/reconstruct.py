@@ -152,7 +152,11 @@ class _Walk:
         # A convolution quantizes patches of what a site outside of it says.
         read = [i for node in unit.nodes for i in node.all_input_nodes if i.target is dgqc.site.default]
         names.update(dict.fromkeys(str(site.args[1]) for site in read))
-        plans = {name: self.plans[name] for name in names if name in self.plans}
+        known = {name: self.plans[name] for name in names if name in self.plans}
+        # With activations in float, what is learned serves every width of theirs.
+        plans = {
+            name: plan for name, plan in known.items() if self.recipe.activations or isinstance(plan, Weight)
+        }
         return digest(
             FORMAT,
             structure(unit.nodes),

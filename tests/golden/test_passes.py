@@ -127,6 +127,31 @@ def test_timestep_tables(golden: Golden) -> None:
     )
 
 
+def test_split_shortcuts(golden: Golden) -> None:
+    sketch = Sketch(sample=(1, 2, 4))
+    x = sketch.inputs["sample"]
+    both = sketch.call("both", aten.cat.default, [x, sketch.call("act", aten.silu.default, x)], 2)
+    y = sketch.linear("proj", both, [[1, -2, 3, 0.5, 4, 0, -1, 2]])
+    program = sited(sketch.program(y))
+    low = torch.tensor([[-1.0] * 4 + [0.0] * 4, [-2.0] * 4 + [-0.25] * 4])
+    seen = ObservedOperand(LINEAR, Ranges(low, -2 * low), PIXEL)
+    golden(
+        "split-shortcuts", replace(program, plans={**program.plans, "proj.input": seen}), "split-shortcuts"
+    )
+
+
+def test_step_groups(golden: Golden) -> None:
+    golden("step-groups{groups=2}", calibrated(sited(picture())), "step-groups")
+
+
+def test_search_ranges(golden: Golden) -> None:
+    wide = Ranges(4 * CHANNEL.low, 4 * CHANNEL.high)
+    grouped = GroupedOperand(LINEAR, Dimension.CHANNEL, wide, torch.tensor([0, 1, 0, 1]))
+    golden(
+        "search-ranges{candidates=3,spacing=0.25,power=2.0}", calibrated(dense_with(grouped)), "search-ranges"
+    )
+
+
 @pytest.mark.parametrize("name", ["adaround", "brecq", "fbr", "learn-scales"])
 def test_reconstruction(golden: Golden, name: str) -> None:
     """One step of gradient descent, whose size is the rate: numbers stay exact in binary."""

@@ -19,7 +19,7 @@ from dgqc.passes import registry
 from dgqc.passes.base import Pass
 from dgqc.passes.manager import PassManager
 from dgqc.passes.pipeline import format_pipeline, parse_pipeline
-from dgqc.passes.presets import PRESETS, pipeline_for
+from dgqc.passes.presets import METHODS, PRESETS, pipeline_for
 from dgqc.passes.registry import find_pass, pass_names, register_pass
 
 
@@ -186,6 +186,22 @@ def test_presets_are_pipelines_in_order(preset: str, groups: str, settings: str)
     assert passes[-1].leaves is Level.INTEGER
 
 
+@pytest.mark.parametrize("preset", PRESETS)
+@pytest.mark.parametrize("method", METHODS)
+def test_every_method_is_a_pipeline_in_order_at_every_width(method: str, preset: str) -> None:
+    passes = parse_pipeline(pipeline_for(f"{method}-{preset}"))
+    PassManager(passes).check(Level.CAPTURED)
+    assert passes[-1].leaves is (Level.SIMULATED if method == "dgq-exact" else Level.INTEGER)
+
+
+def test_options_of_methods_reach_their_passes() -> None:
+    assert "fbr{iterations=20,rate=0.5}" in pipeline_for("eda-w4a6,iterations=20,rate=0.5")
+    assert "step-groups{groups=16}" in pipeline_for("dgq-exact-w4a6g16")
+    assert "method=minmax" in pipeline_for("naive-w4a4")
+    assert "brecq" in pipeline_for("dgq-w8a8")
+    assert "brecq" not in pipeline_for("w8a8")
+
+
 def test_preset_options_reach_their_passes() -> None:
     assert "stream-rows{tile=8 rows=1}" in pipeline_for("w4a6,tile=8")
     text = pipeline_for("w4a6g16,edges=4,scale=tensor")
@@ -205,6 +221,10 @@ def test_preset_options_reach_their_passes() -> None:
         ("w4a6g0", "There is no preset 'w4a6g0'"),
         ("w4a6g257", "There is no preset 'w4a6g257'"),
         ("w4a6,edge=8", "'edge=8' behind the preset, where only edges=, scale=, probabilities="),
+        ("smooth-w4a6", "There is no method 'smooth' in the preset smooth-w4a6: choose one of naive, "),
+        ("naive-w4a6,scale=row", "'scale=row' behind the preset, where only edges=, tile= may stand"),
+        ("tfmq-w4a6g16", "asks for groups, but tfmq has none"),
+        ("eda-w4a6,iterations=0", "iterations is a number above 0"),
         ("w4a6,scale=column", "scale is one of row, tensor"),
     ],
 )

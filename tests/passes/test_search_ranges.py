@@ -1,0 +1,104 @@
+"""`search-ranges` and `split-shortcuts`: what the baselines do about ranges."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import pytest
+import torch
+from planned import one_site, program_with
+from programs import FRONT, apply, captured
+
+from dgqc.ir.calibration import Calibration
+from dgqc.ir.errors import DgqcError
+from dgqc.ir.plans import Dimension, GroupedOperand, Operand, Ranges, Role
+from dgqc.ir.program import Program
+from dgqc.passes.pipeline import parse_pipeline
+from dgqc.passes.search_ranges import SearchRanges, shrunk
+
+LINEAR = Operand(Role.LINEAR, 4, False)
+NAME = "class_conditional"
+SITES = "insert-sites{bits=4},merge-quantizers,quantize-weights,observe-ranges"
+
+
+def grouped(low: torch.Tensor, high: torch.Tensor, group: list[int]) -> GroupedOperand:
+    return GroupedOperand(LINEAR, Dimension.CHANNEL, Ranges(low, high), torch.tensor(group))
+
+
+def searched(plan: GroupedOperand, values: list[torch.Tensor]) -> GroupedOperand:
+    """values: (B, 4), one for each call."""
+    program = program_with(plan, len(values))
+    calibration = Calibration(program.schedule, lambda call: iter([{"sample": values[call]}]), False, "")
+    found = one_site(SearchRanges(samples=10**6).run(replace(program, calibration=calibration)))
+    assert isinstance(found, GroupedOperand)
+    return found
+
+
+def test_a_rare_outlier_is_clipped_and_a_plain_range_is_kept() -> None:
+    x = torch.rand(4000, 4) * 2 - 1
+    x[0, 1] = 3.0
+    low, high = x.amin(dim=0)[None], x.amax(dim=0)[None]
+    found = searched(grouped(low, high, [0, 1, 2, 3]), [x])
+    assert float(found.ranges.high[0, 1]) < 2.75
+    kept = [0, 2, 3]
+    assert torch.allclose(found.ranges.high[0, kept], high[0, kept], rtol=0.06)
+
+
+def test_a_group_shrinks_as_one() -> None:
+    x = torch.rand(4000, 4) * 2 - 1
+    x[0, 1] = 3.0
+    low, high = x.amin(dim=0)[None], x.amax(dim=0)[None]
+    found = searched(grouped(low, high, [0, 0, 1, 1]), [x])
+    factor = found.ranges.high / high
+    assert float(factor[0, 0]) == pytest.approx(float(factor[0, 1]))
+    assert float(factor[0, 0]) < 0.9
+
+
+def test_static_ranges_stay_static_and_others_are_searched_by_call() -> None:
+    calm, wild = torch.rand(4000, 4) * 2 - 1, torch.rand(4000, 4) * 2 - 1
+    wild[0] = 3.0
+    low, high = torch.full((2, 4), -1.0), torch.full((2, 4), 3.0)
+    found = searched(grouped(low, high, [0] * 4), [calm, wild])
+    assert torch.equal(found.ranges.high[0], found.ranges.high[1])
+    own = searched(grouped(low, torch.tensor([[1.0] * 4, [3.0] * 4]), [0] * 4), [calm, wild])
+    assert float(own.ranges.high[0, 0]) > 0.9
+    assert float(own.ranges.high[1, 0]) < 2.75
+
+
+def test_a_tie_keeps_the_wider_range() -> None:
+    plan = grouped(torch.zeros(1, 2), torch.ones(1, 2), [0, 0])
+    same = shrunk(plan, torch.zeros(1, 1, 3), torch.tensor([1.0, 0.5, 0.25], dtype=torch.float64))
+    assert same.ranges.high.tolist() == [[1.0, 1.0]]
+
+
+@pytest.mark.parametrize("options", ["candidates=0", "candidates=30", "power=0", "samples=0"])
+def test_impossible_grids_are_refused(options: str) -> None:
+    with pytest.raises(DgqcError, match="search-ranges refuses"):
+        parse_pipeline(f"search-ranges{{{options}}}")
+
+
+def test_it_runs_on_every_kind_of_operand() -> None:
+    groups = "outlier-dims{dimension=pixel},kmeans-groups{groups=2}"
+    program = apply(captured(NAME), f"{FRONT},{SITES},{groups},search-ranges{{candidates=4}}")
+    before = apply(captured(NAME), f"{FRONT},{SITES},{groups}")
+
+    def width(one: Program) -> float:
+        plans = [p for p in one.plans.values() if isinstance(p, GroupedOperand)]
+        return sum(float((p.ranges.high - p.ranges.low).sum()) for p in plans)
+
+    assert program.report["search-ranges"]["operands"] > 10
+    assert width(program) < width(before)
+
+
+def test_shortcuts_of_the_decoder_are_split_where_their_parts_meet() -> None:
+    program = apply(captured(NAME), f"{FRONT},{SITES},split-shortcuts,outlier-dims,kmeans-groups{{groups=1}}")
+    split = {
+        name: plan
+        for name, plan in program.plans.items()
+        if isinstance(plan, GroupedOperand) and int(plan.group.max()) > 0
+    }
+    assert split
+    assert all("conv_shortcut" in name and name.startswith("up_blocks") for name in split)
+    assert program.report["split-shortcuts"]["operands"] == len(split)
+    for plan in split.values():
+        assert plan.group.diff().abs().sum() == 1
