@@ -70,7 +70,7 @@ class StepGroups(Pass):
                 for name, seen in observer.seen.items():
                     plan = program.plans[name]
                     assert isinstance(plan, Operand)
-                    by_channel, found = tabulate(plan, *seen, groups=self.groups)
+                    by_channel, found = tabulate(plan, seen, self.groups)
                     tables.setdefault(name, []).append(found)
                     chosen["channel" if by_channel else "pixel"] += 1
         plans: dict[str, Plan] = dict(program.plans)
@@ -82,14 +82,13 @@ class StepGroups(Pass):
 
 
 def tabulate(
-    operand: Operand,
-    channel_low: torch.Tensor,
-    channel_high: torch.Tensor,
-    pixel_low: torch.Tensor,
-    pixel_high: torch.Tensor,
-    groups: int,
+    operand: Operand, seen: tuple[torch.Tensor, ...], groups: int
 ) -> tuple[bool, tuple[torch.Tensor, ...]]:
-    """Whether channels are grouped at a call, and channel scale, channel zero, pixel scale, pixel zero."""
+    """Whether channels are grouped at a call, and channel scale, channel zero, pixel scale, pixel zero.
+
+    seen: channel low, channel high, pixel low, pixel high.
+    """
+    channel_low, channel_high, pixel_low, pixel_high = seen
     channel = Ranges(channel_low[None], channel_high[None])
     pixel = Ranges(pixel_low[None], pixel_high[None])
     wide, narrow = spread(channel), spread(pixel)

@@ -30,7 +30,7 @@ def exact(groups: int, bits: int = 4) -> Program:
 
 def test_one_group_is_the_range_of_the_whole() -> None:
     low, high = torch.tensor([-1.0, -3.0, 0.0]), torch.tensor([2.0, 1.0, 12.0])
-    chosen, tables = tabulate(LINEAR, low, high, low[:2], high[:2], groups=1)
+    chosen, tables = tabulate(LINEAR, (low, high, low[:2], high[:2]), groups=1)
     channel_scale, channel_zero, pixel_scale, pixel_zero = tables
     assert chosen
     assert channel_scale.tolist() == [1.0] * 3
@@ -40,7 +40,7 @@ def test_one_group_is_the_range_of_the_whole() -> None:
 
 def test_zeros_are_not_clamped() -> None:
     low, high = torch.tensor([30.0, -1.0]), torch.tensor([45.0, 14.0])
-    _, (scale, zero, _, _) = tabulate(LINEAR, low, high, torch.zeros(2), torch.zeros(2), groups=2)
+    _, (scale, zero, _, _) = tabulate(LINEAR, (low, high, torch.zeros(2), torch.zeros(2)), groups=2)
     assert scale.tolist() == [1.0, 1.0]
     assert zero.tolist() == [-30.0, 1.0]
 
@@ -48,14 +48,14 @@ def test_zeros_are_not_clamped() -> None:
 @pytest.mark.parametrize(("role", "channels"), [(Role.LINEAR, False), (Role.CONVOLUTION, True)])
 def test_a_tie_goes_to_the_first_axis_of_the_matrix(role: Role, channels: bool) -> None:
     low, high = torch.tensor([0.0, -1.0]), torch.tensor([1.0, 4.0])
-    assert tabulate(Operand(role, 4, False), low, high, low, high, groups=2)[0] == channels
+    assert tabulate(Operand(role, 4, False), (low, high, low, high), groups=2)[0] == channels
 
 
 def test_groups_along_one_axis_quantize_as_with_one_table_of_groups() -> None:
     torch.manual_seed(5)
     x = torch.randn(2, 5, 7) * torch.rand(7) * 8
     low, high = x.amin(dim=(0, 1)), x.amax(dim=(0, 1))
-    _, tables = tabulate(LINEAR, low, high, torch.zeros(5), torch.zeros(5), groups=3)
+    _, tables = tabulate(LINEAR, (low, high, torch.zeros(5), torch.zeros(5)), groups=3)
     rows = [table[None].float() for table in tables]
     step = torch.tensor(0)
     group = torch.arange(7)
