@@ -18,6 +18,7 @@ from .bounds import WeightSums
 from .checks import arguments
 from .errors import DgqcError
 from .operands import Values, between, code_range, operand_values, value_of
+from .rows import is_pointwise
 
 dgqc = torch.ops.dgqc
 
@@ -56,7 +57,7 @@ class Combination:
 
 def combination(node: fx.Node) -> Combination | None:
     """Of a linear or convolution node; None where only the general kernel takes it: codes of 16 bits, zero
-    points of channels that no byte holds, or sums of a span that need more than 32 bits."""
+    points around an image that no byte holds, or sums of a span that need more than 32 bits."""
     a = arguments(node)
     tables = {name: value_of(a[name]) for name in ("weight", "zero", "multiple", "group")}
     # Weights can be large, and planners ask again and again.
@@ -88,11 +89,13 @@ def _combination(
     sums = WeightSums.of(weight, span, len(spans))
     if along:
         of_span = index[[first for first, _ in spans]].to(torch.int64)
-        zeros, multiples = zero[:, of_span], multiple[:, of_span].to(torch.float64)
-        if bool((zeros < 0).any()) or bool((zeros > 255).any()):
+        zeros, multiples = zero[:, of_span].to(torch.float64), multiple[:, of_span].to(torch.float64)
+        if has_image(node) and not bool(((zeros >= 0) & (zeros <= 255)).all()):
             return None
-        parts = torch.maximum(sums.positive, sums.negative) * max(codes[1], int(zeros.max()))
-        total = (multiples @ parts).max()
+        largest = torch.maximum(sums.positive, sums.negative)
+        parts = largest * codes[1]
+        # What zero points add up to leaves by way of the offsets, which have 64 bits.
+        total = torch.maximum(multiples @ parts, (multiples * zeros.abs()) @ largest).max()
     else:
         # Each row is centered before it is multiplied.
         used = torch.unique(group).to(torch.int64)
@@ -112,6 +115,11 @@ def groups_channels(node: fx.Node) -> bool:
         axes = a["x"].meta["val"].dim()
         return bool(a["axis"] % axes == axes - 1) or not bool(value_of(a["group"]).any())
     return node.target is dgqc.conv2d.default
+
+
+def has_image(node: fx.Node) -> bool:
+    """Whether a kernel works on a copy of its image with a halo around it."""
+    return node.target is dgqc.conv2d.default and not is_pointwise(node)
 
 
 def _spans(group: torch.Tensor) -> tuple[tuple[int, int], ...]:

@@ -9,8 +9,7 @@ import torch
 from torch import fx
 
 from .operands import shape_of, value_of
-from .product_sums import QUAD, arithmetic, combination, groups_channels
-from .rows import is_pointwise
+from .product_sums import QUAD, arithmetic, combination, groups_channels, has_image
 
 dgqc = torch.ops.dgqc
 
@@ -58,11 +57,6 @@ def _general(node: fx.Node, a: dict[str, Any], rows: int) -> tuple[int, ...]:
     depth = math.prod(weight.shape[1:-1]) * -(-weight.shape[-1] // QUAD) * QUAD
     codes = (depth,) if node.target is dgqc.conv2d_pixel.default else ()
     return (rows * depth * value, *codes, COLUMNS * depth * value)
-
-
-def has_image(node: fx.Node) -> bool:
-    """Whether a kernel works on a copy of its image with a halo around it."""
-    return node.target is dgqc.conv2d.default and not is_pointwise(node)
 
 
 def _image_bytes(a: dict[str, Any], pixel: int) -> int:

@@ -50,7 +50,7 @@ codes = st.builds(
     bits=st.sampled_from([2, 4, 6, 8, 8, 16]),
     groups=st.integers(1, 9),
     together=st.booleans(),
-    beyond=st.sampled_from([0, 0, 0, 5, 300]),
+    beyond=st.sampled_from([0, 0, 0, 5, 300, 900]),
     most=st.sampled_from([1, 9, 128, 2**21]),
 )
 seeds, weight_bits = st.integers(0, 2**31), st.sampled_from([4, 8])
@@ -119,7 +119,7 @@ def test_conv2d_pixel(
         (Codes(8, 8, True, 0, 9), 320, (8, 32)),
         (Codes(8, 8, True, 0, 2**21), 320, (8, 64)),
         (Codes(8, 1, True, 0, 9), 320, (1, 32)),
-        (Codes(8, 8, True, 300, 9), 320, None),
+        (Codes(8, 8, True, 300, 9), 320, (8, 32)),
         (Codes(16, 1, True, 0, 9), 320, None),
     ],
 )
@@ -133,6 +133,18 @@ def test_which_kernel_takes_what(codes: Codes, depth: int, expected: tuple[int, 
     ensure_shapes(graph.finish(node))
     found = combination(node)
     assert (found and (len(found.spans), found.total_bits)) == expected
+
+
+def test_zero_points_around_an_image_are_bytes() -> None:
+    for beyond, fast in ((0, True), (300, False)):
+        graph = IntegerGraph(seed=3)
+        (x,) = graph.take(x=(1, 5, 5, 40))
+        given, zero, multiple, group, _ = Codes(8, 8, True, beyond, 9).of(graph, x, 40, 3)
+        weight = graph.weight(8, 5, 3, 3, 40)
+        args = (given, graph.step, zero, multiple, group, weight, *graph.epilogue(5), [1, 1], [1, 1])
+        node = graph.call(dgqc.conv2d.default, *args)
+        ensure_shapes(graph.finish(node))
+        assert (combination(node) is not None) == fast
 
 
 @pytest.mark.parametrize("end", [0, 255])

@@ -9,7 +9,7 @@ static inline size_t line_bytes(const dgqc_conv2d_parameters *p)
 static void fill_pixels(const dgqc_product *product, size_t bytes, size_t count, uint8_t *y)
 {
     for (size_t i = 0; i < count; i++) {
-        memcpy(y + i * bytes, product->zeros, bytes);
+        memcpy(y + i * bytes, product->pixel, bytes);
     }
 }
 
@@ -43,6 +43,7 @@ void dgqc_conv2d_begin(const dgqc_conv2d_parameters *p, size_t step, const uint8
     const dgqc_product *const product =
         dgqc_product_begin(&p->weights, &p->operand, &p->combination, w->channels, &taps, step, shared);
     uint8_t *const image = product->behind;
+    dgqc_spread_zeros(product->spans, p->combination.spans, product->pixel);
     DGQC_PARALLEL
     for (size_t line = 0; line < w->height + 2 * w->padding_height; line++) {
         fill_line(p, product, x, line, image + line * line_bytes(p));

@@ -23,7 +23,7 @@ typedef struct {
     uint32_t *order;      /* which span is summed when */
     uint32_t *ratios;     /* dgqc_run.ratio of each span's first run, in that order */
     dgqc_run *runs;       /* in that order, as many for each span */
-    uint8_t *zeros;       /* a pixel of zero points, spread; of ones where groups lie along rows */
+    uint8_t *pixel;       /* ones, spread; a convolution puts its halo's zero points there afterwards */
     int32_t *m;           /* what `requantizer` points at */
     int64_t *b;           /* the same; without what zero points add */
     int32_t *column_sums; /* of the weights, where groups lie along rows; else NULL */
@@ -43,6 +43,10 @@ dgqc_product *dgqc_product_begin(const dgqc_weights *weights, const dgqc_operand
 /* As dgqc_tile, with totals of 64 bits. */
 void dgqc_product_long(const dgqc_product *product, const uint8_t *const *rows, size_t count, size_t column,
                        const void *ahead, int64_t *totals);
+
+/* What zero points add to the totals of a row, for the columns from `column` on. Zero points may have any size, as long
+ * as the totals fit. */
+void dgqc_product_zeros(const dgqc_product *product, size_t column, int64_t totals[DGQC_TILE_COLUMNS]);
 
 /* Groups along rows: what the codes of a row stand for. */
 typedef struct {

@@ -21,23 +21,32 @@ static void derive_columns(const dgqc_weights *weights, size_t step, dgqc_produc
     product->requantizer.shift = weights->shift[step];
 }
 
-/* Takes the zero points out of b, or sums the weights of each column: what a row of zero points, or of ones, adds
- * up to when every tap sees it. */
-static void sum_zeros(dgqc_product *product)
+/* Takes out of b what zero points add to it when every tap sees them. */
+static void center(dgqc_product *product)
 {
     const size_t columns = product->panels.columns;
-    const uint8_t *const row = product->zeros;
+    DGQC_PARALLEL
+    for (size_t n = 0; n < columns; n += DGQC_TILE_COLUMNS) {
+        int64_t zeros[DGQC_TILE_COLUMNS];
+        dgqc_product_zeros(product, n, zeros);
+        for (size_t c = 0; c < DGQC_TILE_COLUMNS && n + c < columns; c++) {
+            const uint64_t b = (uint64_t)product->b[n + c];
+            product->b[n + c] = (int64_t)(b - (uint64_t)zeros[c] * (uint64_t)product->m[n + c]);
+        }
+    }
+}
+
+/* Sums the weights of each column. */
+static void sum_columns(dgqc_product *product)
+{
+    const size_t columns = product->panels.columns;
+    const uint8_t *const row = product->pixel;
     DGQC_PARALLEL
     for (size_t n = 0; n < columns; n += DGQC_TILE_COLUMNS) {
         int64_t sums[DGQC_TILE_ROWS * DGQC_TILE_COLUMNS];
         dgqc_product_long(product, &row, 1, n, NULL, sums);
         for (size_t c = 0; c < DGQC_TILE_COLUMNS && n + c < columns; c++) {
-            if (product->column_sums) {
-                product->column_sums[n + c] = (int32_t)sums[c];
-            } else {
-                const uint64_t b = (uint64_t)product->b[n + c];
-                product->b[n + c] = (int64_t)(b - (uint64_t)sums[c] * (uint64_t)product->m[n + c]);
-            }
+            product->column_sums[n + c] = (int32_t)sums[c];
         }
     }
 }
@@ -79,19 +88,19 @@ dgqc_product *dgqc_product_begin(const dgqc_weights *weights, const dgqc_operand
     product->spans = dgqc_take(&shared, spans * sizeof(dgqc_span));
     product->order = dgqc_take(&shared, spans * sizeof(uint32_t));
     product->ratios = dgqc_take(&shared, spans * sizeof(uint32_t));
-    product->zeros = dgqc_take(&shared, combination->row_bytes);
+    product->pixel = dgqc_take(&shared, combination->row_bytes);
     product->runs = dgqc_take(&shared, spans * taps->height * taps->width * sizeof(dgqc_run));
     product->behind = shared;
     derive_columns(weights, step, product);
     dgqc_find_spans(operand, channels, step, product->spans);
     product->sum.last = dgqc_order_spans(product->spans, spans, product->order, product->ratios);
-    if (operand->along_depth) {
-        dgqc_spread_zeros(product->spans, spans, product->zeros);
-    } else {
-        memset(product->zeros, 1, combination->row_bytes);
-    }
+    dgqc_spread_ones(product->spans, spans, product->pixel);
     lay_runs(product, taps, 0, 0);
-    sum_zeros(product);
+    if (operand->along_depth) {
+        center(product);
+    } else {
+        sum_columns(product);
+    }
     lay_runs(product, taps, combination->row_bytes, taps->line);
     return product;
 }

@@ -1,19 +1,35 @@
 #include "dgqc_product.h"
 #include "dgqc_requantize.h"
 
+/* Adds factor times the sum of one span, the place-th in order. */
+static void add_span(const dgqc_product *product, size_t place, int64_t factor, const uint8_t *const *rows,
+                     size_t count, size_t column, const void *ahead, int64_t *totals)
+{
+    int32_t parts[DGQC_TILE_ROWS * DGQC_TILE_COLUMNS];
+    const size_t runs = product->sum.count / product->span_count;
+    const dgqc_sum one = {product->runs + place * runs, runs, 1};
+    dgqc_tile(&product->panels, &one, rows, count, column, ahead, parts);
+    for (size_t i = 0; i < count * DGQC_TILE_COLUMNS; i++) {
+        totals[i] += factor * parts[i];
+    }
+}
+
 void dgqc_product_long(const dgqc_product *product, const uint8_t *const *rows, size_t count, size_t column,
                        const void *ahead, int64_t *totals)
 {
-    int32_t parts[DGQC_TILE_ROWS * DGQC_TILE_COLUMNS];
-    const size_t size = count * DGQC_TILE_COLUMNS, runs = product->sum.count / product->span_count;
-    memset(totals, 0, size * sizeof *totals);
+    memset(totals, 0, count * DGQC_TILE_COLUMNS * sizeof *totals);
     for (size_t s = 0; s < product->span_count; s++) {
-        const dgqc_sum one = {product->runs + s * runs, runs, 1};
-        const int64_t multiple = product->spans[product->order[s]].multiple;
-        dgqc_tile(&product->panels, &one, rows, count, column, ahead, parts);
-        for (size_t i = 0; i < size; i++) {
-            totals[i] += multiple * parts[i];
-        }
+        add_span(product, s, product->spans[product->order[s]].multiple, rows, count, column, ahead, totals);
+    }
+}
+
+void dgqc_product_zeros(const dgqc_product *product, size_t column, int64_t totals[DGQC_TILE_COLUMNS])
+{
+    const uint8_t *const ones = product->pixel;
+    memset(totals, 0, DGQC_TILE_COLUMNS * sizeof *totals);
+    for (size_t s = 0; s < product->span_count; s++) {
+        const dgqc_span *const span = product->spans + product->order[s];
+        add_span(product, s, (int64_t)span->multiple * span->zero, &ones, 1, column, NULL, totals);
     }
 }
 

@@ -71,10 +71,22 @@ uint32_t dgqc_order_spans(const dgqc_span *spans, size_t count, uint32_t *order,
     return previous;
 }
 
+static void spread_same(const dgqc_span *span, int value, uint8_t *y)
+{
+    memset(y + span->code, 0, dgqc_span_quads(span) * DGQC_QUAD);
+    memset(y + span->code + span->first % DGQC_QUAD, value, span->count);
+}
+
+void dgqc_spread_ones(const dgqc_span *spans, size_t count, uint8_t *y)
+{
+    for (const dgqc_span *s = spans; s < spans + count; s++) {
+        spread_same(s, 1, y);
+    }
+}
+
 void dgqc_spread_zeros(const dgqc_span *spans, size_t count, uint8_t *y)
 {
     for (const dgqc_span *s = spans; s < spans + count; s++) {
-        memset(y + s->code, 0, dgqc_span_quads(s) * DGQC_QUAD);
-        memset(y + s->code + s->first % DGQC_QUAD, s->zero, s->count);
+        spread_same(s, s->zero, y);
     }
 }

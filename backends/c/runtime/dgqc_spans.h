@@ -27,7 +27,8 @@ static inline uint32_t dgqc_span_quads(const dgqc_span *span)
 /* A row's codes, or a pixel's, as the tiles read them. y holds what all spans fill, and no more is written. */
 void dgqc_spread(const dgqc_span *spans, size_t count, const uint8_t *x, uint8_t *y);
 
-/* The same of a row that holds the zero points. */
+/* The same of a row of ones, and of a row that holds the zero points (0 .. 255). */
+void dgqc_spread_ones(const dgqc_span *spans, size_t count, uint8_t *y);
 void dgqc_spread_zeros(const dgqc_span *spans, size_t count, uint8_t *y);
 
 /* Whether `dgqc_spread` would only copy. */
