@@ -15,16 +15,15 @@ from ...ir.level import Level
 from ...ir.program import Program
 from ...ir.rows import value_bytes
 from ...ir.scratch import ensure_shapes, shape_of
+from ...ir.vector import Vector
 from .call import Call, Place, Region
 from .functions import Line, functions_of
 from .loop import Drawing, loop_memory
 from .memory import OUTPUT, Memory
-from .project import Project, Signature, Vector, source_names, write_project
+from .project import Project, Signature, source_names, write_project
 from .scope import Scope
 from .storage import Storage, storage_for
 from .tables import Tables
-
-__all__ = ["Vector", "emit"]
 
 C_WORDS = frozenset({
     "auto", "break", "case", "char", "const", "continue", "default", "do", "double", "else", "enum",

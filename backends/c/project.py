@@ -14,6 +14,7 @@ import torch
 
 from ...ir.denoising import DenoisingLoop
 from ...ir.errors import DgqcError
+from ...ir.vector import Vector
 from .literals import lookup_source, values
 from .loop import Drawing, write_loop, written_drawing
 from .storage import Storage, header_words, members, weights_file, write_block
@@ -25,18 +26,6 @@ if TYPE_CHECKING:
 HERE = Path(__file__).parent
 RUNTIME = HERE / "runtime"
 INTERFACE = "interface.json"
-
-
-@dataclass(frozen=True)
-class Vector:
-    """A test case that an emitted program carries.
-
-    step: ordinal of the UNet call. inputs: int16 tensors by input name. output: int16, what must come out.
-    """
-
-    step: int
-    inputs: dict[str, torch.Tensor]
-    output: torch.Tensor
 
 
 @dataclass(frozen=True)

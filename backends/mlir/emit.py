@@ -1,0 +1,116 @@
+"""A program at the integer level as a folder: the module, its signature, test vectors, a script to run them.
+
+model.mlir          `func`, `linalg` on tensors, `tensor`, `arith`: one function @main
+model.safetensors   the constants of a large program, as IREE parameters
+interface.json      names, shapes and sizes
+vectors/NAME/*.npy  inputs and outputs that must come out
+run.sh              compiles with stock `iree-compile` and compares with the vectors by `iree-run-module`
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+
+import numpy as np
+import torch
+from safetensors.torch import save_file
+from torch import fx
+from torch_mlir import ir
+
+from ...ir.errors import DgqcError
+from ...ir.level import Level
+from ...ir.operands import ensure_shapes, shape_of
+from ...ir.program import Program
+from ...ir.tensors import constants
+from ...ir.vector import Vector
+from .flags import FLAGS
+from .importer import FUNCTION
+from .interface import INTERFACE, MODULE, PARAMETERS, Interface
+from .parameters import SCOPE, Store
+from .pipeline import Watch, ignore, run
+
+LARGE = 32 * 2**20
+"""Constants of more bytes leave the module for a file of parameters."""
+
+
+def emit(
+    program: Program,
+    directory: Path,
+    *,
+    store: Store | None = None,
+    vectors: Sequence[Vector] = (),
+    watch: Watch = ignore,
+) -> None:
+    """Writes the program into `directory`, which is made if need be.
+
+    store: where constants lie; None keeps up to `LARGE` bytes of them in the module.
+    vectors: what `run.sh` compares. watch: told each pass and the module it left.
+    Raises DgqcError when the program is not at the integer level or has several outputs.
+    """
+    interface = interface_of(program)
+    store = store or store_for(program)
+    lowered = run(program, store, watch)
+    directory.mkdir(parents=True, exist_ok=True)
+    write_module(lowered.module, directory / MODULE)
+    if lowered.parameters:
+        save_file(lowered.parameters, directory / PARAMETERS)
+        interface = interface.with_parameters()
+    (directory / INTERFACE).write_text(interface.to_json())
+    for vector in vectors:
+        _write_vector(vector, interface, directory / "vectors" / f"step_{vector.step}")
+    script = directory / "run.sh"
+    script.write_text(_script(interface, vectors))
+    script.chmod(0o755)
+
+
+def interface_of(program: Program) -> Interface:
+    """The signature of the emitted function."""
+    if program.level is not Level.INTEGER:
+        raise DgqcError(
+            f"The MLIR backend takes programs at the integer level, not {program.level}; lower it first."
+        )
+    ensure_shapes(program)
+    result = next(node for node in program.graph.graph.nodes if node.op == "output").args[0]
+    if not isinstance(result, fx.Node):
+        raise DgqcError("The MLIR backend takes graphs with one output, and this one has several.")
+    inputs = tuple((item.name, item.shape) for item in program.inputs)
+    return Interface(FUNCTION, inputs, shape_of(result), len(program.schedule))
+
+
+def store_for(program: Program) -> Store:
+    """Resources for a program whose constants are few enough to be text."""
+    total = sum(value.nbytes for _, value in constants(program.graph))
+    return Store.PARAMETERS if total > LARGE else Store.RESOURCES
+
+
+def write_module(module: ir.Module, path: Path) -> None:
+    """As text, values named after the nodes they come from."""
+    with path.open("w", encoding="utf-8") as file:
+        module.operation.print(file=file, use_name_loc_as_prefix=True, assume_verified=True)
+
+
+def _write_vector(vector: Vector, interface: Interface, folder: Path) -> None:
+    folder.mkdir(parents=True, exist_ok=True)
+    step = torch.tensor(vector.step)
+    for name, value in {**vector.inputs, "step": step, "output": vector.output}.items():
+        np.save(folder / f"{name}.npy", value.numpy())
+
+
+def _script(interface: Interface, vectors: Sequence[Vector]) -> str:
+    names = [name for name, _ in interface.inputs] + ["step"]
+    inputs = " ".join(f'--input="@$vector/{name}.npy"' for name in names)
+    parameters = f" --parameters={SCOPE}={interface.parameters}" if interface.parameters else ""
+    folders = " ".join(f"vectors/step_{vector.step}" for vector in vectors)
+    return f"""#!/bin/sh
+# Compiles the module for this machine and compares its outputs with the vectors, bit by bit.
+set -e
+cd "$(dirname "$0")"
+[ model.vmfb -nt {MODULE} ] || iree-compile {MODULE} {" ".join(FLAGS)} -o model.vmfb
+for vector in {folders}; do
+    iree-run-module --module=model.vmfb{parameters} --device=local-task --function={interface.function} \\
+        {inputs} --output=@output.npy
+    cmp output.npy "$vector/output.npy"
+    echo "$vector: every bit agrees"
+done
+"""

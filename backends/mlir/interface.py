@@ -1,0 +1,69 @@
+"""What a caller of an emitted module must know; `interface.json` holds it."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, replace
+from pathlib import Path
+from typing import Any
+
+import torch
+
+from ...ir.errors import DgqcError
+
+MODULE, PARAMETERS, INTERFACE = "model.mlir", "model.safetensors", "interface.json"
+
+
+@dataclass(frozen=True)
+class Interface:
+    """The function's name and signature: @function(inputs..., step) -> output.
+
+    inputs: name and shape of each, int16. The step is an int64 of rank 0, from 0 to steps - 1.
+    output: shape, int16. parameters: the parameter file's name, where there is one.
+    """
+
+    function: str
+    inputs: tuple[tuple[str, tuple[int, ...]], ...]
+    output: tuple[int, ...]
+    steps: int
+    parameters: str | None = None
+
+    def to_json(self) -> str:
+        return json.dumps(asdict(self), indent=2) + "\n"
+
+    @staticmethod
+    def from_json(text: str) -> Interface:
+        data: dict[str, Any] = json.loads(text)
+        inputs = tuple((str(name), tuple(shape)) for name, shape in data.pop("inputs"))
+        return Interface(inputs=inputs, output=tuple(data.pop("output")), **data)
+
+    def with_parameters(self) -> Interface:
+        """Of a program whose constants lie in a file of their own."""
+        return replace(self, parameters=PARAMETERS)
+
+    def arranged(self, inputs: Mapping[str, torch.Tensor], step: int) -> list[torch.Tensor]:
+        """The inputs in order. Raises DgqcError for a missing or wrong one and for a step out of range."""
+        if not 0 <= step < self.steps:
+            raise DgqcError(f"Step {step} is outside the program's schedule, 0 .. {self.steps - 1}.")
+        return [_checked(inputs.get(name), name, shape) for name, shape in self.inputs]
+
+
+def read_interface(directory: Path) -> Interface:
+    """Of an emitted folder. Raises DgqcError when it holds none."""
+    path = directory / INTERFACE
+    if not path.exists():
+        raise DgqcError(
+            f"{directory} holds no emitted MLIR program ({INTERFACE} is missing); emit one there first."
+        )
+    return Interface.from_json(path.read_text())
+
+
+def _checked(tensor: torch.Tensor | None, name: str, shape: tuple[int, ...]) -> torch.Tensor:
+    if tensor is None:
+        raise DgqcError(f"The input {name} is missing; the program takes it as int16 of shape {shape}.")
+    if tensor.dtype != torch.int16 or tuple(tensor.shape) != shape:
+        raise DgqcError(
+            f"The input {name} must be int16 of shape {shape} but is {tensor.dtype} of {tuple(tensor.shape)}."
+        )
+    return tensor.contiguous()

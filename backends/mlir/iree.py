@@ -1,0 +1,63 @@
+"""Runs an emitted module by IREE on this machine's cores."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+
+from ...ir.errors import DgqcError
+from .flags import FLAGS
+from .interface import MODULE, read_interface
+from .parameters import SCOPE
+
+
+class IreeProgram:
+    """An emitted folder, compiled and loaded."""
+
+    def __init__(self, directory: Path) -> None:
+        """Compiles the folder's module, which takes seconds to minutes. Raises DgqcError as that does."""
+        self._interface = read_interface(directory)
+        name = self._interface.parameters
+        module = loaded(compiled(directory / MODULE), directory / name if name else None)
+        self._function = module[self._interface.function]
+
+    def run(self, inputs: Mapping[str, torch.Tensor], step: int) -> torch.Tensor:
+        """One UNet call. inputs: int16 by name. Returns int16.
+
+        Raises DgqcError for a missing or wrong input, or a step outside the schedule.
+        """
+        given = self._interface.arranged(inputs, step)
+        result = self._function(*(value.numpy() for value in given), np.asarray(step, dtype=np.int64))
+        return torch.from_numpy(np.array(result.to_host(), dtype=np.int16))
+
+
+def compiled(module: Path) -> bytes:
+    """A module as a program for this machine. Raises DgqcError with the compiler's first complaint."""
+    from iree.compiler import tools
+
+    try:
+        found = tools.compile_file(str(module), extra_args=[*FLAGS])
+    except tools.CompilerToolError as error:
+        lines = [line for line in str(error).splitlines() if "error:" in line] or str(error).splitlines()
+        raise DgqcError(f"iree-compile refused {module}: {lines[0].strip()}") from error
+    assert isinstance(found, bytes)
+    return found
+
+
+def loaded(program: bytes, parameters: Path | None = None) -> Any:
+    """The functions of a compiled module by name, from arrays to device arrays. parameters: their file."""
+    from iree import runtime
+
+    config = runtime.Config("local-task")
+    modules = []
+    if parameters is not None:
+        index = runtime.ParameterIndex()
+        index.load(str(parameters))
+        provider = index.create_provider(scope=SCOPE)
+        modules.append(runtime.create_io_parameters_module(config.vm_instance, provider))
+    modules.append(runtime.VmModule.copy_buffer(config.vm_instance, program))
+    return runtime.SystemContext(vm_modules=modules, config=config).modules.module

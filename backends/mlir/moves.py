@@ -1,0 +1,62 @@
+"""Values in other places: `dgqc::gather`, `dgqc::upsample_nearest`, `dgqc::avg_pool2d`."""
+
+from __future__ import annotations
+
+import torch
+from torch_mlir import ir
+
+from .builder import Builder, Call
+from .number import Number
+from .tensors import each, entry, loop_place, reduced, reshaped, shape_of, width_of
+from .windows import patches
+
+
+def gather(b: Builder, call: Call) -> ir.Value:
+    """y[.., j, ..] = x[.., order[j], ..]."""
+    values = b.value(call, "x")
+    shape = shape_of(values)
+    axis = call["axis"] % len(shape)
+    order = b.constant(call["order"].to(torch.int32))
+
+    def body(place: Number) -> Number:
+        places = [loop_place(other) for other in range(len(shape))]
+        places[axis] = place.to_index()
+        return entry(values, *places)
+
+    return each(shape, width_of(values), [(order, (axis,))], body)
+
+
+def upsample_nearest(b: Builder, call: Call) -> ir.Value:
+    """y[i, j] = x[i * H // height, j * W // width]."""
+    values, to = b.value(call, "x"), (call["height"], call["width"])
+    _, height, width, channels = shape_of(values)
+    image, bits = reshaped(values, [height, width, channels]), width_of(values)
+    if to[0] % height == 0 and to[1] % width == 0:
+        sizes = [height, to[0] // height, width, to[1] // width, channels]
+        return reshaped(each(sizes, bits, [(image, (0, 2, 4))], lambda x: x), [1, *to, channels])
+    nearest = [torch.arange(new) * old // new for new, old in zip(to, (height, width), strict=True)]
+    rows, columns = (b.constant(order.to(torch.int32), "nearest") for order in nearest)
+
+    def body(row: Number, column: Number) -> Number:
+        places = (row.to_index(), column.to_index(), loop_place(2))
+        return entry(image, *places)
+
+    found = each([*to, channels], bits, [(rows, (0,)), (columns, (1,))], body)
+    return reshaped(found, [1, *to, channels])
+
+
+def avg_pool2d(b: Builder, call: Call) -> ir.Value:
+    """Mean of kernel x kernel windows, rounded to nearest, ties up."""
+    kernel, x = [call["kernel"]] * 2, b.value(call, "x")
+    *sizes, channels = shape_of(x)[1:]
+    values, size = patches(reshaped(x, [*sizes, channels]), kernel, [call["stride"]] * 2, [0, 0])
+    positions, count = size[0] * size[1], int(call["kernel"]) ** 2
+    windows = (reshaped(values, [positions, count, channels]), range(3))
+    shape = [positions, count, channels]
+    total = reduced(shape, [0, 2], (0, 32), [windows], lambda one, so_far: so_far + one.to(32))
+
+    def mean(x: Number) -> Number:
+        return (2 * x + count).floor_divide(2 * count).to(16)
+
+    found = each([positions, channels], 16, [(total, range(2))], mean)
+    return reshaped(found, [1, *size, channels])

@@ -1,0 +1,91 @@
+"""`dgqc::group_norm`, `dgqc::layer_norm`: exact moments of a set, one reciprocal root, an affine map."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+
+from torch_mlir import ir
+
+from .builder import Builder, Call
+from .fixed_point import round_shift, saturate, shift_either_way
+from .lookup import reciprocal_root
+from .number import Number
+from .tensors import Reads, each, reduced, reshaped, shape_of
+
+
+def group_norm(b: Builder, call: Call) -> ir.Value:
+    """x (1, ..., C): sets are the channels of a group at all positions."""
+    x, groups = b.value(call, "x"), call["groups"]
+    shape = shape_of(x)
+    positions, size = math.prod(shape[:-1]), shape[-1] // groups
+    values = reshaped(x, [positions, groups, size])
+    return reshaped(_normalized(b, call, values, sets=(1,), channels=(1, 2)), shape)
+
+
+def layer_norm(b: Builder, call: Call) -> ir.Value:
+    """x (..., C): sets are rows."""
+    x = b.value(call, "x")
+    shape = shape_of(x)
+    values = reshaped(x, [math.prod(shape[:-1]), shape[-1]])
+    return reshaped(_normalized(b, call, values, sets=(0,), channels=(1,)), shape)
+
+
+def _normalized(
+    b: Builder, call: Call, values: ir.Value, sets: Sequence[int], channels: Sequence[int]
+) -> ir.Value:
+    """sets: the axes that tell sets apart. channels: those that gain and offset belong to."""
+    shape = shape_of(values)
+    axes = range(len(shape))
+    count = math.prod(size for axis, size in enumerate(shape) if axis not in sets)
+    total = reduced(shape, sets, (0, 64), [(values, axes)], lambda x, so_far: so_far + x.to(64))
+
+    def mean(x: Number) -> Number:
+        """16 times the mean, rounded; it fits 32 bits."""
+        return (32 * x + count).floor_divide(2 * count).to(32)
+
+    sizes = [shape[axis] for axis in sets]
+    own = range(len(sets))
+    means = each(sizes, 32, [(total, own)], mean)
+
+    def squares(x: Number, middle: Number, so_far: Number) -> Number:
+        wide = (16 * x.to(32) - middle).to(64)
+        return so_far + wide * wide
+
+    energy = reduced(shape, sets, (0, 64), [(values, axes), (means, sets)], squares)
+
+    def root(part: int) -> ir.Value:
+        def body(x: Number) -> Number:
+            return reciprocal_root(b, x + b.at_step(call["epsilon"]))[part]
+
+        return each(sizes, 64, [(energy, own)], body)
+
+    gain, offset = _gains(b, call, [shape[axis] for axis in channels])
+    reads = Reads()
+    x, middle = reads.of(values, axes), reads.of(means, sets)
+    roots, halves = reads.of(root(0), sets), reads.of(root(1), sets)
+    gains, offsets = reads.of(gain, channels), reads.of(offset, channels)
+
+    def affine(*n: Number) -> Number:
+        centered = (16 * x(n).to(32) - middle(n)).to(64)
+        a = (roots(n) * gains(n)) >> 31
+        shift = b.at_step(call["gamma_shift"]).to(64) + halves(n) + 6
+        return saturate((shift_either_way(centered * a, shift) + offsets(n) + 128) >> 8, 16)
+
+    return each(shape, 16, reads.operands, affine)
+
+
+def _gains(b: Builder, call: Call, sizes: list[int]) -> tuple[ir.Value, ir.Value]:
+    """Gain, and offset in 1/256 steps, of each channel at this call, i64."""
+
+    def gain(x: Number) -> Number:
+        return round_shift(x.to(64) * b.at_step(call["gamma_factor"]).to(64), 31)
+
+    def offset(x: Number) -> Number:
+        factor, shift = (b.at_step(call[name]).to(64) for name in ("beta_factor", "beta_shift"))
+        return round_shift(x.to(64) * factor, shift)
+
+    axes = range(len(sizes))
+    tables = ((call[name], body) for name, body in (("gamma", gain), ("beta", offset)))
+    one, other = (each(sizes, 64, [(b.constant(table.reshape(sizes)), axes)], body) for table, body in tables)
+    return one, other

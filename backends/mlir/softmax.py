@@ -1,0 +1,125 @@
+"""`dgqc::softmax_log2`, `dgqc::softmax_uniform`, `dgqc::softmax_static`: codes straight from logits."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable
+
+from torch_mlir import ir
+
+from ...ir.ops.attention import MAX_EXPONENT
+from .builder import Builder, Call
+from .fixed_point import round_shift
+from .lookup import exp2_negative, log2
+from .number import Number
+from .tensors import each, filled, part, reduced, reshaped, shape_of
+
+Results = tuple[ir.Value, ...]
+
+
+class Octaves:
+    """-log2 of probabilities in Q16: of an element largest - logit, and a number of the row.
+
+    logits: i32 (R, N), all keys. largest: i32 (R,). total: i64 (R,).
+    """
+
+    def __init__(self, b: Builder, logits: ir.Value) -> None:
+        self.shape = shape_of(logits)
+        self.rows = math.prod(self.shape[:-1])
+        self.logits = reshaped(logits, [self.rows, self.shape[-1]])
+        self.largest = _largest(self.logits)
+
+        def added(x: Number, largest: Number, so_far: Number) -> Number:
+            # The difference fits 32 bits without a sign.
+            return so_far + exp2_negative(largest - x).to(64)
+
+        operands = [(self.logits, (0, 1)), (self.largest, (0,))]
+        sums = reduced(shape_of(self.logits), [0], (0, 64), operands, added)
+        self.total = each([self.rows], 64, [(sums, (0,))], lambda x: log2(b, x) - (30 << 16))
+
+    def quantized(self, start: bool) -> ir.Value:
+        """The logits that get codes: all but the first key's where it is kept apart."""
+        return part(self.logits, 1, int(start), self.shape[-1] - int(start))
+
+    def best(self, start: bool, granularity: str) -> ir.Value:
+        """The smallest of each row, or of all rows for each: i64 (R,)."""
+        highest = _largest(self.quantized(start)) if start else self.largest
+        operands = [(one, (0,)) for one in (highest, self.largest, self.total)]
+        best = each([self.rows], 64, operands, lambda x, largest, total: _octaves(x, largest, total))
+        if granularity == "row":
+            return best
+        smallest = reduced(
+            [self.rows], [], (2**63 - 1, 64), [(best, (0,))], lambda x, so_far: so_far.at_most(x)
+        )
+        return each([self.rows], 64, [(smallest, ())], lambda x: x)
+
+    def codes(self, start: bool, best: ir.Value | None, code: Callable[[Number], Number]) -> ir.Value:
+        """(..., M, keys), from what an element lies above its row's best; above 0 without one."""
+        chosen = self.quantized(start)
+        rows = [self.largest, self.total, *([best] if best is not None else [])]
+
+        def body(x: Number, largest: Number, total: Number, *smallest: Number) -> Number:
+            octaves = _octaves(x, largest, total)
+            return code(octaves - smallest[0] if smallest else octaves).to(8)
+
+        operands = [(chosen, (0, 1)), *((row, (0,)) for row in rows)]
+        found = each(shape_of(chosen), 8, operands, body)
+        return reshaped(found, [*self.shape[:-1], shape_of(chosen)[1]])
+
+    def scale(self, best: ir.Value) -> Results:
+        """2^-best as mantissa and exponent, i32 (..., M, 1) each."""
+        mantissa = each([self.rows], 32, [(best, (0,))], lambda x: round_shift(exp2_negative(x & 65535), 15))
+        exponent = each([self.rows], 32, [(best, (0,))], lambda x: (x >> 16).at_most(MAX_EXPONENT).to(32))
+        return self.by_row(mantissa), self.by_row(exponent)
+
+    def first(self, start: bool) -> ir.Value:
+        """The first key's probability in Q15, i32 (..., M, 1); 0 where it isn't kept apart."""
+        if not start:
+            return self.by_row(filled([self.rows], 32, 0))
+        key = reshaped(part(self.logits, 1, 0, 1), [self.rows])
+        operands = [(one, (0,)) for one in (key, self.largest, self.total)]
+        body = lambda *n: round_shift(exp2_negative(_octaves(*n)), 15)  # noqa: E731
+        return self.by_row(each([self.rows], 32, operands, body))
+
+    def by_row(self, value: ir.Value) -> ir.Value:
+        return reshaped(value, [*self.shape[:-1], 1])
+
+
+def softmax_log2(b: Builder, call: Call) -> Results:
+    """Codes are rounded differences to the row's best."""
+    octaves, start = Octaves(b, b.value(call, "logits")), call["start"]
+    best = octaves.best(start, call["granularity"])
+    codes = octaves.codes(start, best, lambda above: ((above + 2**15) >> 16).at_most(call["limit"]))
+    return codes, *octaves.scale(best), octaves.first(start)
+
+
+def softmax_uniform(b: Builder, call: Call) -> Results:
+    """Codes are shares of the row's best."""
+    octaves, start, top = Octaves(b, b.value(call, "logits")), call["start"], 2 ** call["bits"] - 1
+    best = octaves.best(start, call["granularity"])
+    codes = octaves.codes(start, best, lambda above: round_shift(exp2_negative(above).to(64) * top, 30))
+    return codes, *octaves.scale(best), octaves.first(start)
+
+
+def softmax_static(b: Builder, call: Call) -> Results:
+    """Codes are probabilities in steps of the call's scale."""
+    octaves, start, top = Octaves(b, b.value(call, "logits")), call["start"], 2 ** call["bits"] - 1
+
+    def code(above: Number) -> Number:
+        inverse, shift = (b.at_step(call[name]).to(64) for name in ("inverse", "shift"))
+        return round_shift(exp2_negative(above).to(64) * inverse, shift).at_most(top)
+
+    codes = octaves.codes(start, None, code)
+    scale = (each([octaves.rows], 32, [], lambda n=n: b.at_step(call[n])) for n in ("mantissa", "exponent"))
+    return codes, *(octaves.by_row(one) for one in scale), octaves.first(start)
+
+
+def _largest(logits: ir.Value) -> ir.Value:
+    """Of each row, i32 (R,)."""
+    start = (-(2**31), 32)
+    return reduced(shape_of(logits), [0], start, [(logits, (0, 1))], lambda x, so_far: so_far.at_least(x))
+
+
+def _octaves(logit: Number, largest: Number, total: Number) -> Number:
+    """-log2 of a probability in Q16, i64."""
+    return largest.to(64) - logit.to(64) + total

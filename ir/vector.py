@@ -1,0 +1,19 @@
+"""Test cases that emitted programs carry."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import torch
+
+
+@dataclass(frozen=True)
+class Vector:
+    """One UNet call and what must come out.
+
+    step: ordinal of the call. inputs: int16 tensors by input name. output: int16.
+    """
+
+    step: int
+    inputs: dict[str, torch.Tensor]
+    output: torch.Tensor
