@@ -1,0 +1,142 @@
+#map = affine_map<(d0) -> (d0)>
+#map1 = affine_map<(d0, d1, d2) -> (d0, d1, d2)>
+#map2 = affine_map<(d0, d1, d2) -> (d2)>
+#map3 = affine_map<(d0, d1) -> (d0, d1)>
+#map4 = affine_map<(d0, d1, d2) -> (d0, d2)>
+#map5 = affine_map<(d0, d1, d2) -> (d1, d2)>
+#map6 = affine_map<(d0, d1, d2) -> (d0, d1)>
+#map7 = affine_map<(d0, d1) -> (d1)>
+module {
+  func.func @main(%x: tensor<1x4x5xi16>, %step: tensor<i64>) -> tensor<1x4x3xi16> {
+    %group = arith.constant dense<[0, 1, 0, 0, 0]> : tensor<5xi32>
+    %constant_4 = arith.constant dense<[[53, 68], [14, -3]]> : tensor<2x2xi32>
+    %constant_5 = arith.constant dense<[[1, 6], [4, 9]]> : tensor<2x2xi32>
+    %constant_6 = arith.constant dense<[[-89, -41, 46, -40, -47], [37, -103, -51, -56, -119], [20, -13, 80, 115, 69]]> : tensor<3x5xi8>
+    %constant_7 = arith.constant dense<[602801999, 1589512640, 2034131043]> : tensor<3xi32>
+    %constant_8 = arith.constant dense<[26584980, 34110573]> : tensor<2xi32>
+    %constant_10 = arith.constant dense<[-174338264, 1455594806, -1194255133]> : tensor<3xi32>
+    %constant_11 = arith.constant dense<[81972487, 169953969]> : tensor<2xi32>
+    %constant_9 = arith.constant dense<[37, 35]> : tensor<2xi32>
+    %constant_12 = arith.constant dense<[23, 19]> : tensor<2xi32>
+    %constant_1 = arith.constant dense<[[9226, 7892], [4374, 5875]]> : tensor<2x2xi32>
+    %constant_2 = arith.constant dense<[[1753088, 4489216], [15204352, -327680]]> : tensor<2x2xi32>
+    %constant_3 = arith.constant dense<[[15, 16], [20, 17]]> : tensor<2x2xi32>
+    %c0_i32 = arith.constant 0 : i32
+    %c63_i32 = arith.constant 63 : i32
+    %c1073741824_i64 = arith.constant 1073741824 : i64
+    %c31_i64 = arith.constant 31 : i64
+    %c1_i64 = arith.constant 1 : i64
+    %c-32768_i64 = arith.constant -32768 : i64
+    %c32767_i64 = arith.constant 32767 : i64
+    %extracted = tensor.extract %step[] : tensor<i64>
+    %0 = arith.index_cast %extracted : i64 to index
+    %quantize_default = tensor.empty() : tensor<5xi32>
+    %quantize_default_0 = linalg.generic {indexing_maps = [#map, #map], iterator_types = ["parallel"]} ins(%group : tensor<5xi32>) outs(%quantize_default : tensor<5xi32>) {
+    ^bb0(%in: i32, %out: i32):
+      %1 = arith.index_cast %in : i32 to index
+      %extracted_20 = tensor.extract %constant_1[%0, %1] : tensor<2x2xi32>
+      linalg.yield %extracted_20 : i32
+    } -> tensor<5xi32>
+    %quantize_default_1 = linalg.generic {indexing_maps = [#map, #map], iterator_types = ["parallel"]} ins(%group : tensor<5xi32>) outs(%quantize_default : tensor<5xi32>) {
+    ^bb0(%in: i32, %out: i32):
+      %1 = arith.index_cast %in : i32 to index
+      %extracted_20 = tensor.extract %constant_2[%0, %1] : tensor<2x2xi32>
+      linalg.yield %extracted_20 : i32
+    } -> tensor<5xi32>
+    %quantize_default_2 = linalg.generic {indexing_maps = [#map, #map], iterator_types = ["parallel"]} ins(%group : tensor<5xi32>) outs(%quantize_default : tensor<5xi32>) {
+    ^bb0(%in: i32, %out: i32):
+      %1 = arith.index_cast %in : i32 to index
+      %extracted_20 = tensor.extract %constant_3[%0, %1] : tensor<2x2xi32>
+      linalg.yield %extracted_20 : i32
+    } -> tensor<5xi32>
+    %quantize_default_3 = tensor.empty() : tensor<1x4x5xi8>
+    %quantize_default_4 = linalg.generic {indexing_maps = [#map1, #map2, #map2, #map2, #map1], iterator_types = ["parallel", "parallel", "parallel"]} ins(%x, %quantize_default_0, %quantize_default_1, %quantize_default_2 : tensor<1x4x5xi16>, tensor<5xi32>, tensor<5xi32>, tensor<5xi32>) outs(%quantize_default_3 : tensor<1x4x5xi8>) {
+    ^bb0(%in: i16, %in_20: i32, %in_21: i32, %in_22: i32, %out: i8):
+      %1 = arith.extsi %in : i16 to i32
+      %2 = arith.muli %1, %in_20 : i32
+      %3 = arith.addi %2, %in_21 : i32
+      %4 = arith.shrsi %3, %in_22 : i32
+      %5 = arith.maxsi %4, %c0_i32 : i32
+      %6 = arith.minsi %5, %c63_i32 : i32
+      %7 = arith.trunci %6 : i32 to i8
+      linalg.yield %7 : i8
+    } -> tensor<1x4x5xi8>
+    %linear_default = linalg.generic {indexing_maps = [#map, #map], iterator_types = ["parallel"]} ins(%group : tensor<5xi32>) outs(%quantize_default : tensor<5xi32>) {
+    ^bb0(%in: i32, %out: i32):
+      %1 = arith.index_cast %in : i32 to index
+      %extracted_20 = tensor.extract %constant_4[%0, %1] : tensor<2x2xi32>
+      linalg.yield %extracted_20 : i32
+    } -> tensor<5xi32>
+    %linear_default_5 = linalg.generic {indexing_maps = [#map, #map], iterator_types = ["parallel"]} ins(%group : tensor<5xi32>) outs(%quantize_default : tensor<5xi32>) {
+    ^bb0(%in: i32, %out: i32):
+      %1 = arith.index_cast %in : i32 to index
+      %extracted_20 = tensor.extract %constant_5[%0, %1] : tensor<2x2xi32>
+      linalg.yield %extracted_20 : i32
+    } -> tensor<5xi32>
+    %linear_default_6 = tensor.empty() : tensor<1x4x5xi16>
+    %linear_default_7 = linalg.generic {indexing_maps = [#map1, #map2, #map2, #map1], iterator_types = ["parallel", "parallel", "parallel"]} ins(%quantize_default_4, %linear_default, %linear_default_5 : tensor<1x4x5xi8>, tensor<5xi32>, tensor<5xi32>) outs(%linear_default_6 : tensor<1x4x5xi16>) {
+    ^bb0(%in: i8, %in_20: i32, %in_21: i32, %out: i16):
+      %1 = arith.extui %in : i8 to i32
+      %2 = arith.subi %1, %in_20 : i32
+      %3 = arith.muli %2, %in_21 : i32
+      %4 = arith.trunci %3 : i32 to i16
+      linalg.yield %4 : i16
+    } -> tensor<1x4x5xi16>
+    %linear_default_8 = tensor.collapse_shape %linear_default_7 [[0, 1], [2]] : tensor<1x4x5xi16> into tensor<4x5xi16>
+    %linear_default_9 = tensor.empty() : tensor<4x3xi32>
+    %linear_default_10 = linalg.fill ins(%c0_i32 : i32) outs(%linear_default_9 : tensor<4x3xi32>) -> tensor<4x3xi32>
+    %linear_default_11 = tensor.empty() : tensor<3x5xi16>
+    %linear_default_12 = linalg.generic {indexing_maps = [#map3, #map3], iterator_types = ["parallel", "parallel"]} ins(%constant_6 : tensor<3x5xi8>) outs(%linear_default_11 : tensor<3x5xi16>) {
+    ^bb0(%in: i8, %out: i16):
+      %1 = arith.extsi %in : i8 to i16
+      linalg.yield %1 : i16
+    } -> tensor<3x5xi16>
+    %linear_default_13 = linalg.matmul indexing_maps = [#map4, #map5, #map6] ins(%linear_default_8, %linear_default_12 : tensor<4x5xi16>, tensor<3x5xi16>) outs(%linear_default_10 : tensor<4x3xi32>) -> tensor<4x3xi32>
+    %linear_default_14 = tensor.empty() : tensor<3xi64>
+    %linear_default_15 = linalg.generic {indexing_maps = [#map, #map], iterator_types = ["parallel"]} ins(%constant_7 : tensor<3xi32>) outs(%linear_default_14 : tensor<3xi64>) {
+    ^bb0(%in: i32, %out: i64):
+      %1 = arith.extsi %in : i32 to i64
+      %extracted_20 = tensor.extract %constant_8[%0] : tensor<2xi32>
+      %2 = arith.extsi %extracted_20 : i32 to i64
+      %3 = arith.muli %1, %2 : i64
+      %4 = arith.addi %3, %c1073741824_i64 : i64
+      %5 = arith.shrsi %4, %c31_i64 : i64
+      linalg.yield %5 : i64
+    } -> tensor<3xi64>
+    %linear_default_16 = linalg.generic {indexing_maps = [#map, #map], iterator_types = ["parallel"]} ins(%constant_10 : tensor<3xi32>) outs(%linear_default_14 : tensor<3xi64>) {
+    ^bb0(%in: i32, %out: i64):
+      %1 = arith.extsi %in : i32 to i64
+      %extracted_20 = tensor.extract %constant_11[%0] : tensor<2xi32>
+      %2 = arith.extsi %extracted_20 : i32 to i64
+      %3 = arith.muli %1, %2 : i64
+      %extracted_21 = tensor.extract %constant_9[%0] : tensor<2xi32>
+      %4 = arith.extsi %extracted_21 : i32 to i64
+      %5 = arith.subi %4, %c1_i64 : i64
+      %6 = arith.shli %c1_i64, %5 : i64
+      %extracted_22 = tensor.extract %constant_12[%0] : tensor<2xi32>
+      %7 = arith.extsi %extracted_22 : i32 to i64
+      %8 = arith.subi %7, %c1_i64 : i64
+      %9 = arith.shli %c1_i64, %8 : i64
+      %10 = arith.addi %3, %9 : i64
+      %11 = arith.shrsi %10, %7 : i64
+      %12 = arith.addi %11, %6 : i64
+      linalg.yield %12 : i64
+    } -> tensor<3xi64>
+    %linear_default_17 = tensor.empty() : tensor<4x3xi16>
+    %linear_default_18 = linalg.generic {indexing_maps = [#map3, #map7, #map7, #map3], iterator_types = ["parallel", "parallel"]} ins(%linear_default_13, %linear_default_15, %linear_default_16 : tensor<4x3xi32>, tensor<3xi64>, tensor<3xi64>) outs(%linear_default_17 : tensor<4x3xi16>) {
+    ^bb0(%in: i32, %in_20: i64, %in_21: i64, %out: i16):
+      %1 = arith.extsi %in : i32 to i64
+      %2 = arith.muli %1, %in_20 : i64
+      %3 = arith.addi %2, %in_21 : i64
+      %extracted_22 = tensor.extract %constant_9[%0] : tensor<2xi32>
+      %4 = arith.extsi %extracted_22 : i32 to i64
+      %5 = arith.shrsi %3, %4 : i64
+      %6 = arith.maxsi %5, %c-32768_i64 : i64
+      %7 = arith.minsi %6, %c32767_i64 : i64
+      %8 = arith.trunci %7 : i64 to i16
+      linalg.yield %8 : i16
+    } -> tensor<4x3xi16>
+    %linear_default_19 = tensor.expand_shape %linear_default_18 [[0, 1], [2]] output_shape [1, 4, 3] : tensor<4x3xi16> into tensor<1x4x3xi16>
+    return %linear_default_19 : tensor<1x4x3xi16>
+  }
+}
