@@ -15,8 +15,6 @@ from .ir.errors import DgqcError
 if TYPE_CHECKING:
     from .passes.instruments import Instrument, Timing
 
-TARGETS = ("c",)
-
 
 def register(app: typer.Typer) -> None:
     """Adds the commands."""
@@ -31,7 +29,7 @@ def compile_model(
     output: Annotated[
         Path | None, typer.Option("-o", "--output", help="The bundle; MODEL.PRESET.dgqc by default.")
     ] = None,
-    target: Annotated[str, typer.Option("--target", help="What to emit: c.")] = "c",
+    target: Annotated[str, typer.Option("--target", help="What to emit: c, mlir or c,mlir.")] = "c",
     calib: Annotated[
         Path | None, typer.Option("--calib", help="Samples from `dgqc calibrate`; else synthetic ones.")
     ] = None,
@@ -55,15 +53,19 @@ def compile_model(
     json: options.Json = False,
 ) -> None:
     """Compile a diffusion UNet into integers."""
-    _refuse_other_targets(target)
-    from .bundle import check_output
+    from .bundle import check_output, check_targets
     from .compiler import Request, finish, lower
+    from .execution import MLIR_PROJECT
+    from .mlir_watch import MlirWatch
     from .passes.presets import pipeline_for
 
+    targets = tuple(part.strip() for part in target.split(","))
+    check_targets(targets)
     place = output or options.default_output(model, opt if pass_pipeline is None else "custom")
     if stop_after is None:
         check_output(place)
-    clock, instruments = instruments_for(print_ir_after, timing, pass_pipeline or pipeline_for(opt))
+    pipeline = pass_pipeline or pipeline_for(opt)
+    clock, instruments = instruments_for(print_ir_after, timing, pipeline, MLIR_PROJECT in targets)
     request = Request(
         model=model,
         opt=opt,
@@ -83,14 +85,16 @@ def compile_model(
     )
     with progress():
         program, provenance = lower(request)
+        if stop_after is None:
+            watch = MlirWatch(print_ir_after or [], sys.stderr, clock)
+            finish(program, provenance).save(place, targets, weights=weights, watch=watch)
         if timing:
             say(clock.table())
-        if stop_after is not None:
-            from .graph_files import print_or_save
+    if stop_after is not None:
+        from .graph_files import print_or_save
 
-            print_or_save(program, output)
-            return
-        finish(program, provenance).save(place, weights=weights)
+        print_or_save(program, output)
+        return
     _tell(place, json)
 
 
@@ -144,16 +148,21 @@ def demo(
 
 
 def instruments_for(
-    print_after: list[str] | None, timing: bool, pipeline: str
+    print_after: list[str] | None, timing: bool, pipeline: str, mlir: bool = False
 ) -> tuple[Timing, list[Instrument]]:
     """A clock, and the instruments that the options ask for.
 
+    mlir: whether the passes of the MLIR pipeline follow.
     Raises DgqcError when the graph is to be printed after a pass that the pipeline doesn't hold.
     """
     from .passes.instruments import PrintAfter, Timing
     from .passes.pipeline import parse_pipeline
 
     names = [item.name for item in parse_pipeline(pipeline)]
+    if mlir and print_after:
+        from .backends.mlir.pipeline import PASSES
+
+        names += PASSES
     for name in print_after or ():
         if name not in (*names, "all"):
             held = ", ".join(names)
@@ -177,14 +186,6 @@ def read_prompts(path: Path) -> list[str]:
     if not found:
         raise DgqcError(f"{path} holds no prompts; give a text file, one prompt a line.")
     return found
-
-
-def _refuse_other_targets(text: str) -> None:
-    for target in text.split(","):
-        if target.strip() == "mlir":
-            raise DgqcError("--target mlir is not there yet in this version of dgqc; use --target c.")
-        if target.strip() not in TARGETS:
-            raise DgqcError(f"There is no target {target!r}; use --target c.")
 
 
 def _tell(place: Path, json: bool) -> None:

@@ -54,6 +54,9 @@ def verify(
     ] = None,
     batch: Annotated[int, typer.Option("--batch", min=1, help="Random inputs for each call.")] = 1,
     seed: options.Seed = 0,
+    backends: Annotated[
+        str | None, typer.Option("--backends", metavar="NAMES", help="Some of c,iree,llvm instead of all.")
+    ] = None,
     json: options.Json = False,
 ) -> None:
     """Compare all backends bit by bit; exit code 1 unless all agree."""
@@ -62,7 +65,13 @@ def verify(
 
     compiled = load(bundle)
     with progress():
-        outcome = compare(compiled, steps_sampled=steps_sampled, batch=batch, seed=seed)
+        outcome = compare(
+            compiled,
+            steps_sampled=steps_sampled,
+            batch=batch,
+            seed=seed,
+            backends=[name.strip() for name in backends.split(",")] if backends else None,
+        )
     if json:
         as_json(outcome.to_json())
     else:

@@ -65,7 +65,7 @@ CalibSelect = Annotated[
 CalibSamples = Annotated[
     int | None, typer.Option("--calib-samples", min=1, help="How many samples uniform and tdac choose.")
 ]
-Backend = Annotated[str | None, typer.Option("--backend", metavar="NAME", help="c or reference.")]
+Backend = Annotated[str | None, typer.Option("--backend", metavar="NAME", help="c, iree, llvm or reference.")]
 AllowNearest = Annotated[
     bool, typer.Option("--allow-nearest-step", help="Map other timesteps to the nearest compiled one.")
 ]

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import logging
 import math
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -38,13 +38,13 @@ class CompiledProgram:
         provenance: Provenance,
         report: Mapping[str, Any],
         *,
-        emitted: Path | None = None,
+        bundle: Path | None = None,
     ) -> None:
-        """emitted: folder of the C project when it exists already."""
+        """bundle: the folder it was loaded from; projects that were emitted there are used."""
         self.program = program
         self.provenance = provenance
         self.report = report
-        self._emitted = emitted
+        self._bundle = bundle
         self._runners: dict[str, Runner] = {}
         self._drawers: dict[str, Drawer] = {}
         self._last_ordinal = -1
@@ -78,7 +78,8 @@ class CompiledProgram:
             stands there twice, the entry behind the previous call's is meant.
         encoder_hidden_states: float (B, N, D). class_labels: (B,) or as the model takes them.
         added_cond_kwargs: `text_embeds` (B, E) and `time_ids` (B, 6) where the model takes them.
-        backend: "c" or "reference", with the same bits; None takes "c" where there is a C compiler.
+        backend: "c", "iree", "llvm" or "reference", with the same bits; None takes "c" where there is a C
+            compiler.
         allow_nearest_step: maps other timesteps to the nearest of the schedule, and says so once.
         Returns float (B, C', H, W) of the sample's dtype and device.
         Raises DgqcError for a missing, superfluous or misshapen input and for a timestep of another schedule.
@@ -133,14 +134,14 @@ class CompiledProgram:
         Returns the int16 picture in Q12."""
         name = backend or default_backend()
         if name not in self._drawers:
-            self._drawers[name] = open_drawer(name, self.program, self._emitted)
+            self._drawers[name] = open_drawer(name, self.program, self._bundle)
         return self._drawers[name](noise, conditions)
 
-    def save(self, directory: str | Path, *, weights: str | None = None) -> Path:
+    def save(self, directory: str | Path, targets: Sequence[str] = ("c",), **options: Any) -> Path:
         """Writes the program as a bundle; see `dgqc.bundle.save`."""
         from .bundle import save
 
-        return save(self, Path(directory), weights=weights)
+        return save(self, Path(directory), targets, **options)
 
     def as_diffusers_unet(self, unet: nn.Module, **options: Any) -> CompiledUNet:
         """A drop-in for `unet` in a diffusers pipeline; see `dgqc.diffusers_unet.CompiledUNet`."""
@@ -199,5 +200,5 @@ class CompiledProgram:
     def _runner(self, backend: str | None) -> Runner:
         name = backend or default_backend()
         if name not in self._runners:
-            self._runners[name] = open_backend(name, self.program, self._emitted)
+            self._runners[name] = open_backend(name, self.program, self._bundle)
         return self._runners[name]

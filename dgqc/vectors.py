@@ -10,9 +10,10 @@ import torch
 
 from .ir.noise import normal_noise
 from .ir.program import Program
+from .ir.vector import Vector
 
 if TYPE_CHECKING:
-    from .backends.c import Drawing, Vector
+    from .backends.c import Drawing
     from .compiled_program import CompiledProgram
 
 LOWEST, HIGHEST = -32768, 32767
@@ -38,9 +39,7 @@ def extreme_inputs(program: Program, kind: str) -> dict[str, torch.Tensor]:
 
 
 def reference_vectors(compiled: CompiledProgram) -> Sequence[Vector]:
-    """Inputs with the reference's output for the C project: at the first, the middle and the last call."""
-    from .backends.c import Vector
-
+    """Inputs with the reference's output for emitted projects: at the first, the middle and the last call."""
     calls = len(compiled.program.schedule)
     large = compiled.report.get("summary", {}).get("macs_g", 0) > LARGE
     vectors = []

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -13,6 +13,9 @@ from .execution import BACKENDS, unavailable
 from .ir.errors import DgqcError
 from .ir.progress import track
 from .vectors import EXTREMES, drawing_inputs, extreme_inputs, random_inputs
+
+LLVM_WORK = 2
+"""From so many 10^9 multiply-accumulates a call on, LLVM's unoptimized loops take too long."""
 
 
 @dataclass(frozen=True)
@@ -64,21 +67,21 @@ class Verification:
 
 
 def verify(
-    compiled: CompiledProgram, *, steps_sampled: int | None = None, batch: int = 1, seed: int = 0
+    compiled: CompiledProgram,
+    *,
+    steps_sampled: int | None = None,
+    batch: int = 1,
+    seed: int = 0,
+    backends: Sequence[str] | None = None,
 ) -> Verification:
     """Runs random and extreme inputs through all backends that can run here.
 
+    backends: those to compare, the reference among them whether named or not; None takes all.
     steps_sampled: at how many calls of the schedule, evenly spaced; None takes all. batch: random inputs for
     each call. seed: of the first of them.
     Raises DgqcError when fewer than two backends can run, so that nothing would be compared.
     """
-    skipped = unavailable()
-    backends = tuple(name for name in BACKENDS if name not in skipped)
-    if len(backends) < 2:
-        reasons = "; ".join(f"{name}: {reason}" for name, reason in skipped.items())
-        raise DgqcError(
-            f"Only the {backends[0]} backend can run here, so there is nothing to compare ({reasons})."
-        )
+    backends, skipped = chosen_backends(compiled, backends)
     steps = evenly_spaced(len(compiled.program.schedule), steps_sampled)
     elements = 0
     for step in track(steps, "verifying", len(steps)):
@@ -95,6 +98,36 @@ def verify(
         difference = _first_difference(pictures, steps[-1], f"a whole drawing, seed {seed}")
         return Verification(backends, skipped, elements, steps, difference, drawing=True)
     return Verification(backends, skipped, elements, steps, None)
+
+
+def chosen_backends(
+    compiled: CompiledProgram, wanted: Sequence[str] | None
+) -> tuple[tuple[str, ...], dict[str, str]]:
+    """Which backends to compare, and which of those wanted can't be, with the reason.
+
+    Raises DgqcError for a backend that there isn't, and when nothing is left to compare with the reference.
+    """
+    for name in wanted or ():
+        if name not in BACKENDS:
+            raise DgqcError(f"There is no backend {name!r}; choose some of {', '.join(BACKENDS)}.")
+    named = [name for name in BACKENDS if wanted is None or name in wanted or name == "reference"]
+    reasons = {**unavailable(), **_too_slow(compiled)}
+    skipped = {name: reasons[name] for name in named if name in reasons}
+    backends = tuple(name for name in named if name not in skipped)
+    if len(backends) < 2:
+        why = "; ".join(f"{name}: {reason}" for name, reason in skipped.items()) or "no other was asked for"
+        raise DgqcError(
+            f"Only the {backends[0]} backend can run here, so there is nothing to compare ({why})."
+        )
+    return backends, skipped
+
+
+def _too_slow(compiled: CompiledProgram) -> dict[str, str]:
+    """Backends that would take hours for this program."""
+    work = compiled.report.get("summary", {}).get("macs_g", 0)
+    if work <= LLVM_WORK:
+        return {}
+    return {"llvm": f"its plain loops would take minutes for each call of {work:.0f}e9 multiply-accumulates"}
 
 
 def evenly_spaced(count: int, sampled: int | None) -> tuple[int, ...]:

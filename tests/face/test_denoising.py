@@ -48,9 +48,9 @@ def test_a_saved_program_draws_the_same(drawing: CompiledProgram, tmp_path: Path
 
 def test_verify_compares_a_drawing(drawing: CompiledProgram, tmp_path: Path, run: Run) -> None:
     bundle = drawing.save(tmp_path / "drawing.dgqc")
-    code, out, _ = run("verify", bundle, "--json")
+    code, out, _ = run("verify", bundle, "--backends", "c", "--json")
     assert (code, json.loads(out)["drawing"]) == (0, True)
-    code, out, _ = run("verify", bundle, "--steps-sampled", 2, "--json")
+    code, out, _ = run("verify", bundle, "--backends", "c", "--steps-sampled", 2, "--json")
     assert (code, json.loads(out)["drawing"]) == (0, False)
 
 
