@@ -13,6 +13,7 @@ import torch
 from ..fixed_point import round_shift, saturate16
 from ..lookup import exp2_negative, log2
 from .blocks import by_rows
+from .fake import fake
 from .product import centered
 
 MAX_EXPONENT = 40
@@ -89,10 +90,8 @@ def softmax_log2(
     return softmax_codes(logits, granularity, start, coded)
 
 
-@softmax_log2.register_fake
-def _(
-    logits: torch.Tensor, limit: int, granularity: str, start: bool
-) -> tuple[torch.Tensor, torch.Tensor, torch.Tensor, torch.Tensor]:
+@fake(softmax_log2)
+def _(logits: torch.Tensor, start: bool) -> tuple[torch.Tensor, torch.Tensor, torch.Tensor, torch.Tensor]:
     return _softmax_shapes(logits, start)
 
 
@@ -121,10 +120,8 @@ def softmax_uniform(
     return softmax_codes(logits, granularity, start, coded)
 
 
-@softmax_uniform.register_fake
-def _(
-    logits: torch.Tensor, bits: int, granularity: str, start: bool
-) -> tuple[torch.Tensor, torch.Tensor, torch.Tensor, torch.Tensor]:
+@fake(softmax_uniform)
+def _(logits: torch.Tensor, start: bool) -> tuple[torch.Tensor, torch.Tensor, torch.Tensor, torch.Tensor]:
     return _softmax_shapes(logits, start)
 
 
@@ -157,17 +154,8 @@ def softmax_static(
     return codes, row + mantissa[step], row + exponent[step], first
 
 
-@softmax_static.register_fake
-def _(
-    logits: torch.Tensor,
-    step: torch.Tensor,
-    inverse: torch.Tensor,
-    shift: torch.Tensor,
-    mantissa: torch.Tensor,
-    exponent: torch.Tensor,
-    bits: int,
-    start: bool,
-) -> tuple[torch.Tensor, torch.Tensor, torch.Tensor, torch.Tensor]:
+@fake(softmax_static)
+def _(logits: torch.Tensor, start: bool) -> tuple[torch.Tensor, torch.Tensor, torch.Tensor, torch.Tensor]:
     return _softmax_shapes(logits, start)
 
 
@@ -220,22 +208,6 @@ def attend(
     return by_rows(mixed, codes.shape[-1], codes, mantissa, exponent, first)[0]
 
 
-@attend.register_fake
-def _(
-    codes: torch.Tensor,
-    mantissa: torch.Tensor,
-    exponent: torch.Tensor,
-    first: torch.Tensor,
-    start: bool,
-    weights: torch.Tensor,
-    fraction: int,
-    values: torch.Tensor,
-    step: torch.Tensor,
-    zero: torch.Tensor,
-    multiple: torch.Tensor,
-    group: torch.Tensor,
-    axis: int,
-    factor: torch.Tensor,
-    shift: torch.Tensor,
-) -> torch.Tensor:
+@fake(attend)
+def _(codes: torch.Tensor, values: torch.Tensor) -> torch.Tensor:
     return codes.new_empty((*codes.shape[:-1], values.shape[-1]), dtype=torch.int16)

@@ -6,6 +6,7 @@ import torch
 
 from ..fixed_point import round_shift, saturate16
 from ..lookup import GATE_PIECES
+from .fake import fake
 
 
 @torch.library.custom_op("dgqc::gate", mutates_args=())
@@ -36,14 +37,6 @@ def gate(
     return saturate16(round_shift(product * factor[step].to(torch.int64), shift[step].to(torch.int64)))
 
 
-@gate.register_fake
-def _(
-    x: torch.Tensor,
-    step: torch.Tensor,
-    table: torch.Tensor,
-    index_factor: torch.Tensor,
-    index_shift: torch.Tensor,
-    factor: torch.Tensor,
-    shift: torch.Tensor,
-) -> torch.Tensor:
+@fake(gate)
+def _(x: torch.Tensor) -> torch.Tensor:
     return torch.empty_like(x)

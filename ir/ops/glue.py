@@ -5,6 +5,7 @@ from __future__ import annotations
 import torch
 
 from ..fixed_point import round_shift, saturate16
+from .fake import fake
 
 
 @torch.library.custom_op("dgqc::add", mutates_args=())
@@ -26,15 +27,8 @@ def add(
     return saturate16(round_shift(total, shift[step].to(torch.int64)))
 
 
-@add.register_fake
-def _(
-    a: torch.Tensor,
-    b: torch.Tensor,
-    step: torch.Tensor,
-    a_factor: torch.Tensor,
-    b_factor: torch.Tensor,
-    shift: torch.Tensor,
-) -> torch.Tensor:
+@fake(add)
+def _(a: torch.Tensor, b: torch.Tensor) -> torch.Tensor:
     return torch.empty_like(a + b)
 
 
@@ -47,10 +41,8 @@ def mul(
     return saturate16(round_shift(product * factor[step].to(torch.int64), shift[step].to(torch.int64)))
 
 
-@mul.register_fake
-def _(
-    a: torch.Tensor, b: torch.Tensor, step: torch.Tensor, factor: torch.Tensor, shift: torch.Tensor
-) -> torch.Tensor:
+@fake(mul)
+def _(a: torch.Tensor, b: torch.Tensor) -> torch.Tensor:
     return torch.empty_like(a + b)
 
 
@@ -61,8 +53,8 @@ def rescale(x: torch.Tensor, step: torch.Tensor, factor: torch.Tensor, shift: to
     return saturate16(round_shift(product, shift[step].to(torch.int64)))
 
 
-@rescale.register_fake
-def _(x: torch.Tensor, step: torch.Tensor, factor: torch.Tensor, shift: torch.Tensor) -> torch.Tensor:
+@fake(rescale)
+def _(x: torch.Tensor) -> torch.Tensor:
     return torch.empty_like(x)
 
 
@@ -77,7 +69,7 @@ def upsample_nearest(x: torch.Tensor, height: int, width: int) -> torch.Tensor:
     return x[:, rows][:, :, columns]
 
 
-@upsample_nearest.register_fake
+@fake(upsample_nearest)
 def _(x: torch.Tensor, height: int, width: int) -> torch.Tensor:
     return x.new_empty((x.shape[0], height, width, x.shape[3]))
 
@@ -94,7 +86,7 @@ def avg_pool2d(x: torch.Tensor, kernel: int, stride: int) -> torch.Tensor:
     return torch.div(2 * total + count, 2 * count, rounding_mode="floor").to(torch.int16)
 
 
-@avg_pool2d.register_fake
+@fake(avg_pool2d)
 def _(x: torch.Tensor, kernel: int, stride: int) -> torch.Tensor:
     height, width = ((size - kernel) // stride + 1 for size in x.shape[1:3])
     return x.new_empty((x.shape[0], height, width, x.shape[3]))
@@ -109,6 +101,6 @@ def gather(x: torch.Tensor, order: torch.Tensor, axis: int) -> torch.Tensor:
     return x.index_select(axis, order.to(torch.int64))
 
 
-@gather.register_fake
-def _(x: torch.Tensor, order: torch.Tensor, axis: int) -> torch.Tensor:
+@fake(gather)
+def _(x: torch.Tensor) -> torch.Tensor:
     return torch.empty_like(x)

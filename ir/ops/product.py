@@ -19,6 +19,7 @@ from torch.nn.functional import unfold
 
 from ..fixed_point import round_shift, saturate16, saturate32
 from .blocks import by_rows
+from .fake import fake
 from .quantize import along
 
 
@@ -89,22 +90,8 @@ def linear(
     )
 
 
-@linear.register_fake
-def _(
-    x: torch.Tensor,
-    step: torch.Tensor,
-    zero: torch.Tensor,
-    multiple: torch.Tensor,
-    group: torch.Tensor,
-    axis: int,
-    weight: torch.Tensor,
-    column: torch.Tensor,
-    factor: torch.Tensor,
-    shift: torch.Tensor,
-    bias: torch.Tensor,
-    bias_factor: torch.Tensor,
-    bias_shift: torch.Tensor,
-) -> torch.Tensor:
+@fake(linear)
+def _(x: torch.Tensor, weight: torch.Tensor) -> torch.Tensor:
     return x.new_empty((*x.shape[:-1], weight.shape[0]), dtype=torch.int16)
 
 
@@ -156,23 +143,8 @@ def conv2d(
     return requantize_columns(rows, step, column, factor, shift, bias, bias_factor, bias_shift)
 
 
-@conv2d.register_fake
-def _(
-    x: torch.Tensor,
-    step: torch.Tensor,
-    zero: torch.Tensor,
-    multiple: torch.Tensor,
-    group: torch.Tensor,
-    weight: torch.Tensor,
-    column: torch.Tensor,
-    factor: torch.Tensor,
-    shift: torch.Tensor,
-    bias: torch.Tensor,
-    bias_factor: torch.Tensor,
-    bias_shift: torch.Tensor,
-    stride: list[int],
-    padding: list[int],
-) -> torch.Tensor:
+@fake(conv2d)
+def _(x: torch.Tensor, weight: torch.Tensor, stride: list[int], padding: list[int]) -> torch.Tensor:
     return x.new_empty(output_shape(x, weight, stride, padding), dtype=torch.int16)
 
 
@@ -215,27 +187,8 @@ def conv2d_pixel(
     return y.reshape(output_shape(x, weight, stride, padding))
 
 
-@conv2d_pixel.register_fake
-def _(
-    x: torch.Tensor,
-    step: torch.Tensor,
-    quantize_multiplier: torch.Tensor,
-    quantize_offset: torch.Tensor,
-    quantize_shift: torch.Tensor,
-    zero: torch.Tensor,
-    multiple: torch.Tensor,
-    group: torch.Tensor,
-    bits: int,
-    weight: torch.Tensor,
-    column: torch.Tensor,
-    factor: torch.Tensor,
-    shift: torch.Tensor,
-    bias: torch.Tensor,
-    bias_factor: torch.Tensor,
-    bias_shift: torch.Tensor,
-    stride: list[int],
-    padding: list[int],
-) -> torch.Tensor:
+@fake(conv2d_pixel)
+def _(x: torch.Tensor, weight: torch.Tensor, stride: list[int], padding: list[int]) -> torch.Tensor:
     return x.new_empty(output_shape(x, weight, stride, padding), dtype=torch.int16)
 
 
@@ -274,22 +227,7 @@ def matmul(
     return by_rows(product, right.shape[-1], left)[0]
 
 
-@matmul.register_fake
-def _(
-    a: torch.Tensor,
-    b: torch.Tensor,
-    step: torch.Tensor,
-    a_zero: torch.Tensor,
-    a_multiple: torch.Tensor,
-    a_group: torch.Tensor,
-    a_axis: int,
-    b_zero: torch.Tensor,
-    b_multiple: torch.Tensor,
-    b_group: torch.Tensor,
-    b_axis: int,
-    factor: torch.Tensor,
-    shift: torch.Tensor,
-    width: int,
-) -> torch.Tensor:
+@fake(matmul)
+def _(a: torch.Tensor, b: torch.Tensor, width: int) -> torch.Tensor:
     dtype = torch.int16 if width == 16 else torch.int32
     return a.new_empty((*a.shape[:-1], b.shape[-2]), dtype=dtype)

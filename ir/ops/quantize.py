@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import torch
 
+from .fake import fake
+
 
 def along(values: torch.Tensor, dimensions: int, axis: int) -> torch.Tensor:
     """A vector (n,) shaped so that it broadcasts along `axis` of a tensor with `dimensions` axes."""
@@ -35,15 +37,6 @@ def quantize(
     return ((x.to(torch.int64) * m + r) >> s).clamp(0, 2**bits - 1).to(torch.uint8)
 
 
-@quantize.register_fake
-def _(
-    x: torch.Tensor,
-    step: torch.Tensor,
-    multiplier: torch.Tensor,
-    offset: torch.Tensor,
-    shift: torch.Tensor,
-    group: torch.Tensor,
-    axis: int,
-    bits: int,
-) -> torch.Tensor:
+@fake(quantize)
+def _(x: torch.Tensor) -> torch.Tensor:
     return torch.empty_like(x, dtype=torch.uint8)

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import torch
 
+from .fake import fake
+
 
 @torch.library.custom_op("dgqc::site", mutates_args=())
 def site(x: torch.Tensor, name: str) -> torch.Tensor:
@@ -11,8 +13,8 @@ def site(x: torch.Tensor, name: str) -> torch.Tensor:
     return x.clone()
 
 
-@site.register_fake
-def _(x: torch.Tensor, name: str) -> torch.Tensor:
+@fake(site)
+def _(x: torch.Tensor) -> torch.Tensor:
     return torch.empty_like(x)
 
 
@@ -25,6 +27,6 @@ def at_step(table: torch.Tensor, step: torch.Tensor) -> torch.Tensor:
     return table[step].clone()
 
 
-@at_step.register_fake
-def _(table: torch.Tensor, step: torch.Tensor) -> torch.Tensor:
+@fake(at_step)
+def _(table: torch.Tensor) -> torch.Tensor:
     return table.new_empty(table.shape[1:])
