@@ -94,7 +94,8 @@ def _denoise(
         assert scaled.shape == shape
         yield scaled
         with torch.no_grad():
-            predicted = _call(model, scaled, step, conditions)
+            # Channels that it predicts beyond the sample's are a variance, which these schedulers don't take.
+            predicted = _call(model, scaled, step, conditions)[:, :channels]
             latents = own.step(predicted, step, latents, return_dict=False, **options)[0]
         if not bool(torch.isfinite(latents).all()):
             raise DgqcError(

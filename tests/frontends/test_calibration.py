@@ -194,6 +194,18 @@ def test_synthesize(name: str) -> None:
         assert next(iter(made.read(0)))["time_ids"][0].tolist() == [64, 64, 0, 0, 64, 64]
 
 
+@pytest.mark.parametrize("channels", [(9, 4), (3, 6)])
+def test_synthesize_where_channels_differ(channels: tuple[int, int]) -> None:
+    """Inpainting takes more channels than it predicts; a learned variance is predicted and not taken."""
+    unet = tiny_unet(in_channels=channels[0], out_channels=channels[1])
+    scheduler, schedule = schedule_for(None, 3)
+    made = synthesize(unet, scheduler, schedule, samples=1, context_length=3)
+    first, last = (next(iter(made.read(ordinal)))["sample"] for ordinal in (0, 2))
+    assert first.shape[1] == channels[0]
+    changed = [not torch.equal(*pair) for pair in zip(first[0], last[0], strict=True)]
+    assert changed == [c < channels[1] for c in range(channels[0])]
+
+
 def test_synthesize_follows_the_scheduler() -> None:
     """One step of DDIM by hand."""
     unet = tiny_unet()
