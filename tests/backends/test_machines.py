@@ -8,13 +8,25 @@ from pathlib import Path
 import pytest
 from toolchains import FREESTANDING, Target, compile_each, need
 
+from dgqc.backends.c.project import RUNTIME
+
 BOARD = Path(__file__).parent.parent.parent / "examples" / "microcontroller" / "board"
 
 AARCH64, RISCV64, ARM = "aarch64-linux-gnu-gcc", "riscv64-linux-gnu-gcc", "arm-none-eabi-gcc"
+TILES = [Path(__file__).parent / "tiles.c", RUNTIME / "dgqc_tile.c", RUNTIME / "dgqc_requantize.c"]
+LEVELS = pytest.mark.parametrize("level", ["-O1", "-O3"])
+SMALL_LEVELS = pytest.mark.parametrize("level", ["-Os", "-O3"])
+
+
+def aarch64(architecture: str, *flags: str) -> tuple[Target, str]:
+    return Target(architecture, AARCH64, (f"-march={architecture}", *flags)), "qemu-aarch64 -cpu max"
+
+
 LINUX = {
-    "aarch64": (Target("aarch64", AARCH64, ("-march=armv8-a",)), "qemu-aarch64"),
-    "aarch64 dotprod": (Target("aarch64 dotprod", AARCH64, ("-march=armv8.2-a+dotprod",)), "qemu-aarch64"),
-    "aarch64 portable": (Target("aarch64 portable", AARCH64, ("-DDGQC_PORTABLE",)), "qemu-aarch64"),
+    "aarch64": aarch64("armv8-a"),
+    "aarch64 dotprod": aarch64("armv8.2-a+dotprod"),
+    "aarch64 i8mm": aarch64("armv8.2-a+i8mm"),
+    "aarch64 portable": aarch64("armv8-a", "-DDGQC_PORTABLE"),
     "riscv64": (Target("riscv64", RISCV64, ()), "qemu-riscv64"),
 }
 """Compilers with the emulator of their programs."""
@@ -40,51 +52,65 @@ def headers(emitted: Path) -> list[Path]:
     return [emitted / "include", emitted / "src", emitted]
 
 
-def agrees(command: list[str]) -> None:
-    """Runs a test program, which compares its vectors and its drawing by itself."""
+def run_under_linux(name: str, source: list[Path], include: list[Path], directory: Path, level: str) -> str:
+    """What a program prints that ends well."""
+    target, emulator = LINUX[name]
+    need(target.compiler, emulator.split()[0])
+    objects = compile_each(target, source, include, directory, level)
+    program = str(directory / "program")
+    subprocess.run([target.compiler, "-static", *map(str, objects), "-o", program], check=True)
+    return printed([*emulator.split(), program])
+
+
+def run_on_board(machine: str, source: list[Path], include: list[Path], directory: Path, level: str) -> str:
+    """The same on a board without libc."""
+    target, script = BOARDS[machine]
+    need(target.compiler, "qemu-system-arm")
+    names = ("startup", "memory", "console_semihosting", "counter_systick")
+    support = [*(BOARD / f"{name}.c" for name in names), FREESTANDING / "printf.c"]
+    flags = (level, "-ffunction-sections", "-fdata-sections")
+    objects = compile_each(target, [*source, *support], [*include, BOARD], directory, *flags)
+    program = str(directory / "program")
+    link = [*target.flags, "-nostdlib", "-Wl,--gc-sections", f"-L{BOARD}", "-T", script]
+    subprocess.run([target.compiler, *link, *map(str, objects), "-lgcc", "-o", program], check=True)
+    console = "-chardev stdio,id=console -semihosting-config enable=on,target=native,chardev=console"
+    emulator = f"qemu-system-arm -nographic -monitor none -serial null {console} -machine {machine}"
+    return printed([*emulator.split(), "-kernel", program])
+
+
+def printed(command: list[str]) -> str:
     done = subprocess.run(command, capture_output=True, text=True, check=False, timeout=600)
     assert done.returncode == 0, done.stdout + done.stderr
-    assert done.stdout.endswith("1 drawing, 0 elements wrong\n")
+    return done.stdout
+
+
+# A test program compares its vectors and its drawing by itself.
 
 
 @pytest.mark.parametrize("name", LINUX)
-@pytest.mark.parametrize("level", ["-O1", "-O3"])
+@LEVELS
 def test_under_linux(emitted: Path, tmp_path: Path, name: str, level: str) -> None:
-    target, emulator = LINUX[name]
-    need(target.compiler, emulator)
-    objects = compile_each(target, sources(emitted), headers(emitted), tmp_path, level)
-    program = str(tmp_path / "program")
-    subprocess.run([target.compiler, "-static", *map(str, objects), "-o", program], check=True)
-    agrees([emulator, program])
+    text = run_under_linux(name, sources(emitted), headers(emitted), tmp_path, level)
+    assert text.endswith("1 drawing, 0 elements wrong\n")
 
 
 @pytest.mark.parametrize("machine", BOARDS)
-@pytest.mark.parametrize("level", ["-Os", "-O3"])
+@SMALL_LEVELS
 def test_on_boards_without_libc(emitted: Path, tmp_path: Path, machine: str, level: str) -> None:
-    target, script = BOARDS[machine]
-    need(target.compiler, "qemu-system-arm")
-    support = [
-        BOARD / f"{name}.c" for name in ("startup", "memory", "console_semihosting", "counter_systick")
-    ]
-    flags = (level, "-ffunction-sections", "-fdata-sections")
-    objects = compile_each(
-        target,
-        [*sources(emitted), *support, FREESTANDING / "printf.c"],
-        [*headers(emitted), BOARD],
-        tmp_path,
-        *flags,
-    )
-    program = str(tmp_path / "program")
-    link = [
-        target.compiler,
-        *target.flags,
-        "-nostdlib",
-        "-Wl,--gc-sections",
-        f"-L{BOARD}",
-        "-T",
-        script,
-    ]
-    subprocess.run([*link, *map(str, objects), "-lgcc", "-o", program], check=True)
-    console = "-chardev stdio,id=console -semihosting-config enable=on,target=native,chardev=console"
-    emulator = f"qemu-system-arm -nographic -monitor none -serial null {console} -machine {machine}"
-    agrees([*emulator.split(), "-kernel", program])
+    text = run_on_board(machine, sources(emitted), headers(emitted), tmp_path, level)
+    assert text.endswith("1 drawing, 0 elements wrong\n")
+
+
+# Tiles by themselves: more shapes, runs and ratios than a program has.
+
+
+@pytest.mark.parametrize("name", LINUX)
+@LEVELS
+def test_tiles_under_linux(tmp_path: Path, name: str, level: str) -> None:
+    assert run_under_linux(name, TILES, [RUNTIME], tmp_path, level) == "tiles: 400 cases, 0 totals wrong\n"
+
+
+@pytest.mark.parametrize("machine", BOARDS)
+@SMALL_LEVELS
+def test_tiles_on_boards(tmp_path: Path, machine: str, level: str) -> None:
+    assert run_on_board(machine, TILES, [RUNTIME], tmp_path, level) == "tiles: 400 cases, 0 totals wrong\n"

@@ -1,8 +1,15 @@
 #include "dgqc_requantize.h"
 
-#if defined(__AVX512VNNI__) && defined(__AVX512BW__) && !defined(DGQC_PORTABLE)
+#if defined(DGQC_TILE_AVX512)
 #include "dgqc_tile_avx512.h"
-#define DGQC_REQUANTIZES_AT_ONCE
+#elif defined(DGQC_TILE_AVX2)
+#include "dgqc_tile_avx2.h"
+#elif defined(DGQC_TILE_NEON)
+#include "dgqc_tile_neon.h"
+#elif defined(DGQC_TILE_MVE)
+#include "dgqc_tile_mve.h"
+#elif defined(DGQC_TILE_DSP)
+#include "dgqc_tile_dsp.h"
 #else
 #include "dgqc_tile_portable.h"
 #endif
@@ -11,7 +18,7 @@ void dgqc_tile_requantized(const dgqc_panels *panels, const dgqc_sum *sum, const
                            size_t row_count, size_t column, const void *ahead, const dgqc_requantizer *by,
                            int16_t *y)
 {
-#ifdef DGQC_REQUANTIZES_AT_ONCE
+#ifdef DGQC_TILE_AVX512
     if (requantized_at_once(panels, sum, rows, row_count, column, ahead, by, y)) {
         return;
     }

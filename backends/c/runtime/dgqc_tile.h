@@ -13,9 +13,27 @@
 
 #include "dgqc_runtime.h"
 
-/* A tile: rows and columns that are computed at once. */
-#if defined(__AVX512VNNI__) && defined(__AVX512BW__) && !defined(DGQC_PORTABLE)
+/* The machine's tile: rows and columns that are computed at once. */
+#if defined(DGQC_PORTABLE)
+enum { DGQC_TILE_ROWS = 4, DGQC_TILE_COLUMNS = 16 };
+#elif defined(__AVX512VNNI__) && defined(__AVX512BW__)
+#define DGQC_TILE_AVX512
 enum { DGQC_TILE_ROWS = 8, DGQC_TILE_COLUMNS = 32 };
+#elif defined(__AVXVNNI__)
+#define DGQC_TILE_AVX2
+enum { DGQC_TILE_ROWS = 6, DGQC_TILE_COLUMNS = 16 };
+#elif defined(__AVX2__)
+#define DGQC_TILE_AVX2
+enum { DGQC_TILE_ROWS = 4, DGQC_TILE_COLUMNS = 16 };
+#elif defined(__aarch64__) && defined(__ARM_FEATURE_DOTPROD)
+#define DGQC_TILE_NEON
+enum { DGQC_TILE_ROWS = 4, DGQC_TILE_COLUMNS = 16 };
+#elif defined(__ARM_FEATURE_MVE)
+#define DGQC_TILE_MVE
+enum { DGQC_TILE_ROWS = 4, DGQC_TILE_COLUMNS = 16 };
+#elif defined(__ARM_FEATURE_SIMD32)
+#define DGQC_TILE_DSP
+enum { DGQC_TILE_ROWS = 4, DGQC_TILE_COLUMNS = 16 };
 #else
 enum { DGQC_TILE_ROWS = 4, DGQC_TILE_COLUMNS = 16 };
 #endif
@@ -50,6 +68,12 @@ static inline int32_t *dgqc_align(int32_t *memory)
 static inline size_t dgqc_panel_bytes(const dgqc_panels *panels)
 {
     return (panels->bits == 4 ? (panels->quads + 1) / 2 : panels->quads) * DGQC_BLOCK_BYTES;
+}
+
+/* The panel of a column, a multiple of 16. */
+static inline const int8_t *dgqc_panel(const dgqc_panels *panels, size_t column)
+{
+    return (const int8_t *)panels->data + column / DGQC_PANEL_COLUMNS * dgqc_panel_bytes(panels);
 }
 
 /* totals[r * DGQC_TILE_COLUMNS + c], r < row_count, c < DGQC_TILE_COLUMNS: sums of row r and column `column` + c.

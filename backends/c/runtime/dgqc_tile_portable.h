@@ -45,7 +45,7 @@ void dgqc_tile(const dgqc_panels *panels, const dgqc_sum *sum, const uint8_t *co
                size_t column, const void *ahead, int32_t *totals)
 {
     (void)ahead;
-    const int8_t *const panel = (const int8_t *)panels->data + column / DGQC_PANEL_COLUMNS * dgqc_panel_bytes(panels);
+    const int8_t *const panel = dgqc_panel(panels, column);
     const size_t left = panels->columns - column;
     const size_t columns = left < DGQC_TILE_COLUMNS ? left : (size_t)DGQC_TILE_COLUMNS;
     for (size_t r = 0; r < row_count; r += 2) {
