@@ -29,9 +29,7 @@ static void fill_line(const dgqc_conv2d_parameters *p, const dgqc_product *produ
     if (dgqc_is_spread(&p->combination, w->channels)) {
         memcpy(y, from, w->width * bytes);
     } else {
-        for (size_t column = 0; column < w->width; column++) {
-            dgqc_spread(product->spans, p->combination.spans, from + column * w->channels, y + column * bytes);
-        }
+        dgqc_spread_rows(product->spans, p->combination.spans, w->width, from, w->channels, y, bytes);
     }
     fill_pixels(product, bytes, w->padding_width, y + w->width * bytes);
 }

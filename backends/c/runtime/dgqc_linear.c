@@ -13,12 +13,12 @@ static void multiply(const dgqc_linear_parameters *p, size_t step, dgqc_rows row
     const uint8_t *row[DGQC_BLOCK_ROWS];
     dgqc_row_group groups[DGQC_BLOCK_ROWS];
     const int direct = dgqc_is_spread(&p->combination, p->depth);
+    const size_t bytes = p->combination.row_bytes;
+    if (!direct) {
+        dgqc_spread_rows(product->spans, p->combination.spans, rows.count, x, p->depth, spread, bytes);
+    }
     for (size_t r = 0; r < rows.count; r++) {
-        row[r] = direct ? x + r * p->depth : spread + r * p->combination.row_bytes;
-        if (!direct) {
-            dgqc_spread(product->spans, p->combination.spans, x + r * p->depth,
-                        spread + r * p->combination.row_bytes);
-        }
+        row[r] = (direct ? x : spread) + r * bytes;
     }
     dgqc_product_rows(product, row, rows.count,
                       dgqc_find_row_groups(&p->operand, step, rows, p->rows_per_sample, groups), y);

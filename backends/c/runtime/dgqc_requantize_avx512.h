@@ -25,12 +25,11 @@ static inline dgqc_columns16 dgqc_columns_of(const int32_t *m, const int64_t *b)
 /* (totals * m + b) >> shift as 32 bits. beyond: shift - 32, at least 0. */
 static inline __m512i dgqc_scaled16(__m512i even, const dgqc_columns16 *c, __m128i beyond)
 {
-    const __m512i uppers =
-        _mm512_setr_epi32(1, 17, 3, 19, 5, 21, 7, 23, 9, 25, 11, 27, 13, 29, 15, 31);
     const __m512i odd = _mm512_srli_epi64(even, 32);
     const __m512i even_y = _mm512_add_epi64(_mm512_mul_epi32(even, c->even_m), c->even_b);
     const __m512i odd_y = _mm512_add_epi64(_mm512_mul_epi32(odd, c->odd_m), c->odd_b);
-    return _mm512_sra_epi32(_mm512_permutex2var_epi32(even_y, uppers, odd_y), beyond);
+    /* The upper half of each sum: that of an even column moves to its lower lane. */
+    return _mm512_sra_epi32(_mm512_mask_shuffle_epi32(odd_y, 0x5555, even_y, _MM_PERM_DDBB), beyond);
 }
 
 /* Two of these side by side as int16. */

@@ -24,14 +24,16 @@ static inline uint32_t dgqc_span_quads(const dgqc_span *span)
     return (span->first + span->count + DGQC_QUAD - 1) / DGQC_QUAD - span->first / DGQC_QUAD;
 }
 
-/* A row's codes, or a pixel's, as the tiles read them. y holds what all spans fill, and no more is written. */
-void dgqc_spread(const dgqc_span *spans, size_t count, const uint8_t *x, uint8_t *y);
+/* Codes of rows, or of pixels, as the tiles read them, from rows that are x_bytes apart to rows that are y_bytes
+ * apart. A row of y holds what all spans fill, and no more is written. */
+void dgqc_spread_rows(const dgqc_span *spans, size_t count, size_t rows, const uint8_t *x, size_t x_bytes,
+                      uint8_t *y, size_t y_bytes);
 
-/* The same of a row of ones, and of a row that holds the zero points (0 .. 255). */
+/* The same of one row of ones, and of one that holds the zero points (0 .. 255). */
 void dgqc_spread_ones(const dgqc_span *spans, size_t count, uint8_t *y);
 void dgqc_spread_zeros(const dgqc_span *spans, size_t count, uint8_t *y);
 
-/* Whether `dgqc_spread` would only copy. */
+/* Whether `dgqc_spread_rows` would only copy. */
 static inline int dgqc_is_spread(const dgqc_combination *combination, size_t channels)
 {
     return combination->row_bytes == channels;

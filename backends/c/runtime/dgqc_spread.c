@@ -5,14 +5,17 @@
 #if defined(__AVX512BW__) && !defined(DGQC_PORTABLE)
 #include "dgqc_spread_avx512.h"
 #else
-void dgqc_spread(const dgqc_span *spans, size_t count, const uint8_t *x, uint8_t *y)
+void dgqc_spread_rows(const dgqc_span *spans, size_t count, size_t rows, const uint8_t *x, size_t x_bytes,
+                      uint8_t *y, size_t y_bytes)
 {
-    for (const dgqc_span *s = spans; s < spans + count; s++) {
-        uint8_t *const to = y + s->code, *const end = to + dgqc_span_quads(s) * DGQC_QUAD;
-        const size_t lead = s->first % DGQC_QUAD;
-        memset(to, 0, lead);
-        memcpy(to + lead, x + s->first, s->count);
-        memset(to + lead + s->count, 0, (size_t)(end - (to + lead + s->count)));
+    for (size_t r = 0; r < rows; r++, x += x_bytes, y += y_bytes) {
+        for (const dgqc_span *s = spans; s < spans + count; s++) {
+            uint8_t *const to = y + s->code;
+            const size_t lead = s->first % DGQC_QUAD, end = lead + s->count;
+            memset(to, 0, lead);
+            memcpy(to + lead, x + s->first, s->count);
+            memset(to + end, 0, dgqc_span_quads(s) * DGQC_QUAD - end);
+        }
     }
 }
 #endif

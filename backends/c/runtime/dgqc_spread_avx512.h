@@ -1,20 +1,27 @@
-/* 64 codes at a time, of which masks keep those of the span. */
+/* 64 codes of every row at a time, of which a mask keeps those of the span. */
 
 #include <immintrin.h>
 
-void dgqc_spread(const dgqc_span *spans, size_t count, const uint8_t *x, uint8_t *y)
+/* The first `count` of 64 lanes. */
+static inline __mmask64 first_lanes(size_t count)
+{
+    return count < 64 ? ~(~(__mmask64)0 << count) : ~(__mmask64)0;
+}
+
+void dgqc_spread_rows(const dgqc_span *spans, size_t count, size_t rows, const uint8_t *x, size_t x_bytes,
+                      uint8_t *y, size_t y_bytes)
 {
     for (const dgqc_span *s = spans; s < spans + count; s++) {
         const size_t lead = s->first % DGQC_QUAD, end = lead + s->count;
-        const uint8_t *const from = x + s->first - lead;
-        __mmask64 wanted = ~(__mmask64)0 << lead;
+        const size_t filled = dgqc_span_quads(s) * DGQC_QUAD;
         for (size_t k = 0; k < end; k += 64) {
-            const size_t left = end - k, filled = (left + DGQC_QUAD - 1) / DGQC_QUAD * DGQC_QUAD;
-            const __mmask64 there = left < 64 ? ~(~(__mmask64)0 << left) : ~(__mmask64)0;
-            const __mmask64 stored = filled < 64 ? ~(~(__mmask64)0 << filled) : ~(__mmask64)0;
-            const __m512i codes = _mm512_maskz_loadu_epi8(wanted & there, from + k);
-            _mm512_mask_storeu_epi8(y + s->code + k, stored, codes);
-            wanted = ~(__mmask64)0;
+            const __mmask64 wanted = first_lanes(end - k) & (k == 0 ? ~(__mmask64)0 << lead : ~(__mmask64)0);
+            const __mmask64 stored = first_lanes(filled - k);
+            const uint8_t *from = x + s->first - lead + k;
+            uint8_t *to = y + s->code + k;
+            for (size_t r = 0; r < rows; r++, from += x_bytes, to += y_bytes) {
+                _mm512_mask_storeu_epi8(to, stored, _mm512_maskz_loadu_epi8(wanted, from));
+            }
         }
     }
 }
