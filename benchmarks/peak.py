@@ -15,7 +15,7 @@ from timed_process import TimedProcess
 
 SOURCE = Path(__file__).parent / "peak.c"
 TIMES = 5_000_000
-MACS = TIMES * 16 * 64
+MACS = TIMES * 12 * 64
 """What a thread does in one measurement."""
 
 
