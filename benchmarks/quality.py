@@ -5,6 +5,8 @@
 
 A program is a preset (`w4a6`), `static-w4a6` for per-layer static min-max at the same bits, or either with
 `:simulated` for its simulation. Results go to `build/quality/` and are kept there: run again to continue.
+`--pipeline FOLDER` measures another model of the same kind, such as the variant with outliers; give it an
+`--output` of its own.
 """
 
 from __future__ import annotations
@@ -52,11 +54,11 @@ Call = Callable[[torch.Tensor, int, torch.Tensor], torch.Tensor]
 """One UNet call: sample (B, 12, 16, 16), ordinal, context (B, 16, 128)."""
 
 
-def recorded(folder: Path, name: str, captions: list[str], seed: int) -> Calibration:
+def recorded(folder: Path, name: str, captions: list[str], seed: int, pipeline: Path) -> Calibration:
     """UNet calls of the unmodified float pipeline, recorded once."""
     file = folder / f"{name}.safetensors"
     if not file.exists():
-        calibrate(pipeline_dir(), captions, STEPS, file, seed=seed, batch_size=8, guidance_scale=GUIDANCE)
+        calibrate(pipeline, captions, STEPS, file, seed=seed, batch_size=8, guidance_scale=GUIDANCE)
     return load_calibration(file)
 
 
@@ -69,12 +71,10 @@ def pipeline_text(program: str) -> str:
     return text.replace("observe-ranges", "observe-ranges,static-ranges") if static else text
 
 
-def planned(program: str, calibration: Calibration) -> tuple[Program, Any, str]:
+def planned(program: str, calibration: Calibration, pipeline: Path) -> tuple[Program, Any, str]:
     """A program with all decisions made, and the passes that remain."""
     text = pipeline_text(program)
-    request = Request(
-        pipeline_dir(), calibration=calibration, pass_pipeline=text, stop_after="timestep-tables"
-    )
+    request = Request(pipeline, calibration=calibration, pass_pipeline=text, stop_after="timestep-tables")
     made, provenance = lower(request)
     return replace(made, calibration=None), provenance, text.split("timestep-tables,")[1]
 
@@ -108,12 +108,12 @@ def decibels(wanted: torch.Tensor, found: torch.Tensor) -> float:
     return 10 * math.log10(float(wanted.double().square().sum()) / noise) if noise else math.inf
 
 
-def trajectory(folder: Path, programs: list[str], calls: int, held: int) -> None:
+def trajectory(folder: Path, programs: list[str], calls: int, held: int, pipeline: Path) -> None:
     """Signal to noise of the UNet's output at each step, on the float model's own trajectories."""
-    calibration = recorded(folder, "calibration", prompts()[:CALIBRATION_PROMPTS], 0)
+    calibration = recorded(folder, "calibration", prompts()[:CALIBRATION_PROMPTS], 0, pipeline)
     captions = [scene.caption() for scene in evaluation_scenes(held)]
-    held_out = recorded(folder, f"held-out-{held}", captions, HELD_OUT_SEED)
-    unet = load_pipeline().unet
+    held_out = recorded(folder, f"held-out-{held}", captions, HELD_OUT_SEED, pipeline)
+    unet = load_pipeline(pipeline).unet
     ordinals = sorted({round(i * (STEPS - 1) / max(calls - 1, 1)) for i in range(calls)})
     references: dict[int, tuple[torch.Tensor, torch.Tensor, torch.Tensor]] = {}
     for ordinal in ordinals:
@@ -128,7 +128,7 @@ def trajectory(folder: Path, programs: list[str], calls: int, held: int) -> None
     for name in programs:
         if name in results:
             continue
-        program, provenance, rest = planned(name, calibration)
+        program, provenance, rest = planned(name, calibration, pipeline)
         entry: dict[str, Any] = {"ordinals": ordinals}
         for kind, call in (
             ("simulated", simulated_call(program)),
@@ -168,9 +168,9 @@ class _Unet(torch.nn.Module):
         return SimpleNamespace(sample=result) if options.get("return_dict", True) else (result,)
 
 
-def pictures(folder: Path, programs: list[str], count: int) -> None:
+def pictures(folder: Path, programs: list[str], count: int, source: Path) -> None:
     """Alignment with the prompts, and Frechet distances to real pictures and to the float model's."""
-    calibration = recorded(folder, "calibration", prompts()[:CALIBRATION_PROMPTS], 0)
+    calibration = recorded(folder, "calibration", prompts()[:CALIBRATION_PROMPTS], 0, source)
     scenes = evaluation_scenes(count)
     captions = [scene.caption() for scene in scenes]
     results: dict[str, Any] = {}
@@ -178,10 +178,10 @@ def pictures(folder: Path, programs: list[str], count: int) -> None:
         file = folder / f"pictures-{name.replace(':', '-')}-{count}.npy"
         start = time.perf_counter()
         if not file.exists():
-            pipeline = load_pipeline()
+            pipeline = load_pipeline(source)
             if name != "float":
                 preset, _, kind = name.partition(":")
-                program, provenance, rest = planned(preset, calibration)
+                program, provenance, rest = planned(preset, calibration, source)
                 call = simulated_call(program) if kind else integer_call(program, provenance, rest)
                 pipeline.register_modules(unet=_Unet(pipeline.unet, call, program.schedule.timesteps))
             np.save(file, draw_with(pipeline, captions, list(range(count)), STEPS))
@@ -213,6 +213,7 @@ def main() -> None:
     parser.add_argument("--count", type=int, default=512, help="pictures per program")
     parser.add_argument("--calls", type=int, default=STEPS, help="steps of the trajectory to measure")
     parser.add_argument("--held-out", type=int, default=HELD_OUT, help="prompts of the trajectories")
+    parser.add_argument("--pipeline", type=Path, default=pipeline_dir())
     parser.add_argument("--threads", type=int, default=1)
     parser.add_argument("--output", type=Path, default=Path("build/quality"))
     arguments = parser.parse_args()
@@ -227,10 +228,12 @@ def main() -> None:
             "static-w4a6",
             "static-w8a4",
         ]
-        trajectory(arguments.output, chosen or everything, arguments.calls, arguments.held_out)
+        trajectory(
+            arguments.output, chosen or everything, arguments.calls, arguments.held_out, arguments.pipeline
+        )
     else:
         default = ["float", "w8a8", "w4a6", "w8a4", "w4a6:simulated", "static-w8a4"]
-        pictures(arguments.output, chosen or default, arguments.count)
+        pictures(arguments.output, chosen or default, arguments.count, arguments.pipeline)
 
 
 if __name__ == "__main__":
