@@ -34,6 +34,7 @@ BUILT_IN = (
     "search-ranges",
     "log-quant",
     "uniform-quant",
+    "choose-probabilities",
     "timestep-tables",
     "adaround",
     "brecq",

@@ -118,6 +118,10 @@ def test_uniform_quant(golden: Golden) -> None:
     golden("uniform-quant", replace(program, plans=plans), "uniform-quant")
 
 
+def test_choose_probabilities(golden: Golden) -> None:
+    golden("choose-probabilities", calibrated(sited(attention(crossing=False))), "choose-probabilities")
+
+
 def test_timestep_tables(golden: Golden) -> None:
     grouped = GroupedOperand(LINEAR, Dimension.CHANNEL, CHANNEL, torch.tensor([0, 1, 0, 1]))
     program = dense_with(grouped)

@@ -1,0 +1,64 @@
+"""`choose-probabilities` gives each attention the quantizer that changes its output less."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import replace
+
+import pytest
+import torch
+from golden.graphs import SCHEDULE, Sketch, sited
+
+from dgqc.ir.calibration import Calibration, Inputs
+from dgqc.ir.errors import DgqcError
+from dgqc.ir.plans import Coding, Granularity, QuantizedProbabilities
+from dgqc.ir.program import Program
+from dgqc.passes import block_interpreter
+from dgqc.passes.choose_probabilities import ChooseProbabilities
+
+aten = torch.ops.aten
+KEYS = 15
+OCTAVES = -torch.arange(KEYS) * torch.log(torch.tensor(2.0))
+"""Logits of probabilities that are powers of two of the largest: 4-bit log codes are exact."""
+EVEN = torch.log(torch.arange(KEYS, 0, -1, dtype=torch.float32))
+"""Logits of probabilities that are multiples of the smallest: 4-bit uniform codes are exact."""
+
+
+def two_attentions() -> Program:
+    """`octaves` attends with the logits of the first input, `even` with those of the second."""
+    sketch = Sketch(sample=(1, 2, KEYS), encoder_hidden_states=(1, 2, KEYS))
+    eye = torch.eye(KEYS).tolist()
+    mixed = []
+    for name, logits in zip(("octaves", "even"), sketch.inputs.values(), strict=True):
+        keys, values = sketch.constant(f"{name}_keys", [eye]), sketch.constant(f"{name}_values", [eye])
+        scores = sketch.call(f"{name}_scores", aten.matmul.default, logits, keys)
+        softmax = sketch.call(f"{name}_softmax", aten.softmax.int, scores, -1)
+        mixed.append(sketch.call(name, aten.matmul.default, softmax, values))
+    return sited(sketch.program(sketch.call("sum", aten.add.Tensor, *mixed)))
+
+
+def calibrated(program: Program) -> Program:
+    def read(ordinal: int) -> Iterator[Inputs]:
+        yield {"sample": OCTAVES.expand(3, 2, KEYS), "encoder_hidden_states": EVEN.expand(3, 2, KEYS)}
+
+    return replace(program, calibration=Calibration(SCHEDULE, read, synthetic=False, origin="by hand"))
+
+
+@pytest.mark.parametrize("large", [2**25, 0])
+def test_each_attention_gets_what_fits_it(large: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(block_interpreter, "LARGE", large)
+    monkeypatch.setattr(block_interpreter, "BLOCK", KEYS)
+    decided = ChooseProbabilities().run(calibrated(two_attentions()))
+    chosen = {name: plan for name, plan in decided.plans.items() if name.endswith("probabilities")}
+    assert chosen == {
+        "octaves_softmax.probabilities": QuantizedProbabilities(4, Coding.LOG2, Granularity.ROW, None),
+        "even_softmax.probabilities": QuantizedProbabilities(4, Coding.UNIFORM, Granularity.ROW, None),
+    }
+    assert decided.report["choose-probabilities"]["counts"] == {"log2": 1, "uniform": 1}
+
+
+def test_without_samples_nothing_is_guessed() -> None:
+    with pytest.raises(DgqcError, match="needs calibration samples"):
+        ChooseProbabilities().run(two_attentions())
+    with pytest.raises(DgqcError, match="at least 1 call"):
+        ChooseProbabilities(calls=0)
