@@ -32,9 +32,7 @@ _TABLES = "uniform-quant,timestep-tables,"
 _BRECQ = "brecq{iterations=$iterations,rate=$rate},"
 _REST = "measure-error,lower-integer,permute-channels,$streams,plan-memory"
 
-PIPELINE = Template(
-    _FRONT + _START + _SITES + _GROUPS + "$probabilities{scale=$scale},timestep-tables," + _REST
-)
+PIPELINE = Template(_FRONT + _START + _SITES + _GROUPS + "$probabilities,timestep-tables," + _REST)
 """Our own. For a model without text, split-start-token does nothing."""
 
 
@@ -53,9 +51,9 @@ _LEARNED = {"iterations": "1000", "rate": "0.01"}
 """Published are 20000 iterations at a rate of 0.001, which take a GPU."""
 
 OURS = Method(
-    "groups shared by all calls, log2 attention by row, nearest weights: the paper in integers",
+    "groups shared by all calls, attention coded as fits each, nearest weights",
     PIPELINE,
-    {"edges": "8", "scale": "row", "probabilities": "log2", "tile": ""},
+    {"edges": "8", "scale": "row", "probabilities": "", "tile": ""},
 )
 
 METHODS: Mapping[str, Method] = {
@@ -102,15 +100,7 @@ METHODS: Mapping[str, Method] = {
     ),
     "dgq": Method(
         "the paper in integers, with its scale per tensor of scores and BRECQ weights",
-        Template(
-            _FRONT
-            + _START
-            + _SITES
-            + _GROUPS
-            + "$probabilities{scale=$scale},timestep-tables,"
-            + _BRECQ
-            + _REST
-        ),
+        Template(_FRONT + _START + _SITES + _GROUPS + "$probabilities,timestep-tables," + _BRECQ + _REST),
         {**_DGQ, **_LEARNED},
     ),
     "dgq-exact": Method(
@@ -130,7 +120,7 @@ METHODS: Mapping[str, Method] = {
 _CHOICES = {
     "edges": (*(str(bits) for bits in range(2, 9)), "16"),
     "scale": ("row", "tensor", "static"),
-    "probabilities": ("log2", "uniform"),
+    "probabilities": ("auto", "log2", "uniform"),
     "tile": ("2", "4", "8", "16", "32", "64", "128", "256"),
 }
 _NUMBERS = {"iterations": r"[1-9]\d{0,6}", "rate": r"\d*\.?\d+(e-?\d+)?"}
@@ -144,8 +134,9 @@ def pipeline_for(opt: str) -> str:
 
     edges: bits of the first and the last convolution, 16 to leave them unquantized. scale: what shares a
     scale of attention probabilities; static is one per call, for uniform ones. probabilities: how they are
-    coded. iterations, rate: of methods that learn. tile: KiB of a thread's own memory, little for a
-    microcontroller; half a core's cache if not said.
+    coded; auto chooses for each attention, and holds where scale=row and nothing else is said. iterations,
+    rate: of methods that learn. tile: KiB of a thread's own memory, little for a microcontroller; half a
+    core's cache if not said.
     Raises PipelineError for an unknown preset, an unknown key or a value out of place.
     """
     preset, *settings = (part.strip() for part in opt.split(","))
@@ -159,16 +150,9 @@ def pipeline_for(opt: str) -> str:
         )
     method = _method(preset, found["method"])
     chosen = {**method.settings, **dict(_setting(opt, method, setting) for setting in settings)}
-    if (chosen.get("probabilities"), chosen.get("scale")) == ("log2", "static"):
-        raise PipelineError(
-            f"-O {opt} asks for a static scale, which only uniform probabilities have: add "
-            "probabilities=uniform, or take scale=row or scale=tensor."
-        )
     if found["groups"] and "$groups" not in method.pipeline.template:
         raise PipelineError(f"-O {opt} asks for groups, but {found['method']} has none; leave out the g.")
-    chosen["probabilities"] = {"log2": "log-quant", "uniform": "uniform-quant"}[
-        chosen.get("probabilities", "log2")
-    ]
+    chosen["probabilities"] = _probabilities(opt, chosen.get("probabilities", ""), chosen.get("scale", "row"))
     return method.pipeline.substitute(
         chosen,
         weights=found["weights"],
@@ -177,6 +161,21 @@ def pipeline_for(opt: str) -> str:
         method=",method=minmax" if found["method"] == "naive" else "",
         streams=f"stream-rows{{tile={chosen['tile']} rows=1}}" if chosen.get("tile") else "stream-rows",
     )
+
+
+def _probabilities(opt: str, coding: str, scale: str) -> str:
+    """The pass that decides on attention probabilities."""
+    coding = coding or ("auto" if scale == "row" else "log2")
+    if scale == "static" and coding != "uniform":
+        raise PipelineError(
+            f"-O {opt} asks for a static scale, which only uniform probabilities have: add "
+            "probabilities=uniform, or take scale=row or scale=tensor."
+        )
+    if coding == "auto":
+        if scale != "row":
+            raise PipelineError(f"-O {opt} has probabilities=auto, which goes with scale=row alone.")
+        return "choose-probabilities"
+    return f"{'log-quant' if coding == 'log2' else 'uniform-quant'}{{scale={scale}}}"
 
 
 def _method(preset: str, name: str | None) -> Method:

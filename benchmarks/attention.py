@@ -1,0 +1,105 @@
+"""Ways to code attention probabilities, everything else in float: signal to noise of the demo model's output.
+
+    python benchmarks/attention.py [--pipeline FOLDER] [--calls 5] [--held-out 8]
+
+Quantizers that the compiler doesn't have stand beside those it has, to see whether they were worth an op.
+"""
+
+from __future__ import annotations
+
+import argparse
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from quality import HELD_OUT, HELD_OUT_SEED, STEPS, decibels, recorded
+from torch import fx
+
+from dgqc.compiler import Request, lower
+from dgqc.demo_model import load_pipeline, pipeline_dir
+from dgqc.demo_model.evaluate import evaluation_scenes
+from dgqc.ir.ops.simulate import fake_quantize_log2, fake_quantize_uniform, largest_share
+from dgqc.ir.plans import Probabilities
+from dgqc.ir.program import Program
+from dgqc.passes.graph import arguments
+
+Quantizer = Callable[[torch.Tensor, int], torch.Tensor]
+
+
+def normalized(p: torch.Tensor, bits: int) -> torch.Tensor:
+    """Powers of two whose sum is that of the row's probabilities, instead of a largest that is exact."""
+    codes = fake_quantize_log2(p, bits, "row")
+    return codes * (p.sum(dim=-1, keepdim=True) / codes.sum(dim=-1, keepdim=True))
+
+
+def half_steps(p: torch.Tensor, bits: int) -> torch.Tensor:
+    """Powers of the square root of two."""
+    largest = largest_share(p, "row")
+    halves = torch.round(-2 * torch.log2((p / largest).clamp(min=1e-38))).clamp(0, 2**bits - 1)
+    return largest * torch.exp2(-halves / 2)
+
+
+QUANTIZERS: dict[str, Quantizer] = {
+    "log2, a scale per sample (the paper)": lambda p, bits: fake_quantize_log2(p, bits, "tensor"),
+    "log2, a scale per row": lambda p, bits: fake_quantize_log2(p, bits, "row"),
+    "log2, rows normalized by their codes' sum": normalized,
+    "half-step log, a scale per row": half_steps,
+    "uniform, a scale per row": lambda p, bits: fake_quantize_uniform(p, bits, "row"),
+}
+
+
+class Attending(fx.Interpreter):
+    """Runs a float graph with one quantizer for all probabilities."""
+
+    def __init__(self, program: Program, quantizer: Quantizer, bits: int) -> None:
+        super().__init__(program.graph)
+        self.plans, self.quantizer, self.bits = program.plans, quantizer, bits
+
+    def run_node(self, n: fx.Node) -> Any:
+        value = super().run_node(n)
+        plan = self.plans.get(str(n.args[1])) if n.target is torch.ops.dgqc.site.default else None
+        return self.quantizer(value, self.bits) if isinstance(plan, Probabilities) else value
+
+
+def main() -> None:
+    """Prints a Markdown table."""
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    parser.add_argument("--pipeline", type=Path, default=pipeline_dir())
+    parser.add_argument("--calls", type=int, default=5)
+    parser.add_argument("--held-out", type=int, default=HELD_OUT)
+    parser.add_argument("--output", type=Path, default=Path("build/quality"))
+    chosen = parser.parse_args()
+    torch.set_num_threads(1)
+    chosen.output.mkdir(parents=True, exist_ok=True)
+    captions = [scene.caption() for scene in evaluation_scenes(chosen.held_out)]
+    name = f"held-out-{chosen.held_out}"
+    samples = recorded(chosen.output, name, captions, HELD_OUT_SEED, chosen.pipeline)
+    front = "fold-time-embedding,split-prologue,split-start-token,insert-sites"
+    model = load_pipeline(chosen.pipeline).unet
+    program, _ = lower(Request(model, calibration=samples, pass_pipeline=front, stop_after="insert-sites"))
+    given = []
+    for ordinal in np.linspace(0, STEPS - 1, chosen.calls).round().astype(int).tolist():
+        batch = {
+            key: torch.cat([part[key] for part in samples.read(ordinal)])
+            for key in ("sample", "encoder_hidden_states")
+        }
+        (real,) = arguments(program, batch)
+        with torch.no_grad():
+            given.append((real, torch.tensor(ordinal), program.graph(*real, torch.tensor(ordinal))))
+    print("| probabilities | 8 bits | 6 bits | 4 bits |\n| --- | --- | --- | --- |")
+    for title, quantizer in QUANTIZERS.items():
+        means = []
+        for bits in (8, 6, 4):
+            attending = Attending(program, quantizer, bits)
+            with torch.no_grad():
+                found = [decibels(wanted, attending.run(*real, step)) for real, step, wanted in given]
+            means.append(f"{np.mean(found):.1f} dB")
+        print(f"| {title} | {' | '.join(means)} |", flush=True)
+
+
+if __name__ == "__main__":
+    main()
