@@ -36,6 +36,7 @@ BUILT_IN = (
     "uniform-quant",
     "choose-probabilities",
     "timestep-tables",
+    "gptq",
     "adaround",
     "brecq",
     "fbr",

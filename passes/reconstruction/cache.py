@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import os
 import tempfile
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -24,13 +24,14 @@ class Learned:
     """What was learned of a unit.
 
     codes: int8, by weight. factors: float64 (1,) or (T,), by site. before, after: the unit's error with what
-    it came with, and with this.
+    it came with, and with this. scales: float64 (N,), by weight; those that are left out stay.
     """
 
     codes: dict[str, torch.Tensor]
     factors: dict[str, torch.Tensor]
     before: float
     after: float
+    scales: dict[str, torch.Tensor] = field(default_factory=dict)
 
 
 def default_folder() -> Path:
@@ -56,9 +57,11 @@ class Cache:
                 tensors = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118
         except (SafetensorError, OSError, KeyError, ValueError):
             return None
-        codes = {name.partition("/")[2]: t for name, t in tensors.items() if name.startswith("codes/")}
-        factors = {name.partition("/")[2]: t for name, t in tensors.items() if name.startswith("factor/")}
-        return Learned(codes, factors, float(about["before"]), float(about["after"]))
+        codes, factors, scales = (
+            {name.partition("/")[2]: t for name, t in tensors.items() if name.startswith(kind)}
+            for kind in ("codes/", "factor/", "scale/")
+        )
+        return Learned(codes, factors, float(about["before"]), float(about["after"]), scales)
 
     def save(self, key: str, learned: Learned) -> None:
         """Keeps it: written beside its place and renamed, so that it is whole or not there.
@@ -67,6 +70,7 @@ class Cache:
         """
         tensors = {f"codes/{name}": codes.contiguous() for name, codes in learned.codes.items()}
         tensors |= {f"factor/{name}": factor.contiguous() for name, factor in learned.factors.items()}
+        tensors |= {f"scale/{name}": scale.contiguous() for name, scale in learned.scales.items()}
         about = {"learned": json.dumps({"before": learned.before, "after": learned.after})}
         path = self._path(key)
         try:

@@ -21,6 +21,7 @@ from ..graph import arguments, constant, dgqc
 from .adaround import value
 from .blocks import Unit, units
 from .cache import Cache, Learned
+from .compensate import Compensation
 from .digest import digest, structure
 from .evaluate import Evaluator, Quantizers
 from .learn import FLOAT, QUANTIZED, Samples, Task, learn, sites
@@ -40,15 +41,23 @@ class Outcome:
     kept: int
 
 
-def reconstruct(program: Program, blocks: bool, recipe: Recipe, cache: Cache, budget: float) -> Outcome:
+def reconstruct(
+    program: Program,
+    blocks: bool,
+    recipe: Recipe,
+    cache: Cache,
+    budget: float,
+    compensation: Compensation | None = None,
+) -> Outcome:
     """Learns a program's units in order.
 
     blocks: whether blocks are learned as a whole. budget: bytes of samples that may lie in memory.
+    compensation: rounds single layers, in the place of gradient descent.
     Raises DgqcError without calibration samples.
     """
     chosen = units(program.graph.graph, program.inputs[0].name, blocks)
     with Shelf(budget) as shelf:
-        walk = _Walk(program, recipe, cache, shelf)
+        walk = _Walk(program, recipe, cache, shelf, compensation)
         count = sum(bool(unit.products) for unit in chosen)
         ticks = track(range(count * recipe.iterations), "reconstructing weights", count * recipe.iterations)
         last = _last_readers(chosen)
@@ -59,9 +68,13 @@ def reconstruct(program: Program, blocks: bool, recipe: Recipe, cache: Cache, bu
         return Outcome(walk.plans, walk.errors, walk.kept)
 
 
-def chunks(program: Program, samples: int) -> Iterator[tuple[int, tuple[torch.Tensor, ...]]]:
+def chunks(
+    program: Program, samples: int, spread: bool = False
+) -> Iterator[tuple[int, tuple[torch.Tensor, ...]]]:
     """(ordinal, the graph's arguments) of up to so many samples a call, as many at once as the graph can run.
 
+    spread: whether calls take turns with the samples, else all take the first: one picture's calls resemble
+    each other.
     Raises DgqcError without calibration samples, or where a call has none.
     """
     if program.calibration is None:
@@ -70,14 +83,18 @@ def chunks(program: Program, samples: int) -> Iterator[tuple[int, tuple[torch.Te
         found: list[Inputs] = []
         have = 0
         for inputs in program.calibration.read(ordinal):
-            part = {name: x[: samples - have] for name, x in inputs.items()}
+            part = inputs if spread else {name: x[: samples - have] for name, x in inputs.items()}
             found.append(part)
             have += len(part["sample"])
-            if have >= samples:
+            if have >= samples and not spread:
                 break
         if not have:
             raise DgqcError(f"The calibration samples hold none for call {ordinal}; record the whole one.")
         whole = {name: torch.cat([part[name] for part in found]) for name in found[0]}
+        if spread:
+            order = torch.randperm(have, generator=torch.Generator().manual_seed(0))
+            turn = order[(ordinal * samples + torch.arange(min(samples, have))) % have]
+            whole = {name: x[turn] for name, x in whole.items()}
         for batch in arguments(program, whole):
             yield ordinal, batch
 
@@ -85,8 +102,16 @@ def chunks(program: Program, samples: int) -> Iterator[tuple[int, tuple[torch.Te
 class _Walk:
     """The state between two units."""
 
-    def __init__(self, program: Program, recipe: Recipe, cache: Cache, shelf: Shelf) -> None:
+    def __init__(
+        self,
+        program: Program,
+        recipe: Recipe,
+        cache: Cache,
+        shelf: Shelf,
+        compensation: Compensation | None = None,
+    ) -> None:
         self.evaluator, self.recipe, self.cache, self.shelf = Evaluator(program), recipe, cache, shelf
+        self.compensation = compensation
         self.plans: dict[str, Plan] = dict(program.plans)
         self.errors: dict[str, tuple[float, float]] = {}
         self.kept = 0
@@ -94,7 +119,7 @@ class _Walk:
         self.sizes: list[int] = []
         placeholders = [n for n in program.graph.graph.nodes if n.op == "placeholder" and n.target != "step"]
         origin = ""
-        for chunk, (ordinal, batch) in enumerate(chunks(program, recipe.samples)):
+        for chunk, (ordinal, batch) in enumerate(chunks(program, recipe.samples, compensation is not None)):
             self.ordinals.append(ordinal)
             self.sizes.append(len(batch[0]))
             origin = digest(origin, ordinal, batch)
@@ -115,7 +140,7 @@ class _Walk:
             learned = self._learned(unit, key, ticks)
             self.plans.update(_with(self.plans, learned))
             self.errors[unit.name] = (learned.before, learned.after)
-            key = digest(key, learned.codes, learned.factors)
+            key = digest(key, learned.codes, learned.factors, *([learned.scales] if learned.scales else []))
         names = {str(i.target) for node in unit.nodes for i in node.all_input_nodes if i.op == "get_attr"}
         weights = {n: value(plan) for n in names if isinstance(plan := self.plans.get(n), Weight)}
         quantizers = Quantizers(self.plans) if self.recipe.activations else None
@@ -141,7 +166,11 @@ class _Walk:
         # A unit's random numbers depend on the unit alone, so that it may be learned in any session.
         seed = int(key[:15], 16)
         task = Task(unit, self.evaluator, self.plans, self.samples, self.recipe)
-        found = learn(task, seed, lambda: next(ticks, None))
+        if self.compensation is None:
+            found = learn(task, seed, lambda: next(ticks, None))
+        else:
+            found = self.compensation(task)
+            next(ticks, None)
         self.cache.save(key, found)
         return found
 
@@ -164,6 +193,7 @@ class _Walk:
             {str(node.target): constant(self.evaluator.module, node) for node in constants},
             plans,
             self.recipe,
+            *([self.compensation] if self.compensation else []),
         )
 
     def _run(
@@ -196,7 +226,7 @@ def _with(plans: Mapping[str, Plan], learned: Learned) -> dict[str, Plan]:
     for name, codes in learned.codes.items():
         weight = plans[name]
         assert isinstance(weight, Weight)
-        changed[name] = replace(weight, codes=codes)
+        changed[name] = replace(weight, codes=codes, scale=learned.scales.get(name, weight.scale))
     for name, factor in learned.factors.items():
         plan = plans[name]
         if isinstance(plan, QuantizedOperand):

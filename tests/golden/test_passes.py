@@ -156,6 +156,10 @@ def test_search_ranges(golden: Golden) -> None:
     )
 
 
+def test_gptq(golden: Golden) -> None:
+    golden("gptq{samples=2,ridge=0}", calibrated(decided(sited(dense()))), "gptq")
+
+
 @pytest.mark.parametrize("name", ["adaround", "brecq", "fbr", "learn-scales"])
 def test_reconstruction(golden: Golden, name: str) -> None:
     """One step of gradient descent, whose size is the rate: numbers stay exact in binary."""

@@ -1,0 +1,142 @@
+"""`gptq`: roundings make up for each other, and the network gets better for it."""
+
+from __future__ import annotations
+
+import itertools
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+import torch
+from programs import apply, captured, decibels, planned, run_float, run_integer, samples
+
+from dgqc.ir.errors import DgqcError
+from dgqc.ir.plans import Weight
+from dgqc.ir.program import Program
+from dgqc.passes.manager import PassManager
+from dgqc.passes.pipeline import parse_pipeline
+from dgqc.passes.reconstruction import compensate
+from dgqc.passes.reconstruction.compensate import rounded
+from dgqc.passes.reconstruction.reconstruct import chunks
+
+NAME = "class_conditional"
+GPTQ = "gptq{samples=4}"
+
+
+@pytest.fixture(autouse=True)
+def cache(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """An empty cache for each test."""
+    monkeypatch.setenv("DGQC_CACHE", str(tmp_path / "cache"))
+    return tmp_path / "cache"
+
+
+def weights(program: Program) -> dict[str, Weight]:
+    return {name: plan for name, plan in program.plans.items() if isinstance(plan, Weight)}
+
+
+def moments_of(inputs: torch.Tensor) -> torch.Tensor:
+    return inputs.T @ inputs / len(inputs)
+
+
+def loss(codes: torch.Tensor, weight: torch.Tensor, moments: torch.Tensor) -> float:
+    return float((((codes - weight) @ moments) * (codes - weight)).sum())
+
+
+def correlated(rows: int, inputs: int, seed: int) -> torch.Tensor:
+    generator = torch.Generator().manual_seed(seed)
+    mix = torch.randn(inputs, inputs, dtype=torch.float64, generator=generator)
+    return torch.randn(rows, inputs, dtype=torch.float64, generator=generator) @ mix
+
+
+def test_independent_inputs_are_rounded_to_nearest() -> None:
+    weight = torch.randn(5, 7, dtype=torch.float64, generator=torch.Generator().manual_seed(1)) * 6
+    codes = rounded(weight, torch.diag(torch.arange(1.0, 8.0, dtype=torch.float64)), 8, 0.01)
+    assert torch.equal(codes, torch.round(weight).clamp(-8, 7))
+
+
+def test_two_inputs_that_are_always_equal_share_their_error() -> None:
+    # 0.4 + 0.4 is nearer to 1 + 0 than to 0 + 0.
+    codes = rounded(torch.tensor([[0.4, 0.4]]).double(), torch.ones(2, 2).double(), 8, 1e-4)
+    assert sorted(codes[0].tolist()) == [0, 1]
+
+
+@pytest.mark.parametrize("seed", range(4))
+def test_near_the_best_of_all_roundings(seed: int) -> None:
+    """Of all 2^8 ways to round 8 weights up or down, and much better than each to its nearest."""
+    moments = moments_of(correlated(40, 8, seed))
+    weight = 3 * torch.randn(1, 8, dtype=torch.float64, generator=torch.Generator().manual_seed(seed + 9))
+    found = loss(rounded(weight, moments, 128, 1e-4), weight, moments)
+    ways = torch.tensor(list(itertools.product((0, 1), repeat=8)), dtype=torch.float64) + torch.floor(weight)
+    best = min(loss(way[None], weight, moments) for way in ways)
+    nearest = loss(torch.round(weight), weight, moments)
+    assert found <= nearest
+    assert found < max(4 * best, 0.5 * nearest)
+
+
+def test_codes_stay_in_range_and_blocks_make_no_difference(monkeypatch: pytest.MonkeyPatch) -> None:
+    moments = moments_of(correlated(60, 20, 3))
+    weight = 9 * torch.randn(4, 20, dtype=torch.float64, generator=torch.Generator().manual_seed(4))
+    whole = rounded(weight, moments, 8, 0.1)
+    assert (int(whole.min()), int(whole.max())) == (-8, 7)
+    monkeypatch.setattr(compensate, "BLOCK", 3)
+    assert torch.equal(rounded(weight, moments, 8, 0.1), whole)
+
+
+@pytest.mark.parametrize(("span", "gain"), [(4096, 1.0), (10, 0.2)])
+def test_layers_and_the_network_get_better(span: int, gain: float, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(compensate, "SPAN", span)
+    program = planned(NAME, 8, 3)
+    better = apply(program, GPTQ)
+    errors = better.report["gptq"]["errors"]
+    assert len(errors) == len(weights(program))
+    assert all(after <= before for before, after in errors.values())
+    assert sum(after < before for before, after in errors.values()) > len(errors) / 2
+    for plan in weights(better).values():
+        assert -4 <= int(plan.codes.min()) <= int(plan.codes.max()) <= 3 or plan.bits == 8
+    real = torch.stack([run_float(program, samples(NAME, call), call) for call in range(4)])
+
+    def simulated(one: Program) -> torch.Tensor:
+        graph = apply(one, "simulate")
+        return torch.stack([run_float(graph, samples(NAME, call), call) for call in range(4)])
+
+    assert decibels(real, simulated(better)) > decibels(real, simulated(program)) + gain
+
+
+def test_kept_layers_give_the_same_and_options_count(cache: Path) -> None:
+    once = apply(planned(NAME, 8, 4), GPTQ)
+    files = sorted(cache.rglob("*.safetensors"))
+    assert len(files) == len(weights(once))
+    files[0].unlink()
+    again = apply(planned(NAME, 8, 4), GPTQ)
+    for name, plan in weights(once).items():
+        kept = weights(again)[name]
+        assert torch.equal(plan.codes, kept.codes)
+        assert torch.equal(plan.scale, kept.scale)
+    apply(planned(NAME, 8, 4), "gptq{samples=4,ridge=0.5}")
+    assert len(list(cache.rglob("*.safetensors"))) > len(files)
+
+
+def test_it_lowers_to_integers() -> None:
+    """Through the manager, which verifies each level."""
+    program = replace(planned(NAME, 8, 4), facts=frozenset({"tables", "probabilities", "weights"}))
+    lowered = PassManager(parse_pipeline(f"{GPTQ},lower-integer")).run(program)
+    inputs = {name: x[:1] for name, x in samples(NAME, 1).items()}
+    wanted = run_float(apply(apply(planned(NAME, 8, 4), GPTQ), "simulate"), inputs, 1)
+    assert decibels(wanted, run_integer(lowered, inputs, 1)) > 25
+
+
+def test_calls_take_turns_with_the_samples() -> None:
+    program = captured(NAME)
+    first = [batch[0] for _, batch in chunks(program, 1, spread=False)]
+    turns = [batch[0] for _, batch in chunks(program, 1, spread=True)]
+    assert program.calibration is not None
+    whole = [torch.cat([part["sample"] for part in program.calibration.read(c)]) for c in range(len(first))]
+    places = [int((w == x).flatten(1).all(dim=1).nonzero()[0]) for w, x in zip(whole, turns, strict=True)]
+    assert len(set(places)) == min(len(whole[0]), len(places))
+    assert all(torch.equal(w[:1], x) for w, x in zip(whole, first, strict=True))
+
+
+@pytest.mark.parametrize("options", ["damping=0", "ridge=-1", "rows=0", "samples=0"])
+def test_impossible_options_are_refused_before_anything_runs(options: str) -> None:
+    with pytest.raises(DgqcError, match="gptq refuses"):
+        parse_pipeline(f"gptq{{{options}}}")
