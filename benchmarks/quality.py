@@ -1,12 +1,12 @@
 """Quality of the compiled demo model: signal to noise by step, alignment and Frechet distance of pictures.
 
-    python benchmarks/quality.py trajectory [--calls 25] [--presets w8a8,w4a6,...]
-    python benchmarks/quality.py pictures [--count 512] [--programs float,w8a8,w4a6:simulated,...]
+    python benchmarks/quality.py trajectory [--calls 25] [--programs w8a8 w4a6,rounding=nearest ...]
+    python benchmarks/quality.py pictures [--count 512] [--programs float w8a8 w4a6:simulated ...]
 
-A program is a preset (`w4a6`), `static-w4a6` for per-layer static min-max at the same bits, or either with
-`:simulated` for its simulation. Results go to `build/quality/` and are kept there: run again to continue.
-`--pipeline FOLDER` measures another model of the same kind, such as the variant with outliers; give it an
-`--output` of its own.
+A program is a preset (`w4a6`, `dgq-w4a6,iterations=500`), `static-w4a6` for per-layer static min-max at the
+same bits, or either with `:simulated` for its simulation. Results go to `build/quality/` and are kept there:
+run again to continue. `--pipeline FOLDER` measures another model of the same kind, such as the variant with
+outliers; give it an `--output` of its own.
 """
 
 from __future__ import annotations
@@ -66,7 +66,8 @@ def pipeline_text(program: str) -> str:
     """The passes of a preset, or of per-layer static min-max at a preset's bits."""
     static = program.startswith("static-")
     bits = program.removeprefix("static-")
-    text = pipeline_for(f"{bits}g1,probabilities=uniform,scale=static" if static else bits)
+    baseline = f"{bits}g1,probabilities=uniform,scale=static,rounding=nearest"
+    text = pipeline_for(baseline if static else bits)
     text = text.replace("measure-error,", "")  # this is where error is measured
     return text.replace("observe-ranges", "observe-ranges,static-ranges") if static else text
 
@@ -74,9 +75,11 @@ def pipeline_text(program: str) -> str:
 def planned(program: str, calibration: Calibration, pipeline: Path) -> tuple[Program, Any, str]:
     """A program with all decisions made, and the passes that remain."""
     text = pipeline_text(program)
-    request = Request(pipeline, calibration=calibration, pass_pipeline=text, stop_after="timestep-tables")
-    made, provenance = lower(request)
-    return replace(made, calibration=None), provenance, text.split("timestep-tables,")[1]
+    decisions, last, rest = text.partition("lower-integer,")
+    made, provenance = lower(
+        Request(pipeline, calibration=calibration, pass_pipeline=decisions.removesuffix(","))
+    )
+    return replace(made, calibration=None), provenance, last + rest
 
 
 def simulated_call(program: Program) -> Call:
@@ -209,7 +212,7 @@ def main() -> None:
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
     parser.add_argument("what", choices=["trajectory", "pictures"])
-    parser.add_argument("--programs", default="")
+    parser.add_argument("--programs", nargs="+", default=[])
     parser.add_argument("--count", type=int, default=512, help="pictures per program")
     parser.add_argument("--calls", type=int, default=STEPS, help="steps of the trajectory to measure")
     parser.add_argument("--held-out", type=int, default=HELD_OUT, help="prompts of the trajectories")
@@ -219,7 +222,7 @@ def main() -> None:
     arguments = parser.parse_args()
     torch.set_num_threads(arguments.threads)
     arguments.output.mkdir(parents=True, exist_ok=True)
-    chosen = [name for name in arguments.programs.split(",") if name]
+    chosen = arguments.programs
     if arguments.what == "trajectory":
         everything = [
             *PRESETS,

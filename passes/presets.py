@@ -32,7 +32,7 @@ _TABLES = "uniform-quant,timestep-tables,"
 _BRECQ = "brecq{iterations=$iterations,rate=$rate},"
 _REST = "measure-error,lower-integer,permute-channels,$streams,plan-memory"
 
-PIPELINE = Template(_FRONT + _START + _SITES + _GROUPS + "$probabilities,timestep-tables," + _REST)
+PIPELINE = Template(_FRONT + _START + _SITES + _GROUPS + "$probabilities,timestep-tables,${rounding}" + _REST)
 """Our own. For a model without text, split-start-token does nothing."""
 
 
@@ -51,9 +51,9 @@ _LEARNED = {"iterations": "1000", "rate": "0.01"}
 """Published are 20000 iterations at a rate of 0.001, which take a GPU."""
 
 OURS = Method(
-    "groups shared by all calls, attention coded as fits each, nearest weights",
+    "groups shared by all calls, attention coded as fits each, 4-bit weights rounded with compensation",
     PIPELINE,
-    {"edges": "8", "scale": "row", "probabilities": "", "tile": ""},
+    {"edges": "8", "scale": "row", "probabilities": "", "rounding": "", "tile": ""},
 )
 
 METHODS: Mapping[str, Method] = {
@@ -117,10 +117,17 @@ METHODS: Mapping[str, Method] = {
     ),
 }
 
+_ROUNDING = {
+    "nearest": "",
+    "gptq": "gptq,",
+    "brecq": "brecq{iterations=1000,rate=0.01},",
+    "fbr": "fbr{iterations=1000,rate=0.03},",
+}
 _CHOICES = {
     "edges": (*(str(bits) for bits in range(2, 9)), "16"),
     "scale": ("row", "tensor", "static"),
     "probabilities": ("auto", "log2", "uniform"),
+    "rounding": tuple(_ROUNDING),
     "tile": ("2", "4", "8", "16", "32", "64", "128", "256"),
 }
 _NUMBERS = {"iterations": r"[1-9]\d{0,6}", "rate": r"\d*\.?\d+(e-?\d+)?"}
@@ -134,9 +141,10 @@ def pipeline_for(opt: str) -> str:
 
     edges: bits of the first and the last convolution, 16 to leave them unquantized. scale: what shares a
     scale of attention probabilities; static is one per call, for uniform ones. probabilities: how they are
-    coded; auto chooses for each attention, and holds where scale=row and nothing else is said. iterations,
-    rate: of methods that learn. tile: KiB of a thread's own memory, little for a microcontroller; half a
-    core's cache if not said.
+    coded; auto chooses for each attention, and holds where scale=row and nothing else is said. rounding: of
+    weights; where nothing is said, nearest for 8 bits and gptq, which takes minutes, for 4. iterations, rate:
+    of methods that learn. tile: KiB of a thread's own memory, little for a microcontroller; half a core's
+    cache if not said.
     Raises PipelineError for an unknown preset, an unknown key or a value out of place.
     """
     preset, *settings = (part.strip() for part in opt.split(","))
@@ -152,6 +160,8 @@ def pipeline_for(opt: str) -> str:
     chosen = {**method.settings, **dict(_setting(opt, method, setting) for setting in settings)}
     if found["groups"] and "$groups" not in method.pipeline.template:
         raise PipelineError(f"-O {opt} asks for groups, but {found['method']} has none; leave out the g.")
+    rounding = chosen.get("rounding") or ("nearest" if found["weights"] == "8" else "gptq")
+    chosen["rounding"] = _ROUNDING[rounding]
     chosen["probabilities"] = _probabilities(opt, chosen.get("probabilities", ""), chosen.get("scale", "row"))
     return method.pipeline.substitute(
         chosen,

@@ -202,6 +202,23 @@ def test_options_of_methods_reach_their_passes() -> None:
     assert "brecq" not in pipeline_for("w8a8")
 
 
+@pytest.mark.parametrize(
+    ("opt", "present", "absent"),
+    [
+        ("w4a6", "choose-probabilities,", "log-quant"),
+        ("w4a6", "timestep-tables,gptq,", "brecq"),
+        ("w8a6", "timestep-tables,measure-error,", "gptq"),
+        ("w4a6,rounding=nearest", "timestep-tables,measure-error,", "gptq"),
+        ("w8a8,rounding=fbr", "fbr{iterations=1000", "gptq"),
+        ("w4a6,probabilities=log2", "log-quant{scale=row}", "choose"),
+        ("w4a6,scale=tensor", "log-quant{scale=tensor}", "choose"),
+    ],
+)
+def test_what_holds_where_nothing_is_said(opt: str, present: str, absent: str) -> None:
+    assert present in pipeline_for(opt)
+    assert absent not in pipeline_for(opt)
+
+
 def test_preset_options_reach_their_passes() -> None:
     assert "stream-rows{tile=8 rows=1}" in pipeline_for("w4a6,tile=8")
     text = pipeline_for("w4a6g16,edges=4,scale=tensor")
@@ -225,6 +242,9 @@ def test_preset_options_reach_their_passes() -> None:
         ("naive-w4a6,scale=row", "'scale=row' behind the preset, where only edges=, tile= may stand"),
         ("tfmq-w4a6g16", "asks for groups, but tfmq has none"),
         ("eda-w4a6,iterations=0", "iterations is a number above 0"),
+        ("w4a6,scale=tensor,probabilities=auto", "which goes with scale=row alone"),
+        ("w4a6,scale=static", "asks for a static scale, which only uniform probabilities have"),
+        ("w4a6,rounding=up", "rounding is one of nearest, gptq, brecq, fbr"),
         ("w4a6,scale=column", "scale is one of row, tensor"),
     ],
 )
