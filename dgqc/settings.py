@@ -30,6 +30,8 @@ class Settings:
         }
 
 
+GROUPING = ("kmeans-groups", "error-groups", "step-groups")
+"""Passes that make groups."""
 FLOAT = Settings(32, 32, 32, 0)
 """The model as it came."""
 
@@ -41,7 +43,7 @@ def settings_of(passes: Sequence[Pass]) -> Settings:
         weight_bits=weights,
         activation_bits=_option(passes, "insert-sites", "bits", 8),
         edge_bits=max(weights, _option(passes, "insert-sites", "edges", 8)),
-        groups=_option(passes, "step-groups", "groups", _option(passes, "kmeans-groups", "groups", 1)),
+        groups=max(_option(passes, name, "groups", 1) for name in GROUPING),
     )
 
 

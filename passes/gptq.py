@@ -34,7 +34,7 @@ class Gptq(Pass):
     """
 
     damping: float = 0.03
-    ridge: float = 1.0
+    ridge: float = 0.3
     samples: int = 4
     rows: int = 32768
     memory: float = 4.0

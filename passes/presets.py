@@ -26,13 +26,16 @@ _SITES = (
     "quantize-weights{bits=$weights,edges=$edges$method},"
 )
 _GROUPS = "observe-ranges,outlier-dims,kmeans-groups{groups=$groups},"
+_OUR_GROUPS = "observe-ranges,outlier-dims,$grouping-groups{groups=$groups},"
 _STATIC = "observe-ranges,static-ranges,"
 _LAYERWISE = "outlier-dims,kmeans-groups{groups=1},"
 _TABLES = "uniform-quant,timestep-tables,"
 _BRECQ = "brecq{iterations=$iterations,rate=$rate},"
 _REST = "measure-error,lower-integer,permute-channels,$streams,plan-memory"
 
-PIPELINE = Template(_FRONT + _START + _SITES + _GROUPS + "$probabilities,timestep-tables,${rounding}" + _REST)
+PIPELINE = Template(
+    _FRONT + _START + _SITES + _OUR_GROUPS + "$probabilities,timestep-tables,${rounding}" + _REST
+)
 """Our own. For a model without text, split-start-token does nothing."""
 
 
@@ -53,7 +56,14 @@ _LEARNED = {"iterations": "1000", "rate": "0.01"}
 OURS = Method(
     "groups shared by all calls, attention coded as fits each, 4-bit weights rounded with compensation",
     PIPELINE,
-    {"edges": "8", "scale": "row", "probabilities": "", "rounding": "", "tile": ""},
+    {
+        "edges": "8",
+        "grouping": "error",
+        "scale": "row",
+        "probabilities": "",
+        "rounding": "",
+        "tile": "",
+    },
 )
 
 METHODS: Mapping[str, Method] = {
@@ -125,6 +135,7 @@ _ROUNDING = {
 }
 _CHOICES = {
     "edges": (*(str(bits) for bits in range(2, 9)), "16"),
+    "grouping": ("error", "kmeans"),
     "scale": ("row", "tensor", "static"),
     "probabilities": ("auto", "log2", "uniform"),
     "rounding": tuple(_ROUNDING),
@@ -139,12 +150,12 @@ _PRESET = re.compile(
 def pipeline_for(opt: str) -> str:
     """The pipeline of an -O string: `w4a6`, `w4a6g16`, `w8a8,scale=tensor`, `eda-w4a6,iterations=200`.
 
-    edges: bits of the first and the last convolution, 16 to leave them unquantized. scale: what shares a
-    scale of attention probabilities; static is one per call, for uniform ones. probabilities: how they are
-    coded; auto chooses for each attention, and holds where scale=row and nothing else is said. rounding: of
-    weights; where nothing is said, nearest for 8 bits and gptq, which takes minutes, for 4. iterations, rate:
-    of methods that learn. tile: KiB of a thread's own memory, little for a microcontroller; half a core's
-    cache if not said.
+    edges: bits of the first and the last convolution, 16 to leave them unquantized. grouping: by the error
+    that sharing a quantizer costs, or by K-means. scale: what shares a scale of attention probabilities;
+    static is one per call, for uniform ones. probabilities: how they are coded; auto chooses for each
+    attention, and holds where scale=row and nothing else is said. rounding: of weights; where nothing is
+    said, nearest for 8 bits and gptq, which takes minutes, for 4. iterations, rate: of methods that learn.
+    tile: KiB of a thread's own memory, little for a microcontroller; half a core's cache if not said.
     Raises PipelineError for an unknown preset, an unknown key or a value out of place.
     """
     preset, *settings = (part.strip() for part in opt.split(","))

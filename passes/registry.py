@@ -30,6 +30,7 @@ BUILT_IN = (
     "split-shortcuts",
     "outlier-dims",
     "kmeans-groups",
+    "error-groups",
     "step-groups",
     "search-ranges",
     "log-quant",

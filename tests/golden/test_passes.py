@@ -107,6 +107,11 @@ def test_kmeans_groups(golden: Golden) -> None:
     golden("kmeans-groups{groups=2}", dense_with(placed), "kmeans-groups")
 
 
+def test_error_groups(golden: Golden) -> None:
+    placed = PlacedOperand(LINEAR, Dimension.CHANNEL, CHANNEL)
+    golden("error-groups{groups=2}", dense_with(placed), "error-groups")
+
+
 def test_log_quant(golden: Golden) -> None:
     golden("log-quant{scale=tensor}", sited(attention(crossing=False)), "log-quant")
 

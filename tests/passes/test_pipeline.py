@@ -205,6 +205,9 @@ def test_options_of_methods_reach_their_passes() -> None:
 @pytest.mark.parametrize(
     ("opt", "present", "absent"),
     [
+        ("w4a6", "error-groups{groups=8}", "kmeans"),
+        ("w4a6g16,grouping=kmeans", "kmeans-groups{groups=16}", "error-groups"),
+        ("dgq-w4a6", "kmeans-groups{groups=8}", "error-groups"),
         ("w4a6", "choose-probabilities,", "log-quant"),
         ("w4a6", "timestep-tables,gptq,", "brecq"),
         ("w8a6", "timestep-tables,measure-error,", "gptq"),
@@ -237,7 +240,7 @@ def test_preset_options_reach_their_passes() -> None:
         ("w3a3", "There is no preset 'w3a3' for -O: choose one of w8a8, w8a6, w8a4, w4a8, w4a6, w4a4"),
         ("w4a6g0", "There is no preset 'w4a6g0'"),
         ("w4a6g257", "There is no preset 'w4a6g257'"),
-        ("w4a6,edge=8", "'edge=8' behind the preset, where only edges=, scale=, probabilities="),
+        ("w4a6,edge=8", "'edge=8' behind the preset, where only edges=, grouping=, scale="),
         ("smooth-w4a6", "There is no method 'smooth' in the preset smooth-w4a6: choose one of naive, "),
         ("naive-w4a6,scale=row", "'scale=row' behind the preset, where only edges=, tile= may stand"),
         ("tfmq-w4a6g16", "asks for groups, but tfmq has none"),
