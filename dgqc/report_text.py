@@ -36,6 +36,7 @@ def rows(report: Report) -> Iterator[tuple[str, str]]:
     yield "  with edges and attention as built", f"{report['bops_as_built_t']:.4g} T"
     yield "bits of weights / activations", f"{report['weight_bits']} / {report['activation_bits']}"
     yield "groups", str(report["groups"])
+    yield from _probabilities(report.get("passes", {}).get("choose-probabilities"))
     yield "tables by step", f"{report['table_bytes'] / KIB:.1f} KiB"
     yield "working memory", f"{report['arena_bytes'] / KIB:.1f} KiB"
     yield from _arena(report.get("passes", {}).get("plan-memory"))
@@ -43,6 +44,18 @@ def rows(report: Report) -> Iterator[tuple[str, str]]:
         yield f"  error of {path}", f"{decibels:.1f} dB"
     if "bytes_on_disk" in report:
         yield "bundle on disk", f"{report['bytes_on_disk'] / 1e6:.2f} MB"
+
+
+def _probabilities(choice: dict[str, Any] | None) -> Iterator[tuple[str, str]]:
+    """How attentions are coded, and those that aren't coded as most are."""
+    if not choice or not choice["counts"]:
+        return
+    counts: dict[str, int] = choice["counts"]
+    yield "attention probabilities", ", ".join(f"{count} {coding}" for coding, count in counts.items())
+    most = max(counts, key=counts.__getitem__)
+    for path, coding in choice["chosen"].items():
+        if coding != most:
+            yield f"  of {path}", coding
 
 
 def _arena(memory: dict[str, Any] | None, count: int = 5) -> Iterator[tuple[str, str]]:

@@ -116,3 +116,12 @@ def test_the_map_of_the_arena(run: Callable[..., tuple[int, str, str]], saved: P
     )
     assert memory["peak"]["bytes"] <= memory["shared_bytes"]
     assert max(buffer["offset"] + buffer["bytes"] for buffer in memory["buffers"]) <= memory["shared_bytes"]
+
+
+def test_how_attentions_are_coded_is_told(run: Callable[..., tuple[int, str, str]], saved: Path) -> None:
+    _, out, _ = run("report", saved)
+    assert "attention probabilities" in out
+    _, out, _ = run("report", saved, "--json")
+    choice = json.loads(out)["passes"]["choose-probabilities"]
+    assert set(choice["chosen"].values()) <= {"log2", "uniform"}
+    assert sum(choice["counts"].values()) == len(choice["chosen"]) > 0
