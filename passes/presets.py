@@ -26,7 +26,7 @@ _SITES = (
     "quantize-weights{bits=$weights,edges=$edges$method},"
 )
 _GROUPS = "observe-ranges,outlier-dims,kmeans-groups{groups=$groups},"
-_OUR_GROUPS = "observe-ranges,outlier-dims,$grouping-groups{groups=$groups},"
+_OUR_GROUPS = "observe-ranges,outlier-dims,$grouping-groups{groups=$groups},$ranges"
 _STATIC = "observe-ranges,static-ranges,"
 _LAYERWISE = "outlier-dims,kmeans-groups{groups=1},"
 _TABLES = "uniform-quant,timestep-tables,"
@@ -61,6 +61,7 @@ OURS = Method(
         "grouping": "error",
         "scale": "row",
         "probabilities": "",
+        "ranges": "",
         "rounding": "",
         "tile": "",
     },
@@ -133,11 +134,13 @@ _ROUNDING = {
     "brecq": "brecq{iterations=1000,rate=0.01},",
     "fbr": "fbr{iterations=1000,rate=0.03},",
 }
+_RANGES = {"minmax": "", "searched": "search-ranges{candidates=9,samples=16},"}
 _CHOICES = {
     "edges": (*(str(bits) for bits in range(2, 9)), "16"),
     "grouping": ("error", "kmeans"),
     "scale": ("row", "tensor", "static"),
     "probabilities": ("auto", "log2", "uniform"),
+    "ranges": tuple(_RANGES),
     "rounding": tuple(_ROUNDING),
     "tile": ("2", "4", "8", "16", "32", "64", "128", "256"),
 }
@@ -151,11 +154,12 @@ def pipeline_for(opt: str) -> str:
     """The pipeline of an -O string: `w4a6`, `w4a6g16`, `w8a8,scale=tensor`, `eda-w4a6,iterations=200`.
 
     edges: bits of the first and the last convolution, 16 to leave them unquantized. grouping: by the error
-    that sharing a quantizer costs, or by K-means. scale: what shares a scale of attention probabilities;
-    static is one per call, for uniform ones. probabilities: how they are coded; auto chooses for each
-    attention, and holds where scale=row and nothing else is said. rounding: of weights; where nothing is
-    said, nearest for 8 bits and gptq, which takes minutes, for 4. iterations, rate: of methods that learn.
-    tile: KiB of a thread's own memory, little for a microcontroller; half a core's cache if not said.
+    that sharing a quantizer costs, or by K-means. ranges: of groups, as seen or searched; searched for 4
+    bits where nothing is said. scale: what shares a scale of attention probabilities; static is one per call,
+    for uniform ones. probabilities: how they are coded; auto chooses for each attention, and holds where
+    scale=row and nothing else is said. rounding: of weights; where nothing is said, nearest for 8 bits and
+    gptq, which takes minutes, for 4. iterations, rate: of methods that learn. tile: KiB of a thread's own
+    memory, little for a microcontroller; half a core's cache if not said.
     Raises PipelineError for an unknown preset, an unknown key or a value out of place.
     """
     preset, *settings = (part.strip() for part in opt.split(","))
@@ -171,6 +175,8 @@ def pipeline_for(opt: str) -> str:
     chosen = {**method.settings, **dict(_setting(opt, method, setting) for setting in settings)}
     if found["groups"] and "$groups" not in method.pipeline.template:
         raise PipelineError(f"-O {opt} asks for groups, but {found['method']} has none; leave out the g.")
+    ranges = chosen.get("ranges") or ("searched" if found["activations"] == "4" else "minmax")
+    chosen["ranges"] = _RANGES[ranges]
     rounding = chosen.get("rounding") or ("nearest" if found["weights"] == "8" else "gptq")
     chosen["rounding"] = _ROUNDING[rounding]
     chosen["probabilities"] = _probabilities(opt, chosen.get("probabilities", ""), chosen.get("scale", "row"))

@@ -57,9 +57,13 @@ class SearchRanges(Pass):
         factors = 1 - self.spacing * torch.arange(self.candidates, dtype=torch.float64)
         searcher = _Searcher(program, factors, self.power)
         for ordinal in track(range(calls), "searching ranges", calls):
-            inputs = {name: x[: self.samples] for name, x in next(calibration.read(ordinal)).items()}
-            for batch in arguments(program, inputs):
-                searcher.search(batch, ordinal)
+            left = self.samples
+            for inputs in calibration.read(ordinal):
+                for batch in arguments(program, {name: x[:left] for name, x in inputs.items()}):
+                    searcher.search(batch, ordinal)
+                left -= len(inputs["sample"])
+                if left <= 0:
+                    break
         plans = dict(program.plans)
         for name, errors in searcher.errors.items():
             plan = plans[name]
