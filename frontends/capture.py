@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import copy
+import logging
 from collections.abc import Iterator, Sequence
 from contextlib import ExitStack, contextmanager
 from typing import Any
@@ -96,7 +97,8 @@ def _export(model: nn.Module, inputs: Sequence[ModelInput], device: torch.device
         traced = model.program
         arguments, keywords = model.arguments(values)
     try:
-        exported = torch.export.export(traced, arguments, keywords, strict=False)
+        with _without_log():
+            exported = torch.export.export(traced, arguments, keywords, strict=False)
         if any(_changes_its_input(node.target) for node in exported.graph.nodes):
             exported = exported.run_decompositions({})
     except Exception as error:
@@ -107,6 +109,17 @@ def _export(model: nn.Module, inputs: Sequence[ModelInput], device: torch.device
             "give a UNet whose forward has no data-dependent control flow and takes this size."
         ) from error
     return exported
+
+
+@contextmanager
+def _without_log() -> Iterator[None]:
+    """Keeps torch from logging the traceback of an error that it raises as well."""
+    log = logging.getLogger("torch._subclasses.fake_tensor")
+    was, log.disabled = log.disabled, True
+    try:
+        yield
+    finally:
+        log.disabled = was
 
 
 def _placeholders(

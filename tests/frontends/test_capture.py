@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import logging
 import operator
 from typing import Any
 
 import architectures
 import pytest
 import torch
-from diffusers import UNet2DModel
+from diffusers import UNet2DConditionModel, UNet2DModel
 from diffusers.models.attention_processor import Attention, AttnProcessor, SlicedAttnProcessor
 from torch import fx, nn
 
@@ -373,6 +374,24 @@ def test_unsupported_op_is_named_with_its_place(module: nn.Module, op: str) -> N
     unet.mid_block.resnets[0].nonlinearity = module
     with pytest.raises(UnsupportedOperation, match=rf"aten\.{op}.* 'mid_block\.resnets\.0\.nonlinearity'"):
         capture(unet, context_length=3)
+
+
+def test_a_size_that_the_model_refuses_is_said_in_one_sentence(caplog: pytest.LogCaptureFixture) -> None:
+    """Blocks with self-attention alone don't bring an odd size back on the way up."""
+    torch.manual_seed(0)
+    unet = UNet2DConditionModel(
+        sample_size=(4, 3),
+        down_block_types=("AttnDownBlock2D", "AttnDownBlock2D"),
+        up_block_types=("AttnUpBlock2D", "AttnUpBlock2D"),
+        block_out_channels=(8, 8),
+        layers_per_block=1,
+        attention_head_dim=2,
+        norm_num_groups=4,
+        cross_attention_dim=8,
+    )
+    with pytest.raises(UnsupportedOperation, match="at sample size 4 x 3: Sizes of tensors must match"):
+        capture(unet, context_length=3)
+    assert not [record for record in caplog.records if record.levelno >= logging.WARNING]
 
 
 def test_what_cannot_be_traced_is_said() -> None:
