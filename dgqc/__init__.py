@@ -12,15 +12,24 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from .bundle import load
     from .compiled_program import CompiledProgram
-    from .compiler import compile
+    from .compiler import compile, export_quantize_dequantize
     from .diffusers_unet import CompiledUNet
     from .frontends.calibration_file import load_calibration
     from .ir.errors import DgqcError
 
-__all__ = ["CompiledProgram", "CompiledUNet", "DgqcError", "compile", "load", "load_calibration"]
+__all__ = [
+    "CompiledProgram",
+    "CompiledUNet",
+    "DgqcError",
+    "compile",
+    "export_quantize_dequantize",
+    "load",
+    "load_calibration",
+]
 
 _HOMES = {
     "compile": ".compiler",
+    "export_quantize_dequantize": ".compiler",
     "load": ".bundle",
     "CompiledProgram": ".compiled_program",
     "CompiledUNet": ".diffusers_unet",

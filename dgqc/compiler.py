@@ -10,7 +10,9 @@ from pathlib import Path
 from typing import Any
 
 from torch import nn
+from torch.export import ExportedProgram
 
+from .backends import quantize_dequantize
 from .compiled_program import CompiledProgram
 from .costs import Costs
 from .denoising import with_loop
@@ -121,6 +123,19 @@ def compile(
         calib_samples=calib_samples,
     )
     return finish(*lower(request))
+
+
+def export_quantize_dequantize(
+    model: nn.Module | str | Path, opt: str = "naive-w8a8", **options: Any
+) -> ExportedProgram:
+    """Exports a plan as quantize and dequantize ops of `quantized_decomposed` around float ones.
+
+    For toolchains that take that form; a simulation, whose bits are not the integer program's. The step is an
+    input, the ordinal of the call. options: as for `compile`.
+    Raises DgqcError as `compile` does, and where the plan has groups or codes that such ops can't say.
+    """
+    request = Request(model=model, opt=opt, stop_after="timestep-tables", **options)
+    return quantize_dequantize.export(lower(request)[0])
 
 
 def lower(request: Request) -> tuple[Program, Provenance]:

@@ -24,7 +24,7 @@ from ...ir.operands import ensure_shapes, shape_of
 from ...ir.program import Program
 from ...ir.tensors import constants
 from ...ir.vector import Vector
-from .flags import FLAGS
+from .flags import FLAGS, TILED
 from .importer import FUNCTION
 from .interface import INTERFACE, MODULE, PARAMETERS, Interface
 from .parameters import SCOPE, Store
@@ -101,12 +101,14 @@ def _script(interface: Interface, vectors: Sequence[Vector]) -> str:
     names = [name for name, _ in interface.inputs] + ["step"]
     inputs = " ".join(f'--input="@$vector/{name}.npy"' for name in names)
     parameters = f" --parameters={SCOPE}={interface.parameters}" if interface.parameters else ""
+    flags = " ".join(FLAGS)
     folders = " ".join(f"vectors/step_{vector.step}" for vector in vectors)
     return f"""#!/bin/sh
 # Compiles the module for this machine and compares its outputs with the vectors, bit by bit.
 set -e
 cd "$(dirname "$0")"
-[ model.vmfb -nt {MODULE} ] || iree-compile {MODULE} {" ".join(FLAGS)} -o model.vmfb
+[ model.vmfb -nt {MODULE} ] || iree-compile {MODULE} {flags} {TILED} -o model.vmfb ||
+    iree-compile {MODULE} {flags} -o model.vmfb
 for vector in {folders}; do
     iree-run-module --module=model.vmfb{parameters} --device=local-task --function={interface.function} \\
         {inputs} --output=@output.npy

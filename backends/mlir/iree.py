@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+import logging
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -10,9 +11,11 @@ import numpy as np
 import torch
 
 from ...ir.errors import DgqcError
-from .flags import FLAGS
+from .flags import FLAGS, TILED
 from .interface import MODULE, read_interface
 from .parameters import SCOPE
+
+log = logging.getLogger("dgqc")
 
 
 class IreeProgram:
@@ -36,16 +39,33 @@ class IreeProgram:
 
 
 def compiled(module: Path) -> bytes:
-    """A module as a program for this machine. Raises DgqcError with the compiler's first complaint."""
+    """A module as a program for this machine, with tiles where IREE can; else without, and the log says so.
+
+    Raises DgqcError with the compiler's first complaint.
+    """
     from iree.compiler import tools
 
     try:
-        found = tools.compile_file(str(module), extra_args=[*FLAGS])
+        return _compiled(module, (*FLAGS, TILED))
     except tools.CompilerToolError as error:
-        lines = [line for line in str(error).splitlines() if "error:" in line] or str(error).splitlines()
-        raise DgqcError(f"iree-compile refused {module}: {lines[0].strip()}") from error
+        log.info("IREE compiles %s without data tiling: %s", module, _complaint(error))
+    try:
+        return _compiled(module, FLAGS)
+    except tools.CompilerToolError as error:
+        raise DgqcError(f"iree-compile refused {module}: {_complaint(error)}") from error
+
+
+def _compiled(module: Path, flags: Sequence[str]) -> bytes:
+    from iree.compiler import tools
+
+    found = tools.compile_file(str(module), extra_args=[*flags])
     assert isinstance(found, bytes)
     return found
+
+
+def _complaint(error: Exception) -> str:
+    lines = str(error).splitlines()
+    return next((line for line in lines if "error:" in line), lines[0]).strip()
 
 
 def loaded(program: bytes, parameters: Path | None = None) -> Any:

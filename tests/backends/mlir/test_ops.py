@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from .cases import CASES
 from .modules import check_iree, check_llvm
 
-TOGETHER = 8
+TOGETHER = 3
 """Cases of one op in one module."""
 
 
