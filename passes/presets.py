@@ -54,7 +54,7 @@ _LEARNED = {"iterations": "1000", "rate": "0.01"}
 """Published are 20000 iterations at a rate of 0.001, which take a GPU."""
 
 OURS = Method(
-    "groups shared by all calls, attention coded as fits each, 4-bit weights rounded with compensation",
+    "groups shared by all calls, attention coded as fits each, weights rounded with compensation",
     PIPELINE,
     {
         "edges": "8",
@@ -62,7 +62,7 @@ OURS = Method(
         "scale": "row",
         "probabilities": "",
         "ranges": "",
-        "rounding": "",
+        "rounding": "gptq",
         "tile": "",
     },
 )
@@ -157,9 +157,9 @@ def pipeline_for(opt: str) -> str:
     that sharing a quantizer costs, or by K-means. ranges: of groups, as seen or searched; searched for 4
     bits where nothing is said. scale: what shares a scale of attention probabilities; static is one per call,
     for uniform ones. probabilities: how they are coded; auto chooses for each attention, and holds where
-    scale=row and nothing else is said. rounding: of weights; where nothing is said, nearest for 8 bits and
-    gptq, which takes minutes, for 4. iterations, rate: of methods that learn. tile: KiB of a thread's own
-    memory, little for a microcontroller; half a core's cache if not said.
+    scale=row and nothing else is said. rounding: of weights; gptq is ours, nearest the quickest, brecq and
+    fbr take hours. iterations, rate: of methods that learn. tile: KiB of a thread's own memory, little for a
+    microcontroller; half a core's cache if not said.
     Raises PipelineError for an unknown preset, an unknown key or a value out of place.
     """
     preset, *settings = (part.strip() for part in opt.split(","))
@@ -177,8 +177,7 @@ def pipeline_for(opt: str) -> str:
         raise PipelineError(f"-O {opt} asks for groups, but {found['method']} has none; leave out the g.")
     ranges = chosen.get("ranges") or ("searched" if found["activations"] == "4" else "minmax")
     chosen["ranges"] = _RANGES[ranges]
-    rounding = chosen.get("rounding") or ("nearest" if found["weights"] == "8" else "gptq")
-    chosen["rounding"] = _ROUNDING[rounding]
+    chosen["rounding"] = _ROUNDING[chosen.get("rounding", "nearest")]
     chosen["probabilities"] = _probabilities(opt, chosen.get("probabilities", ""), chosen.get("scale", "row"))
     return method.pipeline.substitute(
         chosen,
