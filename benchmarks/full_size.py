@@ -1,12 +1,12 @@
 """Compiles Stable Diffusion v1.4's UNet at full size, and writes down what that takes.
 
-    python benchmarks/full_size.py WORK [--presets w8a8,rounding=nearest w4a6,rounding=nearest]
-        [--steps 25] [--samples 2] [--threads 2] [--verify]
+    python benchmarks/full_size.py WORK [--presets w8a8 w4a6] [--steps 25] [--samples 2]
+        [--threads 2] [--verify]
 
 WORK holds the model (random weights with a fixed seed), its calibration and the bundles, about 7 GB; model
-and calibration are made once. Random weights have nothing to gain from compensation, hence `nearest`.
-`dgqc compile` runs as a process of its own, then `make` and the emitted test program, which says whether the
-reference's bits come out. Prints JSON. --verify also runs `dgqc verify` at one step.
+and calibration are made once. `dgqc compile` runs as a process of its own, then `make` and the emitted test
+program, which says whether the reference's bits come out. Prints JSON. --verify also runs `dgqc verify` at
+one step.
 """
 
 from __future__ import annotations
@@ -28,7 +28,7 @@ DGQC = (Path(sys.executable).parent / "dgqc",)
 def main() -> None:
     parser = argparse.ArgumentParser()
     parser.add_argument("work", type=Path)
-    parser.add_argument("--presets", nargs="+", default=["w8a8,rounding=nearest", "w4a6,rounding=nearest"])
+    parser.add_argument("--presets", nargs="+", default=["w8a8", "w4a6"])
     parser.add_argument("--steps", type=int, default=25)
     parser.add_argument("--samples", type=int, default=2)
     parser.add_argument("--threads", type=int, default=2)

@@ -2,16 +2,22 @@
 
 from __future__ import annotations
 
+import logging
 from dataclasses import dataclass
 from typing import ClassVar
 
 from ..ir.level import Level
 from ..ir.program import Program
 from .base import Pass
+from .graph import aten, constant
 from .reconstruction.as_pass import reconstructed
 from .reconstruction.compensate import Compensation
 from .reconstruction.recipe import Recipe
 from .registry import register_pass
+
+log = logging.getLogger("dgqc")
+
+MILLION = 10**6
 
 
 @register_pass
@@ -29,6 +35,8 @@ class Gptq(Pass):
     samples: of each UNet call, at most; calls take turns with the samples. rows: of a layer's input, at most.
     memory: gigabytes of activations before files are used. cache: the folder of finished layers, the user's
         where it is none.
+    most: millions of weights. A model with more keeps those it came with, and the log and the report say so.
+        None is no limit.
 
     Beyond 4096 inputs, a layer's inputs compensate within spans of 4096, and weights don't move beforehand.
     """
@@ -39,6 +47,7 @@ class Gptq(Pass):
     rows: int = 32768
     memory: float = 4.0
     cache: str | None = None
+    most: int | None = None
 
     name: ClassVar[str] = "gptq"
     takes: ClassVar[Level] = Level.PLANNED
@@ -51,6 +60,17 @@ class Gptq(Pass):
         self._compensation()
 
     def run(self, program: Program) -> Program:
+        millions = _weights(program) / MILLION
+        if self.most is not None and millions > self.most:
+            log.warning(
+                "gptq leaves %.0f million weights as they were rounded: above %d million it has to be "
+                "asked for, by rounding=gptq in -O, since it would take most of the time.",
+                millions,
+                self.most,
+            )
+            return program.with_report(
+                self.name, {"units": 0, "millions": round(millions), "most": self.most}
+            )
         return reconstructed(
             program, self.name, False, self._recipe(), self.cache, self.memory, self._compensation()
         )
@@ -60,3 +80,10 @@ class Gptq(Pass):
 
     def _compensation(self) -> Compensation:
         return Compensation(self.damping, self.ridge, self.rows)
+
+
+def _weights(program: Program) -> int:
+    """How many weights the program's products have."""
+    nodes = program.graph.graph.nodes
+    products = [n for n in nodes if n.target in (aten.linear.default, aten.conv2d.default)]
+    return sum(constant(program.graph, n.args[1]).numel() for n in products)

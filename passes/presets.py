@@ -62,7 +62,7 @@ OURS = Method(
         "scale": "row",
         "probabilities": "",
         "ranges": "",
-        "rounding": "gptq",
+        "rounding": "auto",
         "tile": "",
     },
 )
@@ -129,6 +129,7 @@ METHODS: Mapping[str, Method] = {
 }
 
 _ROUNDING = {
+    "auto": "gptq{most=100},",
     "nearest": "",
     "gptq": "gptq,",
     "brecq": "brecq{iterations=1000,rate=0.01},",
@@ -157,9 +158,9 @@ def pipeline_for(opt: str) -> str:
     that sharing a quantizer costs, or by K-means. ranges: of groups, as seen or searched; searched for 4
     bits where nothing is said. scale: what shares a scale of attention probabilities; static is one per call,
     for uniform ones. probabilities: how they are coded; auto chooses for each attention, and holds where
-    scale=row and nothing else is said. rounding: of weights; gptq is ours, nearest the quickest, brecq and
-    fbr take hours. iterations, rate: of methods that learn. tile: KiB of a thread's own memory, little for a
-    microcontroller; half a core's cache if not said.
+    scale=row and nothing else is said. rounding: of weights; auto is gptq for up to 100
+    million, nearest the quickest, brecq and fbr take hours. iterations, rate: of methods that learn. tile:
+    KiB of a thread's own memory, little for a microcontroller; half a core's cache if not said.
     Raises PipelineError for an unknown preset, an unknown key or a value out of place.
     """
     preset, *settings = (part.strip() for part in opt.split(","))

@@ -136,6 +136,15 @@ def test_calls_take_turns_with_the_samples() -> None:
     assert all(torch.equal(w[:1], x) for w, x in zip(whole, first, strict=True))
 
 
+def test_a_model_with_too_many_weights_keeps_them(caplog: pytest.LogCaptureFixture) -> None:
+    program = planned(NAME, 8, 4)
+    kept = apply(program, "gptq{most=0}")
+    assert all(torch.equal(plan.codes, weights(kept)[name].codes) for name, plan in weights(program).items())
+    assert kept.report["gptq"]["units"] == 0
+    assert "rounding=gptq" in caplog.text
+    assert apply(program, GPTQ).report["gptq"]["units"] > 0
+
+
 @pytest.mark.parametrize("options", ["damping=0", "ridge=-1", "rows=0", "samples=0"])
 def test_impossible_options_are_refused_before_anything_runs(options: str) -> None:
     with pytest.raises(DgqcError, match="gptq refuses"):
