@@ -36,6 +36,8 @@ class Runtimes(Enum):
     OPENVINO = Runtime("OpenVINO", "openvino", ("openvino",))
     NNCF = Runtime("OpenVINO", "openvino", ("openvino", "nncf"))
     EMITTED = Runtime("dgqc, emitted C", "emitted", ("dgqc",))
+    IREE = Runtime("IREE through torch-mlir", "iree", ("torch_mlir", "iree"))
+    EMITTED_MLIR = Runtime("dgqc, emitted MLIR on IREE; torch-mlir", "iree", ("torch_mlir", "iree", "dgqc"))
 
 
 @dataclass(frozen=True)
@@ -65,6 +67,11 @@ CONTENDERS = (
     *(
         Contender(preset, Runtimes.EMITTED.value, f"{preset}, 8 groups", preset)
         for preset in ("w8a8", "w4a8", "w4a6")
+    ),
+    Contender("iree-float32", Runtimes.IREE.value, "float32", "float32"),
+    *(
+        Contender(f"iree-{preset}", Runtimes.EMITTED_MLIR.value, f"{preset}, 8 groups", preset)
+        for preset in ("w8a8", "w4a6")
     ),
 )
 

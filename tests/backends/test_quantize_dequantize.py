@@ -8,6 +8,7 @@ import architectures
 import pytest
 import torch
 from programs import apply, arguments, captured, planned, run_float, samples
+from torch.export import ExportedProgram
 
 import dgqc
 from dgqc.backends.quantize_dequantize import export
@@ -15,7 +16,7 @@ from dgqc.ir.errors import DgqcError
 from dgqc.ir.program import Program
 from dgqc.passes.presets import pipeline_for
 
-NAME = "demo_like"
+NAME = "only_cross_attention"
 
 
 @pytest.fixture(scope="module")
@@ -25,17 +26,22 @@ def plain() -> Program:
     return apply(captured(NAME), passes)
 
 
-def test_it_gives_what_the_simulation_gives(plain: Program) -> None:
-    exported = export(plain).module()
+@pytest.fixture(scope="module")
+def exported(plain: Program) -> ExportedProgram:
+    return export(plain)
+
+
+def test_it_gives_what_the_simulation_gives(plain: Program, exported: ExportedProgram) -> None:
+    run = exported.module()
     simulated = apply(plain, "simulate")
     for ordinal in (0, len(plain.schedule) - 1):
         inputs = {name: value[:1] for name, value in samples(NAME, ordinal).items()}
-        found = exported(*arguments(plain, inputs), torch.tensor(ordinal))
+        found = run(*arguments(plain, inputs), torch.tensor(ordinal))
         torch.testing.assert_close(found, run_float(simulated, inputs, ordinal), rtol=1e-4, atol=1e-4)
 
 
-def test_it_holds_ops_that_others_know(plain: Program) -> None:
-    nodes = export(plain).graph.nodes
+def test_it_holds_ops_that_others_know(plain: Program, exported: ExportedProgram) -> None:
+    nodes = exported.graph.nodes
     spaces = Counter(str(node.target).split(".")[0] for node in nodes if node.op == "call_function")
     assert set(spaces) == {"aten", "quantized_decomposed"}
     weights = [node for node in nodes if "dequantize_per_channel" in str(node.target)]
