@@ -10,7 +10,7 @@ from collections.abc import Sequence
 
 import typer
 
-from . import command_build, command_inspect, command_passes
+from . import command_build, command_compare, command_inspect, command_passes
 from .console import quiet_libraries, say
 from .ir.errors import DgqcError
 
@@ -26,7 +26,7 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     rich_markup_mode=None,
 )
-for commands in (command_build, command_inspect, command_passes):
+for commands in (command_build, command_compare, command_inspect, command_passes):
     commands.register(app)
 
 

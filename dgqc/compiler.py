@@ -144,7 +144,7 @@ def lower(request: Request) -> tuple[Program, Provenance]:
     passes = parse_pipeline(pipeline)
     manager = PassManager(passes, request.instruments, request.verify_each)
     manager.check(Level.CAPTURED)
-    start = _started(request, passes)
+    start = begin(request, passes)
     # Popped, so that nobody holds the float weights any more once the passes have let go of them.
     program = manager.run(start.program.pop(), request.stop_after)
     if program.level is Level.INTEGER:
@@ -155,7 +155,7 @@ def lower(request: Request) -> tuple[Program, Provenance]:
 
 
 @dataclass(frozen=True)
-class _Start:
+class Start:
     """What is known before the first pass.
 
     program: the captured one, alone in a list. scheduler: its configuration.
@@ -167,7 +167,11 @@ class _Start:
     scheduler: Mapping[str, Any] | None
 
 
-def _started(request: Request, passes: Sequence[Pass]) -> _Start:
+def begin(request: Request, passes: Sequence[Pass]) -> Start:
+    """Loads and captures the model, and gets its calibration ready.
+
+    Raises DgqcError as `compile` does.
+    """
     _selection(request.calib_select)
     model, scheduler, tokens = _open(request.model)
     recorded = _recorded(request.calibration)
@@ -194,7 +198,7 @@ def _started(request: Request, passes: Sequence[Pass]) -> _Start:
         loop=request.loop,
     )
     costs = model_costs(model, program)
-    return _Start([replace(program, calibration=calibration)], provenance, costs, scheduler)
+    return Start([replace(program, calibration=calibration)], provenance, costs, scheduler)
 
 
 def finish(program: Program, provenance: Provenance) -> CompiledProgram:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Protocol
 
 import torch
 from torch import nn
@@ -11,10 +11,31 @@ from torch import nn
 from .ir.errors import DgqcError
 
 if TYPE_CHECKING:
-    from .compiled_program import CompiledProgram
+    from .ir.program import Program
 
 LOOKED_AT = ("add_embedding", "encoder_hid_proj")
 """Parts of the original that pipelines read shapes from."""
+
+
+class Runnable(Protocol):
+    """A `CompiledProgram`, or what is called like one."""
+
+    @property
+    def program(self) -> Program:
+        """Its graph, inputs and schedule."""
+
+    def run(
+        self,
+        sample: torch.Tensor,
+        timestep: torch.Tensor | float,
+        encoder_hidden_states: torch.Tensor | None = None,
+        class_labels: torch.Tensor | None = None,
+        added_cond_kwargs: Mapping[str, torch.Tensor] | None = None,
+        *,
+        backend: str | None = None,
+        allow_nearest_step: bool = False,
+    ) -> torch.Tensor:
+        """One UNet call."""
 
 
 class CompiledUNet(nn.Module):
@@ -27,7 +48,7 @@ class CompiledUNet(nn.Module):
 
     def __init__(
         self,
-        program: CompiledProgram,
+        program: Runnable,
         unet: nn.Module,
         *,
         backend: str | None = None,
@@ -102,7 +123,7 @@ class CompiledUNet(nn.Module):
         return UNet2DConditionOutput(sample=output)
 
 
-def _refuse_other_model(program: CompiledProgram, config: Mapping[str, Any]) -> None:
+def _refuse_other_model(program: Runnable, config: Mapping[str, Any]) -> None:
     compiled = next(given for given in program.program.inputs if given.name == "sample")
     channels = config["in_channels"]
     if channels != compiled.shape[1]:

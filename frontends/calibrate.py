@@ -6,14 +6,12 @@ import hashlib
 import importlib.metadata
 import inspect
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 import diffusers
 import torch
-import transformers
 from diffusers import DiffusionPipeline
 from torch import nn
 
@@ -22,14 +20,12 @@ from ..ir.errors import DgqcError, UnsupportedOperation
 from ..ir.schedule import Schedule
 from .calibration_file import Recording, load_calibration, save_calibration
 from .model_inputs import ADDED_CONDITIONS, NAMES
+from .pipelines import load_pipeline
 from .schedules import schedule_for
-from .weights import read_json
 
 Progress = Callable[[int, int], None]
 """Called after every UNet call with the number of calls done and of all calls."""
 
-LIBRARIES = frozenset({None, "diffusers", "transformers", "stable_diffusion", "stable_diffusion_xl"})
-"""Where a pipeline's parts may come from; others would be imported by name from the pipeline's folder."""
 
 
 def calibrate(
@@ -59,7 +55,7 @@ def calibrate(
         raise DgqcError("There are no prompts to calibrate with; give at least one.")
     if batch_size < 1:
         raise DgqcError(f"A batch of {batch_size} prompts can't be run; give a batch size of at least 1.")
-    loaded: Any = pipeline if isinstance(pipeline, DiffusionPipeline) else _load_pipeline(Path(pipeline))
+    loaded: Any = pipeline if isinstance(pipeline, DiffusionPipeline) else load_pipeline(Path(pipeline))
     unet = getattr(loaded, "unet", None)
     if not isinstance(unet, nn.Module) or "prompt" not in inspect.signature(loaded.__call__).parameters:
         raise DgqcError(
@@ -161,47 +157,6 @@ def _tensors(bound: Mapping[str, Any]) -> dict[str, torch.Tensor]:
             "text-to-image pipeline."
         )
     return known
-
-
-def _load_pipeline(folder: Path) -> Any:
-    if not (folder / "model_index.json").is_file():
-        raise DgqcError(f"{folder} has no model_index.json; give the folder of a diffusers pipeline.")
-    index = read_json(folder / "model_index.json")
-    for name, value in index.items():
-        foreign = isinstance(value, list) and value and value[0] not in LIBRARIES
-        if foreign or (name == "_class_name" and not isinstance(value, str)):
-            raise DgqcError(
-                f"{folder / 'model_index.json'} takes its {name} from code of its own ({value}), which is "
-                "not run; give a pipeline made of diffusers and transformers."
-            )
-    # Null parts must be given; the safety checker is not needed, for nothing is decoded.
-    absent = {name: None for name, value in index.items() if isinstance(value, list) and value[0] is None}
-    if "safety_checker" in index:
-        absent["safety_checker"] = None
-    try:
-        anything: Any = DiffusionPipeline
-        with _without_bars():
-            return anything.from_pretrained(folder, local_files_only=True, **absent)
-    except Exception as error:
-        # Any part of a pipeline may be damaged in its own way.
-        reason = str(error).strip().splitlines()
-        raise DgqcError(
-            f"diffusers can't load the pipeline {folder}: {reason[0] if reason else type(error).__name__}."
-        ) from error
-
-
-@contextmanager
-def _without_bars() -> Iterator[None]:
-    """Keeps the libraries' own progress bars for loading off the terminal."""
-    libraries: list[Any] = [diffusers.utils.logging, transformers.utils.logging]
-    shown = [library for library in libraries if library.is_progress_bar_enabled()]
-    for library in shown:
-        library.disable_progress_bar()
-    try:
-        yield
-    finally:
-        for library in shown:
-            library.enable_progress_bar()
 
 
 def _run(pipeline: Any, **options: Any) -> None:

@@ -1,0 +1,133 @@
+"""The tables and figures of DGQ's paper on a trained model, from weights that are at hand.
+
+    python benchmarks/tables.py 2 3 A.1 A.3 figure-4 figure-5 [--model FOLDER] [--pictures 16] ...
+
+Each goes to `OUTPUT/NAME.md`. What was measured is kept in `OUTPUT/measured`: run again to continue, or to
+go on with more pictures.
+
+    2         methods by bits; scenes as in training, and pairs of shapes that training never showed
+    3, A.1    components of DGQ at w8a8; numbers of groups, with and without dimension selection, and at w8a6
+    A.3       spread of the largest attention scores, cross against self
+    figure-4  pictures with one outlier of each layer set to zero, and with one random value
+    figure-5  attention scores: the start token's and the others'
+"""
+
+from __future__ import annotations
+
+import argparse
+from collections.abc import Callable, Sequence
+from pathlib import Path
+
+import torch
+from attention_scores import scores_figure, scores_table
+from dropped_values import dropped_table
+
+from dgqc.compare import Candidate, Row, Workload, candidate, compare
+from dgqc.compare.judges import choose
+from dgqc.compare.output import as_markdown, write
+from dgqc.compare.plots import plot
+from dgqc.compare.store import Store
+from dgqc.compare.workload import Sizes, demo
+from dgqc.demo_model import pipeline_dir
+
+WIDTHS = ("w8a8", "w4a6", "w8a6", "w4a8")
+LEARNING = ("q-diffusion", "tfmq", "eda", "dgq", "dgq-exact")
+GROUPS = (1, 2, 4, 8, 16)
+
+
+def table_2(arguments: argparse.Namespace) -> list[Candidate]:
+    """Every method at every width; DGQ with 8 groups and with 16."""
+    learned = f",iterations={arguments.iterations}"
+    found = []
+    for width in arguments.bits.split(","):
+        found += [candidate(f"naive-{width}"), candidate(width), candidate(f"{width}g16")]
+        found += [candidate(f"{method}-{width}{learned}") for method in LEARNING]
+        found.append(candidate(f"dgq-{width}g16{learned}"))
+    return found
+
+
+def components(width: str) -> list[Candidate]:
+    """Table 3a: groups and attention-aware quantization, alone and together; weights to nearest."""
+    unsplit = candidate(f"{width}g1,probabilities=uniform,scale=static").passes
+    return [
+        Candidate(f"{width}, per layer and call", unsplit.replace("split-start-token,", "")),
+        named(f"{width}, 8 groups", f"{width},probabilities=uniform,scale=static"),
+        named(f"{width}, attention-aware", f"{width}g1,probabilities=log2,scale=tensor"),
+        named(f"{width}, both", f"{width},probabilities=log2,scale=tensor"),
+    ]
+
+
+def groupings(width: str) -> list[Candidate]:
+    """Table 3b and A.1: numbers of groups of channels, then with dimension selection."""
+    found = []
+    for groups in GROUPS:
+        chosen = named(f"{width}, {groups} groups", f"{width}g{groups},probabilities=log2,scale=tensor")
+        if groups > 1:
+            channels = chosen.passes.replace("outlier-dims,", "outlier-dims{dimension=channel},")
+            found.append(Candidate(f"{width}, {groups} groups of channels", channels))
+        found.append(chosen)
+    return found
+
+
+def named(name: str, preset: str) -> Candidate:
+    """A preset under another name."""
+    return Candidate(name, candidate(preset).passes)
+
+
+def rows_table(name: str, wanted: Sequence[Candidate], workload: Workload, store: Store, folder: Path) -> str:
+    """Measures rows one after another; each is written as soon as it is there."""
+    rows: list[Row] = []
+    for row in compare(wanted, workload, store):
+        rows.append(row)
+        print(f"{name}: {row.name}", {k: v for k, v in row.columns().items() if v is not None}, flush=True)
+        write(folder / name, rows)
+    plot(folder / name, rows)
+    return as_markdown(rows)
+
+
+def main() -> None:
+    """See the module's docstring."""
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    names = ("2", "3", "A.1", "A.3", "figure-4", "figure-5")
+    parser.add_argument("tables", nargs="+", choices=names)
+    parser.add_argument(
+        "--model", type=Path, default=pipeline_dir(), help="a pipeline with the demo's grammar"
+    )
+    parser.add_argument("--bits", default=",".join(WIDTHS), help="widths of table 2")
+    parser.add_argument("--pictures", type=int, default=16, help="of each set of prompts")
+    parser.add_argument("--calibration", type=int, default=16, help="prompts to calibrate with")
+    parser.add_argument("--held-out", type=int, default=4, help="prompts that signal to noise is measured on")
+    parser.add_argument("--iterations", type=int, default=1000, help="of learning, for each block")
+    parser.add_argument("--threads", type=int, default=1)
+    parser.add_argument("-o", "--output", type=Path, default=Path("build/tables"))
+    arguments = parser.parse_args()
+    torch.set_num_threads(arguments.threads)
+    store = Store(arguments.output / "measured")
+    judge = choose(None, arguments.model, None, None)
+    sizes = Sizes(arguments.calibration, arguments.held_out, arguments.pictures)
+    workload = demo(store, sizes, judge, arguments.model, unseen=True)
+    # Ablations are told apart by signal to noise; pictures of so small differences are alike.
+    silent = demo(store, Sizes(arguments.calibration, arguments.held_out, 0), None, arguments.model)
+    silent.__dict__["observed"] = workload.observed
+
+    def rows(name: str, wanted: Sequence[Candidate], on: Workload) -> Callable[[], str]:
+        return lambda: rows_table(name, wanted, on, store, arguments.output)
+
+    made: dict[str, Callable[[], str]] = {
+        "2": rows("2", table_2(arguments), workload),
+        "3": rows("3", [*components("w8a8"), *groupings("w8a8")], silent),
+        "A.1": rows("A.1", groupings("w8a6"), silent),
+        "A.3": lambda: scores_table(silent),
+        "figure-4": lambda: dropped_table(workload, store),
+        "figure-5": lambda: scores_figure(silent, arguments.output / "figure-5.png"),
+    }
+    for name in arguments.tables:
+        text = made[name]()
+        (arguments.output / f"{name}.md").write_text(text, encoding="utf-8")
+        print(f"\n{name}\n\n{text}", flush=True)
+
+
+if __name__ == "__main__":
+    main()

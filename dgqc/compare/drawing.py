@@ -1,0 +1,94 @@
+"""Pictures, drawn by the unmodified pipeline around a candidate."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import nn
+
+from ..demo_model.model import to_pictures
+from ..diffusers_unet import CompiledUNet
+from ..frontends.pipelines import load_pipeline
+from ..frontends.weights import read_json
+from ..ir.errors import DgqcError
+from ..ir.progress import track
+from .execution import Executable
+
+AT_ONCE = 16
+"""Pictures that are drawn, and kept, together."""
+
+
+@dataclass(frozen=True)
+class Drawing:
+    """What is drawn: prompt i from noise with seed `first_seed + i`. guidance: None is the pipeline's own."""
+
+    model: Path
+    prompts: tuple[str, ...]
+    first_seed: int
+    steps: int
+    guidance: float | None
+
+    def parts(self) -> list[Drawing]:
+        """Itself, `AT_ONCE` prompts at a time, so that more pictures continue what fewer began."""
+        starts = range(0, len(self.prompts), AT_ONCE)
+        return [
+            Drawing(self.model, self.prompts[i : i + AT_ONCE], self.first_seed + i, self.steps, self.guidance)
+            for i in starts
+        ]
+
+    def to_json(self) -> dict[str, Any]:
+        return {key: value for key, value in asdict(self).items() if key != "model"}
+
+
+def has_latent_pictures(model: Path) -> bool:
+    """Whether a pipeline has no VAE, as the demo model's: its latents are pictures, space to depth by 2."""
+    index = model / "model_index.json"
+    return index.is_file() and (read_json(index).get("vae") or [None])[0] is None
+
+
+def draw(
+    what: Drawing, program: Executable | None, change: Callable[[nn.Module], None] | None = None
+) -> NDArray[np.uint8]:
+    """Pictures uint8 (N, height, width, 3). program: in the UNet's place; None draws with the float model,
+    which `change` may be allowed to change first.
+
+    Raises DgqcError where the pipeline fails.
+    """
+    pipeline = load_pipeline(what.model)
+    pipeline.to(torch.float32)
+    pipeline.set_progress_bar_config(disable=True)
+    if program is not None:
+        pipeline.register_modules(unet=CompiledUNet(program, pipeline.unet))
+    if change is not None:
+        change(pipeline.unet)
+    latent = has_latent_pictures(what.model)
+    options: dict[str, Any] = {} if what.guidance is None else {"guidance_scale": what.guidance}
+    bar = iter(track(range(what.steps), f"drawing {len(what.prompts)} pictures", what.steps))
+
+    def advance(*state: Any) -> Any:
+        next(bar, None)
+        return state[-1]
+
+    try:
+        images = pipeline(
+            list(what.prompts),
+            num_inference_steps=what.steps,
+            generator=[torch.Generator().manual_seed(what.first_seed + i) for i in range(len(what.prompts))],
+            output_type="latent" if latent else "np",
+            callback_on_step_end=advance,
+            **options,
+        ).images
+    except (RuntimeError, ValueError, TypeError, AttributeError) as error:
+        reason = (str(error).strip().splitlines() or [type(error).__name__])[0]
+        raise DgqcError(
+            f"The pipeline {what.model} failed to draw: {reason}; check that it makes pictures by itself, "
+            "or give --pictures 0."
+        ) from error
+    next(bar, None)
+    return to_pictures(images) if latent else (255 * np.asarray(images)).round().astype(np.uint8)

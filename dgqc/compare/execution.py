@@ -1,0 +1,101 @@
+"""How a candidate runs: as integers where it has them, else as the simulation of its plan."""
+
+from __future__ import annotations
+
+import copy
+from collections.abc import Mapping
+from dataclasses import replace
+from typing import TYPE_CHECKING, Any
+
+import torch
+
+from ..compiled_program import CompiledProgram
+from ..compiler import finish
+from ..frontends.model_inputs import call_arguments
+from ..ir.calibration import Inputs
+from ..ir.errors import DgqcError
+from ..ir.level import Level
+from ..ir.program import Program
+from ..passes.graph import arguments
+from ..passes.manager import PassManager
+from ..report import summarize
+from .observing import remembering
+
+if TYPE_CHECKING:
+    from .candidates import Candidate
+    from .workload import Workload
+
+
+class SimulatedProgram:
+    """A program at the simulated level, called as a compiled one is."""
+
+    def __init__(self, program: Program) -> None:
+        self.program = replace(program, calibration=None)
+        self._last = -1
+
+    def run(
+        self,
+        sample: torch.Tensor,
+        timestep: torch.Tensor | float,
+        encoder_hidden_states: torch.Tensor | None = None,
+        class_labels: torch.Tensor | None = None,
+        added_cond_kwargs: Mapping[str, torch.Tensor] | None = None,
+        *,
+        backend: str | None = None,
+        allow_nearest_step: bool = False,
+    ) -> torch.Tensor:
+        """One UNet call; shapes as in `CompiledProgram.run`. There is one backend, and no nearest step."""
+        given = {
+            "sample": sample,
+            "encoder_hidden_states": encoder_hidden_states,
+            "class_labels": class_labels,
+            **(added_cond_kwargs or {}),
+        }
+        inputs = {name: value for name, value in given.items() if value is not None}
+        time = float(torch.as_tensor(timestep).reshape(-1)[0])
+        self._last = self.program.schedule.ordinal(time, after=self._last)
+        with torch.no_grad():
+            parts = [
+                self.program.graph(*batch, torch.tensor(self._last))
+                for batch in arguments(self.program, inputs)
+            ]
+        return torch.cat(parts)
+
+
+Executable = CompiledProgram | SimulatedProgram
+
+
+def build(one: Candidate, workload: Workload) -> Executable:
+    """Takes a copy of the captured model through a candidate's passes.
+
+    Raises DgqcError where they end at a level that can't be run as a whole.
+    """
+    start = workload.start
+    captured = start.program[0]
+    copied = replace(copy.deepcopy(replace(captured, calibration=None)), calibration=captured.calibration)
+    program = PassManager(remembering(one.parsed, workload.observed)).run(copied)
+    if program.level is Level.INTEGER:
+        program = program.with_report("summary", summarize(start.costs, one.settings, program))
+        return finish(program, replace(start.provenance, opt=one.name, pipeline=one.passes))
+    if program.level is Level.SIMULATED:
+        return SimulatedProgram(program)
+    raise DgqcError(
+        f"The passes of {one.name} end at the {program.level} level; end with simulate or at the integers."
+    )
+
+
+def call(program: Executable, inputs: Inputs, ordinal: int) -> torch.Tensor:
+    """One UNet call on a batch."""
+    timestep = program.program.schedule.timesteps[ordinal]
+    return program.run(**call_arguments(inputs), timestep=timestep)
+
+
+def facts(program: Executable) -> dict[str, Any]:
+    """What its passes found out: sizes and the error of each layer, of integer programs only."""
+    report = program.program.report
+    summary: Mapping[str, Any] = report.get("summary", {})
+    return {
+        "size_mb": summary.get("size_mb"),
+        "table_bytes": summary.get("table_bytes"),
+        "layers_db": report.get("measure-error", {}).get("decibels", {}),
+    }

@@ -1,0 +1,108 @@
+"""All candidates on one workload. What is measured once is kept, so an interrupted run goes on from there."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Iterator, Sequence
+from functools import cached_property, partial
+from importlib.metadata import version
+from typing import Any
+
+import numpy as np
+
+from ..report import bops
+from .candidates import FLOAT, Candidate, candidate
+from .drawing import Drawing, draw
+from .execution import Executable, build, call, facts
+from .judges import Judge, Pictures
+from .row import Row
+from .store import Store
+from .trajectory import signal_to_noise
+from .workload import Workload
+
+
+def compare(wanted: Sequence[Candidate], workload: Workload, store: Store) -> Iterator[Row]:
+    """A row for each candidate, as soon as it is whole; the float model's first where pictures are drawn.
+
+    Raises DgqcError for prompts that the judge can't read, before anything runs.
+    """
+    compared = [one for one in wanted if one.passes]
+    if workload.drawings and workload.judge is not None:
+        for drawing in workload.drawings.values():
+            workload.judge.check(drawing.prompts)
+        compared.insert(0, candidate(FLOAT))
+    for one in compared:
+        yield _Measured(one, workload, store).row()
+
+
+class _Measured:
+    """One candidate's measurements. It is compiled only where one of them isn't kept yet."""
+
+    def __init__(self, one: Candidate, workload: Workload, store: Store) -> None:
+        self.one, self.workload, self.store = one, workload, store
+        self.key = [version("dgqc"), workload.identity, one.passes]
+        self.seconds: dict[str, float] = {}
+
+    @cached_property
+    def program(self) -> Executable | None:
+        """None stands for the float model."""
+        return build(self.one, self.workload) if self.one.passes else None
+
+    def row(self) -> Row:
+        costs, widths, judge = self.workload.start.costs, self.one.settings, self.workload.judge
+        about: dict[str, Any] = {"size_mb": 4 * costs.parameters / 1e6}
+        if self.one.passes:
+            about = self._timed("compile", [], self._facts)
+            about["snr_db"] = self._timed("trajectory", [self.workload.held_out_identity], self._snr)
+        judged: dict[str, float] = {}
+        if judge is not None:
+            for name, drawing in self.workload.drawings.items():
+                key, make = [drawing.to_json(), judge.name], partial(self._judged, drawing, judge)
+                figures = self._timed("draw", key, make)
+                judged |= {f"{name} {column}".strip(): value for column, value in figures.items()}
+                about["pictures"] = len(drawing.prompts)
+        return Row(
+            name=self.one.name,
+            runs_as=self.one.runs_as,
+            passes=self.one.passes,
+            bops_t=bops(costs.macs(), widths.weight_bits, widths.activation_bits) / 1e12,
+            judged=judged,
+            seconds=self.seconds,
+            **about,
+        )
+
+    def pictures(self, drawing: Drawing) -> Pictures:
+        """Drawn, or kept from an earlier time."""
+        parts = drawing.parts()
+        return np.concatenate(
+            [self.store.pictures([*self.key, one.to_json()], partial(self._draw, one)) for one in parts]
+        )
+
+    def _draw(self, drawing: Drawing) -> Pictures:
+        return draw(drawing, self.program)
+
+    def _facts(self) -> dict[str, Any]:
+        assert self.program is not None
+        return facts(self.program)
+
+    def _snr(self) -> list[float]:
+        program = self.program
+        assert program is not None
+        return signal_to_noise(partial(call, program), self.workload.references)
+
+    def _judged(self, drawing: Drawing, judge: Judge) -> dict[str, float]:
+        floats = _Measured(candidate(FLOAT), self.workload, self.store)
+        beside = floats.pictures(drawing) if self.one.passes else None
+        return judge.judge(self.pictures(drawing), drawing.prompts, beside)
+
+    def _timed(self, what: str, key: Sequence[Any], make: Callable[[], Any]) -> Any:
+        """A measurement, kept with the seconds it took."""
+
+        def timed() -> dict[str, Any]:
+            start = time.perf_counter()
+            value = make()
+            return {"value": value, "seconds": round(time.perf_counter() - start, 1)}
+
+        found = self.store.value([*self.key, what, *key], timed)
+        self.seconds[what] = self.seconds.get(what, 0.0) + found["seconds"]
+        return found["value"]

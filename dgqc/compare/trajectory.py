@@ -1,0 +1,57 @@
+"""Signal to noise of the UNet's output at each call, on the float model's own trajectories."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import torch
+from torch import nn
+
+from ..frontends.model_inputs import call_arguments
+from ..ir.calibration import Calibration, Inputs
+from ..ir.progress import track
+
+Call = Callable[[Inputs, int], torch.Tensor]
+"""call(inputs, ordinal): one UNet call on a batch."""
+
+MOST_DB = 200.0
+"""Stands for no noise at all, which JSON has no number for."""
+
+
+@dataclass(frozen=True)
+class Reference:
+    """The float model's inputs and output at one call."""
+
+    inputs: Inputs
+    wanted: torch.Tensor
+
+
+def references(model: nn.Module, held_out: Calibration) -> list[Reference]:
+    """One for each call of the schedule, all recorded samples in each."""
+    found = []
+    for ordinal, timestep in enumerate(held_out.schedule.timesteps):
+        batches = list(held_out.read(ordinal))
+        inputs = {name: torch.cat([batch[name] for batch in batches]) for name in batches[0]}
+        with torch.no_grad():
+            wanted = model(**call_arguments(inputs), timestep=timestep, return_dict=False)[0]
+        found.append(Reference(inputs, wanted))
+    return found
+
+
+def signal_to_noise(call: Call, against: list[Reference]) -> list[float]:
+    """Decibels at each call: 10 log10(sum y^2 / sum (y - y^)^2)."""
+    calls = track(enumerate(against), "comparing calls", len(against))
+    return [decibels(one.wanted, call(one.inputs, ordinal)) for ordinal, one in calls]
+
+
+def decibels(wanted: torch.Tensor, found: torch.Tensor) -> float:
+    """10 log10 of signal over noise, at most `MOST_DB`."""
+    noise = float((wanted - found).double().square().sum())
+    signal = float(wanted.double().square().sum())
+    if not noise:
+        return MOST_DB
+    if not signal or not math.isfinite(noise):
+        return -MOST_DB
+    return min(10 * math.log10(signal / noise), MOST_DB)

@@ -1,0 +1,212 @@
+"""What programs are compared on: a model, recorded UNet calls, prompts to draw, a judge of pictures."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+from typing import Any
+
+from torch import nn
+
+from ..compiler import Request, Start, begin
+from ..demo_model import pipeline_dir
+from ..demo_model import prompts as demo_prompts
+from ..demo_model.evaluate import GUIDANCE, evaluation_scenes
+from ..frontends.calibrate import calibrate
+from ..frontends.calibration_file import load_calibration
+from ..frontends.load import load_model
+from ..frontends.schedules import schedule_for
+from ..frontends.synthesize import synthesize
+from ..ir.calibration import Calibration
+from ..ir.errors import DgqcError
+from ..samples import lazy, shown
+from .drawing import Drawing, has_latent_pictures
+from .judges import Judge
+from .observing import Observed
+from .store import Store, digest, files_digest
+from .trajectory import Reference, references
+
+HELD_OUT_SEED = 70_000
+"""Far from the seeds of calibration and of pictures."""
+BATCH = 8
+
+
+@dataclass(frozen=True)
+class Sizes:
+    """How much is measured. calibration, held_out, pictures (of each set): prompts. steps: of denoising."""
+
+    calibration: int = 16
+    held_out: int = 4
+    pictures: int = 16
+    steps: int = 25
+
+
+@dataclass(frozen=True)
+class Workload:
+    """Everything but the candidates.
+
+    calibration: what ranges come from. held_out: calls of the float model, for signal to noise.
+    drawings: what pictures are made of, by the name of the set of prompts; the first one's is empty, and
+    there are none where nothing is drawn. judge: what pictures are worth.
+    identity: the hash of the model, the calibration and the schedule. held_out_identity: of the held-out
+    calls.
+    """
+
+    model: Path
+    steps: int
+    calibration: Calibration
+    held_out: Calibration
+    drawings: Mapping[str, Drawing]
+    judge: Judge | None
+    identity: str
+    held_out_identity: str
+
+    @cached_property
+    def unet(self) -> nn.Module:
+        """The float model."""
+        return load_model(self.model).model
+
+    @cached_property
+    def references(self) -> list[Reference]:
+        """The float model's answers."""
+        return references(self.unet, self.held_out)
+
+    @cached_property
+    def start(self) -> Start:
+        """The captured model, which all candidates begin with a copy of."""
+        return begin(Request(self.model, calibration=self.calibration, pass_pipeline=""), ())
+
+    @cached_property
+    def observed(self) -> Observed:
+        """Ranges that candidates have seen, for those after them."""
+        return {}
+
+
+def is_pipeline(model: Path) -> bool:
+    """Whether a model can be prompted."""
+    return (model / "model_index.json").is_file()
+
+
+def prompted(
+    model: Path,
+    store: Store,
+    sizes: Sizes,
+    judge: Judge | None,
+    *,
+    calibration_prompts: Sequence[str],
+    prompts: Sequence[str],
+    others: Mapping[str, Sequence[str]] | None = None,
+    guidance: float | None = None,
+    calibration: Path | None = None,
+) -> Workload:
+    """A pipeline on prompts: the i-th is drawn from noise with seed i.
+
+    others: more sets of prompts to draw, by name. calibration: recorded samples instead of
+    `calibration_prompts`. guidance: None takes the demo model's 1.5 for a pipeline whose latents are
+    pictures, the pipeline's own otherwise.
+    Raises DgqcError where there are too few prompts.
+    """
+    needed = max(sizes.held_out, sizes.pictures)
+    if len(prompts) < needed or (calibration is None and len(calibration_prompts) < sizes.calibration):
+        raise DgqcError(
+            f"{sizes.calibration} prompts are needed to calibrate with and {needed} others to compare on, "
+            f"but there are {len(calibration_prompts)} and {len(prompts)}; give more, or ask for less."
+        )
+    if guidance is None and has_latent_pictures(model):
+        guidance = GUIDANCE
+    own = files_digest(model)
+
+    def recorded(some: Sequence[str], seed: int) -> tuple[Calibration, str]:
+        key = digest("recording", own, list(some), sizes.steps, seed, guidance)
+        file = store.folder / f"{key}.safetensors"
+        if not file.is_file():
+            store.folder.mkdir(parents=True, exist_ok=True)
+            tell = shown("recording UNet calls")
+            calibrate(model, some, sizes.steps, file, seed, BATCH, guidance, tell)
+        return load_calibration(file), key
+
+    if calibration is None:
+        samples, samples_key = recorded(calibration_prompts[: sizes.calibration], 0)
+    else:
+        samples, samples_key = load_calibration(calibration), files_digest(calibration)
+    held_out, held_out_key = recorded(prompts[: sizes.held_out], HELD_OUT_SEED)
+    sets = {"": prompts, **(others or {})}
+    drawings = {
+        name: Drawing(model, tuple(some[: sizes.pictures]), 0, sizes.steps, guidance)
+        for name, some in sets.items()
+    }
+    return Workload(
+        model=model,
+        steps=sizes.steps,
+        calibration=samples,
+        held_out=held_out,
+        drawings=drawings if sizes.pictures else {},
+        judge=judge,
+        identity=digest(own, samples_key),
+        held_out_identity=held_out_key,
+    )
+
+
+def demo(
+    store: Store,
+    sizes: Sizes,
+    judge: Judge | None,
+    model: Path | None = None,
+    *,
+    unseen: bool = False,
+    guidance: float | None = None,
+    calibration: Path | None = None,
+) -> Workload:
+    """The demo model, or another one with its grammar: calibrated on its prompts, compared on fresh scenes.
+
+    unseen: also draws scenes whose pairs of shapes training never showed.
+    """
+
+    def captions(some: bool) -> list[str]:
+        count = max(sizes.held_out, sizes.pictures)
+        return [scene.caption() for scene in evaluation_scenes(count, some)]
+
+    return prompted(
+        model or pipeline_dir(),
+        store,
+        sizes,
+        judge,
+        calibration_prompts=demo_prompts(),
+        prompts=captions(False),
+        others={"unseen": captions(True)} if unseen else {},
+        guidance=guidance,
+        calibration=calibration,
+    )
+
+
+def unprompted(model: Path, sizes: Sizes, calibration: Path | None = None) -> Workload:
+    """A UNet without a pipeline around it: compared on noise that the model itself denoises."""
+    loaded = load_model(model)
+    scheduler, schedule = schedule_for(loaded.scheduler, sizes.steps)
+    if calibration is not None:
+        samples = load_calibration(calibration)
+        return Workload(
+            model, len(samples.schedule), samples, samples, {}, None, files_digest(model),
+            files_digest(calibration),
+        )  # fmt: skip
+
+    def made(count: int, seed: int) -> Calibration:
+        return lazy(
+            schedule,
+            f"{count} synthetic samples, seed {seed}",
+            lambda: synthesize(loaded.model, scheduler, schedule, samples=count, batch_size=BATCH, seed=seed),
+        )
+
+    about: list[Any] = ["synthetic", files_digest(model), sizes.steps]
+    return Workload(
+        model=model,
+        steps=sizes.steps,
+        calibration=made(sizes.calibration, 0),
+        held_out=made(sizes.held_out, HELD_OUT_SEED),
+        drawings={},
+        judge=None,
+        identity=digest(*about, sizes.calibration),
+        held_out_identity=digest(*about, sizes.held_out, HELD_OUT_SEED),
+    )
