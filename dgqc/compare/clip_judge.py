@@ -13,6 +13,7 @@ import numpy as np
 import torch
 import transformers
 from PIL import Image
+from torch import nn
 
 from ..ir.errors import DgqcError
 from .judges import Pictures
@@ -92,7 +93,7 @@ class ClipJudge:
             processor = models.CLIPProcessor.from_pretrained(self.clip, local_files_only=True)
         except (OSError, ValueError) as error:
             raise DgqcError(f"CLIP can't be loaded from {self.clip}: {str(error).splitlines()[0]}") from error
-        return CLIPScore(model_name_or_path=lambda: (model, processor))
+        return CLIPScore(model_name_or_path=lambda: (_Features(model), processor))
 
     def _distance(self, wanted: Iterator[Pictures], pictures: Pictures) -> float:
         from torchmetrics.image.fid import FrechetInceptionDistance
@@ -111,6 +112,27 @@ class ClipJudge:
         for batch in _batches(pictures):
             metric.update(_tensor(batch))
         return float(metric.compute()[0])
+
+
+class _Features(nn.Module):
+    """A CLIP model whose features are tensors, which torchmetrics expects and newer transformers wrap."""
+
+    def __init__(self, clip: Any) -> None:
+        super().__init__()
+        self.clip, self.config = clip, clip.config
+
+    def get_image_features(self, pixels: torch.Tensor) -> torch.Tensor:
+        """(N, D)"""
+        return _pooled(self.clip.get_image_features(pixels))
+
+    def get_text_features(self, tokens: torch.Tensor, mask: torch.Tensor) -> torch.Tensor:
+        """(N, D)"""
+        return _pooled(self.clip.get_text_features(tokens, mask))
+
+
+def _pooled(found: Any) -> torch.Tensor:
+    pooled: torch.Tensor = found if isinstance(found, torch.Tensor) else found.pooler_output
+    return pooled
 
 
 def _need(module: str, what: str) -> None:
