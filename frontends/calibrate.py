@@ -27,7 +27,6 @@ Progress = Callable[[int, int], None]
 """Called after every UNet call with the number of calls done and of all calls."""
 
 
-
 def calibrate(
     pipeline: str | Path | DiffusionPipeline,
     prompts: Sequence[str],
