@@ -29,7 +29,7 @@ def test_a_simulation_makes_the_same_decisions_and_has_no_integers() -> None:
     whole, simulated = candidate("w4a6g16"), candidate("w4a6g16:simulated")
     assert (whole.runs_as, simulated.runs_as) == ("integers", "simulation")
     assert simulated.passes.endswith(",simulate")
-    assert "kmeans-groups{groups=16}" in simulated.passes
+    assert "error-groups{groups=16}" in simulated.passes
     assert "lower-integer" not in simulated.passes
     assert simulated.settings == whole.settings
     assert names("ours", "w4a6", simulated=True) == ["w4a6", "w4a6:simulated"]
