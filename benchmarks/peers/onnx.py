@@ -14,6 +14,8 @@ from .converted import converted, size
 from .subject import NAMES, Arguments, Call, Subject
 
 FILE = "unet.onnx"
+OPTIMIZED = 2 * 10**9
+"""Bytes up to which a model is optimized before it is quantized; larger ones ONNX Runtime can't save."""
 QUANTIZED = ("Conv", "Gemm", "MatMul")
 
 
@@ -70,7 +72,8 @@ def _quantize(subject: Subject, folder: Path) -> None:
     prepared = folder / "prepared"
     prepared.mkdir()
     external = {"save_as_external_data": True, "all_tensors_to_one_file": True}
-    quant_pre_process(source / FILE, prepared / FILE, skip_symbolic_shape=True, **external)
+    skipped = {"skip_symbolic_shape": True, "skip_optimization": size(source) > OPTIMIZED}
+    quant_pre_process(source / FILE, prepared / FILE, **skipped, **external)
     quantize_static(
         prepared / FILE,
         folder / FILE,
