@@ -59,10 +59,16 @@ class Results:
         entry.seconds += seconds
         entry.memory = max(entry.memory, memory)
 
+    def measured(self) -> dict[str, Entry]:
+        """Who made calls; an interrupted run leaves others without."""
+        return {name: entry for name, entry in self.entries.items() if entry.seconds}
+
     def compare(self, outputs: Path) -> None:
         """Sets everybody's signal to noise, from files of float32 called by name."""
+        if BASELINE not in self.measured():
+            return
         wanted = np.fromfile(outputs / BASELINE, np.float32).astype(np.float64)
-        for name, entry in self.entries.items():
+        for name, entry in self.measured().items():
             if name not in (BASELINE, PEAK):
                 noise = np.square(np.fromfile(outputs / name, np.float32) - wanted).sum()
                 entry.signal_to_noise_db = 10 * math.log10(np.square(wanted).sum() / noise)
@@ -93,7 +99,8 @@ def begin(file: Path, model: str, threads: int, gmacs: float, *, append: bool) -
 def as_markdown(results: Results) -> str:
     """A line that says what was measured, and a table of everybody."""
     top = results.peak_gmacs()
-    calls = min(len(entry.seconds) for entry in results.entries.values())
+    measured = results.measured()
+    calls = min(len(entry.seconds) for entry in measured.values())
     lines = [
         f"{results.model}: {results.gmacs:.4g} GMAC a call, {results.threads} threads of "
         f"{results.processor}, int8 peak {top:.0f} GMAC/s, median of {calls} calls.",
@@ -101,9 +108,9 @@ def as_markdown(results: Results) -> str:
         f"| {' | '.join(COLUMNS)} |",
         f"|{' --- |' * len(COLUMNS)}",
     ]
-    baseline = results.entries.get(BASELINE)
+    baseline = measured.get(BASELINE)
     for contender in CONTENDERS:
-        entry = results.entries.get(contender.name)
+        entry = measured.get(contender.name)
         if entry is None:
             cells = [contender.runtime.title, contender.setting, "not measured"]
             cells += [""] * (len(COLUMNS) - len(cells))

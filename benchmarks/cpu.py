@@ -7,8 +7,8 @@ WORK keeps models, calibrations and bundles as full_size.py has them, what other
 results (cpu.json). What is missing is made first; --rounds 0 does no more than that. A contender is a process
 of its own, which makes one call to warm up. Contenders take turns, --calls each, for --rounds rounds. The
 demo's are all loaded at once and stand still while it isn't their turn; Stable Diffusion's don't fit into
-memory together, so they are loaded anew each round. --append adds to the results that are there. Prints a
-table, or the results with --json.
+memory together, so they are loaded anew each round. --append adds to the results that are there, even of
+an interrupted run. Prints a table, or the results with --json.
 """
 
 from __future__ import annotations
@@ -43,7 +43,10 @@ def main() -> None:
             command = ready(contender, work, model, results)
             commands[contender.name] = (*command, str(outputs / contender.name), str(given.threads))
     if given.rounds:
-        compete(commands, given.rounds, given.calls, model.together, results)
+        alone = [({name: command}, 1) for name, command in commands.items()] * given.rounds
+        for group, rounds in [(commands, given.rounds)] if model.together else alone:
+            take_turns(group, rounds, given.calls, results)
+            results.write(kept)  # an interruption loses one turn
         results.compare(outputs)
         results.write(kept)
         print(kept.read_text() if given.json else as_markdown(results))
@@ -77,16 +80,6 @@ def ready(contender: Contender, work: Path, model: Model, results: Results) -> S
     entry.size, entry.version = made["bytes"], made["version"]
     command: Sequence[str] = made["command"]
     return command
-
-
-def compete(commands: Commands, rounds: int, calls: int, together: bool, results: Results) -> None:
-    """Everybody makes its calls in each round."""
-    if together:
-        take_turns(commands, rounds, calls, results)
-    else:
-        for _ in range(rounds):
-            for name, command in commands.items():
-                take_turns({name: command}, 1, calls, results)
 
 
 def take_turns(commands: Commands, rounds: int, calls: int, results: Results) -> None:
