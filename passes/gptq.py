@@ -6,6 +6,7 @@ import logging
 from dataclasses import dataclass
 from typing import ClassVar
 
+from ..ir.errors import DgqcError
 from ..ir.level import Level
 from ..ir.program import Program
 from .base import Pass
@@ -18,6 +19,8 @@ from .registry import register_pass
 log = logging.getLogger("dgqc")
 
 MILLION = 10**6
+PIXELS = 1024
+"""Of the samples of a call, where nothing is said: 4 of 16 x 16, one of 32 x 32 and more."""
 
 
 @register_pass
@@ -32,18 +35,19 @@ class Gptq(Pass):
 
     damping: by what share inputs count for more than they were. ridge: likewise, where weights move to make
         up for errors before the layer; 0 leaves those alone.
-    samples: of each UNet call, at most; calls take turns with the samples. rows: of a layer's input, at most.
+    samples: of each UNet call, at most, 0 for as many as have 1024 pixels together; calls take turns with
+        them. rows: of a layer's input, at most.
     memory: gigabytes of activations before files are used. cache: the folder of finished layers, the user's
         where it is none.
     most: millions of weights. A model with more keeps those it came with, and the log and the report say so.
         None is no limit.
 
-    Beyond 4096 inputs, a layer's inputs compensate within spans of 4096, and weights don't move beforehand.
+    Beyond 2560 inputs, a layer's inputs compensate within spans of 2560, and weights don't move beforehand.
     """
 
     damping: float = 0.03
     ridge: float = 0.3
-    samples: int = 4
+    samples: int = 0
     rows: int = 32768
     memory: float = 4.0
     cache: str | None = None
@@ -56,7 +60,8 @@ class Gptq(Pass):
     provides: ClassVar[frozenset[str]] = frozenset({"reconstructed-weights"})
 
     def __post_init__(self) -> None:
-        self._recipe()
+        if self.samples < 0:
+            raise DgqcError(f"samples is {self.samples}, but 0 or more are needed.")
         self._compensation()
 
     def run(self, program: Program) -> Program:
@@ -71,12 +76,10 @@ class Gptq(Pass):
             return program.with_report(
                 self.name, {"units": 0, "millions": round(millions), "most": self.most}
             )
-        return reconstructed(
-            program, self.name, False, self._recipe(), self.cache, self.memory, self._compensation()
-        )
-
-    def _recipe(self) -> Recipe:
-        return Recipe(iterations=1, batch=1, samples=self.samples, seed=0, activations=True)
+        height, width = program.inputs[0].shape[-2:]
+        samples = self.samples or max(1, PIXELS // (height * width))
+        recipe = Recipe(iterations=1, batch=1, samples=samples, seed=0, activations=True)
+        return reconstructed(program, self.name, False, recipe, self.cache, self.memory, self._compensation())
 
     def _compensation(self) -> Compensation:
         return Compensation(self.damping, self.ridge, self.rows)

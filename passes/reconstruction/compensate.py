@@ -18,8 +18,8 @@ from .cache import Learned
 from .evaluate import Quantizers, by_output_position
 from .learn import FLOAT, QUANTIZED, Task
 
-SPAN = 4096
-"""Inputs that may compensate for each other: more would fill memory with their second moments."""
+SPAN = 2560
+"""Inputs that may compensate for each other: time grows with the square of it, memory too."""
 BLOCK = 128
 """Inputs whose rounding errors are spread on the others together."""
 
@@ -125,8 +125,7 @@ def rounded(weight: torch.Tensor, moments: torch.Tensor, limit: int, damping: fl
     """
     order = torch.argsort(moments.diagonal(), descending=True, stable=True)
     damped = _damped(moments, damping)[order][:, order]
-    inverse = torch.cholesky_inverse(torch.linalg.cholesky(damped))
-    factor = torch.linalg.cholesky(inverse, upper=True)
+    factor = _factor_of_inverse(damped)
     rest = weight.double()[:, order]
     codes = torch.empty_like(rest)
     for first in range(0, rest.shape[1], BLOCK):
@@ -141,6 +140,13 @@ def rounded(weight: torch.Tensor, moments: torch.Tensor, limit: int, damping: fl
     result = torch.empty_like(codes)
     result[:, order] = codes
     return result
+
+
+def _factor_of_inverse(matrix: torch.Tensor) -> torch.Tensor:
+    """The upper U with U^T U = matrix^-1: backwards, it is the inverse of the matrix's own lower factor."""
+    lower = torch.linalg.cholesky(matrix.flip(0, 1))
+    eye = torch.eye(len(matrix), dtype=matrix.dtype)
+    return torch.linalg.solve_triangular(lower, eye, upper=False).flip(0, 1)
 
 
 def _damped(moments: torch.Tensor, share: float) -> torch.Tensor:

@@ -73,6 +73,12 @@ def test_near_the_best_of_all_roundings(seed: int) -> None:
     assert found < max(4 * best, 0.5 * nearest)
 
 
+def test_the_factor_is_that_of_the_inverse() -> None:
+    moments = moments_of(correlated(60, 12, 5))
+    wanted = torch.linalg.cholesky(torch.linalg.inv(moments), upper=True)
+    torch.testing.assert_close(compensate._factor_of_inverse(moments), wanted)
+
+
 def test_codes_stay_in_range_and_blocks_make_no_difference(monkeypatch: pytest.MonkeyPatch) -> None:
     moments = moments_of(correlated(60, 20, 3))
     weight = 9 * torch.randn(4, 20, dtype=torch.float64, generator=torch.Generator().manual_seed(4))
@@ -82,7 +88,7 @@ def test_codes_stay_in_range_and_blocks_make_no_difference(monkeypatch: pytest.M
     assert torch.equal(rounded(weight, moments, 8, 0.1), whole)
 
 
-@pytest.mark.parametrize(("span", "gain"), [(4096, 1.0), (10, 0.2)])
+@pytest.mark.parametrize(("span", "gain"), [(2560, 1.0), (10, 0.2)])
 def test_layers_and_the_network_get_better(span: int, gain: float, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(compensate, "SPAN", span)
     program = planned(NAME, 8, 3)
@@ -145,7 +151,7 @@ def test_a_model_with_too_many_weights_keeps_them(caplog: pytest.LogCaptureFixtu
     assert apply(program, GPTQ).report["gptq"]["units"] > 0
 
 
-@pytest.mark.parametrize("options", ["damping=0", "ridge=-1", "rows=0", "samples=0"])
+@pytest.mark.parametrize("options", ["damping=0", "ridge=-1", "rows=0", "samples=-1"])
 def test_impossible_options_are_refused_before_anything_runs(options: str) -> None:
     with pytest.raises(DgqcError, match="gptq refuses"):
         parse_pipeline(f"gptq{{{options}}}")
