@@ -49,7 +49,7 @@ def started(seed: int = 0) -> IntegerGraph:
     return graph
 
 
-@pytest.mark.parametrize("depth", [1, 2, 3, 40, 161])
+@pytest.mark.parametrize("depth", [1, 2, 3, 40, 161, 254, 255, 330])
 @pytest.mark.parametrize("ends", [(255, 255), (1, 255)])
 def test_matmul_sums_beyond_int32(kernels: Builds, depth: int, ends: tuple[int, int]) -> None:
     """Two products of 127 * 255 each already fill half of int32; 161 of them need 38 bits."""
