@@ -6,6 +6,7 @@
 
 #include "dgqc_fixed_point.h"
 #include "dgqc_runtime.h"
+#include "dgqc_words.h"
 
 /* Products are computed for this many rows and columns at a time (ir/scratch_products.py). */
 enum { DGQC_ROWS = 32, DGQC_COLUMNS = 4 };
@@ -53,10 +54,10 @@ static inline void dgqc_copy_short(const void *x, size_t bytes, void *y)
     const unsigned char *from = x;
     unsigned char *to = y;
     for (; bytes >= 16; bytes -= 16, from += 16, to += 16) {
-        memcpy(to, from, 16);
+        DGQC_COPY_FEW(to, from, 16);
     }
     for (; bytes >= 4; bytes -= 4, from += 4, to += 4) {
-        memcpy(to, from, 4);
+        DGQC_COPY_FEW(to, from, 4);
     }
     for (; bytes > 0; bytes--) {
         *to++ = *from++;

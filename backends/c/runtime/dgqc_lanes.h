@@ -10,6 +10,8 @@
 #include <stdint.h>
 #include <string.h>
 
+#include "dgqc_words.h"
+
 #if defined(DGQC_PORTABLE)
 #include "dgqc_lanes_portable.h"
 #elif defined(__AVX512BW__) && defined(__AVX512DQ__) && defined(__AVX512VL__)
@@ -25,9 +27,7 @@
 /* Four bytes, of any alignment, in every lane: two int16_t or four bytes of a product. */
 static inline lanes lanes_splat_word(const void *word)
 {
-    int32_t four;
-    memcpy(&four, word, sizeof four);
-    return lanes_splat(four);
+    return lanes_splat((int32_t)dgqc_load_word(word));
 }
 
 /* The first `count` values, zeros behind them; all where count is LANES or more. */

@@ -49,8 +49,7 @@ static inline void lanes_store8(uint8_t *y, lanes v)
 {
     const uint16x4_t pairs = vmovn_u32(vreinterpretq_u32_s32(v));
     const uint8x8_t bytes = vmovn_u16(vcombine_u16(pairs, pairs));
-    const uint32_t four = vget_lane_u32(vreinterpret_u32_u8(bytes), 0);
-    memcpy(y, &four, sizeof four);
+    dgqc_store_word(y, vget_lane_u32(vreinterpret_u32_u8(bytes), 0));
 }
 
 static inline lanes lanes_add(lanes a, lanes b)

@@ -25,9 +25,7 @@ static inline void lanes_store(int32_t *y, lanes v)
 /* Two int16_t a lane, or four bytes. */
 static inline lanes lanes_load_words(const void *x)
 {
-    int32_t word;
-    memcpy(&word, x, sizeof word);
-    return word;
+    return (int32_t)dgqc_load_word(x);
 }
 
 /* int16_t to int32_t. */

@@ -43,7 +43,7 @@ static void pack(const dgqc_matmul_parameters *p, const tables *t, const void *c
         center(&p->right, t, codes, column, k, count, 1, values);
         values[count] = 0;
         for (size_t i = 0; i < count; i += 2) {
-            memcpy(y + (k + i) * DGQC_PANEL, values + i, 2 * sizeof(int16_t));
+            DGQC_COPY_FEW(y + (k + i) * DGQC_PANEL, values + i, 2 * sizeof(int16_t));
         }
     }
 }

@@ -1,4 +1,5 @@
 #include "dgqc_requantize.h"
+#include "dgqc_words.h"
 
 #if defined(DGQC_TILE_AVX512)
 #include "dgqc_tile_avx512.h"

@@ -3,20 +3,11 @@
  * A 4-bit weight enters 8 higher, as a number that isn't negative, and the row's own sum makes up for it. */
 
 #include <arm_acle.h>
-#include <string.h>
 
 /* Sums of two rows and two columns; of the codes of each row alone, where weights are 4 bits. */
 typedef struct {
     uint32_t s00, s01, s10, s11, codes0, codes1;
 } square;
-
-/* Four bytes, of any alignment. */
-static inline uint32_t word_at(const void *place)
-{
-    uint32_t word;
-    memcpy(&word, place, sizeof word);
-    return word;
-}
 
 /* Bytes 0 and 2, or 1 and 3 where the word was turned by 8, as 16-bit values. */
 static inline uint32_t pair_of(uint32_t word)
@@ -54,7 +45,7 @@ static inline square add_run_8(square s, const uint8_t *block, const dgqc_run *r
 {
     block += (size_t)run->quad * DGQC_BLOCK_BYTES;
     for (uint32_t quad = 0; quad < run->quads; quad++, block += DGQC_BLOCK_BYTES, row0 += 4, row1 += 4) {
-        uint32_t x0 = word_at(row0), x1 = word_at(row1), w0 = word_at(block), w1 = word_at(block + DGQC_QUAD);
+        uint32_t x0 = dgqc_load_word(row0), x1 = dgqc_load_word(row1), w0 = dgqc_load_word(block), w1 = dgqc_load_word(block + DGQC_QUAD);
         DGQC_PRODUCTS(pair_of, signed_pair_of)
         x0 = turned(x0), x1 = turned(x1), w0 = turned(w0), w1 = turned(w1);
         DGQC_PRODUCTS(pair_of, signed_pair_of)
@@ -74,8 +65,8 @@ static inline square add_run_4(square s, const uint8_t *panel, const dgqc_run *r
     const uint32_t end = run->quad + run->quads;
     for (uint32_t quad = run->quad; quad < end; quad++, row0 += 4, row1 += 4) {
         const uint8_t *const block = panel + quad / 2 * DGQC_BLOCK_BYTES;
-        uint32_t x0 = word_at(row0), x1 = word_at(row1);
-        uint32_t w0 = raised(word_at(block), quad % 2), w1 = raised(word_at(block + DGQC_QUAD), quad % 2);
+        uint32_t x0 = dgqc_load_word(row0), x1 = dgqc_load_word(row1);
+        uint32_t w0 = raised(dgqc_load_word(block), quad % 2), w1 = raised(dgqc_load_word(block + DGQC_QUAD), quad % 2);
         s.codes0 = __usada8(x0, 0, s.codes0), s.codes1 = __usada8(x1, 0, s.codes1);
         DGQC_PRODUCTS(pair_of, pair_of)
         x0 = turned(x0), x1 = turned(x1), w0 = turned(w0), w1 = turned(w1);

@@ -1,53 +1,57 @@
-/* Plain C, for every machine. */
+/* Plain C, for every machine: two rows and two columns at a time, which share their loads. */
 
-/* Sums of two rows and two columns, which share their loads. */
 typedef struct {
     uint32_t s00, s01, s10, s11;
 } square;
 
-/* Four weights of a column, sign-extended: bytes of an 8-bit block, or one half of each byte of a 4-bit one. */
-static inline int32_t weight_8(const int8_t *block, size_t quad, size_t k)
+static inline void scale_square(square *s, uint32_t by)
 {
-    (void)quad;
-    return block[k];
+    s->s00 *= by, s->s01 *= by, s->s10 *= by, s->s11 *= by;
 }
 
-static inline int32_t weight_4(const int8_t *block, size_t quad, size_t k)
-{
-    return quad % 2 ? block[k] >> 4 : (((int32_t)block[k] & 15) ^ 8) - 8;
-}
+/* Byte k of both rows' codes, times weights of the words w0 and w1: the lowest `bits` of byte k, sign-extended. */
+#define DGQC_MULTIPLY(k, bits)                                                                                \
+    {                                                                                                         \
+        const int32_t a = (int32_t)(w0 << (32 - (bits) - 8 * (k))) >> (32 - (bits));                          \
+        const int32_t b = (int32_t)(w1 << (32 - (bits) - 8 * (k))) >> (32 - (bits));                          \
+        s.s00 += (uint32_t)(x0[k] * a), s.s01 += (uint32_t)(x0[k] * b);                                       \
+        s.s10 += (uint32_t)(x1[k] * a), s.s11 += (uint32_t)(x1[k] * b);                                       \
+    }
 
-#define DGQC_DEFINE_SQUARE(name, weight, quads_a_block)                                                       \
+/* A square over all runs. Written out, so that no compiler carries `bits` around. */
+#define DGQC_DEFINE_SQUARE(name, bits)                                                                        \
     static square name(const int8_t *panel, const dgqc_sum *sum, const uint8_t *row0, const uint8_t *row1)    \
     {                                                                                                         \
         square s = {0, 0, 0, 0};                                                                              \
-        for (const dgqc_run *run = sum->runs; run < sum->runs + sum->count; run++) {                          \
-            size_t code = run->code;                                                                          \
-            const size_t end = (size_t)run->quad + run->quads;                                                \
-            s.s00 *= run->ratio, s.s01 *= run->ratio, s.s10 *= run->ratio, s.s11 *= run->ratio;               \
-            for (size_t quad = run->quad; quad < end; quad++) {                                               \
-                const int8_t *const block = panel + quad / (quads_a_block) * DGQC_BLOCK_BYTES;                \
-                for (size_t k = 0; k < DGQC_QUAD; k++, code++) {                                              \
-                    const int32_t w0 = weight(block, quad, k), w1 = weight(block + DGQC_QUAD, quad, k);       \
-                    s.s00 += (uint32_t)(row0[code] * w0), s.s01 += (uint32_t)(row0[code] * w1);               \
-                    s.s10 += (uint32_t)(row1[code] * w0), s.s11 += (uint32_t)(row1[code] * w1);               \
-                }                                                                                             \
+        for (const dgqc_run *run = sum->runs, *last = run + sum->count; run != last; run++) {                 \
+            const uint8_t *x0 = row0 + run->code, *x1 = row1 + run->code;                                     \
+            const uint32_t end = run->quad + run->quads;                                                      \
+            if (run->ratio != 1) {                                                                            \
+                scale_square(&s, run->ratio);                                                                 \
+            }                                                                                                 \
+            for (uint32_t quad = run->quad; quad < end; quad++, x0 += DGQC_QUAD, x1 += DGQC_QUAD) {           \
+                const int8_t *const block = panel + quad * (bits) / 8 * DGQC_BLOCK_BYTES;                     \
+                const uint32_t half = quad * (bits) % 8;                                                      \
+                const uint32_t w0 = dgqc_load_word(block) >> half;                                            \
+                const uint32_t w1 = dgqc_load_word(block + DGQC_QUAD) >> half;                                \
+                DGQC_MULTIPLY(0, bits) DGQC_MULTIPLY(1, bits)                                                 \
+                DGQC_MULTIPLY(2, bits) DGQC_MULTIPLY(3, bits)                                                 \
             }                                                                                                 \
         }                                                                                                     \
-        s.s00 *= sum->last, s.s01 *= sum->last, s.s10 *= sum->last, s.s11 *= sum->last;                       \
+        scale_square(&s, sum->last);                                                                          \
         return s;                                                                                             \
     }
 
-DGQC_DEFINE_SQUARE(square_8, weight_8, 1)
-DGQC_DEFINE_SQUARE(square_4, weight_4, 2)
+DGQC_DEFINE_SQUARE(square_8, 8)
+DGQC_DEFINE_SQUARE(square_4, 4)
 
 void dgqc_tile(const dgqc_panels *panels, const dgqc_sum *sum, const uint8_t *const *rows, size_t row_count,
                size_t column, const void *ahead, int32_t *totals)
 {
-    (void)ahead;
     const int8_t *const panel = dgqc_panel(panels, column);
     const size_t left = panels->columns - column;
     const size_t columns = left < DGQC_TILE_COLUMNS ? left : (size_t)DGQC_TILE_COLUMNS;
+    (void)ahead;
     for (size_t r = 0; r < row_count; r += 2) {
         const size_t next = r + 1 < row_count ? r + 1 : r;
         for (size_t c = 0; c < columns; c += 2) { /* panels have an even number of columns */

@@ -13,8 +13,6 @@
  *   and, where vector_codes takes 128 off, since its products are of signed bytes, DGQC_LOWERED_CODES and
  *   vector_subtract. The weights' own sums, times -128, are then subtracted at the end. */
 
-#include <string.h>
-
 #define DGQC_FIRST_ROW(DO) DO(0)
 
 #ifdef DGQC_LOWERED_CODES
@@ -43,9 +41,7 @@
 
 static inline vector quad_of(const uint8_t *codes)
 {
-    int32_t four;
-    memcpy(&four, codes, sizeof four);
-    return vector_codes(four);
+    return vector_codes((int32_t)dgqc_load_word(codes));
 }
 
 /* The products of one quad, whose weights are in `left` and `right`. */

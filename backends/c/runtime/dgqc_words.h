@@ -1,0 +1,28 @@
+/* A few bytes in one go, at any alignment. */
+#ifndef DGQC_WORDS_H
+#define DGQC_WORDS_H
+
+#include <stdint.h>
+#include <string.h>
+
+/* memcpy of a constant number of bytes. To a freestanding compiler memcpy is a function like any other, which it would
+ * call even for four of them; its own it always writes out. */
+#ifdef __GNUC__
+#define DGQC_COPY_FEW(to, from, bytes) __builtin_memcpy(to, from, bytes)
+#else
+#define DGQC_COPY_FEW(to, from, bytes) memcpy(to, from, bytes)
+#endif
+
+static inline uint32_t dgqc_load_word(const void *from)
+{
+    uint32_t word;
+    DGQC_COPY_FEW(&word, from, sizeof word);
+    return word;
+}
+
+static inline void dgqc_store_word(void *to, uint32_t word)
+{
+    DGQC_COPY_FEW(to, &word, sizeof word);
+}
+
+#endif
