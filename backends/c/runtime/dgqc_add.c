@@ -1,3 +1,5 @@
+/* Sums of two values of different scales. */
+
 #include "dgqc_pair.h"
 #include "dgqc_scaling.h"
 

@@ -1,3 +1,6 @@
+/* Probabilities times values: what is prepared once a call, and the sum for any operands. dgqc_attend_lanes.c
+ * has the fast one. */
+
 #include "dgqc_attend.h"
 
 /* The values of one batch entry as they are given. */

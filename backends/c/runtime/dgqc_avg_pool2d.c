@@ -1,3 +1,5 @@
+/* Averages of windows, rounded halves up. */
+
 #include "dgqc_internal.h"
 
 void dgqc_avg_pool2d_rows(const dgqc_pool_parameters *p, size_t step, dgqc_rows rows, const int16_t *x, int16_t *y)

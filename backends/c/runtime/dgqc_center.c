@@ -1,3 +1,5 @@
+/* Codes to operand values, for the general products. */
+
 #include "dgqc_internal.h"
 
 /* One loop for each pair of types; constant strides let the compiler vectorize the common cases. */

@@ -1,3 +1,5 @@
+/* Convolutions without unfolding: codes lie in an image with a halo, and a tap is an offset into it. */
+
 #include "dgqc_product.h"
 
 /* Of the image with its halo, every pixel spread, which lies behind the product in shared memory. */

@@ -1,3 +1,5 @@
+/* Convolutions whose operands don't fit tiles. */
+
 #include "dgqc_internal.h"
 
 void dgqc_conv2d_general_begin(const dgqc_conv2d_general_parameters *p, size_t step, void *shared)

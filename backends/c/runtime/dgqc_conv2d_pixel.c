@@ -1,9 +1,11 @@
+/* Convolutions whose groups are output positions: a patch is quantized while it is gathered. */
+
 #include "dgqc_product.h"
 
 void dgqc_conv2d_pixel_begin(const dgqc_conv2d_pixel_parameters *p, size_t step, void *shared)
 {
     const dgqc_window *const w = &p->patches.window;
-    /* A patch lies in one piece, and all of it is one segment. */
+    /* A patch lies in one piece, and all of it is one run. */
     const dgqc_taps taps = {1, w->kernel_height * w->kernel_width, 0};
     dgqc_product_begin(&p->weights, &p->patches.operand, &p->combination, w->channels, &taps, step, shared);
 }

@@ -1,3 +1,5 @@
+/* Convolutions by groups of positions whose sums don't fit tiles. */
+
 #include "dgqc_internal.h"
 
 void dgqc_conv2d_pixel_general_begin(const dgqc_conv2d_pixel_general_parameters *p, size_t step,

@@ -1,3 +1,5 @@
+/* Rows to another place: parts of a concatenation. */
+
 #include "dgqc_internal.h"
 
 void dgqc_copy_rows(dgqc_rows rows, size_t bytes, const void *x, size_t x_stride, void *y, size_t y_stride)

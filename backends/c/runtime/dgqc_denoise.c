@@ -1,3 +1,5 @@
+/* A sampler's steps between the calls of the UNet, in Q24 (ir/denoising.py). */
+
 #include "dgqc_fixed_point.h"
 #include "dgqc_runtime.h"
 

@@ -1,7 +1,9 @@
+/* Dot products of any operands, for what doesn't fit tiles: 16-bit codes, and sums beyond 32 bits. */
+
 #include "dgqc_internal.h"
 
 /* Four rows times four columns in sixteen sums: written out, so that the compiler keeps them in registers and
- * vectorizes over k. This is where the time goes, and the first place for intrinsics. */
+ * vectorizes over k. */
 #define DGQC_ROW_SUMS(sum, r) sum r##0 = 0, r##1 = 0, r##2 = 0, r##3 = 0
 #define DGQC_ROW_STEP(sum, r, value)                                                                         \
     r##0 += (sum)(value) * column0[k];                                                                       \

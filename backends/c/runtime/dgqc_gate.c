@@ -1,3 +1,5 @@
+/* SiLU and GELU: x * g(x), with g as 64 parabolas of |x|. */
+
 #include "dgqc_internal.h"
 #include "dgqc_lanes.h"
 

@@ -1,3 +1,5 @@
+/* The elements of an axis in another order. */
+
 #include "dgqc_internal.h"
 
 #if defined(__AVX512VBMI__) && !defined(DGQC_PORTABLE)

@@ -1,3 +1,5 @@
+/* One patch of an image, quantized with its position's group. */
+
 #include "dgqc_internal.h"
 
 typedef struct {

@@ -1,3 +1,5 @@
+/* Products of any operands and weights: unpacks a few columns at a time, and multiplies centered values. */
+
 #include "dgqc_internal.h"
 
 void dgqc_general_begin(const dgqc_weights *weights, const dgqc_operand *operand, size_t step, void *shared)

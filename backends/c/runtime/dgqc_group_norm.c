@@ -1,3 +1,5 @@
+/* Norms over groups of channels and all positions. */
+
 #include "dgqc_norm.h"
 
 /* What begin leaves for each channel: y = (16 x - mean) * a * 2^-shift + offset / 256. In lanes: everything times

@@ -84,13 +84,6 @@ static inline lanes lanes_keep(lanes v, size_t count)
     return lanes_load_some(each, count, 0);
 }
 
-static inline void lanes_store_some(int32_t *y, lanes v, size_t count)
-{
-    int32_t each[LANES];
-    lanes_store(each, v);
-    memcpy(y, each, count * sizeof *y);
-}
-
 static inline void lanes_store8_some(uint8_t *y, lanes v, size_t count)
 {
     uint8_t each[LANES];

@@ -217,11 +217,6 @@ static inline lanes lanes_keep(lanes v, size_t count)
     return (lanes)_mm512_maskz_mov_epi32(lanes_first_lanes(count), (__m512i)v);
 }
 
-static inline void lanes_store_some(int32_t *y, lanes v, size_t count)
-{
-    _mm512_mask_storeu_epi32(y, lanes_first_lanes(count), (__m512i)v);
-}
-
 static inline void lanes_store8_some(uint8_t *y, lanes v, size_t count)
 {
     _mm512_mask_cvtepi32_storeu_epi8(y, lanes_first_lanes(count), (__m512i)v);

@@ -50,8 +50,9 @@ static inline void lanes_transpose(lanes v[LANES])
 {
     __m256i t[LANES], u[LANES];
     for (size_t i = 0; i < LANES; i += 4) { /* 4 x 4 lanes within each half */
-        t[i] = _mm256_unpacklo_epi32((__m256i)v[i], (__m256i)v[i + 1]), t[i + 1] = _mm256_unpackhi_epi32((__m256i)v[i], (__m256i)v[i + 1]);
-        t[i + 2] = _mm256_unpacklo_epi32((__m256i)v[i + 2], (__m256i)v[i + 3]), t[i + 3] = _mm256_unpackhi_epi32((__m256i)v[i + 2], (__m256i)v[i + 3]);
+        const __m256i a = (__m256i)v[i], b = (__m256i)v[i + 1], c = (__m256i)v[i + 2], d = (__m256i)v[i + 3];
+        t[i] = _mm256_unpacklo_epi32(a, b), t[i + 1] = _mm256_unpackhi_epi32(a, b);
+        t[i + 2] = _mm256_unpacklo_epi32(c, d), t[i + 3] = _mm256_unpackhi_epi32(c, d);
         u[i] = _mm256_unpacklo_epi64(t[i], t[i + 2]), u[i + 1] = _mm256_unpackhi_epi64(t[i], t[i + 2]);
         u[i + 2] = _mm256_unpacklo_epi64(t[i + 1], t[i + 3]), u[i + 3] = _mm256_unpackhi_epi64(t[i + 1], t[i + 3]);
     }

@@ -58,8 +58,9 @@ static inline void lanes_transpose(lanes v[LANES])
 {
     __m512i t[LANES], u[LANES];
     for (size_t i = 0; i < LANES; i += 4) { /* 4 x 4 lanes within each quarter */
-        t[i] = _mm512_unpacklo_epi32((__m512i)v[i], (__m512i)v[i + 1]), t[i + 1] = _mm512_unpackhi_epi32((__m512i)v[i], (__m512i)v[i + 1]);
-        t[i + 2] = _mm512_unpacklo_epi32((__m512i)v[i + 2], (__m512i)v[i + 3]), t[i + 3] = _mm512_unpackhi_epi32((__m512i)v[i + 2], (__m512i)v[i + 3]);
+        const __m512i a = (__m512i)v[i], b = (__m512i)v[i + 1], c = (__m512i)v[i + 2], d = (__m512i)v[i + 3];
+        t[i] = _mm512_unpacklo_epi32(a, b), t[i + 1] = _mm512_unpackhi_epi32(a, b);
+        t[i + 2] = _mm512_unpacklo_epi32(c, d), t[i + 3] = _mm512_unpackhi_epi32(c, d);
         u[i] = _mm512_unpacklo_epi64(t[i], t[i + 2]), u[i + 1] = _mm512_unpackhi_epi64(t[i], t[i + 2]);
         u[i + 2] = _mm512_unpacklo_epi64(t[i + 1], t[i + 3]), u[i + 3] = _mm512_unpackhi_epi64(t[i + 1], t[i + 3]);
     }

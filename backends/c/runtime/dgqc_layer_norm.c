@@ -1,3 +1,5 @@
+/* Norms over each row. */
+
 #include "dgqc_norm.h"
 
 /* What begin leaves: offsets in 1/256 steps, and with 128 more in the lanes' order; before all strips the largest of

@@ -1,3 +1,5 @@
+/* Rows of codes times a weight matrix. */
+
 #include "dgqc_product.h"
 
 void dgqc_linear_begin(const dgqc_linear_parameters *p, size_t step, void *shared)

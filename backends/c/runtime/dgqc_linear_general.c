@@ -1,3 +1,5 @@
+/* Linears whose operands don't fit tiles. */
+
 #include "dgqc_internal.h"
 
 void dgqc_linear_general_begin(const dgqc_linear_general_parameters *p, size_t step, void *shared)

@@ -1,3 +1,5 @@
+/* a @ b^T, two activations: what is prepared once a call. dgqc_matmul_pairs.c multiplies. */
+
 #include "dgqc_matmul.h"
 
 /* Tables of this step for one operand, a value for each index of its grouped axis. */

@@ -1,3 +1,5 @@
+/* Products of two values. */
+
 #include "dgqc_pair.h"
 #include "dgqc_scaling.h"
 

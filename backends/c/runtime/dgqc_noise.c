@@ -1,3 +1,5 @@
+/* Standard normal noise from a hash and a table (ir/noise.py). */
+
 #include "dgqc_fixed_point.h"
 #include "dgqc_runtime.h"
 

@@ -1,3 +1,5 @@
+/* What norms share: gains of channels, moments of values, and the slope they lead to. */
+
 #include "dgqc_norm.h"
 
 dgqc_gain dgqc_gain_of(const dgqc_norm_parameters *p, size_t step, size_t channel)

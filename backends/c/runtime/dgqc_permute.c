@@ -1,3 +1,5 @@
+/* Axes in another order, row by row. */
+
 #include "dgqc_internal.h"
 
 /* One row of elements that lie `stride` apart in x. */

@@ -1,3 +1,5 @@
+/* What a product prepares once a call: columns' multipliers, spans, runs, and what zero points add. */
+
 #include "dgqc_product.h"
 
 static size_t up_to_panels(size_t columns)

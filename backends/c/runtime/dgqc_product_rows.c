@@ -1,3 +1,5 @@
+/* A block of rows times all panels, tile by tile. */
+
 #include "dgqc_product.h"
 #include "dgqc_requantize.h"
 

@@ -1,3 +1,5 @@
+/* 16-bit values to codes: clamp((x * multiplier + offset) >> shift), each by its group. */
+
 #include "dgqc_internal.h"
 
 /* |x * m + r| < 2^31: lowering chooses the shift so. */

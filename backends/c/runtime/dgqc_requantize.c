@@ -1,3 +1,5 @@
+/* Totals of a tile to int16. */
+
 #include "dgqc_requantize.h"
 
 #if defined(__AVX512BW__) && defined(__AVX512VL__) && !defined(DGQC_PORTABLE)

@@ -1,3 +1,5 @@
+/* Values at another scale. */
+
 #include "dgqc_scaling.h"
 
 static void rescale_short(const int16_t *restrict x, dgqc_halves factor, int32_t half, int32_t rest, size_t count,

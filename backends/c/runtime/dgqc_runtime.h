@@ -115,7 +115,7 @@ typedef struct {
 /* Patches of an image of 16-bit values: that of each output position is quantized with the position's group. */
 typedef struct {
     dgqc_window window;
-    const int32_t *multiplier, *offset, *shift; /* [steps][groups], as in dgqc_quantize */
+    const int32_t *multiplier, *offset, *shift; /* [steps][groups], as in dgqc_quantize_parameters */
     int bits;
     dgqc_operand operand; /* groups of output positions */
 } dgqc_patches;

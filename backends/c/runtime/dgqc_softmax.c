@@ -1,3 +1,5 @@
+/* What the softmaxes share: a row's largest logit and its sum of powers of 2. */
+
 #include "dgqc_softmax.h"
 
 static int32_t largest_of(const int32_t *x, size_t count)

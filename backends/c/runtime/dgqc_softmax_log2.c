@@ -1,3 +1,5 @@
+/* Probabilities as octaves below the scale. */
+
 #include "dgqc_softmax.h"
 
 /* min((octaves below the scale + 1/2) >> 16, limit). lower: how far the row's largest lies below the scale. */

@@ -1,3 +1,5 @@
+/* Probabilities as steps of a scale that calibration found. */
+
 #include "dgqc_softmax.h"
 
 /* round(2^-octaves * inverse) up to `last`; best: of the row. */

@@ -1,3 +1,5 @@
+/* Probabilities as steps of a scale that the row, or the sample, has. */
+
 #include "dgqc_softmax.h"
 
 /* (share * last + 2^29) >> 30 of lanes in 0 .. 2^30, last below 2^8, in 32 bits. */

@@ -1,3 +1,5 @@
+/* Groups of channels as spans, and the order in which Horner's rule combines them. */
+
 #include <string.h>
 
 #include "dgqc_spans.h"
@@ -55,8 +57,9 @@ static int goes_before(uint32_t a, uint32_t b)
 uint32_t dgqc_order_spans(const dgqc_span *spans, size_t count, uint32_t *order, uint32_t *ratios)
 {
     for (size_t s = 0; s < count; s++) {
+        const uint32_t multiple = (uint32_t)spans[s].multiple;
         size_t place = s;
-        for (; place > 0 && goes_before((uint32_t)spans[s].multiple, (uint32_t)spans[order[place - 1]].multiple); place--) {
+        for (; place > 0 && goes_before(multiple, (uint32_t)spans[order[place - 1]].multiple); place--) {
             order[place] = order[place - 1];
         }
         order[place] = (uint32_t)s;

@@ -1,3 +1,5 @@
+/* Codes as tiles read them: every span in quads of its own. */
+
 #include <string.h>
 
 #include "dgqc_spans.h"

@@ -1,3 +1,5 @@
+/* The tile of the machine that this is compiled for. */
+
 #include "dgqc_requantize.h"
 #include "dgqc_words.h"
 

@@ -58,12 +58,6 @@ static inline int32_t dgqc_wrap32(uint32_t x)
     return (int32_t)x;
 }
 
-/* The first place at or behind `memory`, which has 15 numbers to spare, where a vector is loaded at once. */
-static inline int32_t *dgqc_align(int32_t *memory)
-{
-    return memory + (64 - (uintptr_t)memory % 64) % 64 / sizeof(int32_t);
-}
-
 /* Bytes of one panel. */
 static inline size_t dgqc_panel_bytes(const dgqc_panels *panels)
 {

@@ -45,7 +45,8 @@ static inline square add_run_8(square s, const uint8_t *block, const dgqc_run *r
 {
     block += (size_t)run->quad * DGQC_BLOCK_BYTES;
     for (uint32_t quad = 0; quad < run->quads; quad++, block += DGQC_BLOCK_BYTES, row0 += 4, row1 += 4) {
-        uint32_t x0 = dgqc_load_word(row0), x1 = dgqc_load_word(row1), w0 = dgqc_load_word(block), w1 = dgqc_load_word(block + DGQC_QUAD);
+        uint32_t x0 = dgqc_load_word(row0), x1 = dgqc_load_word(row1);
+        uint32_t w0 = dgqc_load_word(block), w1 = dgqc_load_word(block + DGQC_QUAD);
         DGQC_PRODUCTS(pair_of, signed_pair_of)
         x0 = turned(x0), x1 = turned(x1), w0 = turned(w0), w1 = turned(w1);
         DGQC_PRODUCTS(pair_of, signed_pair_of)
@@ -66,7 +67,8 @@ static inline square add_run_4(square s, const uint8_t *panel, const dgqc_run *r
     for (uint32_t quad = run->quad; quad < end; quad++, row0 += 4, row1 += 4) {
         const uint8_t *const block = panel + quad / 2 * DGQC_BLOCK_BYTES;
         uint32_t x0 = dgqc_load_word(row0), x1 = dgqc_load_word(row1);
-        uint32_t w0 = raised(dgqc_load_word(block), quad % 2), w1 = raised(dgqc_load_word(block + DGQC_QUAD), quad % 2);
+        uint32_t w0 = raised(dgqc_load_word(block), quad % 2);
+        uint32_t w1 = raised(dgqc_load_word(block + DGQC_QUAD), quad % 2);
         s.codes0 = __usada8(x0, 0, s.codes0), s.codes1 = __usada8(x1, 0, s.codes1);
         DGQC_PRODUCTS(pair_of, pair_of)
         x0 = turned(x0), x1 = turned(x1), w0 = turned(w0), w1 = turned(w1);

@@ -1,3 +1,5 @@
+/* Positions repeated. */
+
 #include "dgqc_internal.h"
 
 void dgqc_upsample_nearest_rows(const dgqc_upsample_parameters *p, size_t step, dgqc_rows rows, const void *x, void *y)

@@ -1,3 +1,5 @@
+/* Whether constants in memory are those that the program was compiled with. */
+
 #include "dgqc_runtime.h"
 
 #include "dgqc_words.h"
