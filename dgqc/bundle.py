@@ -45,7 +45,7 @@ def save(
     watch: told each pass of the MLIR pipeline and the module it left.
     Raises DgqcError when something else than a bundle stands there, or it can't be written.
     """
-    check_targets(targets)
+    check_targets(targets, weights)
     with written_whole(directory, refuse_other_than_bundle) as folder:
         save_program(compiled.program, folder / PROGRAM)
         vectors = reference_vectors(compiled)
@@ -103,11 +103,15 @@ def refuse_other_than_bundle(directory: Path) -> None:
         )
 
 
-def check_targets(targets: Sequence[str]) -> None:
-    """Raises DgqcError for a target that there isn't or that can't be emitted here."""
+def check_targets(targets: Sequence[str], weights: str | None = None) -> None:
+    """Raises DgqcError for an unknown target, one that can't be emitted here, and `weights` without C."""
     for target in targets:
         if target not in TARGETS:
             raise DgqcError(f"There is no target {target!r}; choose c, mlir or c,mlir.")
+    if weights is not None and C_PROJECT not in targets:
+        raise DgqcError(
+            f"weights={weights} says where the C project's constants go, but C isn't a target; add it."
+        )
     reason = mlir.missing(MLIR_PROJECT) if MLIR_PROJECT in targets else None
     if reason:
         raise DgqcError(f"The target mlir can't be emitted: {reason}.")

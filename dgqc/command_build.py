@@ -60,7 +60,7 @@ def compile_model(
     from .passes.presets import pipeline_for
 
     targets = tuple(part.strip() for part in target.split(","))
-    check_targets(targets)
+    check_targets(targets, weights)
     place = output or options.default_output(model, opt if pass_pipeline is None else "custom")
     if stop_after is None:
         check_output(place)

@@ -22,6 +22,11 @@ def test_the_target_is_refused() -> None:
         check_targets(("c", "mlir"))
 
 
+def test_a_place_for_weights_needs_the_c_project() -> None:
+    with pytest.raises(DgqcError, match="weights=file says where the C project's constants go"):
+        check_targets(("mlir",), "file")
+
+
 def test_verify_skips_and_says_why(program: CompiledProgram) -> None:
     backends, skipped = chosen_backends(program, None)
     assert backends == ("reference", "c")
