@@ -23,7 +23,7 @@ MACHINES = {
     "aarch64": ("aarch64-linux-gnu-gcc", "qemu-aarch64"),
     "riscv64": ("riscv64-linux-gnu-gcc", "qemu-riscv64"),
 }
-FLASH, RAM = 512 * 1024, 256 * 1024
+FLASH, RAM, STACK = 512 * 1024, 256 * 1024, 8 * 1024
 
 
 @pytest.fixture(scope="module")
@@ -60,4 +60,4 @@ def test_it_fits_a_real_part_and_counts(make: Make, bundle: Path) -> None:
     assert len(counted) == 3
     assert all(10**6 < number < 10**9 for number in counted)
     stack = [int(number) for number in re.findall(r"# bytes of stack: (\d+)", text)]
-    assert all(100 < number < 4096 for number in stack)
+    assert all(100 < number < STACK for number in stack)
