@@ -146,7 +146,8 @@ def _factor_of_inverse(matrix: torch.Tensor) -> torch.Tensor:
     """The upper U with U^T U = matrix^-1: backwards, it is the inverse of the matrix's own lower factor."""
     lower = torch.linalg.cholesky(matrix.flip(0, 1))
     eye = torch.eye(len(matrix), dtype=matrix.dtype)
-    return torch.linalg.solve_triangular(lower, eye, upper=False).flip(0, 1)
+    inverse: torch.Tensor = torch.linalg.solve_triangular(lower, eye, upper=False)
+    return inverse.flip(0, 1)
 
 
 def _damped(moments: torch.Tensor, share: float) -> torch.Tensor:
