@@ -73,7 +73,8 @@ def special_headers(path: Path) -> set[str]:
     """What a file may include besides: threads in one place, intrinsics in files named after them."""
     if path.stem == "dgqc_streams":
         return {"omp.h"}
-    named = {"avx2": "immintrin.h", "avx512": "immintrin.h", "neon": "arm_neon.h", "mve": "arm_mve.h"}
+    x86, arm = {"avx2": "immintrin.h", "avx512": "immintrin.h"}, {"neon": "arm_neon.h", "mve": "arm_mve.h"}
+    named = {**x86, **arm, "dsp": "arm_acle.h"}
     return {named[end]} if (end := path.stem.rpartition("_")[2]) in named else set()
 
 
