@@ -47,13 +47,12 @@ def test_near_the_best_of_all_partitions(seed: int, calls: int) -> None:
     assert cost(ranges, found) <= 2 * min(cost(ranges, way) for way in ways)
 
 
-@given(SEEDS, st.integers(2, 8))
-def test_cheaper_than_k_means_over_many_operands(seed: int, groups: int) -> None:
-    """With two groups there is little to choose, and K-means is ahead by 3 % once in hundreds of times."""
-    several = [random(seed + offset, 3, 40) for offset in range(5)]
+@pytest.mark.parametrize("groups", [2, 4, 8])
+def test_cheaper_than_k_means_over_many_operands(groups: int) -> None:
+    """Of single operands K-means groups one in hundreds better, by 3 % at most."""
+    several = [random(seed, 3, 40) for seed in range(40)]
     ours = sum(cost(ranges, merged(ranges, groups, padded=False)) for ranges in several)
-    margin = 1.1 if groups == 2 else 1.0
-    assert ours <= margin * sum(cost(ranges, cluster(ranges, groups)) for ranges in several)
+    assert ours < sum(cost(ranges, cluster(ranges, groups)) for ranges in several)
 
 
 def test_a_call_with_small_values_has_a_say() -> None:
