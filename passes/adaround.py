@@ -41,6 +41,7 @@ class AdaRound(Pass):
     seed: int = 0
 
     name: ClassVar[str] = "adaround"
+    blocks: ClassVar[bool] = False
     takes: ClassVar[Level] = Level.PLANNED
     leaves: ClassVar[Level] = Level.PLANNED
     requires: ClassVar[frozenset[str]] = frozenset({"tables", "probabilities", "weights"})
@@ -50,7 +51,7 @@ class AdaRound(Pass):
         self._recipe()
 
     def run(self, program: Program) -> Program:
-        return reconstructed(program, self.name, False, self._recipe(), self.cache, self.memory)
+        return reconstructed(program, self.name, self.blocks, self._recipe(), self.cache, self.memory)
 
     def _recipe(self) -> Recipe:
         return Recipe(
