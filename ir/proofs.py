@@ -101,7 +101,10 @@ def attend_bound(node: fx.Node, scope: Scope) -> Problems:
     total = count * share * largest
     yield from _carried(total * 2.0**fraction)
     yield from _below(
-        total * 2.0**30, bounds.PRODUCT_LIMIT, "|sum * scale|", "fewer keys or smaller multiples"
+        total * 2.0 ** (15 + min(fraction, 15)),
+        bounds.PRODUCT_LIMIT,
+        "|sum * scale|",
+        "fewer keys or smaller multiples",
     )
     kind = _coding(named, weights, fraction)
     shares = bounds.share_sum(kind, count, codes[1] + 1) if kind else count * share + 1
@@ -167,8 +170,7 @@ def _coding(named: dict[str, Any], weights: torch.Tensor, fraction: int) -> str:
     code = torch.arange(len(weights), dtype=torch.float64)
     if parts[0].args[0].target is dgqc.softmax_log2.default:
         return "log2" if bool((shares <= torch.exp2(-code)).all()) else ""
-    top = 2 ** arguments(parts[0].args[0])["bits"] - 1
-    return "uniform" if bool((shares <= code / top + 2.0**-fraction).all()) else ""
+    return "uniform" if bool((shares <= code).all()) else ""
 
 
 def _tensors(node: fx.Node, scope: Scope) -> dict[str, torch.Tensor]:

@@ -101,6 +101,13 @@ def keys(node: fx.Node, scope: Scope) -> Problems:
         yield Problem(f"{count} keys", "at most 65536", "the picture is too large for integer softmax")
 
 
+def fraction(node: fx.Node, scope: Scope) -> Problems:
+    """Fraction bits of what codes stand for."""
+    found = arguments(node)["fraction"]
+    if found not in (0, *range(15, 24)):
+        yield Problem(f"fraction={found}", "0 or 15 .. 23", "a table of shares was built by hand")
+
+
 def permutation(node: fx.Node, scope: Scope) -> Problems:
     """`order` is a constant that names every index of the axis once."""
     named = arguments(node)
@@ -166,14 +173,13 @@ INTEGER: Mapping[Any, Rule] = {
         per_call("inverse", NONNEGATIVE),
         per_call("shift", SHIFTS),
         per_call("mantissa", (0, 2**15)),
-        # 15 is added before the value is used as a shift.
-        per_call("exponent", (-14, 47)),
+        per_call("exponent", (1, 47)),
         plain_number("bits", CODE_BITS),
     ),
     dgqc.attend.default: both(
         value_type("codes", torch.uint8),
         grouped("", "values", "axis"),
-        plain_number("fraction", (15, 23)),
+        fraction,
         FACTOR,
         attend_bound,
     ),

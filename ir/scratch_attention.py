@@ -19,11 +19,13 @@ ROWS = 32
 VECTOR = 64
 """Bytes of the largest vector, which scratch memory must do for."""
 QUADS = 64
-"""Quads of keys that attend prepares at once (dgqc_attend_lanes.c)."""
+"""Quads of keys that attend prepares at once (dgqc_attend_codes.h)."""
 PLANES, CODES = 3, 256
 """Most byte planes of a share; entries of their table (dgqc_attend.h)."""
 MOST_KEYS = 2**16
 """So many products of an unsigned and a signed byte fit int32."""
+MOST_KEYS_AS_THEY_ARE = 2**15
+"""So many products of two unsigned bytes do."""
 
 
 @dataclass(frozen=True)
@@ -43,8 +45,9 @@ class Sums:
 class Bytes:
     """What attend multiplies.
 
-    planes: bytes of a share. value: bytes of a value: 1 for 8-bit codes as they are, with groups along the
-        columns; 2 for values that fit int16; 0 for any others, which are multiplied one by one.
+    planes: bytes of a share; 0 where a code is its own share. value: bytes of a value: 1 for 8-bit codes as
+        they are, with groups along the columns; 2 for values that fit int16; 0 for any others, which are
+        multiplied one by one.
     """
 
     planes: int
@@ -102,10 +105,12 @@ def attend_bytes(node: fx.Node) -> Bytes:
     """From an attend's actual tables."""
     a = arguments(node)
     shares = value_of(a["weights"]).to(torch.int64)
-    planes = next((n for n in range(1, PLANES + 1) if int(shares.amax()) <= 2 ** (8 * n - 1)), 0)
-    known = planes and int(shares.amin()) >= 0 and shares.numel() <= CODES
-    if not known or shape_of(a["codes"])[-1] > MOST_KEYS:
+    fit = next((n for n in range(1, PLANES + 1) if int(shares.amax()) <= 2 ** (8 * n - 1)), None)
+    keys = shape_of(a["codes"])[-1]
+    if fit is None or int(shares.amin()) < 0 or shares.numel() > CODES or keys > MOST_KEYS:
         return Bytes(PLANES, 0)
+    themselves = torch.equal(shares, torch.arange(shares.numel())) and keys <= MOST_KEYS_AS_THEY_ARE
+    planes = 0 if themselves else fit
     if a["values"].meta["val"].dtype == torch.uint8 and not groups_of_keys(a):
         return Bytes(planes, 1)
     values: Values = operand_values(a["values"], a["zero"], a["multiple"], a["group"], a["axis"], -2)
@@ -127,12 +132,13 @@ def attend_shared(node: fx.Node, a: dict[str, Any]) -> tuple[int, ...]:
 
 
 def attend_scratch(node: fx.Node, a: dict[str, Any], rows: int) -> tuple[int, ...]:
-    """A row's shares; or digits of shares and sums of columns, a row in each lane."""
+    """A row's shares; or shares as bytes and sums of columns, a row in each lane."""
     keys, columns, how = shape_of(a["codes"])[-1], shape_of(a["values"])[-1], attend_bytes(node)
     if not how.value:
         return (4 * keys,)
-    digits = min(QUADS, -(-keys // 4)) * how.planes * VECTOR
-    sums = -(-columns * how.value // 4) * 4 * how.planes * VECTOR
+    vectors = how.planes or 2  # one for each plane, or two of rows
+    digits = min(QUADS, -(-keys // 4)) * vectors * VECTOR
+    sums = -(-columns * how.value // 4) * 4 * vectors * VECTOR
     return (max(digits, 4 * keys - sums), sums)
 
 

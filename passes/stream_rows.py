@@ -19,7 +19,7 @@ from .registry import register_pass
 from .stream_forest import Forest
 from .tiles import inner_values, tile_bytes
 
-LANES = 16
+LANES = 32
 """Rows that a kernel of attention computes at once."""
 
 

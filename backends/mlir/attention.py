@@ -51,7 +51,7 @@ def attend(b: Builder, call: Call) -> ir.Value:
         total = total * factor if factor else total
         if call["fraction"] > 15:
             total = round_shift(total, call["fraction"] - 15)
-        mix = round_shift(total * mantissa(n).to(64), exponent(n).to(64) + 15)
+        mix = round_shift(total * mantissa(n).to(64), exponent(n).to(64) + min(call["fraction"], 15))
         if first:
             own = first(n).to(64) * factor if factor else first(n).to(64)
             mix = mix + share(n).to(64) * own

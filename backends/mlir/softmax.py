@@ -7,7 +7,7 @@ from collections.abc import Callable
 
 from torch_mlir import ir
 
-from ...ir.ops.attention import MAX_EXPONENT
+from ...ir.ops.attention import MAX_EXPONENT, step_octaves
 from .builder import Builder, Call
 from .fixed_point import round_shift
 from .lookup import exp2_negative, log2
@@ -66,10 +66,16 @@ class Octaves:
         found = each(shape_of(chosen), 8, operands, body)
         return reshaped(found, [*self.shape[:-1], shape_of(chosen)[1]])
 
-    def scale(self, best: ir.Value) -> Results:
-        """2^-best as mantissa and exponent, i32 (..., M, 1) each."""
-        mantissa = each([self.rows], 32, [(best, (0,))], lambda x: round_shift(exp2_negative(x & 65535), 15))
-        exponent = each([self.rows], 32, [(best, (0,))], lambda x: (x >> 16).at_most(MAX_EXPONENT).to(32))
+    def scale(self, best: ir.Value, below: int = 0) -> Results:
+        """2^-(best + below) as mantissa and exponent, i32 (..., M, 1) each. below: octaves, Q16."""
+
+        def fraction(x: Number) -> Number:
+            return round_shift(exp2_negative((x + below) & 65535), 15)
+
+        def whole(x: Number) -> Number:
+            return ((x + below) >> 16).at_most(MAX_EXPONENT).to(32)
+
+        mantissa, exponent = (each([self.rows], 32, [(best, (0,))], part) for part in (fraction, whole))
         return self.by_row(mantissa), self.by_row(exponent)
 
     def first(self, start: bool) -> ir.Value:
@@ -98,7 +104,7 @@ def softmax_uniform(b: Builder, call: Call) -> Results:
     octaves, start, top = Octaves(b, b.value(call, "logits")), call["start"], 2 ** call["bits"] - 1
     best = octaves.best(start, call["granularity"])
     codes = octaves.codes(start, best, lambda above: round_shift(exp2_negative(above).to(64) * top, 30))
-    return codes, *octaves.scale(best), octaves.first(start)
+    return codes, *octaves.scale(best, step_octaves(call["bits"])), octaves.first(start)
 
 
 def softmax_static(b: Builder, call: Call) -> Results:

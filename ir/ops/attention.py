@@ -48,10 +48,21 @@ def start_probability(octaves: torch.Tensor, start: bool) -> torch.Tensor:
     return round_shift(exp2_negative(first), 15).to(torch.int32)
 
 
+def step_octaves(bits: int) -> int:
+    """How far a step of uniform codes of `bits` bits lies below their scale: log2(2^bits - 1) in Q16."""
+    return int(log2(torch.tensor(2**bits - 1)))
+
+
 def softmax_codes(
-    logits: torch.Tensor, granularity: str, start: bool, coded: Callable[[torch.Tensor], torch.Tensor]
+    logits: torch.Tensor,
+    granularity: str,
+    start: bool,
+    coded: Callable[[torch.Tensor], torch.Tensor],
+    below: int = 0,
 ) -> tuple[torch.Tensor, torch.Tensor, torch.Tensor, torch.Tensor]:
-    """The results of `dgqc::softmax_log2`. coded: codes of -log2 (A / s), int64 >= 0, Q16."""
+    """The results of `dgqc::softmax_log2`. coded: codes of -log2 (A / s), int64 >= 0, Q16. below: how far the
+    scale that is returned lies below s, in Q16 octaves.
+    """
 
     def smallest(rows: torch.Tensor) -> tuple[torch.Tensor, ...]:
         return (negative_log2_probability(rows)[..., int(start) :].amin(dim=-1, keepdim=True),)
@@ -60,7 +71,7 @@ def softmax_codes(
         octaves = negative_log2_probability(rows)
         others = octaves[..., int(start) :]
         best = shared[0] if shared else others.amin(dim=-1, keepdim=True)
-        return coded(others - best), *power_of_two_scale(best), start_probability(octaves, start)
+        return coded(others - best), *power_of_two_scale(best + below), start_probability(octaves, start)
 
     keys = logits.shape[-1]
     if granularity == "row":
@@ -111,13 +122,14 @@ def softmax_uniform(
     """Softmax, quantized uniformly with a scale taken at run time.
 
     code = round(A / s * (2^bits - 1)), s the largest probability as in `dgqc::softmax_log2`, whose arguments
-    and results these are; bits: 2 .. 8.
+    and results these are, but for the scale: it is that of a code's step, s / (2^bits - 1), with an exponent
+    of at least 1. bits: 2 .. 8.
     """
 
     def coded(octaves: torch.Tensor) -> torch.Tensor:
         return round_shift(exp2_negative(octaves) * (2**bits - 1), 30).to(torch.uint8)
 
-    return softmax_codes(logits, granularity, start, coded)
+    return softmax_codes(logits, granularity, start, coded, step_octaves(bits))
 
 
 @fake(softmax_uniform)
@@ -139,8 +151,8 @@ def softmax_static(
     """Softmax, quantized uniformly with one static scale per call.
 
     code = clamp((A * inverse + half) >> shift, 0, 2^bits - 1), A in Q30; inverse, shift: int32 (T,).
-    mantissa, exponent: int32 (T,), the full scale (2^bits - 1 code steps) as in `dgqc::softmax_log2`,
-    whose results these are.
+    mantissa, exponent: int32 (T,), the scale of a step as `dgqc::softmax_uniform` gives it, whose results
+    these are.
     """
 
     def quantized(rows: torch.Tensor) -> tuple[torch.Tensor, ...]:
@@ -183,9 +195,10 @@ def attend(
     mix = round_shift(sum, fraction - 15) * s + first[i] * v'[0, d] (with `start`, and j counts from key 1)
     y   = saturate16((mix * factor + half) >> shift)      mix in Q15
 
-    codes: uint8 (..., M, N). mantissa, exponent, first: int32 (..., M, 1) as `dgqc::softmax_log2` gives them.
-    weights: int32 (number of codes,), what a code stands for as a share of s, in Q`fraction`; 15 <= fraction
-    <= 23. values: uint8 or int16 (..., N + start, D); zero, multiple, group, axis as in `dgqc::matmul`.
+    codes: uint8 (..., M, N). mantissa, exponent, first: int32 (..., M, 1) as the softmax ops give them.
+    weights: int32 (number of codes,), what a code stands for in units of the scale, in Q`fraction`, which is
+    15 .. 23, or 0 for whole numbers. values: uint8 or int16 (..., N + start, D); zero, multiple, group, axis
+    as in `dgqc::matmul`.
     Returns int16 (..., M, D).
     Widths: quantized shares of a row sum to at most 1.5 + N / 2^limit, so |mix| stays below
     2^15 * (2.5 + N / 2^limit) * max|v'|; the sum itself is below N * 2^fraction * max|v'| < 2^53.
@@ -200,7 +213,7 @@ def attend(
         total = (shares @ rest).to(torch.int64)
         if fraction > 15:
             total = round_shift(total, fraction - 15)
-        mix = round_shift(total * mantissa.to(torch.int64), 15 + exponent.to(torch.int64))
+        mix = round_shift(total * mantissa.to(torch.int64), min(fraction, 15) + exponent.to(torch.int64))
         if start:
             mix = mix + first.to(torch.int64) * operand[..., :1, :].to(torch.int64)
         return (saturate16(round_shift(mix * factor[step].to(torch.int64), shift[step].to(torch.int64))),)

@@ -61,9 +61,8 @@ def emit_softmax(
     logits, start = value.logits.node, value.start
     if plan.granularity is None:
         assert plan.scale is not None
-        full = (plan.scale * (2**plan.bits - 1)).clamp(max=1 - 2.0**-16)
         inverse, shift = multiplier(1 / (plan.scale * 2.0**30), 31)
-        mantissa, exponent = multiplier(full, 15)
+        mantissa, exponent = multiplier(plan.scale.clamp(max=0.5 - 2.0**-16), 15)
         tables = {"inverse": inverse, "shift": shift, "mantissa": mantissa, "exponent": exponent - 15}
         nodes = [builder.table(f"{name}.{what}", table) for what, table in tables.items()]
         args: tuple[object, ...] = (logits, builder.step, *nodes, plan.bits, start)
@@ -83,10 +82,9 @@ def emit_softmax(
 
 
 def share_table(plan: QuantizedProbabilities) -> tuple[torch.Tensor, int]:
-    """What each code stands for as a share of the largest, int32 (codes,), and its fraction bits."""
+    """What each code stands for in units of the scale, int32 (codes,), and its fraction bits."""
     if plan.coding is Coding.UNIFORM:
-        top = 2**plan.bits - 1
-        return torch.round(torch.arange(top + 1, dtype=torch.float64) * 2**15 / top).to(torch.int32), 15
+        return torch.arange(2**plan.bits, dtype=torch.int32), 0
     limit = min(2**plan.bits - 1, LAST_CODE)
     fraction = min(max(limit, 15), FINEST)
     shares = [1 << (fraction - code) if code <= fraction else 0 for code in range(limit + 1)]

@@ -19,6 +19,7 @@ from .kernels import Builds, check
 
 dgqc = torch.ops.dgqc
 LOG_SHARES = [2**23 >> code for code in range(32)]
+WHOLE_SHARES = list(range(256))
 ENDS = (-(2**31), 2**31 - 1)
 
 
@@ -108,16 +109,26 @@ def test_softmax_at_the_ends_of_int32(
 
 
 def shares_times_values(
-    graph: IntegerGraph, codes: torch.Tensor, values: torch.Tensor, by_key: bool, multiple: int
+    graph: IntegerGraph,
+    codes: torch.Tensor,
+    values: torch.Tensor,
+    by_key: bool,
+    multiple: int,
+    table: list[int] = LOG_SHARES,
 ) -> Any:
     """An attend of rows with a scale of 1/16."""
     rows = (*codes.shape[:-1], 1)
     scale = (graph.table(2**14, 2**15, *rows), graph.table(4, 4, *rows), graph.table(0, 0, *rows), False)
-    shares = graph.constant(torch.tensor(LOG_SHARES, dtype=torch.int32))
+    shares, fraction = (
+        graph.constant(torch.tensor(table, dtype=torch.int32)),
+        23 if table == LOG_SHARES else 0,
+    )
     tables = grouped(graph, values.shape[1 if by_key else 2], 0, multiple)
     factors = (graph.table(2**10, 2**12, graph.steps), graph.table(22, 30, graph.steps))
     operand = (graph.constant(values), graph.step, *tables, 1 if by_key else 2)
-    return graph.call(dgqc.attend.default, graph.constant(codes), *scale, shares, 23, *operand, *factors)
+    return graph.call(
+        dgqc.attend.default, graph.constant(codes), *scale, shares, fraction, *operand, *factors
+    )
 
 
 @pytest.mark.parametrize("by_key", [False, True])
@@ -131,20 +142,43 @@ def test_flat_rows_of_many_keys(kernels: Builds, by_key: bool, keys: int) -> Non
     check(kernels, *as_program(graph, y))
 
 
+@pytest.mark.parametrize("by_key", [False, True])
+@pytest.mark.parametrize("value", [0, 255])
+@pytest.mark.parametrize("keys", [2**15, 2**15 + 1])
+def test_flat_rows_of_whole_shares(kernels: Builds, by_key: bool, value: int, keys: int) -> None:
+    """As many products of bytes as fit int32, all at their end, and one more."""
+    graph = started()
+    codes = torch.full((1, 2, keys), 255, dtype=torch.uint8)
+    values = torch.full((1, keys, 5), value, dtype=torch.uint8)
+    y = shares_times_values(graph, codes, values, by_key, 127, WHOLE_SHARES)
+    program, inputs = as_program(graph, y)
+    ensure_shapes(program)
+    assert attend_bytes(y).planes == (0 if keys == 2**15 else 2)
+    check(kernels, program, inputs)
+
+
 @settings(max_examples=12, deadline=None)
-@given(st.integers(0, 2**31), st.integers(250, 330), st.booleans())
-def test_chunks_of_keys(kernels: Builds, seed: int, keys: int, by_key: bool) -> None:
-    """Around 256 keys, after which digits are looked up anew, with rows of several heads in a block."""
+@given(
+    st.integers(0, 2**31),
+    st.integers(1, 40),
+    st.integers(250, 330),
+    st.booleans(),
+    st.sampled_from([LOG_SHARES, WHOLE_SHARES]),
+)
+def test_chunks_of_keys(
+    kernels: Builds, seed: int, rows: int, keys: int, by_key: bool, table: list[int]
+) -> None:
+    """Around 256 keys, after which shares are read anew, with rows of several heads in a block."""
     graph = started(seed)
-    codes = torch.randint(0, 32, (3, 7, keys), generator=graph.random, dtype=torch.uint8)
+    codes = torch.randint(0, len(table), (3, rows, keys), generator=graph.random, dtype=torch.uint8)
     values = torch.randint(0, 256, (3, keys, 6), generator=graph.random, dtype=torch.uint8)
-    y = shares_times_values(graph, codes, values, by_key, 5)
+    y = shares_times_values(graph, codes, values, by_key, 5, table)
     check(kernels, *as_program(graph, y))
 
 
-def bytes_of(values: torch.Tensor, by_key: bool, multiple: int) -> Bytes:
+def bytes_of(values: torch.Tensor, by_key: bool, multiple: int, table: list[int] = LOG_SHARES) -> Bytes:
     graph = started()
-    y = shares_times_values(graph, torch.zeros(1, 3, 9, dtype=torch.uint8), values, by_key, multiple)
+    y = shares_times_values(graph, torch.zeros(1, 3, 9, dtype=torch.uint8), values, by_key, multiple, table)
     ensure_shapes(graph.finish(y))
     return attend_bytes(y)
 
@@ -155,6 +189,7 @@ def test_values_are_bytes_where_they_can_be() -> None:
     assert bytes_of(codes, True, 127) == Bytes(3, 2)
     assert bytes_of(codes, True, 129).value == 0, "129 * 255 doesn't fit int16"
     assert bytes_of(wide, False, 1) == Bytes(3, 2)
+    assert bytes_of(codes, False, 1, WHOLE_SHARES) == Bytes(0, 1), "codes are shares"
 
 
 @settings(max_examples=10, deadline=None)

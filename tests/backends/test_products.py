@@ -106,21 +106,20 @@ def test_attend(
     code_bits: int,
     uniform: bool,
 ) -> None:
-    """With and without the start token, shares of 15 to 23 fraction bits."""
+    """With and without the start token, whole shares and ones of 15 to 23 fraction bits."""
     graph = IntegerGraph(seed=seed)
     tokens = keys + int(start)
     shape = (1, heads, tokens, columns)
     (x,) = graph.take(x=shape)
     values, *tables = operand(graph, x, shape, 2 if by_token else 3, bits, groups)
     if uniform:
-        top = 2**code_bits - 1
-        shares, fraction = [round(code * 2**15 / top) for code in range(top + 1)], 15
+        shares, fraction = list(range(2**code_bits)), 0
     else:
         fraction = min(max(2**code_bits - 1, 15), 23)
         shares = [2**fraction >> code for code in range(min(2**code_bits, 32))]
     codes = graph.table(0, len(shares) - 1, 1, heads, rows, keys, dtype=torch.uint8)
     rows_of = (1, heads, rows, 1)
-    scale = (graph.table(2**14, 2**15, *rows_of), graph.table(0, 20, *rows_of))
+    scale = (graph.table(2**14, 2**15, *rows_of), graph.table(1, 20, *rows_of))
     first = graph.table(0, 2**15, *rows_of)
     weights = graph.constant(torch.tensor(shares, dtype=torch.int32))
     factors = (graph.table(2**14, 2**18, graph.steps), graph.table(18, 40, graph.steps))

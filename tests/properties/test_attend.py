@@ -89,7 +89,7 @@ def test_quantized_shares_lie_within_half_a_code_of_the_probabilities(
     found = reconstructed(shares)[..., int(start) :]
     s = scale_of(shares)
     if coding == "uniform":
-        assert bool(((found - real).abs() <= s / 255 * 0.51 + s * 2.0**-13).all())
+        assert bool(((found - real).abs() <= s * 0.51 + 255 * s * 2.0**-13).all())
         return
     # Powers of two down to 2^-23 of s; what lies below counts as 0.
     kept = real >= s * 2.0**-22.4

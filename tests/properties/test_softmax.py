@@ -92,8 +92,7 @@ def test_static_codes_are_the_formula_but_near_ties(
     error = real * (EXP2_ERROR + ROW_ERROR / OCTAVE * math.log(2)) + 2.0**-30 / step
     differ = codes.double() != wanted
     assert bool((distance_to_tie(real) <= error)[differ].all())
-    full = step * (2**bits - 1)
-    assert bool((scale_of(shares) / full - 1).abs().max() <= 2.0**-15)
+    assert bool((scale_of(shares) / step - 1).abs().max() <= 2.0**-15)
     assert shares.mantissa.shape == (2, 5, 1)  # type: ignore[attr-defined]
 
 

@@ -83,14 +83,15 @@ void dgqc_attend_rows(const dgqc_attend_parameters *p, size_t step, dgqc_rows ro
     s.multiple = dgqc_taken(&shared, p->values.count * sizeof(int32_t));
     s.digits = dgqc_taken(&shared, DGQC_PLANES * DGQC_CODES);
     s.bytes = shared;
-    const dgqc_attend_scale scale = {p->fraction, p->shift[step], p->factor[step]};
+    const int32_t places = p->fraction < 15 ? p->fraction : 15;
+    const dgqc_attend_scale scale = {p->fraction - places, places, p->shift[step], p->factor[step]};
     const dgqc_attend_block block = {codes, mantissa, exponent, first, y};
     for (size_t done = 0; done < rows.count;) {
         const dgqc_piece piece = dgqc_next_piece(p->rows, rows, done);
         const size_t batch = piece.batch % p->value_batches;
         const void *const own = values_of(p, values, batch);
         if (LANES > 1 && p->value_bytes > 0) {
-            const size_t count = piece.count < LANES ? piece.count : (size_t)LANES;
+            const size_t width = dgqc_attend_width(p), count = piece.count < width ? piece.count : width;
             const uint8_t *const bytes = s.bytes + batch * dgqc_attend_batch_bytes(p);
             dgqc_attend_lanes(p, &s, own, bytes, &scale, &block, done, count, scratch);
             done += count;

@@ -38,9 +38,9 @@ static inline int32_t dgqc_attend_value(const dgqc_attend_parameters *p, const d
     return s->multiple[place] * (code - s->zero[place]);
 }
 
-/* How sums become int16 at this step. */
+/* How sums become int16 at this step. drop: bits of a sum beyond Q15. places: a sum's fraction bits then. */
 typedef struct {
-    int32_t fraction, shift;
+    int32_t drop, places, shift;
     int64_t factor;
 } dgqc_attend_scale;
 
@@ -48,12 +48,18 @@ typedef struct {
 static inline int16_t dgqc_attend_finish(const dgqc_attend_scale *scale, const dgqc_attend_block *block, size_t r,
                                          int64_t sum, int64_t start)
 {
-    const int64_t total = scale->fraction > 15 ? dgqc_round_shift(sum, scale->fraction - 15) : sum;
-    const int64_t mix = dgqc_round_shift(total * block->mantissa[r], 15 + block->exponent[r]);
+    const int64_t total = scale->drop > 0 ? dgqc_round_shift(sum, scale->drop) : sum;
+    const int64_t mix = dgqc_round_shift(total * block->mantissa[r], scale->places + block->exponent[r]);
     return dgqc_saturate16(dgqc_round_shift((mix + block->first[r] * start) * scale->factor, scale->shift));
 }
 
-/* Values of one batch as bytes, and `count` <= LANES rows from row r of the block on. Nothing without vectors. */
+/* Rows that dgqc_attend_lanes takes at once. */
+static inline size_t dgqc_attend_width(const dgqc_attend_parameters *p)
+{
+    return p->planes == 0 ? 2 * LANES : LANES;
+}
+
+/* Values of one batch as bytes, and `count` rows from row r of the block on. Nothing without vectors. */
 void dgqc_attend_pack(const dgqc_attend_parameters *p, const dgqc_attend_shared *s, const void *values,
                       uint8_t *bytes);
 void dgqc_attend_lanes(const dgqc_attend_parameters *p, const dgqc_attend_shared *s, const void *values,

@@ -1,132 +1,54 @@
-/* Shares times values, a row in each lane. A share is -share = sum_plane digit[plane] * 256^plane with signed bytes as
- * digits, a value one or two unsigned bytes, so that all products are of bytes and no sum of 2^16 keys overflows.
- * Two bytes hold value + 2^15, lower byte first. */
+/* Shares times values, a row in each lane: all products are of bytes, and no sum of 2^16 keys overflows. A value is one
+ * unsigned byte, or two that hold value + 2^15, lower byte first. Where codes are shares (no planes), they are
+ * multiplied as they are; else by their digits. */
 
 #include "dgqc_attend.h"
 
 #if LANES > 1
-#include "dgqc_lanes_bytes.h"
+#include "dgqc_attend_digits.h"
 
-enum { COLUMNS = 4, CHUNK = 64 }; /* at once: columns, and quads of keys whose digits lie in the nearest cache */
+/* What products take off the bytes of values. */
+static int32_t bias_of(const dgqc_attend_parameters *p)
+{
+    return p->planes == 0 ? LANES_CODE_BIAS : LANES_BYTE_BIAS;
+}
 
 void dgqc_attend_pack(const dgqc_attend_parameters *p, const dgqc_attend_shared *s, const void *values, uint8_t *bytes)
 {
     const size_t quads = (p->keys + 3) / 4, size = (size_t)p->value_bytes, start = (size_t)p->start;
+    const int less = p->planes == 0 ? LANES_CODE_BIAS : 0; /* products with digits see to their bias */
     const uint8_t *const codes = (const uint8_t *)values + start * p->columns;
     memset(bytes, 0, dgqc_attend_batch_bytes(p));
     for (size_t j = 0; j < p->keys; j++) {
         uint8_t *const to = bytes + j / 4 * 16 + j % 4;
         for (size_t d = 0; d < p->columns; d++) {
             if (size == 1) {
-                to[d / COLUMNS * quads * 16 + d % COLUMNS * 4] = codes[j * p->columns + d];
+                to[d / DGQC_FOUR * quads * 16 + d % DGQC_FOUR * 4] = (uint8_t)(codes[j * p->columns + d] - less);
             } else {
                 const int32_t value = dgqc_attend_value(p, s, values, j + start, d) + 32768;
                 const size_t low = 2 * d;
-                to[low / COLUMNS * quads * 16 + low % COLUMNS * 4] = (uint8_t)(value & 255);
-                to[low / COLUMNS * quads * 16 + low % COLUMNS * 4 + 4] = (uint8_t)(value >> 8);
+                to[low / DGQC_FOUR * quads * 16 + low % DGQC_FOUR * 4] = (uint8_t)((value & 255) - less);
+                to[low / DGQC_FOUR * quads * 16 + low % DGQC_FOUR * 4 + 4] = (uint8_t)((value >> 8) - less);
             }
         }
     }
 }
 
-/* Codes of 4 * LANES keys, a row in each lane, a quad in each vector. Keys beyond `left` are of code 0. */
-static inline void read_codes(const uint8_t *codes, size_t keys, size_t left, size_t count, lanes quads[LANES])
+/* Sums of one column, or of shares: one for each plane, at least one. */
+static size_t parts_of(const dgqc_attend_parameters *p)
 {
-    for (size_t r = 0; r < LANES; r++) { /* lanes without a row repeat the first one */
-        const uint8_t *const from = codes + (r < count ? r : 0) * keys;
-        quads[r] = left >= 4 * LANES ? lanes_load_words(from) : lanes_load_bytes_some(from, left);
-    }
-    lanes_transpose(quads);
+    return p->planes == 0 ? 1 : (size_t)p->planes;
 }
 
-/* Digits of a chunk of keys, [quads][planes][lanes][4 keys], and what they add up to. */
-static void read_shares(const dgqc_attend_parameters *p, const dgqc_attend_shared *s, const uint8_t *codes,
-                        size_t count, size_t first_quad, size_t quads, int32_t *digits, lanes *totals)
-{
-    const size_t planes = (size_t)p->planes;
-    for (size_t q = 0; q < quads; q += LANES) {
-        const size_t key = 4 * (first_quad + q), left = p->keys - key;
-        const size_t some = quads - q < LANES ? quads - q : (size_t)LANES;
-        lanes quad[LANES];
-        read_codes(codes + key, p->keys, left, count, quad);
-        for (size_t plane = 0; plane < planes; plane++) {
-            const int8_t *const table = s->digits + plane * DGQC_CODES;
-            int32_t *const to = digits + (q * planes + plane) * LANES;
-            lanes total = totals[plane];
-            for (size_t i = 0; i < some; i++) {
-                const size_t rest = left - 4 * i; /* keys from this quad on */
-                lanes digit = lanes_lookup(table, p->codes, quad[i]);
-                if (rest < 4) {
-                    digit = lanes_and(digit, lanes_splat((1 << (8 * (int)rest)) - 1));
-                }
-                lanes_store(to + i * planes * LANES, digit);
-                total = lanes_sum8(total, digit);
-            }
-            totals[plane] = total;
-        }
-    }
-}
-
-#define EACH(DO) DO(0) DO(1) DO(2) DO(3)
-#define PLACE(c, plane) (sums + ((c) * planes + (plane)) * LANES)
-#define LOAD(c)                                                                                               \
-    lanes a##c = lanes_load(PLACE(c, 0));                                                                     \
-    lanes b##c = planes > 1 ? lanes_load(PLACE(c, 1)) : a##c, d##c = planes > 2 ? lanes_load(PLACE(c, 2)) : a##c;
-#define PRODUCTS(c)                                                                                           \
-    value = lanes_splat_word(bytes + 16 * q + 4 * (c));                                                       \
-    a##c = lanes_dot8(a##c, value, digit0);                                                                   \
-    b##c = planes > 1 ? lanes_dot8(b##c, value, digit1) : b##c;                                               \
-    d##c = planes > 2 ? lanes_dot8(d##c, value, digit2) : d##c;
-#define STORE(c)                                                                                              \
-    lanes_store(PLACE(c, 0), a##c);                                                                           \
-    if (planes > 1) {                                                                                         \
-        lanes_store(PLACE(c, 1), b##c);                                                                       \
-    }                                                                                                         \
-    if (planes > 2) {                                                                                         \
-        lanes_store(PLACE(c, 2), d##c);                                                                       \
-    }
-
-/* sums[column][plane][lane] += digits times bytes, of four columns. */
-static inline void weigh(const int32_t *digits, const uint8_t *bytes, size_t quads, const size_t planes,
-                         int32_t *sums)
-{
-    EACH(LOAD)
-    for (size_t q = 0; q < quads; q++, digits += planes * LANES) {
-        lanes value, digit0 = lanes_load(digits);
-        lanes digit1 = planes > 1 ? lanes_load(digits + LANES) : digit0;
-        lanes digit2 = planes > 2 ? lanes_load(digits + 2 * LANES) : digit0;
-        LANES_LOADED(digit0);
-        LANES_LOADED(digit1);
-        LANES_LOADED(digit2);
-        EACH(PRODUCTS)
-    }
-    EACH(STORE)
-}
-
-static void weigh_1(const int32_t *digits, const uint8_t *bytes, size_t quads, int32_t *sums)
-{
-    weigh(digits, bytes, quads, 1, sums);
-}
-
-static void weigh_2(const int32_t *digits, const uint8_t *bytes, size_t quads, int32_t *sums)
-{
-    weigh(digits, bytes, quads, 2, sums);
-}
-
-static void weigh_3(const int32_t *digits, const uint8_t *bytes, size_t quads, int32_t *sums)
-{
-    weigh(digits, bytes, quads, 3, sums);
-}
-
-/* What the planes of sums stand for, for every lane. */
-static inline void join(const int32_t *sums, size_t planes, int64_t *whole)
+/* What the parts of sums stand for, for every lane. */
+static inline void join(const dgqc_attend_parameters *p, const int32_t *sums, int64_t *whole)
 {
     for (size_t i = 0; i < LANES; i++) {
         int64_t sum = 0;
-        for (size_t plane = planes; plane-- > 0;) {
-            sum = sum * 256 + sums[plane * LANES + i];
+        for (size_t plane = (size_t)p->planes; plane-- > 0;) {
+            sum = sum * 256 - sums[plane * LANES + i];
         }
-        whole[i] = -sum;
+        whole[i] = p->planes == 0 ? sums[i] : sum;
     }
 }
 
@@ -136,13 +58,14 @@ typedef struct {
     int32_t exponent[LANES];
 } finish;
 
-static void read_finish(const dgqc_attend_block *block, size_t r, size_t count, finish *f)
+static void read_finish(const dgqc_attend_scale *scale, const dgqc_attend_block *block, size_t r, size_t count,
+                        finish *f)
 {
     for (size_t i = 0; i < LANES; i++) {
         const size_t row = r + (i < count ? i : 0);
         f->mantissa[i] = block->mantissa[row];
-        f->exponent[i] = 15 + block->exponent[row];
-        f->half[i] = (int64_t)1 << (14 + block->exponent[row]);
+        f->exponent[i] = scale->places + block->exponent[row];
+        f->half[i] = (int64_t)1 << (f->exponent[i] - 1);
         f->first[i] = block->first[row];
     }
 }
@@ -150,7 +73,7 @@ static void read_finish(const dgqc_attend_block *block, size_t r, size_t count, 
 static inline void finish_column(const finish *f, const dgqc_attend_scale *scale, const int64_t *sums, int64_t start,
                                  int16_t *y)
 {
-    const int32_t drop = scale->fraction - 15, shift = scale->shift;
+    const int32_t drop = scale->drop, shift = scale->shift;
     const int64_t rest = drop > 0 ? (int64_t)1 << (drop - 1) : 0, half = (int64_t)1 << (shift - 1);
     for (size_t i = 0; i < LANES; i++) {
         const int64_t mix = (((sums[i] + rest) >> drop) * f->mantissa[i] + f->half[i]) >> f->exponent[i];
@@ -160,22 +83,79 @@ static inline void finish_column(const finish *f, const dgqc_attend_scale *scale
 }
 
 /* Sums of a column's bytes, as they come from digits and stored bytes, become sums of values. */
-static inline void correct(const dgqc_attend_parameters *p, const dgqc_attend_shared *s, const int32_t *sums, size_t d,
-                           const int64_t *totals, int64_t *values)
+static inline void correct(const dgqc_attend_parameters *p, const dgqc_attend_shared *s, const int32_t *sums,
+                           size_t column, size_t d, const int64_t *totals, int64_t *values)
 {
-    const size_t planes = (size_t)p->planes;
-    join(sums, planes, values);
+    const int64_t bias = bias_of(p);
+    join(p, sums, values);
     if (p->value_bytes == 1) {
-        const int64_t zero = s->zero[d] - LANES_BYTE_BIAS, multiple = s->multiple[d];
+        const int64_t zero = s->zero[d] - bias, multiple = s->multiple[d];
         for (size_t i = 0; i < LANES; i++) {
             values[i] = multiple * (values[i] - zero * totals[i]);
         }
     } else {
         int64_t upper[LANES];
-        join(sums + planes * LANES, planes, upper);
+        join(p, sums + column, upper);
         for (size_t i = 0; i < LANES; i++) {
-            values[i] += 256 * upper[i] + (257 * LANES_BYTE_BIAS - 32768) * totals[i];
+            values[i] += 256 * upper[i] + (257 * bias - 32768) * totals[i];
         }
+    }
+}
+
+/* Results of up to LANES rows from row r on. column: from the sums of a column's byte to the next one's. */
+static void finish_rows(const dgqc_attend_parameters *p, const dgqc_attend_shared *s, const void *values,
+                        const dgqc_attend_scale *scale, const dgqc_attend_block *block, size_t r, size_t count,
+                        const int32_t *sums, size_t column, const int32_t *totals)
+{
+    int64_t total[LANES], sum[LANES];
+    int16_t y[LANES];
+    finish f;
+    join(p, totals, total);
+    read_finish(scale, block, r, count, &f);
+    for (size_t d = 0; d < p->columns; d++, sums += column * (size_t)p->value_bytes) {
+        correct(p, s, sums, column, d, total, sum);
+        finish_column(&f, scale, sum, p->start ? dgqc_attend_value(p, s, values, 0, d) : 0, y);
+        for (size_t i = 0; i < count; i++) {
+            block->y[(r + i) * p->columns + d] = y[i];
+        }
+    }
+}
+
+/* Adds up the shares of `count` rows and, column by column, their products with values. codes: of the first row. */
+static void add_codes(const dgqc_attend_parameters *p, const uint8_t *codes, size_t count, const uint8_t *bytes,
+                      size_t fours, int32_t *shares, int32_t *sums, int32_t *totals)
+{
+    const size_t quads = (p->keys + 3) / 4;
+    lanes total[2] = {lanes_splat(0), lanes_splat(0)};
+    for (size_t q = 0; q < quads; q += DGQC_QUADS) {
+        const size_t some = quads - q < DGQC_QUADS ? quads - q : (size_t)DGQC_QUADS;
+        dgqc_read_shares(codes + 4 * q, p->keys, p->keys - 4 * q, count, some, shares, total);
+        for (size_t f = 0; f < fours; f++) {
+            dgqc_weigh_codes(shares, bytes + (f * quads + q) * 16, some, sums + f * DGQC_FOUR * 2 * LANES);
+        }
+    }
+    lanes_store(totals, total[0]);
+    lanes_store(totals + LANES, total[1]);
+}
+
+/* The same, by digits; a sum for each plane. */
+static void add_digits(const dgqc_attend_parameters *p, const dgqc_attend_shared *s, const uint8_t *codes, size_t count,
+                       const uint8_t *bytes, size_t fours, int32_t *digits, int32_t *sums, int32_t *totals)
+{
+    const size_t planes = (size_t)p->planes, quads = (p->keys + 3) / 4;
+    lanes total[DGQC_PLANES] = {lanes_splat(0), lanes_splat(0), lanes_splat(0)};
+    for (size_t q = 0; q < quads; q += DGQC_QUADS) {
+        const size_t some = quads - q < DGQC_QUADS ? quads - q : (size_t)DGQC_QUADS;
+        dgqc_read_digits(p, s->digits, codes, count, q, some, digits, total);
+        for (size_t f = 0; f < fours; f++) {
+            (planes == 1   ? dgqc_weigh_1
+             : planes == 2 ? dgqc_weigh_2
+                           : dgqc_weigh_3)(digits, bytes + (f * quads + q) * 16, some,
+                                           sums + f * DGQC_FOUR * planes * LANES);
+        }
+    }
+    for (size_t plane = 0; plane < planes; plane++) {
+        lanes_store(totals + plane * LANES, total[plane]);
     }
 }
 
@@ -183,35 +163,22 @@ void dgqc_attend_lanes(const dgqc_attend_parameters *p, const dgqc_attend_shared
                        const uint8_t *bytes, const dgqc_attend_scale *scale, const dgqc_attend_block *block, size_t r,
                        size_t count, void *scratch)
 {
-    const size_t planes = (size_t)p->planes, size = (size_t)p->value_bytes, quads = (p->keys + 3) / 4;
-    const size_t fours = (p->columns * size + COLUMNS - 1) / COLUMNS, four = COLUMNS * planes * LANES;
-    int32_t *const digits = dgqc_take(&scratch, (quads < CHUNK ? quads : CHUNK) * planes * LANES * sizeof(int32_t));
+    const size_t quads = (p->keys + 3) / 4, size = (size_t)p->value_bytes, parts = parts_of(p);
+    const size_t column = dgqc_attend_width(p) / LANES * parts * LANES; /* sums of a column's bytes */
+    const size_t fours = (p->columns * size + DGQC_FOUR - 1) / DGQC_FOUR;
+    const uint8_t *const codes = block->codes + r * p->keys;
+    int32_t *const shares = dgqc_take(&scratch, (quads < DGQC_QUADS ? quads : DGQC_QUADS) * column * sizeof(int32_t));
     int32_t *const sums = scratch;
-    lanes totals[DGQC_PLANES] = {lanes_splat(0), lanes_splat(0), lanes_splat(0)};
-    memset(sums, 0, fours * four * sizeof *sums);
-    for (size_t q = 0; q < quads; q += CHUNK) {
-        const size_t some = quads - q < CHUNK ? quads - q : (size_t)CHUNK;
-        read_shares(p, s, block->codes + r * p->keys, count, q, some, digits, totals);
-        for (size_t f = 0; f < fours; f++) {
-            (planes == 1 ? weigh_1 : planes == 2 ? weigh_2 : weigh_3)(digits, bytes + (f * quads + q) * 16, some,
-                                                                      sums + f * four);
-        }
+    int32_t totals[DGQC_PLANES * LANES];
+    memset(sums, 0, fours * DGQC_FOUR * column * sizeof *sums);
+    if (p->planes == 0) {
+        add_codes(p, codes, count, bytes, fours, shares, sums, totals);
+    } else {
+        add_digits(p, s, codes, count, bytes, fours, shares, sums, totals);
     }
-    int32_t total_planes[DGQC_PLANES * LANES];
-    int64_t total[LANES], sum[LANES];
-    int16_t y[LANES];
-    finish f;
-    for (size_t plane = 0; plane < planes; plane++) {
-        lanes_store(total_planes + plane * LANES, totals[plane]);
-    }
-    join(total_planes, planes, total);
-    read_finish(block, r, count, &f);
-    for (size_t d = 0; d < p->columns; d++) {
-        correct(p, s, sums + d * size * planes * LANES, d, total, sum);
-        finish_column(&f, scale, sum, p->start ? dgqc_attend_value(p, s, values, 0, d) : 0, y);
-        for (size_t i = 0; i < count; i++) {
-            block->y[(r + i) * p->columns + d] = y[i];
-        }
+    for (size_t first = 0; first < count; first += LANES) {
+        const size_t some = count - first < LANES ? count - first : (size_t)LANES;
+        finish_rows(p, s, values, scale, block, r + first, some, sums + first * parts, column, totals + first * parts);
     }
 }
 #else

@@ -17,6 +17,15 @@ static inline lanes lanes_dot8(lanes sum, lanes bytes, lanes others)
 #endif
 }
 
+/* sum + the four products of each lane's codes, unsigned, and values, which are bytes less LANES_CODE_BIAS. Up to 2^15
+ * keys fit. */
+enum { LANES_CODE_BIAS = 128 };
+
+static inline lanes lanes_dot_codes(lanes sum, lanes codes, lanes values)
+{
+    return lanes_dot8(sum, codes, values);
+}
+
 /* sum + the four signed bytes of each lane. */
 static inline lanes lanes_sum8(lanes sum, lanes bytes)
 {

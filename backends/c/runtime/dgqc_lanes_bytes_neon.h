@@ -20,6 +20,22 @@ static inline lanes lanes_dot8(lanes sum, lanes bytes, lanes others)
     return lanes_dot8_signed(sum, vreinterpretq_s8_u8(turned), vreinterpretq_s8_s32(others));
 }
 
+/* sum + the four products of each lane's codes, unsigned, and values, which are bytes less LANES_CODE_BIAS. Up to 2^15
+ * keys fit. */
+enum { LANES_CODE_BIAS = 0 };
+
+static inline lanes lanes_dot_codes(lanes sum, lanes codes, lanes values)
+{
+#ifdef __ARM_FEATURE_DOTPROD
+    return vreinterpretq_s32_u32(vdotq_u32(vreinterpretq_u32_s32(sum), vreinterpretq_u8_s32(codes), vreinterpretq_u8_s32(values)));
+#else
+    const uint8x16_t a = vreinterpretq_u8_s32(codes), b = vreinterpretq_u8_s32(values);
+    const uint16x8_t low = vmull_u8(vget_low_u8(a), vget_low_u8(b)), high = vmull_high_u8(a, b);
+    const uint32x4_t products = vpaddq_u32(vpaddlq_u16(low), vpaddlq_u16(high));
+    return vaddq_s32(sum, vreinterpretq_s32_u32(products));
+#endif
+}
+
 /* sum + the four signed bytes of each lane. */
 static inline lanes lanes_sum8(lanes sum, lanes bytes)
 {

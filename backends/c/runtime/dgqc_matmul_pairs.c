@@ -4,7 +4,13 @@
 #include "dgqc_lanes.h"
 #include "dgqc_matmul.h"
 
+#if LANES == 16
+enum { ROWS = 8, COLUMNS = 2 * LANES };
+#define EVERY(DO) EACH(DO) DO(4) DO(5) DO(6) DO(7)
+#else
 enum { ROWS = 4, COLUMNS = 2 * LANES };
+#define EVERY(DO) EACH(DO)
+#endif
 
 /* round_shift(sum * factor, 32 + right - left): the upper half of sum * 2^left * factor + half, shifted. */
 typedef struct {
@@ -26,13 +32,13 @@ typedef struct {
     two = lanes_splat_word(row##r + 2 * pair);                                                                \
     left##r = lanes_dot16(left##r, two, left);                                                                \
     right##r = lanes_dot16(right##r, two, right);
-#define LOOP(begin, end)                                                                                      \
+#define LOOP(THESE, begin, end)                                                                               \
     for (size_t pair = (begin); pair < (end); pair++) {                                                       \
         lanes two, left = lanes_load_words(t->left + pair * 2 * DGQC_PANEL);                                  \
         lanes right = lanes_load_words(t->right + pair * 2 * DGQC_PANEL);                                     \
         LANES_LOADED(left);                                                                                   \
         LANES_LOADED(right);                                                                                  \
-        EACH(PRODUCTS)                                                                                        \
+        THESE(PRODUCTS)                                                                                       \
     }
 #define STORE(r)                                                                                              \
     lanes_store(y[r], scaled(left##r, by));                                                                   \
@@ -49,10 +55,10 @@ static inline lanes scaled(lanes sum, const scale *by)
 
 static void multiply_short(const tile *t, const scale *by, int32_t *const *y)
 {
-    EACH(ROW)
-    EACH(SUMS)
-    LOOP(0, t->pairs)
-    EACH(STORE)
+    EVERY(ROW)
+    EVERY(SUMS)
+    LOOP(EVERY, 0, t->pairs)
+    EVERY(STORE)
 }
 
 /* Where the whole sum doesn't fit int32, parts that do are added up in two halves: high * 2^16 + low. */
@@ -85,7 +91,7 @@ static void multiply_long(const tile *t, const scale *by, int32_t *const *y)
     for (size_t begin = 0; begin < t->pairs; begin += t->block) {
         const size_t end = t->pairs - begin < t->block ? t->pairs : begin + t->block;
         EACH(CLEAR)
-        LOOP(begin, end)
+        LOOP(EACH, begin, end)
         EACH(FOLD)
     }
     EACH(STORE_TOTALS)
@@ -127,6 +133,11 @@ void dgqc_matmul_pairs(const dgqc_matmul_parameters *p, size_t step, const int16
                 multiply_short(&t, &by, to);
             } else {
                 multiply_long(&t, &by, to);
+#if LANES == 16
+                tile lower = t;
+                memcpy(lower.row, t.row + 4, 4 * sizeof *t.row);
+                multiply_long(&lower, &by, to + 4);
+#endif
             }
             for (size_t r = 0; !direct && r < ROWS && first + r < count; r++) {
                 copy(to[r], some < COLUMNS ? some : (size_t)COLUMNS, p->width,

@@ -156,8 +156,9 @@ typedef struct {
     int start;
     const int32_t *shares; /* [codes], what a code stands for, in Q`fraction` */
     size_t codes;          /* at most 256 */
-    int fraction;
-    int planes;      /* bytes of a share: shares are at most 2^(8 * planes - 1), planes at most 3 */
+    int fraction;          /* 0, or at least 15 */
+    int planes;      /* bytes of a share: shares are at most 2^(8 * planes - 1), planes at most 3; 0: each code stands
+                        for itself, and there are at most 2^15 keys */
     int value_bytes; /* 1: 8-bit codes, groups along the columns; 2: values fit int16_t; 0: any others. 1 and 2 take at
                         most 2^16 keys */
     dgqc_operand values;

@@ -38,22 +38,46 @@ static int64_t exp2_total(const int32_t *x, size_t count, int32_t largest)
 /* Shared memory: the sample's best in the first 64 bytes, then every row's. */
 enum { ROWS_BEGIN = 64 / sizeof(int64_t) };
 
-dgqc_softmax_row dgqc_softmax_read(const dgqc_softmax_parameters *p, const int32_t *logits, const void *shared,
-                                   size_t index)
+dgqc_softmax_row dgqc_softmax_look(const dgqc_softmax_parameters *p, const int32_t *logits)
 {
     const size_t start = (size_t)p->start;
     dgqc_softmax_row row = {logits + start, p->keys - start, 0, 0};
     row.largest = largest_of(row.logits, row.keys);
+    return row;
+}
+
+/* Whether a first key that is kept apart has the largest logit of all. */
+static int first_is_largest(const dgqc_softmax_parameters *p, const dgqc_softmax_row *row)
+{
+    return p->start && row->logits[-1] > row->largest;
+}
+
+/* total: over the quantized keys, below the largest logit of all. */
+static int64_t best_of(const dgqc_softmax_parameters *p, const dgqc_softmax_row *row, int64_t total)
+{
+    const int32_t largest = first_is_largest(p, row) ? row->logits[-1] : row->largest;
+    if (p->start) {
+        total += dgqc_exp2_negative((uint32_t)largest - (uint32_t)row->logits[-1]);
+    }
+    return (int64_t)largest - row->largest + dgqc_log2(total) - ((int64_t)30 << 16);
+}
+
+void dgqc_softmax_weigh(const dgqc_softmax_parameters *p, dgqc_softmax_row *row, int64_t total)
+{
+    const int again = first_is_largest(p, row);
+    row->best = best_of(p, row, again ? exp2_total(row->logits, row->keys, row->logits[-1]) : total);
+}
+
+dgqc_softmax_row dgqc_softmax_read(const dgqc_softmax_parameters *p, const int32_t *logits, const void *shared,
+                                   size_t index)
+{
+    dgqc_softmax_row row = dgqc_softmax_look(p, logits);
     if (shared != NULL) {
         row.best = ((const int64_t *)shared)[ROWS_BEGIN + index];
-        return row;
+    } else {
+        const int32_t largest = first_is_largest(p, &row) ? logits[0] : row.largest;
+        row.best = best_of(p, &row, exp2_total(row.logits, row.keys, largest));
     }
-    const int32_t largest = start && logits[0] > row.largest ? logits[0] : row.largest;
-    int64_t total = exp2_total(row.logits, row.keys, largest);
-    if (start) {
-        total += dgqc_exp2_negative((uint32_t)largest - (uint32_t)logits[0]);
-    }
-    row.best = (int64_t)largest - row.largest + dgqc_log2(total) - ((int64_t)30 << 16);
     return row;
 }
 
@@ -84,11 +108,12 @@ static int32_t exp2_of(int64_t z)
     return dgqc_exp2_negative((uint32_t)(z < UINT32_MAX ? z : UINT32_MAX));
 }
 
-int64_t dgqc_softmax_scale(const dgqc_softmax_row *row, const void *shared, int32_t *mantissa, int32_t *exponent)
+int64_t dgqc_softmax_scale(const dgqc_softmax_row *row, const void *shared, int64_t below, int32_t *mantissa,
+                           int32_t *exponent)
 {
     const int64_t best = shared == NULL ? row->best : *(const int64_t *)shared;
-    const int64_t whole = best >> 16;
-    *mantissa = (int32_t)dgqc_round_shift(exp2_of(best & 65535), 15);
+    const int64_t whole = (best + below) >> 16;
+    *mantissa = (int32_t)dgqc_round_shift(exp2_of((best + below) & 65535), 15);
     *exponent = (int32_t)(whole < 40 ? whole : 40); /* ir/ops/attention.py: MAX_EXPONENT */
     return row->best - best;
 }

@@ -18,8 +18,15 @@ typedef struct {
 dgqc_softmax_row dgqc_softmax_read(const dgqc_softmax_parameters *p, const int32_t *logits, const void *shared,
                                    size_t index);
 
-/* Writes the row's scale; returns how far its best lies below it, in octaves >= 0. */
-int64_t dgqc_softmax_scale(const dgqc_softmax_row *row, const void *shared, int32_t *mantissa, int32_t *exponent);
+/* The same in two steps, where the row's scale is its own: first without `best`; then with it, from the sum of
+ * 2^(logit - row->largest) over the quantized keys, in Q30. */
+dgqc_softmax_row dgqc_softmax_look(const dgqc_softmax_parameters *p, const int32_t *logits);
+void dgqc_softmax_weigh(const dgqc_softmax_parameters *p, dgqc_softmax_row *row, int64_t total);
+
+/* What a code counts in: `below` octaves (Q16) below the largest probability of the row, or of the sample. Returns how
+ * far the row's best lies below the largest, in octaves >= 0. */
+int64_t dgqc_softmax_scale(const dgqc_softmax_row *row, const void *shared, int64_t below, int32_t *mantissa,
+                           int32_t *exponent);
 
 /* The first key's probability in Q15, 0 where it isn't kept apart. */
 int32_t dgqc_softmax_first(const dgqc_softmax_parameters *p, const dgqc_softmax_row *row);

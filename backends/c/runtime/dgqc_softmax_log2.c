@@ -29,7 +29,7 @@ void dgqc_softmax_log2_rows(const dgqc_softmax_parameters *p, size_t step, dgqc_
     (void)step;
     for (size_t i = 0; i < rows.count; i++) {
         const dgqc_softmax_row row = dgqc_softmax_read(p, logits + i * p->keys, shared, rows.first + i);
-        const int64_t lower = dgqc_softmax_scale(&row, shared, mantissa + i, exponent + i);
+        const int64_t lower = dgqc_softmax_scale(&row, shared, 0, mantissa + i, exponent + i);
         codes_of(&row, lower, p->limit, codes + i * row.keys);
         first[i] = dgqc_softmax_first(p, &row);
     }

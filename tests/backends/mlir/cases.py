@@ -159,14 +159,13 @@ def attend(
     (x,) = graph.take(x=(1, 1 if shared else heads, tokens, columns))
     values = operand(graph, x, tokens if by_token else columns, 2 if by_token else 3, bits, groups)
     if uniform:
-        top = 2**code_bits - 1
-        shares, fraction = [round(code * 2**15 / top) for code in range(top + 1)], 15
+        shares, fraction = list(range(2**code_bits)), 0
     else:
         fraction = min(max(2**code_bits - 1, 15), 23)
         shares = [2**fraction >> code for code in range(min(2**code_bits, 32))]
     codes = graph.table(0, len(shares) - 1, 1, heads, rows, keys, dtype=torch.uint8)
     by_row = (1, heads, rows, 1)
-    scale = (graph.table(2**14, 2**15, *by_row), graph.table(0, 20, *by_row))
+    scale = (graph.table(2**14, 2**15, *by_row), graph.table(1, 20, *by_row))
     first = graph.table(0, 2**15, *by_row)
     weights = graph.constant(torch.tensor(shares, dtype=torch.int32))
     factors = (graph.table(2**14, 2**18, graph.steps), graph.table(18, 40, graph.steps))
@@ -188,7 +187,7 @@ def softmax(
             graph.table(2**28, 2**30, graph.steps),
             graph.table(50, 58, graph.steps),
             graph.table(2**14, 2**15, graph.steps),
-            graph.table(-14, 47, graph.steps),
+            graph.table(1, 47, graph.steps),
         )
         found = graph.call(dgqc.softmax_static.default, logits, graph.step, *tables, bits, start)
     elif kind == "uniform":

@@ -12,7 +12,7 @@ module {
     %constant_8 = arith.constant dense<[883507619, 552797197]> : tensor<2xi32>
     %constant_9 = arith.constant dense<[51, 50]> : tensor<2xi32>
     %constant_10 = arith.constant dense<[31675, 19805]> : tensor<2xi32>
-    %constant_11 = arith.constant dense<[2, 41]> : tensor<2xi32>
+    %constant_11 = arith.constant dense<[11, 23]> : tensor<2xi32>
     %c0_i64 = arith.constant 0 : i64
     %c1_i64 = arith.constant 1 : i64
     %c-2147483648_i64 = arith.constant -2147483648 : i64
