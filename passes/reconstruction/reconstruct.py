@@ -2,6 +2,7 @@
 
 Every value that a later unit still reads is kept for all samples, once from each network; a unit is learned
 when its turn comes, its input from the quantized network as it is by then, its target from the float one.
+What a unit is made from has a name without being computed: where all units are in the cache, nothing runs.
 """
 
 from __future__ import annotations
@@ -57,13 +58,11 @@ def reconstruct(
     """
     chosen = units(program.graph.graph, program.inputs[0].name, blocks)
     with Shelf(budget) as shelf:
-        walk = _Walk(program, recipe, cache, shelf, compensation)
+        walk = _Walk(program, recipe, cache, shelf, _read_last(chosen), compensation)
         count = sum(bool(unit.products) for unit in chosen)
         ticks = track(range(count * recipe.iterations), "reconstructing weights", count * recipe.iterations)
-        last = _last_readers(chosen)
-        for position, unit in enumerate(chosen):
+        for unit in chosen:
             walk.take(unit, ticks)
-            walk.forget(node for node, reader in last.items() if reader == position)
         next(ticks, None)
         return Outcome(walk.plans, walk.errors, walk.kept)
 
@@ -108,10 +107,12 @@ class _Walk:
         recipe: Recipe,
         cache: Cache,
         shelf: Shelf,
+        read_last: Mapping[Unit, tuple[fx.Node, ...]],
         compensation: Compensation | None = None,
     ) -> None:
         self.evaluator, self.recipe, self.cache, self.shelf = Evaluator(program), recipe, cache, shelf
-        self.compensation = compensation
+        self.read_last, self.compensation = read_last, compensation
+        self.behind: list[tuple[Unit, str]] = []  # a unit and a network that it isn't computed in yet
         self.plans: dict[str, Plan] = dict(program.plans)
         self.errors: dict[str, tuple[float, float]] = {}
         self.kept = 0
@@ -131,38 +132,35 @@ class _Walk:
         self.samples = Samples(self.ordinals, self.sizes, self._read)
 
     def take(self, unit: Unit, ticks: Iterator[int]) -> None:
-        """Computes a unit in both networks; learns it first where it has something to learn."""
+        """Finds a unit in the cache, or learns it, for which all units before it are computed."""
         key = self._key(unit)
-        for chunk, ordinal in enumerate(self.ordinals):
-            inputs = self.samples.inputs(unit, chunk, FLOAT)
-            self._run(unit, chunk, ordinal, FLOAT, inputs, {}, None)
+        self.behind.append((unit, FLOAT))
         if unit.products:
-            learned = self._learned(unit, key, ticks)
+            learned = self.cache.load(key)
+            if learned is None:
+                self._catch_up()
+                learned = self._learned(unit, key, ticks)
+            else:
+                self.kept += 1
+                for _ in range(self.recipe.iterations):
+                    next(ticks, None)
             self.plans.update(_with(self.plans, learned))
             self.errors[unit.name] = (learned.before, learned.after)
             key = digest(key, learned.codes, learned.factors, *([learned.scales] if learned.scales else []))
-        names = {str(i.target) for node in unit.nodes for i in node.all_input_nodes if i.op == "get_attr"}
-        weights = {n: value(plan) for n in names if isinstance(plan := self.plans.get(n), Weight)}
-        quantizers = Quantizers(self.plans) if self.recipe.activations else None
-        for chunk, ordinal in enumerate(self.ordinals):
-            inputs = self.samples.inputs(unit, chunk, QUANTIZED)
-            self._run(unit, chunk, ordinal, QUANTIZED, inputs, weights, quantizers)
         self.made_from.update({node: digest(key, node.name) for node in unit.outputs})
+        self.behind.append((unit, QUANTIZED))
 
-    def forget(self, nodes: Iterator[fx.Node]) -> None:
-        """Drops values that nobody reads any more."""
-        for node in nodes:
-            for chunk in range(len(self.ordinals)):
-                self.shelf.drop((chunk, FLOAT, node.name))
-                self.shelf.drop((chunk, QUANTIZED, node.name))
+    def _catch_up(self) -> None:
+        """Computes what was left behind, and drops values that nobody reads any more."""
+        for unit, network in self.behind:
+            self._run(unit, network)
+            for node in self.read_last[unit] if network == QUANTIZED else ():
+                for chunk in range(len(self.ordinals)):
+                    self.shelf.drop((chunk, FLOAT, node.name))
+                    self.shelf.drop((chunk, QUANTIZED, node.name))
+        self.behind.clear()
 
     def _learned(self, unit: Unit, key: str, ticks: Iterator[int]) -> Learned:
-        found = self.cache.load(key)
-        if found is not None:
-            self.kept += 1
-            for _ in range(self.recipe.iterations):
-                next(ticks, None)
-            return found
         # A unit's random numbers depend on the unit alone, so that it may be learned in any session.
         seed = int(key[:15], 16)
         task = Task(unit, self.evaluator, self.plans, self.samples, self.recipe)
@@ -196,20 +194,20 @@ class _Walk:
             *([self.compensation] if self.compensation else []),
         )
 
-    def _run(
-        self,
-        unit: Unit,
-        chunk: int,
-        ordinal: int,
-        network: str,
-        inputs: Mapping[fx.Node, torch.Tensor],
-        weights: Mapping[str, torch.Tensor],
-        quantizers: Quantizers | None,
-    ) -> None:
-        with torch.no_grad():
-            found = self.evaluator.run(unit.nodes, inputs, ordinal, weights, quantizers)
-        for node in unit.outputs:
-            self._put(chunk, network, node, found[node])
+    def _run(self, unit: Unit, network: str) -> None:
+        """Computes a unit's outputs for all samples, in one of the networks."""
+        weights: dict[str, torch.Tensor] = {}
+        quantizers = None
+        if network == QUANTIZED:
+            names = {str(i.target) for node in unit.nodes for i in node.all_input_nodes if i.op == "get_attr"}
+            weights = {n: value(plan) for n in names if isinstance(plan := self.plans.get(n), Weight)}
+            quantizers = Quantizers(self.plans) if self.recipe.activations else None
+        for chunk, ordinal in enumerate(self.ordinals):
+            inputs = self.samples.inputs(unit, chunk, network)
+            with torch.no_grad():
+                found = self.evaluator.run(unit.nodes, inputs, ordinal, weights, quantizers)
+            for node in unit.outputs:
+                self._put(chunk, network, node, found[node])
 
     def _put(self, chunk: int, network: str, node: fx.Node, value: torch.Tensor) -> None:
         self.shelf.put((chunk, network, node.name), value)
@@ -236,6 +234,7 @@ def _with(plans: Mapping[str, Plan], learned: Learned) -> dict[str, Plan]:
     return changed
 
 
-def _last_readers(chosen: list[Unit]) -> dict[fx.Node, int]:
-    """The position of the last unit that reads a value."""
-    return {node: position for position, unit in enumerate(chosen) for node in unit.inputs}
+def _read_last(chosen: list[Unit]) -> dict[Unit, tuple[fx.Node, ...]]:
+    """The values that no unit behind each one reads."""
+    last = {node: unit for unit in chosen for node in unit.inputs}
+    return {unit: tuple(node for node, reader in last.items() if reader is unit) for unit in chosen}

@@ -203,6 +203,19 @@ def test_an_interrupted_run_goes_on_to_the_same_bits(name: str, cache: Path) -> 
     assert sorted(cache.rglob("*.safetensors")) == files
 
 
+@EACH
+def test_where_everything_is_in_the_cache_nothing_runs(name: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    whole = apply(planned(NAME, 8, 4), BRIEF[name])
+
+    def refuse(*arguments: object) -> None:
+        raise AssertionError("a unit was computed")
+
+    monkeypatch.setattr(Evaluator, "run", refuse)
+    again = apply(planned(NAME, 8, 4), BRIEF[name])
+    assert codes(again) == codes(whole)
+    assert again.report[name] == whole.report[name]
+
+
 def test_an_interruption_leaves_the_units_before_it(cache: Path) -> None:
     class Stop(Exception):
         pass
