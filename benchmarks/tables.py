@@ -3,7 +3,7 @@
     python benchmarks/tables.py 2 3 A.1 A.3 figure-4 figure-5 [--model FOLDER] [--pictures 16] ...
 
 Each goes to `OUTPUT/NAME.md`. What was measured is kept in `OUTPUT/measured`: run again to continue, or to
-go on with more pictures.
+go on with more pictures. Two runs can share an output, each with half of `--bits`; a third then gathers both.
 
     2         methods by bits; scenes as in training, and pairs of shapes that training never showed
     3, A.1    components of DGQ at w8a8; numbers of groups, with and without dimension selection, and at w8a6
@@ -30,8 +30,20 @@ from dgqc.compare.store import Store
 from dgqc.compare.workload import Sizes, demo
 from dgqc.demo_model import pipeline_dir
 
-WIDTHS = ("w8a8", "w4a6", "w8a6", "w4a8")
-LEARNING = ("dgq", "tfmq", "q-diffusion", "eda", "dgq-exact")
+WIDTHS = ("w4a6", "w8a6", "w8a8", "w4a4", "w4a8", "w8a4")
+LEARNING = {"tfmq": 10, "dgq": 10, "dgq-exact": 10, "q-diffusion": 10, "eda": 30}
+"""Methods that learn, and how far a rounding may travel: iterations times rate, as in the presets."""
+SHOWN = (
+    "preset",
+    "runs as",
+    "SNR dB",
+    "SNR last 5 dB",
+    "alignment",
+    "unseen alignment",
+    "frechet float",
+    "unseen frechet float",
+    "size MB",
+)
 GROUPS = (1, 2, 4, 8, 16)
 PAPER = "grouping=kmeans,ranges=minmax,rounding=nearest,"
 """What the ablations leave as the paper has it; its learned weights would hide behind 8 bits."""
@@ -41,12 +53,14 @@ PLAIN = "probabilities=uniform,scale=static"
 
 def table_2(arguments: argparse.Namespace) -> list[Candidate]:
     """Every method at every width; DGQ with 8 groups and with 16."""
-    learned = f",iterations={arguments.iterations}"
     found = []
     for width in arguments.bits.split(","):
-        found += [candidate(f"naive-{width}"), candidate(width)]
-        found += [candidate(f"{method}-{width}{learned}") for method in LEARNING]
-        found += [candidate(f"{width}g16"), candidate(f"dgq-{width}g16{learned}")]
+        found += [candidate(f"naive-{width}"), candidate(width), candidate(f"{width}g16")]
+        for method, travel in LEARNING.items():
+            learned = f"iterations={arguments.iterations},rate={travel / arguments.iterations:g}"
+            for groups in ("", "g16") if method == "dgq" else ("",):
+                row = f"{method}-{width}{groups}"
+                found.append(named(row, f"{row},{learned}"))
     return found
 
 
@@ -86,7 +100,7 @@ def rows_table(name: str, wanted: Sequence[Candidate], workload: Workload, store
         print(f"{name}: {row.name}", {k: v for k, v in row.columns().items() if v is not None}, flush=True)
         write(folder / name, rows)
     plot(folder / name, rows)
-    return as_markdown(rows)
+    return as_markdown(rows, SHOWN)
 
 
 def main() -> None:
@@ -101,9 +115,9 @@ def main() -> None:
     )
     parser.add_argument("--bits", default=",".join(WIDTHS), help="widths of table 2")
     parser.add_argument("--pictures", type=int, default=16, help="of each set of prompts")
-    parser.add_argument("--calibration", type=int, default=16, help="prompts to calibrate with")
-    parser.add_argument("--held-out", type=int, default=4, help="prompts that signal to noise is measured on")
-    parser.add_argument("--iterations", type=int, default=1000, help="of learning, for each block")
+    parser.add_argument("--calibration", type=int, default=32, help="prompts to calibrate with")
+    parser.add_argument("--held-out", type=int, default=8, help="prompts that signal to noise is measured on")
+    parser.add_argument("--iterations", type=int, default=200, help="of learning, for each block")
     parser.add_argument("--threads", type=int, default=1)
     parser.add_argument("-o", "--output", type=Path, default=Path("build/tables"))
     arguments = parser.parse_args()

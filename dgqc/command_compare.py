@@ -57,6 +57,9 @@ def compare(
     calib_prompts: Annotated[int, typer.Option("--calib-prompts", min=1, help="To calibrate with.")] = 16,
     held_out: Annotated[int, typer.Option("--held-out", min=1, help="Prompts for signal to noise.")] = 4,
     pictures: Annotated[int, typer.Option("--pictures", min=0, help="To draw and judge, of each set.")] = 16,
+    unseen: Annotated[
+        bool, typer.Option(help="Whether the demo model also draws pairs of shapes it never saw.")
+    ] = True,
     steps: Annotated[int, typer.Option("--steps", min=1, help="Denoising steps.")] = 25,
     guidance_scale: Annotated[
         float | None, typer.Option("--guidance-scale", help="The pipeline's own where it is left out.")
@@ -82,7 +85,7 @@ def compare(
     wanted = candidates(_names(presets), _names(bits), _settings(setting or []), simulated)
     store = Store(output / "measured")
     sizes = Sizes(calib_prompts, held_out, pictures, steps)
-    asked = _Asked(sizes, prompts, other_prompts, calib, guidance_scale, judge, clip, real)
+    asked = _Asked(sizes, prompts, other_prompts, unseen, calib, guidance_scale, judge, clip, real)
     workload = _workload(model, store, asked)
     rows = []
     with progress():
@@ -105,6 +108,7 @@ class _Asked:
     sizes: Sizes
     prompts: Path | None
     other_prompts: Path | None
+    unseen: bool
     calib: Path | None
     guidance: float | None
     judge: str | None
@@ -130,7 +134,13 @@ def _workload(model: Path | None, store: Store, asked: _Asked) -> Workload:
         if not has_latent_pictures(place):
             raise DgqcError(f"Comparing {place} needs prompts; give a text file with --prompts, one a line.")
         return workload.demo(
-            store, asked.sizes, judge, place, unseen=True, guidance=asked.guidance, calibration=asked.calib
+            store,
+            asked.sizes,
+            judge,
+            place,
+            unseen=asked.unseen,
+            guidance=asked.guidance,
+            calibration=asked.calib,
         )
     lines = read_prompts(asked.prompts)
     first = 0 if asked.calib else asked.sizes.calibration
