@@ -1,6 +1,6 @@
 """Ways to code attention probabilities, everything else in float: signal to noise of the demo model's output.
 
-    python benchmarks/attention.py [--pipeline FOLDER] [--calls 5] [--held-out 8]
+    python benchmarks/attention.py [--model FOLDER] [--calls 5] [--held-out 8]
 
 Quantizers that the compiler doesn't have stand beside those it has, to see whether they were worth an op.
 """
@@ -14,12 +14,13 @@ from typing import Any
 
 import numpy as np
 import torch
-from quality import HELD_OUT, HELD_OUT_SEED, STEPS, decibels, recorded
 from torch import fx
 
+from dgqc.compare.store import Store
+from dgqc.compare.trajectory import decibels
+from dgqc.compare.workload import Sizes, demo
 from dgqc.compiler import Request, lower
-from dgqc.demo_model import load_pipeline, pipeline_dir
-from dgqc.demo_model.evaluate import evaluation_scenes
+from dgqc.demo_model import pipeline_dir
 from dgqc.ir.ops.simulate import fake_quantize_log2, fake_quantize_uniform, largest_share
 from dgqc.ir.plans import Probabilities
 from dgqc.ir.program import Program
@@ -68,21 +69,20 @@ def main() -> None:
     parser = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
-    parser.add_argument("--pipeline", type=Path, default=pipeline_dir())
+    parser.add_argument("--model", type=Path, default=pipeline_dir())
     parser.add_argument("--calls", type=int, default=5)
-    parser.add_argument("--held-out", type=int, default=HELD_OUT)
-    parser.add_argument("--output", type=Path, default=Path("build/quality"))
+    parser.add_argument("--held-out", type=int, default=8, help="prompts whose calls are measured")
+    parser.add_argument("-o", "--output", type=Path, default=Path("build/tables"))
     chosen = parser.parse_args()
     torch.set_num_threads(1)
-    chosen.output.mkdir(parents=True, exist_ok=True)
-    captions = [scene.caption() for scene in evaluation_scenes(chosen.held_out)]
-    name = f"held-out-{chosen.held_out}"
-    samples = recorded(chosen.output, name, captions, HELD_OUT_SEED, chosen.pipeline)
+    sizes = Sizes(calibration=1, held_out=chosen.held_out, pictures=0)
+    workload = demo(Store(chosen.output / "measured"), sizes, None, chosen.model)
+    samples = workload.held_out
     front = "fold-time-embedding,split-prologue,split-start-token,insert-sites"
-    model = load_pipeline(chosen.pipeline).unet
-    program, _ = lower(Request(model, calibration=samples, pass_pipeline=front, stop_after="insert-sites"))
+    request = Request(workload.unet, calibration=samples, pass_pipeline=front, stop_after="insert-sites")
+    program, _ = lower(request)
     given = []
-    for ordinal in np.linspace(0, STEPS - 1, chosen.calls).round().astype(int).tolist():
+    for ordinal in np.linspace(0, workload.steps - 1, chosen.calls).round().astype(int).tolist():
         batch = {
             key: torch.cat([part[key] for part in samples.read(ordinal)])
             for key in ("sample", "encoder_hidden_states")

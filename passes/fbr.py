@@ -5,17 +5,14 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import ClassVar
 
-from ..ir.level import Level
-from ..ir.program import Program
-from .base import Pass
-from .reconstruction.as_pass import reconstructed
+from .reconstruction.as_pass import Learning
 from .reconstruction.recipe import Recipe
 from .registry import register_pass
 
 
 @register_pass
 @dataclass(frozen=True)
-class Fbr(Pass):
+class Fbr(Learning):
     """Learns roundings and scales of activations together (EDA-DM's fine-grained block reconstruction).
 
     Minimizes |block(x') - block(x)|^2 + layers * sum over the layers inside, the last one excepted, of
@@ -23,42 +20,23 @@ class Fbr(Pass):
     the float one; so does each element behind each quantizer (QDrop). No rounding penalty; both rates fall to
     0 along a cosine. Blocks are those of `brecq`.
 
-    rate: of weights. scale_rate: of activations' static scales. layers: EDA-DM's gamma. The rest is as in
-        `adaround`.
+    rate: of weights. scale_rate: of activations' static scales. layers: EDA-DM's gamma. The rest is as in all
+        passes that learn.
 
     Our deviations: a scale is learned as a factor on what calibration found, so that one rate is right for
     scales of any size; the block's and its layers' outputs come from one forward pass, not from two.
     """
 
-    iterations: int = 1000
-    batch: int = 8
     rate: float = 3e-2
     scale_rate: float = 1e-4
     layers: float = 0.8
     drop: float = 0.5
-    samples: int = 16
-    memory: float = 4.0
-    cache: str | None = None
-    seed: int = 0
 
     name: ClassVar[str] = "fbr"
-    takes: ClassVar[Level] = Level.PLANNED
-    leaves: ClassVar[Level] = Level.PLANNED
-    requires: ClassVar[frozenset[str]] = frozenset({"tables", "probabilities", "weights"})
     provides: ClassVar[frozenset[str]] = frozenset({"reconstructed-weights"})
 
-    def __post_init__(self) -> None:
-        self._recipe()
-
-    def run(self, program: Program) -> Program:
-        return reconstructed(program, self.name, True, self._recipe(), self.cache, self.memory)
-
-    def _recipe(self) -> Recipe:
-        return Recipe(
-            self.iterations,
-            self.batch,
-            self.samples,
-            self.seed,
+    def recipe(self) -> Recipe:
+        return self._recipe(
             weight_rate=self.rate,
             scale_rate=self.scale_rate,
             scales=True,

@@ -5,48 +5,27 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import ClassVar
 
-from ..ir.level import Level
-from ..ir.program import Program
-from .base import Pass
-from .reconstruction.as_pass import reconstructed
+from .reconstruction.as_pass import Learning
 from .reconstruction.recipe import Recipe
 from .registry import register_pass
 
 
 @register_pass
 @dataclass(frozen=True)
-class LearnScales(Pass):
+class LearnScales(Learning):
     """Minimizes |block(x_q) - block(x)|^2.4 over the scales of the block's activations (Q-Diffusion).
 
     Weights stay as they are. Scales that are computed at run time have nothing to learn. Options are those of
-    `fbr`; as there, a scale is learned as a factor.
+    all passes that learn; a scale is learned as a factor, as in `fbr`.
     """
 
     iterations: int = 5000
-    batch: int = 8
     rate: float = 4e-4
-    samples: int = 16
-    memory: float = 4.0
-    cache: str | None = None
-    seed: int = 0
 
     name: ClassVar[str] = "learn-scales"
-    takes: ClassVar[Level] = Level.PLANNED
-    leaves: ClassVar[Level] = Level.PLANNED
-    requires: ClassVar[frozenset[str]] = frozenset({"tables", "probabilities", "weights"})
 
-    def __post_init__(self) -> None:
-        self._recipe()
-
-    def run(self, program: Program) -> Program:
-        return reconstructed(program, self.name, True, self._recipe(), self.cache, self.memory)
-
-    def _recipe(self) -> Recipe:
-        return Recipe(
-            self.iterations,
-            self.batch,
-            self.samples,
-            self.seed,
+    def recipe(self) -> Recipe:
+        return self._recipe(
             scale_rate=self.rate,
             weights=False,
             scales=True,

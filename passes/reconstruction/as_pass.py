@@ -3,10 +3,14 @@
 from __future__ import annotations
 
 import logging
-from dataclasses import replace
+from abc import abstractmethod
+from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import Any, ClassVar
 
+from ...ir.level import Level
 from ...ir.program import Program
+from ..base import Pass
 from .cache import Cache, default_folder
 from .compensate import Compensation
 from .recipe import Recipe
@@ -15,6 +19,45 @@ from .reconstruct import reconstruct
 log = logging.getLogger("dgqc")
 
 GIGABYTE = 1e9
+
+
+@dataclass(frozen=True)
+class Learning(Pass):
+    """A pass that learns by gradient descent, behind all decisions on ranges.
+
+    iterations, batch, rate: of Adam. samples: of each UNet call, at most.
+    memory: gigabytes of activations before files are used. cache: the folder of finished units, the user's
+        where it is none; an interrupted run goes on from there. seed: of the batches.
+
+    Our deviation: a batch holds samples of one UNet call, since scales have a row per call.
+    """
+
+    iterations: int = 1000
+    batch: int = 8
+    rate: float = 1e-3
+    samples: int = 16
+    memory: float = 4.0
+    cache: str | None = None
+    seed: int = 0
+
+    blocks: ClassVar[bool] = True
+    """Whether blocks are learned as a whole."""
+    takes: ClassVar[Level] = Level.PLANNED
+    leaves: ClassVar[Level] = Level.PLANNED
+    requires: ClassVar[frozenset[str]] = frozenset({"tables", "probabilities", "weights"})
+
+    def __post_init__(self) -> None:
+        self.recipe()
+
+    def run(self, program: Program) -> Program:
+        return reconstructed(program, self.name, self.blocks, self.recipe(), self.cache, self.memory)
+
+    @abstractmethod
+    def recipe(self) -> Recipe:
+        """How a unit is learned. Raises DgqcError for options out of place."""
+
+    def _recipe(self, **options: Any) -> Recipe:
+        return Recipe(self.iterations, self.batch, self.samples, self.seed, **options)
 
 
 def reconstructed(
