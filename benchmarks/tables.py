@@ -117,7 +117,7 @@ def main() -> None:
     parser.add_argument("--pictures", type=int, default=16, help="of each set of prompts")
     parser.add_argument("--calibration", type=int, default=32, help="prompts to calibrate with")
     parser.add_argument("--held-out", type=int, default=8, help="prompts that signal to noise is measured on")
-    parser.add_argument("--iterations", type=int, default=200, help="of learning, for each block")
+    parser.add_argument("--iterations", type=int, default=100, help="of learning, for each block")
     parser.add_argument("--threads", type=int, default=1)
     parser.add_argument("-o", "--output", type=Path, default=Path("build/tables"))
     arguments = parser.parse_args()
