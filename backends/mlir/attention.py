@@ -1,4 +1,4 @@
-"""`dgqc::attend`: quantized probabilities times quantized values, as planes of shares."""
+"""`dgqc::attend`: quantized probabilities times quantized values. Digits of shares, a contraction."""
 
 from __future__ import annotations
 
@@ -8,53 +8,62 @@ from collections.abc import Sequence
 import torch
 from torch_mlir import ir
 
+from ...ir.errors import DgqcError
 from .builder import Builder, Call
-from .contraction import LIMIT, Bound, Sums, contracted
+from .contraction import LIMIT, contracted
 from .fixed_point import round_shift
 from .glue import requantize
 from .number import Number, number
-from .operands import Side, stored
+from .operands import Codes, Digit, Side, multiplied
 from .products import codes_of
-from .tensors import Reads, each, entry, part, reshaped, shape_of, width_of
-
-SMALLEST_BLOCK = 256
-"""Keys that a 32-bit sum should hold at least, so that few partial sums are written."""
+from .shares import ShareDigit, share_digits
+from .tensors import Reads, each, entry, part, reshaped, shape_of
 
 
 def attend(b: Builder, call: Call) -> ir.Value:
     """codes (..., M, N), values (..., N + start, D); the first key's values are mixed in by `first`."""
-    side = stored(b, codes_of(b, call, "values", -2), least=16)
+    operand = codes_of(b, call, "values", -2)
     codes = b.value(call, "codes")
-    shape, (tokens, columns) = shape_of(codes), shape_of(side.stored)[-2:]
+    shape, (tokens, columns) = shape_of(codes), operand.shape[-2:]
     batch, rows, keys = math.prod(shape[:-2]), shape[-2], shape[-1]
-    if math.prod(shape_of(side.stored)[:-2]) == 1:
+    if math.prod(operand.shape[:-2]) == 1:
         batch, rows = 1, batch * rows
     sizes = [batch] if batch > 1 else []
-    values = reshaped(side.stored, [*sizes, tokens, columns])
-    codes = reshaped(codes, [*sizes, rows, keys])
-    others = part(values, len(sizes), int(call["start"]), keys)
-    planes = _products(b, call, codes, others, side)
+    shares = call["weights"].to(torch.int64)
+    side, digits = _fewest_products(b, operand, shares, keys)
+    values = [digit.moved(lambda value: reshaped(value, [*sizes, tokens, columns])) for digit in side.digits]
+    others = [
+        digit.moved(lambda value: part(value, len(sizes), int(call["start"]), keys)) for digit in values
+    ]
+    rows_of_codes = reshaped(codes, [*sizes, rows, keys])
+    left = [Digit(_decoded(b, rows_of_codes, digit), digit.factor) for digit in digits]
+    largest = float(shares.max()) * float(side.reach.max()) * keys
+    sums = contracted(left, others, largest, transposed=False)
 
     axes = list(range(len(sizes) + 2))
     reads = Reads()
-    totals = [(plane.reader(reads, axes), shift) for plane, shift in planes]
-    scale = side.scale.reader(b, reads, axes[-1]) if side.scale else None
+    total = sums.reader(reads, axes)
+    scale = side.scale and side.scale.reader(b, reads, axes[-1])
     per_row = [reshaped(b.value(call, name), [*sizes, rows]) for name in ("mantissa", "exponent", "first")]
     mantissa, exponent, share = (reads.of(value, axes[:-1]) for value in per_row)
-    first = reads.of(_first(values, len(sizes)), [*axes[:-2], axes[-1]]) if call["start"] else None
+    first = [
+        (reads.of(_first(digit.value, len(sizes)), [*axes[:-2], axes[-1]]), digit.factor)
+        for digit in values
+        if call["start"]
+    ]
 
     def body(*n: Number) -> Number:
-        total = number(0, 64)
-        for plane, shift in totals:
-            total = total + (plane(n).to(64) << shift)
+        x = total(n).to(64)
         factor = scale(n).to(64) if scale else None
-        total = total * factor if factor else total
+        x = x * factor if factor else x
         if call["fraction"] > 15:
-            total = round_shift(total, call["fraction"] - 15)
-        mix = round_shift(total * mantissa(n).to(64), exponent(n).to(64) + min(call["fraction"], 15))
+            x = round_shift(x, call["fraction"] - 15)
+        mix = round_shift(x * mantissa(n).to(64), exponent(n).to(64) + min(call["fraction"], 15))
         if first:
-            own = first(n).to(64) * factor if factor else first(n).to(64)
-            mix = mix + share(n).to(64) * own
+            own = number(0, 64)
+            for digit, times in first:
+                own = own + digit(n).to(64) * times
+            mix = mix + share(n).to(64) * (own * factor if factor else own)
         return requantize(b, call, mix)
 
     found = each([*sizes, rows, columns], 16, reads.operands, body)
@@ -67,40 +76,30 @@ def _first(values: ir.Value, axis: int) -> ir.Value:
     return reshaped(part(values, axis, 0, 1), [*shape[:axis], *shape[axis + 1 :]])
 
 
-def _products(
-    b: Builder, call: Call, codes: ir.Value, values: ir.Value, side: Side
-) -> Sequence[tuple[Sums, int]]:
-    """Sums of shares times values, one plane of the shares' bits each, and how far to shift it."""
-    shares = call["weights"].to(torch.int64)
-    width = 16 if width_of(values) <= 16 else 32
-    bits, reach = int(shares.max()).bit_length(), float(side.reach.max())
-    size = plane_bits(bits, shape_of(codes)[-1], reach)
-    planes = []
-    for shift in range(0, bits, size):
-        plane = (shares >> shift) & (2**size - 1)
-        term = float(plane.max()) * reach
-        bound = Bound(term * shape_of(codes)[-1], term)
-        left = _shares(b, codes, plane, width)
-        planes.append((contracted(left, values, bound, transposed=False), shift))
-    return planes
+def _fewest_products(
+    b: Builder, values: Codes, shares: torch.Tensor, keys: int
+) -> tuple[Side, Sequence[ShareDigit]]:
+    """The values, and digits of the shares, so that 32 bits hold every sum of products of two digits."""
+    found = []
+    for narrow in (False, True):
+        side = multiplied(b, values, narrow=narrow)
+        reach = float(side.reach.max()) if len(side.digits) == 1 else 128.0
+        most = min(32767, int((LIMIT - 1) // max(1.0, keys * reach)))
+        if digits := share_digits(shares, most):
+            found.append((side, digits))
+    if not found:
+        raise DgqcError(f"An attention over {keys} keys is too long for the MLIR backend's 32-bit sums.")
+    return min(found, key=lambda one: len(one[0].digits) * len(one[1]))
 
 
-def plane_bits(bits: int, keys: int, reach: float) -> int:
-    """How many bits of the shares go into one plane, so that there are few planes and few partial sums.
-
-    bits: of the largest share. reach: of the values. At most 15, which 16 bits hold with their sign.
-    """
-    block = min(keys, SMALLEST_BLOCK)
-    largest = max(1, min(15, int((LIMIT - 1) // (reach * block) + 1).bit_length() - 1)) if reach else 15
-    return math.ceil(bits / math.ceil(bits / largest))
-
-
-def _shares(b: Builder, codes: ir.Value, plane: torch.Tensor, width: int) -> ir.Value:
-    """What each code stands for, the bits of one plane."""
-    axes = range(len(shape_of(codes)))
-    table = b.constant(plane.to(torch.int16), "shares")
+def _decoded(b: Builder, codes: ir.Value, digit: ShareDigit) -> ir.Value:
+    """A digit of what each code stands for."""
+    width = 8 if int(digit.table.max()) < 128 else 16
 
     def body(code: Number) -> Number:
-        return entry(table, code.unsigned_to(32).to_index()).to(width)
+        wide = code.unsigned_to(32)
+        if digit.formula:
+            return digit.formula(wide).to(width)
+        return entry(b.constant(digit.table.to(torch.int32), "shares"), wide.to_index()).to(width)
 
-    return each(shape_of(codes), width, [(codes, axes)], body)
+    return each(shape_of(codes), width, [(codes, range(len(shape_of(codes))))], body)

@@ -5,8 +5,11 @@ FLAGS = (
     "--iree-llvmcpu-target-cpu=host",
     "--iree-opt-level=O3",
     "--iree-opt-data-tiling=false",
+    "--iree-global-opt-propagate-transposes=false",
+    "--iree-opt-const-expr-max-size-increase-threshold=1000000000",
 )
-"""What always works."""
+"""What always works. A transpose that is fused into a product would keep it from being tiled; and weights
+that are unpacked and widened for their product are more bytes than IREE would else keep between calls."""
 
 TILED = "--iree-global-opt-data-tiling"
 """Finds the dot-product instructions, which makes large products several times as fast. Where IREE can't

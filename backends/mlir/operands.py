@@ -1,59 +1,70 @@
 """One side of a product: how its codes are stored for a contraction, and what is left for the epilogue.
 
-A code stands for multiple * (code - zero), both of its group. Whatever doesn't change along the summed axis
-leaves the sum, so that what is multiplied is as narrow as it can be:
+A code stands for multiple * (code - zero), both of its group. What a contraction multiplies are signed
+digits, as narrow as they can be:
 
-    value = scale * (stored - offset)         scale and offset of a row, stored along the summed axis
+    value = scale * (digit_0 + factor_1 * digit_1 + ... - offset)      scale and offset of a row
 
-Groups of channels, which do change, are multiplied out before the contraction.
+Codes whose groups lie along the rows are one digit of 8 bits. Groups of channels, which change along the
+summed axis, are multiplied out before the contraction: to one digit of 16 bits, or to several of 8.
 """
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
 
 import torch
 from torch_mlir import ir
 
 from .builder import Builder
 from .number import Number
-from .tensors import Operand, Reader, Reads, each, shape_of, width_of
-
-WIDTHS = (8, 16, 32)
+from .tensors import Reader, Reads, each, shape_of
 
 
 @dataclass(frozen=True)
-class PerRow:
-    """A number for each row: its group's entry of the call's row of a table.
+class PerIndex:
+    """A number for each index of an axis: its group's entry of the call's row of a table.
 
-    table: int32 (T, G). group: uint8 (rows,); None where all rows are of group 0.
+    table: int32 (T, G). group: uint8 (n,); None where all are of group 0.
     """
 
     table: torch.Tensor
     group: torch.Tensor | None
 
     def reader(self, b: Builder, reads: Reads, axis: int) -> Reader:
-        """For a loop whose rows lie along `axis`; i32."""
+        """For a loop in which they lie along `axis`; i32."""
         if self.group is None:
             return lambda _: b.at_step(self.table[:, 0])
         return reads.of(b.spread(self.table, self.group), (axis,))
 
-    def repeated(self, times: int) -> PerRow:
-        """For as many rows again and again."""
-        return self if self.group is None or times == 1 else PerRow(self.table, self.group.repeat(times))
+    def repeated(self, times: int) -> PerIndex:
+        """For as many again and again."""
+        return self if self.group is None or times == 1 else PerIndex(self.table, self.group.repeat(times))
+
+
+@dataclass(frozen=True)
+class Digit:
+    """Signed numbers of the codes' shape, or of a view of it, which stand for `factor` times as much."""
+
+    value: ir.Value
+    factor: int
+
+    def moved(self, view: Callable[[ir.Value], ir.Value]) -> Digit:
+        return Digit(view(self.value), self.factor)
 
 
 @dataclass(frozen=True)
 class Side:
     """A stored operand.
 
-    stored: i8, i16 or i32, of the codes' shape. scale, offset: None for 1 and 0.
-    reach: float64 (K,) or (1,), the largest |stored - offset| at each index of the summed axis.
+    scale, offset: by row; None for 1 and 0. reach: float64 (K,) or (1,), the largest |value / scale| at each
+    index of the summed axis.
     """
 
-    stored: ir.Value
-    scale: PerRow | None
-    offset: PerRow | None
+    digits: Sequence[Digit]
+    scale: PerIndex | None
+    offset: PerIndex | None
     reach: torch.Tensor
 
 
@@ -75,81 +86,113 @@ class Codes:
     summed: int
 
     @property
+    def shape(self) -> tuple[int, ...]:
+        return shape_of(self.value)
+
+    @property
     def unsigned(self) -> bool:
         return self.low >= 0
 
     @property
-    def single(self) -> bool:
-        """Whether all indices are of one group, the first."""
-        return not bool(self.group.any())
+    def changing(self) -> bool:
+        """Whether groups change along the summed axis."""
+        rank = len(self.shape)
+        return self.axis % rank == self.summed % rank and bool(self.group.any())
+
+    def zeros(self) -> PerIndex:
+        return self._per_index(self.zero)
+
+    def multiples(self) -> PerIndex:
+        return self._per_index(self.multiple)
+
+    def _per_index(self, table: torch.Tensor) -> PerIndex:
+        return PerIndex(table, self.group) if bool(self.group.any()) else PerIndex(table[:, :1], None)
+
+    def ends(self) -> torch.Tensor:
+        """Smallest and largest of code - zero: int64 (2, T, K) where groups change, else (2, T, 1)."""
+        zero = self.zeros().table.to(torch.int64)
+        if self.changing:
+            zero = zero[:, self.group.to(torch.int64)]
+            return torch.stack([self.low - zero, self.high - zero])
+        return torch.stack(
+            [(self.low - zero).amin(1, keepdim=True), (self.high - zero).amax(1, keepdim=True)]
+        )
+
+    @property
+    def plain(self) -> bool:
+        """Whether they can be stored as they are."""
+        return self.unsigned and not self.changing
 
 
-def stored(b: Builder, codes: Codes, least: int = 8) -> Side:
-    """The narrowest form. least: bits that the other side needs anyway."""
-    rank = len(shape_of(codes.value))
-    along_sum = codes.axis % rank == codes.summed % rank
-    if along_sum and not codes.single:
-        return _multiplied(b, codes, least)
-    return _by_row(b, codes, least)
+def as_they_are(b: Builder, codes: Codes) -> Side:
+    """Plain codes as one digit of 8 bits: less their zeros where that fits, else less 128."""
+    if _fit(codes.ends(), 8):
+        return multiplied(b, codes)
+    zeros = codes.zeros()
+    return replace(less_128(codes), scale=_row_scale(codes), offset=PerIndex(zeros.table - 128, zeros.group))
 
 
-def _multiplied(b: Builder, codes: Codes, least: int) -> Side:
-    """multiple * (code - zero) itself."""
-    multiple = codes.multiple.to(torch.int64)
-    ends = [multiple * (code - codes.zero.to(torch.int64)) for code in (codes.low, codes.high)]
-    width = max(least, _width(torch.stack(ends)))
-    zero, factor = (b.spread(table, codes.group) for table in (codes.zero, codes.multiple))
-
-    def body(code: Number, z: Number, c: Number) -> Number:
-        return ((_widened(codes, code) - z) * c).to(width)
-
-    shape = shape_of(codes.value)
-    place = [codes.axis % len(shape)]
-    operands: list[Operand] = [(codes.value, range(len(shape))), (zero, place), (factor, place)]
-    reach = torch.stack(ends).abs().amax(dim=(0, 1)).to(torch.float64)
-    return Side(each(shape, width, operands, body), None, None, reach[codes.group.to(torch.int64)])
+def less_128(codes: Codes) -> Side:
+    """Unsigned codes as one digit of 8 bits; scale and offset are the caller's."""
+    digit = each(codes.shape, 8, [(codes.value, range(len(codes.shape)))], lambda code: code ^ 128)
+    return Side([Digit(digit, 1)], None, None, _reach(codes.ends()))
 
 
-def _by_row(b: Builder, codes: Codes, least: int) -> Side:
-    """Zero and multiple leave the sum, or what is stored is centered already."""
-    group = None if codes.single else codes.group
-    table = codes.zero[:, :1] if group is None else codes.zero
-    multiple = codes.multiple[:, :1] if group is None else codes.multiple
-    scale = None if bool((multiple == 1).all()) else PerRow(multiple, group)
-    ends = torch.stack([code - table.to(torch.int64) for code in (codes.low, codes.high)])
-    reach = ends.abs().amax().reshape(1).to(torch.float64)
-    width = max(least, _width(ends))
-    if not bool(table.any()) and width >= width_of(codes.value) and not codes.unsigned:
-        return Side(widened(codes.value, width), scale, None, reach)
-    if codes.unsigned and width > least == 8:
-        moved = each(shape_of(codes.value), 8, [(codes.value, range(_rank(codes)))], lambda code: code ^ 128)
-        return Side(moved, scale, PerRow(table - 128, group), reach)
+def multiplied(b: Builder, codes: Codes, *, other: Codes | None = None, narrow: bool = False) -> Side:
+    """The values themselves, but for a scale of rows, without an offset.
+
+    other: codes of the other side, whose multiples change along the summed axis and are multiplied in.
+    narrow: digits of 8 bits, though one of 16 would do.
+    """
+    sources = [one for one in (codes, other) if one is not None and one.changing]
+    ends = codes.ends()
+    for source in sources:
+        ends = ends * source.multiple.to(torch.int64)[:, source.group.to(torch.int64)]
+    rank = len(codes.shape)
     reads = Reads()
-    code = reads.of(codes.value, range(_rank(codes)))
-    zero = PerRow(table, group).reader(b, reads, codes.axis % _rank(codes))
+    code = reads.of(codes.value, range(rank))
+    zero = codes.zeros().reader(b, reads, codes.axis % rank)
+    factors = [source.multiples().reader(b, reads, codes.summed % rank) for source in sources]
 
-    def body(*numbers: Number) -> Number:
-        return (_widened(codes, code(numbers)) - zero(numbers)).to(width)
+    def value(n: Sequence[Number]) -> Number:
+        x = (code(n).unsigned_to(32) if codes.unsigned else code(n).to(32)) - zero(n)
+        for factor in factors:
+            x = x * factor(n)
+        return x
 
-    return Side(each(shape_of(codes.value), width, reads.operands, body), scale, None, reach)
+    def stored(width: int, body: Callable[[Number], Number]) -> ir.Value:
+        return each(codes.shape, width, reads.operands, lambda *n: body(value(n)).to(width))
+
+    def byte(shift: int, lowest: int) -> ir.Value:
+        return stored(8, lambda x: ((x - lowest) >> shift) ^ 128)
+
+    if _fit(ends, 8):
+        digits = [Digit(stored(8, lambda x: x), 1)]
+    elif _fit(ends, 16) and not narrow:
+        digits = [Digit(stored(16, lambda x: x), 1)]
+    else:
+        # Bytes less 128 each, of the number that is as much larger.
+        count = next(count for count in range(2, 5) if _fit(ends, 8, count))
+        lowest = _lowest(8, count)
+        digits = [Digit(byte(shift, lowest), 1 << shift) for shift in range(0, 8 * count, 8)]
+    return Side(digits, None if codes.changing else _row_scale(codes), None, _reach(ends))
 
 
-def widened(value: ir.Value, width: int) -> ir.Value:
-    """The same signed numbers in more bits."""
-    if width_of(value) == width:
-        return value
-    shape = shape_of(value)
-    return each(shape, width, [(value, range(len(shape)))], lambda x: x.to(width))
+def _fit(ends: torch.Tensor, width: int, digits: int = 1) -> bool:
+    lowest = _lowest(width, digits)
+    return lowest <= int(ends.min()) and int(ends.max()) < lowest + 2 ** (width * digits)
 
 
-def _rank(codes: Codes) -> int:
-    return len(shape_of(codes.value))
+def _lowest(width: int, digits: int) -> int:
+    """The smallest number of so many signed digits."""
+    return -sum(1 << (width * place + width - 1) for place in range(digits))
 
 
-def _widened(codes: Codes, code: Number) -> Number:
-    return code.unsigned_to(32) if codes.unsigned else code.to(32)
+def _row_scale(codes: Codes) -> PerIndex | None:
+    multiples = codes.multiples()
+    return None if bool((multiples.table == 1).all()) else multiples
 
 
-def _width(values: torch.Tensor) -> int:
-    low, high = int(values.min()), int(values.max())
-    return next(width for width in WIDTHS if -(1 << (width - 1)) <= low and high < 1 << (width - 1))
+def _reach(ends: torch.Tensor) -> torch.Tensor:
+    """float64, over both ends and all calls."""
+    return ends.abs().amax(dim=(0, 1)).to(torch.float64)

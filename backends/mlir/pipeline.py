@@ -22,11 +22,12 @@ from .constants import Constants
 from .glue import add, at_step, gate, mul, quantize, rescale
 from .importer import CONSTANT, NODE, import_graph
 from .lower import Rule, from_builtin, lower, operator_name, to_builtin
+from .matmul import matmul
 from .moves import avg_pool2d, gather, upsample_nearest
 from .norms import group_norm, layer_norm
 from .number import Number
 from .parameters import Store, externalize
-from .products import conv2d, conv2d_pixel, linear, matmul
+from .products import conv2d, conv2d_pixel, linear
 from .softmax import softmax_log2, softmax_static, softmax_uniform
 from .ungather import ungathered
 

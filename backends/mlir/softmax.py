@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 
 from torch_mlir import ir
 
@@ -41,10 +41,13 @@ class Octaves:
         """The logits that get codes: all but the first key's where it is kept apart."""
         return part(self.logits, 1, int(start), self.shape[-1] - int(start))
 
+    def highest(self, start: bool) -> ir.Value:
+        """The largest logit of each row among those that get codes: i32 (R,)."""
+        return _largest(self.quantized(start)) if start else self.largest
+
     def best(self, start: bool, granularity: str) -> ir.Value:
         """The smallest of each row, or of all rows for each: i64 (R,)."""
-        highest = _largest(self.quantized(start)) if start else self.largest
-        operands = [(one, (0,)) for one in (highest, self.largest, self.total)]
+        operands = [(one, (0,)) for one in (self.highest(start), self.largest, self.total)]
         best = each([self.rows], 64, operands, lambda x, largest, total: _octaves(x, largest, total))
         if granularity == "row":
             return best
@@ -53,17 +56,28 @@ class Octaves:
         )
         return each([self.rows], 64, [(smallest, ())], lambda x: x)
 
-    def codes(self, start: bool, best: ir.Value | None, code: Callable[[Number], Number]) -> ir.Value:
-        """(..., M, keys), from what an element lies above its row's best; above 0 without one."""
+    def codes(self, start: bool, granularity: str, code: Callable[[Number], Number]) -> ir.Value:
+        """(..., M, keys), from how far an element lies above the best one, without a sign.
+
+        Within a row that is a difference of logits, which fits 32 bits.
+        """
+        if granularity == "row":
+            return self._coded(start, [self.highest(start)], lambda x, highest: code(highest - x))
+        best = self.best(start, granularity)
+        return self.codes_of_octaves(start, lambda octaves, smallest: code(octaves - smallest), best)
+
+    def codes_of_octaves(self, start: bool, code: Callable[..., Number], *rows: ir.Value) -> ir.Value:
+        """(..., M, keys), from an element's -log2 of its probability, i64, and numbers of its row."""
+
+        def body(x: Number, largest: Number, total: Number, *others: Number) -> Number:
+            return code(_octaves(x, largest, total), *others)
+
+        return self._coded(start, [self.largest, self.total, *rows], body)
+
+    def _coded(self, start: bool, rows: Sequence[ir.Value], body: Callable[..., Number]) -> ir.Value:
         chosen = self.quantized(start)
-        rows = [self.largest, self.total, *([best] if best is not None else [])]
-
-        def body(x: Number, largest: Number, total: Number, *smallest: Number) -> Number:
-            octaves = _octaves(x, largest, total)
-            return code(octaves - smallest[0] if smallest else octaves).to(8)
-
         operands = [(chosen, (0, 1)), *((row, (0,)) for row in rows)]
-        found = each(shape_of(chosen), 8, operands, body)
+        found = each(shape_of(chosen), 8, operands, lambda *n: body(*n).to(8))
         return reshaped(found, [*self.shape[:-1], shape_of(chosen)[1]])
 
     def scale(self, best: ir.Value, below: int = 0) -> Results:
@@ -93,18 +107,32 @@ class Octaves:
 
 def softmax_log2(b: Builder, call: Call) -> Results:
     """Codes are rounded differences to the row's best."""
-    octaves, start = Octaves(b, b.value(call, "logits")), call["start"]
-    best = octaves.best(start, call["granularity"])
-    codes = octaves.codes(start, best, lambda above: ((above + 2**15) >> 16).at_most(call["limit"]))
-    return codes, *octaves.scale(best), octaves.first(start)
+
+    def code(above: Number) -> Number:
+        limit: int = call["limit"]
+        return (above.shifted_unsigned(15) + 1).shifted_unsigned(1).at_most(limit)
+
+    return _relative(b, call, code)
 
 
 def softmax_uniform(b: Builder, call: Call) -> Results:
     """Codes are shares of the row's best."""
-    octaves, start, top = Octaves(b, b.value(call, "logits")), call["start"], 2 ** call["bits"] - 1
-    best = octaves.best(start, call["granularity"])
-    codes = octaves.codes(start, best, lambda above: round_shift(exp2_negative(above).to(64) * top, 30))
-    return codes, *octaves.scale(best, step_octaves(call["bits"])), octaves.first(start)
+    top: int = 2 ** call["bits"] - 1
+
+    def code(above: Number) -> Number:
+        # round_shift(share * top, 30) in two halves, since 32 bits don't hold the product.
+        share = exp2_negative(above)
+        rest = (share & 32767) * top + 2**29
+        return ((share >> 15) * top + (rest >> 15)) >> 15
+
+    return _relative(b, call, code, step_octaves(call["bits"]))
+
+
+def _relative(b: Builder, call: Call, code: Callable[[Number], Number], below: int = 0) -> Results:
+    """Codes relative to the row's best, or to the best of all rows. below: of the scale, as in `scale`."""
+    octaves, start, granularity = Octaves(b, b.value(call, "logits")), call["start"], call["granularity"]
+    scale = octaves.scale(octaves.best(start, granularity), below)
+    return octaves.codes(start, granularity, code), *scale, octaves.first(start)
 
 
 def softmax_static(b: Builder, call: Call) -> Results:
@@ -115,7 +143,7 @@ def softmax_static(b: Builder, call: Call) -> Results:
         inverse, shift = (b.at_step(call[name]).to(64) for name in ("inverse", "shift"))
         return round_shift(exp2_negative(above).to(64) * inverse, shift).at_most(top)
 
-    codes = octaves.codes(start, None, code)
+    codes = octaves.codes_of_octaves(start, code)
     scale = (each([octaves.rows], 32, [], lambda n=n: b.at_step(call[n])) for n in ("mantissa", "exponent"))
     return codes, *(octaves.by_row(one) for one in scale), octaves.first(start)
 

@@ -6,15 +6,17 @@ import math
 from collections.abc import Callable, Sequence
 
 from torch_mlir import ir
-from torch_mlir.dialects import arith, linalg, tensor
+from torch_mlir.dialects import linalg, tensor
 
-from .number import Number
+from .number import Number, number
 
 Map = Sequence[int | str]
 """Which loop axes an operand's axes follow: an axis's number, or an expression such as "d0 * 2 + d3"."""
 Operand = tuple[ir.Value, Map]
 Body = Callable[..., Number]
 Reader = Callable[[Sequence[Number]], Number]
+Filler = int | Callable[[], Number]
+"""A number for all places, or what computes it inside a loop."""
 
 
 class Reads:
@@ -50,7 +52,7 @@ def width_of(value: ir.Value) -> int:
 
 def filled(shape: Sequence[int], width: int, value: int) -> ir.Value:
     """A tensor of one value."""
-    element = arith.constant(ir.IntegerType.get_signless(width), value)
+    element = number(value, width).value
     return linalg.fill(element, outs=[tensor.empty(list(shape), ir.IntegerType.get_signless(width))])
 
 
@@ -114,17 +116,14 @@ def part(value: ir.Value, axis: int, first: int, count: int) -> ir.Value:
     return tensor.extract_slice(kind, value, [], [], [], offsets, sizes, [1] * len(shape))
 
 
-def padded(value: ir.Value, before: Sequence[int], after: Sequence[int]) -> ir.Value:
-    """Zeros around a tensor."""
+def padded(value: ir.Value, before: Sequence[int], after: Sequence[int], around: Filler = 0) -> ir.Value:
+    """A tensor with one number around it."""
     if not any((*before, *after)):
         return value
-    sizes = [b + size + a for b, size, a in zip(before, shape_of(value), after, strict=True)]
-    width = width_of(value)
-    pad = tensor.PadOp(integers(sizes, width), value, [], [], list(before), list(after))
-    block = pad.regions[0].blocks.append(*[ir.IndexType.get()] * len(sizes))
-    with ir.InsertionPoint(block):
-        tensor.yield_(arith.constant(ir.IntegerType.get_signless(width), 0))
-    return pad.result
+    old, width = shape_of(value), width_of(value)
+    sizes = [b + size + a for b, size, a in zip(before, old, after, strict=True)]
+    into = filled(sizes, width, around) if isinstance(around, int) else each(sizes, width, [], around)
+    return tensor.insert_slice(value, into, [], [], [], list(before), list(old), [1] * len(sizes))
 
 
 def affine_map(loops: int, places: Map) -> ir.Attribute:

@@ -34,6 +34,10 @@ GOLDEN: dict[str, tuple[str, dict[str, Any]]] = {
         {"batch": 1, "rows": 4, "bits": 6, "by_row": True, **PRODUCT, "weight_bits": 4},
     ),
     "linear_16_bits": ("linear", {"batch": 1, "rows": 4, "bits": 16, "by_row": False, **PRODUCT}),
+    "linear_digits": (
+        "linear",
+        {"batch": 1, "rows": 2, "bits": 8, "by_row": False, **PRODUCT, "most": 400},
+    ),
     "conv2d_one_group": ("conv2d", {**IMAGE, "groups": 1, "weight_bits": 8}),
     "conv2d_channel_groups": ("conv2d", {**IMAGE, "groups": 2, "weight_bits": 8}),
     "conv2d_pixel": ("conv2d_pixel", {**IMAGE, "groups": 2, "far": False}),
@@ -44,6 +48,10 @@ GOLDEN: dict[str, tuple[str, dict[str, Any]]] = {
     "matmul_depth_groups": (
         "matmul",
         {"heads": 1, "a_by_row": False, "b_by_row": False, "a_bits": 6, "b_bits": 6, **MATMUL},
+    ),
+    "matmul_digits": (
+        "matmul",
+        {"heads": 1, "a_by_row": False, "b_by_row": False, "a_bits": 8, "b_bits": 8, **MATMUL, "most": 400},
     ),
     "attend_start": (
         "attend",

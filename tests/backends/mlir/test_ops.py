@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from .cases import CASES
 from .modules import check_iree, check_llvm
 
-TOGETHER = 3
+TOGETHER = 2
 """Cases of one op in one module."""
 
 

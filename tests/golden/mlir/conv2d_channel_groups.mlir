@@ -25,7 +25,7 @@ module {
     %constant_3 = arith.constant dense<[[15, 16], [20, 17]]> : tensor<2x2xi32>
     %c0_i32 = arith.constant 0 : i32
     %c255_i32 = arith.constant 255 : i32
-    %c0_i16 = arith.constant 0 : i16
+    %conv2d_default = arith.constant 0 : i16
     %c1073741824_i64 = arith.constant 1073741824 : i64
     %c31_i64 = arith.constant 31 : i64
     %c1_i64 = arith.constant 1 : i64
@@ -37,97 +37,98 @@ module {
     %quantize_default_0 = linalg.generic {indexing_maps = [#map, #map], iterator_types = ["parallel"]} ins(%group : tensor<2xi32>) outs(%quantize_default : tensor<2xi32>) {
     ^bb0(%in: i32, %out: i32):
       %1 = arith.index_cast %in : i32 to index
-      %extracted_24 = tensor.extract %constant_1[%0, %1] : tensor<2x2xi32>
-      linalg.yield %extracted_24 : i32
+      %extracted_28 = tensor.extract %constant_1[%0, %1] : tensor<2x2xi32>
+      linalg.yield %extracted_28 : i32
     } -> tensor<2xi32>
     %quantize_default_1 = linalg.generic {indexing_maps = [#map, #map], iterator_types = ["parallel"]} ins(%group : tensor<2xi32>) outs(%quantize_default : tensor<2xi32>) {
     ^bb0(%in: i32, %out: i32):
       %1 = arith.index_cast %in : i32 to index
-      %extracted_24 = tensor.extract %constant_2[%0, %1] : tensor<2x2xi32>
-      linalg.yield %extracted_24 : i32
+      %extracted_28 = tensor.extract %constant_2[%0, %1] : tensor<2x2xi32>
+      linalg.yield %extracted_28 : i32
     } -> tensor<2xi32>
     %quantize_default_2 = linalg.generic {indexing_maps = [#map, #map], iterator_types = ["parallel"]} ins(%group : tensor<2xi32>) outs(%quantize_default : tensor<2xi32>) {
     ^bb0(%in: i32, %out: i32):
       %1 = arith.index_cast %in : i32 to index
-      %extracted_24 = tensor.extract %constant_3[%0, %1] : tensor<2x2xi32>
-      linalg.yield %extracted_24 : i32
+      %extracted_28 = tensor.extract %constant_3[%0, %1] : tensor<2x2xi32>
+      linalg.yield %extracted_28 : i32
     } -> tensor<2xi32>
     %quantize_default_3 = tensor.empty() : tensor<1x3x4x2xi8>
     %quantize_default_4 = linalg.generic {indexing_maps = [#map1, #map2, #map2, #map2, #map1], iterator_types = ["parallel", "parallel", "parallel", "parallel"]} ins(%x, %quantize_default_0, %quantize_default_1, %quantize_default_2 : tensor<1x3x4x2xi16>, tensor<2xi32>, tensor<2xi32>, tensor<2xi32>) outs(%quantize_default_3 : tensor<1x3x4x2xi8>) {
-    ^bb0(%in: i16, %in_24: i32, %in_25: i32, %in_26: i32, %out: i8):
+    ^bb0(%in: i16, %in_28: i32, %in_29: i32, %in_30: i32, %out: i8):
       %1 = arith.extsi %in : i16 to i32
-      %2 = arith.muli %1, %in_24 : i32
-      %3 = arith.addi %2, %in_25 : i32
-      %4 = arith.shrsi %3, %in_26 : i32
+      %2 = arith.muli %1, %in_28 : i32
+      %3 = arith.addi %2, %in_29 : i32
+      %4 = arith.shrsi %3, %in_30 : i32
       %5 = arith.maxsi %4, %c0_i32 : i32
       %6 = arith.minsi %5, %c255_i32 : i32
       %7 = arith.trunci %6 : i32 to i8
       linalg.yield %7 : i8
     } -> tensor<1x3x4x2xi8>
-    %conv2d_default = linalg.generic {indexing_maps = [#map, #map], iterator_types = ["parallel"]} ins(%group : tensor<2xi32>) outs(%quantize_default : tensor<2xi32>) {
-    ^bb0(%in: i32, %out: i32):
-      %1 = arith.index_cast %in : i32 to index
-      %extracted_24 = tensor.extract %constant_4[%0, %1] : tensor<2x2xi32>
-      linalg.yield %extracted_24 : i32
-    } -> tensor<2xi32>
     %conv2d_default_5 = linalg.generic {indexing_maps = [#map, #map], iterator_types = ["parallel"]} ins(%group : tensor<2xi32>) outs(%quantize_default : tensor<2xi32>) {
     ^bb0(%in: i32, %out: i32):
       %1 = arith.index_cast %in : i32 to index
-      %extracted_24 = tensor.extract %constant_5[%0, %1] : tensor<2x2xi32>
-      linalg.yield %extracted_24 : i32
+      %extracted_28 = tensor.extract %constant_4[%0, %1] : tensor<2x2xi32>
+      linalg.yield %extracted_28 : i32
     } -> tensor<2xi32>
-    %conv2d_default_6 = tensor.empty() : tensor<1x3x4x2xi16>
-    %conv2d_default_7 = linalg.generic {indexing_maps = [#map1, #map2, #map2, #map1], iterator_types = ["parallel", "parallel", "parallel", "parallel"]} ins(%quantize_default_4, %conv2d_default, %conv2d_default_5 : tensor<1x3x4x2xi8>, tensor<2xi32>, tensor<2xi32>) outs(%conv2d_default_6 : tensor<1x3x4x2xi16>) {
-    ^bb0(%in: i8, %in_24: i32, %in_25: i32, %out: i16):
+    %conv2d_default_6 = linalg.generic {indexing_maps = [#map, #map], iterator_types = ["parallel"]} ins(%group : tensor<2xi32>) outs(%quantize_default : tensor<2xi32>) {
+    ^bb0(%in: i32, %out: i32):
+      %1 = arith.index_cast %in : i32 to index
+      %extracted_28 = tensor.extract %constant_5[%0, %1] : tensor<2x2xi32>
+      linalg.yield %extracted_28 : i32
+    } -> tensor<2xi32>
+    %conv2d_default_7 = tensor.empty() : tensor<1x3x4x2xi16>
+    %conv2d_default_8 = linalg.generic {indexing_maps = [#map1, #map2, #map2, #map1], iterator_types = ["parallel", "parallel", "parallel", "parallel"]} ins(%quantize_default_4, %conv2d_default_5, %conv2d_default_6 : tensor<1x3x4x2xi8>, tensor<2xi32>, tensor<2xi32>) outs(%conv2d_default_7 : tensor<1x3x4x2xi16>) {
+    ^bb0(%in: i8, %in_28: i32, %in_29: i32, %out: i16):
       %1 = arith.extui %in : i8 to i32
-      %2 = arith.subi %1, %in_24 : i32
-      %3 = arith.muli %2, %in_25 : i32
+      %2 = arith.subi %1, %in_28 : i32
+      %3 = arith.muli %2, %in_29 : i32
       %4 = arith.trunci %3 : i32 to i16
       linalg.yield %4 : i16
     } -> tensor<1x3x4x2xi16>
-    %conv2d_default_8 = tensor.collapse_shape %conv2d_default_7 [[0, 1], [2], [3]] : tensor<1x3x4x2xi16> into tensor<3x4x2xi16>
-    %conv2d_default_9 = tensor.pad %conv2d_default_8 low[1, 1, 0] high[1, 1, 0] {
-    ^bb0(%conv2d_default_24: index, %conv2d_default_25: index, %conv2d_default_26: index):
-      tensor.yield %c0_i16 : i16
-    } : tensor<3x4x2xi16> to tensor<5x6x2xi16>
-    %conv2d_default_10 = tensor.empty() : tensor<3x4x3x3x2xi16>
-    %conv2d_default_11 = linalg.generic {indexing_maps = [#map3, #map4], iterator_types = ["parallel", "parallel", "parallel", "parallel", "parallel"]} ins(%conv2d_default_9 : tensor<5x6x2xi16>) outs(%conv2d_default_10 : tensor<3x4x3x3x2xi16>) {
+    %conv2d_default_9 = tensor.collapse_shape %conv2d_default_8 [[0, 1], [2], [3]] : tensor<1x3x4x2xi16> into tensor<3x4x2xi16>
+    %conv2d_default_10 = tensor.empty() : tensor<5x6x2xi16>
+    %conv2d_default_11 = linalg.fill ins(%conv2d_default : i16) outs(%conv2d_default_10 : tensor<5x6x2xi16>) -> tensor<5x6x2xi16>
+    %conv2d_default_12 = tensor.insert_slice %conv2d_default_9 into %conv2d_default_11[1, 1, 0] [3, 4, 2] [1, 1, 1] : tensor<3x4x2xi16> into tensor<5x6x2xi16>
+    %conv2d_default_13 = tensor.empty() : tensor<3x4x3x3x2xi16>
+    %conv2d_default_14 = linalg.generic {indexing_maps = [#map3, #map4], iterator_types = ["parallel", "parallel", "parallel", "parallel", "parallel"]} ins(%conv2d_default_12 : tensor<5x6x2xi16>) outs(%conv2d_default_13 : tensor<3x4x3x3x2xi16>) {
     ^bb0(%in: i16, %out: i16):
       linalg.yield %in : i16
     } -> tensor<3x4x3x3x2xi16>
-    %conv2d_default_12 = tensor.collapse_shape %conv2d_default_11 [[0, 1], [2, 3, 4]] : tensor<3x4x3x3x2xi16> into tensor<12x18xi16>
-    %conv2d_default_13 = tensor.empty() : tensor<12x3xi32>
-    %conv2d_default_14 = linalg.fill ins(%c0_i32 : i32) outs(%conv2d_default_13 : tensor<12x3xi32>) -> tensor<12x3xi32>
-    %conv2d_default_15 = tensor.empty() : tensor<3x18xi16>
-    %conv2d_default_16 = linalg.generic {indexing_maps = [#map5, #map5], iterator_types = ["parallel", "parallel"]} ins(%constant_6 : tensor<3x18xi8>) outs(%conv2d_default_15 : tensor<3x18xi16>) {
+    %conv2d_default_15 = tensor.collapse_shape %conv2d_default_14 [[0, 1], [2, 3, 4]] : tensor<3x4x3x3x2xi16> into tensor<12x18xi16>
+    %conv2d_default_16 = tensor.empty() : tensor<12x3xi32>
+    %conv2d_default_17 = linalg.fill ins(%c0_i32 : i32) outs(%conv2d_default_16 : tensor<12x3xi32>) -> tensor<12x3xi32>
+    %conv2d_default_18 = tensor.empty() : tensor<3x18xi16>
+    %conv2d_default_19 = linalg.generic {indexing_maps = [#map5, #map5], iterator_types = ["parallel", "parallel"]} ins(%constant_6 : tensor<3x18xi8>) outs(%conv2d_default_18 : tensor<3x18xi16>) {
     ^bb0(%in: i8, %out: i16):
       %1 = arith.extsi %in : i8 to i16
       linalg.yield %1 : i16
     } -> tensor<3x18xi16>
-    %conv2d_default_17 = linalg.matmul indexing_maps = [#map6, #map7, #map8] ins(%conv2d_default_12, %conv2d_default_16 : tensor<12x18xi16>, tensor<3x18xi16>) outs(%conv2d_default_14 : tensor<12x3xi32>) -> tensor<12x3xi32>
-    %conv2d_default_18 = tensor.empty() : tensor<3xi64>
-    %conv2d_default_19 = linalg.generic {indexing_maps = [#map, #map], iterator_types = ["parallel"]} ins(%constant_7 : tensor<3xi32>) outs(%conv2d_default_18 : tensor<3xi64>) {
-    ^bb0(%in: i32, %out: i64):
+    %conv2d_default_20 = linalg.matmul indexing_maps = [#map6, #map7, #map8] ins(%conv2d_default_15, %conv2d_default_19 : tensor<12x18xi16>, tensor<3x18xi16>) outs(%conv2d_default_17 : tensor<12x3xi32>) -> tensor<12x3xi32>
+    %conv2d_default_21 = tensor.empty() : tensor<3xi32>
+    %conv2d_default_22 = linalg.generic {indexing_maps = [#map, #map], iterator_types = ["parallel"]} ins(%constant_7 : tensor<3xi32>) outs(%conv2d_default_21 : tensor<3xi32>) {
+    ^bb0(%in: i32, %out: i32):
       %1 = arith.extsi %in : i32 to i64
-      %extracted_24 = tensor.extract %constant_8[%0] : tensor<2xi32>
-      %2 = arith.extsi %extracted_24 : i32 to i64
+      %extracted_28 = tensor.extract %constant_8[%0] : tensor<2xi32>
+      %2 = arith.extsi %extracted_28 : i32 to i64
       %3 = arith.muli %1, %2 : i64
       %4 = arith.addi %3, %c1073741824_i64 : i64
       %5 = arith.shrsi %4, %c31_i64 : i64
-      linalg.yield %5 : i64
-    } -> tensor<3xi64>
-    %conv2d_default_20 = linalg.generic {indexing_maps = [#map, #map], iterator_types = ["parallel"]} ins(%constant_10 : tensor<3xi32>) outs(%conv2d_default_18 : tensor<3xi64>) {
+      %6 = arith.trunci %5 : i64 to i32
+      linalg.yield %6 : i32
+    } -> tensor<3xi32>
+    %conv2d_default_23 = tensor.empty() : tensor<3xi64>
+    %conv2d_default_24 = linalg.generic {indexing_maps = [#map, #map], iterator_types = ["parallel"]} ins(%constant_10 : tensor<3xi32>) outs(%conv2d_default_23 : tensor<3xi64>) {
     ^bb0(%in: i32, %out: i64):
       %1 = arith.extsi %in : i32 to i64
-      %extracted_24 = tensor.extract %constant_11[%0] : tensor<2xi32>
-      %2 = arith.extsi %extracted_24 : i32 to i64
+      %extracted_28 = tensor.extract %constant_11[%0] : tensor<2xi32>
+      %2 = arith.extsi %extracted_28 : i32 to i64
       %3 = arith.muli %1, %2 : i64
-      %extracted_25 = tensor.extract %constant_9[%0] : tensor<2xi32>
-      %4 = arith.extsi %extracted_25 : i32 to i64
+      %extracted_29 = tensor.extract %constant_9[%0] : tensor<2xi32>
+      %4 = arith.extsi %extracted_29 : i32 to i64
       %5 = arith.subi %4, %c1_i64 : i64
       %6 = arith.shli %c1_i64, %5 : i64
-      %extracted_26 = tensor.extract %constant_12[%0] : tensor<2xi32>
-      %7 = arith.extsi %extracted_26 : i32 to i64
+      %extracted_30 = tensor.extract %constant_12[%0] : tensor<2xi32>
+      %7 = arith.extsi %extracted_30 : i32 to i64
       %8 = arith.subi %7, %c1_i64 : i64
       %9 = arith.shli %c1_i64, %8 : i64
       %10 = arith.addi %3, %9 : i64
@@ -135,22 +136,23 @@ module {
       %12 = arith.addi %11, %6 : i64
       linalg.yield %12 : i64
     } -> tensor<3xi64>
-    %conv2d_default_21 = tensor.empty() : tensor<12x3xi16>
-    %conv2d_default_22 = linalg.generic {indexing_maps = [#map5, #map9, #map9, #map5], iterator_types = ["parallel", "parallel"]} ins(%conv2d_default_17, %conv2d_default_19, %conv2d_default_20 : tensor<12x3xi32>, tensor<3xi64>, tensor<3xi64>) outs(%conv2d_default_21 : tensor<12x3xi16>) {
-    ^bb0(%in: i32, %in_24: i64, %in_25: i64, %out: i16):
+    %conv2d_default_25 = tensor.empty() : tensor<12x3xi16>
+    %conv2d_default_26 = linalg.generic {indexing_maps = [#map5, #map9, #map9, #map5], iterator_types = ["parallel", "parallel"]} ins(%conv2d_default_20, %conv2d_default_22, %conv2d_default_24 : tensor<12x3xi32>, tensor<3xi32>, tensor<3xi64>) outs(%conv2d_default_25 : tensor<12x3xi16>) {
+    ^bb0(%in: i32, %in_28: i32, %in_29: i64, %out: i16):
       %1 = arith.extsi %in : i32 to i64
-      %2 = arith.muli %1, %in_24 : i64
-      %3 = arith.addi %2, %in_25 : i64
-      %extracted_26 = tensor.extract %constant_9[%0] : tensor<2xi32>
-      %4 = arith.extsi %extracted_26 : i32 to i64
-      %5 = arith.shrsi %3, %4 : i64
-      %6 = arith.maxsi %5, %c-32768_i64 : i64
-      %7 = arith.minsi %6, %c32767_i64 : i64
-      %8 = arith.trunci %7 : i64 to i16
-      linalg.yield %8 : i16
+      %2 = arith.extsi %in_28 : i32 to i64
+      %3 = arith.muli %1, %2 : i64
+      %4 = arith.addi %3, %in_29 : i64
+      %extracted_30 = tensor.extract %constant_9[%0] : tensor<2xi32>
+      %5 = arith.extsi %extracted_30 : i32 to i64
+      %6 = arith.shrsi %4, %5 : i64
+      %7 = arith.maxsi %6, %c-32768_i64 : i64
+      %8 = arith.minsi %7, %c32767_i64 : i64
+      %9 = arith.trunci %8 : i64 to i16
+      linalg.yield %9 : i16
     } -> tensor<12x3xi16>
-    %conv2d_default_23 = tensor.expand_shape %conv2d_default_22 [[0, 1, 2], [3]] output_shape [1, 3, 4, 3] : tensor<12x3xi16> into tensor<1x3x4x3xi16>
-    return %conv2d_default_23 : tensor<1x3x4x3xi16>
+    %conv2d_default_27 = tensor.expand_shape %conv2d_default_26 [[0, 1, 2], [3]] output_shape [1, 3, 4, 3] : tensor<12x3xi16> into tensor<1x3x4x3xi16>
+    return %conv2d_default_27 : tensor<1x3x4x3xi16>
   }
 }
 

@@ -23,7 +23,7 @@ module {
     %constant_5 = arith.constant dense<[[9, 6], [8, 9]]> : tensor<2x2xi32>
     %table = arith.constant dense<[[53, 80], [0, -19]]> : tensor<2x2xi32>
     %column_sums = arith.constant dense<[311, 239, -347]> : tensor<3xi32>
-    %c0_i16 = arith.constant 0 : i16
+    %conv2d_pixel_default = arith.constant 0 : i16
     %c0_i32 = arith.constant 0 : i32
     %c255_i32 = arith.constant 255 : i32
     %c-128_i8 = arith.constant -128 : i8
@@ -34,79 +34,80 @@ module {
     %c32767_i64 = arith.constant 32767 : i64
     %extracted = tensor.extract %step[] : tensor<i64>
     %0 = arith.index_cast %extracted : i64 to index
-    %conv2d_pixel_default = tensor.collapse_shape %x [[0, 1], [2], [3]] : tensor<1x3x4x2xi16> into tensor<3x4x2xi16>
-    %conv2d_pixel_default_0 = tensor.pad %conv2d_pixel_default low[1, 1, 0] high[1, 1, 0] {
-    ^bb0(%conv2d_pixel_default_22: index, %conv2d_pixel_default_23: index, %conv2d_pixel_default_24: index):
-      tensor.yield %c0_i16 : i16
-    } : tensor<3x4x2xi16> to tensor<5x6x2xi16>
-    %conv2d_pixel_default_1 = tensor.empty() : tensor<3x4x3x3x2xi16>
-    %conv2d_pixel_default_2 = linalg.generic {indexing_maps = [#map, #map1], iterator_types = ["parallel", "parallel", "parallel", "parallel", "parallel"]} ins(%conv2d_pixel_default_0 : tensor<5x6x2xi16>) outs(%conv2d_pixel_default_1 : tensor<3x4x3x3x2xi16>) {
+    %conv2d_pixel_default_0 = tensor.collapse_shape %x [[0, 1], [2], [3]] : tensor<1x3x4x2xi16> into tensor<3x4x2xi16>
+    %conv2d_pixel_default_1 = tensor.empty() : tensor<5x6x2xi16>
+    %conv2d_pixel_default_2 = linalg.fill ins(%conv2d_pixel_default : i16) outs(%conv2d_pixel_default_1 : tensor<5x6x2xi16>) -> tensor<5x6x2xi16>
+    %conv2d_pixel_default_3 = tensor.insert_slice %conv2d_pixel_default_0 into %conv2d_pixel_default_2[1, 1, 0] [3, 4, 2] [1, 1, 1] : tensor<3x4x2xi16> into tensor<5x6x2xi16>
+    %conv2d_pixel_default_4 = tensor.empty() : tensor<3x4x3x3x2xi16>
+    %conv2d_pixel_default_5 = linalg.generic {indexing_maps = [#map, #map1], iterator_types = ["parallel", "parallel", "parallel", "parallel", "parallel"]} ins(%conv2d_pixel_default_3 : tensor<5x6x2xi16>) outs(%conv2d_pixel_default_4 : tensor<3x4x3x3x2xi16>) {
     ^bb0(%in: i16, %out: i16):
       linalg.yield %in : i16
     } -> tensor<3x4x3x3x2xi16>
-    %conv2d_pixel_default_3 = tensor.collapse_shape %conv2d_pixel_default_2 [[0, 1], [2, 3, 4]] : tensor<3x4x3x3x2xi16> into tensor<12x18xi16>
-    %conv2d_pixel_default_4 = tensor.empty() : tensor<12xi32>
-    %conv2d_pixel_default_5 = linalg.generic {indexing_maps = [#map2, #map2], iterator_types = ["parallel"]} ins(%group : tensor<12xi32>) outs(%conv2d_pixel_default_4 : tensor<12xi32>) {
+    %conv2d_pixel_default_6 = tensor.collapse_shape %conv2d_pixel_default_5 [[0, 1], [2, 3, 4]] : tensor<3x4x3x3x2xi16> into tensor<12x18xi16>
+    %conv2d_pixel_default_7 = tensor.empty() : tensor<12xi32>
+    %conv2d_pixel_default_8 = linalg.generic {indexing_maps = [#map2, #map2], iterator_types = ["parallel"]} ins(%group : tensor<12xi32>) outs(%conv2d_pixel_default_7 : tensor<12xi32>) {
     ^bb0(%in: i32, %out: i32):
       %1 = arith.index_cast %in : i32 to index
-      %extracted_22 = tensor.extract %constant_1[%0, %1] : tensor<2x2xi32>
-      linalg.yield %extracted_22 : i32
+      %extracted_26 = tensor.extract %constant_1[%0, %1] : tensor<2x2xi32>
+      linalg.yield %extracted_26 : i32
     } -> tensor<12xi32>
-    %conv2d_pixel_default_6 = linalg.generic {indexing_maps = [#map2, #map2], iterator_types = ["parallel"]} ins(%group : tensor<12xi32>) outs(%conv2d_pixel_default_4 : tensor<12xi32>) {
+    %conv2d_pixel_default_9 = linalg.generic {indexing_maps = [#map2, #map2], iterator_types = ["parallel"]} ins(%group : tensor<12xi32>) outs(%conv2d_pixel_default_7 : tensor<12xi32>) {
     ^bb0(%in: i32, %out: i32):
       %1 = arith.index_cast %in : i32 to index
-      %extracted_22 = tensor.extract %constant_2[%0, %1] : tensor<2x2xi32>
-      linalg.yield %extracted_22 : i32
+      %extracted_26 = tensor.extract %constant_2[%0, %1] : tensor<2x2xi32>
+      linalg.yield %extracted_26 : i32
     } -> tensor<12xi32>
-    %conv2d_pixel_default_7 = linalg.generic {indexing_maps = [#map2, #map2], iterator_types = ["parallel"]} ins(%group : tensor<12xi32>) outs(%conv2d_pixel_default_4 : tensor<12xi32>) {
+    %conv2d_pixel_default_10 = linalg.generic {indexing_maps = [#map2, #map2], iterator_types = ["parallel"]} ins(%group : tensor<12xi32>) outs(%conv2d_pixel_default_7 : tensor<12xi32>) {
     ^bb0(%in: i32, %out: i32):
       %1 = arith.index_cast %in : i32 to index
-      %extracted_22 = tensor.extract %constant_3[%0, %1] : tensor<2x2xi32>
-      linalg.yield %extracted_22 : i32
+      %extracted_26 = tensor.extract %constant_3[%0, %1] : tensor<2x2xi32>
+      linalg.yield %extracted_26 : i32
     } -> tensor<12xi32>
-    %conv2d_pixel_default_8 = tensor.empty() : tensor<12x18xi8>
-    %conv2d_pixel_default_9 = linalg.generic {indexing_maps = [#map3, #map4, #map4, #map4, #map3], iterator_types = ["parallel", "parallel"]} ins(%conv2d_pixel_default_3, %conv2d_pixel_default_5, %conv2d_pixel_default_6, %conv2d_pixel_default_7 : tensor<12x18xi16>, tensor<12xi32>, tensor<12xi32>, tensor<12xi32>) outs(%conv2d_pixel_default_8 : tensor<12x18xi8>) {
-    ^bb0(%in: i16, %in_22: i32, %in_23: i32, %in_24: i32, %out: i8):
+    %conv2d_pixel_default_11 = tensor.empty() : tensor<12x18xi8>
+    %conv2d_pixel_default_12 = linalg.generic {indexing_maps = [#map3, #map4, #map4, #map4, #map3], iterator_types = ["parallel", "parallel"]} ins(%conv2d_pixel_default_6, %conv2d_pixel_default_8, %conv2d_pixel_default_9, %conv2d_pixel_default_10 : tensor<12x18xi16>, tensor<12xi32>, tensor<12xi32>, tensor<12xi32>) outs(%conv2d_pixel_default_11 : tensor<12x18xi8>) {
+    ^bb0(%in: i16, %in_26: i32, %in_27: i32, %in_28: i32, %out: i8):
       %1 = arith.extsi %in : i16 to i32
-      %2 = arith.muli %1, %in_22 : i32
-      %3 = arith.addi %2, %in_23 : i32
-      %4 = arith.shrsi %3, %in_24 : i32
+      %2 = arith.muli %1, %in_26 : i32
+      %3 = arith.addi %2, %in_27 : i32
+      %4 = arith.shrsi %3, %in_28 : i32
       %5 = arith.maxsi %4, %c0_i32 : i32
       %6 = arith.minsi %5, %c255_i32 : i32
       %7 = arith.trunci %6 : i32 to i8
       linalg.yield %7 : i8
     } -> tensor<12x18xi8>
-    %conv2d_pixel_default_10 = linalg.generic {indexing_maps = [#map3, #map3], iterator_types = ["parallel", "parallel"]} ins(%conv2d_pixel_default_9 : tensor<12x18xi8>) outs(%conv2d_pixel_default_8 : tensor<12x18xi8>) {
+    %conv2d_pixel_default_13 = linalg.generic {indexing_maps = [#map3, #map3], iterator_types = ["parallel", "parallel"]} ins(%conv2d_pixel_default_12 : tensor<12x18xi8>) outs(%conv2d_pixel_default_11 : tensor<12x18xi8>) {
     ^bb0(%in: i8, %out: i8):
       %1 = arith.xori %in, %c-128_i8 : i8
       linalg.yield %1 : i8
     } -> tensor<12x18xi8>
-    %conv2d_pixel_default_11 = tensor.empty() : tensor<12x3xi32>
-    %conv2d_pixel_default_12 = linalg.fill ins(%c0_i32 : i32) outs(%conv2d_pixel_default_11 : tensor<12x3xi32>) -> tensor<12x3xi32>
-    %conv2d_pixel_default_13 = linalg.matmul indexing_maps = [#map5, #map6, #map7] ins(%conv2d_pixel_default_10, %constant_6 : tensor<12x18xi8>, tensor<3x18xi8>) outs(%conv2d_pixel_default_12 : tensor<12x3xi32>) -> tensor<12x3xi32>
-    %conv2d_pixel_default_14 = tensor.empty() : tensor<3xi64>
-    %conv2d_pixel_default_15 = linalg.generic {indexing_maps = [#map2, #map2], iterator_types = ["parallel"]} ins(%constant_7 : tensor<3xi32>) outs(%conv2d_pixel_default_14 : tensor<3xi64>) {
-    ^bb0(%in: i32, %out: i64):
+    %conv2d_pixel_default_14 = tensor.empty() : tensor<12x3xi32>
+    %conv2d_pixel_default_15 = linalg.fill ins(%c0_i32 : i32) outs(%conv2d_pixel_default_14 : tensor<12x3xi32>) -> tensor<12x3xi32>
+    %conv2d_pixel_default_16 = linalg.matmul indexing_maps = [#map5, #map6, #map7] ins(%conv2d_pixel_default_13, %constant_6 : tensor<12x18xi8>, tensor<3x18xi8>) outs(%conv2d_pixel_default_15 : tensor<12x3xi32>) -> tensor<12x3xi32>
+    %conv2d_pixel_default_17 = tensor.empty() : tensor<3xi32>
+    %conv2d_pixel_default_18 = linalg.generic {indexing_maps = [#map2, #map2], iterator_types = ["parallel"]} ins(%constant_7 : tensor<3xi32>) outs(%conv2d_pixel_default_17 : tensor<3xi32>) {
+    ^bb0(%in: i32, %out: i32):
       %1 = arith.extsi %in : i32 to i64
-      %extracted_22 = tensor.extract %constant_8[%0] : tensor<2xi32>
-      %2 = arith.extsi %extracted_22 : i32 to i64
+      %extracted_26 = tensor.extract %constant_8[%0] : tensor<2xi32>
+      %2 = arith.extsi %extracted_26 : i32 to i64
       %3 = arith.muli %1, %2 : i64
       %4 = arith.addi %3, %c1073741824_i64 : i64
       %5 = arith.shrsi %4, %c31_i64 : i64
-      linalg.yield %5 : i64
-    } -> tensor<3xi64>
-    %conv2d_pixel_default_16 = linalg.generic {indexing_maps = [#map2, #map2], iterator_types = ["parallel"]} ins(%constant_10 : tensor<3xi32>) outs(%conv2d_pixel_default_14 : tensor<3xi64>) {
+      %6 = arith.trunci %5 : i64 to i32
+      linalg.yield %6 : i32
+    } -> tensor<3xi32>
+    %conv2d_pixel_default_19 = tensor.empty() : tensor<3xi64>
+    %conv2d_pixel_default_20 = linalg.generic {indexing_maps = [#map2, #map2], iterator_types = ["parallel"]} ins(%constant_10 : tensor<3xi32>) outs(%conv2d_pixel_default_19 : tensor<3xi64>) {
     ^bb0(%in: i32, %out: i64):
       %1 = arith.extsi %in : i32 to i64
-      %extracted_22 = tensor.extract %constant_11[%0] : tensor<2xi32>
-      %2 = arith.extsi %extracted_22 : i32 to i64
+      %extracted_26 = tensor.extract %constant_11[%0] : tensor<2xi32>
+      %2 = arith.extsi %extracted_26 : i32 to i64
       %3 = arith.muli %1, %2 : i64
-      %extracted_23 = tensor.extract %constant_9[%0] : tensor<2xi32>
-      %4 = arith.extsi %extracted_23 : i32 to i64
+      %extracted_27 = tensor.extract %constant_9[%0] : tensor<2xi32>
+      %4 = arith.extsi %extracted_27 : i32 to i64
       %5 = arith.subi %4, %c1_i64 : i64
       %6 = arith.shli %c1_i64, %5 : i64
-      %extracted_24 = tensor.extract %constant_12[%0] : tensor<2xi32>
-      %7 = arith.extsi %extracted_24 : i32 to i64
+      %extracted_28 = tensor.extract %constant_12[%0] : tensor<2xi32>
+      %7 = arith.extsi %extracted_28 : i32 to i64
       %8 = arith.subi %7, %c1_i64 : i64
       %9 = arith.shli %c1_i64, %8 : i64
       %10 = arith.addi %3, %9 : i64
@@ -114,38 +115,39 @@ module {
       %12 = arith.addi %11, %6 : i64
       linalg.yield %12 : i64
     } -> tensor<3xi64>
-    %conv2d_pixel_default_17 = linalg.generic {indexing_maps = [#map2, #map2], iterator_types = ["parallel"]} ins(%group : tensor<12xi32>) outs(%conv2d_pixel_default_4 : tensor<12xi32>) {
+    %conv2d_pixel_default_21 = linalg.generic {indexing_maps = [#map2, #map2], iterator_types = ["parallel"]} ins(%group : tensor<12xi32>) outs(%conv2d_pixel_default_7 : tensor<12xi32>) {
     ^bb0(%in: i32, %out: i32):
       %1 = arith.index_cast %in : i32 to index
-      %extracted_22 = tensor.extract %constant_5[%0, %1] : tensor<2x2xi32>
-      linalg.yield %extracted_22 : i32
+      %extracted_26 = tensor.extract %constant_5[%0, %1] : tensor<2x2xi32>
+      linalg.yield %extracted_26 : i32
     } -> tensor<12xi32>
-    %conv2d_pixel_default_18 = linalg.generic {indexing_maps = [#map2, #map2], iterator_types = ["parallel"]} ins(%group : tensor<12xi32>) outs(%conv2d_pixel_default_4 : tensor<12xi32>) {
+    %conv2d_pixel_default_22 = linalg.generic {indexing_maps = [#map2, #map2], iterator_types = ["parallel"]} ins(%group : tensor<12xi32>) outs(%conv2d_pixel_default_7 : tensor<12xi32>) {
     ^bb0(%in: i32, %out: i32):
       %1 = arith.index_cast %in : i32 to index
-      %extracted_22 = tensor.extract %table[%0, %1] : tensor<2x2xi32>
-      linalg.yield %extracted_22 : i32
+      %extracted_26 = tensor.extract %table[%0, %1] : tensor<2x2xi32>
+      linalg.yield %extracted_26 : i32
     } -> tensor<12xi32>
-    %conv2d_pixel_default_19 = tensor.empty() : tensor<12x3xi16>
-    %conv2d_pixel_default_20 = linalg.generic {indexing_maps = [#map3, #map8, #map8, #map4, #map4, #map8, #map3], iterator_types = ["parallel", "parallel"]} ins(%conv2d_pixel_default_13, %conv2d_pixel_default_15, %conv2d_pixel_default_16, %conv2d_pixel_default_17, %conv2d_pixel_default_18, %column_sums : tensor<12x3xi32>, tensor<3xi64>, tensor<3xi64>, tensor<12xi32>, tensor<12xi32>, tensor<3xi32>) outs(%conv2d_pixel_default_19 : tensor<12x3xi16>) {
-    ^bb0(%in: i32, %in_22: i64, %in_23: i64, %in_24: i32, %in_25: i32, %in_26: i32, %out: i16):
-      %1 = arith.muli %in_25, %in_26 : i32
+    %conv2d_pixel_default_23 = tensor.empty() : tensor<12x3xi16>
+    %conv2d_pixel_default_24 = linalg.generic {indexing_maps = [#map3, #map8, #map8, #map4, #map4, #map8, #map3], iterator_types = ["parallel", "parallel"]} ins(%conv2d_pixel_default_16, %conv2d_pixel_default_18, %conv2d_pixel_default_20, %conv2d_pixel_default_21, %conv2d_pixel_default_22, %column_sums : tensor<12x3xi32>, tensor<3xi32>, tensor<3xi64>, tensor<12xi32>, tensor<12xi32>, tensor<3xi32>) outs(%conv2d_pixel_default_23 : tensor<12x3xi16>) {
+    ^bb0(%in: i32, %in_26: i32, %in_27: i64, %in_28: i32, %in_29: i32, %in_30: i32, %out: i16):
+      %1 = arith.muli %in_29, %in_30 : i32
       %2 = arith.subi %in, %1 : i32
       %3 = arith.extsi %2 : i32 to i64
-      %4 = arith.extsi %in_24 : i32 to i64
+      %4 = arith.extsi %in_28 : i32 to i64
       %5 = arith.muli %3, %4 : i64
-      %6 = arith.muli %5, %in_22 : i64
-      %7 = arith.addi %6, %in_23 : i64
-      %extracted_27 = tensor.extract %constant_9[%0] : tensor<2xi32>
-      %8 = arith.extsi %extracted_27 : i32 to i64
-      %9 = arith.shrsi %7, %8 : i64
-      %10 = arith.maxsi %9, %c-32768_i64 : i64
-      %11 = arith.minsi %10, %c32767_i64 : i64
-      %12 = arith.trunci %11 : i64 to i16
-      linalg.yield %12 : i16
+      %6 = arith.extsi %in_26 : i32 to i64
+      %7 = arith.muli %5, %6 : i64
+      %8 = arith.addi %7, %in_27 : i64
+      %extracted_31 = tensor.extract %constant_9[%0] : tensor<2xi32>
+      %9 = arith.extsi %extracted_31 : i32 to i64
+      %10 = arith.shrsi %8, %9 : i64
+      %11 = arith.maxsi %10, %c-32768_i64 : i64
+      %12 = arith.minsi %11, %c32767_i64 : i64
+      %13 = arith.trunci %12 : i64 to i16
+      linalg.yield %13 : i16
     } -> tensor<12x3xi16>
-    %conv2d_pixel_default_21 = tensor.expand_shape %conv2d_pixel_default_20 [[0, 1, 2], [3]] output_shape [1, 3, 4, 3] : tensor<12x3xi16> into tensor<1x3x4x3xi16>
-    return %conv2d_pixel_default_21 : tensor<1x3x4x3xi16>
+    %conv2d_pixel_default_25 = tensor.expand_shape %conv2d_pixel_default_24 [[0, 1, 2], [3]] output_shape [1, 3, 4, 3] : tensor<12x3xi16> into tensor<1x3x4x3xi16>
+    return %conv2d_pixel_default_25 : tensor<1x3x4x3xi16>
   }
 }
 

@@ -51,28 +51,28 @@ module {
     %quantize_default_5 = linalg.generic {indexing_maps = [#map2, #map2], iterator_types = ["parallel"]} ins(%group : tensor<4xi32>) outs(%quantize_default : tensor<4xi32>) {
     ^bb0(%in: i32, %out: i32):
       %1 = arith.index_cast %in : i32 to index
-      %extracted_22 = tensor.extract %constant_1[%0, %1] : tensor<2x2xi32>
-      linalg.yield %extracted_22 : i32
+      %extracted_23 = tensor.extract %constant_1[%0, %1] : tensor<2x2xi32>
+      linalg.yield %extracted_23 : i32
     } -> tensor<4xi32>
     %quantize_default_6 = linalg.generic {indexing_maps = [#map2, #map2], iterator_types = ["parallel"]} ins(%group : tensor<4xi32>) outs(%quantize_default : tensor<4xi32>) {
     ^bb0(%in: i32, %out: i32):
       %1 = arith.index_cast %in : i32 to index
-      %extracted_22 = tensor.extract %constant_2[%0, %1] : tensor<2x2xi32>
-      linalg.yield %extracted_22 : i32
+      %extracted_23 = tensor.extract %constant_2[%0, %1] : tensor<2x2xi32>
+      linalg.yield %extracted_23 : i32
     } -> tensor<4xi32>
     %quantize_default_7 = linalg.generic {indexing_maps = [#map2, #map2], iterator_types = ["parallel"]} ins(%group : tensor<4xi32>) outs(%quantize_default : tensor<4xi32>) {
     ^bb0(%in: i32, %out: i32):
       %1 = arith.index_cast %in : i32 to index
-      %extracted_22 = tensor.extract %constant_3[%0, %1] : tensor<2x2xi32>
-      linalg.yield %extracted_22 : i32
+      %extracted_23 = tensor.extract %constant_3[%0, %1] : tensor<2x2xi32>
+      linalg.yield %extracted_23 : i32
     } -> tensor<4xi32>
     %quantize_default_8 = tensor.empty() : tensor<1x4x5xi8>
     %quantize_default_9 = linalg.generic {indexing_maps = [#map3, #map4, #map4, #map4, #map3], iterator_types = ["parallel", "parallel", "parallel"]} ins(%x, %quantize_default_5, %quantize_default_6, %quantize_default_7 : tensor<1x4x5xi16>, tensor<4xi32>, tensor<4xi32>, tensor<4xi32>) outs(%quantize_default_8 : tensor<1x4x5xi8>) {
-    ^bb0(%in: i16, %in_22: i32, %in_23: i32, %in_24: i32, %out: i8):
+    ^bb0(%in: i16, %in_23: i32, %in_24: i32, %in_25: i32, %out: i8):
       %1 = arith.extsi %in : i16 to i32
-      %2 = arith.muli %1, %in_22 : i32
-      %3 = arith.addi %2, %in_23 : i32
-      %4 = arith.shrsi %3, %in_24 : i32
+      %2 = arith.muli %1, %in_23 : i32
+      %3 = arith.addi %2, %in_24 : i32
+      %4 = arith.shrsi %3, %in_25 : i32
       %5 = arith.maxsi %4, %c0_i32 : i32
       %6 = arith.minsi %5, %c63_i32 : i32
       %7 = arith.trunci %6 : i32 to i8
@@ -81,13 +81,13 @@ module {
     %linear_default = linalg.generic {indexing_maps = [#map2, #map2], iterator_types = ["parallel"]} ins(%group : tensor<4xi32>) outs(%quantize_default : tensor<4xi32>) {
     ^bb0(%in: i32, %out: i32):
       %1 = arith.index_cast %in : i32 to index
-      %extracted_22 = tensor.extract %constant_4[%0, %1] : tensor<2x2xi32>
-      linalg.yield %extracted_22 : i32
+      %extracted_23 = tensor.extract %constant_4[%0, %1] : tensor<2x2xi32>
+      linalg.yield %extracted_23 : i32
     } -> tensor<4xi32>
     %linear_default_10 = linalg.generic {indexing_maps = [#map3, #map4, #map3], iterator_types = ["parallel", "parallel", "parallel"]} ins(%quantize_default_9, %linear_default : tensor<1x4x5xi8>, tensor<4xi32>) outs(%quantize_default_8 : tensor<1x4x5xi8>) {
-    ^bb0(%in: i8, %in_22: i32, %out: i8):
+    ^bb0(%in: i8, %in_23: i32, %out: i8):
       %1 = arith.extui %in : i8 to i32
-      %2 = arith.subi %1, %in_22 : i32
+      %2 = arith.subi %1, %in_23 : i32
       %3 = arith.trunci %2 : i32 to i8
       linalg.yield %3 : i8
     } -> tensor<1x4x5xi8>
@@ -95,29 +95,31 @@ module {
     %linear_default_12 = tensor.empty() : tensor<4x3xi32>
     %linear_default_13 = linalg.fill ins(%c0_i32 : i32) outs(%linear_default_12 : tensor<4x3xi32>) -> tensor<4x3xi32>
     %linear_default_14 = linalg.matmul indexing_maps = [#map5, #map6, #map7] ins(%linear_default_11, %constant_6_4 : tensor<4x5xi8>, tensor<3x5xi8>) outs(%linear_default_13 : tensor<4x3xi32>) -> tensor<4x3xi32>
-    %linear_default_15 = tensor.empty() : tensor<3xi64>
-    %linear_default_16 = linalg.generic {indexing_maps = [#map2, #map2], iterator_types = ["parallel"]} ins(%constant_7 : tensor<3xi32>) outs(%linear_default_15 : tensor<3xi64>) {
-    ^bb0(%in: i32, %out: i64):
+    %linear_default_15 = tensor.empty() : tensor<3xi32>
+    %linear_default_16 = linalg.generic {indexing_maps = [#map2, #map2], iterator_types = ["parallel"]} ins(%constant_7 : tensor<3xi32>) outs(%linear_default_15 : tensor<3xi32>) {
+    ^bb0(%in: i32, %out: i32):
       %1 = arith.extsi %in : i32 to i64
-      %extracted_22 = tensor.extract %constant_8[%0] : tensor<2xi32>
-      %2 = arith.extsi %extracted_22 : i32 to i64
+      %extracted_23 = tensor.extract %constant_8[%0] : tensor<2xi32>
+      %2 = arith.extsi %extracted_23 : i32 to i64
       %3 = arith.muli %1, %2 : i64
       %4 = arith.addi %3, %c1073741824_i64 : i64
       %5 = arith.shrsi %4, %c31_i64 : i64
-      linalg.yield %5 : i64
-    } -> tensor<3xi64>
-    %linear_default_17 = linalg.generic {indexing_maps = [#map2, #map2], iterator_types = ["parallel"]} ins(%constant_10 : tensor<3xi32>) outs(%linear_default_15 : tensor<3xi64>) {
+      %6 = arith.trunci %5 : i64 to i32
+      linalg.yield %6 : i32
+    } -> tensor<3xi32>
+    %linear_default_17 = tensor.empty() : tensor<3xi64>
+    %linear_default_18 = linalg.generic {indexing_maps = [#map2, #map2], iterator_types = ["parallel"]} ins(%constant_10 : tensor<3xi32>) outs(%linear_default_17 : tensor<3xi64>) {
     ^bb0(%in: i32, %out: i64):
       %1 = arith.extsi %in : i32 to i64
-      %extracted_22 = tensor.extract %constant_11[%0] : tensor<2xi32>
-      %2 = arith.extsi %extracted_22 : i32 to i64
+      %extracted_23 = tensor.extract %constant_11[%0] : tensor<2xi32>
+      %2 = arith.extsi %extracted_23 : i32 to i64
       %3 = arith.muli %1, %2 : i64
-      %extracted_23 = tensor.extract %constant_9[%0] : tensor<2xi32>
-      %4 = arith.extsi %extracted_23 : i32 to i64
+      %extracted_24 = tensor.extract %constant_9[%0] : tensor<2xi32>
+      %4 = arith.extsi %extracted_24 : i32 to i64
       %5 = arith.subi %4, %c1_i64 : i64
       %6 = arith.shli %c1_i64, %5 : i64
-      %extracted_24 = tensor.extract %constant_12[%0] : tensor<2xi32>
-      %7 = arith.extsi %extracted_24 : i32 to i64
+      %extracted_25 = tensor.extract %constant_12[%0] : tensor<2xi32>
+      %7 = arith.extsi %extracted_25 : i32 to i64
       %8 = arith.subi %7, %c1_i64 : i64
       %9 = arith.shli %c1_i64, %8 : i64
       %10 = arith.addi %3, %9 : i64
@@ -125,29 +127,30 @@ module {
       %12 = arith.addi %11, %6 : i64
       linalg.yield %12 : i64
     } -> tensor<3xi64>
-    %linear_default_18 = linalg.generic {indexing_maps = [#map2, #map2], iterator_types = ["parallel"]} ins(%group : tensor<4xi32>) outs(%quantize_default : tensor<4xi32>) {
+    %linear_default_19 = linalg.generic {indexing_maps = [#map2, #map2], iterator_types = ["parallel"]} ins(%group : tensor<4xi32>) outs(%quantize_default : tensor<4xi32>) {
     ^bb0(%in: i32, %out: i32):
       %1 = arith.index_cast %in : i32 to index
-      %extracted_22 = tensor.extract %constant_5[%0, %1] : tensor<2x2xi32>
-      linalg.yield %extracted_22 : i32
+      %extracted_23 = tensor.extract %constant_5[%0, %1] : tensor<2x2xi32>
+      linalg.yield %extracted_23 : i32
     } -> tensor<4xi32>
-    %linear_default_19 = tensor.empty() : tensor<4x3xi16>
-    %linear_default_20 = linalg.generic {indexing_maps = [#map1, #map8, #map8, #map, #map1], iterator_types = ["parallel", "parallel"]} ins(%linear_default_14, %linear_default_16, %linear_default_17, %linear_default_18 : tensor<4x3xi32>, tensor<3xi64>, tensor<3xi64>, tensor<4xi32>) outs(%linear_default_19 : tensor<4x3xi16>) {
-    ^bb0(%in: i32, %in_22: i64, %in_23: i64, %in_24: i32, %out: i16):
+    %linear_default_20 = tensor.empty() : tensor<4x3xi16>
+    %linear_default_21 = linalg.generic {indexing_maps = [#map1, #map8, #map8, #map, #map1], iterator_types = ["parallel", "parallel"]} ins(%linear_default_14, %linear_default_16, %linear_default_18, %linear_default_19 : tensor<4x3xi32>, tensor<3xi32>, tensor<3xi64>, tensor<4xi32>) outs(%linear_default_20 : tensor<4x3xi16>) {
+    ^bb0(%in: i32, %in_23: i32, %in_24: i64, %in_25: i32, %out: i16):
       %1 = arith.extsi %in : i32 to i64
-      %2 = arith.extsi %in_24 : i32 to i64
+      %2 = arith.extsi %in_25 : i32 to i64
       %3 = arith.muli %1, %2 : i64
-      %4 = arith.muli %3, %in_22 : i64
-      %5 = arith.addi %4, %in_23 : i64
-      %extracted_25 = tensor.extract %constant_9[%0] : tensor<2xi32>
-      %6 = arith.extsi %extracted_25 : i32 to i64
-      %7 = arith.shrsi %5, %6 : i64
-      %8 = arith.maxsi %7, %c-32768_i64 : i64
-      %9 = arith.minsi %8, %c32767_i64 : i64
-      %10 = arith.trunci %9 : i64 to i16
-      linalg.yield %10 : i16
+      %4 = arith.extsi %in_23 : i32 to i64
+      %5 = arith.muli %3, %4 : i64
+      %6 = arith.addi %5, %in_24 : i64
+      %extracted_26 = tensor.extract %constant_9[%0] : tensor<2xi32>
+      %7 = arith.extsi %extracted_26 : i32 to i64
+      %8 = arith.shrsi %6, %7 : i64
+      %9 = arith.maxsi %8, %c-32768_i64 : i64
+      %10 = arith.minsi %9, %c32767_i64 : i64
+      %11 = arith.trunci %10 : i64 to i16
+      linalg.yield %11 : i16
     } -> tensor<4x3xi16>
-    %linear_default_21 = tensor.expand_shape %linear_default_20 [[0, 1], [2]] output_shape [1, 4, 3] : tensor<4x3xi16> into tensor<1x4x3xi16>
-    return %linear_default_21 : tensor<1x4x3xi16>
+    %linear_default_22 = tensor.expand_shape %linear_default_21 [[0, 1], [2]] output_shape [1, 4, 3] : tensor<4x3xi16> into tensor<1x4x3xi16>
+    return %linear_default_22 : tensor<1x4x3xi16>
   }
 }

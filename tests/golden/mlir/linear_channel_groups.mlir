@@ -34,28 +34,28 @@ module {
     %quantize_default_0 = linalg.generic {indexing_maps = [#map, #map], iterator_types = ["parallel"]} ins(%group : tensor<5xi32>) outs(%quantize_default : tensor<5xi32>) {
     ^bb0(%in: i32, %out: i32):
       %1 = arith.index_cast %in : i32 to index
-      %extracted_20 = tensor.extract %constant_1[%0, %1] : tensor<2x2xi32>
-      linalg.yield %extracted_20 : i32
+      %extracted_21 = tensor.extract %constant_1[%0, %1] : tensor<2x2xi32>
+      linalg.yield %extracted_21 : i32
     } -> tensor<5xi32>
     %quantize_default_1 = linalg.generic {indexing_maps = [#map, #map], iterator_types = ["parallel"]} ins(%group : tensor<5xi32>) outs(%quantize_default : tensor<5xi32>) {
     ^bb0(%in: i32, %out: i32):
       %1 = arith.index_cast %in : i32 to index
-      %extracted_20 = tensor.extract %constant_2[%0, %1] : tensor<2x2xi32>
-      linalg.yield %extracted_20 : i32
+      %extracted_21 = tensor.extract %constant_2[%0, %1] : tensor<2x2xi32>
+      linalg.yield %extracted_21 : i32
     } -> tensor<5xi32>
     %quantize_default_2 = linalg.generic {indexing_maps = [#map, #map], iterator_types = ["parallel"]} ins(%group : tensor<5xi32>) outs(%quantize_default : tensor<5xi32>) {
     ^bb0(%in: i32, %out: i32):
       %1 = arith.index_cast %in : i32 to index
-      %extracted_20 = tensor.extract %constant_3[%0, %1] : tensor<2x2xi32>
-      linalg.yield %extracted_20 : i32
+      %extracted_21 = tensor.extract %constant_3[%0, %1] : tensor<2x2xi32>
+      linalg.yield %extracted_21 : i32
     } -> tensor<5xi32>
     %quantize_default_3 = tensor.empty() : tensor<1x4x5xi8>
     %quantize_default_4 = linalg.generic {indexing_maps = [#map1, #map2, #map2, #map2, #map1], iterator_types = ["parallel", "parallel", "parallel"]} ins(%x, %quantize_default_0, %quantize_default_1, %quantize_default_2 : tensor<1x4x5xi16>, tensor<5xi32>, tensor<5xi32>, tensor<5xi32>) outs(%quantize_default_3 : tensor<1x4x5xi8>) {
-    ^bb0(%in: i16, %in_20: i32, %in_21: i32, %in_22: i32, %out: i8):
+    ^bb0(%in: i16, %in_21: i32, %in_22: i32, %in_23: i32, %out: i8):
       %1 = arith.extsi %in : i16 to i32
-      %2 = arith.muli %1, %in_20 : i32
-      %3 = arith.addi %2, %in_21 : i32
-      %4 = arith.shrsi %3, %in_22 : i32
+      %2 = arith.muli %1, %in_21 : i32
+      %3 = arith.addi %2, %in_22 : i32
+      %4 = arith.shrsi %3, %in_23 : i32
       %5 = arith.maxsi %4, %c0_i32 : i32
       %6 = arith.minsi %5, %c63_i32 : i32
       %7 = arith.trunci %6 : i32 to i8
@@ -64,21 +64,21 @@ module {
     %linear_default = linalg.generic {indexing_maps = [#map, #map], iterator_types = ["parallel"]} ins(%group : tensor<5xi32>) outs(%quantize_default : tensor<5xi32>) {
     ^bb0(%in: i32, %out: i32):
       %1 = arith.index_cast %in : i32 to index
-      %extracted_20 = tensor.extract %constant_4[%0, %1] : tensor<2x2xi32>
-      linalg.yield %extracted_20 : i32
+      %extracted_21 = tensor.extract %constant_4[%0, %1] : tensor<2x2xi32>
+      linalg.yield %extracted_21 : i32
     } -> tensor<5xi32>
     %linear_default_5 = linalg.generic {indexing_maps = [#map, #map], iterator_types = ["parallel"]} ins(%group : tensor<5xi32>) outs(%quantize_default : tensor<5xi32>) {
     ^bb0(%in: i32, %out: i32):
       %1 = arith.index_cast %in : i32 to index
-      %extracted_20 = tensor.extract %constant_5[%0, %1] : tensor<2x2xi32>
-      linalg.yield %extracted_20 : i32
+      %extracted_21 = tensor.extract %constant_5[%0, %1] : tensor<2x2xi32>
+      linalg.yield %extracted_21 : i32
     } -> tensor<5xi32>
     %linear_default_6 = tensor.empty() : tensor<1x4x5xi16>
     %linear_default_7 = linalg.generic {indexing_maps = [#map1, #map2, #map2, #map1], iterator_types = ["parallel", "parallel", "parallel"]} ins(%quantize_default_4, %linear_default, %linear_default_5 : tensor<1x4x5xi8>, tensor<5xi32>, tensor<5xi32>) outs(%linear_default_6 : tensor<1x4x5xi16>) {
-    ^bb0(%in: i8, %in_20: i32, %in_21: i32, %out: i16):
+    ^bb0(%in: i8, %in_21: i32, %in_22: i32, %out: i16):
       %1 = arith.extui %in : i8 to i32
-      %2 = arith.subi %1, %in_20 : i32
-      %3 = arith.muli %2, %in_21 : i32
+      %2 = arith.subi %1, %in_21 : i32
+      %3 = arith.muli %2, %in_22 : i32
       %4 = arith.trunci %3 : i32 to i16
       linalg.yield %4 : i16
     } -> tensor<1x4x5xi16>
@@ -92,29 +92,31 @@ module {
       linalg.yield %1 : i16
     } -> tensor<3x5xi16>
     %linear_default_13 = linalg.matmul indexing_maps = [#map4, #map5, #map6] ins(%linear_default_8, %linear_default_12 : tensor<4x5xi16>, tensor<3x5xi16>) outs(%linear_default_10 : tensor<4x3xi32>) -> tensor<4x3xi32>
-    %linear_default_14 = tensor.empty() : tensor<3xi64>
-    %linear_default_15 = linalg.generic {indexing_maps = [#map, #map], iterator_types = ["parallel"]} ins(%constant_7 : tensor<3xi32>) outs(%linear_default_14 : tensor<3xi64>) {
-    ^bb0(%in: i32, %out: i64):
+    %linear_default_14 = tensor.empty() : tensor<3xi32>
+    %linear_default_15 = linalg.generic {indexing_maps = [#map, #map], iterator_types = ["parallel"]} ins(%constant_7 : tensor<3xi32>) outs(%linear_default_14 : tensor<3xi32>) {
+    ^bb0(%in: i32, %out: i32):
       %1 = arith.extsi %in : i32 to i64
-      %extracted_20 = tensor.extract %constant_8[%0] : tensor<2xi32>
-      %2 = arith.extsi %extracted_20 : i32 to i64
+      %extracted_21 = tensor.extract %constant_8[%0] : tensor<2xi32>
+      %2 = arith.extsi %extracted_21 : i32 to i64
       %3 = arith.muli %1, %2 : i64
       %4 = arith.addi %3, %c1073741824_i64 : i64
       %5 = arith.shrsi %4, %c31_i64 : i64
-      linalg.yield %5 : i64
-    } -> tensor<3xi64>
-    %linear_default_16 = linalg.generic {indexing_maps = [#map, #map], iterator_types = ["parallel"]} ins(%constant_10 : tensor<3xi32>) outs(%linear_default_14 : tensor<3xi64>) {
+      %6 = arith.trunci %5 : i64 to i32
+      linalg.yield %6 : i32
+    } -> tensor<3xi32>
+    %linear_default_16 = tensor.empty() : tensor<3xi64>
+    %linear_default_17 = linalg.generic {indexing_maps = [#map, #map], iterator_types = ["parallel"]} ins(%constant_10 : tensor<3xi32>) outs(%linear_default_16 : tensor<3xi64>) {
     ^bb0(%in: i32, %out: i64):
       %1 = arith.extsi %in : i32 to i64
-      %extracted_20 = tensor.extract %constant_11[%0] : tensor<2xi32>
-      %2 = arith.extsi %extracted_20 : i32 to i64
+      %extracted_21 = tensor.extract %constant_11[%0] : tensor<2xi32>
+      %2 = arith.extsi %extracted_21 : i32 to i64
       %3 = arith.muli %1, %2 : i64
-      %extracted_21 = tensor.extract %constant_9[%0] : tensor<2xi32>
-      %4 = arith.extsi %extracted_21 : i32 to i64
+      %extracted_22 = tensor.extract %constant_9[%0] : tensor<2xi32>
+      %4 = arith.extsi %extracted_22 : i32 to i64
       %5 = arith.subi %4, %c1_i64 : i64
       %6 = arith.shli %c1_i64, %5 : i64
-      %extracted_22 = tensor.extract %constant_12[%0] : tensor<2xi32>
-      %7 = arith.extsi %extracted_22 : i32 to i64
+      %extracted_23 = tensor.extract %constant_12[%0] : tensor<2xi32>
+      %7 = arith.extsi %extracted_23 : i32 to i64
       %8 = arith.subi %7, %c1_i64 : i64
       %9 = arith.shli %c1_i64, %8 : i64
       %10 = arith.addi %3, %9 : i64
@@ -122,21 +124,22 @@ module {
       %12 = arith.addi %11, %6 : i64
       linalg.yield %12 : i64
     } -> tensor<3xi64>
-    %linear_default_17 = tensor.empty() : tensor<4x3xi16>
-    %linear_default_18 = linalg.generic {indexing_maps = [#map3, #map7, #map7, #map3], iterator_types = ["parallel", "parallel"]} ins(%linear_default_13, %linear_default_15, %linear_default_16 : tensor<4x3xi32>, tensor<3xi64>, tensor<3xi64>) outs(%linear_default_17 : tensor<4x3xi16>) {
-    ^bb0(%in: i32, %in_20: i64, %in_21: i64, %out: i16):
+    %linear_default_18 = tensor.empty() : tensor<4x3xi16>
+    %linear_default_19 = linalg.generic {indexing_maps = [#map3, #map7, #map7, #map3], iterator_types = ["parallel", "parallel"]} ins(%linear_default_13, %linear_default_15, %linear_default_17 : tensor<4x3xi32>, tensor<3xi32>, tensor<3xi64>) outs(%linear_default_18 : tensor<4x3xi16>) {
+    ^bb0(%in: i32, %in_21: i32, %in_22: i64, %out: i16):
       %1 = arith.extsi %in : i32 to i64
-      %2 = arith.muli %1, %in_20 : i64
-      %3 = arith.addi %2, %in_21 : i64
-      %extracted_22 = tensor.extract %constant_9[%0] : tensor<2xi32>
-      %4 = arith.extsi %extracted_22 : i32 to i64
-      %5 = arith.shrsi %3, %4 : i64
-      %6 = arith.maxsi %5, %c-32768_i64 : i64
-      %7 = arith.minsi %6, %c32767_i64 : i64
-      %8 = arith.trunci %7 : i64 to i16
-      linalg.yield %8 : i16
+      %2 = arith.extsi %in_21 : i32 to i64
+      %3 = arith.muli %1, %2 : i64
+      %4 = arith.addi %3, %in_22 : i64
+      %extracted_23 = tensor.extract %constant_9[%0] : tensor<2xi32>
+      %5 = arith.extsi %extracted_23 : i32 to i64
+      %6 = arith.shrsi %4, %5 : i64
+      %7 = arith.maxsi %6, %c-32768_i64 : i64
+      %8 = arith.minsi %7, %c32767_i64 : i64
+      %9 = arith.trunci %8 : i64 to i16
+      linalg.yield %9 : i16
     } -> tensor<4x3xi16>
-    %linear_default_19 = tensor.expand_shape %linear_default_18 [[0, 1], [2]] output_shape [1, 4, 3] : tensor<4x3xi16> into tensor<1x4x3xi16>
-    return %linear_default_19 : tensor<1x4x3xi16>
+    %linear_default_20 = tensor.expand_shape %linear_default_19 [[0, 1], [2]] output_shape [1, 4, 3] : tensor<4x3xi16> into tensor<1x4x3xi16>
+    return %linear_default_20 : tensor<1x4x3xi16>
   }
 }

@@ -37,28 +37,28 @@ module {
     %quantize_default_0 = linalg.generic {indexing_maps = [#map, #map], iterator_types = ["parallel"]} ins(%group : tensor<4xi32>) outs(%quantize_default : tensor<4xi32>) {
     ^bb0(%in: i32, %out: i32):
       %1 = arith.index_cast %in : i32 to index
-      %extracted_17 = tensor.extract %constant_1[%0, %1] : tensor<2x2xi32>
-      linalg.yield %extracted_17 : i32
+      %extracted_18 = tensor.extract %constant_1[%0, %1] : tensor<2x2xi32>
+      linalg.yield %extracted_18 : i32
     } -> tensor<4xi32>
     %quantize_default_1 = linalg.generic {indexing_maps = [#map, #map], iterator_types = ["parallel"]} ins(%group : tensor<4xi32>) outs(%quantize_default : tensor<4xi32>) {
     ^bb0(%in: i32, %out: i32):
       %1 = arith.index_cast %in : i32 to index
-      %extracted_17 = tensor.extract %constant_2[%0, %1] : tensor<2x2xi32>
-      linalg.yield %extracted_17 : i32
+      %extracted_18 = tensor.extract %constant_2[%0, %1] : tensor<2x2xi32>
+      linalg.yield %extracted_18 : i32
     } -> tensor<4xi32>
     %quantize_default_2 = linalg.generic {indexing_maps = [#map, #map], iterator_types = ["parallel"]} ins(%group : tensor<4xi32>) outs(%quantize_default : tensor<4xi32>) {
     ^bb0(%in: i32, %out: i32):
       %1 = arith.index_cast %in : i32 to index
-      %extracted_17 = tensor.extract %constant_3[%0, %1] : tensor<2x2xi32>
-      linalg.yield %extracted_17 : i32
+      %extracted_18 = tensor.extract %constant_3[%0, %1] : tensor<2x2xi32>
+      linalg.yield %extracted_18 : i32
     } -> tensor<4xi32>
     %quantize_default_3 = tensor.empty() : tensor<1x4x5xi8>
     %quantize_default_4 = linalg.generic {indexing_maps = [#map1, #map2, #map2, #map2, #map1], iterator_types = ["parallel", "parallel", "parallel"]} ins(%x, %quantize_default_0, %quantize_default_1, %quantize_default_2 : tensor<1x4x5xi16>, tensor<4xi32>, tensor<4xi32>, tensor<4xi32>) outs(%quantize_default_3 : tensor<1x4x5xi8>) {
-    ^bb0(%in: i16, %in_17: i32, %in_18: i32, %in_19: i32, %out: i8):
+    ^bb0(%in: i16, %in_18: i32, %in_19: i32, %in_20: i32, %out: i8):
       %1 = arith.extsi %in : i16 to i32
-      %2 = arith.muli %1, %in_17 : i32
-      %3 = arith.addi %2, %in_18 : i32
-      %4 = arith.shrsi %3, %in_19 : i32
+      %2 = arith.muli %1, %in_18 : i32
+      %3 = arith.addi %2, %in_19 : i32
+      %4 = arith.shrsi %3, %in_20 : i32
       %5 = arith.maxsi %4, %c0_i32 : i32
       %6 = arith.minsi %5, %c255_i32 : i32
       %7 = arith.trunci %6 : i32 to i8
@@ -73,29 +73,31 @@ module {
     %linear_default_6 = tensor.empty() : tensor<4x3xi32>
     %linear_default_7 = linalg.fill ins(%c0_i32 : i32) outs(%linear_default_6 : tensor<4x3xi32>) -> tensor<4x3xi32>
     %linear_default_8 = linalg.matmul indexing_maps = [#map3, #map4, #map5] ins(%linear_default_5, %constant_6 : tensor<4x5xi8>, tensor<3x5xi8>) outs(%linear_default_7 : tensor<4x3xi32>) -> tensor<4x3xi32>
-    %linear_default_9 = tensor.empty() : tensor<3xi64>
-    %linear_default_10 = linalg.generic {indexing_maps = [#map, #map], iterator_types = ["parallel"]} ins(%constant_7 : tensor<3xi32>) outs(%linear_default_9 : tensor<3xi64>) {
-    ^bb0(%in: i32, %out: i64):
+    %linear_default_9 = tensor.empty() : tensor<3xi32>
+    %linear_default_10 = linalg.generic {indexing_maps = [#map, #map], iterator_types = ["parallel"]} ins(%constant_7 : tensor<3xi32>) outs(%linear_default_9 : tensor<3xi32>) {
+    ^bb0(%in: i32, %out: i32):
       %1 = arith.extsi %in : i32 to i64
-      %extracted_17 = tensor.extract %constant_8[%0] : tensor<2xi32>
-      %2 = arith.extsi %extracted_17 : i32 to i64
+      %extracted_18 = tensor.extract %constant_8[%0] : tensor<2xi32>
+      %2 = arith.extsi %extracted_18 : i32 to i64
       %3 = arith.muli %1, %2 : i64
       %4 = arith.addi %3, %c1073741824_i64 : i64
       %5 = arith.shrsi %4, %c31_i64 : i64
-      linalg.yield %5 : i64
-    } -> tensor<3xi64>
-    %linear_default_11 = linalg.generic {indexing_maps = [#map, #map], iterator_types = ["parallel"]} ins(%constant_10 : tensor<3xi32>) outs(%linear_default_9 : tensor<3xi64>) {
+      %6 = arith.trunci %5 : i64 to i32
+      linalg.yield %6 : i32
+    } -> tensor<3xi32>
+    %linear_default_11 = tensor.empty() : tensor<3xi64>
+    %linear_default_12 = linalg.generic {indexing_maps = [#map, #map], iterator_types = ["parallel"]} ins(%constant_10 : tensor<3xi32>) outs(%linear_default_11 : tensor<3xi64>) {
     ^bb0(%in: i32, %out: i64):
       %1 = arith.extsi %in : i32 to i64
-      %extracted_17 = tensor.extract %constant_11[%0] : tensor<2xi32>
-      %2 = arith.extsi %extracted_17 : i32 to i64
+      %extracted_18 = tensor.extract %constant_11[%0] : tensor<2xi32>
+      %2 = arith.extsi %extracted_18 : i32 to i64
       %3 = arith.muli %1, %2 : i64
-      %extracted_18 = tensor.extract %constant_9[%0] : tensor<2xi32>
-      %4 = arith.extsi %extracted_18 : i32 to i64
+      %extracted_19 = tensor.extract %constant_9[%0] : tensor<2xi32>
+      %4 = arith.extsi %extracted_19 : i32 to i64
       %5 = arith.subi %4, %c1_i64 : i64
       %6 = arith.shli %c1_i64, %5 : i64
-      %extracted_19 = tensor.extract %constant_12[%0] : tensor<2xi32>
-      %7 = arith.extsi %extracted_19 : i32 to i64
+      %extracted_20 = tensor.extract %constant_12[%0] : tensor<2xi32>
+      %7 = arith.extsi %extracted_20 : i32 to i64
       %8 = arith.subi %7, %c1_i64 : i64
       %9 = arith.shli %c1_i64, %8 : i64
       %10 = arith.addi %3, %9 : i64
@@ -103,37 +105,38 @@ module {
       %12 = arith.addi %11, %6 : i64
       linalg.yield %12 : i64
     } -> tensor<3xi64>
-    %linear_default_12 = linalg.generic {indexing_maps = [#map, #map], iterator_types = ["parallel"]} ins(%group : tensor<4xi32>) outs(%quantize_default : tensor<4xi32>) {
-    ^bb0(%in: i32, %out: i32):
-      %1 = arith.index_cast %in : i32 to index
-      %extracted_17 = tensor.extract %constant_5[%0, %1] : tensor<2x2xi32>
-      linalg.yield %extracted_17 : i32
-    } -> tensor<4xi32>
     %linear_default_13 = linalg.generic {indexing_maps = [#map, #map], iterator_types = ["parallel"]} ins(%group : tensor<4xi32>) outs(%quantize_default : tensor<4xi32>) {
     ^bb0(%in: i32, %out: i32):
       %1 = arith.index_cast %in : i32 to index
-      %extracted_17 = tensor.extract %table[%0, %1] : tensor<2x2xi32>
-      linalg.yield %extracted_17 : i32
+      %extracted_18 = tensor.extract %constant_5[%0, %1] : tensor<2x2xi32>
+      linalg.yield %extracted_18 : i32
     } -> tensor<4xi32>
-    %linear_default_14 = tensor.empty() : tensor<4x3xi16>
-    %linear_default_15 = linalg.generic {indexing_maps = [#map6, #map7, #map7, #map8, #map8, #map7, #map6], iterator_types = ["parallel", "parallel"]} ins(%linear_default_8, %linear_default_10, %linear_default_11, %linear_default_12, %linear_default_13, %column_sums : tensor<4x3xi32>, tensor<3xi64>, tensor<3xi64>, tensor<4xi32>, tensor<4xi32>, tensor<3xi32>) outs(%linear_default_14 : tensor<4x3xi16>) {
-    ^bb0(%in: i32, %in_17: i64, %in_18: i64, %in_19: i32, %in_20: i32, %in_21: i32, %out: i16):
-      %1 = arith.muli %in_20, %in_21 : i32
+    %linear_default_14 = linalg.generic {indexing_maps = [#map, #map], iterator_types = ["parallel"]} ins(%group : tensor<4xi32>) outs(%quantize_default : tensor<4xi32>) {
+    ^bb0(%in: i32, %out: i32):
+      %1 = arith.index_cast %in : i32 to index
+      %extracted_18 = tensor.extract %table[%0, %1] : tensor<2x2xi32>
+      linalg.yield %extracted_18 : i32
+    } -> tensor<4xi32>
+    %linear_default_15 = tensor.empty() : tensor<4x3xi16>
+    %linear_default_16 = linalg.generic {indexing_maps = [#map6, #map7, #map7, #map8, #map8, #map7, #map6], iterator_types = ["parallel", "parallel"]} ins(%linear_default_8, %linear_default_10, %linear_default_12, %linear_default_13, %linear_default_14, %column_sums : tensor<4x3xi32>, tensor<3xi32>, tensor<3xi64>, tensor<4xi32>, tensor<4xi32>, tensor<3xi32>) outs(%linear_default_15 : tensor<4x3xi16>) {
+    ^bb0(%in: i32, %in_18: i32, %in_19: i64, %in_20: i32, %in_21: i32, %in_22: i32, %out: i16):
+      %1 = arith.muli %in_21, %in_22 : i32
       %2 = arith.subi %in, %1 : i32
       %3 = arith.extsi %2 : i32 to i64
-      %4 = arith.extsi %in_19 : i32 to i64
+      %4 = arith.extsi %in_20 : i32 to i64
       %5 = arith.muli %3, %4 : i64
-      %6 = arith.muli %5, %in_17 : i64
-      %7 = arith.addi %6, %in_18 : i64
-      %extracted_22 = tensor.extract %constant_9[%0] : tensor<2xi32>
-      %8 = arith.extsi %extracted_22 : i32 to i64
-      %9 = arith.shrsi %7, %8 : i64
-      %10 = arith.maxsi %9, %c-32768_i64 : i64
-      %11 = arith.minsi %10, %c32767_i64 : i64
-      %12 = arith.trunci %11 : i64 to i16
-      linalg.yield %12 : i16
+      %6 = arith.extsi %in_18 : i32 to i64
+      %7 = arith.muli %5, %6 : i64
+      %8 = arith.addi %7, %in_19 : i64
+      %extracted_23 = tensor.extract %constant_9[%0] : tensor<2xi32>
+      %9 = arith.extsi %extracted_23 : i32 to i64
+      %10 = arith.shrsi %8, %9 : i64
+      %11 = arith.maxsi %10, %c-32768_i64 : i64
+      %12 = arith.minsi %11, %c32767_i64 : i64
+      %13 = arith.trunci %12 : i64 to i16
+      linalg.yield %13 : i16
     } -> tensor<4x3xi16>
-    %linear_default_16 = tensor.expand_shape %linear_default_15 [[0, 1], [2]] output_shape [1, 4, 3] : tensor<4x3xi16> into tensor<1x4x3xi16>
-    return %linear_default_16 : tensor<1x4x3xi16>
+    %linear_default_17 = tensor.expand_shape %linear_default_16 [[0, 1], [2]] output_shape [1, 4, 3] : tensor<4x3xi16> into tensor<1x4x3xi16>
+    return %linear_default_17 : tensor<1x4x3xi16>
   }
 }

@@ -6,17 +6,17 @@
 #map5 = affine_map<(d0, d1, d2, d3) -> (d0, d1, d2)>
 #map6 = affine_map<(d0, d1, d2) -> (d0, d1, d2)>
 #map7 = affine_map<(d0, d1, d2) -> (d0, d1)>
-#map8 = affine_map<(d0, d1, d2) -> (d1)>
-#map9 = affine_map<(d0, d1, d2) -> (d2)>
-#map10 = affine_map<(d0, d1, d2) -> (d0, d2)>
+#map8 = affine_map<(d0, d1, d2) -> (d0, d2)>
+#map9 = affine_map<(d0, d1, d2) -> (d1)>
+#map10 = affine_map<(d0, d1, d2) -> (d2)>
 module {
   func.func @main(%a: tensor<1x2x4x3xi16>, %b: tensor<1x2x2x3xi16>, %step: tensor<i64>) -> tensor<1x2x4x2xi32> {
     %group = arith.constant dense<[0, 1, 0, 0]> : tensor<4xi32>
-    %constant_5 = arith.constant dense<[[1, 1], [6, 4]]> : tensor<2x2xi32>
     %table = arith.constant dense<[[53, 80], [0, -19]]> : tensor<2x2xi32>
     %group_0 = arith.constant dense<[1, 0]> : tensor<2xi32>
-    %constant_11 = arith.constant dense<[[2, 7], [2, 9]]> : tensor<2x2xi32>
     %table_1 = arith.constant dense<[[-85, -96], [-10, -47]]> : tensor<2x2xi32>
+    %constant_5 = arith.constant dense<[[1, 1], [6, 4]]> : tensor<2x2xi32>
+    %constant_11 = arith.constant dense<[[2, 7], [2, 9]]> : tensor<2x2xi32>
     %constant_12 = arith.constant dense<[10034370, 10356947]> : tensor<2xi32>
     %constant_13 = arith.constant dense<[38, 21]> : tensor<2xi32>
     %constant_1 = arith.constant dense<[[9226, 7892], [4374, 5875]]> : tensor<2x2xi32>
@@ -111,73 +111,72 @@ module {
     %matmul_default_15 = tensor.empty() : tensor<2x4x2xi32>
     %matmul_default_16 = linalg.fill ins(%c0_i32 : i32) outs(%matmul_default_15 : tensor<2x4x2xi32>) -> tensor<2x4x2xi32>
     %matmul_default_17 = linalg.batch_matmul indexing_maps = [#map3, #map4, #map5] ins(%matmul_default_13, %matmul_default_14 : tensor<2x4x3xi8>, tensor<2x2x3xi8>) outs(%matmul_default_16 : tensor<2x4x2xi32>) -> tensor<2x4x2xi32>
-    %matmul_default_18 = linalg.generic {indexing_maps = [#map, #map], iterator_types = ["parallel"]} ins(%group : tensor<4xi32>) outs(%quantize_default : tensor<4xi32>) {
-    ^bb0(%in: i32, %out: i32):
-      %1 = arith.index_cast %in : i32 to index
-      %extracted_30 = tensor.extract %constant_5[%0, %1] : tensor<2x2xi32>
-      linalg.yield %extracted_30 : i32
-    } -> tensor<4xi32>
-    %matmul_default_19 = linalg.generic {indexing_maps = [#map, #map], iterator_types = ["parallel"]} ins(%group : tensor<4xi32>) outs(%quantize_default : tensor<4xi32>) {
-    ^bb0(%in: i32, %out: i32):
-      %1 = arith.index_cast %in : i32 to index
-      %extracted_30 = tensor.extract %table[%0, %1] : tensor<2x2xi32>
-      linalg.yield %extracted_30 : i32
-    } -> tensor<4xi32>
-    %matmul_default_20 = linalg.generic {indexing_maps = [#map, #map], iterator_types = ["parallel"]} ins(%group_0 : tensor<2xi32>) outs(%quantize_default_1 : tensor<2xi32>) {
-    ^bb0(%in: i32, %out: i32):
-      %1 = arith.index_cast %in : i32 to index
-      %extracted_30 = tensor.extract %constant_11[%0, %1] : tensor<2x2xi32>
-      linalg.yield %extracted_30 : i32
-    } -> tensor<2xi32>
-    %matmul_default_21 = linalg.generic {indexing_maps = [#map, #map], iterator_types = ["parallel"]} ins(%group_0 : tensor<2xi32>) outs(%quantize_default_1 : tensor<2xi32>) {
-    ^bb0(%in: i32, %out: i32):
-      %1 = arith.index_cast %in : i32 to index
-      %extracted_30 = tensor.extract %table_1[%0, %1] : tensor<2x2xi32>
-      linalg.yield %extracted_30 : i32
-    } -> tensor<2xi32>
-    %matmul_default_22 = tensor.empty() : tensor<2x4xi32>
-    %matmul_default_23 = linalg.fill ins(%c0_i32 : i32) outs(%matmul_default_22 : tensor<2x4xi32>) -> tensor<2x4xi32>
-    %matmul_default_24 = linalg.generic {indexing_maps = [#map6, #map7], iterator_types = ["parallel", "parallel", "reduction"]} ins(%matmul_default_13 : tensor<2x4x3xi8>) outs(%matmul_default_23 : tensor<2x4xi32>) {
-    ^bb0(%in: i8, %out: i32):
-      %1 = arith.extsi %in : i8 to i32
-      %2 = arith.addi %out, %1 : i32
-      linalg.yield %2 : i32
-    } -> tensor<2x4xi32>
-    %matmul_default_25 = tensor.empty() : tensor<2x2xi32>
-    %matmul_default_26 = linalg.fill ins(%c0_i32 : i32) outs(%matmul_default_25 : tensor<2x2xi32>) -> tensor<2x2xi32>
-    %matmul_default_27 = linalg.generic {indexing_maps = [#map6, #map7], iterator_types = ["parallel", "parallel", "reduction"]} ins(%matmul_default_14 : tensor<2x2x3xi8>) outs(%matmul_default_26 : tensor<2x2xi32>) {
+    %matmul_default_18 = tensor.empty() : tensor<2x2xi32>
+    %matmul_default_19 = linalg.fill ins(%c0_i32 : i32) outs(%matmul_default_18 : tensor<2x2xi32>) -> tensor<2x2xi32>
+    %matmul_default_20 = linalg.generic {indexing_maps = [#map6, #map7], iterator_types = ["parallel", "parallel", "reduction"]} ins(%matmul_default_14 : tensor<2x2x3xi8>) outs(%matmul_default_19 : tensor<2x2xi32>) {
     ^bb0(%in: i8, %out: i32):
       %1 = arith.extsi %in : i8 to i32
       %2 = arith.addi %out, %1 : i32
       linalg.yield %2 : i32
     } -> tensor<2x2xi32>
-    %matmul_default_28 = linalg.generic {indexing_maps = [#map6, #map8, #map8, #map9, #map9, #map7, #map10, #map6], iterator_types = ["parallel", "parallel", "parallel"]} ins(%matmul_default_17, %matmul_default_18, %matmul_default_19, %matmul_default_20, %matmul_default_21, %matmul_default_24, %matmul_default_27 : tensor<2x4x2xi32>, tensor<4xi32>, tensor<4xi32>, tensor<2xi32>, tensor<2xi32>, tensor<2x4xi32>, tensor<2x2xi32>) outs(%matmul_default_15 : tensor<2x4x2xi32>) {
+    %matmul_default_21 = tensor.empty() : tensor<2x4xi32>
+    %matmul_default_22 = linalg.fill ins(%c0_i32 : i32) outs(%matmul_default_21 : tensor<2x4xi32>) -> tensor<2x4xi32>
+    %matmul_default_23 = linalg.generic {indexing_maps = [#map6, #map7], iterator_types = ["parallel", "parallel", "reduction"]} ins(%matmul_default_13 : tensor<2x4x3xi8>) outs(%matmul_default_22 : tensor<2x4xi32>) {
+    ^bb0(%in: i8, %out: i32):
+      %1 = arith.extsi %in : i8 to i32
+      %2 = arith.addi %out, %1 : i32
+      linalg.yield %2 : i32
+    } -> tensor<2x4xi32>
+    %matmul_default_24 = linalg.generic {indexing_maps = [#map, #map], iterator_types = ["parallel"]} ins(%group : tensor<4xi32>) outs(%quantize_default : tensor<4xi32>) {
+    ^bb0(%in: i32, %out: i32):
+      %1 = arith.index_cast %in : i32 to index
+      %extracted_30 = tensor.extract %table[%0, %1] : tensor<2x2xi32>
+      linalg.yield %extracted_30 : i32
+    } -> tensor<4xi32>
+    %matmul_default_25 = linalg.generic {indexing_maps = [#map, #map], iterator_types = ["parallel"]} ins(%group_0 : tensor<2xi32>) outs(%quantize_default_1 : tensor<2xi32>) {
+    ^bb0(%in: i32, %out: i32):
+      %1 = arith.index_cast %in : i32 to index
+      %extracted_30 = tensor.extract %table_1[%0, %1] : tensor<2x2xi32>
+      linalg.yield %extracted_30 : i32
+    } -> tensor<2xi32>
+    %matmul_default_26 = linalg.generic {indexing_maps = [#map, #map], iterator_types = ["parallel"]} ins(%group : tensor<4xi32>) outs(%quantize_default : tensor<4xi32>) {
+    ^bb0(%in: i32, %out: i32):
+      %1 = arith.index_cast %in : i32 to index
+      %extracted_30 = tensor.extract %constant_5[%0, %1] : tensor<2x2xi32>
+      linalg.yield %extracted_30 : i32
+    } -> tensor<4xi32>
+    %matmul_default_27 = linalg.generic {indexing_maps = [#map, #map], iterator_types = ["parallel"]} ins(%group_0 : tensor<2xi32>) outs(%quantize_default_1 : tensor<2xi32>) {
+    ^bb0(%in: i32, %out: i32):
+      %1 = arith.index_cast %in : i32 to index
+      %extracted_30 = tensor.extract %constant_11[%0, %1] : tensor<2x2xi32>
+      linalg.yield %extracted_30 : i32
+    } -> tensor<2xi32>
+    %matmul_default_28 = linalg.generic {indexing_maps = [#map6, #map8, #map7, #map9, #map10, #map9, #map10, #map6], iterator_types = ["parallel", "parallel", "parallel"]} ins(%matmul_default_17, %matmul_default_20, %matmul_default_23, %matmul_default_24, %matmul_default_25, %matmul_default_26, %matmul_default_27 : tensor<2x4x2xi32>, tensor<2x2xi32>, tensor<2x4xi32>, tensor<4xi32>, tensor<2xi32>, tensor<4xi32>, tensor<2xi32>) outs(%matmul_default_15 : tensor<2x4x2xi32>) {
     ^bb0(%in: i32, %in_30: i32, %in_31: i32, %in_32: i32, %in_33: i32, %in_34: i32, %in_35: i32, %out: i32):
-      %1 = arith.muli %in_31, %in_35 : i32
+      %1 = arith.muli %in_32, %in_30 : i32
       %2 = arith.subi %in, %1 : i32
-      %3 = arith.muli %in_33, %in_34 : i32
-      %4 = arith.subi %2, %3 : i32
-      %5 = arith.muli %in_31, %in_33 : i32
-      %6 = arith.muli %5, %c3_i32 : i32
-      %7 = arith.addi %4, %6 : i32
-      %8 = arith.extsi %7 : i32 to i64
-      %9 = arith.extsi %in_30 : i32 to i64
-      %10 = arith.muli %8, %9 : i64
-      %11 = arith.extsi %in_32 : i32 to i64
-      %12 = arith.muli %10, %11 : i64
+      %3 = arith.muli %in_32, %c3_i32 : i32
+      %4 = arith.subi %in_31, %3 : i32
+      %5 = arith.muli %in_33, %4 : i32
+      %6 = arith.subi %2, %5 : i32
+      %7 = arith.extsi %6 : i32 to i64
+      %8 = arith.extsi %in_34 : i32 to i64
+      %9 = arith.muli %7, %8 : i64
+      %10 = arith.extsi %in_35 : i32 to i64
+      %11 = arith.muli %9, %10 : i64
       %extracted_36 = tensor.extract %constant_12[%0] : tensor<2xi32>
-      %13 = arith.extsi %extracted_36 : i32 to i64
+      %12 = arith.extsi %extracted_36 : i32 to i64
       %extracted_37 = tensor.extract %constant_13[%0] : tensor<2xi32>
-      %14 = arith.extsi %extracted_37 : i32 to i64
-      %15 = arith.muli %12, %13 : i64
-      %16 = arith.subi %14, %c1_i64 : i64
-      %17 = arith.shli %c1_i64, %16 : i64
-      %18 = arith.addi %15, %17 : i64
-      %19 = arith.shrsi %18, %14 : i64
-      %20 = arith.maxsi %19, %c-2147483648_i64 : i64
-      %21 = arith.minsi %20, %c2147483647_i64 : i64
-      %22 = arith.trunci %21 : i64 to i32
-      linalg.yield %22 : i32
+      %13 = arith.extsi %extracted_37 : i32 to i64
+      %14 = arith.muli %11, %12 : i64
+      %15 = arith.subi %13, %c1_i64 : i64
+      %16 = arith.shli %c1_i64, %15 : i64
+      %17 = arith.addi %14, %16 : i64
+      %18 = arith.shrsi %17, %13 : i64
+      %19 = arith.maxsi %18, %c-2147483648_i64 : i64
+      %20 = arith.minsi %19, %c2147483647_i64 : i64
+      %21 = arith.trunci %20 : i64 to i32
+      linalg.yield %21 : i32
     } -> tensor<2x4x2xi32>
     %matmul_default_29 = tensor.expand_shape %matmul_default_28 [[0, 1], [2], [3]] output_shape [1, 2, 4, 2] : tensor<2x4x2xi32> into tensor<1x2x4x2xi32>
     return %matmul_default_29 : tensor<1x2x4x2xi32>

@@ -1,9 +1,10 @@
-#map = affine_map<(d0, d1) -> (d0, d1)>
+#map = affine_map<(d0, d1, d2, d3) -> (d0, d1, d2, d3)>
 #map1 = affine_map<(d0, d1, d2) -> (d0, d2)>
 #map2 = affine_map<(d0, d1, d2) -> (d1, d2)>
 #map3 = affine_map<(d0, d1, d2) -> (d0, d1)>
-#map4 = affine_map<(d0, d1) -> (d0)>
-#map5 = affine_map<(d0) -> (d0)>
+#map4 = affine_map<(d0, d1) -> (d0, d1)>
+#map5 = affine_map<(d0, d1) -> (d0)>
+#map6 = affine_map<(d0) -> (d0)>
 module {
   func.func @main(%a: tensor<1x1x2x2xi16>, %b: tensor<1x1x3x2xi16>, %step: tensor<i64>) -> (tensor<1x1x2x3xi8>, tensor<1x1x2x1xi32>, tensor<1x1x2x1xi32>, tensor<1x1x2x1xi32>) {
     %constant_6 = arith.constant dense<[791004, 852138]> : tensor<2xi32>
@@ -12,16 +13,24 @@ module {
     %constant_8 = arith.constant dense<[883507619, 552797197]> : tensor<2xi32>
     %constant_9 = arith.constant dense<[51, 50]> : tensor<2xi32>
     %constant_10 = arith.constant dense<[31675, 19805]> : tensor<2xi32>
-    %constant_11 = arith.constant dense<[11, 23]> : tensor<2xi32>
-    %c0_i64 = arith.constant 0 : i64
+    %constant_11 = arith.constant dense<[2, 41]> : tensor<2xi32>
+    %c-8421504_i32 = arith.constant -8421504 : i32
+    %c0_i32 = arith.constant 0 : i32
+    %c128_i32 = arith.constant 128 : i32
+    %c8_i32 = arith.constant 8 : i32
+    %c16_i32 = arith.constant 16 : i32
     %c1_i64 = arith.constant 1 : i64
+    %c256_i64 = arith.constant 256 : i64
+    %c65536_i64 = arith.constant 65536 : i64
+    %c16777216_i64 = arith.constant 16777216 : i64
+    %c4294967296_i64 = arith.constant 4294967296 : i64
     %c-2147483648_i64 = arith.constant -2147483648 : i64
     %c2147483647_i64 = arith.constant 2147483647 : i64
     %softmax_static_default = arith.constant -2147483648 : i32
+    %c0_i64 = arith.constant 0 : i64
     %c65535_i32 = arith.constant 65535 : i32
     %c32768_i32 = arith.constant 32768 : i32
     %c875_i32 = arith.constant 875 : i32
-    %c16_i32 = arith.constant 16 : i32
     %c5186_i32 = arith.constant 5186 : i32
     %c22271_i32 = arith.constant 22271 : i32
     %c64239_i32 = arith.constant 64239 : i32
@@ -29,11 +38,8 @@ module {
     %c3_i32 = arith.constant 3 : i32
     %c536870913_i32 = arith.constant 536870913 : i32
     %c31_i32 = arith.constant 31 : i32
-    %c4294967296_i64 = arith.constant 4294967296 : i64
     %c32_i64 = arith.constant 32 : i64
-    %c65536_i64 = arith.constant 65536 : i64
     %c16_i64 = arith.constant 16 : i64
-    %c256_i64 = arith.constant 256 : i64
     %c8_i64 = arith.constant 8 : i64
     %c4_i64 = arith.constant 4 : i64
     %c2_i64 = arith.constant 2 : i64
@@ -47,55 +53,132 @@ module {
     %c1966080_i64 = arith.constant 1966080 : i64
     %c31_i64 = arith.constant 31 : i64
     %c15_i64 = arith.constant 15 : i64
-    %softmax_static_default_0 = arith.constant 0 : i32
     %extracted = tensor.extract %step[] : tensor<i64>
     %0 = arith.index_cast %extracted : i64 to index
-    %matmul_default = tensor.collapse_shape %a [[0, 1, 2], [3]] : tensor<1x1x2x2xi16> into tensor<2x2xi16>
-    %matmul_default_1 = tensor.collapse_shape %b [[0, 1, 2], [3]] : tensor<1x1x3x2xi16> into tensor<3x2xi16>
-    %matmul_default_2 = tensor.empty() : tensor<2x3xi64>
-    %matmul_default_3 = linalg.fill ins(%c0_i64 : i64) outs(%matmul_default_2 : tensor<2x3xi64>) -> tensor<2x3xi64>
-    %matmul_default_4 = tensor.empty() : tensor<2x2xi32>
-    %matmul_default_5 = linalg.generic {indexing_maps = [#map, #map], iterator_types = ["parallel", "parallel"]} ins(%matmul_default : tensor<2x2xi16>) outs(%matmul_default_4 : tensor<2x2xi32>) {
-    ^bb0(%in: i16, %out: i32):
+    %matmul_default = tensor.empty() : tensor<1x1x2x2xi8>
+    %matmul_default_0 = linalg.generic {indexing_maps = [#map, #map], iterator_types = ["parallel", "parallel", "parallel", "parallel"]} ins(%a : tensor<1x1x2x2xi16>) outs(%matmul_default : tensor<1x1x2x2xi8>) {
+    ^bb0(%in: i16, %out: i8):
       %1 = arith.extsi %in : i16 to i32
-      linalg.yield %1 : i32
-    } -> tensor<2x2xi32>
-    %matmul_default_6 = tensor.empty() : tensor<3x2xi32>
-    %matmul_default_7 = linalg.generic {indexing_maps = [#map, #map], iterator_types = ["parallel", "parallel"]} ins(%matmul_default_1 : tensor<3x2xi16>) outs(%matmul_default_6 : tensor<3x2xi32>) {
-    ^bb0(%in: i16, %out: i32):
+      %2 = arith.subi %1, %c-8421504_i32 : i32
+      %3 = arith.xori %2, %c128_i32 : i32
+      %4 = arith.trunci %3 : i32 to i8
+      linalg.yield %4 : i8
+    } -> tensor<1x1x2x2xi8>
+    %matmul_default_1 = linalg.generic {indexing_maps = [#map, #map], iterator_types = ["parallel", "parallel", "parallel", "parallel"]} ins(%a : tensor<1x1x2x2xi16>) outs(%matmul_default : tensor<1x1x2x2xi8>) {
+    ^bb0(%in: i16, %out: i8):
       %1 = arith.extsi %in : i16 to i32
-      linalg.yield %1 : i32
-    } -> tensor<3x2xi32>
-    %matmul_default_8 = linalg.matmul indexing_maps = [#map1, #map2, #map3] ins(%matmul_default_5, %matmul_default_7 : tensor<2x2xi32>, tensor<3x2xi32>) outs(%matmul_default_3 : tensor<2x3xi64>) -> tensor<2x3xi64>
-    %matmul_default_9 = tensor.empty() : tensor<2x3xi32>
-    %matmul_default_10 = linalg.generic {indexing_maps = [#map, #map], iterator_types = ["parallel", "parallel"]} ins(%matmul_default_8 : tensor<2x3xi64>) outs(%matmul_default_9 : tensor<2x3xi32>) {
-    ^bb0(%in: i64, %out: i32):
-      %extracted_27 = tensor.extract %constant_6[%0] : tensor<2xi32>
-      %1 = arith.extsi %extracted_27 : i32 to i64
-      %extracted_28 = tensor.extract %constant_7[%0] : tensor<2xi32>
-      %2 = arith.extsi %extracted_28 : i32 to i64
-      %3 = arith.muli %in, %1 : i64
-      %4 = arith.subi %2, %c1_i64 : i64
-      %5 = arith.shli %c1_i64, %4 : i64
-      %6 = arith.addi %3, %5 : i64
-      %7 = arith.shrsi %6, %2 : i64
-      %8 = arith.maxsi %7, %c-2147483648_i64 : i64
-      %9 = arith.minsi %8, %c2147483647_i64 : i64
-      %10 = arith.trunci %9 : i64 to i32
-      linalg.yield %10 : i32
+      %2 = arith.subi %1, %c-8421504_i32 : i32
+      %3 = arith.shrsi %2, %c8_i32 : i32
+      %4 = arith.xori %3, %c128_i32 : i32
+      %5 = arith.trunci %4 : i32 to i8
+      linalg.yield %5 : i8
+    } -> tensor<1x1x2x2xi8>
+    %matmul_default_2 = linalg.generic {indexing_maps = [#map, #map], iterator_types = ["parallel", "parallel", "parallel", "parallel"]} ins(%a : tensor<1x1x2x2xi16>) outs(%matmul_default : tensor<1x1x2x2xi8>) {
+    ^bb0(%in: i16, %out: i8):
+      %1 = arith.extsi %in : i16 to i32
+      %2 = arith.subi %1, %c-8421504_i32 : i32
+      %3 = arith.shrsi %2, %c16_i32 : i32
+      %4 = arith.xori %3, %c128_i32 : i32
+      %5 = arith.trunci %4 : i32 to i8
+      linalg.yield %5 : i8
+    } -> tensor<1x1x2x2xi8>
+    %matmul_default_3 = tensor.empty() : tensor<1x1x3x2xi8>
+    %matmul_default_4 = linalg.generic {indexing_maps = [#map, #map], iterator_types = ["parallel", "parallel", "parallel", "parallel"]} ins(%b : tensor<1x1x3x2xi16>) outs(%matmul_default_3 : tensor<1x1x3x2xi8>) {
+    ^bb0(%in: i16, %out: i8):
+      %1 = arith.extsi %in : i16 to i32
+      %2 = arith.subi %1, %c-8421504_i32 : i32
+      %3 = arith.xori %2, %c128_i32 : i32
+      %4 = arith.trunci %3 : i32 to i8
+      linalg.yield %4 : i8
+    } -> tensor<1x1x3x2xi8>
+    %matmul_default_5 = linalg.generic {indexing_maps = [#map, #map], iterator_types = ["parallel", "parallel", "parallel", "parallel"]} ins(%b : tensor<1x1x3x2xi16>) outs(%matmul_default_3 : tensor<1x1x3x2xi8>) {
+    ^bb0(%in: i16, %out: i8):
+      %1 = arith.extsi %in : i16 to i32
+      %2 = arith.subi %1, %c-8421504_i32 : i32
+      %3 = arith.shrsi %2, %c8_i32 : i32
+      %4 = arith.xori %3, %c128_i32 : i32
+      %5 = arith.trunci %4 : i32 to i8
+      linalg.yield %5 : i8
+    } -> tensor<1x1x3x2xi8>
+    %matmul_default_6 = linalg.generic {indexing_maps = [#map, #map], iterator_types = ["parallel", "parallel", "parallel", "parallel"]} ins(%b : tensor<1x1x3x2xi16>) outs(%matmul_default_3 : tensor<1x1x3x2xi8>) {
+    ^bb0(%in: i16, %out: i8):
+      %1 = arith.extsi %in : i16 to i32
+      %2 = arith.subi %1, %c-8421504_i32 : i32
+      %3 = arith.shrsi %2, %c16_i32 : i32
+      %4 = arith.xori %3, %c128_i32 : i32
+      %5 = arith.trunci %4 : i32 to i8
+      linalg.yield %5 : i8
+    } -> tensor<1x1x3x2xi8>
+    %matmul_default_7 = tensor.collapse_shape %matmul_default_0 [[0, 1, 2], [3]] : tensor<1x1x2x2xi8> into tensor<2x2xi8>
+    %matmul_default_8 = tensor.collapse_shape %matmul_default_1 [[0, 1, 2], [3]] : tensor<1x1x2x2xi8> into tensor<2x2xi8>
+    %matmul_default_9 = tensor.collapse_shape %matmul_default_2 [[0, 1, 2], [3]] : tensor<1x1x2x2xi8> into tensor<2x2xi8>
+    %matmul_default_10 = tensor.collapse_shape %matmul_default_4 [[0, 1, 2], [3]] : tensor<1x1x3x2xi8> into tensor<3x2xi8>
+    %matmul_default_11 = tensor.collapse_shape %matmul_default_5 [[0, 1, 2], [3]] : tensor<1x1x3x2xi8> into tensor<3x2xi8>
+    %matmul_default_12 = tensor.collapse_shape %matmul_default_6 [[0, 1, 2], [3]] : tensor<1x1x3x2xi8> into tensor<3x2xi8>
+    %matmul_default_13 = tensor.empty() : tensor<2x3xi32>
+    %matmul_default_14 = linalg.fill ins(%c0_i32 : i32) outs(%matmul_default_13 : tensor<2x3xi32>) -> tensor<2x3xi32>
+    %matmul_default_15 = linalg.matmul indexing_maps = [#map1, #map2, #map3] ins(%matmul_default_7, %matmul_default_10 : tensor<2x2xi8>, tensor<3x2xi8>) outs(%matmul_default_14 : tensor<2x3xi32>) -> tensor<2x3xi32>
+    %matmul_default_16 = linalg.matmul indexing_maps = [#map1, #map2, #map3] ins(%matmul_default_7, %matmul_default_11 : tensor<2x2xi8>, tensor<3x2xi8>) outs(%matmul_default_14 : tensor<2x3xi32>) -> tensor<2x3xi32>
+    %matmul_default_17 = linalg.matmul indexing_maps = [#map1, #map2, #map3] ins(%matmul_default_7, %matmul_default_12 : tensor<2x2xi8>, tensor<3x2xi8>) outs(%matmul_default_14 : tensor<2x3xi32>) -> tensor<2x3xi32>
+    %matmul_default_18 = linalg.matmul indexing_maps = [#map1, #map2, #map3] ins(%matmul_default_8, %matmul_default_10 : tensor<2x2xi8>, tensor<3x2xi8>) outs(%matmul_default_14 : tensor<2x3xi32>) -> tensor<2x3xi32>
+    %matmul_default_19 = linalg.matmul indexing_maps = [#map1, #map2, #map3] ins(%matmul_default_8, %matmul_default_11 : tensor<2x2xi8>, tensor<3x2xi8>) outs(%matmul_default_14 : tensor<2x3xi32>) -> tensor<2x3xi32>
+    %matmul_default_20 = linalg.matmul indexing_maps = [#map1, #map2, #map3] ins(%matmul_default_8, %matmul_default_12 : tensor<2x2xi8>, tensor<3x2xi8>) outs(%matmul_default_14 : tensor<2x3xi32>) -> tensor<2x3xi32>
+    %matmul_default_21 = linalg.matmul indexing_maps = [#map1, #map2, #map3] ins(%matmul_default_9, %matmul_default_10 : tensor<2x2xi8>, tensor<3x2xi8>) outs(%matmul_default_14 : tensor<2x3xi32>) -> tensor<2x3xi32>
+    %matmul_default_22 = linalg.matmul indexing_maps = [#map1, #map2, #map3] ins(%matmul_default_9, %matmul_default_11 : tensor<2x2xi8>, tensor<3x2xi8>) outs(%matmul_default_14 : tensor<2x3xi32>) -> tensor<2x3xi32>
+    %matmul_default_23 = linalg.matmul indexing_maps = [#map1, #map2, #map3] ins(%matmul_default_9, %matmul_default_12 : tensor<2x2xi8>, tensor<3x2xi8>) outs(%matmul_default_14 : tensor<2x3xi32>) -> tensor<2x3xi32>
+    %matmul_default_24 = linalg.generic {indexing_maps = [#map4, #map4, #map4, #map4, #map4, #map4, #map4, #map4, #map4, #map4], iterator_types = ["parallel", "parallel"]} ins(%matmul_default_15, %matmul_default_16, %matmul_default_17, %matmul_default_18, %matmul_default_19, %matmul_default_20, %matmul_default_21, %matmul_default_22, %matmul_default_23 : tensor<2x3xi32>, tensor<2x3xi32>, tensor<2x3xi32>, tensor<2x3xi32>, tensor<2x3xi32>, tensor<2x3xi32>, tensor<2x3xi32>, tensor<2x3xi32>, tensor<2x3xi32>) outs(%matmul_default_13 : tensor<2x3xi32>) {
+    ^bb0(%in: i32, %in_41: i32, %in_42: i32, %in_43: i32, %in_44: i32, %in_45: i32, %in_46: i32, %in_47: i32, %in_48: i32, %out: i32):
+      %1 = arith.extsi %in : i32 to i64
+      %2 = arith.extsi %in_41 : i32 to i64
+      %3 = arith.muli %2, %c256_i64 : i64
+      %4 = arith.extsi %in_42 : i32 to i64
+      %5 = arith.muli %4, %c65536_i64 : i64
+      %6 = arith.extsi %in_43 : i32 to i64
+      %7 = arith.muli %6, %c256_i64 : i64
+      %8 = arith.extsi %in_44 : i32 to i64
+      %9 = arith.muli %8, %c65536_i64 : i64
+      %10 = arith.extsi %in_45 : i32 to i64
+      %11 = arith.muli %10, %c16777216_i64 : i64
+      %12 = arith.extsi %in_46 : i32 to i64
+      %13 = arith.muli %12, %c65536_i64 : i64
+      %14 = arith.extsi %in_47 : i32 to i64
+      %15 = arith.muli %14, %c16777216_i64 : i64
+      %16 = arith.extsi %in_48 : i32 to i64
+      %17 = arith.muli %16, %c4294967296_i64 : i64
+      %18 = arith.addi %1, %3 : i64
+      %19 = arith.addi %18, %5 : i64
+      %20 = arith.addi %19, %7 : i64
+      %21 = arith.addi %20, %9 : i64
+      %22 = arith.addi %21, %11 : i64
+      %23 = arith.addi %22, %13 : i64
+      %24 = arith.addi %23, %15 : i64
+      %25 = arith.addi %24, %17 : i64
+      %extracted_49 = tensor.extract %constant_6[%0] : tensor<2xi32>
+      %26 = arith.extsi %extracted_49 : i32 to i64
+      %extracted_50 = tensor.extract %constant_7[%0] : tensor<2xi32>
+      %27 = arith.extsi %extracted_50 : i32 to i64
+      %28 = arith.muli %25, %26 : i64
+      %29 = arith.subi %27, %c1_i64 : i64
+      %30 = arith.shli %c1_i64, %29 : i64
+      %31 = arith.addi %28, %30 : i64
+      %32 = arith.shrsi %31, %27 : i64
+      %33 = arith.maxsi %32, %c-2147483648_i64 : i64
+      %34 = arith.minsi %33, %c2147483647_i64 : i64
+      %35 = arith.trunci %34 : i64 to i32
+      linalg.yield %35 : i32
     } -> tensor<2x3xi32>
-    %softmax_static_default_11 = tensor.empty() : tensor<2xi32>
-    %softmax_static_default_12 = linalg.fill ins(%softmax_static_default : i32) outs(%softmax_static_default_11 : tensor<2xi32>) -> tensor<2xi32>
-    %softmax_static_default_13 = linalg.generic {indexing_maps = [#map, #map4], iterator_types = ["parallel", "reduction"]} ins(%matmul_default_10 : tensor<2x3xi32>) outs(%softmax_static_default_12 : tensor<2xi32>) {
+    %softmax_static_default_25 = tensor.empty() : tensor<2xi32>
+    %softmax_static_default_26 = linalg.fill ins(%softmax_static_default : i32) outs(%softmax_static_default_25 : tensor<2xi32>) -> tensor<2xi32>
+    %softmax_static_default_27 = linalg.generic {indexing_maps = [#map4, #map5], iterator_types = ["parallel", "reduction"]} ins(%matmul_default_24 : tensor<2x3xi32>) outs(%softmax_static_default_26 : tensor<2xi32>) {
     ^bb0(%in: i32, %out: i32):
       %1 = arith.maxsi %out, %in : i32
       linalg.yield %1 : i32
     } -> tensor<2xi32>
-    %softmax_static_default_14 = tensor.empty() : tensor<2xi64>
-    %softmax_static_default_15 = linalg.fill ins(%c0_i64 : i64) outs(%softmax_static_default_14 : tensor<2xi64>) -> tensor<2xi64>
-    %softmax_static_default_16 = linalg.generic {indexing_maps = [#map, #map4, #map4], iterator_types = ["parallel", "reduction"]} ins(%matmul_default_10, %softmax_static_default_13 : tensor<2x3xi32>, tensor<2xi32>) outs(%softmax_static_default_15 : tensor<2xi64>) {
-    ^bb0(%in: i32, %in_27: i32, %out: i64):
-      %1 = arith.subi %in_27, %in : i32
+    %softmax_static_default_28 = tensor.empty() : tensor<2xi64>
+    %softmax_static_default_29 = linalg.fill ins(%c0_i64 : i64) outs(%softmax_static_default_28 : tensor<2xi64>) -> tensor<2xi64>
+    %softmax_static_default_30 = linalg.generic {indexing_maps = [#map4, #map5, #map5], iterator_types = ["parallel", "reduction"]} ins(%matmul_default_24, %softmax_static_default_27 : tensor<2x3xi32>, tensor<2xi32>) outs(%softmax_static_default_29 : tensor<2xi64>) {
+    ^bb0(%in: i32, %in_41: i32, %out: i64):
+      %1 = arith.subi %in_41, %in : i32
       %2 = arith.andi %1, %c65535_i32 : i32
       %3 = arith.subi %2, %c32768_i32 : i32
       %4 = arith.muli %3, %c875_i32 : i32
@@ -118,7 +201,7 @@ module {
       %21 = arith.addi %out, %20 : i64
       linalg.yield %21 : i64
     } -> tensor<2xi64>
-    %softmax_static_default_17 = linalg.generic {indexing_maps = [#map5, #map5], iterator_types = ["parallel"]} ins(%softmax_static_default_16 : tensor<2xi64>) outs(%softmax_static_default_14 : tensor<2xi64>) {
+    %softmax_static_default_31 = linalg.generic {indexing_maps = [#map6, #map6], iterator_types = ["parallel"]} ins(%softmax_static_default_30 : tensor<2xi64>) outs(%softmax_static_default_28 : tensor<2xi64>) {
     ^bb0(%in: i64, %out: i64):
       %1 = arith.cmpi sge, %in, %c4294967296_i64 : i64
       %2 = arith.select %1, %c32_i64, %c0_i64 : i64
@@ -153,12 +236,12 @@ module {
       %31 = arith.shrsi %29, %c6_i64 : i64
       %32 = arith.andi %31, %c65535_i64 : i64
       %33 = arith.index_cast %30 : i64 to index
-      %extracted_27 = tensor.extract %log2[%33] : tensor<257xi32>
-      %34 = arith.extsi %extracted_27 : i32 to i64
+      %extracted_41 = tensor.extract %log2[%33] : tensor<257xi32>
+      %34 = arith.extsi %extracted_41 : i32 to i64
       %35 = arith.addi %30, %c1_i64 : i64
       %36 = arith.index_cast %35 : i64 to index
-      %extracted_28 = tensor.extract %log2[%36] : tensor<257xi32>
-      %37 = arith.extsi %extracted_28 : i32 to i64
+      %extracted_42 = tensor.extract %log2[%36] : tensor<257xi32>
+      %37 = arith.extsi %extracted_42 : i32 to i64
       %38 = arith.subi %37, %34 : i64
       %39 = arith.muli %38, %32 : i64
       %40 = arith.addi %39, %c32768_i64 : i64
@@ -171,17 +254,17 @@ module {
       %47 = arith.subi %46, %c1966080_i64 : i64
       linalg.yield %47 : i64
     } -> tensor<2xi64>
-    %softmax_static_default_18 = tensor.empty() : tensor<2x3xi8>
-    %softmax_static_default_19 = linalg.generic {indexing_maps = [#map, #map4, #map4, #map], iterator_types = ["parallel", "parallel"]} ins(%matmul_default_10, %softmax_static_default_13, %softmax_static_default_17 : tensor<2x3xi32>, tensor<2xi32>, tensor<2xi64>) outs(%softmax_static_default_18 : tensor<2x3xi8>) {
-    ^bb0(%in: i32, %in_27: i32, %in_28: i64, %out: i8):
-      %1 = arith.extsi %in_27 : i32 to i64
+    %softmax_static_default_32 = tensor.empty() : tensor<2x3xi8>
+    %softmax_static_default_33 = linalg.generic {indexing_maps = [#map4, #map5, #map5, #map4], iterator_types = ["parallel", "parallel"]} ins(%matmul_default_24, %softmax_static_default_27, %softmax_static_default_31 : tensor<2x3xi32>, tensor<2xi32>, tensor<2xi64>) outs(%softmax_static_default_32 : tensor<2x3xi8>) {
+    ^bb0(%in: i32, %in_41: i32, %in_42: i64, %out: i8):
+      %1 = arith.extsi %in_41 : i32 to i64
       %2 = arith.extsi %in : i32 to i64
       %3 = arith.subi %1, %2 : i64
-      %4 = arith.addi %3, %in_28 : i64
-      %extracted_29 = tensor.extract %constant_8[%0] : tensor<2xi32>
-      %5 = arith.extsi %extracted_29 : i32 to i64
-      %extracted_30 = tensor.extract %constant_9[%0] : tensor<2xi32>
-      %6 = arith.extsi %extracted_30 : i32 to i64
+      %4 = arith.addi %3, %in_42 : i64
+      %extracted_43 = tensor.extract %constant_8[%0] : tensor<2xi32>
+      %5 = arith.extsi %extracted_43 : i32 to i64
+      %extracted_44 = tensor.extract %constant_9[%0] : tensor<2xi32>
+      %6 = arith.extsi %extracted_44 : i32 to i64
       %7 = arith.andi %4, %c65535_i64 : i64
       %8 = arith.trunci %7 : i64 to i32
       %9 = arith.subi %8, %c32768_i32 : i32
@@ -212,22 +295,22 @@ module {
       %34 = arith.trunci %33 : i64 to i8
       linalg.yield %34 : i8
     } -> tensor<2x3xi8>
-    %softmax_static_default_20 = tensor.expand_shape %softmax_static_default_19 [[0, 1, 2], [3]] output_shape [1, 1, 2, 3] : tensor<2x3xi8> into tensor<1x1x2x3xi8>
-    %softmax_static_default_21 = linalg.generic {indexing_maps = [#map5], iterator_types = ["parallel"]} outs(%softmax_static_default_11 : tensor<2xi32>) {
+    %softmax_static_default_34 = tensor.expand_shape %softmax_static_default_33 [[0, 1, 2], [3]] output_shape [1, 1, 2, 3] : tensor<2x3xi8> into tensor<1x1x2x3xi8>
+    %softmax_static_default_35 = linalg.generic {indexing_maps = [#map6], iterator_types = ["parallel"]} outs(%softmax_static_default_25 : tensor<2xi32>) {
     ^bb0(%out: i32):
-      %extracted_27 = tensor.extract %constant_10[%0] : tensor<2xi32>
-      linalg.yield %extracted_27 : i32
+      %extracted_41 = tensor.extract %constant_10[%0] : tensor<2xi32>
+      linalg.yield %extracted_41 : i32
     } -> tensor<2xi32>
-    %softmax_static_default_22 = tensor.expand_shape %softmax_static_default_21 [[0, 1, 2, 3]] output_shape [1, 1, 2, 1] : tensor<2xi32> into tensor<1x1x2x1xi32>
-    %softmax_static_default_23 = linalg.generic {indexing_maps = [#map5], iterator_types = ["parallel"]} outs(%softmax_static_default_11 : tensor<2xi32>) {
+    %softmax_static_default_36 = tensor.expand_shape %softmax_static_default_35 [[0, 1, 2, 3]] output_shape [1, 1, 2, 1] : tensor<2xi32> into tensor<1x1x2x1xi32>
+    %softmax_static_default_37 = linalg.generic {indexing_maps = [#map6], iterator_types = ["parallel"]} outs(%softmax_static_default_25 : tensor<2xi32>) {
     ^bb0(%out: i32):
-      %extracted_27 = tensor.extract %constant_11[%0] : tensor<2xi32>
-      linalg.yield %extracted_27 : i32
+      %extracted_41 = tensor.extract %constant_11[%0] : tensor<2xi32>
+      linalg.yield %extracted_41 : i32
     } -> tensor<2xi32>
-    %softmax_static_default_24 = tensor.expand_shape %softmax_static_default_23 [[0, 1, 2, 3]] output_shape [1, 1, 2, 1] : tensor<2xi32> into tensor<1x1x2x1xi32>
-    %softmax_static_default_25 = tensor.expand_shape %softmax_static_default_11 [[0, 1, 2, 3]] output_shape [1, 1, 2, 1] : tensor<2xi32> into tensor<1x1x2x1xi32>
-    %softmax_static_default_26 = linalg.fill ins(%softmax_static_default_0 : i32) outs(%softmax_static_default_25 : tensor<1x1x2x1xi32>) -> tensor<1x1x2x1xi32>
-    return %softmax_static_default_20, %softmax_static_default_22, %softmax_static_default_24, %softmax_static_default_26 : tensor<1x1x2x3xi8>, tensor<1x1x2x1xi32>, tensor<1x1x2x1xi32>, tensor<1x1x2x1xi32>
+    %softmax_static_default_38 = tensor.expand_shape %softmax_static_default_37 [[0, 1, 2, 3]] output_shape [1, 1, 2, 1] : tensor<2xi32> into tensor<1x1x2x1xi32>
+    %softmax_static_default_39 = tensor.expand_shape %softmax_static_default_25 [[0, 1, 2, 3]] output_shape [1, 1, 2, 1] : tensor<2xi32> into tensor<1x1x2x1xi32>
+    %softmax_static_default_40 = linalg.fill ins(%c0_i32 : i32) outs(%softmax_static_default_39 : tensor<1x1x2x1xi32>) -> tensor<1x1x2x1xi32>
+    return %softmax_static_default_34, %softmax_static_default_36, %softmax_static_default_38, %softmax_static_default_40 : tensor<1x1x2x3xi8>, tensor<1x1x2x1xi32>, tensor<1x1x2x1xi32>, tensor<1x1x2x1xi32>
   }
 }
 

@@ -1,23 +1,32 @@
-#map = affine_map<(d0, d1) -> (d0, d1)>
+#map = affine_map<(d0, d1, d2, d3) -> (d0, d1, d2, d3)>
 #map1 = affine_map<(d0, d1, d2) -> (d0, d2)>
 #map2 = affine_map<(d0, d1, d2) -> (d1, d2)>
 #map3 = affine_map<(d0, d1, d2) -> (d0, d1)>
-#map4 = affine_map<(d0, d1) -> (d0)>
-#map5 = affine_map<(d0) -> (d0)>
+#map4 = affine_map<(d0, d1) -> (d0, d1)>
+#map5 = affine_map<(d0, d1) -> (d0)>
+#map6 = affine_map<(d0) -> (d0)>
 module {
   func.func @main(%a: tensor<1x1x2x2xi16>, %b: tensor<1x1x3x2xi16>, %step: tensor<i64>) -> (tensor<1x1x2x3xi8>, tensor<1x1x2x1xi32>, tensor<1x1x2x1xi32>, tensor<1x1x2x1xi32>) {
     %constant_6 = arith.constant dense<[791004, 852138]> : tensor<2xi32>
     %constant_7 = arith.constant dense<[18, 20]> : tensor<2xi32>
     %log2 = arith.constant dense_resource<log2> : tensor<257xi32>
-    %c0_i64 = arith.constant 0 : i64
+    %c-8421504_i32 = arith.constant -8421504 : i32
+    %c0_i32 = arith.constant 0 : i32
+    %c128_i32 = arith.constant 128 : i32
+    %c8_i32 = arith.constant 8 : i32
+    %c16_i32 = arith.constant 16 : i32
     %c1_i64 = arith.constant 1 : i64
+    %c256_i64 = arith.constant 256 : i64
+    %c65536_i64 = arith.constant 65536 : i64
+    %c16777216_i64 = arith.constant 16777216 : i64
+    %c4294967296_i64 = arith.constant 4294967296 : i64
     %c-2147483648_i64 = arith.constant -2147483648 : i64
     %c2147483647_i64 = arith.constant 2147483647 : i64
     %softmax_uniform_default = arith.constant -2147483648 : i32
+    %c0_i64 = arith.constant 0 : i64
     %c65535_i32 = arith.constant 65535 : i32
     %c32768_i32 = arith.constant 32768 : i32
     %c875_i32 = arith.constant 875 : i32
-    %c16_i32 = arith.constant 16 : i32
     %c5186_i32 = arith.constant 5186 : i32
     %c22271_i32 = arith.constant 22271 : i32
     %c64239_i32 = arith.constant 64239 : i32
@@ -25,11 +34,8 @@ module {
     %c3_i32 = arith.constant 3 : i32
     %c536870913_i32 = arith.constant 536870913 : i32
     %c31_i32 = arith.constant 31 : i32
-    %c4294967296_i64 = arith.constant 4294967296 : i64
     %c32_i64 = arith.constant 32 : i64
-    %c65536_i64 = arith.constant 65536 : i64
     %c16_i64 = arith.constant 16 : i64
-    %c256_i64 = arith.constant 256 : i64
     %c8_i64 = arith.constant 8 : i64
     %c4_i64 = arith.constant 4 : i64
     %c2_i64 = arith.constant 2 : i64
@@ -42,61 +48,137 @@ module {
     %c128_i64 = arith.constant 128 : i64
     %c1966080_i64 = arith.constant 1966080 : i64
     %c31_i64 = arith.constant 31 : i64
-    %c15_i64 = arith.constant 15 : i64
-    %c536870912_i64 = arith.constant 536870912 : i64
-    %c256042_i64 = arith.constant 256042 : i64
     %c16384_i32 = arith.constant 16384 : i32
     %c15_i32 = arith.constant 15 : i32
     %c40_i64 = arith.constant 40 : i64
-    %softmax_uniform_default_0 = arith.constant 0 : i32
+    %c32767_i32 = arith.constant 32767 : i32
+    %c536870912_i32 = arith.constant 536870912 : i32
     %extracted = tensor.extract %step[] : tensor<i64>
     %0 = arith.index_cast %extracted : i64 to index
-    %matmul_default = tensor.collapse_shape %a [[0, 1, 2], [3]] : tensor<1x1x2x2xi16> into tensor<2x2xi16>
-    %matmul_default_1 = tensor.collapse_shape %b [[0, 1, 2], [3]] : tensor<1x1x3x2xi16> into tensor<3x2xi16>
-    %matmul_default_2 = tensor.empty() : tensor<2x3xi64>
-    %matmul_default_3 = linalg.fill ins(%c0_i64 : i64) outs(%matmul_default_2 : tensor<2x3xi64>) -> tensor<2x3xi64>
-    %matmul_default_4 = tensor.empty() : tensor<2x2xi32>
-    %matmul_default_5 = linalg.generic {indexing_maps = [#map, #map], iterator_types = ["parallel", "parallel"]} ins(%matmul_default : tensor<2x2xi16>) outs(%matmul_default_4 : tensor<2x2xi32>) {
-    ^bb0(%in: i16, %out: i32):
+    %matmul_default = tensor.empty() : tensor<1x1x2x2xi8>
+    %matmul_default_0 = linalg.generic {indexing_maps = [#map, #map], iterator_types = ["parallel", "parallel", "parallel", "parallel"]} ins(%a : tensor<1x1x2x2xi16>) outs(%matmul_default : tensor<1x1x2x2xi8>) {
+    ^bb0(%in: i16, %out: i8):
       %1 = arith.extsi %in : i16 to i32
-      linalg.yield %1 : i32
-    } -> tensor<2x2xi32>
-    %matmul_default_6 = tensor.empty() : tensor<3x2xi32>
-    %matmul_default_7 = linalg.generic {indexing_maps = [#map, #map], iterator_types = ["parallel", "parallel"]} ins(%matmul_default_1 : tensor<3x2xi16>) outs(%matmul_default_6 : tensor<3x2xi32>) {
-    ^bb0(%in: i16, %out: i32):
+      %2 = arith.subi %1, %c-8421504_i32 : i32
+      %3 = arith.xori %2, %c128_i32 : i32
+      %4 = arith.trunci %3 : i32 to i8
+      linalg.yield %4 : i8
+    } -> tensor<1x1x2x2xi8>
+    %matmul_default_1 = linalg.generic {indexing_maps = [#map, #map], iterator_types = ["parallel", "parallel", "parallel", "parallel"]} ins(%a : tensor<1x1x2x2xi16>) outs(%matmul_default : tensor<1x1x2x2xi8>) {
+    ^bb0(%in: i16, %out: i8):
       %1 = arith.extsi %in : i16 to i32
-      linalg.yield %1 : i32
-    } -> tensor<3x2xi32>
-    %matmul_default_8 = linalg.matmul indexing_maps = [#map1, #map2, #map3] ins(%matmul_default_5, %matmul_default_7 : tensor<2x2xi32>, tensor<3x2xi32>) outs(%matmul_default_3 : tensor<2x3xi64>) -> tensor<2x3xi64>
-    %matmul_default_9 = tensor.empty() : tensor<2x3xi32>
-    %matmul_default_10 = linalg.generic {indexing_maps = [#map, #map], iterator_types = ["parallel", "parallel"]} ins(%matmul_default_8 : tensor<2x3xi64>) outs(%matmul_default_9 : tensor<2x3xi32>) {
-    ^bb0(%in: i64, %out: i32):
-      %extracted_28 = tensor.extract %constant_6[%0] : tensor<2xi32>
-      %1 = arith.extsi %extracted_28 : i32 to i64
-      %extracted_29 = tensor.extract %constant_7[%0] : tensor<2xi32>
-      %2 = arith.extsi %extracted_29 : i32 to i64
-      %3 = arith.muli %in, %1 : i64
-      %4 = arith.subi %2, %c1_i64 : i64
-      %5 = arith.shli %c1_i64, %4 : i64
-      %6 = arith.addi %3, %5 : i64
-      %7 = arith.shrsi %6, %2 : i64
-      %8 = arith.maxsi %7, %c-2147483648_i64 : i64
-      %9 = arith.minsi %8, %c2147483647_i64 : i64
-      %10 = arith.trunci %9 : i64 to i32
-      linalg.yield %10 : i32
+      %2 = arith.subi %1, %c-8421504_i32 : i32
+      %3 = arith.shrsi %2, %c8_i32 : i32
+      %4 = arith.xori %3, %c128_i32 : i32
+      %5 = arith.trunci %4 : i32 to i8
+      linalg.yield %5 : i8
+    } -> tensor<1x1x2x2xi8>
+    %matmul_default_2 = linalg.generic {indexing_maps = [#map, #map], iterator_types = ["parallel", "parallel", "parallel", "parallel"]} ins(%a : tensor<1x1x2x2xi16>) outs(%matmul_default : tensor<1x1x2x2xi8>) {
+    ^bb0(%in: i16, %out: i8):
+      %1 = arith.extsi %in : i16 to i32
+      %2 = arith.subi %1, %c-8421504_i32 : i32
+      %3 = arith.shrsi %2, %c16_i32 : i32
+      %4 = arith.xori %3, %c128_i32 : i32
+      %5 = arith.trunci %4 : i32 to i8
+      linalg.yield %5 : i8
+    } -> tensor<1x1x2x2xi8>
+    %matmul_default_3 = tensor.empty() : tensor<1x1x3x2xi8>
+    %matmul_default_4 = linalg.generic {indexing_maps = [#map, #map], iterator_types = ["parallel", "parallel", "parallel", "parallel"]} ins(%b : tensor<1x1x3x2xi16>) outs(%matmul_default_3 : tensor<1x1x3x2xi8>) {
+    ^bb0(%in: i16, %out: i8):
+      %1 = arith.extsi %in : i16 to i32
+      %2 = arith.subi %1, %c-8421504_i32 : i32
+      %3 = arith.xori %2, %c128_i32 : i32
+      %4 = arith.trunci %3 : i32 to i8
+      linalg.yield %4 : i8
+    } -> tensor<1x1x3x2xi8>
+    %matmul_default_5 = linalg.generic {indexing_maps = [#map, #map], iterator_types = ["parallel", "parallel", "parallel", "parallel"]} ins(%b : tensor<1x1x3x2xi16>) outs(%matmul_default_3 : tensor<1x1x3x2xi8>) {
+    ^bb0(%in: i16, %out: i8):
+      %1 = arith.extsi %in : i16 to i32
+      %2 = arith.subi %1, %c-8421504_i32 : i32
+      %3 = arith.shrsi %2, %c8_i32 : i32
+      %4 = arith.xori %3, %c128_i32 : i32
+      %5 = arith.trunci %4 : i32 to i8
+      linalg.yield %5 : i8
+    } -> tensor<1x1x3x2xi8>
+    %matmul_default_6 = linalg.generic {indexing_maps = [#map, #map], iterator_types = ["parallel", "parallel", "parallel", "parallel"]} ins(%b : tensor<1x1x3x2xi16>) outs(%matmul_default_3 : tensor<1x1x3x2xi8>) {
+    ^bb0(%in: i16, %out: i8):
+      %1 = arith.extsi %in : i16 to i32
+      %2 = arith.subi %1, %c-8421504_i32 : i32
+      %3 = arith.shrsi %2, %c16_i32 : i32
+      %4 = arith.xori %3, %c128_i32 : i32
+      %5 = arith.trunci %4 : i32 to i8
+      linalg.yield %5 : i8
+    } -> tensor<1x1x3x2xi8>
+    %matmul_default_7 = tensor.collapse_shape %matmul_default_0 [[0, 1, 2], [3]] : tensor<1x1x2x2xi8> into tensor<2x2xi8>
+    %matmul_default_8 = tensor.collapse_shape %matmul_default_1 [[0, 1, 2], [3]] : tensor<1x1x2x2xi8> into tensor<2x2xi8>
+    %matmul_default_9 = tensor.collapse_shape %matmul_default_2 [[0, 1, 2], [3]] : tensor<1x1x2x2xi8> into tensor<2x2xi8>
+    %matmul_default_10 = tensor.collapse_shape %matmul_default_4 [[0, 1, 2], [3]] : tensor<1x1x3x2xi8> into tensor<3x2xi8>
+    %matmul_default_11 = tensor.collapse_shape %matmul_default_5 [[0, 1, 2], [3]] : tensor<1x1x3x2xi8> into tensor<3x2xi8>
+    %matmul_default_12 = tensor.collapse_shape %matmul_default_6 [[0, 1, 2], [3]] : tensor<1x1x3x2xi8> into tensor<3x2xi8>
+    %matmul_default_13 = tensor.empty() : tensor<2x3xi32>
+    %matmul_default_14 = linalg.fill ins(%c0_i32 : i32) outs(%matmul_default_13 : tensor<2x3xi32>) -> tensor<2x3xi32>
+    %matmul_default_15 = linalg.matmul indexing_maps = [#map1, #map2, #map3] ins(%matmul_default_7, %matmul_default_10 : tensor<2x2xi8>, tensor<3x2xi8>) outs(%matmul_default_14 : tensor<2x3xi32>) -> tensor<2x3xi32>
+    %matmul_default_16 = linalg.matmul indexing_maps = [#map1, #map2, #map3] ins(%matmul_default_7, %matmul_default_11 : tensor<2x2xi8>, tensor<3x2xi8>) outs(%matmul_default_14 : tensor<2x3xi32>) -> tensor<2x3xi32>
+    %matmul_default_17 = linalg.matmul indexing_maps = [#map1, #map2, #map3] ins(%matmul_default_7, %matmul_default_12 : tensor<2x2xi8>, tensor<3x2xi8>) outs(%matmul_default_14 : tensor<2x3xi32>) -> tensor<2x3xi32>
+    %matmul_default_18 = linalg.matmul indexing_maps = [#map1, #map2, #map3] ins(%matmul_default_8, %matmul_default_10 : tensor<2x2xi8>, tensor<3x2xi8>) outs(%matmul_default_14 : tensor<2x3xi32>) -> tensor<2x3xi32>
+    %matmul_default_19 = linalg.matmul indexing_maps = [#map1, #map2, #map3] ins(%matmul_default_8, %matmul_default_11 : tensor<2x2xi8>, tensor<3x2xi8>) outs(%matmul_default_14 : tensor<2x3xi32>) -> tensor<2x3xi32>
+    %matmul_default_20 = linalg.matmul indexing_maps = [#map1, #map2, #map3] ins(%matmul_default_8, %matmul_default_12 : tensor<2x2xi8>, tensor<3x2xi8>) outs(%matmul_default_14 : tensor<2x3xi32>) -> tensor<2x3xi32>
+    %matmul_default_21 = linalg.matmul indexing_maps = [#map1, #map2, #map3] ins(%matmul_default_9, %matmul_default_10 : tensor<2x2xi8>, tensor<3x2xi8>) outs(%matmul_default_14 : tensor<2x3xi32>) -> tensor<2x3xi32>
+    %matmul_default_22 = linalg.matmul indexing_maps = [#map1, #map2, #map3] ins(%matmul_default_9, %matmul_default_11 : tensor<2x2xi8>, tensor<3x2xi8>) outs(%matmul_default_14 : tensor<2x3xi32>) -> tensor<2x3xi32>
+    %matmul_default_23 = linalg.matmul indexing_maps = [#map1, #map2, #map3] ins(%matmul_default_9, %matmul_default_12 : tensor<2x2xi8>, tensor<3x2xi8>) outs(%matmul_default_14 : tensor<2x3xi32>) -> tensor<2x3xi32>
+    %matmul_default_24 = linalg.generic {indexing_maps = [#map4, #map4, #map4, #map4, #map4, #map4, #map4, #map4, #map4, #map4], iterator_types = ["parallel", "parallel"]} ins(%matmul_default_15, %matmul_default_16, %matmul_default_17, %matmul_default_18, %matmul_default_19, %matmul_default_20, %matmul_default_21, %matmul_default_22, %matmul_default_23 : tensor<2x3xi32>, tensor<2x3xi32>, tensor<2x3xi32>, tensor<2x3xi32>, tensor<2x3xi32>, tensor<2x3xi32>, tensor<2x3xi32>, tensor<2x3xi32>, tensor<2x3xi32>) outs(%matmul_default_13 : tensor<2x3xi32>) {
+    ^bb0(%in: i32, %in_42: i32, %in_43: i32, %in_44: i32, %in_45: i32, %in_46: i32, %in_47: i32, %in_48: i32, %in_49: i32, %out: i32):
+      %1 = arith.extsi %in : i32 to i64
+      %2 = arith.extsi %in_42 : i32 to i64
+      %3 = arith.muli %2, %c256_i64 : i64
+      %4 = arith.extsi %in_43 : i32 to i64
+      %5 = arith.muli %4, %c65536_i64 : i64
+      %6 = arith.extsi %in_44 : i32 to i64
+      %7 = arith.muli %6, %c256_i64 : i64
+      %8 = arith.extsi %in_45 : i32 to i64
+      %9 = arith.muli %8, %c65536_i64 : i64
+      %10 = arith.extsi %in_46 : i32 to i64
+      %11 = arith.muli %10, %c16777216_i64 : i64
+      %12 = arith.extsi %in_47 : i32 to i64
+      %13 = arith.muli %12, %c65536_i64 : i64
+      %14 = arith.extsi %in_48 : i32 to i64
+      %15 = arith.muli %14, %c16777216_i64 : i64
+      %16 = arith.extsi %in_49 : i32 to i64
+      %17 = arith.muli %16, %c4294967296_i64 : i64
+      %18 = arith.addi %1, %3 : i64
+      %19 = arith.addi %18, %5 : i64
+      %20 = arith.addi %19, %7 : i64
+      %21 = arith.addi %20, %9 : i64
+      %22 = arith.addi %21, %11 : i64
+      %23 = arith.addi %22, %13 : i64
+      %24 = arith.addi %23, %15 : i64
+      %25 = arith.addi %24, %17 : i64
+      %extracted_50 = tensor.extract %constant_6[%0] : tensor<2xi32>
+      %26 = arith.extsi %extracted_50 : i32 to i64
+      %extracted_51 = tensor.extract %constant_7[%0] : tensor<2xi32>
+      %27 = arith.extsi %extracted_51 : i32 to i64
+      %28 = arith.muli %25, %26 : i64
+      %29 = arith.subi %27, %c1_i64 : i64
+      %30 = arith.shli %c1_i64, %29 : i64
+      %31 = arith.addi %28, %30 : i64
+      %32 = arith.shrsi %31, %27 : i64
+      %33 = arith.maxsi %32, %c-2147483648_i64 : i64
+      %34 = arith.minsi %33, %c2147483647_i64 : i64
+      %35 = arith.trunci %34 : i64 to i32
+      linalg.yield %35 : i32
     } -> tensor<2x3xi32>
-    %softmax_uniform_default_11 = tensor.empty() : tensor<2xi32>
-    %softmax_uniform_default_12 = linalg.fill ins(%softmax_uniform_default : i32) outs(%softmax_uniform_default_11 : tensor<2xi32>) -> tensor<2xi32>
-    %softmax_uniform_default_13 = linalg.generic {indexing_maps = [#map, #map4], iterator_types = ["parallel", "reduction"]} ins(%matmul_default_10 : tensor<2x3xi32>) outs(%softmax_uniform_default_12 : tensor<2xi32>) {
+    %softmax_uniform_default_25 = tensor.empty() : tensor<2xi32>
+    %softmax_uniform_default_26 = linalg.fill ins(%softmax_uniform_default : i32) outs(%softmax_uniform_default_25 : tensor<2xi32>) -> tensor<2xi32>
+    %softmax_uniform_default_27 = linalg.generic {indexing_maps = [#map4, #map5], iterator_types = ["parallel", "reduction"]} ins(%matmul_default_24 : tensor<2x3xi32>) outs(%softmax_uniform_default_26 : tensor<2xi32>) {
     ^bb0(%in: i32, %out: i32):
       %1 = arith.maxsi %out, %in : i32
       linalg.yield %1 : i32
     } -> tensor<2xi32>
-    %softmax_uniform_default_14 = tensor.empty() : tensor<2xi64>
-    %softmax_uniform_default_15 = linalg.fill ins(%c0_i64 : i64) outs(%softmax_uniform_default_14 : tensor<2xi64>) -> tensor<2xi64>
-    %softmax_uniform_default_16 = linalg.generic {indexing_maps = [#map, #map4, #map4], iterator_types = ["parallel", "reduction"]} ins(%matmul_default_10, %softmax_uniform_default_13 : tensor<2x3xi32>, tensor<2xi32>) outs(%softmax_uniform_default_15 : tensor<2xi64>) {
-    ^bb0(%in: i32, %in_28: i32, %out: i64):
-      %1 = arith.subi %in_28, %in : i32
+    %softmax_uniform_default_28 = tensor.empty() : tensor<2xi64>
+    %softmax_uniform_default_29 = linalg.fill ins(%c0_i64 : i64) outs(%softmax_uniform_default_28 : tensor<2xi64>) -> tensor<2xi64>
+    %softmax_uniform_default_30 = linalg.generic {indexing_maps = [#map4, #map5, #map5], iterator_types = ["parallel", "reduction"]} ins(%matmul_default_24, %softmax_uniform_default_27 : tensor<2x3xi32>, tensor<2xi32>) outs(%softmax_uniform_default_29 : tensor<2xi64>) {
+    ^bb0(%in: i32, %in_42: i32, %out: i64):
+      %1 = arith.subi %in_42, %in : i32
       %2 = arith.andi %1, %c65535_i32 : i32
       %3 = arith.subi %2, %c32768_i32 : i32
       %4 = arith.muli %3, %c875_i32 : i32
@@ -119,7 +201,7 @@ module {
       %21 = arith.addi %out, %20 : i64
       linalg.yield %21 : i64
     } -> tensor<2xi64>
-    %softmax_uniform_default_17 = linalg.generic {indexing_maps = [#map5, #map5], iterator_types = ["parallel"]} ins(%softmax_uniform_default_16 : tensor<2xi64>) outs(%softmax_uniform_default_14 : tensor<2xi64>) {
+    %softmax_uniform_default_31 = linalg.generic {indexing_maps = [#map6, #map6], iterator_types = ["parallel"]} ins(%softmax_uniform_default_30 : tensor<2xi64>) outs(%softmax_uniform_default_28 : tensor<2xi64>) {
     ^bb0(%in: i64, %out: i64):
       %1 = arith.cmpi sge, %in, %c4294967296_i64 : i64
       %2 = arith.select %1, %c32_i64, %c0_i64 : i64
@@ -154,12 +236,12 @@ module {
       %31 = arith.shrsi %29, %c6_i64 : i64
       %32 = arith.andi %31, %c65535_i64 : i64
       %33 = arith.index_cast %30 : i64 to index
-      %extracted_28 = tensor.extract %log2[%33] : tensor<257xi32>
-      %34 = arith.extsi %extracted_28 : i32 to i64
+      %extracted_42 = tensor.extract %log2[%33] : tensor<257xi32>
+      %34 = arith.extsi %extracted_42 : i32 to i64
       %35 = arith.addi %30, %c1_i64 : i64
       %36 = arith.index_cast %35 : i64 to index
-      %extracted_29 = tensor.extract %log2[%36] : tensor<257xi32>
-      %37 = arith.extsi %extracted_29 : i32 to i64
+      %extracted_43 = tensor.extract %log2[%36] : tensor<257xi32>
+      %37 = arith.extsi %extracted_43 : i32 to i64
       %38 = arith.subi %37, %34 : i64
       %39 = arith.muli %38, %32 : i64
       %40 = arith.addi %39, %c32768_i64 : i64
@@ -172,90 +254,86 @@ module {
       %47 = arith.subi %46, %c1966080_i64 : i64
       linalg.yield %47 : i64
     } -> tensor<2xi64>
-    %softmax_uniform_default_18 = linalg.generic {indexing_maps = [#map5, #map5, #map5, #map5], iterator_types = ["parallel"]} ins(%softmax_uniform_default_13, %softmax_uniform_default_13, %softmax_uniform_default_17 : tensor<2xi32>, tensor<2xi32>, tensor<2xi64>) outs(%softmax_uniform_default_14 : tensor<2xi64>) {
-    ^bb0(%in: i32, %in_28: i32, %in_29: i64, %out: i64):
-      %1 = arith.extsi %in_28 : i32 to i64
+    %softmax_uniform_default_32 = linalg.generic {indexing_maps = [#map6, #map6, #map6, #map6], iterator_types = ["parallel"]} ins(%softmax_uniform_default_27, %softmax_uniform_default_27, %softmax_uniform_default_31 : tensor<2xi32>, tensor<2xi32>, tensor<2xi64>) outs(%softmax_uniform_default_28 : tensor<2xi64>) {
+    ^bb0(%in: i32, %in_42: i32, %in_43: i64, %out: i64):
+      %1 = arith.extsi %in_42 : i32 to i64
       %2 = arith.extsi %in : i32 to i64
       %3 = arith.subi %1, %2 : i64
-      %4 = arith.addi %3, %in_29 : i64
+      %4 = arith.addi %3, %in_43 : i64
       linalg.yield %4 : i64
     } -> tensor<2xi64>
-    %softmax_uniform_default_19 = tensor.empty() : tensor<2x3xi8>
-    %softmax_uniform_default_20 = linalg.generic {indexing_maps = [#map, #map4, #map4, #map4, #map], iterator_types = ["parallel", "parallel"]} ins(%matmul_default_10, %softmax_uniform_default_13, %softmax_uniform_default_17, %softmax_uniform_default_18 : tensor<2x3xi32>, tensor<2xi32>, tensor<2xi64>, tensor<2xi64>) outs(%softmax_uniform_default_19 : tensor<2x3xi8>) {
-    ^bb0(%in: i32, %in_28: i32, %in_29: i64, %in_30: i64, %out: i8):
-      %1 = arith.extsi %in_28 : i32 to i64
-      %2 = arith.extsi %in : i32 to i64
-      %3 = arith.subi %1, %2 : i64
-      %4 = arith.addi %3, %in_29 : i64
-      %5 = arith.subi %4, %in_30 : i64
-      %6 = arith.andi %5, %c65535_i64 : i64
-      %7 = arith.trunci %6 : i64 to i32
-      %8 = arith.subi %7, %c32768_i32 : i32
-      %9 = arith.muli %8, %c875_i32 : i32
-      %10 = arith.shrsi %9, %c16_i32 : i32
-      %11 = arith.subi %c5186_i32, %10 : i32
-      %12 = arith.muli %11, %8 : i32
-      %13 = arith.shrsi %12, %c16_i32 : i32
-      %14 = arith.subi %c22271_i32, %13 : i32
-      %15 = arith.muli %14, %8 : i32
-      %16 = arith.shrsi %15, %c16_i32 : i32
-      %17 = arith.subi %c64239_i32, %16 : i32
-      %18 = arith.muli %17, %8 : i32
-      %19 = arith.subi %c1779007487_i32, %18 : i32
-      %20 = arith.shrui %19, %c3_i32 : i32
-      %21 = arith.addi %20, %c536870913_i32 : i32
-      %22 = arith.shrui %5, %c16_i64 : i64
-      %23 = arith.minsi %22, %c31_i64 : i64
-      %24 = arith.trunci %23 : i64 to i32
-      %25 = arith.shrsi %21, %24 : i32
-      %26 = arith.extsi %25 : i32 to i64
-      %27 = arith.muli %26, %c15_i64 : i64
-      %28 = arith.addi %27, %c536870912_i64 : i64
-      %29 = arith.shrsi %28, %c30_i64 : i64
-      %30 = arith.trunci %29 : i64 to i8
-      linalg.yield %30 : i8
-    } -> tensor<2x3xi8>
-    %softmax_uniform_default_21 = tensor.expand_shape %softmax_uniform_default_20 [[0, 1, 2], [3]] output_shape [1, 1, 2, 3] : tensor<2x3xi8> into tensor<1x1x2x3xi8>
-    %softmax_uniform_default_22 = linalg.generic {indexing_maps = [#map5, #map5], iterator_types = ["parallel"]} ins(%softmax_uniform_default_18 : tensor<2xi64>) outs(%softmax_uniform_default_11 : tensor<2xi32>) {
+    %softmax_uniform_default_33 = linalg.generic {indexing_maps = [#map6, #map6], iterator_types = ["parallel"]} ins(%softmax_uniform_default_32 : tensor<2xi64>) outs(%softmax_uniform_default_25 : tensor<2xi32>) {
     ^bb0(%in: i64, %out: i32):
-      %1 = arith.addi %in, %c256042_i64 : i64
-      %2 = arith.andi %1, %c65535_i64 : i64
+      %1 = arith.andi %in, %c65535_i64 : i64
+      %2 = arith.trunci %1 : i64 to i32
+      %3 = arith.subi %2, %c32768_i32 : i32
+      %4 = arith.muli %3, %c875_i32 : i32
+      %5 = arith.shrsi %4, %c16_i32 : i32
+      %6 = arith.subi %c5186_i32, %5 : i32
+      %7 = arith.muli %6, %3 : i32
+      %8 = arith.shrsi %7, %c16_i32 : i32
+      %9 = arith.subi %c22271_i32, %8 : i32
+      %10 = arith.muli %9, %3 : i32
+      %11 = arith.shrsi %10, %c16_i32 : i32
+      %12 = arith.subi %c64239_i32, %11 : i32
+      %13 = arith.muli %12, %3 : i32
+      %14 = arith.subi %c1779007487_i32, %13 : i32
+      %15 = arith.shrui %14, %c3_i32 : i32
+      %16 = arith.addi %15, %c536870913_i32 : i32
+      %17 = arith.shrui %1, %c16_i64 : i64
+      %18 = arith.minsi %17, %c31_i64 : i64
+      %19 = arith.trunci %18 : i64 to i32
+      %20 = arith.shrsi %16, %19 : i32
+      %21 = arith.addi %20, %c16384_i32 : i32
+      %22 = arith.shrsi %21, %c15_i32 : i32
+      linalg.yield %22 : i32
+    } -> tensor<2xi32>
+    %softmax_uniform_default_34 = linalg.generic {indexing_maps = [#map6, #map6], iterator_types = ["parallel"]} ins(%softmax_uniform_default_32 : tensor<2xi64>) outs(%softmax_uniform_default_25 : tensor<2xi32>) {
+    ^bb0(%in: i64, %out: i32):
+      %1 = arith.shrsi %in, %c16_i64 : i64
+      %2 = arith.minsi %1, %c40_i64 : i64
       %3 = arith.trunci %2 : i64 to i32
-      %4 = arith.subi %3, %c32768_i32 : i32
-      %5 = arith.muli %4, %c875_i32 : i32
-      %6 = arith.shrsi %5, %c16_i32 : i32
-      %7 = arith.subi %c5186_i32, %6 : i32
-      %8 = arith.muli %7, %4 : i32
-      %9 = arith.shrsi %8, %c16_i32 : i32
-      %10 = arith.subi %c22271_i32, %9 : i32
-      %11 = arith.muli %10, %4 : i32
-      %12 = arith.shrsi %11, %c16_i32 : i32
-      %13 = arith.subi %c64239_i32, %12 : i32
-      %14 = arith.muli %13, %4 : i32
-      %15 = arith.subi %c1779007487_i32, %14 : i32
-      %16 = arith.shrui %15, %c3_i32 : i32
-      %17 = arith.addi %16, %c536870913_i32 : i32
-      %18 = arith.shrui %2, %c16_i64 : i64
-      %19 = arith.minsi %18, %c31_i64 : i64
-      %20 = arith.trunci %19 : i64 to i32
-      %21 = arith.shrsi %17, %20 : i32
-      %22 = arith.addi %21, %c16384_i32 : i32
-      %23 = arith.shrsi %22, %c15_i32 : i32
-      linalg.yield %23 : i32
+      linalg.yield %3 : i32
     } -> tensor<2xi32>
-    %softmax_uniform_default_23 = linalg.generic {indexing_maps = [#map5, #map5], iterator_types = ["parallel"]} ins(%softmax_uniform_default_18 : tensor<2xi64>) outs(%softmax_uniform_default_11 : tensor<2xi32>) {
-    ^bb0(%in: i64, %out: i32):
-      %1 = arith.addi %in, %c256042_i64 : i64
-      %2 = arith.shrsi %1, %c16_i64 : i64
-      %3 = arith.minsi %2, %c40_i64 : i64
-      %4 = arith.trunci %3 : i64 to i32
-      linalg.yield %4 : i32
-    } -> tensor<2xi32>
-    %softmax_uniform_default_24 = tensor.expand_shape %softmax_uniform_default_22 [[0, 1, 2, 3]] output_shape [1, 1, 2, 1] : tensor<2xi32> into tensor<1x1x2x1xi32>
-    %softmax_uniform_default_25 = tensor.expand_shape %softmax_uniform_default_23 [[0, 1, 2, 3]] output_shape [1, 1, 2, 1] : tensor<2xi32> into tensor<1x1x2x1xi32>
-    %softmax_uniform_default_26 = tensor.expand_shape %softmax_uniform_default_11 [[0, 1, 2, 3]] output_shape [1, 1, 2, 1] : tensor<2xi32> into tensor<1x1x2x1xi32>
-    %softmax_uniform_default_27 = linalg.fill ins(%softmax_uniform_default_0 : i32) outs(%softmax_uniform_default_26 : tensor<1x1x2x1xi32>) -> tensor<1x1x2x1xi32>
-    return %softmax_uniform_default_21, %softmax_uniform_default_24, %softmax_uniform_default_25, %softmax_uniform_default_27 : tensor<1x1x2x3xi8>, tensor<1x1x2x1xi32>, tensor<1x1x2x1xi32>, tensor<1x1x2x1xi32>
+    %softmax_uniform_default_35 = tensor.expand_shape %softmax_uniform_default_33 [[0, 1, 2, 3]] output_shape [1, 1, 2, 1] : tensor<2xi32> into tensor<1x1x2x1xi32>
+    %softmax_uniform_default_36 = tensor.expand_shape %softmax_uniform_default_34 [[0, 1, 2, 3]] output_shape [1, 1, 2, 1] : tensor<2xi32> into tensor<1x1x2x1xi32>
+    %softmax_uniform_default_37 = tensor.empty() : tensor<2x3xi8>
+    %softmax_uniform_default_38 = linalg.generic {indexing_maps = [#map4, #map5, #map4], iterator_types = ["parallel", "parallel"]} ins(%matmul_default_24, %softmax_uniform_default_27 : tensor<2x3xi32>, tensor<2xi32>) outs(%softmax_uniform_default_37 : tensor<2x3xi8>) {
+    ^bb0(%in: i32, %in_42: i32, %out: i8):
+      %1 = arith.subi %in_42, %in : i32
+      %2 = arith.andi %1, %c65535_i32 : i32
+      %3 = arith.subi %2, %c32768_i32 : i32
+      %4 = arith.muli %3, %c875_i32 : i32
+      %5 = arith.shrsi %4, %c16_i32 : i32
+      %6 = arith.subi %c5186_i32, %5 : i32
+      %7 = arith.muli %6, %3 : i32
+      %8 = arith.shrsi %7, %c16_i32 : i32
+      %9 = arith.subi %c22271_i32, %8 : i32
+      %10 = arith.muli %9, %3 : i32
+      %11 = arith.shrsi %10, %c16_i32 : i32
+      %12 = arith.subi %c64239_i32, %11 : i32
+      %13 = arith.muli %12, %3 : i32
+      %14 = arith.subi %c1779007487_i32, %13 : i32
+      %15 = arith.shrui %14, %c3_i32 : i32
+      %16 = arith.addi %15, %c536870913_i32 : i32
+      %17 = arith.shrui %1, %c16_i32 : i32
+      %18 = arith.minsi %17, %c31_i32 : i32
+      %19 = arith.shrsi %16, %18 : i32
+      %20 = arith.andi %19, %c32767_i32 : i32
+      %21 = arith.muli %20, %c15_i32 : i32
+      %22 = arith.addi %21, %c536870912_i32 : i32
+      %23 = arith.shrsi %19, %c15_i32 : i32
+      %24 = arith.muli %23, %c15_i32 : i32
+      %25 = arith.shrsi %22, %c15_i32 : i32
+      %26 = arith.addi %24, %25 : i32
+      %27 = arith.shrsi %26, %c15_i32 : i32
+      %28 = arith.trunci %27 : i32 to i8
+      linalg.yield %28 : i8
+    } -> tensor<2x3xi8>
+    %softmax_uniform_default_39 = tensor.expand_shape %softmax_uniform_default_38 [[0, 1, 2], [3]] output_shape [1, 1, 2, 3] : tensor<2x3xi8> into tensor<1x1x2x3xi8>
+    %softmax_uniform_default_40 = tensor.expand_shape %softmax_uniform_default_25 [[0, 1, 2, 3]] output_shape [1, 1, 2, 1] : tensor<2xi32> into tensor<1x1x2x1xi32>
+    %softmax_uniform_default_41 = linalg.fill ins(%c0_i32 : i32) outs(%softmax_uniform_default_40 : tensor<1x1x2x1xi32>) -> tensor<1x1x2x1xi32>
+    return %softmax_uniform_default_39, %softmax_uniform_default_35, %softmax_uniform_default_36, %softmax_uniform_default_41 : tensor<1x1x2x3xi8>, tensor<1x1x2x1xi32>, tensor<1x1x2x1xi32>, tensor<1x1x2x1xi32>
   }
 }
 

@@ -1,0 +1,39 @@
+"""Norms, with gains and offsets of all sizes."""
+
+from __future__ import annotations
+
+import torch
+from torch import fx
+
+from ...integer_graph import IntegerGraph
+from .case import SIZES, Case
+
+dgqc = torch.ops.dgqc
+
+
+def norm_tables(graph: IntegerGraph, channels: int) -> tuple[fx.Node, ...]:
+    return (
+        graph.table(-(2**31) + 1, 2**31 - 1, channels),
+        graph.table(2**20, 2**31 - 1, graph.steps),
+        graph.table(0, 40, graph.steps),
+        graph.table(-(2**31) + 1, 2**31 - 1, channels),
+        graph.table(-(2**30), 2**30, graph.steps),
+        graph.table(30, 50, graph.steps),
+        graph.table(1, 2**34, graph.steps, dtype=torch.int64),
+    )
+
+
+def group_norm(graph: IntegerGraph, image: tuple[int, ...], groups: int, size: int) -> fx.Node:
+    (x,) = graph.take(x=(1, *image, groups * size))
+    return graph.call(dgqc.group_norm.default, x, graph.step, groups, *norm_tables(graph, groups * size))
+
+
+def layer_norm(graph: IntegerGraph, rows: int, channels: int) -> fx.Node:
+    (x,) = graph.take(x=(1, rows, channels))
+    return graph.call(dgqc.layer_norm.default, x, graph.step, *norm_tables(graph, channels))
+
+
+CASES = {
+    "group_norm": Case({"image": [(1,), (4, 5), (9,)], "groups": [1, 2, 4], "size": [1, 3, 8]}, group_norm),
+    "layer_norm": Case({"rows": SIZES, "channels": [1, 8, 33]}, layer_norm),
+}
