@@ -25,7 +25,7 @@ class ShareDigit:
 
 
 def share_digits(shares: torch.Tensor, most: int) -> Sequence[ShareDigit]:
-    """int64 shares as digits of as many bits each, of at most `most`; empty where there is no room for any."""
+    """int64 shares as digits of as many bits each, of at most `most`; none where there is no room for any."""
     size, total, share = (most + 1).bit_length() - 1, int(shares.max()).bit_length(), formula(shares)
     if size == 0:
         return []

@@ -27,7 +27,7 @@ module {
     %c32767_i64 = arith.constant 32767 : i64
     %attend_default = arith.constant dense<[[[6, 7, 23, 14], [24, 17, 5, 25], [13, 8, 9, 20]], [[19, 16, 19, 5], [30, 15, 15, 0], [18, 3, 24, 17]]]> : tensor<2x3x4xi8>
     %attend_default_0 = arith.constant dense<[[27245, 28206, 25437], [21874, 17011, 32710]]> : tensor<2x3xi32>
-    %attend_default_1 = arith.constant dense<[[13, 11, 17], [19, 17, 5]]> : tensor<2x3xi32>
+    %attend_default_1 = arith.constant dense<[[1, 10, 14], [2, 12, 1]]> : tensor<2x3xi32>
     %attend_default_2 = arith.constant dense<[[20210, 3217, 29864], [28190, 25393, 6808]]> : tensor<2x3xi32>
     %c14_i64 = arith.constant 14 : i64
     %extracted = tensor.extract %step[] : tensor<i64>

@@ -13,7 +13,7 @@ module {
     %constant_8 = arith.constant dense<[883507619, 552797197]> : tensor<2xi32>
     %constant_9 = arith.constant dense<[51, 50]> : tensor<2xi32>
     %constant_10 = arith.constant dense<[31675, 19805]> : tensor<2xi32>
-    %constant_11 = arith.constant dense<[2, 41]> : tensor<2xi32>
+    %constant_11 = arith.constant dense<[11, 23]> : tensor<2xi32>
     %c-8421504_i32 = arith.constant -8421504 : i32
     %c0_i32 = arith.constant 0 : i32
     %c128_i32 = arith.constant 128 : i32

@@ -47,6 +47,7 @@ module {
     %c32768_i64 = arith.constant 32768 : i64
     %c128_i64 = arith.constant 128 : i64
     %c1966080_i64 = arith.constant 1966080 : i64
+    %c256042_i64 = arith.constant 256042 : i64
     %c31_i64 = arith.constant 31 : i64
     %c16384_i32 = arith.constant 16384 : i32
     %c15_i32 = arith.constant 15 : i32
@@ -264,36 +265,38 @@ module {
     } -> tensor<2xi64>
     %softmax_uniform_default_33 = linalg.generic {indexing_maps = [#map6, #map6], iterator_types = ["parallel"]} ins(%softmax_uniform_default_32 : tensor<2xi64>) outs(%softmax_uniform_default_25 : tensor<2xi32>) {
     ^bb0(%in: i64, %out: i32):
-      %1 = arith.andi %in, %c65535_i64 : i64
-      %2 = arith.trunci %1 : i64 to i32
-      %3 = arith.subi %2, %c32768_i32 : i32
-      %4 = arith.muli %3, %c875_i32 : i32
-      %5 = arith.shrsi %4, %c16_i32 : i32
-      %6 = arith.subi %c5186_i32, %5 : i32
-      %7 = arith.muli %6, %3 : i32
-      %8 = arith.shrsi %7, %c16_i32 : i32
-      %9 = arith.subi %c22271_i32, %8 : i32
-      %10 = arith.muli %9, %3 : i32
-      %11 = arith.shrsi %10, %c16_i32 : i32
-      %12 = arith.subi %c64239_i32, %11 : i32
-      %13 = arith.muli %12, %3 : i32
-      %14 = arith.subi %c1779007487_i32, %13 : i32
-      %15 = arith.shrui %14, %c3_i32 : i32
-      %16 = arith.addi %15, %c536870913_i32 : i32
-      %17 = arith.shrui %1, %c16_i64 : i64
-      %18 = arith.minsi %17, %c31_i64 : i64
-      %19 = arith.trunci %18 : i64 to i32
-      %20 = arith.shrsi %16, %19 : i32
-      %21 = arith.addi %20, %c16384_i32 : i32
-      %22 = arith.shrsi %21, %c15_i32 : i32
-      linalg.yield %22 : i32
+      %1 = arith.addi %in, %c256042_i64 : i64
+      %2 = arith.andi %1, %c65535_i64 : i64
+      %3 = arith.trunci %2 : i64 to i32
+      %4 = arith.subi %3, %c32768_i32 : i32
+      %5 = arith.muli %4, %c875_i32 : i32
+      %6 = arith.shrsi %5, %c16_i32 : i32
+      %7 = arith.subi %c5186_i32, %6 : i32
+      %8 = arith.muli %7, %4 : i32
+      %9 = arith.shrsi %8, %c16_i32 : i32
+      %10 = arith.subi %c22271_i32, %9 : i32
+      %11 = arith.muli %10, %4 : i32
+      %12 = arith.shrsi %11, %c16_i32 : i32
+      %13 = arith.subi %c64239_i32, %12 : i32
+      %14 = arith.muli %13, %4 : i32
+      %15 = arith.subi %c1779007487_i32, %14 : i32
+      %16 = arith.shrui %15, %c3_i32 : i32
+      %17 = arith.addi %16, %c536870913_i32 : i32
+      %18 = arith.shrui %2, %c16_i64 : i64
+      %19 = arith.minsi %18, %c31_i64 : i64
+      %20 = arith.trunci %19 : i64 to i32
+      %21 = arith.shrsi %17, %20 : i32
+      %22 = arith.addi %21, %c16384_i32 : i32
+      %23 = arith.shrsi %22, %c15_i32 : i32
+      linalg.yield %23 : i32
     } -> tensor<2xi32>
     %softmax_uniform_default_34 = linalg.generic {indexing_maps = [#map6, #map6], iterator_types = ["parallel"]} ins(%softmax_uniform_default_32 : tensor<2xi64>) outs(%softmax_uniform_default_25 : tensor<2xi32>) {
     ^bb0(%in: i64, %out: i32):
-      %1 = arith.shrsi %in, %c16_i64 : i64
-      %2 = arith.minsi %1, %c40_i64 : i64
-      %3 = arith.trunci %2 : i64 to i32
-      linalg.yield %3 : i32
+      %1 = arith.addi %in, %c256042_i64 : i64
+      %2 = arith.shrsi %1, %c16_i64 : i64
+      %3 = arith.minsi %2, %c40_i64 : i64
+      %4 = arith.trunci %3 : i64 to i32
+      linalg.yield %4 : i32
     } -> tensor<2xi32>
     %softmax_uniform_default_35 = tensor.expand_shape %softmax_uniform_default_33 [[0, 1, 2, 3]] output_shape [1, 1, 2, 1] : tensor<2xi32> into tensor<1x1x2x1xi32>
     %softmax_uniform_default_36 = tensor.expand_shape %softmax_uniform_default_34 [[0, 1, 2, 3]] output_shape [1, 1, 2, 1] : tensor<2xi32> into tensor<1x1x2x1xi32>
