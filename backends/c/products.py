@@ -4,15 +4,18 @@ from __future__ import annotations
 
 from typing import Any
 
+import torch
 from torch import fx
 
 from ...ir.errors import DgqcError
 from ...ir.operands import shape_of, value_of
-from ...ir.product_sums import arithmetic, combination
+from ...ir.product_sums import Combination, arithmetic, combination
 from ...ir.rows import is_pointwise
 from .call import Call, Place, Struct, struct
 from .panels import panels, quads_of
 from .scope import Scope
+
+SUM_BITS, SIXTEENTH = 32, 16
 
 
 def _operand(
@@ -86,10 +89,10 @@ def _call(
     """The kernel of 8-bit codes, or the general one where the node needs it."""
     found = combination(node)
     if found is None:
-        parameters = struct(**fields, weights=_weights(scope, a), arithmetic=_arithmetic(node))
+        parameters = struct(**fields, weights=_weights(scope, a, None), arithmetic=_arithmetic(node))
         return scope.by_rows(f"{kernel}_general", node, parameters, sources)
     sums = struct(spans=len(found.spans), row_bytes=found.row_bytes, total_bits=found.total_bits)
-    parameters = struct(**fields, weights=_weights(scope, a), combination=sums)
+    parameters = struct(**fields, weights=_weights(scope, a, found), combination=sums)
     return scope.by_rows(kernel, node, parameters, () if whole else sources, whole=whole)
 
 
@@ -102,8 +105,8 @@ def _rows(x: fx.Node, scope: Scope) -> tuple[Place, ...]:
     return (scope.rows(x),)
 
 
-def _weights(scope: Scope, a: dict[str, Any]) -> Struct:
-    """A `dgqc_weights`."""
+def _weights(scope: Scope, a: dict[str, Any], spans: Combination | None) -> Struct:
+    """A `dgqc_weights`. spans: of the summed axis, where a kernel takes it by spans."""
     weight = value_of(a["weight"])
     bits = scope.weight_bits.get(str(a["weight"].target), 8)
     if bits == 4 and (int(weight.amin()) < -8 or int(weight.amax()) > 7):
@@ -117,7 +120,22 @@ def _weights(scope: Scope, a: dict[str, Any]) -> Struct:
             bits=bits,
         ),
         **scope.named(a, "column", "factor", "shift", "bias", "bias_factor", "bias_shift"),
+        sums=scope.tables.add(span_sums(weight, spans)) if spans and sums_pay(weight, bits, spans) else None,
     )
+
+
+def span_sums(weight: torch.Tensor, spans: Combination) -> torch.Tensor:
+    """What the weights of each span add up to, over all taps: int32 (spans, N). weight: int8 (N, ..., C)."""
+    channels = weight.flatten(1, -2).sum(dim=1, dtype=torch.int32) if weight.ndim > 2 else weight
+    return torch.stack(
+        [channels[:, first : first + count].sum(dim=1, dtype=torch.int32) for first, count in spans.spans]
+    )
+
+
+def sums_pay(weight: torch.Tensor, bits: int, spans: Combination) -> bool:
+    """Whether their sums take at most a sixteenth of what the weights take; a call then spares reading them
+    once more."""
+    return SUM_BITS * weight.shape[0] * len(spans.spans) * SIXTEENTH <= weight.numel() * bits
 
 
 def _window(node: fx.Node, a: dict[str, Any]) -> Struct:

@@ -11,7 +11,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from torch import fx
 
-from dgqc.ir.operands import ensure_shapes
+from dgqc.backends.c.products import span_sums, sums_pay
+from dgqc.ir.operands import ensure_shapes, value_of
 from dgqc.ir.ops.product import convolved
 from dgqc.ir.product_sums import combination
 
@@ -163,3 +164,26 @@ def test_sums_at_their_ends(kernels: Builds, end: int, weight: int) -> None:
         args = (quantized, graph.step, zero, one, group, 1, values, *graph.epilogue(3))
         program = graph.finish(graph.call(dgqc.linear.default, *args))
         check(kernels, program, {"x": torch.zeros(3, depth, dtype=torch.int16)})
+
+
+@pytest.mark.parametrize(
+    ("taps", "groups", "known"), [((3, 3), 8, True), ((1, 2), 8, False), ((1, 1), 1, True)]
+)
+def test_sums_of_weights_are_stored_where_they_are_small(
+    kernels: Builds, taps: tuple[int, int], groups: int, known: bool
+) -> None:
+    """The properties above reach both ways to center sums: those that are known, and those of a call."""
+    channels = 70
+    graph = IntegerGraph(seed=5)
+    (x,) = graph.take(x=(1, 6, 6, channels))
+    given, *tables, _ = Codes(8, groups, True, 0, 9).of(graph, x, channels, 3)
+    weight = graph.weight(8, 20, *taps, channels)
+    args = (given, graph.step, *tables, weight, *graph.epilogue(20), [1, 1], [1, 1])
+    node = graph.call(dgqc.conv2d.default, *args)
+    program = graph.finish(node)
+    ensure_shapes(program)
+    spans, values = combination(node), value_of(weight)
+    assert spans is not None
+    assert sums_pay(values, 8, spans) == known
+    assert int(span_sums(values, spans).sum()) == int(values.sum())
+    check(kernels, program, {"x": graph.values(1, 6, 6, channels)})

@@ -23,14 +23,32 @@ static void derive_columns(const dgqc_weights *weights, size_t step, dgqc_produc
     product->requantizer.shift = weights->shift[step];
 }
 
+/* What zero points add to the totals of the columns from n on, from sums that are known. */
+static void add_zeros(const dgqc_product *product, const int32_t *sums, size_t n, int64_t zeros[DGQC_TILE_COLUMNS])
+{
+    const size_t columns = product->panels.columns, left = columns - n;
+    const size_t some = left < DGQC_TILE_COLUMNS ? left : (size_t)DGQC_TILE_COLUMNS;
+    memset(zeros, 0, DGQC_TILE_COLUMNS * sizeof *zeros);
+    for (size_t s = 0; s < product->span_count; s++) {
+        const int64_t factor = (int64_t)product->spans[s].multiple * product->spans[s].zero;
+        for (size_t c = 0; c < some; c++) {
+            zeros[c] += factor * sums[s * columns + n + c];
+        }
+    }
+}
+
 /* Takes out of b what zero points add to it when every tap sees them. */
-static void center(dgqc_product *product)
+static void center(dgqc_product *product, const int32_t *sums)
 {
     const size_t columns = product->panels.columns;
     DGQC_PARALLEL
     for (size_t n = 0; n < columns; n += DGQC_TILE_COLUMNS) {
         int64_t zeros[DGQC_TILE_COLUMNS];
-        dgqc_product_zeros(product, n, zeros);
+        if (sums) {
+            add_zeros(product, sums, n, zeros);
+        } else {
+            dgqc_product_zeros(product, n, zeros);
+        }
         for (size_t c = 0; c < DGQC_TILE_COLUMNS && n + c < columns; c++) {
             const uint64_t b = (uint64_t)product->b[n + c];
             product->b[n + c] = (int64_t)(b - (uint64_t)zeros[c] * (uint64_t)product->m[n + c]);
@@ -99,7 +117,9 @@ dgqc_product *dgqc_product_begin(const dgqc_weights *weights, const dgqc_operand
     dgqc_spread_ones(product->spans, spans, product->pixel);
     lay_runs(product, taps, 0, 0);
     if (operand->along_depth) {
-        center(product);
+        center(product, weights->sums);
+    } else if (weights->sums) {
+        memcpy(product->column_sums, weights->sums, weights->panels.columns * sizeof(int32_t));
     } else {
         sum_columns(product);
     }

@@ -63,6 +63,7 @@ typedef struct {
     const int32_t *shift;  /* [steps] */
     const int32_t *bias;   /* [columns] */
     const int32_t *bias_factor, *bias_shift; /* [steps] */
+    const int32_t *sums; /* [spans][columns]: each span's weights added up; NULL: a call does that itself */
 } dgqc_weights;
 
 typedef struct {
