@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import torch
@@ -35,10 +35,13 @@ class Sums:
     narrow: operands fit int16, and sums of each stretch of `block` products int32; otherwise operands are
         int32 and sums int64.
     block: even where narrow.
+    codes: whether 8-bit codes are multiplied as they are, since no group begins along the summed axis; what
+        zeros and multiples make of the sum then comes behind.
     """
 
     narrow: bool
     block: int
+    codes: bool = False
 
 
 @dataclass(frozen=True)
@@ -56,6 +59,23 @@ class Bytes:
 
 def matmul_sums(node: fx.Node) -> Sums:
     """From a matmul's actual tables."""
+    carried, a = _sums_of_values(node), arguments(node)
+    depth, shift = shape_of(a["a"])[-1], int(value_of(a["shift"]).amin())
+    codes = shift >= 32 and all(_is_coded_by_rows(a, side) for side in ("a", "b"))
+    left, right = (int(value_of(a[f"{side}_multiple"]).amax()) for side in ("a", "b"))
+    fit = left < 2**15 and 255 * 255 * depth * right < 2**31
+    return replace(carried, codes=codes and fit and depth % 4 == 0)
+
+
+def _is_coded_by_rows(a: dict[str, Any], side: str) -> bool:
+    """Whether a matmul's side has 8-bit codes, zeros among them, and one group for all of a row."""
+    zero, group, axes = value_of(a[f"{side}_zero"]), value_of(a[f"{side}_group"]), len(shape_of(a[side]))
+    along = a[f"{side}_axis"] % axes == axes - 1
+    coded = a[side].meta["val"].dtype == torch.uint8 and int(zero.amin()) >= 0 and int(zero.amax()) <= 255
+    return coded and not (along and bool(group.any()))
+
+
+def _sums_of_values(node: fx.Node) -> Sums:
     a = arguments(node)
     left = operand_values(a["a"], a["a_zero"], a["a_multiple"], a["a_group"], a["a_axis"], -1)
     right = operand_values(a["b"], a["b_zero"], a["b_multiple"], a["b_group"], a["b_axis"], -1)
@@ -88,7 +108,10 @@ def matmul_shared(node: fx.Node, a: dict[str, Any]) -> tuple[int, ...]:
     left, right = shape_of(a["a"]), shape_of(a["b"])
     tables = (4 * left[a["a_axis"]],) * 2 + (4 * right[a["b_axis"]],) * 2
     batches, columns, depth = math.prod(right[:-2]), right[-2], right[-1]
-    if matmul_sums(node).narrow:
+    sums = matmul_sums(node)
+    if sums.codes:
+        values = -(-columns // PANEL) * PANEL * (depth + 12)
+    elif sums.narrow:
         values = -(-columns // PANEL) * PANEL * (depth + depth % 2) * 2
     else:
         values = columns * depth * 4
@@ -97,8 +120,10 @@ def matmul_shared(node: fx.Node, a: dict[str, Any]) -> tuple[int, ...]:
 
 def matmul_scratch(node: fx.Node, a: dict[str, Any], rows: int) -> tuple[int, ...]:
     """Rows of the left side's values."""
-    depth = shape_of(a["a"])[-1]
-    return (min(rows, ROWS) * (2 * (depth + depth % 2) if matmul_sums(node).narrow else 4 * depth),)
+    depth, sums = shape_of(a["a"])[-1], matmul_sums(node)
+    if sums.codes:
+        return (1,)  # a kernel takes scratch memory always or never
+    return (min(rows, ROWS) * (2 * (depth + depth % 2) if sums.narrow else 4 * depth),)
 
 
 def attend_bytes(node: fx.Node) -> Bytes:

@@ -62,6 +62,7 @@ def matmul(node: fx.Node, a: dict[str, Any], scope: Scope) -> Call:
         **scope.named(a, "factor", "shift"),
         width=a["width"],
         arithmetic=struct(narrow=sums.narrow, block=sums.block),
+        by_codes=sums.codes,
     )
     return scope.by_rows("matmul", node, parameters, (scope.rows(a["a"]),), whole=(scope.memory.at(a["b"]),))
 

@@ -1,5 +1,5 @@
-/* Lanes as four bytes each: products, tables, transposition. There is no portable form: a single lane gains nothing
- * by it, so that kernels have other ways there (LANES > 1 says whether this is there). */
+/* Lanes as four bytes each: products, tables, transposition. Of a single lane there are only products of codes: it gains
+ * nothing by the others, so that kernels have other ways there. */
 #ifndef DGQC_LANES_BYTES_H
 #define DGQC_LANES_BYTES_H
 
@@ -11,6 +11,8 @@
 #include "dgqc_lanes_bytes_avx2.h"
 #elif LANES == 4
 #include "dgqc_lanes_bytes_neon.h"
+#else
+#include "dgqc_lanes_bytes_portable.h"
 #endif
 
 #endif

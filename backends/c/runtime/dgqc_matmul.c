@@ -61,7 +61,10 @@ void dgqc_matmul_begin(const dgqc_matmul_parameters *p, size_t step, const void 
         const size_t batch = n / p->columns, column = n % p->columns;
         const void *const codes = dgqc_inside(b, n * code_bytes);
         unsigned char *const to = (unsigned char *)shared + batch * bytes;
-        if (p->arithmetic.narrow) {
+        if (p->by_codes) {
+            const size_t place = p->right.along_depth ? 0 : column; /* a single group may lie along either axis */
+            dgqc_matmul_pack_codes(p, right.zero[place], right.multiple[place], codes, column, to);
+        } else if (p->arithmetic.narrow) {
             const size_t panel = column / DGQC_PANEL * pairs * DGQC_PANEL + column % DGQC_PANEL;
             pack(p, &right, codes, column, (int16_t *)(void *)to + panel * 2);
         } else {
@@ -70,29 +73,42 @@ void dgqc_matmul_begin(const dgqc_matmul_parameters *p, size_t step, const void 
     }
 }
 
+/* Rows of one batch as values, then their products. row: of the batch. */
+static void multiply_values(const dgqc_matmul_parameters *p, size_t step, const tables *left, const void *codes,
+                            size_t row, size_t count, const void *right, void *y, void *scratch)
+{
+    const size_t stride = p->arithmetic.narrow ? 2 * dgqc_pairs(p->depth) : p->depth;
+    const size_t value = dgqc_value_bytes(&p->arithmetic), code_bytes = p->depth * (size_t)p->left.code_bits / 8;
+    for (size_t r = 0; r < count; r++) {
+        unsigned char *const to = (unsigned char *)scratch + r * stride * value;
+        center(&p->left, left, dgqc_inside(codes, r * code_bytes), row + r, 0, p->depth, p->arithmetic.narrow, to);
+        if (stride > p->depth) {
+            memset(to + p->depth * value, 0, value);
+        }
+    }
+    if (p->arithmetic.narrow) {
+        dgqc_matmul_pairs(p, step, scratch, count, right, y);
+    } else {
+        dgqc_matmul_wide(p, step, scratch, count, right, y);
+    }
+}
+
 void dgqc_matmul_rows(const dgqc_matmul_parameters *p, size_t step, dgqc_rows rows, const void *a, void *y,
                       const void *shared, void *scratch)
 {
     const tables left = expanded(&p->left, &shared);
     expanded(&p->right, &shared);
-    const size_t stride = p->arithmetic.narrow ? 2 * dgqc_pairs(p->depth) : p->depth;
-    const size_t value = dgqc_value_bytes(&p->arithmetic), code_bytes = p->depth * (size_t)p->left.code_bits / 8;
     for (size_t done = 0; done < rows.count;) {
         const dgqc_piece piece = dgqc_next_piece(p->rows, rows, done);
-        for (size_t r = 0; r < piece.count; r++) {
-            unsigned char *const to = (unsigned char *)scratch + r * stride * value;
-            center(&p->left, &left, dgqc_inside(a, (done + r) * code_bytes), piece.row + r, 0, p->depth,
-                   p->arithmetic.narrow, to);
-            if (stride > p->depth) {
-                memset(to + p->depth * value, 0, value);
-            }
-        }
+        const void *const codes = dgqc_inside(a, done * p->depth * (size_t)p->left.code_bits / 8);
         const void *const right = dgqc_inside(shared, piece.batch % p->right_batches * dgqc_matmul_right_bytes(p));
         void *const to = dgqc_at(y, done * p->columns * (size_t)p->width / 8);
-        if (p->arithmetic.narrow) {
-            dgqc_matmul_pairs(p, step, scratch, piece.count, right, to);
+        if (p->by_codes) {
+            const size_t moves = p->left.along_depth ? 0 : 1; /* a single group may lie along either axis */
+            dgqc_matmul_codes(p, step, codes, left.zero + moves * piece.row, left.multiple + moves * piece.row, moves,
+                              piece.count, right, to);
         } else {
-            dgqc_matmul_wide(p, step, scratch, piece.count, right, to);
+            multiply_values(p, step, &left, codes, piece.row, piece.count, right, to, scratch);
         }
         done += piece.count;
     }

@@ -12,10 +12,15 @@ static inline size_t dgqc_pairs(size_t depth)
     return (depth + 1) / 2;
 }
 
-/* Bytes of one batch of the right side: panels [pairs][16 columns][2] of int16_t, or rows of int32_t. */
+size_t dgqc_matmul_codes_bytes(const dgqc_matmul_parameters *p);
+
+/* Bytes of one batch of the right side: panels [pairs][16 columns][2] of int16_t, or rows of int32_t; or codes. */
 static inline size_t dgqc_matmul_right_bytes(const dgqc_matmul_parameters *p)
 {
     const size_t panels = (p->columns + DGQC_PANEL - 1) / DGQC_PANEL;
+    if (p->by_codes) {
+        return dgqc_matmul_codes_bytes(p);
+    }
     return p->arithmetic.narrow ? panels * dgqc_pairs(p->depth) * DGQC_PANEL * 2 * sizeof(int16_t)
                                 : p->columns * p->depth * sizeof(int32_t);
 }
@@ -24,6 +29,13 @@ static inline size_t dgqc_matmul_right_bytes(const dgqc_matmul_parameters *p)
  * or int32_t, as p->width says. */
 void dgqc_matmul_pairs(const dgqc_matmul_parameters *p, size_t step, const int16_t *rows, size_t count,
                        const int16_t *panels, void *y);
+
+/* The same for rows of codes, where p->by_codes. zero, multiple: of each row, table_stride (0 or 1) apart. right: what
+ * dgqc_matmul_pack_codes made of the batch's columns, dgqc_matmul_codes_bytes of them. */
+void dgqc_matmul_codes(const dgqc_matmul_parameters *p, size_t step, const uint8_t *codes, const int32_t *zero,
+                       const int32_t *multiple, size_t table_stride, size_t count, const void *right, void *y);
+void dgqc_matmul_pack_codes(const dgqc_matmul_parameters *p, int32_t zero, int32_t multiple, const uint8_t *codes,
+                            size_t column, void *right);
 
 /* The same for values of any size, rows and columns p->depth int32_t apart. */
 void dgqc_matmul_wide(const dgqc_matmul_parameters *p, size_t step, const int32_t *rows, size_t count,

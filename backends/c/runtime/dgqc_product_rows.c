@@ -16,12 +16,25 @@ static void add_span(const dgqc_product *product, size_t place, int64_t factor, 
     }
 }
 
+static size_t quads_of(const dgqc_run *runs, size_t count)
+{
+    size_t quads = 0;
+    for (size_t i = 0; i < count; i++) {
+        quads += runs[i].quads;
+    }
+    return quads;
+}
+
 void dgqc_product_long(const dgqc_product *product, const uint8_t *const *rows, size_t count, size_t column,
                        const void *ahead, int64_t *totals)
 {
+    const size_t runs = product->sum.count / product->span_count;
     memset(totals, 0, count * DGQC_TILE_COLUMNS * sizeof *totals);
     for (size_t s = 0; s < product->span_count; s++) {
-        add_span(product, s, product->spans[product->order[s]].multiple, rows, count, column, ahead, totals);
+        const dgqc_span *const span = product->spans + product->order[s];
+        add_span(product, s, span->multiple, rows, count, column, ahead, totals);
+        /* Each span fetches its own share of what is ahead. */
+        ahead = ahead ? (const unsigned char *)ahead + quads_of(product->runs + s * runs, runs) * DGQC_AHEAD : NULL;
     }
 }
 

@@ -141,6 +141,9 @@ typedef struct {
     int width;                     /* 16 or 32 bits of output */
     dgqc_arithmetic arithmetic;    /* narrow: block is even, each stretch of `block` products from a multiple of it on fits
                                       int32, and so does the whole sum times 2^(32 - shift) where shift < 32 */
+    int by_codes;                  /* 1: 8-bit codes, zeros too, in whole quads, with groups along the rows of both sides
+                                      or a single one; left multiples fit int16, 255 * 255 * depth times right ones
+                                      int32; shift >= 32 */
 } dgqc_matmul_parameters;
 
 typedef struct {
