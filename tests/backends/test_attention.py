@@ -59,6 +59,45 @@ def test_matmul_sums_beyond_int32(kernels: Builds, depth: int, ends: tuple[int, 
     check(kernels, *as_program(graph, y))
 
 
+@pytest.mark.parametrize("depth", [4, 40, 256])
+@pytest.mark.parametrize("multiple", [3, 127])
+@pytest.mark.parametrize(("ends", "zero"), [((255, 255), 0), ((0, 255), 255), ((0, 0), 255), ((255, 0), 128)])
+def test_codes_by_rows_at_their_ends(
+    kernels: Builds, depth: int, multiple: int, ends: tuple[int, int], zero: int
+) -> None:
+    """Groups of rows on both sides: codes, zeros and multiples that make the largest sums."""
+    graph = started()
+    left, right = (
+        torch.full((2, size, depth), end, dtype=torch.uint8) for size, end in zip((5, 37), ends, strict=True)
+    )
+    tables = [grouped(graph, size, zero, multiple) for size in (5, 37)]
+    scale = (graph.table(2**24, 2**25, graph.steps), graph.table(40, 44, graph.steps), 32)
+    codes = (graph.constant(left), graph.constant(right))
+    y = graph.call(dgqc.matmul.default, *codes, graph.step, *tables[0], 1, *tables[1], 1, *scale)
+    program, inputs = as_program(graph, y)
+    ensure_shapes(program)
+    assert matmul_sums(y).codes
+    check(kernels, program, inputs)
+
+
+@settings(max_examples=12, deadline=None)
+@given(st.integers(0, 2**31), st.integers(1, 40), st.integers(1, 70), st.integers(1, 20), st.integers(1, 127))
+def test_codes_by_rows(kernels: Builds, seed: int, rows: int, columns: int, quads: int, most: int) -> None:
+    """Sums that fit int32, and others, for blocks of rows that begin within a head."""
+    graph = IntegerGraph(seed=seed)
+    sizes = {"a": (3, rows, 4 * quads), "b": (3, columns, 4 * quads)}
+    a, b = (
+        graph.quantized(x, size, 1, 8, 4, 0, most)
+        for x, size in zip(graph.take(**sizes), (rows, columns), strict=True)
+    )
+    scale = (graph.table(2**24, 2**25, graph.steps), graph.table(33, 40, graph.steps), 32)
+    y = graph.call(dgqc.matmul.default, a[0], b[0], graph.step, *a[1:], *b[1:], *scale)
+    program = graph.finish(y)
+    ensure_shapes(program)
+    assert matmul_sums(y).codes
+    check(kernels, program, {name: graph.values(*shape) for name, shape in sizes.items()})
+
+
 def sums_of(depth: int, multiple: int, shift: int) -> Sums:
     graph = started()
     left, right = (graph.constant(torch.zeros(1, 3, depth, dtype=torch.uint8)) for _ in range(2))

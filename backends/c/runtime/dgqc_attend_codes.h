@@ -38,32 +38,61 @@ static inline void dgqc_read_shares(const uint8_t *codes, size_t keys, size_t le
     }
 }
 
-#define DGQC_EACH(DO) DO(0) DO(1) DO(2) DO(3)
-#define DGQC_LOAD(c) lanes upper##c = lanes_load(sums + 2 * (c) * LANES), lower##c = lanes_load(sums + (2 * (c) + 1) * LANES);
+#define DGQC_EACH_FOUR(DO) DO(0) DO(1) DO(2) DO(3)
+#define DGQC_EACH_EIGHT(DO) DGQC_EACH_FOUR(DO) DO(4) DO(5) DO(6) DO(7)
+#define DGQC_FROM(c) const uint8_t *const from##c = bytes + (c) / DGQC_FOUR * to_next + (c) % DGQC_FOUR * 4;
+#define DGQC_LOAD(c)                                                                                          \
+    lanes upper##c = lanes_load(sums + 2 * (c) * LANES), lower##c = lanes_load(sums + (2 * (c) + 1) * LANES);
 #define DGQC_PRODUCT(c)                                                                                       \
-    value = lanes_splat_word(bytes + 16 * q + 4 * (c));                                                       \
+    value = lanes_splat_word(from##c + 16 * q);                                                               \
     upper##c = lanes_dot_codes(upper##c, upper, value);                                                       \
     lower##c = lanes_dot_codes(lower##c, lower, value);
 #define DGQC_STORE(c)                                                                                         \
     lanes_store(sums + 2 * (c) * LANES, upper##c);                                                            \
     lanes_store(sums + (2 * (c) + 1) * LANES, lower##c);
 
-/* sums[column][2][lane] += codes times bytes, of four columns and two vectors of rows. */
-static void dgqc_weigh_codes(const int32_t *shares, const uint8_t *bytes, size_t quads, int32_t *sums)
-{
-    DGQC_EACH(DGQC_LOAD)
-    for (size_t q = 0; q < quads; q++) {
-        lanes value, upper = lanes_load(shares + 2 * q * LANES), lower = lanes_load(shares + (2 * q + 1) * LANES);
-        LANES_LOADED(upper);
-        LANES_LOADED(lower);
-        DGQC_EACH(DGQC_PRODUCT)
+/* sums[column][2][lane] += codes times bytes, of some columns and two vectors of rows. to_next: bytes from four columns
+ * to the next four. */
+#define DGQC_DEFINE_WEIGH(name, EACH)                                                                         \
+    static void name(const int32_t *shares, const uint8_t *bytes, size_t to_next, size_t quads, int32_t *sums) \
+    {                                                                                                         \
+        EACH(DGQC_FROM)                                                                                       \
+        EACH(DGQC_LOAD)                                                                                       \
+        (void)to_next;                                                                                        \
+        for (size_t q = 0; q < quads; q++) {                                                                  \
+            lanes value, upper = lanes_load(shares + 2 * q * LANES);                                          \
+            lanes lower = lanes_load(shares + (2 * q + 1) * LANES);                                           \
+            LANES_LOADED(upper);                                                                              \
+            LANES_LOADED(lower);                                                                              \
+            EACH(DGQC_PRODUCT)                                                                                \
+        }                                                                                                     \
+        EACH(DGQC_STORE)                                                                                      \
     }
-    DGQC_EACH(DGQC_STORE)
+
+DGQC_DEFINE_WEIGH(dgqc_weigh_four, DGQC_EACH_FOUR)
+#if LANES == 16 /* with registers for the sums of eight columns */
+DGQC_DEFINE_WEIGH(dgqc_weigh_eight, DGQC_EACH_EIGHT)
+#endif
+
+/* The same of all columns, in fours. */
+static inline void dgqc_weigh_codes(const int32_t *shares, const uint8_t *bytes, size_t to_next, size_t quads,
+                                    size_t fours, int32_t *sums)
+{
+    size_t f = 0;
+#if LANES == 16
+    for (; f + 2 <= fours; f += 2) {
+        dgqc_weigh_eight(shares, bytes + f * to_next, to_next, quads, sums + f * DGQC_FOUR * 2 * LANES);
+    }
+#endif
+    for (; f < fours; f++) {
+        dgqc_weigh_four(shares, bytes + f * to_next, 0, quads, sums + f * DGQC_FOUR * 2 * LANES);
+    }
 }
 
-#undef DGQC_EACH
+#undef DGQC_FROM
 #undef DGQC_LOAD
 #undef DGQC_PRODUCT
 #undef DGQC_STORE
+#undef DGQC_DEFINE_WEIGH
 
 #endif

@@ -164,9 +164,7 @@ static void add_codes(const dgqc_attend_parameters *p, const uint8_t *codes, siz
     for (size_t q = 0; q < quads; q += DGQC_QUADS) {
         const size_t some = quads - q < DGQC_QUADS ? quads - q : (size_t)DGQC_QUADS;
         dgqc_read_shares(codes + 4 * q, p->keys, p->keys - 4 * q, count, some, shares, total);
-        for (size_t f = 0; f < fours; f++) {
-            dgqc_weigh_codes(shares, bytes + (f * quads + q) * 16, some, sums + f * DGQC_FOUR * 2 * LANES);
-        }
+        dgqc_weigh_codes(shares, bytes + q * 16, quads * 16, some, fours, sums);
     }
     lanes_store(totals, total[0]);
     lanes_store(totals + LANES, total[1]);

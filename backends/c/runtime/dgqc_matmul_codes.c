@@ -51,10 +51,10 @@ void dgqc_matmul_pack_codes(const dgqc_matmul_parameters *p, int32_t zero, int32
     parts.of_zero[column] = ((int32_t)p->depth * zero - sum) * multiple;
 }
 
-/* What a row is: its codes, their sum, its zero, and its multiple times the factor: high * 2^16 + low. */
+/* What a row is: its codes, their sum, its zero, its multiple, and that times the factor: high * 2^16 + low. */
 typedef struct {
     const uint8_t *codes;
-    int32_t sum, zero, high, low;
+    int32_t sum, zero, multiple, high, low;
 } row;
 
 typedef struct {
@@ -83,13 +83,16 @@ static inline lanes centered(const columns *c, const row *a, lanes sum)
     return lanes_add(lanes_multiply(sum, c->of_sum), lanes_add(codes, zeros));
 }
 
-/* round_shift(value * row's multiple * factor, 32 + right). */
-static inline lanes finish(const columns *c, const row *a, lanes sum, const long_lanes *half, int right)
+/* round_shift(value * row's multiple * factor, 32 + right). is_short: 32 bits hold the first product. */
+static inline lanes finish(const columns *c, const row *a, lanes sum, const dgqc_matmul_scale *by, const int is_short)
 {
     const lanes value = centered(c, a, sum);
+    if (is_short) {
+        return dgqc_matmul_scaled(lanes_multiply(value, lanes_splat(a->multiple)), by);
+    }
     const long_lanes high = long_lanes_shift_left(lanes_multiply_long(value, lanes_splat(a->high)), 16);
-    const long_lanes low = long_lanes_add(lanes_multiply_long(value, lanes_splat(a->low)), *half);
-    return lanes_shift_right(long_lanes_upper(long_lanes_add(high, low)), right);
+    const long_lanes low = long_lanes_add(lanes_multiply_long(value, lanes_splat(a->low)), by->half);
+    return lanes_shift_right(long_lanes_upper(long_lanes_add(high, low)), by->right);
 }
 
 #define ROW(r) const uint8_t *const row##r = of->rows[at->row[r]].codes;
@@ -100,12 +103,11 @@ static inline lanes finish(const columns *c, const row *a, lanes sum, const long
     right##r = lanes_dot_codes(right##r, four, right);
 #define STORE(r)                                                                                              \
     a = of->rows + at->row[r];                                                                                \
-    lanes_store(to[r], finish(&left_columns, a, left##r, &half, right_shift));                                     \
-    lanes_store(to[r] + LANES, finish(&right_columns, a, right##r, &half, right_shift));
+    lanes_store(to[r], finish(&left_columns, a, left##r, &by, is_short));                                     \
+    lanes_store(to[r] + LANES, finish(&right_columns, a, right##r, &by, is_short));
 
-static void multiply(const void *all, const dgqc_matmul_place *at, int32_t *const *to)
+DGQC_IN_PLACE void multiply(const operands *of, const dgqc_matmul_place *at, int32_t *const *to, const int is_short)
 {
-    const operands *const of = all;
     const size_t panel = of->depth * DGQC_PANEL;
     const uint8_t *const from_left = of->right.bytes + at->left / DGQC_PANEL * panel + at->left % DGQC_PANEL * 4;
     const uint8_t *const from_right = of->right.bytes + at->right / DGQC_PANEL * panel + at->right % DGQC_PANEL * 4;
@@ -119,10 +121,19 @@ static void multiply(const void *all, const dgqc_matmul_place *at, int32_t *cons
         DGQC_MATMUL_EVERY(PRODUCTS)
     }
     const columns left_columns = columns_at(&of->right, at->left), right_columns = columns_at(&of->right, at->right);
-    const long_lanes half = of->by.half;
-    const int right_shift = of->by.right;
+    const dgqc_matmul_scale by = of->by; /* which no store can change */
     const row *a;
     DGQC_MATMUL_EVERY(STORE)
+}
+
+DGQC_IN_PLACE void multiply_short(const void *of, const dgqc_matmul_place *at, int32_t *const *to)
+{
+    multiply(of, at, to, 1);
+}
+
+DGQC_IN_PLACE void multiply_long(const void *of, const dgqc_matmul_place *at, int32_t *const *to)
+{
+    multiply(of, at, to, 0);
 }
 
 void dgqc_matmul_codes(const dgqc_matmul_parameters *p, size_t step, const uint8_t *codes, const int32_t *zero,
@@ -134,11 +145,20 @@ void dgqc_matmul_codes(const dgqc_matmul_parameters *p, size_t step, const uint8
     of.by = dgqc_matmul_scale_of(p, step);
     for (size_t r = 0; r < count; r++) {
         const int64_t factor = (int64_t)multiple[r * table_stride] * p->factor[step];
-        const row a = {codes + r * p->depth, 0, zero[r * table_stride], (int32_t)(factor >> 16), (int32_t)(factor & 65535)};
-        of.rows[r] = a;
+        row *const a = of.rows + r;
+        a->codes = codes + r * p->depth;
+        a->sum = 0;
+        a->zero = zero[r * table_stride];
+        a->multiple = multiple[r * table_stride];
+        a->high = (int32_t)(factor >> 16);
+        a->low = (int32_t)(factor & 65535);
         for (size_t k = 0; k < p->depth; k++) {
-            of.rows[r].sum += a.codes[k];
+            a->sum += a->codes[k];
         }
     }
-    dgqc_matmul_in_tiles(p, count, multiply, &of, y);
+    if (dgqc_matmul_is_short(p)) {
+        dgqc_matmul_in_tiles(p, count, multiply_short, &of, y);
+    } else {
+        dgqc_matmul_in_tiles(p, count, multiply_long, &of, y);
+    }
 }

@@ -101,7 +101,7 @@ void dgqc_matmul_pairs(const dgqc_matmul_parameters *p, size_t step, const int16
                        const int16_t *panels, void *y)
 {
     const operands of = {rows, panels, dgqc_pairs(p->depth), p->arithmetic.block / 2, dgqc_matmul_scale_of(p, step)};
-    if (dgqc_matmul_is_short(p)) { /* two calls, so that a compiler can put each into its loop */
+    if (dgqc_matmul_is_short(p)) {
         dgqc_matmul_in_tiles(p, count, multiply_short, &of, y);
     } else {
         dgqc_matmul_in_tiles(p, count, multiply_long, &of, y);

@@ -77,7 +77,7 @@ typedef struct {
  * matrix repeat others. operands: what it is given. */
 typedef void dgqc_matmul_multiply(const void *operands, const dgqc_matmul_place *at, int32_t *const *to);
 
-static inline void dgqc_matmul_in_tiles(const dgqc_matmul_parameters *p, size_t count, dgqc_matmul_multiply *multiply,
+DGQC_IN_PLACE void dgqc_matmul_in_tiles(const dgqc_matmul_parameters *p, size_t count, dgqc_matmul_multiply *multiply,
                                         const void *operands, void *y)
 {
     const size_t item = (size_t)p->width / 8;

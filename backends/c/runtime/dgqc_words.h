@@ -1,4 +1,4 @@
-/* A few bytes in one go, at any alignment. */
+/* A few bytes in one go, at any alignment; what compilers call differently. */
 #ifndef DGQC_WORDS_H
 #define DGQC_WORDS_H
 
@@ -11,6 +11,13 @@
 #define DGQC_COPY_FEW(to, from, bytes) __builtin_memcpy(to, from, bytes)
 #else
 #define DGQC_COPY_FEW(to, from, bytes) memcpy(to, from, bytes)
+#endif
+
+/* A function that a compiler puts in place, even a large one: for loops around a tile that would else be a call each. */
+#ifdef __GNUC__
+#define DGQC_IN_PLACE static inline __attribute__((always_inline))
+#else
+#define DGQC_IN_PLACE static inline
 #endif
 
 static inline uint32_t dgqc_load_word(const void *from)
