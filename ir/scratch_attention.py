@@ -24,6 +24,8 @@ PLANES, CODES = 3, 256
 """Most byte planes of a share; entries of their table (dgqc_attend.h)."""
 MOST_KEYS = 2**16
 """So many products of an unsigned and a signed byte fit int32."""
+LONG_ENOUGH = 64
+"""Keys of a stretch that are worth 64-bit sums of their own."""
 MOST_KEYS_AS_THEY_ARE = 2**15
 """So many products of two unsigned bytes do."""
 
@@ -49,12 +51,13 @@ class Bytes:
     """What attend multiplies.
 
     planes: bytes of a share; 0 where a code is its own share. value: bytes of a value: 1 for 8-bit codes as
-        they are, with groups along the columns; 2 for values that fit int16; 0 for any others, which are
-        multiplied one by one.
+        they are; 2 for values that fit int16; 0 for any others, which are multiplied one by one.
+    ends: of the stretches of keys of one group, where values of 1 byte have groups of keys.
     """
 
     planes: int
     value: int
+    ends: tuple[int, ...] = ()
 
 
 def matmul_sums(node: fx.Node) -> Sums:
@@ -138,8 +141,18 @@ def attend_bytes(node: fx.Node) -> Bytes:
     planes = 0 if themselves else fit
     if a["values"].meta["val"].dtype == torch.uint8 and not groups_of_keys(a):
         return Bytes(planes, 1)
+    ends = _ends(value_of(a["group"])) if groups_of_keys(a) and not a["start"] else ()
+    zero, coded = value_of(a["zero"]), a["values"].meta["val"].dtype == torch.uint8 and planes == 0
+    among = int(zero.amin()) >= 0 and int(zero.amax()) <= 255
+    if coded and among and ends and keys >= LONG_ENOUGH * len(ends):
+        return Bytes(planes, 1, ends)
     values: Values = operand_values(a["values"], a["zero"], a["multiple"], a["group"], a["axis"], -2)
     return Bytes(planes, 2 if values.fit_int16 else 0)
+
+
+def _ends(group: torch.Tensor) -> tuple[int, ...]:
+    """Where stretches of one group end."""
+    return tuple(torch.unique_consecutive(group, return_counts=True)[1].cumsum(0).tolist())
 
 
 def groups_of_keys(a: dict[str, Any]) -> bool:
@@ -164,7 +177,8 @@ def attend_scratch(node: fx.Node, a: dict[str, Any], rows: int) -> tuple[int, ..
     vectors = how.planes or 2  # one for each plane, or two of rows
     digits = min(QUADS, -(-keys // 4)) * vectors * VECTOR
     sums = -(-columns * how.value // 4) * 4 * vectors * VECTOR
-    return (max(digits, 4 * keys - sums), sums)
+    totals = (2 * columns * vectors * VECTOR,) if how.ends else ()
+    return (max(digits, 4 * keys - sums), *totals, sums)
 
 
 def softmax_shared(node: fx.Node, a: dict[str, Any]) -> tuple[int, ...]:

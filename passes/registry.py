@@ -46,6 +46,7 @@ BUILT_IN = (
     "measure-error",
     "lower-integer",
     "permute-channels",
+    "permute-keys",
     "stream-rows",
     "plan-memory",
 )

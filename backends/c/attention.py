@@ -6,6 +6,7 @@ import math
 from dataclasses import replace
 from typing import Any
 
+import torch
 from torch import fx
 
 from ...ir.operands import shape_of, value_of
@@ -109,6 +110,8 @@ def attend(node: fx.Node, a: dict[str, Any], scope: Scope) -> Call:
         fraction=a["fraction"],
         planes=how.planes,
         value_bytes=how.value,
+        spans=len(how.ends),
+        ends=scope.tables.add(torch.tensor(how.ends, dtype=torch.int32)) if how.ends else None,
         values=_operand(
             scope, a["values"], a["zero"], a["multiple"], a["group"], -2 if by_key else -1, by_key
         ),

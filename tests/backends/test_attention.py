@@ -215,6 +215,32 @@ def test_chunks_of_keys(
     check(kernels, *as_program(graph, y))
 
 
+@settings(max_examples=12, deadline=None)
+@given(st.integers(0, 2**31), st.integers(1, 40), st.integers(0, 3), st.integers(1, 9), st.integers(0, 255))
+def test_groups_of_keys_side_by_side(
+    kernels: Builds, seed: int, rows: int, more: int, columns: int, zero: int
+) -> None:
+    """Stretches of keys that begin anywhere in a quad, with multiples of their own."""
+    graph, stretches = started(seed), [64 + seed % 5, 65, 66 + more, 130]
+    keys = sum(stretches)
+    codes = torch.randint(0, 256, (3, rows, keys), generator=graph.random, dtype=torch.uint8)
+    values = torch.randint(0, 256, (3, keys, columns), generator=graph.random, dtype=torch.uint8)
+    group = torch.arange(4, dtype=torch.uint8).repeat_interleave(torch.tensor(stretches))
+    tables = (
+        graph.table(zero, 255, graph.steps, 4),
+        graph.table(1, 127, graph.steps, 4),
+        graph.constant(group),
+    )
+    y = shares_times_values(graph, codes, values, True, 5, WHOLE_SHARES)
+    places = [argument.name for argument in dgqc.attend.default._schema.arguments]
+    for name, table in zip(("zero", "multiple", "group"), tables, strict=True):
+        y.update_arg(places.index(name), table)
+    program, inputs = as_program(graph, y)
+    ensure_shapes(program)
+    assert attend_bytes(y) == Bytes(0, 1, tuple(torch.tensor(stretches).cumsum(0).tolist()))
+    check(kernels, program, inputs)
+
+
 def bytes_of(values: torch.Tensor, by_key: bool, multiple: int, table: list[int] = LOG_SHARES) -> Bytes:
     graph = started()
     y = shares_times_values(graph, torch.zeros(1, 3, 9, dtype=torch.uint8), values, by_key, multiple, table)

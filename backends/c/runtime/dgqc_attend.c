@@ -47,7 +47,7 @@ static int64_t weigh(const dgqc_attend_parameters *p, const dgqc_attend_shared *
                      const void *values, size_t column)
 {
     int64_t sum = 0;
-    if (p->value_bytes == 1) { /* groups of columns: sums of codes will do */
+    if (p->value_bytes == 1 && p->spans == 0) { /* groups of columns: sums of codes will do */
         const uint8_t *const codes = (const uint8_t *)values + (size_t)p->start * p->columns + column;
         int64_t total = 0;
         for (size_t j = 0; j < p->keys; j++) {

@@ -19,10 +19,12 @@ static inline void dgqc_read_codes(const uint8_t *codes, size_t keys, size_t lef
 }
 
 /* Some quads of a chunk of keys as they are, for two vectors of rows: [quads][2][lanes][4 keys]. `totals` grow by what
- * they add up to. keys: from a row's codes to the next one's; left: keys from the first quad on. */
-static inline void dgqc_read_shares(const uint8_t *codes, size_t keys, size_t left, size_t count, size_t quads,
-                                    int32_t *shares, lanes totals[2])
+ * they add up to. keys: from a row's codes to the next one's; left: keys from the first quad on, and `skip` of them, 0 to
+ * 3, count as 0, as do those beyond the last. */
+static inline void dgqc_read_shares(const uint8_t *codes, size_t keys, size_t left, size_t skip, size_t count,
+                                    size_t quads, int32_t *shares, lanes totals[2])
 {
+    const lanes kept = lanes_splat((int32_t)(0xFFFFFFFF << (8 * skip)));
     const lanes ones = lanes_splat(0x01010101);
     for (size_t half = 0; half < 2; half++) {
         const size_t first = half * LANES < count ? half * LANES : 0; /* rows beyond the last repeat others */
@@ -30,6 +32,9 @@ static inline void dgqc_read_shares(const uint8_t *codes, size_t keys, size_t le
         for (size_t q = 0; q < quads; q += LANES) {
             lanes quad[LANES];
             dgqc_read_codes(from + 4 * q, keys, left - 4 * q, count - first, quad);
+            if (q == 0) {
+                quad[0] = lanes_and(quad[0], kept);
+            }
             for (size_t i = 0; i < LANES && q + i < quads; i++) {
                 lanes_store(shares + ((q + i) * 2 + half) * LANES, quad[i]);
                 totals[half] = lanes_dot_codes(totals[half], quad[i], ones);

@@ -163,8 +163,10 @@ typedef struct {
     int fraction;          /* 0, or at least 15 */
     int planes;      /* bytes of a share: shares are at most 2^(8 * planes - 1), planes at most 3; 0: each code stands
                         for itself, and there are at most 2^15 keys */
-    int value_bytes; /* 1: 8-bit codes, groups along the columns; 2: values fit int16_t; 0: any others. 1 and 2 take at
-                        most 2^16 keys */
+    int value_bytes; /* 1: 8-bit codes, with groups along the columns, or along keys in `spans`; 2: values fit int16_t;
+                        0: any others. 1 and 2 take at most 2^16 keys */
+    size_t spans;        /* stretches of keys of one group, where codes are shares; else 0 */
+    const int32_t *ends; /* [spans], the key behind each */
     dgqc_operand values;
     const int32_t *factor, *shift; /* [steps] */
 } dgqc_attend_parameters;
