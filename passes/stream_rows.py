@@ -20,7 +20,7 @@ from .stream_forest import Forest
 from .tiles import inner_values, tile_bytes
 
 LANES = 32
-"""Rows that a kernel of attention computes at once."""
+"""Most rows that a kernel of attention computes at once."""
 
 
 @register_pass
@@ -34,7 +34,7 @@ class StreamRows(Pass):
     fuse: off gives each node a stream of its own. tile: KiB that a thread's tile and scratch memory may take,
     about half of a core's second cache; for a microcontroller, what can be spared. rows: fewest rows of a
     block that reads weights, whatever the tile, since each block reads them anew; of one that reads keys, up
-    to 16. parallel: thousands of values (1024 each; 64 products count as one) from which on threads share a
+    to 32. parallel: thousands of values (1024 each; 64 products count as one) from which on threads share a
     stream, since waiting for each other takes them some microseconds.
     """
 

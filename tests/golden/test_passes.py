@@ -196,6 +196,10 @@ def test_permute_channels(golden: Golden) -> None:
     golden("permute-channels", lowered(dense()), "permute-channels")
 
 
+def test_permute_keys(golden: Golden) -> None:
+    golden("permute-keys", lowered(attention(crossing=True)), "permute-keys")
+
+
 def test_plan_memory(golden: Golden) -> None:
     golden("plan-memory", StreamRows().run(lowered(dense())), "plan-memory")
 
