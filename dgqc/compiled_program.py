@@ -13,10 +13,12 @@ from torch import nn
 
 from .boundary import to_floats, to_integers
 from .execution import Drawer, Runner, default_backend, open_backend, open_drawer
+from .ir.calibration import Inputs
 from .ir.errors import DgqcError
 from .ir.noise import NOISE_BITS, normal_noise
 from .ir.program import Program
 from .manifest import Provenance
+from .named_inputs import named_inputs
 
 if TYPE_CHECKING:
     from .diffusers_unet import CompiledUNet
@@ -84,11 +86,26 @@ class CompiledProgram:
         Returns float (B, C', H, W) of the sample's dtype and device.
         Raises DgqcError for a missing, superfluous or misshapen input and for a timestep of another schedule.
         """
-        inputs = self._named(sample, encoder_hidden_states, class_labels, added_cond_kwargs)
+        inputs = named_inputs(sample, encoder_hidden_states, class_labels, added_cond_kwargs)
+        return self.answer(inputs, timestep, backend=backend, allow_nearest_step=allow_nearest_step)
+
+    def answer(
+        self,
+        inputs: Inputs,
+        timestep: torch.Tensor | float,
+        *,
+        backend: str | None = None,
+        allow_nearest_step: bool = False,
+    ) -> torch.Tensor:
+        """`run` with its inputs by name."""
+        self._check(inputs)
         step = self._ordinal(timestep, allow_nearest_step)
+        sample = inputs["sample"]
         samples = [
             to_integers(
-                self.program, {name: value[index : index + 1] for name, value in inputs.items()}, step
+                self.program,
+                {name: value[index : index + 1].detach().cpu() for name, value in inputs.items()},
+                step,
             )
             for index in range(sample.shape[0])
         ]
@@ -121,7 +138,8 @@ class CompiledProgram:
         """
         shape = self.program.inputs[0].shape
         noise = normal_noise(seed, math.prod(shape)).reshape(shape)
-        inputs = self._named(torch.zeros(shape), encoder_hidden_states, class_labels, added_cond_kwargs)
+        inputs = named_inputs(torch.zeros(shape), encoder_hidden_states, class_labels, added_cond_kwargs)
+        self._check(inputs)
         conditions = to_integers(self.program, inputs, 0)
         del conditions[self.program.inputs[0].name]
         return self.draw_integers(noise, conditions, backend=backend).to(torch.float32) / (1 << NOISE_BITS)
@@ -149,31 +167,22 @@ class CompiledProgram:
 
         return CompiledUNet(self, unet, **options)
 
-    def _named(
-        self,
-        sample: torch.Tensor,
-        encoder_hidden_states: torch.Tensor | None,
-        class_labels: torch.Tensor | None,
-        added: Mapping[str, torch.Tensor] | None,
-    ) -> dict[str, torch.Tensor]:
-        given: dict[str, torch.Tensor | None] = {
-            "sample": sample,
-            "encoder_hidden_states": encoder_hidden_states,
-            "class_labels": class_labels,
-            **(added or {}),
-        }
-        named: dict[str, torch.Tensor] = {}
-        for name in (one.name for one in self.provenance.inputs):
-            value = given.pop(name, None)
-            if value is None:
+    def _check(self, inputs: Inputs) -> None:
+        taken = [one.name for one in self.provenance.inputs]
+        for name in taken:
+            if name not in inputs:
                 raise DgqcError(f"The program needs the input {name}, but it was not given.")
-            if value.shape[0] != sample.shape[0]:
+        batch = inputs["sample"].shape[0]
+        for name, value in inputs.items():
+            if name not in taken:
                 raise DgqcError(
-                    f"Input {name} holds {value.shape[0]} samples and the input sample {sample.shape[0]}; "
+                    f"The program has no input {name}; it takes {', '.join(taken)}, so call it without."
+                )
+            if value.shape[0] != batch:
+                raise DgqcError(
+                    f"Input {name} holds {value.shape[0]} samples and the input sample {batch}; "
                     "give the same number."
                 )
-            named[name] = value.detach().cpu()
-        return named
 
     def _ordinal(self, timestep: torch.Tensor | float, allow_nearest: bool) -> int:
         times = sorted(set(torch.as_tensor(timestep, dtype=torch.float64).reshape(-1).tolist()))

@@ -8,7 +8,9 @@ from typing import TYPE_CHECKING, Any, Protocol
 import torch
 from torch import nn
 
+from .ir.calibration import Inputs
 from .ir.errors import DgqcError
+from .named_inputs import named_inputs
 
 if TYPE_CHECKING:
     from .ir.program import Program
@@ -24,13 +26,10 @@ class Runnable(Protocol):
     def program(self) -> Program:
         """Its graph, inputs and schedule."""
 
-    def run(
+    def answer(
         self,
-        sample: torch.Tensor,
+        inputs: Inputs,
         timestep: torch.Tensor | float,
-        encoder_hidden_states: torch.Tensor | None = None,
-        class_labels: torch.Tensor | None = None,
-        added_cond_kwargs: Mapping[str, torch.Tensor] | None = None,
         *,
         backend: str | None = None,
         allow_nearest_step: bool = False,
@@ -107,12 +106,9 @@ class CompiledUNet(nn.Module):
                 raise DgqcError(
                     f"A compiled UNet has no {name}; run the pipeline without it, or with the original UNet."
                 )
-        output = self.program.run(
-            sample,
+        output = self.program.answer(
+            named_inputs(sample, encoder_hidden_states, class_labels, added_cond_kwargs),
             timestep,
-            encoder_hidden_states,
-            class_labels,
-            added_cond_kwargs,
             backend=self.backend,
             allow_nearest_step=self.allow_nearest_step,
         )

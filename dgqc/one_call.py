@@ -28,23 +28,11 @@ def call_once(
     Raises DgqcError when the inputs don't fit the program.
     """
     values = random_floats(compiled, seed) if inputs is None else _read(inputs)
-    sample = values.pop("sample", None)
-    if sample is None:
+    if "sample" not in values:
         raise DgqcError(f"{inputs} holds no tensor called sample; give the UNet's inputs by name.")
     when = compiled.program.schedule.timesteps[0] if timestep is None else timestep
-    added: dict[str, torch.Tensor] = {
-        name: values.pop(name) for name in ("text_embeds", "time_ids") if name in values
-    }
     start = time.perf_counter()
-    result = compiled.run(
-        sample,
-        when,
-        values.pop("encoder_hidden_states", None),
-        values.pop("class_labels", None),
-        added,
-        backend=backend,
-        allow_nearest_step=allow_nearest_step,
-    )
+    result = compiled.answer(values, when, backend=backend, allow_nearest_step=allow_nearest_step)
     seconds = time.perf_counter() - start
     if output is not None:
         save_file({"sample": result.contiguous()}, output)

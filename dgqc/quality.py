@@ -27,11 +27,10 @@ def signal_to_noise(
     signal = noise = 0.0
     for ordinal in evenly_spaced(len(samples.schedule), calls):
         inputs = {name: value[:SAMPLES] for name, value in next(samples.read(ordinal)).items()}
-        arguments = call_arguments(inputs)
         timestep = samples.schedule.timesteps[ordinal]
         with torch.no_grad():
-            wanted: torch.Tensor = model(**arguments, timestep=timestep, return_dict=False)[0]
-        found = compiled.run(**arguments, timestep=timestep)
+            wanted: torch.Tensor = model(**call_arguments(inputs), timestep=timestep, return_dict=False)[0]
+        found = compiled.answer(inputs, timestep)
         signal += float(wanted.double().square().sum())
         noise += float((wanted - found).double().square().sum())
     return 10 * math.log10(signal / noise) if noise else math.inf

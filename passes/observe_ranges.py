@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any, ClassVar
 
@@ -29,6 +30,9 @@ from .block_interpreter import BlockInterpreter
 from .graph import arguments
 from .registry import register_pass
 
+Statistics = tuple[torch.Tensor, ...]
+"""Of a site at one call: (channel low, channel high, pixel low, pixel high), or (largest,)."""
+
 
 @register_pass
 @dataclass(frozen=True)
@@ -47,32 +51,55 @@ class ObserveRanges(Pass):
     provides: ClassVar[frozenset[str]] = frozenset({"observed-ranges"})
 
     def run(self, program: Program) -> Program:
-        calibration = program.calibration
-        if calibration is None:
-            raise DgqcError("observe-ranges needs calibration samples; give some with --calib.")
-        calls = len(program.schedule)
-        observed: list[dict[str, tuple[torch.Tensor, ...]]] = []
-        samples = 0
-        for ordinal in track(range(calls), "observing ranges", calls):
-            observer = _Observer(program)
-            for inputs in calibration.read(ordinal):
-                for batch in arguments(program, inputs):
-                    observer.observe(batch, ordinal)
-                samples += len(inputs["sample"])
-            if not observer.seen:
-                raise DgqcError(
-                    f"The calibration samples hold none for call {ordinal} of {calls} "
-                    f"(timestep {program.schedule.timesteps[ordinal]:g}); record them for the whole schedule."
-                )
-            observed.append(observer.seen)
-        plans = {name: _observed(plan, name, observed) for name, plan in program.plans.items()}
-        return replace(program, plans=plans).with_report(
-            self.name,
-            {"samples": samples, "origin": calibration.origin, "synthetic": calibration.synthetic},
-        )
+        return with_ranges(program, observe(program))
 
 
-def _observed(plan: Plan, name: str, seen: list[dict[str, tuple[torch.Tensor, ...]]]) -> Plan:
+@dataclass(frozen=True)
+class Observation:
+    """What was seen of each call: statistics by the name of the site.
+
+    samples: how many were run, of all calls. origin, synthetic: of the calibration.
+    """
+
+    calls: Sequence[Mapping[str, Statistics]]
+    samples: int
+    origin: str
+    synthetic: bool
+
+
+def observe(program: Program) -> Observation:
+    """Runs the program's calibration samples. Raises DgqcError where a call has none."""
+    calibration = program.calibration
+    if calibration is None:
+        raise DgqcError("observe-ranges needs calibration samples; give some with --calib.")
+    calls = len(program.schedule)
+    observed: list[Mapping[str, Statistics]] = []
+    samples = 0
+    for ordinal in track(range(calls), "observing ranges", calls):
+        observer = _Observer(program)
+        for inputs in calibration.read(ordinal):
+            for batch in arguments(program, inputs):
+                observer.observe(batch, ordinal)
+            samples += len(inputs["sample"])
+        if not observer.seen:
+            raise DgqcError(
+                f"The calibration samples hold none for call {ordinal} of {calls} "
+                f"(timestep {program.schedule.timesteps[ordinal]:g}); record them for the whole schedule."
+            )
+        observed.append(observer.seen)
+    return Observation(observed, samples, calibration.origin, calibration.synthetic)
+
+
+def with_ranges(program: Program, seen: Observation) -> Program:
+    """The program with what was seen in its plans; their bits may differ from those of the program that was
+    observed, since ranges are those of the float network.
+    """
+    plans = {name: _observed(plan, name, seen.calls) for name, plan in program.plans.items()}
+    report = {"samples": seen.samples, "origin": seen.origin, "synthetic": seen.synthetic}
+    return replace(program, plans=plans).with_report(ObserveRanges.name, report)
+
+
+def _observed(plan: Plan, name: str, seen: Sequence[Mapping[str, Statistics]]) -> Plan:
     """The plan with the statistics of all calls."""
     if not isinstance(plan, Operand | Glue | Probabilities):
         return plan
@@ -89,7 +116,7 @@ class _Observer(BlockInterpreter):
 
     def __init__(self, program: Program) -> None:
         super().__init__(program)
-        self.seen: dict[str, tuple[torch.Tensor, ...]] = {}
+        self.seen: dict[str, Statistics] = {}
 
     def observe(self, inputs: tuple[torch.Tensor, ...], ordinal: int) -> None:
         with torch.no_grad():
@@ -98,7 +125,7 @@ class _Observer(BlockInterpreter):
     def see(self, name: str, value: torch.Tensor, site: fx.Node) -> None:
         self._merge(name, _statistics(value, self.plans[name], site))
 
-    def _merge(self, name: str, new: tuple[torch.Tensor, ...]) -> None:
+    def _merge(self, name: str, new: Statistics) -> None:
         old = self.seen.get(name)
         if old is None:
             self.seen[name] = new
@@ -109,8 +136,8 @@ class _Observer(BlockInterpreter):
             self.seen[name] = tuple(f(a, b) for f, a, b in zip(merge, old, new, strict=True))
 
 
-def _statistics(x: torch.Tensor, plan: Plan, site: fx.Node) -> tuple[torch.Tensor, ...]:
-    """(channel low, channel high, pixel low, pixel high) of an operand, (largest,) of anything else."""
+def _statistics(x: torch.Tensor, plan: Plan, site: fx.Node) -> Statistics:
+    """Four of an operand, the largest of anything else."""
     if not isinstance(plan, Operand):
         smallest, largest = torch.aminmax(x)
         return (torch.maximum(-smallest, largest).abs(),)
@@ -127,7 +154,7 @@ def _statistics(x: torch.Tensor, plan: Plan, site: fx.Node) -> tuple[torch.Tenso
     return low[0], high[0], low[1], high[1]
 
 
-def _convolution_statistics(x: torch.Tensor, plan: Operand, site: fx.Node) -> tuple[torch.Tensor, ...]:
+def _convolution_statistics(x: torch.Tensor, plan: Operand, site: fx.Node) -> Statistics:
     """Channels over the image (and its padding), pixels over each output position's whole patch."""
     user = next(iter(site.users))
     weight: Any = user.args[1]

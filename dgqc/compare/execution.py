@@ -11,7 +11,6 @@ import torch
 
 from ..compiled_program import CompiledProgram
 from ..compiler import finish
-from ..frontends.model_inputs import call_arguments
 from ..ir.calibration import Inputs
 from ..ir.errors import DgqcError
 from ..ir.level import Level
@@ -33,25 +32,15 @@ class SimulatedProgram:
         self.program = replace(program, calibration=None)
         self._last = -1
 
-    def run(
+    def answer(
         self,
-        sample: torch.Tensor,
+        inputs: Inputs,
         timestep: torch.Tensor | float,
-        encoder_hidden_states: torch.Tensor | None = None,
-        class_labels: torch.Tensor | None = None,
-        added_cond_kwargs: Mapping[str, torch.Tensor] | None = None,
         *,
         backend: str | None = None,
         allow_nearest_step: bool = False,
     ) -> torch.Tensor:
-        """One UNet call; shapes as in `CompiledProgram.run`. There is one backend, and no nearest step."""
-        given = {
-            "sample": sample,
-            "encoder_hidden_states": encoder_hidden_states,
-            "class_labels": class_labels,
-            **(added_cond_kwargs or {}),
-        }
-        inputs = {name: value for name, value in given.items() if value is not None}
+        """One UNet call, as `CompiledProgram.answer`. There is one backend, and no nearest step."""
         time = float(torch.as_tensor(timestep).reshape(-1)[0])
         self._last = self.program.schedule.ordinal(time, after=self._last)
         with torch.no_grad():
@@ -86,8 +75,7 @@ def build(one: Candidate, workload: Workload) -> Executable:
 
 def call(program: Executable, inputs: Inputs, ordinal: int) -> torch.Tensor:
     """One UNet call on a batch."""
-    timestep = program.program.schedule.timesteps[ordinal]
-    return program.run(**call_arguments(inputs), timestep=timestep)
+    return program.answer(inputs, program.program.schedule.timesteps[ordinal])
 
 
 def facts(program: Executable) -> dict[str, Any]:

@@ -2,27 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from collections.abc import Sequence
+from dataclasses import dataclass, field
 from typing import ClassVar
 
 from ..ir.level import Level
-from ..ir.plans import (
-    Glue,
-    ObservedGlue,
-    ObservedOperand,
-    ObservedProbabilities,
-    Operand,
-    Plan,
-    Probabilities,
-)
+from ..ir.plans import Operand
 from ..ir.program import Program
 from ..passes.base import Pass
-from ..passes.observe_ranges import ObserveRanges
+from ..passes.observe_ranges import Observation, ObserveRanges, observe, with_ranges
 from ..passes.reconstruction.digest import digest, structure
 
-Observed = dict[str, Mapping[str, Plan]]
-"""Observed plans by site, by the hash of what was observed."""
+Observed = dict[str, Observation]
+"""What was seen, by the hash of what it was seen in."""
 
 
 def remembering(passes: Sequence[Pass], observed: Observed) -> list[Pass]:
@@ -32,9 +24,9 @@ def remembering(passes: Sequence[Pass], observed: Observed) -> list[Pass]:
 
 @dataclass(frozen=True)
 class Remembering(Pass):
-    """`observe-ranges` with a memory. Ranges are those of the float network, so bits don't matter."""
+    """`observe-ranges` with a memory."""
 
-    observe: ObserveRanges
+    original: ObserveRanges
     observed: Observed = field(compare=False)
 
     name: ClassVar[str] = ObserveRanges.name
@@ -48,22 +40,7 @@ class Remembering(Pass):
             name: (type(plan).__name__, plan.role, plan.padded) if isinstance(plan, Operand) else ""
             for name, plan in program.plans.items()
         }
-        key = digest(self.observe, structure(list(program.graph.graph.nodes)), kinds)
+        key = digest(self.original, structure(list(program.graph.graph.nodes)), kinds)
         if key not in self.observed:
-            result = self.observe.run(program)
-            self.observed[key] = result.plans
-            return result
-        known = self.observed[key]
-        plans = {name: _recalled(plan, known[name]) for name, plan in program.plans.items()}
-        return replace(program, plans=plans).with_report(self.name, {"remembered": True})
-
-
-def _recalled(plan: Plan, known: Plan) -> Plan:
-    """What is known of a site, at this plan's bits."""
-    if isinstance(plan, Operand) and isinstance(known, ObservedOperand):
-        return replace(known, operand=plan)
-    if isinstance(plan, Probabilities) and isinstance(known, ObservedProbabilities):
-        return replace(known, bits=plan.bits)
-    if isinstance(plan, Glue) and isinstance(known, ObservedGlue):
-        return known
-    return plan
+            self.observed[key] = observe(program)
+        return with_ranges(program, self.observed[key])

@@ -56,6 +56,17 @@ def test_wrong_samples(program: CompiledProgram, sample: torch.Tensor, change: o
         program(change(sample), program.program.schedule.timesteps[0])
 
 
+def test_inputs_that_the_model_does_not_take(program: CompiledProgram, sample: torch.Tensor) -> None:
+    labels = torch.zeros(2)
+    with pytest.raises(DgqcError, match="has no input class_labels; it takes sample, so call it without"):
+        program(sample, program.program.schedule.timesteps[0], class_labels=labels)
+
+
+def test_missing_inputs(program: CompiledProgram) -> None:
+    with pytest.raises(DgqcError, match="needs the input sample"):
+        program.answer({}, program.program.schedule.timesteps[0])
+
+
 def test_several_timesteps(program: CompiledProgram, sample: torch.Tensor) -> None:
     with pytest.raises(DgqcError, match="one timestep"):
         program(sample, torch.tensor(program.program.schedule.timesteps[:2]))
