@@ -54,10 +54,11 @@ def compile_model(
 ) -> None:
     """Compile a diffusion UNet into integers."""
     from .bundle import check_output, check_targets
-    from .compiler import Request, finish, lower
+    from .compiler import finish, lower
     from .execution import MLIR_PROJECT
     from .mlir_watch import MlirWatch
     from .passes.presets import pipeline_for
+    from .start import Request
 
     targets = tuple(part.strip() for part in target.split(","))
     check_targets(targets, weights)

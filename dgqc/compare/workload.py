@@ -10,7 +10,6 @@ from typing import Any
 
 from torch import nn
 
-from ..compiler import Request, Start, begin
 from ..demo_model import pipeline_dir
 from ..demo_model import prompts as demo_prompts
 from ..demo_model.evaluate import GUIDANCE, evaluation_scenes
@@ -22,6 +21,7 @@ from ..frontends.synthesize import synthesize
 from ..ir.calibration import Calibration
 from ..ir.errors import DgqcError
 from ..samples import lazy, shown
+from ..start import Request, Start, begin
 from .drawing import Drawing, has_latent_pictures
 from .judges import Judge
 from .observing import Observed

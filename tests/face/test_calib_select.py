@@ -5,8 +5,9 @@ from __future__ import annotations
 import architectures
 import pytest
 
-from dgqc.compiler import Request, lower
+from dgqc.compiler import lower
 from dgqc.ir.errors import DgqcError
+from dgqc.start import Request
 
 UNET = architectures.ARCHITECTURES["class_conditional"]()
 QUICK = "fold-time-embedding,split-prologue,insert-sites,observe-ranges"
