@@ -18,12 +18,12 @@ from torch import fx
 
 from .denoising import DenoisingLoop, Labels
 from .memory import Buffer, MemoryPlan, View
-from .plans import Coding, Dimension, Granularity, Plan, Ranges, Role
+from .plans import CallQuantizer, Coding, Dimension, Granularity, Plan, Ranges, Role
 from .streams import Stream, StreamPlan
 
 KEEP = Callable[[str, torch.Tensor], None]
 """keep(key, tensor) puts a tensor beside the JSON."""
-_FROZEN = (Ranges, Stream, StreamPlan, Buffer, View, MemoryPlan, DenoisingLoop, Labels)
+_FROZEN = (Ranges, CallQuantizer, Stream, StreamPlan, Buffer, View, MemoryPlan, DenoisingLoop, Labels)
 PLAN_TYPES: Mapping[str, type[Any]] = {kind.__name__: kind for kind in (*get_args(Plan), *_FROZEN)}
 ENUM_TYPES: Mapping[str, type[StrEnum]] = {
     kind.__name__: kind for kind in (Coding, Dimension, Granularity, Role)

@@ -112,20 +112,31 @@ class QuantizedOperand:
 
 
 @dataclass(frozen=True)
+class CallQuantizer:
+    """One call's: x^ = scale * (clamp(round(x / scale) + zero, 0, 2^bits - 1) - zero).
+
+    group: int64 (n,), values 0 .. G-1, of the indices along the dimension.
+    scale, zero: float64 (n,), the same for all of a group; zeros may lie outside 0 .. 2^bits - 1.
+    """
+
+    dimension: Dimension
+    group: torch.Tensor
+    scale: torch.Tensor
+    zero: torch.Tensor
+
+
+@dataclass(frozen=True)
 class SteppedOperand:
     """Grouped anew at each call, with free scales, as DGQ's released code does: simulated level only.
 
-    x^ = s * (clamp(round(x / s) + z, 0, 2^bits - 1) - z), where s is the product of the channel's and the
-    pixel's scale and z the sum of their zeros; along the dimension not chosen at a call these are 1 and 0.
-    channel_scale, channel_zero: float64 (T, n). pixel_scale, pixel_zero: float64 (T, m). A convolution's
-    channels are rows of its im2col matrix: (input channel, tap).
+    calls: T of them. channels, pixels: the operand's sizes. A convolution's are those of its im2col matrix:
+    (input channel, tap) and output pixels.
     """
 
     operand: Operand
-    channel_scale: torch.Tensor
-    channel_zero: torch.Tensor
-    pixel_scale: torch.Tensor
-    pixel_zero: torch.Tensor
+    calls: tuple[CallQuantizer, ...]
+    channels: int
+    pixels: int
 
 
 class Granularity(StrEnum):

@@ -132,4 +132,6 @@ def _plain(value: Any) -> str:
     if hasattr(value, "__dataclass_fields__"):
         parts = (f"{field.name}={_plain(getattr(value, field.name))}" for field in fields(value))
         return f"{type(value).__name__}({', '.join(parts)})"
+    if isinstance(value, list | tuple):
+        return f"[{', '.join(_plain(item) for item in value)}]"
     return repr(value)

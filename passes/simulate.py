@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import ClassVar
 
@@ -11,6 +12,7 @@ from torch import fx
 from ..ir.errors import DgqcError
 from ..ir.level import Level
 from ..ir.plans import (
+    CallQuantizer,
     Coding,
     Dimension,
     Glue,
@@ -131,9 +133,11 @@ def _pixel_convolution(
 def _stepped(
     module: fx.GraphModule, plan: SteppedOperand, source: fx.Node, step: fx.Node, site: fx.Node
 ) -> None:
-    whats = ("channel_scale", "channel_zero", "pixel_scale", "pixel_zero")
-    named = [(f"{site.args[1]}_{what}", getattr(plan, what).to(torch.float32)) for what in whats]
-    tables = tuple(add_constant(module, name, table) for name, table in named)
+    tables = tuple(
+        add_constant(module, f"{site.args[1]}_{dimension}_{what}", table)
+        for dimension, size in ((Dimension.CHANNEL, plan.channels), (Dimension.PIXEL, plan.pixels))
+        for what, table in zip(("scale", "zero"), _by_call(plan.calls, dimension, size), strict=True)
+    )
     if plan.operand.role is not Role.CONVOLUTION:
         last = len(shape(site)) - 1
         channel, pixel = (last - 1, last) if plan.operand.role is Role.RIGHT else (last, last - 1)
@@ -158,3 +162,14 @@ def _dequantize_weights(program: Program) -> None:
             with graph.inserting_before(node):
                 value = (plan.codes.double() * scale).to(torch.float32)
                 node.replace_all_uses_with(add_constant(module, f"{node.name}_quantized", value))
+
+
+def _by_call(
+    calls: Sequence[CallQuantizer], dimension: Dimension, size: int
+) -> tuple[torch.Tensor, torch.Tensor]:
+    """Scales and zeros along a dimension, float32 (T, size); 1 and 0 at calls that group the other one."""
+    scale, zero = torch.ones(len(calls), size), torch.zeros(len(calls), size)
+    for ordinal, one in enumerate(calls):
+        if one.dimension is dimension:
+            scale[ordinal], zero[ordinal] = one.scale.float(), one.zero.float()
+    return scale, zero

@@ -13,7 +13,7 @@ from torch import fx
 from ..ir.errors import DgqcError
 from ..ir.level import Level
 from ..ir.ops.simulate import patches_of
-from ..ir.plans import Operand, Plan, Ranges, Role, SteppedOperand
+from ..ir.plans import CallQuantizer, Dimension, Operand, Plan, Ranges, Role, SteppedOperand
 from ..ir.program import Program
 from ..ir.progress import track
 from .base import Pass
@@ -24,8 +24,8 @@ from .registry import register_pass
 
 SMALLEST_STEP = 1e-8
 
-Seen = dict[str, tuple[torch.Tensor, ...]]
-"""By site: channel low, channel high, pixel low, pixel high."""
+Ranges4 = tuple[torch.Tensor, torch.Tensor, torch.Tensor, torch.Tensor]
+"""Of an operand at one call: channel low, channel high, pixel low, pixel high."""
 
 
 @register_pass
@@ -59,34 +59,32 @@ class StepGroups(Pass):
         calibration, calls = program.calibration, len(program.schedule)
         if calibration is None:
             raise DgqcError("step-groups needs calibration samples; give some with --calib.")
-        tables: dict[str, list[tuple[torch.Tensor, ...]]] = {}
-        chosen: Counter[str] = Counter()
+        found: dict[str, list[CallQuantizer]] = {}
+        observer = _Observer(program)
         with threadpool_limits(limits=1):
             for ordinal in track(range(calls), "grouping each call", calls):
-                observer = _Observer(program)
+                observer.seen = {}
                 for inputs in calibration.read(ordinal):
                     for batch in arguments(program, inputs):
                         observer.observe(batch, ordinal)
                 for name, seen in observer.seen.items():
                     plan = program.plans[name]
                     assert isinstance(plan, Operand)
-                    by_channel, found = tabulate(plan, seen, self.groups)
-                    tables.setdefault(name, []).append(found)
-                    chosen["channel" if by_channel else "pixel"] += 1
+                    found.setdefault(name, []).append(quantizer(plan, seen, self.groups))
         plans: dict[str, Plan] = dict(program.plans)
-        for name, rows in tables.items():
+        for name, calls_of in found.items():
             plan = plans[name]
             assert isinstance(plan, Operand)
-            plans[name] = SteppedOperand(plan, *(torch.stack(part) for part in zip(*rows, strict=True)))
+            channels, _, pixels, _ = observer.seen[name]
+            plans[name] = SteppedOperand(plan, tuple(calls_of), len(channels), len(pixels))
+        chosen = Counter(str(one.dimension) for calls_of in found.values() for one in calls_of)
         return replace(program, plans=plans).with_report(self.name, {"groups": self.groups, **chosen})
 
 
-def tabulate(
-    operand: Operand, seen: tuple[torch.Tensor, ...], groups: int
-) -> tuple[bool, tuple[torch.Tensor, ...]]:
-    """Whether channels are grouped at a call, and channel scale, channel zero, pixel scale, pixel zero.
+def quantizer(operand: Operand, seen: Ranges4, groups: int) -> CallQuantizer:
+    """What DGQ makes of an operand's ranges at one call.
 
-    seen: channel low, channel high, pixel low, pixel high.
+    groups: K; fewer where there are fewer distinct ranges.
     """
     channel_low, channel_high, pixel_low, pixel_high = seen
     channel = Ranges(channel_low[None], channel_high[None])
@@ -94,20 +92,42 @@ def tabulate(
     wide, narrow = spread(channel), spread(pixel)
     # Channels are the first axis of an im2col matrix, and the last of everything else.
     by_channel = wide >= narrow if operand.role is Role.CONVOLUTION else wide > narrow
-    scale, zero = _quantizer(channel if by_channel else pixel, groups, operand.bits)
-    other = len(pixel_low) if by_channel else len(channel_low)
-    still = (torch.ones(other, dtype=torch.float64), torch.zeros(other, dtype=torch.float64))
-    return by_channel, (scale, zero, *still) if by_channel else (*still, scale, zero)
-
-
-def _quantizer(ranges: Ranges, groups: int, bits: int) -> tuple[torch.Tensor, torch.Tensor]:
-    """Scale and zero of each index, float64 (n,)."""
+    ranges = channel if by_channel else pixel
     group = cluster(ranges, groups)
     start = torch.zeros(int(group.max()) + 1, dtype=torch.float64)
     low = start.scatter_reduce(0, group, ranges.low[0].double(), "amin", include_self=False)
     high = start.scatter_reduce(0, group, ranges.high[0].double(), "amax", include_self=False)
-    scale = ((high - low) / (2**bits - 1)).clamp(min=SMALLEST_STEP)
-    return scale[group], torch.round(-low / scale)[group]
+    scale = ((high - low) / (2**operand.bits - 1)).clamp(min=SMALLEST_STEP)
+    zero = torch.round(-low / scale)
+    return CallQuantizer(
+        Dimension.CHANNEL if by_channel else Dimension.PIXEL, group, scale[group], zero[group]
+    )
+
+
+def ranges_of(x: torch.Tensor, role: Role) -> Ranges4:
+    """Ranges of an activation along both of its dimensions.
+
+    x: (..., pixels, channels), but (..., channels, pixels) on the right of a product, and a convolution's
+    im2col matrix (B, channels, pixels). Without pixels, (B, C), it has one.
+    """
+    last = x.dim() - 1
+    channel, pixel = (last, last - 1) if role in (Role.LINEAR, Role.LEFT) else (last - 1, last)
+    found = []
+    for axis in (channel, pixel):
+        one = x.dim() == 2 and axis == pixel
+        others = [d for d in range(x.dim()) if d != axis or one]
+        found += [x.amin(dim=others).reshape(-1), x.amax(dim=others).reshape(-1)]
+    return found[0], found[1], found[2], found[3]
+
+
+def merged(one: Ranges4, other: Ranges4) -> Ranges4:
+    """Ranges of two batches together."""
+    return (
+        torch.minimum(one[0], other[0]),
+        torch.maximum(one[1], other[1]),
+        torch.minimum(one[2], other[2]),
+        torch.maximum(one[3], other[3]),
+    )
 
 
 class _Observer(fx.Interpreter):
@@ -116,7 +136,7 @@ class _Observer(fx.Interpreter):
     def __init__(self, program: Program) -> None:
         super().__init__(program.graph)
         self.plans = program.plans
-        self.seen: Seen = {}
+        self.seen: dict[str, Ranges4] = {}
 
     def observe(self, inputs: tuple[torch.Tensor, ...], ordinal: int) -> None:
         with torch.no_grad():
@@ -128,22 +148,15 @@ class _Observer(fx.Interpreter):
         (x, name), _ = self.fetch_args_kwargs_from_env(n)
         plan = self.plans[str(name)]
         if isinstance(plan, Operand):
-            new = self._ranges(x, plan, n)
+            new = ranges_of(_matrix(x, plan, n), plan.role)
             old = self.seen.get(str(name), new)
-            merge = (torch.minimum, torch.maximum, torch.minimum, torch.maximum)
-            self.seen[str(name)] = tuple(f(a, b) for f, a, b in zip(merge, old, new, strict=True))
+            self.seen[str(name)] = merged(old, new)
         return x
 
-    def _ranges(self, x: torch.Tensor, plan: Operand, site: fx.Node) -> tuple[torch.Tensor, ...]:
-        channel, pixel = (x.dim() - 2, x.dim() - 1) if plan.role is Role.RIGHT else (x.dim() - 1, x.dim() - 2)
-        if plan.role is Role.CONVOLUTION:
-            user: Any = next(iter(site.users))
-            weight = torch.empty(tuple(user.args[1].meta["val"].shape), device="meta")
-            x, channel, pixel = patches_of(x, weight, user.args[3], user.args[4]), 1, 2
-        found = []
-        for axis in (channel, pixel):
-            # A (B, C) input has its samples where pixels would be: one pixel.
-            one = x.dim() == 2 and axis == pixel
-            others = [d for d in range(x.dim()) if d != axis or one]
-            found += [x.amin(dim=others).reshape(-1), x.amax(dim=others).reshape(-1)]
-        return tuple(found)
+
+def _matrix(x: torch.Tensor, plan: Operand, site: fx.Node) -> torch.Tensor:
+    if plan.role is not Role.CONVOLUTION:
+        return x
+    user: Any = next(iter(site.users))
+    weight = torch.empty(tuple(user.args[1].meta["val"].shape), device="meta")
+    return patches_of(x, weight, user.args[3], user.args[4])

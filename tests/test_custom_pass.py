@@ -104,15 +104,6 @@ def test_an_installed_package_adds_its_pass(installed: Path, tmp_path: Path) -> 
     assert "is defined by" in found["names with rivals"]
 
 
-def test_the_page_about_writing_passes_runs(tmp_path: Path) -> None:
-    page = (ROOT / "docs" / "writing-passes.md").read_text(encoding="utf-8")
-    blocks = re.findall(r"^```python\n(.*?)^```$", page, flags=re.DOTALL | re.MULTILINE)
-    assert len(blocks) >= 8
-    program = tmp_path / "writing_passes.py"
-    program.write_text("\n".join(blocks), encoding="utf-8")
-    python(str(program))
-
-
 def test_the_page_shows_the_examples_entry_point() -> None:
     page = (ROOT / "docs" / "writing-passes.md").read_text(encoding="utf-8")
     project = (ROOT / "examples" / "custom_pass" / "pyproject.toml").read_text(encoding="utf-8")

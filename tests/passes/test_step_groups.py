@@ -10,12 +10,12 @@ from torch.nn.functional import unfold
 from dgqc.ir.errors import DgqcError
 from dgqc.ir.level import Level
 from dgqc.ir.ops.simulate import fake_quantize, fake_quantize_stepped
-from dgqc.ir.plans import Operand, Role, SteppedOperand
+from dgqc.ir.plans import Dimension, Operand, Ranges, Role, SteppedOperand
 from dgqc.ir.program import Program
 from dgqc.passes.kmeans_groups import cluster
 from dgqc.passes.manager import PassManager
 from dgqc.passes.pipeline import parse_pipeline
-from dgqc.passes.step_groups import tabulate
+from dgqc.passes.step_groups import quantizer, ranges_of
 
 NAME = "only_cross_attention"
 LINEAR = Operand(Role.LINEAR, 4, False)
@@ -30,39 +30,49 @@ def exact(groups: int, bits: int = 4) -> Program:
 
 def test_one_group_is_the_range_of_the_whole() -> None:
     low, high = torch.tensor([-1.0, -3.0, 0.0]), torch.tensor([2.0, 1.0, 12.0])
-    chosen, tables = tabulate(LINEAR, (low, high, low[:2], high[:2]), groups=1)
-    channel_scale, channel_zero, pixel_scale, pixel_zero = tables
-    assert chosen
-    assert channel_scale.tolist() == [1.0] * 3
-    assert channel_zero.tolist() == [3.0] * 3
-    assert (pixel_scale.tolist(), pixel_zero.tolist()) == ([1.0, 1.0], [0.0, 0.0])
+    found = quantizer(LINEAR, (low, high, low[:2], high[:2]), groups=1)
+    assert found.dimension is Dimension.CHANNEL
+    assert found.group.tolist() == [0] * 3
+    assert found.scale.tolist() == [1.0] * 3
+    assert found.zero.tolist() == [3.0] * 3
 
 
 def test_zeros_are_not_clamped() -> None:
     low, high = torch.tensor([30.0, -1.0]), torch.tensor([45.0, 14.0])
-    _, (scale, zero, _, _) = tabulate(LINEAR, (low, high, torch.zeros(2), torch.zeros(2)), groups=2)
-    assert scale.tolist() == [1.0, 1.0]
-    assert zero.tolist() == [-30.0, 1.0]
+    found = quantizer(LINEAR, (low, high, torch.zeros(2), torch.zeros(2)), groups=2)
+    assert found.group.tolist() == [0, 1]
+    assert found.scale.tolist() == [1.0, 1.0]
+    assert found.zero.tolist() == [-30.0, 1.0]
 
 
 @pytest.mark.parametrize(("role", "channels"), [(Role.LINEAR, False), (Role.CONVOLUTION, True)])
 def test_a_tie_goes_to_the_first_axis_of_the_matrix(role: Role, channels: bool) -> None:
     low, high = torch.tensor([0.0, -1.0]), torch.tensor([1.0, 4.0])
-    assert tabulate(Operand(role, 4, False), (low, high, low, high), groups=2)[0] == channels
+    found = quantizer(Operand(role, 4, False), (low, high, low, high), groups=2)
+    assert (found.dimension is Dimension.CHANNEL) == channels
 
 
 def test_groups_along_one_axis_quantize_as_with_one_table_of_groups() -> None:
     torch.manual_seed(5)
     x = torch.randn(2, 5, 7) * torch.rand(7) * 8
-    low, high = x.amin(dim=(0, 1)), x.amax(dim=(0, 1))
-    _, tables = tabulate(LINEAR, (low, high, torch.zeros(5), torch.zeros(5)), groups=3)
-    rows = [table[None].float() for table in tables]
+    one = quantizer(LINEAR, ranges_of(x, Role.LINEAR), groups=3)
+    assert one.dimension is Dimension.CHANNEL
+    scale, zero = one.scale[None].float(), one.zero[None].float()
+    still = torch.ones(1, 5), torch.zeros(1, 5)
     step = torch.tensor(0)
-    group = torch.arange(7)
-    found = fake_quantize_stepped(x, step, *rows, 2, 1, 4)
-    assert torch.equal(found, fake_quantize(x, step, rows[0], rows[1], group, 2, 4))
-    assert float((found - x).abs().max()) <= 0.51 * float(tables[0].max())
-    assert len(tables[0].unique()) == 3
+    found = fake_quantize_stepped(x, step, scale, zero, *still, 2, 1, 4)
+    assert torch.equal(found, fake_quantize(x, step, scale, zero, torch.arange(7), 2, 4))
+    assert float((found - x).abs().max()) <= 0.51 * float(scale.max())
+    assert len(one.scale.unique()) == int(one.group.max()) + 1 == 3
+
+
+def test_ranges_lie_where_the_role_says() -> None:
+    x = torch.tensor([[[1.0, -2.0, 3.0], [4.0, 5.0, -6.0]]])
+    rows = ([1.0, -2.0, -6.0], [4.0, 5.0, 3.0], [-2.0, -6.0], [3.0, 5.0])
+    for role in Role:
+        found = [part.tolist() for part in ranges_of(x, role)]
+        assert tuple(found) == (rows if role in (Role.LINEAR, Role.LEFT) else (*rows[2:], *rows[:2]))
+    assert [len(part) for part in ranges_of(x[0], Role.LINEAR)] == [3, 3, 1, 1]
 
 
 def test_a_convolution_is_grouped_by_taps_or_output_pixels() -> None:
@@ -71,22 +81,18 @@ def test_a_convolution_is_grouped_by_taps_or_output_pixels() -> None:
     assert isinstance(plan, SteppedOperand)
     x = arguments(program, samples(NAME, 0))[0]
     patches = unfold(x, 3, padding=1)
-    assert plan.channel_scale.shape == (4, patches.shape[1])
-    assert plan.pixel_scale.shape == (4, patches.shape[2])
-    # Exactly one of the two dimensions is in use at each call.
-    channels = (plan.channel_scale != 1).any(dim=1) | (plan.channel_zero != 0).any(dim=1)
-    pixels = (plan.pixel_scale != 1).any(dim=1) | (plan.pixel_zero != 0).any(dim=1)
-    assert bool((channels ^ pixels).all())
-    # The first call's table, computed the long way.
-    axis, used = (1, plan.channel_scale) if bool(channels[0]) else (2, plan.pixel_scale)
+    assert (plan.channels, plan.pixels) == tuple(patches.shape[1:])
+    assert len(plan.calls) == 4
+    # The first call's, computed the long way.
+    first = plan.calls[0]
+    axis = 1 if first.dimension is Dimension.CHANNEL else 2
+    assert len(first.scale) == patches.shape[axis]
     low, high = patches.amin(dim=(0, 3 - axis)), patches.amax(dim=(0, 3 - axis))
-    from dgqc.ir.plans import Ranges
-
-    group = cluster(Ranges(low[None], high[None]), 4)
-    for one in range(int(group.max()) + 1):
-        members = group == one
+    assert torch.equal(first.group, cluster(Ranges(low[None], high[None]), 4))
+    for one in range(int(first.group.max()) + 1):
+        members = first.group == one
         wide = (float(high[members].max()) - float(low[members].min())) / (2**plan.operand.bits - 1)
-        assert used[0][members].tolist() == pytest.approx([wide] * int(members.sum()), rel=1e-6)
+        assert first.scale[members].tolist() == pytest.approx([wide] * int(members.sum()), rel=1e-6)
 
 
 def test_the_simulation_gets_better_with_groups() -> None:

@@ -1,0 +1,27 @@
+"""Pages that show Python say the truth: all of it runs, from top to bottom, as one program."""
+
+from __future__ import annotations
+
+import os
+import re
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+DOCS = Path(__file__).parent.parent / "docs"
+
+
+@pytest.mark.parametrize(("page", "blocks"), [("writing-passes", 8), ("methods", 2)])
+def test_a_pages_python_runs(page: str, blocks: int, tmp_path: Path) -> None:
+    text = (DOCS / f"{page}.md").read_text(encoding="utf-8")
+    found = re.findall(r"^```python\n(.*?)^```$", text, flags=re.DOTALL | re.MULTILINE)
+    assert len(found) >= blocks
+    program = tmp_path / "page.py"
+    program.write_text("\n".join(found), encoding="utf-8")
+    environment = {**os.environ, "OMP_NUM_THREADS": "1"}
+    done = subprocess.run(
+        [sys.executable, program], capture_output=True, text=True, env=environment, check=False
+    )
+    assert done.returncode == 0, done.stderr
