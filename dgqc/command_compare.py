@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
@@ -65,7 +66,7 @@ def compare(
         float | None, typer.Option("--guidance-scale", help="The pipeline's own where it is left out.")
     ] = None,
     judge: Annotated[
-        str | None, typer.Option("--judge", help="demo, clip, fid (clip, distances, scores) or none.")
+        str | None, typer.Option("--judge", help="demo, clip, fid (clip, distances, scores), pixels or none.")
     ] = None,
     clip: Annotated[Path | None, typer.Option("--clip", help="The folder of CLIP's weights.")] = None,
     real: Annotated[Path | None, typer.Option("--real", help="A folder of real pictures, for fid.")] = None,
@@ -129,14 +130,13 @@ def _workload(model: Path | None, store: Store, asked: _Asked) -> Workload:
                 "judges, or give the pipeline."
             )
         return workload.unprompted(place, asked.sizes, asked.calib)
-    judge = _judge(place, asked)
     if asked.prompts is None:
         if not has_latent_pictures(place):
             raise DgqcError(f"Comparing {place} needs prompts; give a text file with --prompts, one a line.")
         return workload.demo(
             store,
             asked.sizes,
-            judge,
+            _judge(place, asked, ()),
             place,
             unseen=asked.unseen,
             guidance=asked.guidance,
@@ -144,27 +144,29 @@ def _workload(model: Path | None, store: Store, asked: _Asked) -> Workload:
         )
     lines = read_prompts(asked.prompts)
     first = 0 if asked.calib else asked.sizes.calibration
+    others = {asked.other_prompts.stem: read_prompts(asked.other_prompts)} if asked.other_prompts else {}
+    drawn = [prompt for some in (lines[first:], *others.values()) for prompt in some[: asked.sizes.pictures]]
     return workload.prompted(
         place,
         store,
         asked.sizes,
-        judge,
+        _judge(place, asked, drawn),
         calibration_prompts=lines[:first],
         prompts=lines[first:],
-        others={asked.other_prompts.stem: read_prompts(asked.other_prompts)} if asked.other_prompts else {},
+        others=others,
         guidance=asked.guidance,
         calibration=asked.calib,
     )
 
 
-def _judge(place: Path, asked: _Asked) -> Judge | None:
+def _judge(place: Path, asked: _Asked, drawn: Sequence[str]) -> Judge | None:
     from .compare.judges import Kind, choose
 
     if asked.judge is not None and asked.judge not in list(Kind):
         raise DgqcError(f"There is no judge {asked.judge!r}; choose one of {', '.join(Kind)}.")
     if not asked.sizes.pictures:
         return None
-    return choose(Kind(asked.judge) if asked.judge else None, place, asked.clip, asked.real)
+    return choose(Kind(asked.judge) if asked.judge else None, place, asked.clip, asked.real, drawn)
 
 
 def _names(text: str) -> list[str]:

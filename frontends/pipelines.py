@@ -39,7 +39,7 @@ def load_pipeline(folder: Path) -> Any:
         absent["safety_checker"] = None
     try:
         anything: Any = DiffusionPipeline
-        with _without_bars():
+        with quietly():
             return anything.from_pretrained(folder, local_files_only=True, **absent)
     except Exception as error:
         # Any part of a pipeline may be damaged in its own way.
@@ -50,14 +50,17 @@ def load_pipeline(folder: Path) -> Any:
 
 
 @contextmanager
-def _without_bars() -> Iterator[None]:
-    """Keeps the libraries' own progress bars for loading off the terminal."""
+def quietly() -> Iterator[None]:
+    """Keeps the libraries' own progress bars, and their advice on packages and types, off the terminal."""
     libraries: list[Any] = [diffusers.utils.logging, transformers.utils.logging]
-    shown = [library for library in libraries if library.is_progress_bar_enabled()]
-    for library in shown:
+    before = [(library, library.get_verbosity(), library.is_progress_bar_enabled()) for library in libraries]
+    for library in libraries:
+        library.set_verbosity_error()
         library.disable_progress_bar()
     try:
         yield
     finally:
-        for library in shown:
-            library.enable_progress_bar()
+        for library, verbosity, bars in before:
+            library.set_verbosity(verbosity)
+            if bars:
+                library.enable_progress_bar()

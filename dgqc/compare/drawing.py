@@ -14,7 +14,7 @@ from torch import nn
 
 from ..demo_model.model import to_pictures
 from ..diffusers_unet import CompiledUNet
-from ..frontends.pipelines import load_pipeline
+from ..frontends.pipelines import load_pipeline, quietly
 from ..frontends.weights import read_json
 from ..ir.errors import DgqcError
 from ..ir.progress import track
@@ -61,7 +61,8 @@ def draw(
     Raises DgqcError where the pipeline fails.
     """
     pipeline = load_pipeline(what.model)
-    pipeline.to(torch.float32)
+    with quietly():
+        pipeline.to(torch.float32)
     pipeline.set_progress_bar_config(disable=True)
     if program is not None:
         pipeline.register_modules(unet=CompiledUNet(program, pipeline.unet))

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import logging
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 from enum import StrEnum
@@ -18,6 +20,9 @@ from ..demo_model.evaluate import alignment, frechet_distance, reference_picture
 from ..demo_model.pictures import PICTURE_SIZE, Scene, is_held_out, parse_caption
 from ..ir.errors import DgqcError
 from .drawing import has_latent_pictures
+from .trajectory import MOST_DB
+
+log = logging.getLogger("dgqc")
 
 Pictures = NDArray[np.uint8]
 """(N, height, width, 3)"""
@@ -46,23 +51,63 @@ class Kind(StrEnum):
     DEMO = "demo"
     CLIP = "clip"
     FID = "fid"
+    PIXELS = "pixels"
     NONE = "none"
 
 
-def choose(kind: Kind | None, model: Path, clip: Path | None, real: Path | None) -> Judge | None:
-    """The judge of a model: where nobody says which, the demo model's for its like, CLIP for the others.
+def choose(
+    kind: Kind | None, model: Path, clip: Path | None, real: Path | None, prompts: Sequence[str] = ()
+) -> Judge | None:
+    """The judge of a model's pictures.
 
-    clip: a folder with CLIP's weights. real: a folder of real pictures, for `fid`. Raises DgqcError where
-    weights that a judge needs are not on this machine.
+    kind: None takes the demo model's for its like, CLIP for the others; where that one can't judge here, says
+    why and takes `pixels`, which always can. clip: a folder with CLIP's weights. real: a folder of real
+    pictures, for `fid`. prompts: what is drawn.
+    Raises DgqcError where a judge that was asked for can't read a prompt, or its weights are not on this
+    machine.
     """
-    chosen = kind or (Kind.DEMO if has_latent_pictures(model) else Kind.CLIP)
-    if chosen is Kind.NONE:
-        return None
-    if chosen is Kind.DEMO:
-        return DemoJudge()
-    from .clip_judge import clip_judge
+    if kind is not None or clip or real:
+        return _ready(kind or (Kind.FID if real else Kind.CLIP), clip, real, prompts)
+    usual = Kind.DEMO if has_latent_pictures(model) else Kind.CLIP
+    try:
+        return _ready(usual, clip, real, prompts)
+    except DgqcError as reason:
+        log.warning("%s Until then pictures are compared with the float model's alone.", reason)
+        return PixelJudge()
 
-    return clip_judge(clip, real, inception=chosen is Kind.FID)
+
+def _ready(kind: Kind, clip: Path | None, real: Path | None, prompts: Sequence[str]) -> Judge | None:
+    found: Judge
+    if kind is Kind.NONE:
+        return None
+    if kind is Kind.DEMO:
+        found = DemoJudge()
+    elif kind is Kind.PIXELS:
+        found = PixelJudge()
+    else:
+        from .clip_judge import clip_judge
+
+        found = clip_judge(clip, real, inception=kind is Kind.FID)
+    found.check(prompts)
+    return found
+
+
+@dataclass(frozen=True)
+class PixelJudge:
+    """psnr_float: 10 log10(255^2 / mean squared difference) from the float model's pictures, all of them
+    together; the same prompts and seeds. It knows nothing of what a picture shows.
+    """
+
+    name: str = "pixels"
+
+    def check(self, prompts: Sequence[str]) -> None:
+        """Every text will do."""
+
+    def judge(self, pictures: Pictures, prompts: Sequence[str], beside: Pictures | None) -> dict[str, float]:
+        if beside is None:
+            return {}
+        squared = np.square(pictures.astype(np.float64) - beside).mean()
+        return {"psnr_float": 10 * math.log10(255**2 / squared) if squared else MOST_DB}
 
 
 @dataclass(frozen=True)

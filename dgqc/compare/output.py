@@ -24,6 +24,7 @@ SHORT = (
     "alignment",
     "frechet float",
     "clip score",
+    "psnr float",
     "size MB",
 )
 """Columns for a terminal."""
@@ -40,11 +41,12 @@ def write(folder: Path, rows: Sequence[Row]) -> None:
 
 
 def columns(rows: Sequence[Row]) -> list[str]:
-    """All columns that any row has a value in, in order."""
+    """All columns that any row has a value in, in the order of the rows that have most."""
     found: dict[str, None] = {}
     for row in rows:
         found.update(dict.fromkeys(name for name, value in row.columns().items() if value is not None))
-    order = list(dict.fromkeys(name for row in rows for name in row.columns()))
+    fullest = sorted(rows, key=lambda row: len(row.columns()), reverse=True)
+    order = list(dict.fromkeys(name for row in fullest for name in row.columns()))
     return [name for name in order if name in found]
 
 

@@ -92,7 +92,7 @@ def test_the_command_writes_its_files(
 @pytest.mark.parametrize(
     ("arguments", "wanted"),
     [
-        (["--judge", "best"], "There is no judge 'best'; choose one of demo, clip, fid, none"),
+        (["--judge", "best"], "There is no judge 'best'; choose one of demo, clip, fid, pixels, none"),
         (["--set", "iterations"], "is written KEY=VALUE"),
         (["--presets", ","], "There is nothing to compare"),
         (["--bits", "w3a3"], "There is no preset"),

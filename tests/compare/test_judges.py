@@ -7,7 +7,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from dgqc.compare.judges import DemoJudge, Kind, choose
+from dgqc.compare.judges import DemoJudge, Kind, PixelJudge, choose
 from dgqc.demo_model import pipeline_dir
 from dgqc.demo_model.evaluate import evaluation_scenes
 from dgqc.demo_model.pictures import draw
@@ -52,6 +52,22 @@ def test_grey_pictures_are_far_and_say_nothing(judge: DemoJudge, scenes: tuple) 
 def test_prompts_outside_the_grammar_are_refused(judge: DemoJudge) -> None:
     with pytest.raises(DgqcError, match=r"can't read the prompt 'a cat'; .*--judge none"):
         judge.check(["a cat"])
+
+
+def test_where_the_usual_judge_cannot_read_prompts_pixels_are_compared(
+    caplog: pytest.LogCaptureFixture, scenes: tuple
+) -> None:
+    found = choose(None, pipeline_dir(), None, None, ["a cat"])
+    assert isinstance(found, PixelJudge)
+    assert "can't read the prompt 'a cat'" in caplog.text
+    with pytest.raises(DgqcError, match="can't read the prompt"):
+        choose(Kind.DEMO, pipeline_dir(), None, None, ["a cat"])
+    pictures = scenes[1]
+    assert found.judge(pictures, [], None) == {}
+    assert found.judge(np.clip(pictures, 5, None) - 5, [], np.clip(pictures, 5, None)) == {
+        "psnr_float": pytest.approx(10 * np.log10(255**2 / 25))
+    }
+    assert found.judge(pictures, [], pictures)["psnr_float"] == 200
 
 
 def test_the_demo_model_brings_its_judge(tmp_path: Path) -> None:
