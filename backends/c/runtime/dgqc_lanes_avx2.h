@@ -55,6 +55,15 @@ static inline void lanes_store8(uint8_t *y, lanes v)
     _mm_storel_epi64((void *)y, _mm_packus_epi16(pairs, pairs));
 }
 
+/* Of four vectors, one behind the other; bytes hold them. */
+static inline void lanes_store8_four(uint8_t *y, lanes a, lanes b, lanes c, lanes d)
+{
+    /* Packing goes by halves; the permutation puts them in order. */
+    const __m256i in_order = _mm256_setr_epi32(0, 4, 1, 5, 2, 6, 3, 7);
+    const __m256i ab = _mm256_packus_epi32((__m256i)a, (__m256i)b), cd = _mm256_packus_epi32((__m256i)c, (__m256i)d);
+    _mm256_storeu_si256((void *)y, _mm256_permutevar8x32_epi32(_mm256_packus_epi16(ab, cd), in_order));
+}
+
 static inline lanes lanes_add(lanes a, lanes b)
 {
     return (lanes)_mm256_add_epi32((__m256i)a, (__m256i)b);
@@ -73,6 +82,11 @@ static inline lanes lanes_multiply(lanes a, lanes b)
 static inline lanes lanes_and(lanes a, lanes b)
 {
     return (lanes)_mm256_and_si256((__m256i)a, (__m256i)b);
+}
+
+static inline lanes lanes_xor(lanes a, lanes b)
+{
+    return (lanes)_mm256_xor_si256((__m256i)a, (__m256i)b);
 }
 
 static inline lanes lanes_maximum(lanes a, lanes b)
@@ -111,6 +125,13 @@ static inline lanes lanes_shift_right_unsigned_each(lanes v, lanes by)
 static inline lanes lanes_shift_right_each(lanes v, lanes by)
 {
     return (lanes)_mm256_srav_epi32((__m256i)v, (__m256i)by);
+}
+
+/* (a * b) >> 16 of lower halves as int16_t, in the lower half; the upper half may be anything. Not
+ * both are -2^15. */
+static inline lanes lanes_upper16(lanes a, lanes b)
+{
+    return (lanes)_mm256_mulhi_epi16((__m256i)a, (__m256i)b);
 }
 
 /* sum + a.low * b.low + a.high * b.high, halves of each lane as int16_t. */

@@ -51,6 +51,15 @@ static inline void lanes_store8(uint8_t *y, lanes v)
     _mm_storeu_si128((void *)y, _mm512_cvtepi32_epi8((__m512i)v));
 }
 
+/* Of four vectors, one behind the other; bytes hold them. */
+static inline void lanes_store8_four(uint8_t *y, lanes a, lanes b, lanes c, lanes d)
+{
+    /* Packing goes by quarters; the permutation puts them in order. */
+    const __m512i in_order = _mm512_setr_epi32(0, 4, 8, 12, 1, 5, 9, 13, 2, 6, 10, 14, 3, 7, 11, 15);
+    const __m512i ab = _mm512_packus_epi32((__m512i)a, (__m512i)b), cd = _mm512_packus_epi32((__m512i)c, (__m512i)d);
+    _mm512_storeu_si512(y, _mm512_permutexvar_epi32(in_order, _mm512_packus_epi16(ab, cd)));
+}
+
 static inline lanes lanes_add(lanes a, lanes b)
 {
     return (lanes)_mm512_add_epi32((__m512i)a, (__m512i)b);
@@ -69,6 +78,11 @@ static inline lanes lanes_multiply(lanes a, lanes b)
 static inline lanes lanes_and(lanes a, lanes b)
 {
     return (lanes)_mm512_and_si512((__m512i)a, (__m512i)b);
+}
+
+static inline lanes lanes_xor(lanes a, lanes b)
+{
+    return (lanes)_mm512_xor_si512((__m512i)a, (__m512i)b);
 }
 
 static inline lanes lanes_maximum(lanes a, lanes b)
@@ -107,6 +121,13 @@ static inline lanes lanes_shift_right_unsigned_each(lanes v, lanes by)
 static inline lanes lanes_shift_right_each(lanes v, lanes by)
 {
     return (lanes)_mm512_srav_epi32((__m512i)v, (__m512i)by);
+}
+
+/* (a * b) >> 16 of lower halves as int16_t, in the lower half; the upper half may be anything. Not
+ * both are -2^15. */
+static inline lanes lanes_upper16(lanes a, lanes b)
+{
+    return (lanes)_mm512_mulhi_epi16((__m512i)a, (__m512i)b);
 }
 
 /* sum + a.low * b.low + a.high * b.high, halves of each lane as int16_t. */

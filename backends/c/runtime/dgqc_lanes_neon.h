@@ -52,6 +52,14 @@ static inline void lanes_store8(uint8_t *y, lanes v)
     dgqc_store_word(y, vget_lane_u32(vreinterpret_u32_u8(bytes), 0));
 }
 
+/* Of four vectors, one behind the other; bytes hold them. */
+static inline void lanes_store8_four(uint8_t *y, lanes a, lanes b, lanes c, lanes d)
+{
+    const uint16x8_t ab = vuzp1q_u16(vreinterpretq_u16_s32(a), vreinterpretq_u16_s32(b));
+    const uint16x8_t cd = vuzp1q_u16(vreinterpretq_u16_s32(c), vreinterpretq_u16_s32(d));
+    vst1q_u8(y, vuzp1q_u8(vreinterpretq_u8_u16(ab), vreinterpretq_u8_u16(cd)));
+}
+
 static inline lanes lanes_add(lanes a, lanes b)
 {
     return vaddq_s32(a, b);
@@ -70,6 +78,11 @@ static inline lanes lanes_multiply(lanes a, lanes b)
 static inline lanes lanes_and(lanes a, lanes b)
 {
     return vandq_s32(a, b);
+}
+
+static inline lanes lanes_xor(lanes a, lanes b)
+{
+    return veorq_s32(a, b);
 }
 
 static inline lanes lanes_maximum(lanes a, lanes b)
@@ -108,6 +121,14 @@ static inline lanes lanes_shift_right_unsigned_each(lanes v, lanes by)
 static inline lanes lanes_shift_right_each(lanes v, lanes by)
 {
     return vshlq_s32(v, vnegq_s32(by));
+}
+
+/* (a * b) >> 16 of lower halves as int16_t, in the lower half; the upper half may be anything. Not
+ * both are -2^15. */
+static inline lanes lanes_upper16(lanes a, lanes b)
+{
+    const int16x8_t doubled = vqdmulhq_s16(vreinterpretq_s16_s32(a), vreinterpretq_s16_s32(b));
+    return vreinterpretq_s32_s16(vshrq_n_s16(doubled, 1));
 }
 
 /* sum + a.low * b.low + a.high * b.high, halves of each lane as int16_t. */

@@ -46,6 +46,12 @@ static inline void lanes_store8(uint8_t *y, lanes v)
     *y = (uint8_t)v;
 }
 
+/* Of four vectors, one behind the other; bytes hold them. */
+static inline void lanes_store8_four(uint8_t *y, lanes a, lanes b, lanes c, lanes d)
+{
+    y[0] = (uint8_t)a, y[1] = (uint8_t)b, y[2] = (uint8_t)c, y[3] = (uint8_t)d;
+}
+
 static inline lanes lanes_add(lanes a, lanes b)
 {
     return (int32_t)((uint32_t)a + (uint32_t)b);
@@ -64,6 +70,11 @@ static inline lanes lanes_multiply(lanes a, lanes b)
 static inline lanes lanes_and(lanes a, lanes b)
 {
     return a & b;
+}
+
+static inline lanes lanes_xor(lanes a, lanes b)
+{
+    return a ^ b;
 }
 
 static inline lanes lanes_maximum(lanes a, lanes b)
@@ -103,6 +114,13 @@ static inline lanes lanes_shift_right_unsigned_each(lanes v, lanes by)
 static inline lanes lanes_shift_right_each(lanes v, lanes by)
 {
     return v >> by;
+}
+
+/* (a * b) >> 16 of lower halves as int16_t, in the lower half; the upper half may be anything. Not
+ * both are -2^15. */
+static inline lanes lanes_upper16(lanes a, lanes b)
+{
+    return (int16_t)(a & 65535) * (int16_t)(b & 65535) >> 16;
 }
 
 /* sum + a.low * b.low + a.high * b.high, halves of each lane as int16_t. */

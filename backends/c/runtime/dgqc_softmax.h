@@ -36,15 +36,16 @@ static inline int32_t dgqc_capped(int64_t octaves, int32_t cap)
     return octaves < cap ? (int32_t)octaves : cap;
 }
 
-/* dgqc_exp2_negative of every lane. */
+/* dgqc_exp2_negative of every lane. Its slopes are of 16 bits, so that their products are, too; the last slope,
+ * 64239 - x, is 2^16 - 1297 - x. */
 static inline lanes lanes_exp2_negative(lanes z)
 {
-    const lanes t = lanes_subtract(lanes_and(z, lanes_splat(65535)), lanes_splat(32768));
-    lanes slope = lanes_multiply(t, lanes_splat(875));
-    slope = lanes_subtract(lanes_splat(5186), lanes_shift_right(slope, 16));
-    slope = lanes_subtract(lanes_splat(22271), lanes_shift_right(lanes_multiply(slope, t), 16));
-    slope = lanes_subtract(lanes_splat(64239), lanes_shift_right(lanes_multiply(slope, t), 16));
-    const lanes fraction = lanes_subtract(lanes_splat(1779007487), lanes_multiply(slope, t));
+    const lanes t = lanes_xor(lanes_and(z, lanes_splat(65535)), lanes_splat(32768)); /* an int16_t */
+    lanes slope = lanes_subtract(lanes_splat(5186), lanes_upper16(t, lanes_splat(875)));
+    slope = lanes_subtract(lanes_splat(22271), lanes_upper16(slope, t));
+    slope = lanes_add(lanes_splat(1297), lanes_upper16(slope, t));
+    const lanes highest = lanes_splat((int32_t)(1779007487U + (1U << 31))); /* t * 2^16 is z * 2^16 - 2^31 */
+    const lanes fraction = lanes_dot16(lanes_subtract(highest, lanes_shift_left(z, 16)), slope, t);
     const lanes mantissa = lanes_add(lanes_shift_right_unsigned(fraction, 3), lanes_splat((1 << 29) + 1));
     return lanes_shift_right_unsigned_each(mantissa, lanes_shift_right_unsigned(z, 16));
 }

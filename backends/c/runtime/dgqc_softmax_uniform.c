@@ -34,18 +34,24 @@ static void codes_below(const dgqc_softmax_row *row, int64_t lower, int bits, ui
     }
 }
 
+/* 2^-octaves of the key and those behind it. */
+static inline lanes shares_at(const dgqc_softmax_row *row, size_t key)
+{
+    return lanes_exp2_negative(lanes_subtract(lanes_splat(row->largest), lanes_load(row->logits + key)));
+}
+
 /* The same for a row with a scale of its own. Returns the sum of its powers of 2, in Q30: two fit 32 bits. */
 static int64_t codes_and_total(const dgqc_softmax_row *row, int bits, uint8_t *codes)
 {
     const lanes top = lanes_splat(row->largest);
     long_lanes total = long_lanes_splat(0);
     size_t j = 0;
-    for (; j + 2 * LANES <= row->keys; j += 2 * LANES) {
-        const lanes one = lanes_exp2_negative(lanes_subtract(top, lanes_load(row->logits + j)));
-        const lanes two = lanes_exp2_negative(lanes_subtract(top, lanes_load(row->logits + j + LANES)));
-        lanes_store8(codes + j, code_of(one, bits));
-        lanes_store8(codes + j + LANES, code_of(two, bits));
-        total = long_lanes_add(total, lanes_widen_unsigned(lanes_add(one, two)));
+    for (; j + 4 * LANES <= row->keys; j += 4 * LANES) {
+        const lanes a = shares_at(row, j), b = shares_at(row, j + LANES);
+        const lanes c = shares_at(row, j + 2 * LANES), d = shares_at(row, j + 3 * LANES);
+        lanes_store8_four(codes + j, code_of(a, bits), code_of(b, bits), code_of(c, bits), code_of(d, bits));
+        total = long_lanes_add(total, lanes_widen_unsigned(lanes_add(a, b)));
+        total = long_lanes_add(total, lanes_widen_unsigned(lanes_add(c, d)));
     }
     for (; j < row->keys; j += LANES) {
         const size_t left = row->keys - j;
