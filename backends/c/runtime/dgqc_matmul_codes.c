@@ -95,20 +95,21 @@ static inline lanes finish(const columns *c, const row *a, lanes sum, const dgqc
     return lanes_shift_right(long_lanes_upper(long_lanes_add(high, low)), by->right);
 }
 
-#define ROW(r) const uint8_t *const row##r = of->rows[at->row[r]].codes;
+#define ROW(r) const uint8_t *const row##r = rows[r].codes;
 #define SUMS(r) lanes left##r = lanes_splat(0), right##r = lanes_splat(0);
 #define PRODUCTS(r)                                                                                           \
     four = lanes_splat_word(row##r + k);                                                                      \
     left##r = lanes_dot_codes(left##r, four, left);                                                           \
     right##r = lanes_dot_codes(right##r, four, right);
 #define STORE(r)                                                                                              \
-    a = of->rows + at->row[r];                                                                                \
-    lanes_store(to[r], finish(&left_columns, a, left##r, &by, is_short));                                     \
-    lanes_store(to[r] + LANES, finish(&right_columns, a, right##r, &by, is_short));
+    lanes_store(to + (r) * stride, finish(&left_columns, rows + (r), left##r, &by, is_short));                \
+    lanes_store(to + (r) * stride + LANES, finish(&right_columns, rows + (r), right##r, &by, is_short));
 
-DGQC_IN_PLACE void multiply(const operands *of, const dgqc_matmul_place *at, int32_t *const *to, const int is_short)
+DGQC_IN_PLACE void multiply(const operands *of, const dgqc_matmul_place *at, int32_t *to, size_t stride,
+                            const int is_short)
 {
     const size_t panel = of->depth * DGQC_PANEL;
+    const row *const rows = of->rows + at->row;
     const uint8_t *const from_left = of->right.bytes + at->left / DGQC_PANEL * panel + at->left % DGQC_PANEL * 4;
     const uint8_t *const from_right = of->right.bytes + at->right / DGQC_PANEL * panel + at->right % DGQC_PANEL * 4;
     DGQC_MATMUL_EVERY(ROW)
@@ -122,18 +123,27 @@ DGQC_IN_PLACE void multiply(const operands *of, const dgqc_matmul_place *at, int
     }
     const columns left_columns = columns_at(&of->right, at->left), right_columns = columns_at(&of->right, at->right);
     const dgqc_matmul_scale by = of->by; /* which no store can change */
-    const row *a;
     DGQC_MATMUL_EVERY(STORE)
 }
 
-DGQC_IN_PLACE void multiply_short(const void *of, const dgqc_matmul_place *at, int32_t *const *to)
+DGQC_IN_PLACE void multiply_short(const void *of, const dgqc_matmul_place *at, int32_t *to, size_t stride)
 {
-    multiply(of, at, to, 1);
+    multiply(of, at, to, stride, 1);
 }
 
-DGQC_IN_PLACE void multiply_long(const void *of, const dgqc_matmul_place *at, int32_t *const *to)
+DGQC_IN_PLACE void multiply_long(const void *of, const dgqc_matmul_place *at, int32_t *to, size_t stride)
 {
-    multiply(of, at, to, 0);
+    multiply(of, at, to, stride, 0);
+}
+
+static row row_of(const dgqc_matmul_parameters *p, const uint8_t *codes, int32_t zero, int32_t multiple, int32_t factor)
+{
+    const int64_t whole = (int64_t)multiple * factor;
+    row a = {codes, 0, zero, multiple, (int32_t)(whole >> 16), (int32_t)(whole & 65535)};
+    for (size_t k = 0; k < p->depth; k++) {
+        a.sum += codes[k];
+    }
+    return a;
 }
 
 void dgqc_matmul_codes(const dgqc_matmul_parameters *p, size_t step, const uint8_t *codes, const int32_t *zero,
@@ -144,17 +154,10 @@ void dgqc_matmul_codes(const dgqc_matmul_parameters *p, size_t step, const uint8
     of.depth = p->depth;
     of.by = dgqc_matmul_scale_of(p, step);
     for (size_t r = 0; r < count; r++) {
-        const int64_t factor = (int64_t)multiple[r * table_stride] * p->factor[step];
-        row *const a = of.rows + r;
-        a->codes = codes + r * p->depth;
-        a->sum = 0;
-        a->zero = zero[r * table_stride];
-        a->multiple = multiple[r * table_stride];
-        a->high = (int32_t)(factor >> 16);
-        a->low = (int32_t)(factor & 65535);
-        for (size_t k = 0; k < p->depth; k++) {
-            a->sum += a->codes[k];
-        }
+        of.rows[r] = row_of(p, codes + r * p->depth, zero[r * table_stride], multiple[r * table_stride], p->factor[step]);
+    }
+    for (size_t r = count; r % DGQC_MATMUL_ROWS > 0; r++) {
+        of.rows[r] = of.rows[count - 1];
     }
     if (dgqc_matmul_is_short(p)) {
         dgqc_matmul_in_tiles(p, count, multiply_short, &of, y);

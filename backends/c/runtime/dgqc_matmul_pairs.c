@@ -5,7 +5,7 @@
 /* block: pairs whose sum fits int32. */
 typedef struct {
     const int16_t *rows, *panels;
-    size_t pairs, block;
+    size_t count, pairs, block;
     dgqc_matmul_scale by;
 } operands;
 
@@ -19,7 +19,7 @@ static tile tile_of(const operands *of, const dgqc_matmul_place *at)
     const size_t panel = of->pairs * 2 * DGQC_PANEL;
     tile t;
     for (size_t r = 0; r < DGQC_MATMUL_ROWS; r++) {
-        t.row[r] = of->rows + at->row[r] * 2 * of->pairs;
+        t.row[r] = of->rows + dgqc_matmul_row(at->row + r, of->count) * 2 * of->pairs;
     }
     t.left = of->panels + at->left / DGQC_PANEL * panel + at->left % DGQC_PANEL * 2;
     t.right = of->panels + at->right / DGQC_PANEL * panel + at->right % DGQC_PANEL * 2;
@@ -41,10 +41,10 @@ static tile tile_of(const operands *of, const dgqc_matmul_place *at)
         ROWS(PRODUCTS)                                                                                        \
     }
 #define STORE(r)                                                                                              \
-    lanes_store(to[r], dgqc_matmul_scaled(left##r, &by));                                                 \
-    lanes_store(to[r] + LANES, dgqc_matmul_scaled(right##r, &by));
+    lanes_store(to + (r) * stride, dgqc_matmul_scaled(left##r, &by));                                         \
+    lanes_store(to + (r) * stride + LANES, dgqc_matmul_scaled(right##r, &by));
 
-static void multiply_short(const void *all, const dgqc_matmul_place *at, int32_t *const *to)
+static void multiply_short(const void *all, const dgqc_matmul_place *at, int32_t *to, size_t stride)
 {
     const operands *const of = all;
     const dgqc_matmul_scale by = of->by; /* which no store can change */
@@ -66,10 +66,10 @@ static void multiply_short(const void *all, const dgqc_matmul_place *at, int32_t
     right_high##r = lanes_add(right_high##r, lanes_shift_right(right##r, 16));                                \
     right_low##r = lanes_add(right_low##r, lanes_and(right##r, low_half));
 #define STORE_TOTALS(r)                                                                                       \
-    lanes_store(to[r], dgqc_matmul_scaled_total(left_high##r, left_low##r, &by));                         \
-    lanes_store(to[r] + LANES, dgqc_matmul_scaled_total(right_high##r, right_low##r, &by));
+    lanes_store(to + (r) * stride, dgqc_matmul_scaled_total(left_high##r, left_low##r, &by));                 \
+    lanes_store(to + (r) * stride + LANES, dgqc_matmul_scaled_total(right_high##r, right_low##r, &by));
 
-static void multiply_four(const operands *of, tile t, int32_t *const *to)
+static void multiply_four(const operands *of, tile t, int32_t *to, size_t stride)
 {
     const dgqc_matmul_scale by = of->by;
     const lanes low_half = lanes_splat(65535);
@@ -85,7 +85,7 @@ static void multiply_four(const operands *of, tile t, int32_t *const *to)
     DGQC_FOUR_ROWS(STORE_TOTALS)
 }
 
-static void multiply_long(const void *all, const dgqc_matmul_place *at, int32_t *const *to)
+static void multiply_long(const void *all, const dgqc_matmul_place *at, int32_t *to, size_t stride)
 {
     const tile t = tile_of(all, at);
     for (size_t r = 0; r < DGQC_MATMUL_ROWS; r += 4) { /* more would not fit the registers */
@@ -93,14 +93,14 @@ static void multiply_long(const void *all, const dgqc_matmul_place *at, int32_t 
         for (size_t i = 0; i < 4; i++) {
             four.row[i] = t.row[r + i];
         }
-        multiply_four(all, four, to + r);
+        multiply_four(all, four, to + r * stride, stride);
     }
 }
 
 void dgqc_matmul_pairs(const dgqc_matmul_parameters *p, size_t step, const int16_t *rows, size_t count,
                        const int16_t *panels, void *y)
 {
-    const operands of = {rows, panels, dgqc_pairs(p->depth), p->arithmetic.block / 2, dgqc_matmul_scale_of(p, step)};
+    const operands of = {rows, panels, count, dgqc_pairs(p->depth), p->arithmetic.block / 2, dgqc_matmul_scale_of(p, step)};
     if (dgqc_matmul_is_short(p)) {
         dgqc_matmul_in_tiles(p, count, multiply_short, &of, y);
     } else {

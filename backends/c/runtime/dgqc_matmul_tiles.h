@@ -68,15 +68,22 @@ static inline void dgqc_matmul_copy(const int32_t *from, size_t count, int width
     }
 }
 
-/* Where a tile lies: its rows, and the first column of each of its vectors. */
+/* Where a tile lies: its first row, and the first column of each of its vectors. */
 typedef struct {
-    size_t row[DGQC_MATMUL_ROWS], left, right;
+    size_t row, left, right;
 } dgqc_matmul_place;
 
-/* Has `multiply` fill y[count][p->columns] tile by tile: its vectors of row r go to to[r]. Rows and columns beyond the
- * matrix repeat others. operands: what it is given. */
-typedef void dgqc_matmul_multiply(const void *operands, const dgqc_matmul_place *at, int32_t *const *to);
+/* A row that is there for each of a tile, which may reach beyond the last. */
+static inline size_t dgqc_matmul_row(size_t row, size_t count)
+{
+    return row < count ? row : count - 1;
+}
 
+/* `multiply` fills a tile: the vectors of its row r go to to + r * stride, one behind the other. */
+typedef void dgqc_matmul_multiply(const void *operands, const dgqc_matmul_place *at, int32_t *to, size_t stride);
+
+/* Has it fill y[count][p->columns] tile by tile. Tiles have rows and columns beyond the matrix, whose results are left
+ * alone. operands: what it is given. */
 DGQC_IN_PLACE void dgqc_matmul_in_tiles(const dgqc_matmul_parameters *p, size_t count, dgqc_matmul_multiply *multiply,
                                         const void *operands, void *y)
 {
@@ -87,17 +94,18 @@ DGQC_IN_PLACE void dgqc_matmul_in_tiles(const dgqc_matmul_parameters *p, size_t 
         const size_t some = p->columns - n;
         at.left = n;
         at.right = n + LANES < last ? n + LANES : last;
-        for (size_t first = 0; first < count; first += DGQC_MATMUL_ROWS) {
-            int32_t results[DGQC_MATMUL_ROWS * DGQC_MATMUL_COLUMNS], *to[DGQC_MATMUL_ROWS];
-            const int direct = p->width == 32 && some >= DGQC_MATMUL_COLUMNS && count - first >= DGQC_MATMUL_ROWS;
-            for (size_t r = 0; r < DGQC_MATMUL_ROWS; r++) {
-                at.row[r] = first + r < count ? first + r : count - 1;
-                to[r] = direct ? (int32_t *)y + at.row[r] * p->columns + n : results + r * DGQC_MATMUL_COLUMNS;
+        for (at.row = 0; at.row < count; at.row += DGQC_MATMUL_ROWS) {
+            int32_t results[DGQC_MATMUL_ROWS * DGQC_MATMUL_COLUMNS];
+            unsigned char *const to = dgqc_at(y, (at.row * p->columns + n) * item);
+            if (p->width == 32 && some >= DGQC_MATMUL_COLUMNS && count - at.row >= DGQC_MATMUL_ROWS) {
+                multiply(operands, &at, (int32_t *)(void *)to, p->columns);
+                continue;
             }
-            multiply(operands, &at, to);
-            for (size_t r = 0; !direct && r < DGQC_MATMUL_ROWS && first + r < count; r++) {
-                dgqc_matmul_copy(to[r], some < DGQC_MATMUL_COLUMNS ? some : (size_t)DGQC_MATMUL_COLUMNS, p->width,
-                                 dgqc_at(y, ((first + r) * p->columns + n) * item));
+            multiply(operands, &at, results, DGQC_MATMUL_COLUMNS);
+            for (size_t r = 0; r < DGQC_MATMUL_ROWS && at.row + r < count; r++) {
+                dgqc_matmul_copy(results + r * DGQC_MATMUL_COLUMNS,
+                                 some < DGQC_MATMUL_COLUMNS ? some : (size_t)DGQC_MATMUL_COLUMNS, p->width,
+                                 to + r * p->columns * item);
             }
         }
     }
