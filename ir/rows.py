@@ -92,7 +92,7 @@ BY_ROWS: dict[Any, By] = {
 WEIGHTS = (dgqc.linear.default, dgqc.conv2d.default, dgqc.conv2d_pixel.default)
 """Ops that read a whole weight for each block of rows."""
 KEYS = (dgqc.matmul.default, dgqc.attend.default)
-"""Ops that read all keys for each block of rows, and have a row in each of 16 lanes."""
+"""Ops that read all keys for each block of rows."""
 
 
 def row_arguments(node: fx.Node) -> tuple[str, ...] | None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass, replace
+from itertools import pairwise
 from typing import Any
 
 import torch
@@ -16,18 +17,14 @@ PANEL = 16
 """Columns of a panel of a matmul's right side (dgqc_matmul.h)."""
 ROWS = 32
 """Rows that a matmul prepares at once (dgqc_internal.h)."""
-VECTOR = 64
-"""Bytes of the largest vector, which scratch memory must do for."""
-QUADS = 64
-"""Quads of keys that attend prepares at once (dgqc_attend_codes.h)."""
+TILE_ROWS = 8
+"""Most rows of a tile (dgqc_tile.h)."""
 PLANES, CODES = 3, 256
 """Most byte planes of a share; entries of their table (dgqc_attend.h)."""
 MOST_KEYS = 2**16
 """So many products of an unsigned and a signed byte fit int32."""
 LONG_ENOUGH = 64
 """Keys of a stretch that are worth 64-bit sums of their own."""
-MOST_KEYS_AS_THEY_ARE = 2**15
-"""So many products of two unsigned bytes do."""
 
 
 @dataclass(frozen=True)
@@ -133,12 +130,11 @@ def attend_bytes(node: fx.Node) -> Bytes:
     """From an attend's actual tables."""
     a = arguments(node)
     shares = value_of(a["weights"]).to(torch.int64)
-    fit = next((n for n in range(1, PLANES + 1) if int(shares.amax()) <= 2 ** (8 * n - 1)), None)
+    fit = next((n for n in range(1, PLANES + 1) if int(shares.amax()) < 2 ** (8 * n)), None)
     keys = shape_of(a["codes"])[-1]
     if fit is None or int(shares.amin()) < 0 or shares.numel() > CODES or keys > MOST_KEYS:
         return Bytes(PLANES, 0)
-    themselves = torch.equal(shares, torch.arange(shares.numel())) and keys <= MOST_KEYS_AS_THEY_ARE
-    planes = 0 if themselves else fit
+    planes = 0 if torch.equal(shares, torch.arange(shares.numel())) else fit
     if a["values"].meta["val"].dtype == torch.uint8 and not groups_of_keys(a):
         return Bytes(planes, 1)
     ends = _ends(value_of(a["group"])) if groups_of_keys(a) and not a["start"] else ()
@@ -162,23 +158,22 @@ def groups_of_keys(a: dict[str, Any]) -> bool:
 
 
 def attend_shared(node: fx.Node, a: dict[str, Any]) -> tuple[int, ...]:
-    """Tables of the values, digits of the shares, the values as bytes."""
-    values, size = shape_of(a["values"]), attend_bytes(node).value
+    """Tables of the values, bytes of the shares, panels of the values."""
+    values, how = shape_of(a["values"]), attend_bytes(node)
     count, keys = values[-2] if groups_of_keys(a) else values[-1], shape_of(a["codes"])[-1]
-    batch = -(-values[-1] * size // 4) * -(-keys // 4) * 16
+    ends = how.ends or (keys,)
+    quads = sum(-(-end // 4) - first // 4 for first, end in pairwise((0, *ends)))
+    batch = -(-values[-1] * how.value // PANEL) * PANEL * 4 * quads
     return (4 * count, 4 * count, PLANES * CODES, math.prod(values[:-2]) * batch)
 
 
 def attend_scratch(node: fx.Node, a: dict[str, Any], rows: int) -> tuple[int, ...]:
-    """A row's shares; or shares as bytes and sums of columns, a row in each lane."""
-    keys, columns, how = shape_of(a["codes"])[-1], shape_of(a["values"])[-1], attend_bytes(node)
+    """A row's shares; or bytes of a tile's shares, where codes aren't these, and their sums in each stretch."""
+    keys, how = shape_of(a["codes"])[-1], attend_bytes(node)
     if not how.value:
         return (4 * keys,)
-    vectors = how.planes or 2  # one for each plane, or two of rows
-    digits = min(QUADS, -(-keys // 4)) * vectors * VECTOR
-    sums = -(-columns * how.value // 4) * 4 * vectors * VECTOR
-    totals = (2 * columns * vectors * VECTOR,) if how.ends else ()
-    return (max(digits, 4 * keys - sums), *totals, sums)
+    moved = max(how.planes, 1) * -(-keys // 4) * 4 if how.planes or keys % 4 else 0
+    return (TILE_ROWS * moved, max(len(how.ends), 1) * TILE_ROWS * 8)
 
 
 def softmax_shared(node: fx.Node, a: dict[str, Any]) -> tuple[int, ...]:

@@ -19,7 +19,7 @@ from .registry import register_pass
 from .stream_forest import Forest
 from .tiles import inner_values, tile_bytes
 
-LANES = 32
+TILE = 8
 """Most rows that a kernel of attention computes at once."""
 
 
@@ -34,7 +34,7 @@ class StreamRows(Pass):
     fuse: off gives each node a stream of its own. tile: KiB that a thread's tile and scratch memory may take,
     about half of a core's second cache; for a microcontroller, what can be spared. rows: fewest rows of a
     block that reads weights, whatever the tile, since each block reads them anew; of one that reads keys, up
-    to 32. parallel: thousands of values (1024 each; 64 products count as one) from which on threads share a
+    to 8. parallel: thousands of values (1024 each; 64 products count as one) from which on threads share a
     stream, since waiting for each other takes them some microseconds.
     """
 
@@ -79,7 +79,7 @@ class StreamRows(Pass):
         """The fewest rows of one node that are worth a block."""
         if node.target in WEIGHTS:
             return self.rows
-        return min(self.rows, LANES) if node.target in KEYS else 1
+        return min(self.rows, TILE) if node.target in KEYS else 1
 
 
 def _block_sizes(rows: int) -> list[int]:

@@ -1,5 +1,5 @@
-/* Probabilities times values: what is prepared once a call, and the sum for any operands. dgqc_attend_lanes.c
- * has the fast one. */
+/* Probabilities times values: what is prepared once a call, and the sum for any operands. dgqc_attend_tiles.c has the
+ * one for operands of a byte or two. */
 
 #include "dgqc_attend.h"
 
@@ -10,15 +10,12 @@ static const void *values_of(const dgqc_attend_parameters *p, const void *values
     return dgqc_inside(values, batch * tokens * p->columns * (size_t)p->values.code_bits / 8);
 }
 
-static void read_digits(const dgqc_attend_parameters *p, int8_t *digits)
+static void read_digits(const dgqc_attend_parameters *p, uint8_t *digits)
 {
     memset(digits, 0, DGQC_PLANES * DGQC_CODES);
     for (size_t code = 0; code < p->codes; code++) {
-        int32_t rest = -p->shares[code];
         for (size_t plane = 0; plane < DGQC_PLANES; plane++) {
-            const int32_t digit = ((rest + 128) & 255) - 128;
-            digits[plane * DGQC_CODES + code] = (int8_t)digit;
-            rest = (rest - digit) / 256;
+            digits[plane * DGQC_CODES + code] = (uint8_t)((uint32_t)p->shares[code] >> (8 * plane) & 255);
         }
     }
 }
@@ -28,7 +25,7 @@ void dgqc_attend_begin(const dgqc_attend_parameters *p, size_t step, const void 
     const dgqc_operand *const operand = &p->values;
     int32_t *const zero = dgqc_take(&shared, operand->count * sizeof(int32_t));
     int32_t *const multiple = dgqc_take(&shared, operand->count * sizeof(int32_t));
-    int8_t *const digits = dgqc_take(&shared, DGQC_PLANES * DGQC_CODES);
+    uint8_t *const digits = dgqc_take(&shared, DGQC_PLANES * DGQC_CODES);
     const dgqc_attend_shared s = {zero, multiple, digits, shared};
     dgqc_expand(operand->zero + step * operand->groups, operand->group, operand->count, zero);
     dgqc_expand(operand->multiple + step * operand->groups, operand->group, operand->count, multiple);
@@ -36,26 +33,16 @@ void dgqc_attend_begin(const dgqc_attend_parameters *p, size_t step, const void 
         read_digits(p, digits);
         DGQC_PARALLEL
         for (size_t batch = 0; batch < p->value_batches; batch++) {
-            uint8_t *const bytes = (uint8_t *)shared + batch * dgqc_attend_batch_bytes(p);
-            dgqc_attend_pack(p, &s, values_of(p, values, batch), bytes);
+            dgqc_attend_pack(p, &s, values_of(p, values, batch), (int8_t *)shared + batch * dgqc_attend_batch_bytes(p));
         }
     }
 }
 
-/* One column of a row, exactly; the values of its batch are behind the start token. */
+/* One column of a row; the values of its batch are behind the start token. */
 static int64_t weigh(const dgqc_attend_parameters *p, const dgqc_attend_shared *s, const int32_t *shares,
                      const void *values, size_t column)
 {
     int64_t sum = 0;
-    if (p->value_bytes == 1 && p->spans == 0) { /* groups of columns: sums of codes will do */
-        const uint8_t *const codes = (const uint8_t *)values + (size_t)p->start * p->columns + column;
-        int64_t total = 0;
-        for (size_t j = 0; j < p->keys; j++) {
-            sum += (int64_t)shares[j] * codes[j * p->columns];
-            total += shares[j];
-        }
-        return s->multiple[column] * (sum - s->zero[column] * total);
-    }
     for (size_t j = 0; j < p->keys; j++) {
         sum += (int64_t)shares[j] * dgqc_attend_value(p, s, values, j + (size_t)p->start, column);
     }
@@ -82,7 +69,7 @@ void dgqc_attend_rows(const dgqc_attend_parameters *p, size_t step, dgqc_rows ro
     s.zero = dgqc_taken(&shared, p->values.count * sizeof(int32_t));
     s.multiple = dgqc_taken(&shared, p->values.count * sizeof(int32_t));
     s.digits = dgqc_taken(&shared, DGQC_PLANES * DGQC_CODES);
-    s.bytes = shared;
+    s.panels = shared;
     const int32_t places = p->fraction < 15 ? p->fraction : 15;
     const dgqc_attend_scale scale = {p->fraction - places, places, p->shift[step], p->factor[step]};
     const dgqc_attend_block block = {codes, mantissa, exponent, first, y};
@@ -90,10 +77,10 @@ void dgqc_attend_rows(const dgqc_attend_parameters *p, size_t step, dgqc_rows ro
         const dgqc_piece piece = dgqc_next_piece(p->rows, rows, done);
         const size_t batch = piece.batch % p->value_batches;
         const void *const own = values_of(p, values, batch);
-        if (LANES > 1 && p->value_bytes > 0) {
-            const size_t width = dgqc_attend_width(p), count = piece.count < width ? piece.count : width;
-            const uint8_t *const bytes = s.bytes + batch * dgqc_attend_batch_bytes(p);
-            dgqc_attend_lanes(p, &s, own, bytes, &scale, &block, done, count, scratch);
+        if (p->value_bytes > 0) {
+            const size_t count = piece.count < DGQC_TILE_ROWS ? piece.count : (size_t)DGQC_TILE_ROWS;
+            const int8_t *const panels = s.panels + batch * dgqc_attend_batch_bytes(p);
+            dgqc_attend_tiles(p, &s, own, panels, &scale, &block, done, count, scratch);
             done += count;
         } else {
             attend_row(p, &s, own, &scale, &block, done, scratch);

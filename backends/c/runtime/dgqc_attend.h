@@ -3,17 +3,17 @@
 #define DGQC_ATTEND_H
 
 #include "dgqc_internal.h"
-#include "dgqc_lanes.h"
+#include "dgqc_tile.h"
 
 /* Byte planes of a share, and entries of their table. */
 enum { DGQC_PLANES = 3, DGQC_CODES = 256 };
 
-/* What begin leaves: tables of this step, a value for each index of the grouped axis; -share of each code as digits to
- * the base 256, each -128 .. 127, lowest plane first; and the values as bytes. */
+/* What begin leaves: tables of this step, a value for each index of the grouped axis; the bytes of each code's share,
+ * lowest plane first; and the values as panels. */
 typedef struct {
     const int32_t *zero, *multiple;
-    const int8_t *digits; /* [DGQC_PLANES][DGQC_CODES] */
-    const uint8_t *bytes;
+    const uint8_t *digits; /* [DGQC_PLANES][DGQC_CODES] */
+    const int8_t *panels;
 } dgqc_attend_shared;
 
 /* A block's inputs and result, at its first row. */
@@ -23,10 +23,58 @@ typedef struct {
     int16_t *y;
 } dgqc_attend_block;
 
-/* Bytes of one batch of values: [columns, in fours][keys, in fours][4 columns][4 keys]. */
+/* A stretch of keys of one group: its keys, and where its quads begin in the panels. Where stretches meet within a
+ * quad of keys, each has one there, with zeros in the place of the other's keys. */
+typedef struct {
+    size_t index, first, end, quad;
+} dgqc_attend_span;
+
+static inline size_t dgqc_attend_spans(const dgqc_attend_parameters *p)
+{
+    return p->spans > 0 ? p->spans : 1;
+}
+
+static inline size_t dgqc_attend_span_quads(const dgqc_attend_span *span)
+{
+    return (span->end + DGQC_QUAD - 1) / DGQC_QUAD - span->first / DGQC_QUAD;
+}
+
+static inline dgqc_attend_span dgqc_attend_first_span(const dgqc_attend_parameters *p)
+{
+    const dgqc_attend_span span = {0, 0, p->spans > 0 ? (size_t)p->ends[0] : p->keys, 0};
+    return span;
+}
+
+/* Behind the last, its `quad` is the number of all. */
+static inline dgqc_attend_span dgqc_attend_next_span(const dgqc_attend_parameters *p, const dgqc_attend_span *span)
+{
+    const size_t index = span->index + 1;
+    const dgqc_attend_span next = {index, span->end, index < p->spans ? (size_t)p->ends[index] : p->keys,
+                                   span->quad + dgqc_attend_span_quads(span)};
+    return next;
+}
+
+#define DGQC_EVERY_SPAN(p, span)                                                                              \
+    dgqc_attend_span span = dgqc_attend_first_span(p);                                                        \
+    span.index < dgqc_attend_spans(p);                                                                        \
+    span = dgqc_attend_next_span(p, &span)
+
+/* The panels of one batch of values. */
+static inline dgqc_panels dgqc_attend_panels(const dgqc_attend_parameters *p, const int8_t *data)
+{
+    size_t quads = 0;
+    for (DGQC_EVERY_SPAN(p, span)) {
+        quads = span.quad + dgqc_attend_span_quads(&span);
+    }
+    const dgqc_panels panels = {
+        .data = data, .columns = p->columns * (size_t)p->value_bytes, .quads = quads, .bits = 8};
+    return panels;
+}
+
 static inline size_t dgqc_attend_batch_bytes(const dgqc_attend_parameters *p)
 {
-    return (p->columns * (size_t)p->value_bytes + 3) / 4 * ((p->keys + 3) / 4) * 16;
+    const dgqc_panels panels = dgqc_attend_panels(p, NULL);
+    return (panels.columns + DGQC_PANEL_COLUMNS - 1) / DGQC_PANEL_COLUMNS * dgqc_panel_bytes(&panels);
 }
 
 /* multiple * (code - zero) of one value of the batch at `values`; tokens count from the start token. */
@@ -53,17 +101,12 @@ static inline int16_t dgqc_attend_finish(const dgqc_attend_scale *scale, const d
     return dgqc_saturate16(dgqc_round_shift((mix + block->first[r] * start) * scale->factor, scale->shift));
 }
 
-/* Rows that dgqc_attend_lanes takes at once. */
-static inline size_t dgqc_attend_width(const dgqc_attend_parameters *p)
-{
-    return p->planes == 0 ? 2 * LANES : LANES;
-}
+/* Values of one batch as panels. */
+void dgqc_attend_pack(const dgqc_attend_parameters *p, const dgqc_attend_shared *s, const void *values, int8_t *panels);
 
-/* Values of one batch as bytes, and `count` rows from row r of the block on. Nothing without vectors. */
-void dgqc_attend_pack(const dgqc_attend_parameters *p, const dgqc_attend_shared *s, const void *values,
-                      uint8_t *bytes);
-void dgqc_attend_lanes(const dgqc_attend_parameters *p, const dgqc_attend_shared *s, const void *values,
-                       const uint8_t *bytes, const dgqc_attend_scale *scale, const dgqc_attend_block *block, size_t r,
+/* `count` <= DGQC_TILE_ROWS rows from row r of the block on, by panels of their batch. */
+void dgqc_attend_tiles(const dgqc_attend_parameters *p, const dgqc_attend_shared *s, const void *values,
+                       const int8_t *panels, const dgqc_attend_scale *scale, const dgqc_attend_block *block, size_t r,
                        size_t count, void *scratch);
 
 #endif

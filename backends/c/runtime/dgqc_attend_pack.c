@@ -1,13 +1,8 @@
-/* Values as the bytes that shares are multiplied with: one that is a code, or two that hold value + 2^15, lower byte
- * first. */
+/* Values as panels of signed bytes (dgqc_tile.h): one that is a code less 128, or two, of which the lower is less 128. */
 
 #include "dgqc_attend.h"
 
-#if LANES > 1
-#include "dgqc_lanes_bytes.h"
-#include "dgqc_words.h"
-
-enum { FOUR = 4, VALUES = 64 }; /* keys, or columns, side by side; values of a key that are read at once */
+enum { VALUES = 64 }; /* values of a key that are read at once */
 
 /* Values of a key from column d on: the codes, or what they stand for. key: counts from the start token. */
 static void read_values(const dgqc_attend_parameters *p, const dgqc_attend_shared *s, const void *values, size_t key,
@@ -25,41 +20,47 @@ static void read_values(const dgqc_attend_parameters *p, const dgqc_attend_share
     }
 }
 
-/* A byte of each of four values: the lower or the upper one of value + 2^15 (or of a code), less `less`. */
-static inline uint32_t word_of(int16_t found[4][VALUES], size_t i, int upper, uint32_t less)
+/* A byte of each of four values, the lower or the upper one. Keys outside [first, last) are 0. */
+static inline uint32_t word_of(int16_t found[DGQC_QUAD][VALUES], size_t i, int upper, size_t first, size_t last)
 {
     uint32_t word = 0;
-    for (size_t k = 0; k < 4; k++) {
+    for (size_t k = first; k < last; k++) {
         const uint32_t value = (uint32_t)found[k][i];
-        word |= (((upper ? (value >> 8) + 128 : value) - less) & 255) << (8 * k);
+        word |= ((upper ? value >> 8 : value - 128) & 255) << (8 * k);
     }
     return word;
 }
 
-void dgqc_attend_pack(const dgqc_attend_parameters *p, const dgqc_attend_shared *s, const void *values, uint8_t *bytes)
+/* The keys of a quad that belong to a span, in the quad-th place of the panels. */
+static void pack_quad(const dgqc_attend_parameters *p, const dgqc_attend_shared *s, const void *values,
+                      const dgqc_attend_span *span, size_t key, size_t quad, size_t panel, int8_t *panels)
 {
-    const size_t quads = (p->keys + 3) / 4, size = (size_t)p->value_bytes, start = (size_t)p->start;
-    const uint32_t less = p->planes == 0 ? LANES_CODE_BIAS : 0; /* products with digits see to their bias */
-    memset(bytes, 0, dgqc_attend_batch_bytes(p));
-    for (size_t j = 0; j < p->keys; j += 4) {
-        for (size_t d = 0; d < p->columns; d += VALUES) {
-            const size_t count = p->columns - d < VALUES ? p->columns - d : (size_t)VALUES;
-            int16_t found[4][VALUES] = {{0}};
-            for (size_t k = 0; k < 4 && j + k < p->keys; k++) {
-                read_values(p, s, values, j + k + start, d, count, found[k]);
-            }
-            for (size_t i = 0, column = d * size; i < count; i++) {
-                for (size_t part = 0; part < size; part++, column++) {
-                    uint8_t *const to = bytes + (column / FOUR * quads + j / 4) * 16 + column % FOUR * 4;
-                    dgqc_store_word(to, word_of(found, i, part == 1, less));
-                }
+    const size_t size = (size_t)p->value_bytes, start = (size_t)p->start;
+    const size_t first = key < span->first ? span->first - key : 0;
+    const size_t last = span->end - key < DGQC_QUAD ? span->end - key : (size_t)DGQC_QUAD;
+    for (size_t d = 0; d < p->columns; d += VALUES) {
+        const size_t count = p->columns - d < VALUES ? p->columns - d : (size_t)VALUES;
+        int16_t found[DGQC_QUAD][VALUES];
+        for (size_t k = first; k < last; k++) {
+            read_values(p, s, values, key + k + start, d, count, found[k]);
+        }
+        for (size_t i = 0, column = d * size; i < count; i++) {
+            for (size_t part = 0; part < size; part++, column++) {
+                int8_t *const to = panels + column / DGQC_PANEL_COLUMNS * panel + quad * DGQC_BLOCK_BYTES;
+                dgqc_store_word(to + column % DGQC_PANEL_COLUMNS * DGQC_QUAD, word_of(found, i, part == 1, first, last));
             }
         }
     }
 }
-#else
-void dgqc_attend_pack(const dgqc_attend_parameters *p, const dgqc_attend_shared *s, const void *values, uint8_t *bytes)
+
+void dgqc_attend_pack(const dgqc_attend_parameters *p, const dgqc_attend_shared *s, const void *values, int8_t *panels)
 {
-    (void)p, (void)s, (void)values, (void)bytes;
+    const dgqc_panels all = dgqc_attend_panels(p, panels);
+    memset(panels, 0, dgqc_attend_batch_bytes(p)); /* columns beyond the last */
+    for (DGQC_EVERY_SPAN(p, span)) {
+        const size_t key = span.first / DGQC_QUAD * DGQC_QUAD, quads = dgqc_attend_span_quads(&span);
+        for (size_t q = 0; q < quads; q++) {
+            pack_quad(p, s, values, &span, key + q * DGQC_QUAD, span.quad + q, dgqc_panel_bytes(&all), panels);
+        }
+    }
 }
-#endif

@@ -33,6 +33,11 @@ static inline lanes lanes_load_words(const void *x)
     return (lanes)_mm256_loadu_si256(x);
 }
 
+static inline void lanes_store_words(void *y, lanes v)
+{
+    _mm256_storeu_si256(y, (__m256i)v);
+}
+
 /* int16_t to int32_t. */
 static inline lanes lanes_load16(const int16_t *x)
 {
@@ -176,6 +181,18 @@ static inline long_lanes lanes_multiply_long(lanes a, lanes b)
     const __m256i odd_a = _mm256_srli_epi64((__m256i)a, 32), odd_b = _mm256_srli_epi64((__m256i)b, 32);
     const long_lanes y = {_mm256_mul_epi32((__m256i)a, (__m256i)b), _mm256_mul_epi32(odd_a, odd_b)};
     return y;
+}
+
+/* sums[lane] += a * b of each lane, in their order. */
+static inline void lanes_add_products(int64_t *sums, lanes a, lanes b)
+{
+    __m256i *const low = (void *)sums, *const high = (void *)(sums + LANES / 2);
+    const __m256i first = _mm256_mul_epi32(_mm256_cvtepi32_epi64(_mm256_castsi256_si128((__m256i)a)),
+                                           _mm256_cvtepi32_epi64(_mm256_castsi256_si128((__m256i)b)));
+    const __m256i second = _mm256_mul_epi32(_mm256_cvtepi32_epi64(_mm256_extracti128_si256((__m256i)a, 1)),
+                                            _mm256_cvtepi32_epi64(_mm256_extracti128_si256((__m256i)b, 1)));
+    _mm256_storeu_si256(low, _mm256_add_epi64(_mm256_loadu_si256(low), first));
+    _mm256_storeu_si256(high, _mm256_add_epi64(_mm256_loadu_si256(high), second));
 }
 
 /* Lanes as uint32_t. */

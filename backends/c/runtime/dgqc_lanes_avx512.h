@@ -33,6 +33,11 @@ static inline lanes lanes_load_words(const void *x)
     return (lanes)_mm512_loadu_si512(x);
 }
 
+static inline void lanes_store_words(void *y, lanes v)
+{
+    _mm512_storeu_si512(y, (__m512i)v);
+}
+
 /* int16_t to int32_t. */
 static inline lanes lanes_load16(const int16_t *x)
 {
@@ -176,6 +181,17 @@ static inline long_lanes lanes_multiply_long(lanes a, lanes b)
     const __m512i odd_a = _mm512_srli_epi64((__m512i)a, 32), odd_b = _mm512_srli_epi64((__m512i)b, 32);
     const long_lanes y = {_mm512_mul_epi32((__m512i)a, (__m512i)b), _mm512_mul_epi32(odd_a, odd_b)};
     return y;
+}
+
+/* sums[lane] += a * b of each lane, in their order. */
+static inline void lanes_add_products(int64_t *sums, lanes a, lanes b)
+{
+    const __m512i low = _mm512_mul_epi32(_mm512_cvtepi32_epi64(_mm512_castsi512_si256((__m512i)a)),
+                                         _mm512_cvtepi32_epi64(_mm512_castsi512_si256((__m512i)b)));
+    const __m512i high = _mm512_mul_epi32(_mm512_cvtepi32_epi64(_mm512_extracti64x4_epi64((__m512i)a, 1)),
+                                          _mm512_cvtepi32_epi64(_mm512_extracti64x4_epi64((__m512i)b, 1)));
+    _mm512_storeu_si512(sums, _mm512_add_epi64(_mm512_loadu_si512(sums), low));
+    _mm512_storeu_si512(sums + LANES / 2, _mm512_add_epi64(_mm512_loadu_si512(sums + LANES / 2), high));
 }
 
 /* Lanes as uint32_t. */

@@ -1,4 +1,4 @@
-/* Lanes as four bytes each: products, tables, transposition. Of a single lane there are only products of codes: it gains
+/* Lanes as four bytes each: products and tables. Of a single lane there are only products of codes: it gains
  * nothing by the others, so that kernels have other ways there. */
 #ifndef DGQC_LANES_BYTES_H
 #define DGQC_LANES_BYTES_H

@@ -32,6 +32,11 @@ static inline lanes lanes_load_words(const void *x)
     return vreinterpretq_s32_u8(vld1q_u8(x));
 }
 
+static inline void lanes_store_words(void *y, lanes v)
+{
+    vst1q_u8(y, vreinterpretq_u8_s32(v));
+}
+
 /* int16_t to int32_t. */
 static inline lanes lanes_load16(const int16_t *x)
 {
@@ -174,6 +179,13 @@ static inline long_lanes lanes_multiply_long(lanes a, lanes b)
 {
     const long_lanes y = {vmull_s32(vget_low_s32(a), vget_low_s32(b)), vmull_high_s32(a, b)};
     return y;
+}
+
+/* sums[lane] += a * b of each lane, in their order. */
+static inline void lanes_add_products(int64_t *sums, lanes a, lanes b)
+{
+    vst1q_s64(sums, vmlal_s32(vld1q_s64(sums), vget_low_s32(a), vget_low_s32(b)));
+    vst1q_s64(sums + 2, vmlal_high_s32(vld1q_s64(sums + 2), a, b));
 }
 
 /* Lanes as uint32_t. */

@@ -162,6 +162,12 @@ static inline long_lanes lanes_multiply_long(lanes a, lanes b)
     return (int64_t)a * b;
 }
 
+/* sums[lane] += a * b of each lane, in their order. */
+static inline void lanes_add_products(int64_t *sums, lanes a, lanes b)
+{
+    *sums += (int64_t)a * b;
+}
+
 /* Lanes as uint32_t. */
 static inline long_lanes lanes_widen_unsigned(lanes v)
 {

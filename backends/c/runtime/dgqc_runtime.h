@@ -161,8 +161,7 @@ typedef struct {
     const int32_t *shares; /* [codes], what a code stands for, in Q`fraction` */
     size_t codes;          /* at most 256 */
     int fraction;          /* 0, or at least 15 */
-    int planes;      /* bytes of a share: shares are at most 2^(8 * planes - 1), planes at most 3; 0: each code stands
-                        for itself, and there are at most 2^15 keys */
+    int planes;      /* bytes of a share, at most 3; 0: each code stands for itself */
     int value_bytes; /* 1: 8-bit codes, with groups along the columns, or along keys in `spans`; 2: values fit int16_t;
                         0: any others. 1 and 2 take at most 2^16 keys */
     size_t spans;        /* stretches of keys of one group, where codes are shares; else 0 */

@@ -60,6 +60,7 @@ static inline size_t bytes_to_right(const dgqc_panels *panels, size_t column)
     static void name(const int8_t *panels, size_t to_right, const dgqc_sum *sum, const uint8_t *const *rows,  \
                      const char *ahead, const dgqc_requantizer *by, int16_t *y, size_t y_stride)              \
     {                                                                                                         \
+        const int both = 1;                                                                                   \
         DGQC_SUM(DGQC_EVERY_ROW, PRODUCTS)                                                                    \
         const dgqc_columns16 left_columns = dgqc_columns_of(by->m, by->b);                                    \
         const dgqc_columns16 right_columns =                                                                  \

@@ -31,7 +31,7 @@
 #define DGQC_ADD(r)                                                                                           \
     codes = quad_of(row##r + code);                                                                           \
     left##r = vector_dot(left##r, codes, left);                                                               \
-    right##r = vector_dot(right##r, codes, right);
+    right##r = both ? vector_dot(right##r, codes, right) : right##r;
 #define DGQC_RAISE(r)                                                                                         \
     left##r = vector_subtract(left##r, left_less);                                                            \
     right##r = vector_subtract(right##r, right_less);
@@ -58,7 +58,7 @@ static inline vector quad_of(const uint8_t *codes)
 #define DGQC_PRODUCTS_8(ROWS)                                                                                 \
     const int8_t *panel = panels + (size_t)run->quad * DGQC_BLOCK_BYTES;                                      \
     for (; code != end; code += DGQC_QUAD, panel += DGQC_BLOCK_BYTES) {                                       \
-        left = vector_load(panel), right = vector_load(panel + to_right);                                     \
+        left = vector_load(panel), right = both ? vector_load(panel + to_right) : left;                       \
         DGQC_QUAD_OF(ROWS)                                                                                    \
         DGQC_FETCH                                                                                            \
     }
@@ -106,18 +106,20 @@ static inline vector quad_of(const uint8_t *codes)
         ROWS(DGQC_SCALE)                                                                                      \
     }
 
-#define DGQC_DEFINE_TILE(name, ROWS, PRODUCTS)                                                                \
+#define DGQC_DEFINE_TILE(name, ROWS, PRODUCTS, BOTH)                                                          \
     static void name(const int8_t *panels, size_t to_right, const dgqc_sum *sum, const uint8_t *const *rows,  \
                      const char *ahead, int32_t *totals)                                                      \
     {                                                                                                         \
+        const int both = BOTH;                                                                                \
         DGQC_SUM(ROWS, PRODUCTS)                                                                              \
         ROWS(DGQC_STORE)                                                                                      \
     }
 
-DGQC_DEFINE_TILE(tile_8, DGQC_EVERY_ROW, DGQC_PRODUCTS_8)
-DGQC_DEFINE_TILE(tile_4, DGQC_EVERY_ROW, DGQC_PRODUCTS_4)
-DGQC_DEFINE_TILE(row_8, DGQC_FIRST_ROW, DGQC_PRODUCTS_8)
-DGQC_DEFINE_TILE(row_4, DGQC_FIRST_ROW, DGQC_PRODUCTS_4)
+DGQC_DEFINE_TILE(tile_8, DGQC_EVERY_ROW, DGQC_PRODUCTS_8, 1)
+DGQC_DEFINE_TILE(tile_4, DGQC_EVERY_ROW, DGQC_PRODUCTS_4, 1)
+DGQC_DEFINE_TILE(half_8, DGQC_EVERY_ROW, DGQC_PRODUCTS_8, 0)
+DGQC_DEFINE_TILE(row_8, DGQC_FIRST_ROW, DGQC_PRODUCTS_8, 1)
+DGQC_DEFINE_TILE(row_4, DGQC_FIRST_ROW, DGQC_PRODUCTS_4, 1)
 
 void dgqc_tile(const dgqc_panels *panels, const dgqc_sum *sum, const uint8_t *const *rows, size_t row_count,
                size_t column, const void *ahead, int32_t *totals)
@@ -133,5 +135,5 @@ void dgqc_tile(const dgqc_panels *panels, const dgqc_sum *sum, const uint8_t *co
     for (size_t r = 0; r < DGQC_TILE_ROWS; r++) {
         full[r] = rows[r < row_count ? r : row_count - 1];
     }
-    (panels->bits == 4 ? tile_4 : tile_8)(left, to_right, sum, full, fetched, totals);
+    (panels->bits == 4 ? tile_4 : to_right == 0 ? half_8 : tile_8)(left, to_right, sum, full, fetched, totals);
 }
