@@ -23,6 +23,8 @@ PLANES, CODES = 3, 256
 """Most byte planes of a share; entries of their table (dgqc_attend.h)."""
 MOST_KEYS = 2**16
 """So many products of an unsigned and a signed byte fit int32."""
+MOST_KEYS_OF_A_STRETCH = 2**15
+"""So many products of two unsigned bytes do."""
 LONG_ENOUGH = 64
 """Keys of a stretch that are worth 64-bit sums of their own."""
 
@@ -140,7 +142,8 @@ def attend_bytes(node: fx.Node) -> Bytes:
     ends = _ends(value_of(a["group"])) if groups_of_keys(a) and not a["start"] else ()
     zero, coded = value_of(a["zero"]), a["values"].meta["val"].dtype == torch.uint8 and planes == 0
     among = int(zero.amin()) >= 0 and int(zero.amax()) <= 255
-    if coded and among and ends and keys >= LONG_ENOUGH * len(ends):
+    longest = max((end - first for first, end in pairwise((0, *ends))), default=0)
+    if coded and among and keys >= LONG_ENOUGH * len(ends) and 0 < longest <= MOST_KEYS_OF_A_STRETCH:
         return Bytes(planes, 1, ends)
     values: Values = operand_values(a["values"], a["zero"], a["multiple"], a["group"], a["axis"], -2)
     return Bytes(planes, 2 if values.fit_int16 else 0)

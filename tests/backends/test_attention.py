@@ -183,7 +183,7 @@ def test_flat_rows_of_many_keys(kernels: Builds, by_key: bool, keys: int) -> Non
 
 @pytest.mark.parametrize("by_key", [False, True])
 @pytest.mark.parametrize("value", [0, 255])
-@pytest.mark.parametrize("keys", [2**15, 2**15 + 1])
+@pytest.mark.parametrize("keys", [2**16, 2**16 + 1])
 def test_flat_rows_of_whole_shares(kernels: Builds, by_key: bool, value: int, keys: int) -> None:
     """As many products of bytes as fit int32, all at their end, and one more."""
     graph = started()
@@ -192,7 +192,29 @@ def test_flat_rows_of_whole_shares(kernels: Builds, by_key: bool, value: int, ke
     y = shares_times_values(graph, codes, values, by_key, 127, WHOLE_SHARES)
     program, inputs = as_program(graph, y)
     ensure_shapes(program)
-    assert attend_bytes(y).planes == (0 if keys == 2**15 else 2)
+    assert (attend_bytes(y).value > 0) == (keys == 2**16)
+    check(kernels, program, inputs)
+
+
+@pytest.mark.parametrize("value", [0, 255])
+@pytest.mark.parametrize("longest", [2**15, 2**15 + 1])
+def test_a_stretch_of_many_keys(kernels: Builds, value: int, longest: int) -> None:
+    """Its products with centered values fit int32, all at their end; those of one key more needn't."""
+    graph = started()
+    keys = longest + 70
+    codes = torch.full((1, 2, keys), 255, dtype=torch.uint8)
+    values = torch.full((1, keys, 5), value, dtype=torch.uint8)
+    rows = (graph.table(2**14, 2**15, 1, 2, 1), graph.table(4, 4, 1, 2, 1), graph.table(0, 0, 1, 2, 1))
+    shares = graph.constant(torch.tensor(WHOLE_SHARES, dtype=torch.int32))
+    zeros = torch.tensor([[255 - value, 9]] * graph.steps, dtype=torch.int32)
+    group = (torch.arange(keys) >= longest).to(torch.uint8)
+    tables = (graph.constant(zeros), graph.table(1, 127, graph.steps, 2), graph.constant(group))
+    factors = (graph.table(2**10, 2**12, graph.steps), graph.table(22, 30, graph.steps))
+    given = (graph.constant(codes), *rows, False, shares, 0, graph.constant(values), graph.step)
+    y = graph.call(dgqc.attend.default, *given, *tables, 1, *factors)
+    program, inputs = as_program(graph, y)
+    ensure_shapes(program)
+    assert attend_bytes(y).ends == ((longest, keys) if longest == 2**15 else ())
     check(kernels, program, inputs)
 
 
@@ -207,7 +229,7 @@ def test_flat_rows_of_whole_shares(kernels: Builds, by_key: bool, value: int, ke
 def test_chunks_of_keys(
     kernels: Builds, seed: int, rows: int, keys: int, by_key: bool, table: list[int]
 ) -> None:
-    """Around 256 keys, after which shares are read anew, with rows of several heads in a block."""
+    """Around 256 keys, four vectors whose shares are added up at once, with rows of several heads in a block."""
     graph = started(seed)
     codes = torch.randint(0, len(table), (3, rows, keys), generator=graph.random, dtype=torch.uint8)
     values = torch.randint(0, 256, (3, keys, 6), generator=graph.random, dtype=torch.uint8)
