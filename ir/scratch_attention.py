@@ -171,7 +171,7 @@ def attend_shared(node: fx.Node, a: dict[str, Any]) -> tuple[int, ...]:
 
 
 def attend_scratch(node: fx.Node, a: dict[str, Any], rows: int) -> tuple[int, ...]:
-    """A row's shares; or bytes of a tile's shares, where codes aren't these, and their sums in each stretch."""
+    """A row's shares; or a tile's, in bytes where codes aren't these, and their sums in each stretch."""
     keys, how = shape_of(a["codes"])[-1], attend_bytes(node)
     if not how.value:
         return (4 * keys,)

@@ -229,7 +229,7 @@ def test_a_stretch_of_many_keys(kernels: Builds, value: int, longest: int) -> No
 def test_chunks_of_keys(
     kernels: Builds, seed: int, rows: int, keys: int, by_key: bool, table: list[int]
 ) -> None:
-    """Around 256 keys, four vectors whose shares are added up at once, with rows of several heads in a block."""
+    """Around 256 keys, whose shares are added up at once, with rows of several heads in a block."""
     graph = started(seed)
     codes = torch.randint(0, len(table), (3, rows, keys), generator=graph.random, dtype=torch.uint8)
     values = torch.randint(0, 256, (3, keys, 6), generator=graph.random, dtype=torch.uint8)
