@@ -15,6 +15,7 @@ go on with more pictures. Two runs can share an output, each with half of `--bit
 from __future__ import annotations
 
 import argparse
+import sys
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
@@ -28,7 +29,9 @@ from dgqc.compare.output import as_markdown, write
 from dgqc.compare.plots import plot
 from dgqc.compare.store import Store
 from dgqc.compare.workload import Sizes, demo
+from dgqc.console import quiet_libraries
 from dgqc.demo_model import pipeline_dir
+from dgqc.ir.errors import DgqcError
 
 WIDTHS = ("w4a6", "w8a6", "w8a8", "w4a4", "w4a8", "w8a4")
 LEARNING = {"tfmq": 10, "dgq": 10, "dgq-exact": 10, "q-diffusion": 10, "eda": 30}
@@ -121,6 +124,7 @@ def main() -> None:
     parser.add_argument("--threads", type=int, default=1)
     parser.add_argument("-o", "--output", type=Path, default=Path("build/tables"))
     arguments = parser.parse_args()
+    quiet_libraries()
     torch.set_num_threads(arguments.threads)
     store = Store(arguments.output / "measured")
     judge = choose(None, arguments.model, None, None)
@@ -148,4 +152,9 @@ def main() -> None:
 
 
 if __name__ == "__main__":
-    main()
+    try:
+        main()
+    except KeyboardInterrupt:
+        sys.exit("Interrupted; the same command goes on from here.")
+    except DgqcError as error:
+        sys.exit(str(error))
