@@ -8,15 +8,13 @@ from typing import ClassVar
 import numpy
 import torch
 from numpy.typing import NDArray
-from threadpoolctl import threadpool_limits
 
 from ..ir.errors import DgqcError
 from ..ir.level import Level
-from ..ir.plans import GroupedOperand, PlacedOperand, Ranges
+from ..ir.plans import Ranges
 from ..ir.program import Program
-from ..ir.progress import track
 from .base import Pass
-from .kmeans_groups import cluster
+from .kmeans_groups import cluster, grouped
 from .registry import register_pass
 
 Floats = NDArray[numpy.float64]
@@ -52,14 +50,9 @@ class ErrorGroups(Pass):
             raise DgqcError(f"error-groups takes 1 to 256 groups, not {self.groups}.")
 
     def run(self, program: Program) -> Program:
-        plans = dict(program.plans)
-        placed = [(name, plan) for name, plan in plans.items() if isinstance(plan, PlacedOperand)]
-        with threadpool_limits(limits=1):
-            for name, plan in track(placed, "grouping", len(placed)):
-                group = merged(plan.ranges, self.groups, plan.operand.padded)
-                plans[name] = GroupedOperand(plan.operand, plan.dimension, plan.ranges, group)
+        plans, count = grouped(program, lambda plan: merged(plan.ranges, self.groups, plan.operand.padded))
         return replace(program, plans=plans).with_report(
-            self.name, {"groups": self.groups, "operands": len(placed)}
+            self.name, {"groups": self.groups, "operands": count}
         )
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass, replace
 from typing import ClassVar
 
@@ -9,13 +10,15 @@ import numpy
 import torch
 from sklearn.cluster import KMeans
 from threadpoolctl import threadpool_limits
+from torch import fx
 
 from ..ir.errors import DgqcError
 from ..ir.level import Level
-from ..ir.plans import GroupedOperand, PlacedOperand, Ranges
+from ..ir.plans import Dimension, GroupedOperand, PlacedOperand, Plan, Ranges, Role
 from ..ir.program import Program
 from ..ir.progress import track
 from .base import Pass
+from .graph import dgqc, shape
 from .registry import register_pass
 
 
@@ -44,15 +47,40 @@ class KMeansGroups(Pass):
             raise DgqcError(f"kmeans-groups takes 1 to 256 groups, not {self.groups}.")
 
     def run(self, program: Program) -> Program:
-        plans = dict(program.plans)
-        placed = [(name, plan) for name, plan in plans.items() if isinstance(plan, PlacedOperand)]
-        with threadpool_limits(limits=1):
-            for name, plan in track(placed, "grouping", len(placed)):
-                group = cluster(plan.ranges, self.groups)
-                plans[name] = GroupedOperand(plan.operand, plan.dimension, plan.ranges, group)
+        plans, count = grouped(program, lambda plan: cluster(plan.ranges, self.groups))
         return replace(program, plans=plans).with_report(
-            self.name, {"groups": self.groups, "operands": len(placed)}
+            self.name, {"groups": self.groups, "operands": count}
         )
+
+
+def grouped(program: Program, assign: Callable[[PlacedOperand], torch.Tensor]) -> tuple[dict[str, Plan], int]:
+    """The program's plans with each placed operand in groups, and how many these are.
+
+    assign: gives the group of each index along an operand's dimension.
+    """
+    plans = dict(program.plans)
+    placed = [(name, plan) for name, plan in plans.items() if isinstance(plan, PlacedOperand)]
+    sites = {
+        str(node.args[1]): node for node in program.graph.graph.nodes if node.target is dgqc.site.default
+    }
+    with threadpool_limits(limits=1):
+        for name, plan in track(placed, "grouping", len(placed)):
+            plans[name] = _in_groups(plan, assign(plan), sites[name])
+    return plans, len(placed)
+
+
+def _in_groups(plan: PlacedOperand, group: torch.Tensor, site: fx.Node) -> GroupedOperand:
+    """One quantizer for a whole image has no dimension; along channels it is applied before a convolution
+    gathers patches, along pixels to every patch anew: to nine values for each one with a kernel of 3 x 3.
+    """
+    dimension, ranges = plan.dimension, plan.ranges
+    one_for_all = plan.operand.role is Role.CONVOLUTION and not bool(group.any())
+    if one_for_all and dimension is Dimension.PIXEL:
+        channels = shape(site)[1]
+        low, high = ranges.low.amin(dim=1, keepdim=True), ranges.high.amax(dim=1, keepdim=True)
+        dimension, group = Dimension.CHANNEL, torch.zeros(channels, dtype=torch.int64)
+        ranges = Ranges(low.repeat(1, channels), high.repeat(1, channels))
+    return GroupedOperand(plan.operand, dimension, ranges, group)
 
 
 def cluster(ranges: Ranges, groups: int) -> torch.Tensor:

@@ -2,16 +2,20 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
 import torch
 from hypothesis import given
 from hypothesis import strategies as st
 from planned import one_site, program_with
+from programs import FRONT, apply, calls, captured, run_integer, samples
 
 from dgqc.ir.errors import DgqcError
 from dgqc.ir.plans import Dimension, GroupedOperand, Operand, PlacedOperand, Ranges, Role
 from dgqc.passes.kmeans_groups import KMeansGroups, cluster
 
+NAME = "stable_diffusion_1"
 SEEDS = st.integers(0, 99999)
 
 
@@ -82,6 +86,32 @@ def test_the_pass_keeps_the_rest_of_the_plan() -> None:
     assert isinstance(found, GroupedOperand)
     assert (found.operand, found.dimension, found.ranges) == (plan.operand, plan.dimension, plan.ranges)
     assert torch.equal(found.group, cluster(plan.ranges, 5))
+
+
+def test_one_group_of_a_convolution_lies_along_channels_with_the_same_bits() -> None:
+    placed = apply(
+        captured(NAME),
+        f"{FRONT},split-start-token,insert-sites{{bits=6}},merge-quantizers,quantize-weights,observe-ranges,"
+        "outlier-dims{dimension=pixel}",
+    )
+    found = KMeansGroups(1).run(placed)
+    by_patch = {
+        name: GroupedOperand(plan.operand, plan.dimension, plan.ranges, cluster(plan.ranges, 1))
+        for name, plan in placed.plans.items()
+        if isinstance(plan, PlacedOperand)
+    }
+    images = [name for name, plan in by_patch.items() if plan.operand.role is Role.CONVOLUTION]
+    assert len(images) > 3
+    for name in images:
+        plan = found.plans[name]
+        assert isinstance(plan, GroupedOperand)
+        assert plan.dimension is Dimension.CHANNEL
+    rest = "log-quant,timestep-tables,lower-integer"
+    along, across = (apply(replace(found, plans={**found.plans, **plans}), rest) for plans in ({}, by_patch))
+    assert not calls(along, torch.ops.dgqc.conv2d_pixel.default)
+    assert calls(across, torch.ops.dgqc.conv2d_pixel.default)
+    one = {name: x[:1] for name, x in samples(NAME, 2).items()}
+    assert torch.equal(run_integer(along, one, 2), run_integer(across, one, 2))
 
 
 @pytest.mark.parametrize("groups", [0, 257])
