@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 from typing import Any
 
@@ -52,6 +53,11 @@ class Builder:
     def constant(self, value: torch.Tensor, name: str = "table") -> ir.Value:
         """A tensor. name: of one that the graph does not hold."""
         return self.constants.place(value, name)
+
+    def weight(self, call: Call) -> ir.Value:
+        """A product's weight (N, ..., C) as i8 (N, K): taps and channels are one axis."""
+        columns, *sizes = call["weight"].shape
+        return self.constants.place_weight(call["weight"].name, (columns, math.prod(sizes)))
 
     def value(self, call: Call, name: str) -> ir.Value:
         """An argument of an op that may be a constant of the graph too."""

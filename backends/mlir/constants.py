@@ -1,20 +1,24 @@
 """Tensors of the graph inside a program: written out where they are small, else as resources at the end of
-the file. 4-bit weights stay packed; the program unpacks them."""
+the file, or as parameters beside it. 4-bit weights stay packed; the program unpacks them."""
 
 from __future__ import annotations
 
 import hashlib
 import re
-from collections.abc import Mapping
+from collections.abc import Callable
 from dataclasses import dataclass, field
+from functools import cached_property
 
 import torch
 from torch_mlir import ir
 from torch_mlir.dialects import arith
 
 from ...ir.nibbles import pack_nibbles
+from ...ir.tensors import constants
 from .number import Number
+from .parameters import Store, Stored
 from .tensors import each, integers, loop_place, part, reshaped
+from .ungather import Ungathered
 
 WRITTEN = 32
 """Constants of up to so many elements are written out in the text."""
@@ -24,50 +28,70 @@ WRITTEN = 32
 class Constants:
     """Puts each tensor once at the start of the function.
 
-    entry: the function's first block.
-    names: of the graph's tensors, by the address of their first element; whatever shares it has the name.
-    weight_bits: the width of weights, by name.
+    entry: the function's first block. graph: whose constants they are. store: where the large ones lie.
     resources: the large ones by key; grows as rules ask for constants.
     """
 
     entry: ir.Block
-    names: Mapping[int, str]
-    weight_bits: Mapping[str, int]
-    resources: dict[str, torch.Tensor] = field(default_factory=dict)
+    graph: Ungathered
+    store: Store
+    resources: dict[str, Stored] = field(default_factory=dict)
     _placed: dict[tuple[object, ...], ir.Value] = field(default_factory=dict)
 
     def place(self, value: torch.Tensor, name: str = "table") -> ir.Value:
         """The tensor as a value; equal ones are one value. name: of one that the graph doesn't hold."""
-        name = self.names.get(value.data_ptr(), name)
+        name = self._names.get(value.data_ptr(), name)
         value = value.contiguous()
-        packed = self.weight_bits.get(name, 8) == 4
-        digest = hashlib.sha256(value.numpy().data).digest()
-        key = (digest, value.dtype, value.shape, packed)
+        key = (hashlib.sha256(value.numpy().data).digest(), value.dtype, value.shape)
         if key not in self._placed:
-            with ir.InsertionPoint.at_block_begin(self.entry), ir.Location.name(name):
-                self._placed[key] = self._unpacked(value, name) if packed else self._stored(value, name)
+            same = bool((value == value.reshape(-1)[0]).all())
+            stored = Stored(tuple(value.shape), value.dtype, lambda: value)
+            self._placed[key] = self._at_start(name, lambda: self._constant(stored, name, same))
         return self._placed[key]
 
-    def _unpacked(self, value: torch.Tensor, name: str) -> ir.Value:
+    def place_weight(self, name: str, shape: tuple[int, ...]) -> ir.Value:
+        """A weight of the graph in another shape. It isn't kept, but read anew when it is written."""
+        stored = Stored(shape, torch.int8, lambda: self.graph.constant(name).reshape(shape))
+        packed = self.graph.weight_bits.get(name, 8) == 4
+        placed = self._unpacked if packed else self._constant
+        if (name, shape) not in self._placed:
+            self._placed[name, shape] = self._at_start(name, lambda: placed(stored, name))
+        return self._placed[name, shape]
+
+    @cached_property
+    def _names(self) -> dict[int, str]:
+        """Of the graph's tensors, by the address of their first element; whatever shares it has the name."""
+        return {value.data_ptr(): name for name, value in constants(self.graph.module)}
+
+    def _at_start(self, name: str, placed: Callable[[], ir.Value]) -> ir.Value:
+        with ir.InsertionPoint.at_block_begin(self.entry), ir.Location.name(name):
+            return placed()
+
+    def _unpacked(self, stored: Stored, name: str) -> ir.Value:
         """Weights of 4 bits, stored two a byte, the first in the low half."""
-        stored = self._stored(pack_nibbles(value).view(torch.int8), name)
-        bytes_ = stored.type.shape[0]
+        size = (stored.count + 1) // 2
+        read = lambda: pack_nibbles(stored.read()).view(torch.int8)  # noqa: E731
+        packed = self._constant(Stored((size,), torch.int8, read), name)
 
         def half(byte: Number) -> Number:
             # Either half goes to the top, and down again with its sign.
             up = 4 - (loop_place(1).from_index(8) << 2)
             return (byte << up) >> 4
 
-        codes = reshaped(each([bytes_, 2], 8, [(stored, (0,))], half), [2 * bytes_])
-        return reshaped(part(codes, 0, 0, value.numel()), value.shape)
+        codes = reshaped(each([size, 2], 8, [(packed, (0,))], half), [2 * size])
+        return reshaped(part(codes, 0, 0, stored.count), stored.shape)
 
-    def _stored(self, value: torch.Tensor, name: str) -> ir.Value:
-        kind = integers(value.shape, 8 * value.element_size())
-        if value.numel() <= WRITTEN or bool((value == value.reshape(-1)[0]).all()):
-            return arith.constant(kind, ir.DenseElementsAttr.get(value.numpy(), type=kind))
+    def _constant(self, stored: Stored, name: str, same: bool = False) -> ir.Value:
+        """same: whether all its elements are."""
+        kind = integers(stored.shape, 8 * stored.dtype.itemsize)
+        if same or stored.count <= WRITTEN:
+            return arith.constant(kind, ir.DenseElementsAttr.get(stored.read().numpy(), type=kind))
         key = self._key(name)
-        self.resources[key] = value
-        return arith.constant(kind, ir.DenseResourceElementsAttr.get_from_buffer(value.numpy(), key, kind))
+        self.resources[key] = stored
+        if self.store is Store.PARAMETERS:
+            return arith.constant(kind, ir.Attribute.parse(f"dense_resource<{key}> : {kind}"))
+        values = stored.read().contiguous().numpy()
+        return arith.constant(kind, ir.DenseResourceElementsAttr.get_from_buffer(values, key, kind))
 
     def _key(self, name: str) -> str:
         base = re.sub(r"\W+", "_", name)

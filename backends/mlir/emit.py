@@ -14,7 +14,6 @@ from pathlib import Path
 
 import numpy as np
 import torch
-from safetensors.torch import save_file
 from torch import fx
 from torch_mlir import ir
 
@@ -27,7 +26,7 @@ from ...ir.vector import Vector
 from .flags import FLAGS, TILED
 from .importer import FUNCTION
 from .interface import INTERFACE, MODULE, PARAMETERS, Interface
-from .parameters import SCOPE, Store
+from .parameters import SCOPE, Store, write_parameters
 from .pipeline import Watch, ignore, run
 
 LARGE = 32 * 2**20
@@ -54,7 +53,7 @@ def emit(
     directory.mkdir(parents=True, exist_ok=True)
     write_module(lowered.module, directory / MODULE)
     if lowered.parameters:
-        save_file(lowered.parameters, directory / PARAMETERS)
+        write_parameters(lowered.parameters, directory / PARAMETERS)
         interface = interface.with_parameters()
     (directory / INTERFACE).write_text(interface.to_json())
     for vector in vectors:

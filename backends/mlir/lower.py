@@ -9,10 +9,10 @@ from torch import fx
 from torch_mlir import ir
 
 from ...ir.checks import arguments
-from ...ir.operands import value_of
 from .builder import Builder, Call
 from .importer import NODE
 from .tensors import integers
+from .ungather import Ungathered
 
 Rule = Callable[[Builder, Call], ir.Value | tuple[ir.Value, ...]]
 WIDTHS = {"si8": 8, "ui8": 8, "si16": 16, "si32": 32, "si64": 64}
@@ -28,7 +28,7 @@ def lower(function: ir.Block, rules: Mapping[str, Rule], b: Builder, nodes: Mapp
         if name and name.startswith("torch.dgqc.") and (rule := rules.get(name.removeprefix("torch.dgqc."))):
             node = nodes[ir.StringAttr(op.attributes[NODE]).value]
             with ir.InsertionPoint(op), ir.Location.name(node.name):
-                found = rule(b, _call(op.operation, node))
+                found = rule(b, _call(op.operation, node, b.constants.graph))
                 results = found if isinstance(found, tuple) else (found,)
                 for old, new in zip(op.results, results, strict=True):
                     old.replace_all_uses_with(from_builtin(new, old.type))
@@ -54,14 +54,15 @@ def from_builtin(value: ir.Value, kind: ir.Type) -> ir.Value:
     return ir.Operation.create("torch_c.from_builtin_tensor", results=[kind], operands=[value]).result
 
 
-def _call(op: ir.Operation, node: fx.Node) -> Call:
+def _call(op: ir.Operation, node: fx.Node, graph: Ungathered) -> Call:
     """The op's arguments: constants as tensors, values as builtin tensors, all else as it is."""
     named: dict[str, Any] = {}
     for (name, argument), operand in zip(arguments(node).items(), op.operands, strict=True):
         if not isinstance(argument, fx.Node):
             named[name] = argument
         elif argument.op == "get_attr":
-            named[name] = value_of(argument)
+            read = graph.weight if name == "weight" else graph.constant
+            named[name] = read(str(argument.target))
         elif argument.target != "step":
             named[name] = to_builtin(operand)
     return Call(node, named)

@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
+import json
+import math
 import re
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
 from enum import StrEnum
+from pathlib import Path
 
 import torch
 from torch_mlir import ir
@@ -12,6 +16,8 @@ from torch_mlir import ir
 SCOPE = "model"
 """Scope of the parameters, as in `--parameters=model=model.safetensors`."""
 RESOURCE = re.compile(r"dense_resource<(\w+)>")
+NAMES = {torch.int8: "I8", torch.uint8: "U8", torch.int16: "I16", torch.int32: "I32", torch.int64: "I64"}
+"""Types in a safetensors file."""
 
 
 class Store(StrEnum):
@@ -23,14 +29,43 @@ class Store(StrEnum):
     """In a file of their own."""
 
 
-def externalize(module: ir.Module, resources: Mapping[str, torch.Tensor]) -> dict[str, torch.Tensor]:
+@dataclass(frozen=True)
+class Stored:
+    """A constant outside the text. read: makes it, so that it takes memory only while it is written."""
+
+    shape: tuple[int, ...]
+    dtype: torch.dtype
+    read: Callable[[], torch.Tensor]
+
+    @property
+    def count(self) -> int:
+        return math.prod(self.shape)
+
+
+def write_parameters(parameters: Mapping[str, Stored], path: Path) -> None:
+    """As a safetensors file, one constant in memory at a time."""
+    # The widest first, so that all lie at multiples of their width.
+    ordered = dict(sorted(parameters.items(), key=lambda item: (-item[1].dtype.itemsize, item[0])))
+    header, end = {}, 0
+    for key, stored in ordered.items():
+        begin, end = end, end + stored.count * stored.dtype.itemsize
+        header[key] = {"dtype": NAMES[stored.dtype], "shape": stored.shape, "data_offsets": [begin, end]}
+    text = json.dumps(header, separators=(",", ":")).encode()
+    text += b" " * (-len(text) % 8)
+    with path.open("wb") as file:
+        file.write(len(text).to_bytes(8, "little") + text)
+        for stored in ordered.values():
+            file.write(stored.read().contiguous().numpy().data)
+
+
+def externalize(module: ir.Module, resources: Mapping[str, Stored]) -> dict[str, Stored]:
     """Replaces resources by parameters and gives those that the module reads, by key.
 
     The ops that read them are of IREE's `util` dialect, which other tools take as unregistered.
     """
     module.context.allow_unregistered_dialects = True
     function = module.body.operations[0]
-    found: dict[str, torch.Tensor] = {}
+    found: dict[str, Stored] = {}
     for op in list(function.regions[0].blocks[0].operations):
         if op.operation.name != "arith.constant":
             continue

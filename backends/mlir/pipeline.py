@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
-import torch
 from torch import fx
 from torch_mlir import ir
 from torch_mlir.dialects import tensor
@@ -13,8 +12,6 @@ from torch_mlir.passmanager import PassManager
 
 from ...ir.operands import ensure_shapes
 from ...ir.program import Program
-from ...ir.tensors import constant
-from ...ir.tensors import constants as constants_of
 from .attention import attend
 from .builder import Builder
 from .check import check
@@ -26,7 +23,7 @@ from .matmul import matmul
 from .moves import avg_pool2d, gather, upsample_nearest
 from .norms import group_norm, layer_norm
 from .number import Number
-from .parameters import Store, externalize
+from .parameters import Store, Stored, externalize
 from .products import conv2d, conv2d_pixel, linear
 from .softmax import softmax_log2, softmax_static, softmax_uniform
 from .ungather import ungathered
@@ -80,34 +77,33 @@ class Lowered:
     parameters: what belongs into the parameter file, by key."""
 
     module: ir.Module
-    parameters: dict[str, torch.Tensor]
+    parameters: dict[str, Stored]
 
 
 def run(program: Program, store: Store = Store.RESOURCES, watch: Watch = ignore) -> Lowered:
     """Takes a program at the integer level through all passes."""
     ensure_shapes(program)
     graph = ungathered(program)
-    nodes: dict[str, fx.Node] = {node.name: node for node in graph.graph.graph.nodes}
-    module = import_graph(graph.graph)
-    _name_arguments(module, graph.graph)
+    nodes: dict[str, fx.Node] = {node.name: node for node in graph.module.graph.nodes}
+    module = import_graph(graph.module)
+    _name_arguments(module, graph.module)
     watch("import-fx", module)
     entry = module.body.operations[0].regions[0].blocks[0]
     with module.context, ir.Location.unknown():
-        names = {value.data_ptr(): name for name, value in constants_of(graph.graph)}
-        constants = Constants(entry, names, graph.report.get("weight-bits", {}))
+        constants = Constants(entry, graph, store)
         with ir.InsertionPoint.at_block_begin(entry):
             ordinal = tensor.extract(to_builtin(entry.arguments[len(entry.arguments) - 1]), [])
             builder = Builder(Number(ordinal).to_index(), constants)
         for name, rules in FAMILIES.items():
             lower(entry, rules, builder, nodes)
             watch(name, module)
-        _place_constants(entry, constants, graph.graph)
+        _place_constants(entry, constants)
         PassManager.parse(ATEN).run(module.operation)
         watch("lower-aten", module)
         PassManager.parse(CLEAN).run(module.operation)
         watch("clean-up", module)
         check(module)
-        parameters: dict[str, torch.Tensor] = {}
+        parameters: dict[str, Stored] = {}
         if store is Store.PARAMETERS:
             parameters = externalize(module, constants.resources)
             watch("externalize", module)
@@ -122,13 +118,13 @@ def _name_arguments(module: ir.Module, graph: fx.GraphModule) -> None:
         argument.set_location(ir.Location.name(name, context=module.context))
 
 
-def _place_constants(entry: ir.Block, constants: Constants, graph: fx.GraphModule) -> None:
+def _place_constants(entry: ir.Block, constants: Constants) -> None:
     """Those that ATen ops read become values; the others have no readers left."""
     for op in list(entry.operations):
         if operator_name(op) == CONSTANT:
             if list(op.results[0].uses):
                 name = ir.StringAttr(op.operation.attributes[NODE]).value
                 with ir.InsertionPoint(op):
-                    value = constants.place(constant(graph, name))
+                    value = constants.place(constants.graph.constant(name))
                     op.results[0].replace_all_uses_with(from_builtin(value, op.results[0].type))
             op.operation.erase()

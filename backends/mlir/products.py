@@ -15,6 +15,7 @@ from .number import Number
 from .operands import Codes, Digit, Side, as_they_are, multiplied
 from .requantize import requantized
 from .tensors import Reads, each, reshaped, shape_of, width_of
+from .ungather import Weight
 from .windows import patches, window_count
 
 
@@ -55,7 +56,7 @@ def conv2d(b: Builder, call: Call) -> ir.Value:
     return reshaped(_times_weight(b, call, side, rows, 1), [1, *size, call["weight"].shape[0]])
 
 
-def _for_weight(b: Builder, codes: Codes, weight: torch.Tensor, zero: bool = False) -> Side:
+def _for_weight(b: Builder, codes: Codes, weight: Weight, zero: bool = False) -> Side:
     """The left side of a product with a weight. zero: whether the value 0 must have digits too."""
     zeros_fit = int(codes.zero.min()) >= 0 and int(codes.zero.max()) <= 255
     if codes.plain and (zeros_fit or not zero):
@@ -65,11 +66,10 @@ def _for_weight(b: Builder, codes: Codes, weight: torch.Tensor, zero: bool = Fal
     return side if fits else multiplied(b, codes, narrow=True)
 
 
-def _largest(side: Side, weight: torch.Tensor) -> float:
+def _largest(side: Side, weight: Weight) -> float:
     """Bounds the magnitude of any sum."""
-    taps = weight.reshape(weight.shape[0], -1, weight.shape[-1]).to(torch.float64)
-    by_channel = taps.abs().sum(dim=1)
-    return float((by_channel @ side.reach.expand(by_channel.shape[1])).amax())
+    reach = side.reach.expand(weight.shape[-1])
+    return float(weight.by_column(lambda taps: taps.to(torch.float64).abs().sum(dim=1) @ reach).amax())
 
 
 def conv2d_pixel(b: Builder, call: Call) -> ir.Value:
@@ -101,8 +101,8 @@ def _times_weight(
     """
     weight = call["weight"]
     digits = [digit.moved(rows) for digit in side.digits]
-    columns = Digit(b.constant(weight.reshape(weight.shape[0], -1)), 1)
+    columns = Digit(b.weight(call), 1)
     sums = contracted(digits, [columns], _largest(side, weight))
-    column_sums = weight.reshape(weight.shape[0], -1).sum(dim=1, dtype=torch.int32)
+    column_sums = weight.by_column(lambda taps: taps.sum(dim=(1, 2), dtype=torch.int32))
     scale, offset = (one and one.repeated(repeated) for one in (side.scale, side.offset))
     return requantized(b, call, sums, scale, offset, column_sums)
