@@ -40,7 +40,7 @@ class Weight:
     def by_column(self, of: Callable[[torch.Tensor], torch.Tensor]) -> torch.Tensor:
         """What `of` makes of int8 (n, taps, C), all of it one after another."""
         taps = self.held.reshape(self.shape[0], -1, self.shape[-1])
-        blocks = taps.split(COLUMNS)
+        blocks = (taps[first : first + COLUMNS] for first in range(0, len(taps), COLUMNS))
         return torch.cat([of(some if self.order is None else some[..., self.order]) for some in blocks])
 
 
