@@ -10,7 +10,7 @@ from ..ir.errors import DgqcError
 from ..ir.level import Level
 from ..ir.program import Program
 from .base import Pass
-from .graph import aten, constant
+from .graph import MILLION, weight_count
 from .reconstruction.as_pass import reconstructed
 from .reconstruction.compensate import Compensation
 from .reconstruction.recipe import Recipe
@@ -18,7 +18,6 @@ from .registry import register_pass
 
 log = logging.getLogger("dgqc")
 
-MILLION = 10**6
 PIXELS = 1024
 """Of the samples of a call, where nothing is said: 4 of 16 x 16, one of 32 x 32 and more."""
 
@@ -65,7 +64,7 @@ class Gptq(Pass):
         self._compensation()
 
     def run(self, program: Program) -> Program:
-        millions = _weights(program) / MILLION
+        millions = weight_count(program.graph) / MILLION
         if self.most is not None and millions > self.most:
             log.warning(
                 "gptq leaves %.0f million weights as they were rounded: above %d million it has to be "
@@ -83,10 +82,3 @@ class Gptq(Pass):
 
     def _compensation(self) -> Compensation:
         return Compensation(self.damping, self.ridge, self.rows)
-
-
-def _weights(program: Program) -> int:
-    """How many weights the program's products have."""
-    nodes = program.graph.graph.nodes
-    products = [n for n in nodes if n.target in (aten.linear.default, aten.conv2d.default)]
-    return sum(constant(program.graph, n.args[1]).numel() for n in products)

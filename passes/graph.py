@@ -18,6 +18,7 @@ aten = torch.ops.aten
 dgqc = torch.ops.dgqc
 
 
+MILLION = 10**6
 AT_ONCE = 2**26
 """Elements of the largest value of a batch that is run at once: 256 MB, of which several live at a time."""
 
@@ -27,6 +28,12 @@ def constant(graph: fx.GraphModule, node: fx.Node) -> torch.Tensor:
     value = operator.attrgetter(str(node.target))(graph)
     assert isinstance(value, torch.Tensor)
     return value
+
+
+def weight_count(graph: fx.GraphModule) -> int:
+    """How many weights the products of a float graph have."""
+    products = [n for n in graph.graph.nodes if n.target in (aten.linear.default, aten.conv2d.default)]
+    return sum(constant(graph, n.args[1]).numel() for n in products)
 
 
 def shape(node: fx.Node) -> tuple[int, ...]:

@@ -18,7 +18,7 @@ from ..ir.progress import track
 from .base import Pass
 from .block_interpreter import BlockInterpreter
 from .failures import snapshot
-from .graph import arguments, dgqc, module_path
+from .graph import MILLION, arguments, dgqc, module_path, weight_count
 from .lower_integer import LowerInteger
 from .registry import register_pass
 
@@ -36,10 +36,12 @@ class MeasureError(Pass):
     The figure is the signal-to-noise ratio of a layer's output in decibels, all error up to there included:
     10 log10(sum y^2 / sum (y - y^)^2). The program stays as it is.
 
-    calls: how many calls of the schedule to measure, evenly spaced.
+    calls: how many calls of the schedule to measure, evenly spaced. most: millions of weights; of a model with
+    more only the first call is measured, since its integers take a minute a call.
     """
 
     calls: int = 2
+    most: int = 100
 
     name: ClassVar[str] = "measure-error"
     takes: ClassVar[Level] = Level.PLANNED
@@ -50,9 +52,10 @@ class MeasureError(Pass):
         if program.calibration is None:
             raise DgqcError("measure-error needs calibration samples; give some with --calib.")
         total = len(program.schedule)
+        calls = 1 if weight_count(program.graph) > self.most * MILLION else self.calls
         integers = LowerInteger().run(replace(program, graph=snapshot(program)))
         energy: dict[str, tuple[float, float]] = {}
-        ordinals = sorted({round(i * (total - 1) / max(self.calls - 1, 1)) for i in range(self.calls)})
+        ordinals = sorted({round(i * (total - 1) / max(calls - 1, 1)) for i in range(calls)})
         for ordinal in track(ordinals, "measuring error", len(ordinals)):
             inputs = {name: value[:1] for name, value in next(program.calibration.read(ordinal)).items()}
             (real,) = arguments(program, inputs)

@@ -29,6 +29,10 @@ def test_the_last_layers_figure_is_that_of_the_output() -> None:
     assert len(report["decibels"]) > 10
 
 
+def test_of_a_large_model_only_the_first_call_is_measured() -> None:
+    assert apply(planned(NAME, 8, 4), "measure-error{calls=2,most=0}").report["measure-error"]["calls"] == [0]
+
+
 def test_graph_and_plans_stay() -> None:
     program = planned(NAME, 8, 4)
     assert format_graph(apply(program, "measure-error")) == format_graph(program)

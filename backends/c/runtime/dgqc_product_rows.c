@@ -1,19 +1,16 @@
 /* A block of rows times all panels, tile by tile. */
 
+#include "dgqc_lanes.h"
 #include "dgqc_product.h"
 #include "dgqc_requantize.h"
 
-/* Adds factor times the sum of one span, the place-th in order. */
-static void add_span(const dgqc_product *product, size_t place, int64_t factor, const uint8_t *const *rows,
-                     size_t count, size_t column, const void *ahead, int64_t *totals)
+/* The sums of one span, the place-th in order. */
+static void span_parts(const dgqc_product *product, size_t place, const uint8_t *const *rows, size_t count,
+                       size_t column, const void *ahead, int32_t *parts)
 {
-    int32_t parts[DGQC_TILE_ROWS * DGQC_TILE_COLUMNS];
     const size_t runs = product->sum.count / product->span_count;
     const dgqc_sum one = {product->runs + place * runs, runs, 1};
     dgqc_tile(&product->panels, &one, rows, count, column, ahead, parts);
-    for (size_t i = 0; i < count * DGQC_TILE_COLUMNS; i++) {
-        totals[i] += factor * parts[i];
-    }
 }
 
 static size_t quads_of(const dgqc_run *runs, size_t count)
@@ -31,8 +28,12 @@ void dgqc_product_long(const dgqc_product *product, const uint8_t *const *rows, 
     const size_t runs = product->sum.count / product->span_count;
     memset(totals, 0, count * DGQC_TILE_COLUMNS * sizeof *totals);
     for (size_t s = 0; s < product->span_count; s++) {
-        const dgqc_span *const span = product->spans + product->order[s];
-        add_span(product, s, span->multiple, rows, count, column, ahead, totals);
+        int32_t parts[DGQC_TILE_ROWS * DGQC_TILE_COLUMNS];
+        const lanes multiple = lanes_splat(product->spans[product->order[s]].multiple);
+        span_parts(product, s, rows, count, column, ahead, parts);
+        for (size_t i = 0; i < count * DGQC_TILE_COLUMNS; i += LANES) {
+            lanes_add_products(totals + i, lanes_load(parts + i), multiple);
+        }
         /* Each span fetches its own share of what is ahead. */
         ahead = ahead ? (const unsigned char *)ahead + quads_of(product->runs + s * runs, runs) * DGQC_AHEAD : NULL;
     }
@@ -43,8 +44,12 @@ void dgqc_product_zeros(const dgqc_product *product, size_t column, int64_t tota
     const uint8_t *const ones = product->pixel;
     memset(totals, 0, DGQC_TILE_COLUMNS * sizeof *totals);
     for (size_t s = 0; s < product->span_count; s++) {
+        int32_t parts[DGQC_TILE_ROWS * DGQC_TILE_COLUMNS];
         const dgqc_span *const span = product->spans + product->order[s];
-        add_span(product, s, (int64_t)span->multiple * span->zero, &ones, 1, column, NULL, totals);
+        span_parts(product, s, &ones, 1, column, NULL, parts);
+        for (size_t c = 0; c < DGQC_TILE_COLUMNS; c++) {
+            totals[c] += (int64_t)span->multiple * span->zero * parts[c];
+        }
     }
 }
 

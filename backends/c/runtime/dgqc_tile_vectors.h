@@ -51,8 +51,10 @@ static inline vector quad_of(const uint8_t *codes)
     DGQC_IF_LOWERED(right_less = vector_dot(right_less, less, right);)
 
 #define DGQC_FETCH                                                                                            \
-    vector_fetch(ahead);                                                                                      \
-    ahead += DGQC_AHEAD;
+    if (both) {                                                                                               \
+        vector_fetch(ahead);                                                                                  \
+        ahead += DGQC_AHEAD;                                                                                  \
+    }
 
 /* The products of a run, with weights of 8 bits. */
 #define DGQC_PRODUCTS_8(ROWS)                                                                                 \
@@ -84,7 +86,8 @@ static inline vector quad_of(const uint8_t *codes)
         DGQC_HALF(vector_low_half, ROWS)                                                                      \
     }
 
-/* The sums of all runs, row by row in left## and right##. to_right: bytes from a block's left vector to its right. */
+/* The sums of all runs, row by row in left## and right##. to_right: bytes from a block's left vector to its right;
+ * `both`, a constant of the function around this, is whether there is a right one. */
 #define DGQC_SUM(ROWS, PRODUCTS)                                                                              \
     vector codes, left, right, ratio;                                                                         \
     DGQC_IF_LOWERED(const vector less = vector_codes(0);)                                                     \
