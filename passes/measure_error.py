@@ -36,8 +36,8 @@ class MeasureError(Pass):
     The figure is the signal-to-noise ratio of a layer's output in decibels, all error up to there included:
     10 log10(sum y^2 / sum (y - y^)^2). The program stays as it is.
 
-    calls: how many calls of the schedule to measure, evenly spaced. most: millions of weights; of a model with
-    more only the first call is measured, since its integers take a minute a call.
+    calls: how many calls of the schedule to measure, evenly spaced. most: millions of weights; of a model
+    with more only the first call is measured, since its integers take a minute a call.
     """
 
     calls: int = 2

@@ -91,11 +91,14 @@ def observe(program: Program) -> Observation:
 
 
 def _side_by_side(seen: Mapping[str, Statistics]) -> Mapping[str, Statistics]:
-    """The same in one block of memory. Thousands of small ones, kept among what a call allocates and frees, would leave
-    holes that no later call fills: gigabytes of them on large models."""
-    sizes = [value.numel() for values in seen.values() for value in values]
-    parts = iter(torch.cat([value.reshape(-1) for values in seen.values() for value in values]).split(sizes))
-    return {name: tuple(next(parts).reshape(value.shape) for value in values) for name, values in seen.items()}
+    """The same in one block of memory. Thousands of small ones, kept among what a call allocates and frees,
+    would leave holes that no later call fills: gigabytes of them on large models."""
+    tensors = [value for values in seen.values() for value in values]
+    whole = torch.cat([value.reshape(-1) for value in tensors])
+    parts = iter(whole.split([value.numel() for value in tensors]))
+    return {
+        name: tuple(next(parts).reshape(value.shape) for value in values) for name, values in seen.items()
+    }
 
 
 def with_ranges(program: Program, seen: Observation) -> Program:
