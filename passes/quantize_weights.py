@@ -21,8 +21,8 @@ SHRINKS = 80
 """Candidate ranges per channel: the largest magnitude times 1 - 0.01 i (the grid of the released code)."""
 POWER = 2.4
 """The norm of the rounding error that the search minimizes (likewise)."""
-CHUNK = 2**17
-"""Weights that are worked on at a time."""
+CHUNK = 2**20
+"""Weights that are worked on at a time: enough for several threads, and few enough for a shared cache."""
 EXTREMES = 32
 """Of a channel's weights, how many of the largest rule out ranges that clamp too much."""
 CERTAINLY = 0.999
@@ -83,7 +83,7 @@ class QuantizeWeights(Pass):
 def round_to_nearest(weight: torch.Tensor, bits: int, method: Method) -> Weight:
     """The weight's codes and scales. weight: float (N, ...)."""
     rows = weight.detach().reshape(weight.shape[0], -1).to(torch.float32)
-    # A few rows at a time: what is computed on the way stays in the cache, and weights can be large.
+    # Some rows at a time: what is computed on the way stays in the cache, and weights can be large.
     parts = [_round_rows(part, bits, method) for part in torch.split(rows, max(1, CHUNK // rows.shape[1]))]
     codes, scales = (torch.cat(items) for items in zip(*parts, strict=True))
     return Weight(bits, codes.reshape(weight.shape), scales.to(torch.float64))
