@@ -41,14 +41,15 @@ void dgqc_matmul_pack_codes(const dgqc_matmul_parameters *p, int32_t zero, int32
 {
     const right_side parts = parts_of(p, right);
     uint8_t *const to = parts.bytes + column / DGQC_PANEL * p->depth * DGQC_PANEL + column % DGQC_PANEL * 4;
-    int32_t sum = 0;
-    for (size_t k = 0; k < p->depth; k++) {
-        to[k / 4 * DGQC_PANEL * 4 + k % 4] = (uint8_t)(codes[k] - LANES_CODE_BIAS);
-        sum += codes[k];
+    uint32_t sum = 0;
+    for (size_t k = 0; k < p->depth; k += 4) { /* depth is a multiple of 4 */
+        const uint32_t four = dgqc_load_word(codes + k), pairs = (four & 0x00FF00FFU) + (four >> 8 & 0x00FF00FFU);
+        dgqc_store_word(to + k * DGQC_PANEL, four ^ LANES_CODE_BIAS * 0x01010101U); /* 128 less, or nothing */
+        sum += (pairs & 65535) + (pairs >> 16);
     }
     parts.of_sum[column] = multiple;
     parts.of_codes[column] = (LANES_CODE_BIAS - zero) * multiple;
-    parts.of_zero[column] = ((int32_t)p->depth * zero - sum) * multiple;
+    parts.of_zero[column] = ((int32_t)p->depth * zero - (int32_t)sum) * multiple;
 }
 
 /* What a row is: its codes, their sum, its zero, its multiple, and that times the factor: high * 2^16 + low. */
