@@ -12,6 +12,8 @@ from hypothesis import strategies as st
 from dgqc.ir.operands import ensure_shapes
 from dgqc.ir.product_sums import Arithmetic, arithmetic
 
+from .cases import CASES
+from .cases.case import operand
 from .integer_graph import IntegerGraph
 from .kernels import Builds, check
 
@@ -20,112 +22,47 @@ seeds = st.integers(0, 2**31)
 many = settings(max_examples=40, deadline=None)
 
 
-def wide(graph: IntegerGraph, x: Any, size: int, axis: int) -> tuple[Any, ...]:
-    """An int16 value used as codes as it is."""
-    zero = graph.constant(torch.zeros(graph.steps, 1, dtype=torch.int32))
-    one = graph.constant(torch.ones(graph.steps, 1, dtype=torch.int32))
-    return x, zero, one, graph.constant(torch.zeros(size, dtype=torch.uint8)), axis
-
-
-def operand(graph: IntegerGraph, x: Any, shape: tuple[int, ...], axis: int, bits: int, groups: int) -> Any:
-    """Codes of `bits` bits with random groups along `axis`; 16 bits are used as they are."""
-    if bits == 16:
-        return wide(graph, x, shape[axis], axis)
-    return graph.quantized(x, shape[axis], axis, bits, groups)
-
-
 sizes = st.integers(1, 40)
 bit_widths = st.sampled_from([2, 4, 6, 8, 16])
+MATMUL = {
+    "heads": st.integers(1, 3),
+    "rows": sizes,
+    "depth": sizes,
+    "columns": st.integers(1, 9),
+    "a_by_row": st.booleans(),
+    "b_by_row": st.booleans(),
+    "a_bits": bit_widths,
+    "b_bits": bit_widths,
+    "groups": st.integers(1, 4),
+    "width": st.sampled_from([16, 32]),
+    "shared": st.booleans(),
+}
+ATTEND = {
+    "heads": st.integers(1, 3),
+    "rows": sizes,
+    "keys": sizes,
+    "columns": st.integers(1, 9),
+    "by_token": st.booleans(),
+    "bits": st.sampled_from([2, 6, 8, 16]),
+    "groups": st.integers(1, 4),
+    "start": st.booleans(),
+    "code_bits": st.sampled_from([1, 3, 4, 6]),
+    "uniform": st.booleans(),
+    "shared": st.just(False),
+}
 
 
 @many
-@given(
-    seeds,
-    st.integers(1, 3),
-    st.integers(1, 40),
-    st.integers(1, 40),
-    st.integers(1, 9),
-    st.booleans(),
-    st.booleans(),
-    bit_widths,
-    bit_widths,
-    st.integers(1, 4),
-    st.sampled_from([16, 32]),
-    st.booleans(),
-)
-def test_matmul(
-    kernels: Builds,
-    seed: int,
-    heads: int,
-    rows: int,
-    depth: int,
-    columns: int,
-    a_other: bool,
-    b_other: bool,
-    a_bits: int,
-    b_bits: int,
-    groups: int,
-    width: int,
-    shared: bool,
-) -> None:
-    graph = IntegerGraph(seed=seed)
-    a_shape, b_shape = (1, heads, rows, depth), (1, 1 if shared else heads, columns, depth)
-    a, b = graph.take(a=a_shape, b=b_shape)
-    left, *left_tables = operand(graph, a, a_shape, 2 if a_other else 3, a_bits, groups)
-    right, *right_tables = operand(graph, b, b_shape, 2 if b_other else 3, b_bits, groups)
-    scale = (graph.table(2**20, 2**24, graph.steps), graph.table(18, 40, graph.steps), width)
-    y = graph.call(dgqc.matmul.default, left, right, graph.step, *left_tables, *right_tables, *scale)
-    check(kernels, graph.finish(y), {"a": graph.values(*a_shape), "b": graph.values(*b_shape)})
+@given(seeds, st.fixed_dictionaries(MATMUL))
+def test_matmul(kernels: Builds, seed: int, choice: dict[str, Any]) -> None:
+    check(kernels, *CASES["matmul"].program(seed, **choice))
 
 
 @many
-@given(
-    seeds,
-    st.integers(1, 3),
-    st.integers(1, 40),
-    st.integers(1, 40),
-    st.integers(1, 9),
-    st.booleans(),
-    st.sampled_from([2, 6, 8, 16]),
-    st.integers(1, 4),
-    st.booleans(),
-    st.sampled_from([1, 3, 4, 6]),
-    st.booleans(),
-)
-def test_attend(
-    kernels: Builds,
-    seed: int,
-    heads: int,
-    rows: int,
-    keys: int,
-    columns: int,
-    by_token: bool,
-    bits: int,
-    groups: int,
-    start: bool,
-    code_bits: int,
-    uniform: bool,
-) -> None:
+@given(seeds, st.fixed_dictionaries(ATTEND))
+def test_attend(kernels: Builds, seed: int, choice: dict[str, Any]) -> None:
     """With and without the start token, whole shares and ones of 15 to 23 fraction bits."""
-    graph = IntegerGraph(seed=seed)
-    tokens = keys + int(start)
-    shape = (1, heads, tokens, columns)
-    (x,) = graph.take(x=shape)
-    values, *tables = operand(graph, x, shape, 2 if by_token else 3, bits, groups)
-    if uniform:
-        shares, fraction = list(range(2**code_bits)), 0
-    else:
-        fraction = min(max(2**code_bits - 1, 15), 23)
-        shares = [2**fraction >> code for code in range(min(2**code_bits, 32))]
-    codes = graph.table(0, len(shares) - 1, 1, heads, rows, keys, dtype=torch.uint8)
-    rows_of = (1, heads, rows, 1)
-    scale = (graph.table(2**14, 2**15, *rows_of), graph.table(1, 20, *rows_of))
-    first = graph.table(0, 2**15, *rows_of)
-    weights = graph.constant(torch.tensor(shares, dtype=torch.int32))
-    factors = (graph.table(2**14, 2**18, graph.steps), graph.table(18, 40, graph.steps))
-    args = (codes, *scale, first, start, weights, fraction, values, graph.step, *tables, *factors)
-    y = graph.call(dgqc.attend.default, *args)
-    check(kernels, graph.finish(y), {"x": graph.values(*shape)})
+    check(kernels, *CASES["attend"].program(seed, **choice))
 
 
 @pytest.mark.parametrize("depth", [600, 1201])
@@ -139,7 +76,7 @@ def test_sums_beyond_int32(kernels: Builds, depth: int, end: int, code: int) -> 
     constants = [graph.table(*ends, 3) for ends in ((2**30, 2**30), (0, 0))]
     scalars = [graph.table(*ends, graph.steps) for ends in ((2**25, 2**25), (42, 42), (1, 1), (1, 1))]
     epilogue = (constants[0], *scalars[:2], constants[1], *scalars[2:])
-    codes, *tables = wide(graph, x, depth, 2)
+    codes, *tables = operand(graph, x, depth, 2, 16, 1)
     program = graph.finish(graph.call(dgqc.linear.default, codes, graph.step, *tables, weight, *epilogue))
     check(kernels, program, {"x": torch.full((1, 5, depth), end, dtype=torch.int16)})
 
@@ -149,8 +86,8 @@ def test_16_bit_products_of_both_sides(kernels: Builds, depth: int) -> None:
     """(-2^15) * (-2^15) is 2^30: two of them already fill int32."""
     graph = IntegerGraph()
     a, b = graph.take(a=(1, 5, depth), b=(1, 6, depth))
-    left, *left_tables = wide(graph, a, depth, 2)
-    right, *right_tables = wide(graph, b, depth, 2)
+    left, *left_tables = operand(graph, a, depth, 2, 16, 1)
+    right, *right_tables = operand(graph, b, depth, 2, 16, 1)
     scale = (graph.table(2**20, 2**20, graph.steps), graph.table(41, 41, graph.steps), 16)
     y = graph.call(dgqc.matmul.default, left, right, graph.step, *left_tables, *right_tables, *scale)
     low = {"a": torch.full((1, 5, depth), -32768), "b": torch.full((1, 6, depth), -32768)}
@@ -163,7 +100,7 @@ def test_both_ways_to_carry_sums_occur() -> None:
     shape = (1, 4, 600)
     (x,) = graph.take(x=shape)
     for bits, weight_bits, multiple in ((6, 4, 1), (16, 8, 1), (8, 8, 9999)):
-        codes, zero, _, *rest = operand(graph, x, shape, 2, bits, 1)
+        codes, zero, _, *rest = operand(graph, x, shape[2], 2, bits, 1)
         tables = (zero, graph.table(multiple, multiple, graph.steps, 1), *rest)
         weight = graph.constant(torch.full((3, 600), 2 ** (weight_bits - 1) - 1, dtype=torch.int8))
         y = graph.call(dgqc.linear.default, codes, graph.step, *tables, weight, *graph.epilogue(3))

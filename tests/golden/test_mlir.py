@@ -9,7 +9,7 @@ import pytest
 
 pytest.importorskip("torch_mlir")
 
-from backends.mlir.cases import CASES
+from backends.cases import CASES
 from torch_mlir import ir
 
 from dgqc.backends.mlir.check import check

@@ -15,7 +15,7 @@ from dgqc.backends.mlir.llvm import LlvmFunction
 from dgqc.backends.mlir.pipeline import run
 from dgqc.ir.program import Program
 
-from .cases import Inputs
+from ..cases import Inputs
 
 Results = list[Any]
 

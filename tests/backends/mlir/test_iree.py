@@ -14,7 +14,7 @@ from dgqc.backends.mlir.iree import compiled, loaded
 from dgqc.backends.mlir.pipeline import run
 from dgqc.ir.errors import DgqcError
 
-from .cases import CASES
+from ..cases import CASES
 from .modules import arguments, expected
 
 

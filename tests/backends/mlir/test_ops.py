@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from .cases import CASES
+from ..cases import CASES
 from .modules import check_iree, check_llvm
 
 TOGETHER = 2

@@ -12,7 +12,7 @@ from dgqc.backends.mlir.parameters import Store, Stored, write_parameters
 from dgqc.backends.mlir.pipeline import run
 from dgqc.ir.nibbles import unpack_nibbles
 
-from .cases import CASES
+from ..cases import CASES
 
 TYPES = (torch.int8, torch.uint8, torch.int16, torch.int32, torch.int64)
 

@@ -11,7 +11,7 @@ from torch import fx
 
 from dgqc.ir.program import Program
 
-from ...integer_graph import IntegerGraph
+from ..integer_graph import IntegerGraph
 
 Inputs = dict[str, torch.Tensor]
 FLAGS = [False, True]

@@ -5,7 +5,7 @@ from __future__ import annotations
 import torch
 from torch import fx
 
-from ...integer_graph import IntegerGraph
+from ..integer_graph import IntegerGraph
 from .case import SIZES, Case
 
 dgqc = torch.ops.dgqc

@@ -7,7 +7,7 @@ from torch import fx
 
 from dgqc.ir.lookup import gate_table, sigmoid
 
-from ...integer_graph import IntegerGraph
+from ..integer_graph import IntegerGraph
 from .case import FLAGS, SHAPES, Case
 
 dgqc = torch.ops.dgqc

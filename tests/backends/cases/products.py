@@ -7,7 +7,7 @@ from collections.abc import Sequence
 import torch
 from torch import fx
 
-from ...integer_graph import IntegerGraph
+from ..integer_graph import IntegerGraph
 from .case import BITS, FLAGS, IMAGES, MULTIPLES, SIZES, Case, operand
 
 dgqc = torch.ops.dgqc

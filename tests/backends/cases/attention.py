@@ -7,7 +7,7 @@ import operator
 import torch
 from torch import fx
 
-from ...integer_graph import IntegerGraph
+from ..integer_graph import IntegerGraph
 from .case import FLAGS, MULTIPLES, SIZES, Case, operand
 
 dgqc = torch.ops.dgqc
