@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ctypes
 from collections.abc import Mapping, Sequence
+from functools import cached_property
 from typing import Any
 
 import numpy as np
@@ -35,11 +36,15 @@ Array = NDArray[Any]
 
 
 class LlvmProgram:
-    """A program, lowered and compiled in this process."""
+    """A program, lowered and compiled in this process at the first call that isn't refused."""
 
     def __init__(self, program: Program) -> None:
+        self._program = program
         self._interface = interface_of(program)
-        self._function = LlvmFunction(run(program).module)
+
+    @cached_property
+    def _function(self) -> LlvmFunction:
+        return LlvmFunction(run(self._program).module)
 
     def run(self, inputs: Mapping[str, torch.Tensor], step: int) -> torch.Tensor:
         """One UNet call. inputs: int16 by name. Returns int16.
