@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import ClassVar
 
@@ -9,6 +10,7 @@ import torch
 from torch import fx
 
 from ..ir.level import Level
+from ..ir.product_sums import QUAD
 from ..ir.program import Program
 from .base import Pass
 from .graph import add_constant, call, clean, constant, dgqc, propagate
@@ -16,6 +18,8 @@ from .registry import register_pass
 
 GROUP_AND_WEIGHT = {dgqc.linear.default: (4, 6), dgqc.conv2d.default: (4, 5)}
 """Where products with weights take their groups and their weights."""
+WHOLE_QUADS = ((0,), (2, 2), (1, 3), (1, 1, 2), (2, 3, 3), (1, 1, 1, 1), (3, 3, 3, 3))
+"""Remainders of sizes, divided by four, that add up to multiples of it."""
 
 
 @register_pass
@@ -26,6 +30,8 @@ class PermuteChannels(Pass):
     Weights are permuted here, once; activations by a `dgqc::gather` of their codes, so that a kernel can
     work block by block with one zero and one multiple each. A sum doesn't depend on its order: results stay
     the same bit for bit. Products of two activations stay as they are, since their operands' groups differ.
+    Kernels multiply quads of channels, and one that two groups share is multiplied for each, so groups come
+    in an order in which few do.
     """
 
     name: ClassVar[str] = "permute-channels"
@@ -61,9 +67,9 @@ def _permute(module: fx.GraphModule, quantize: fx.Node, widths: dict[str, int]) 
     group_node, axis = quantize.args[5], quantize.args[6]
     assert isinstance(group_node, fx.Node)
     group = constant(module, group_node)
-    order = torch.argsort(group, stable=True)
-    if bool((order == torch.arange(len(order))).all()):
+    if bool((group[1:] >= group[:-1]).all()):
         return 0
+    order = torch.cat([(group == one).nonzero()[:, 0] for one in in_quads(torch.bincount(group).tolist())])
     readers = list(quantize.users)
     graph = module.graph
     with graph.inserting_after(quantize):
@@ -85,6 +91,20 @@ def _permute(module: fx.GraphModule, quantize: fx.Node, widths: dict[str, int]) 
         reader.update_arg(group_place, sorted_group)
         reader.update_arg(weight_place, new)
     return 1
+
+
+def in_quads(sizes: Sequence[int]) -> list[int]:
+    """Groups of these sizes in an order in which as few as possible share a quad of channels: sets of them
+    that fill whole quads one behind the other, the smallest sets first.
+    """
+    rest: dict[int, list[int]] = {over: [] for over in range(QUAD)}
+    for one in reversed(range(len(sizes))):
+        rest[sizes[one] % QUAD].append(one)
+    order: list[int] = []
+    for together in WHOLE_QUADS:
+        while all(len(rest[over]) >= together.count(over) for over in together):
+            order += [rest[over].pop() for over in together]
+    return order + [one for groups in rest.values() for one in reversed(groups)]
 
 
 def _present(module: fx.GraphModule, widths: dict[str, int]) -> dict[str, int]:
