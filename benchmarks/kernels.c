@@ -13,6 +13,7 @@ enum { GROUPS = 8, ROUNDS = 12, VECTOR = 64 };
 /* A product of one layer: rows of a matrix (kernel 1), or positions of a square image. */
 typedef struct {
     size_t rows, channels, columns, kernel;
+    size_t ends[GROUPS]; /* of groups of neighbouring channels */
 } shape;
 
 /* Seconds of this process alone, whatever else the core does meanwhile. */
@@ -95,20 +96,17 @@ static double peak(void)
 }
 #endif
 
-/* Eight groups of neighbouring channels, of any sizes. */
-static dgqc_operand operand_of(size_t channels)
+static dgqc_operand operand_of(const shape *of)
 {
+    const size_t channels = of->channels;
     int32_t *const zero = memory_of(GROUPS * sizeof *zero), *const multiple = memory_of(GROUPS * sizeof *multiple);
     uint8_t *const group = memory_of(channels);
     for (size_t g = 0; g < GROUPS; g++) {
         zero[g] = (int32_t)random_below(256);
         multiple[g] = 1 + (int32_t)random_below(63);
     }
-    for (size_t c = 0, g = 0, end = channels / GROUPS; c < channels; c++) {
-        if (c == end && g + 1 < GROUPS) {
-            g++;
-            end = channels * (g + 1) / GROUPS + random_below(15) - 7;
-        }
+    for (size_t c = 0, g = 0; c < channels; c++) {
+        g += c == of->ends[g];
         group[c] = (uint8_t)g;
     }
     const dgqc_operand operand = {zero, multiple, group, GROUPS, channels, 1, 8};
@@ -173,7 +171,7 @@ typedef struct {
 static layer layer_of(const shape *of, int bits)
 {
     const size_t side = side_of(of->rows), k = of->kernel, halo = (side + k - 1) * (side + k - 1);
-    const dgqc_operand operand = operand_of(of->channels);
+    const dgqc_operand operand = operand_of(of);
     const dgqc_combination combination = combination_of(&operand);
     const dgqc_weights weights = weights_of(of, bits);
     const dgqc_linear_parameters linear = {of->channels, of->rows, operand, weights, combination};
@@ -231,6 +229,11 @@ int main(void)
     shape of;
     int bits;
     while (scanf("%zu %zu %zu %zu %d", &of.rows, &of.channels, &of.columns, &of.kernel, &bits) == 5) {
+        for (size_t g = 0; g < GROUPS; g++) {
+            if (scanf("%zu", &of.ends[g]) != 1) {
+                return 1;
+            }
+        }
         measure(&of, bits);
     }
     return 0;
