@@ -95,7 +95,7 @@ def _side_by_side(seen: Mapping[str, Statistics]) -> Mapping[str, Statistics]:
     would leave holes that no later call fills: gigabytes of them on large models."""
     tensors = [value for values in seen.values() for value in values]
     whole = torch.cat([value.reshape(-1) for value in tensors])
-    parts = iter(whole.split([value.numel() for value in tensors]))
+    parts = iter(torch.split(whole, [value.numel() for value in tensors]))
     return {
         name: tuple(next(parts).reshape(value.shape) for value in values) for name, values in seen.items()
     }
