@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from collections import Counter
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, replace
@@ -20,6 +21,8 @@ from .base import Pass
 from .block_interpreter import BlockInterpreter, Rows
 from .graph import arguments, dgqc, module_path
 from .registry import register_pass
+
+log = logging.getLogger("dgqc")
 
 CANDIDATES: Mapping[Coding, Callable[[torch.Tensor, int, str], torch.Tensor]] = {
     Coding.LOG2: fake_quantize_log2,
@@ -74,15 +77,21 @@ class ChooseProbabilities(Pass):
             best = min(CANDIDATES, key=lost.__getitem__)
             plans[name] = QuantizedProbabilities(plan.bits, best, Granularity.ROW, None)
             chosen[module_path(site)] = best.value
-        return replace(program, plans=plans).with_report(
-            self.name, {"chosen": chosen, "counts": dict(Counter(chosen.values()))}
-        )
+        report: dict[str, Any] = {"chosen": chosen, "counts": dict(Counter(chosen.values()))}
+        if judge.in_part:
+            report["by some of their queries"] = sorted(map(module_path, judge.in_part))
+            log.warning(
+                "choose-probabilities looked at some of the queries of %d large attentions.",
+                len(judge.in_part),
+            )
+        return replace(program, plans=plans).with_report(self.name, report)
 
 
 class _Judge(BlockInterpreter):
     """Runs the float graph and adds up what each candidate changes of every attention's output.
 
-    sites: of probabilities not decided on yet, by the product that reads them.
+    sites: of probabilities not decided on yet, by the product that reads them. in_part: products of which
+    only some queries were looked at.
     """
 
     def __init__(self, program: Program) -> None:
@@ -93,6 +102,7 @@ class _Judge(BlockInterpreter):
             if isinstance(plan, Probabilities | ObservedProbabilities):
                 (product,) = node.users
                 self.sites[product] = node
+        self.in_part: set[fx.Node] = set()
         self.lost = {product: dict.fromkeys(CANDIDATES, 0.0) for product in self.sites}
 
     def listen(self, inputs: tuple[torch.Tensor, ...], ordinal: int) -> None:
@@ -103,6 +113,8 @@ class _Judge(BlockInterpreter):
         if n in self.sites:
             (shares, values), _ = self.fetch_args_kwargs_from_env(n)
             plan = self.plans[str(self.sites[n].args[1])]
+            if isinstance(shares, Rows) and len(list(shares.blocks())) >= 2 * BLOCKS:
+                self.in_part.add(n)
             for part in _parts(shares):
                 for coding, quantize in CANDIDATES.items():
                     change = (quantize(part, plan.bits, Granularity.ROW.value) - part) @ values  # type: ignore[union-attr]

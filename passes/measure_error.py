@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import math
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
@@ -21,6 +22,8 @@ from .failures import snapshot
 from .graph import MILLION, arguments, dgqc, module_path, weight_count
 from .lower_integer import LowerInteger
 from .registry import register_pass
+
+log = logging.getLogger("dgqc")
 
 CONVOLUTIONS = (dgqc.conv2d.default, dgqc.conv2d_pixel.default)
 """Their results are channels last."""
@@ -53,6 +56,8 @@ class MeasureError(Pass):
             raise DgqcError("measure-error needs calibration samples; give some with --calib.")
         total = len(program.schedule)
         calls = 1 if weight_count(program.graph) > self.most * MILLION else self.calls
+        if calls < self.calls:
+            log.warning("measure-error looks at the first call alone, since the model is large.")
         integers = LowerInteger().run(replace(program, graph=snapshot(program)))
         energy: dict[str, tuple[float, float]] = {}
         ordinals = sorted({round(i * (total - 1) / max(calls - 1, 1)) for i in range(calls)})

@@ -13,7 +13,7 @@ from dgqc.ir.calibration import Calibration, Inputs
 from dgqc.ir.errors import DgqcError
 from dgqc.ir.plans import Coding, Granularity, QuantizedProbabilities
 from dgqc.ir.program import Program
-from dgqc.passes import block_interpreter
+from dgqc.passes import block_interpreter, choose_probabilities
 from dgqc.passes.choose_probabilities import ChooseProbabilities
 
 aten = torch.ops.aten
@@ -55,6 +55,18 @@ def test_each_attention_gets_what_fits_it(large: int, monkeypatch: pytest.Monkey
         "even_softmax.probabilities": QuantizedProbabilities(4, Coding.UNIFORM, Granularity.ROW, None),
     }
     assert decided.report["choose-probabilities"]["counts"] == {"log2": 1, "uniform": 1}
+
+
+def test_what_is_looked_at_in_part_is_said(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Here two queries are too few for that; with a block for each and one block to look at, they aren't."""
+    monkeypatch.setattr(block_interpreter, "LARGE", 0)
+    monkeypatch.setattr(block_interpreter, "BLOCK", KEYS)
+    whole = ChooseProbabilities().run(calibrated(two_attentions())).report["choose-probabilities"]
+    assert "by some of their queries" not in whole
+    monkeypatch.setattr(choose_probabilities, "BLOCKS", 1)
+    part = ChooseProbabilities().run(calibrated(two_attentions())).report["choose-probabilities"]
+    assert len(part["by some of their queries"]) == 2
+    assert part["chosen"] == whole["chosen"]
 
 
 def test_without_samples_nothing_is_guessed() -> None:
