@@ -1,6 +1,6 @@
 """The tables and figures of DGQ's paper on a trained model, from weights that are at hand.
 
-    python benchmarks/tables.py 2 3 A.1 A.3 figure-4 figure-5 [--model FOLDER] [--pictures 16] ...
+    python benchmarks/tables.py 2 3 A.1 A.3 figure-4 figure-5 seeds [--model FOLDER] [--pictures 16] ...
 
 Each goes to `OUTPUT/NAME.md`. What was measured is kept in `OUTPUT/measured`: run again to continue, or to
 go on with more pictures. Two runs can share an output, each with half of `--bits`; a third then gathers both.
@@ -10,6 +10,7 @@ go on with more pictures. Two runs can share an output, each with half of `--bit
     A.3       spread of the largest attention scores, cross against self
     figure-4  pictures with one outlier of each layer set to zero, and with one random value
     figure-5  attention scores: the start token's and the others'
+    seeds     the float model's pictures from two sets of seeds: what chance alone does to their figures
 """
 
 from __future__ import annotations
@@ -22,6 +23,7 @@ from pathlib import Path
 import torch
 from attention_scores import scores_figure, scores_table
 from dropped_values import dropped_table
+from other_seeds import seeds_table
 
 from dgqc.compare import Candidate, Row, Workload, candidate, compare
 from dgqc.compare.judges import choose
@@ -111,7 +113,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
-    names = ("2", "3", "A.1", "A.3", "figure-4", "figure-5")
+    names = ("2", "3", "A.1", "A.3", "figure-4", "figure-5", "seeds")
     parser.add_argument("tables", nargs="+", choices=names)
     parser.add_argument(
         "--model", type=Path, default=pipeline_dir(), help="a pipeline with the demo's grammar"
@@ -144,6 +146,7 @@ def main() -> None:
         "A.3": lambda: scores_table(silent),
         "figure-4": lambda: dropped_table(workload, store),
         "figure-5": lambda: scores_figure(silent, arguments.output / "figure-5.png"),
+        "seeds": lambda: seeds_table(workload, store),
     }
     for name in arguments.tables:
         text = made[name]()

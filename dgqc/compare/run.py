@@ -32,10 +32,10 @@ def compare(wanted: Sequence[Candidate], workload: Workload, store: Store) -> It
             workload.judge.check(drawing.prompts)
         compared.insert(0, candidate(FLOAT))
     for one in compared:
-        yield _Measured(one, workload, store).row()
+        yield Measured(one, workload, store).row()
 
 
-class _Measured:
+class Measured:
     """One candidate's measurements. It is compiled only where one of them isn't kept yet."""
 
     def __init__(self, one: Candidate, workload: Workload, store: Store) -> None:
@@ -91,7 +91,7 @@ class _Measured:
         return signal_to_noise(partial(call, program), self.workload.references)
 
     def _judged(self, drawing: Drawing, judge: Judge) -> dict[str, float]:
-        floats = _Measured(candidate(FLOAT), self.workload, self.store)
+        floats = Measured(candidate(FLOAT), self.workload, self.store)
         beside = floats.pictures(drawing) if self.one.passes else None
         return judge.judge(self.pictures(drawing), drawing.prompts, beside)
 
