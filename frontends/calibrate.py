@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import importlib.metadata
 import inspect
+import logging
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -20,8 +21,10 @@ from ..ir.errors import DgqcError, UnsupportedOperation
 from ..ir.schedule import Schedule
 from .calibration_file import Recording, load_calibration, save_calibration
 from .model_inputs import ADDED_CONDITIONS, NAMES
-from .pipelines import load_pipeline
+from .pipelines import load_pipeline, unknown_words
 from .schedules import schedule_for
+
+log = logging.getLogger("dgqc")
 
 Progress = Callable[[int, int], None]
 """Called after every UNet call with the number of calls done and of all calls."""
@@ -59,6 +62,12 @@ def calibrate(
     if not isinstance(unet, nn.Module) or "prompt" not in inspect.signature(loaded.__call__).parameters:
         raise DgqcError(
             f"A {type(loaded).__name__} is no text-to-image pipeline around a UNet; give such a one."
+        )
+    if unknown := unknown_words(getattr(loaded, "tokenizer", None), prompts):
+        log.warning(
+            "The pipeline's tokenizer doesn't know %s (%d words of the prompts), all one to the model.",
+            ", ".join(unknown[:3]),
+            len(unknown),
         )
     batches = [list(prompts[start : start + batch_size]) for start in range(0, len(prompts), batch_size)]
     scheduler_name = type(loaded.scheduler).__name__

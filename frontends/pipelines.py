@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -47,6 +47,18 @@ def load_pipeline(folder: Path) -> Any:
         raise DgqcError(
             f"diffusers can't load the pipeline {folder}: {reason[0] if reason else type(error).__name__}."
         ) from error
+
+
+def unknown_words(tokenizer: Any, prompts: Sequence[str]) -> list[str]:
+    """The prompts' words for which a tokenizer has nothing but its token for unknown ones, each once.
+
+    A tokenizer without such a token, or with one that also ends or pads prompts (CLIP's), spells every word.
+    """
+    unknown = getattr(tokenizer, "unk_token_id", None)
+    if unknown is None or unknown in (tokenizer.eos_token_id, tokenizer.pad_token_id):
+        return []
+    words = dict.fromkeys(word for prompt in prompts for word in prompt.split())
+    return [w for w in words if unknown in tokenizer(w, add_special_tokens=False).input_ids]
 
 
 @contextmanager

@@ -83,12 +83,13 @@ def _in_groups(plan: PlacedOperand, group: torch.Tensor, site: fx.Node) -> Group
     return GroupedOperand(plan.operand, dimension, ranges, group)
 
 
-def cluster(ranges: Ranges, groups: int) -> torch.Tensor:
+def cluster(ranges: Ranges, groups: int, precision: torch.dtype = torch.float64) -> torch.Tensor:
     """The group of each index, int64 (n,), numbered 0 .. G-1 in the order in which they first appear.
 
-    ranges: (T, n). G is `groups` or the number of distinct ranges, whichever is smaller.
+    ranges: (T, n). G is `groups` or the number of distinct ranges, whichever is smaller. precision: what
+    K-means computes in; another one may end in another assignment.
     """
-    points = torch.cat([ranges.low, ranges.high]).T.double().numpy()
+    points = torch.cat([ranges.low, ranges.high]).T.to(precision).numpy()
     distinct, inverse = numpy.unique(points, axis=0, return_inverse=True)
     if groups == 1:
         labels = numpy.zeros(len(points), dtype=numpy.int64)

@@ -16,6 +16,7 @@ from ..demo_model.evaluate import GUIDANCE, evaluation_scenes
 from ..frontends.calibrate import calibrate
 from ..frontends.calibration_file import load_calibration
 from ..frontends.load import load_model
+from ..frontends.pipelines import load_pipeline, unknown_words
 from ..frontends.schedules import schedule_for
 from ..frontends.synthesize import synthesize
 from ..ir.calibration import Calibration
@@ -162,14 +163,21 @@ def demo(
     """The demo model, or another one with its grammar: calibrated on its prompts, compared on fresh scenes.
 
     unseen: also draws scenes whose pairs of shapes training never showed.
+    Raises DgqcError where the model has other words than the grammar.
     """
+    place = model or pipeline_dir()
+    if unknown := unknown_words(load_pipeline(place).tokenizer, demo_prompts()):
+        raise DgqcError(
+            f"Comparing {place} needs prompts in its own words ({unknown[0]!r} is none of them); give a text "
+            "file with --prompts, one a line."
+        )
 
     def captions(some: bool) -> list[str]:
         count = max(sizes.held_out, sizes.pictures)
         return [scene.caption() for scene in evaluation_scenes(count, some)]
 
     return prompted(
-        model or pipeline_dir(),
+        place,
         store,
         sizes,
         judge,

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
 import diffusers
@@ -9,7 +10,7 @@ import torch
 import transformers
 from tokenizers import Tokenizer, models, pre_tokenizers, processors
 
-from .pictures import PICTURE_SIZE, vocabulary
+from .pictures import PICTURE_SIZE, reworded, vocabulary
 
 if TYPE_CHECKING:
     import numpy as np
@@ -53,10 +54,14 @@ def to_pictures(latents: torch.Tensor) -> NDArray[np.uint8]:
     return array
 
 
-def build_tokenizer() -> Any:
-    """A ``PreTrainedTokenizerFast`` of whole words: ``<start>``, the words, ``<end>``, padding to 16."""
+def build_tokenizer(words: Mapping[str, str] | None = None) -> Any:
+    """A ``PreTrainedTokenizerFast`` of whole words: ``<start>``, the words, ``<end>``, padding to 16.
+
+    words: other words in the place of some of the grammar's.
+    """
     special = ["<pad>", "<start>", "<end>", "<unknown>"]
-    numbers = {word: index for index, word in enumerate([*special, *vocabulary()])}
+    known = [reworded(word, words or {}) for word in vocabulary()]
+    numbers = {word: index for index, word in enumerate([*special, *known])}
     tokenizer = Tokenizer(models.WordLevel(numbers, unk_token="<unknown>"))
     tokenizer.pre_tokenizer = pre_tokenizers.WhitespaceSplit()
     tokenizer.post_processor = processors.TemplateProcessing(
@@ -124,12 +129,12 @@ def build_scheduler() -> Any:
     )
 
 
-def build_pipeline(unet: torch.nn.Module, text_encoder: torch.nn.Module) -> Any:
+def build_pipeline(unet: torch.nn.Module, text_encoder: torch.nn.Module, tokenizer: Any) -> Any:
     """A whole ``StableDiffusionPipeline`` without a VAE; use it with ``output_type="latent"``."""
     return _diffusers.StableDiffusionPipeline(
         vae=None,
         text_encoder=text_encoder,
-        tokenizer=build_tokenizer(),
+        tokenizer=tokenizer,
         unet=unet,
         scheduler=build_scheduler(),
         safety_checker=None,

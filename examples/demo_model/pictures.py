@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 
 import numpy as np
@@ -101,6 +101,11 @@ def vocabulary() -> list[str]:
     words = ["a", "at", "the", "on", "background", "of"]
     words += [*SIZES, *COLOURS, *SHAPES, *POSITIONS, "above", "below", *BACKGROUNDS]
     return list(dict.fromkeys(words))
+
+
+def reworded(caption: str, words: Mapping[str, str]) -> str:
+    """A caption with other words in the place of some of the grammar's."""
+    return " ".join(words.get(word, word) for word in caption.split())
 
 
 def is_held_out(scene: Scene) -> bool:

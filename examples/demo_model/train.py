@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import argparse
 import copy
+import json
 import os
 import shutil
 import time
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from pathlib import Path
 
 import numpy as np
@@ -24,7 +26,7 @@ from .model import (
     to_latents,
 )
 from .optimizer import MatrixOptimizer
-from .pictures import draw, sample_scene
+from .pictures import draw, reworded, sample_scene, vocabulary
 
 
 @dataclass(frozen=True)
@@ -40,6 +42,8 @@ class Settings:
     caption_dropout: float = 0.1
     largest_weight: float = 5.0
     seed: int = 0
+    words: Mapping[str, str] = field(default_factory=dict)
+    """Other words in the place of some of the grammar's."""
 
 
 class Trainer:
@@ -48,7 +52,7 @@ class Trainer:
     def __init__(self, settings: Settings) -> None:
         torch.manual_seed(settings.seed)
         self.settings = settings
-        self.tokenizer = build_tokenizer()
+        self.tokenizer = build_tokenizer(settings.words)
         self.scheduler = build_scheduler()
         self.unet = build_unet()
         # On a CPU this trains 1.7 times as fast as fused attention does.
@@ -76,7 +80,10 @@ class Trainer:
         rng = np.random.default_rng([settings.seed, self.step])
         scenes = [sample_scene(rng) for _ in range(settings.batch)]
         dropped = rng.random(settings.batch) < settings.caption_dropout
-        captions = ["" if drop else scene.caption() for scene, drop in zip(scenes, dropped, strict=True)]
+        captions = [
+            "" if drop else reworded(scene.caption(), settings.words)
+            for scene, drop in zip(scenes, dropped, strict=True)
+        ]
         clean = to_latents(np.stack([draw(scene) for scene in scenes]))
         noise = torch.from_numpy(rng.standard_normal(clean.shape, dtype=np.float32))
         strata = (np.arange(settings.batch) + rng.random(settings.batch)) / settings.batch
@@ -144,7 +151,7 @@ class Trainer:
         unet, text_encoder = copy.deepcopy(self.average)
         partial = folder.with_name(folder.name + ".partial")
         shutil.rmtree(partial, ignore_errors=True)
-        build_pipeline(unet.half(), text_encoder).save_pretrained(partial)
+        build_pipeline(unet.half(), text_encoder, self.tokenizer).save_pretrained(partial)
         for file in partial.rglob("*.safetensors"):
             file.chmod(0o644)
         old = folder.with_name(folder.name + ".old")
@@ -154,10 +161,26 @@ class Trainer:
         shutil.rmtree(old, ignore_errors=True)
 
 
+def read_words(path: Path) -> dict[str, str]:
+    """A JSON object from words of the grammar to other ones.
+
+    Raises ValueError where a word isn't of the grammar, or two would become one.
+    """
+    words: dict[str, str] = json.loads(path.read_text(encoding="utf-8"))
+    unknown = sorted(set(words) - set(vocabulary()))
+    if unknown:
+        raise ValueError(f"{path} has other words for {', '.join(unknown)}, which no caption holds.")
+    if len({reworded(word, words) for word in vocabulary()}) < len(vocabulary()):
+        raise ValueError(f"{path} makes one word of two.")
+    return words
+
+
 def main() -> None:
     """Train, or continue to train, and export."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--steps", type=int, default=7200, help="optimizer steps in all")
+    parser.add_argument("--seed", type=int, default=0)
+    parser.add_argument("--words", type=Path, help="JSON: other words for captions, such as german.json")
     parser.add_argument("--threads", type=int, default=1)
     parser.add_argument("--work", type=Path, default=Path("build/demo_model"), help="checkpoint folder")
     parser.add_argument("--output", type=Path, default=Path(__file__).parent / "pipeline")
@@ -168,7 +191,11 @@ def main() -> None:
     torch.set_num_threads(arguments.threads)
     arguments.work.mkdir(parents=True, exist_ok=True)
     checkpoint = arguments.work / "checkpoint.pt"
-    trainer = Trainer(Settings(steps=arguments.steps))
+    try:
+        words = read_words(arguments.words) if arguments.words else {}
+    except (OSError, ValueError) as error:
+        parser.error(str(error))
+    trainer = Trainer(Settings(steps=arguments.steps, seed=arguments.seed, words=words))
     if checkpoint.exists():
         trainer.load(checkpoint)
     print(f"start at step {trainer.step} of {arguments.steps}", flush=True)

@@ -14,6 +14,8 @@ from dgqc.compare import candidate, compare
 from dgqc.compare import run as run_module
 from dgqc.compare.store import Store
 from dgqc.compare.workload import Sizes, Workload, unprompted
+from dgqc.demo_model.train import Settings, Trainer
+from dgqc.frontends.pipelines import unknown_words
 
 SIZES = Sizes(calibration=2, held_out=2, pictures=0, steps=2)
 NAMES = ["w8a8", "w8a8:simulated", "w4a4", "naive-w4a4", "dgq-exact-w8a8,iterations=1"]
@@ -115,3 +117,15 @@ def test_a_model_without_a_pipeline_takes_no_prompts(
     prompts.write_text("a cat\n")
     assert command_line.run(["compare", str(folder), "--prompts", str(prompts), "-o", str(tmp_path)]) == 2
     assert "is no pipeline's folder" in capsys.readouterr().err
+
+
+def test_a_model_with_other_words_needs_prompts(capsys: pytest.CaptureFixture[str], tmp_path: Path) -> None:
+    german = {"red": "roter", "circle": "Kreis"}
+    trainer = Trainer(Settings(steps=1, words=german))
+    trainer.export(tmp_path / "model")
+    capsys.readouterr()
+    assert command_line.run(["compare", str(tmp_path / "model"), "-o", str(tmp_path / "out")]) == 2
+    error = capsys.readouterr().err.strip()
+    assert "needs prompts in its own words ('circle' is none of them)" in error
+    assert len(error.splitlines()) == 1
+    assert unknown_words(trainer.tokenizer, ["a roter circle", "the circle"]) == ["circle"]

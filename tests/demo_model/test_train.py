@@ -8,10 +8,10 @@ import numpy as np
 import pytest
 import torch
 
-from dgqc.demo_model import load_pipeline
+from dgqc.demo_model import load_pipeline, train
 from dgqc.demo_model.classifier import HEADS, Classifier, disturb, labels, to_values
-from dgqc.demo_model.pictures import draw, sample_scene
-from dgqc.demo_model.train import Settings, Trainer
+from dgqc.demo_model.pictures import draw, reworded, sample_scene, vocabulary
+from dgqc.demo_model.train import Settings, Trainer, read_words
 
 SETTINGS = Settings(steps=4, batch=2, warm_up=2)
 
@@ -44,6 +44,30 @@ def test_exported_folder_holds_the_averaged_weights(tmp_path: Path) -> None:
     stored = load_pipeline(folder).unet.state_dict()
     for name, weight in trainer.average[0].state_dict().items():
         assert torch.equal(stored[name], weight.half().float())
+
+
+def test_captions_can_have_other_words(tmp_path: Path) -> None:
+    german = read_words(Path(train.__file__).with_name("german.json"))
+    assert len(german) == len(vocabulary())
+    Trainer(Settings(steps=1, words=german)).export(tmp_path / "pipeline")
+    tokenizer = load_pipeline(tmp_path / "pipeline").tokenizer
+    caption = "a small purple square below a large green triangle on a white background"
+    assert tokenizer.unk_token_id not in tokenizer(reworded(caption, german)).input_ids
+    assert tokenizer.unk_token_id in tokenizer(caption).input_ids
+
+
+@pytest.mark.parametrize(
+    ("words", "message"),
+    [
+        ('{"house": "Haus"}', "other words for house, which no caption"),
+        ('{"red": "blue"}', "one word of two"),
+    ],
+)
+def test_words_that_cannot_be_are_refused(words: str, message: str, tmp_path: Path) -> None:
+    file = tmp_path / "words.json"
+    file.write_text(words, encoding="utf-8")
+    with pytest.raises(ValueError, match=message):
+        read_words(file)
 
 
 def test_learning_rate_rises_then_falls_to_nothing() -> None:

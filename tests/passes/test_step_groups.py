@@ -45,6 +45,18 @@ def test_zeros_are_not_clamped() -> None:
     assert found.zero.tolist() == [-30.0, 1.0]
 
 
+def test_scales_and_zeros_are_those_of_single_precision() -> None:
+    """As the released code computes, so that its quantizers and ours agree in every bit."""
+    torch.manual_seed(6)
+    x = torch.randn(4, 16, 40) * torch.linspace(0.2, 9, 40) + torch.linspace(-3, 2, 40)
+    found = quantizer(LINEAR, ranges_of(x, Role.LINEAR), groups=8)
+    for one in range(8):
+        members = x[..., found.group == one]
+        scale = (members.max() - members.min()) / 15
+        assert found.scale[found.group == one].unique().tolist() == [float(scale)]
+        assert found.zero[found.group == one].unique().tolist() == [float((-members.min() / scale).round())]
+
+
 @pytest.mark.parametrize(("role", "channels"), [(Role.LINEAR, False), (Role.CONVOLUTION, True)])
 def test_a_tie_goes_to_the_first_axis_of_the_matrix(role: Role, channels: bool) -> None:
     low, high = torch.tensor([0.0, -1.0]), torch.tensor([1.0, 4.0])
@@ -88,7 +100,7 @@ def test_a_convolution_is_grouped_by_taps_or_output_pixels() -> None:
     axis = 1 if first.dimension is Dimension.CHANNEL else 2
     assert len(first.scale) == patches.shape[axis]
     low, high = patches.amin(dim=(0, 3 - axis)), patches.amax(dim=(0, 3 - axis))
-    assert torch.equal(first.group, cluster(Ranges(low[None], high[None]), 4))
+    assert torch.equal(first.group, cluster(Ranges(low[None], high[None]), 4, torch.float32))
     for one in range(int(first.group.max()) + 1):
         members = first.group == one
         wide = (float(high[members].max()) - float(low[members].min())) / (2**plan.operand.bits - 1)
