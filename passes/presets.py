@@ -81,7 +81,7 @@ METHODS: Mapping[str, Method] = {
             + _STATIC
             + "split-shortcuts,"
             + _LAYERWISE
-            + "search-ranges,"
+            + "search-ranges{samples=16},"
             + _TABLES
             + _BRECQ
             + "learn-scales{iterations=$iterations},"
@@ -102,7 +102,7 @@ METHODS: Mapping[str, Method] = {
             + _STATIC
             + "split-shortcuts,"
             + _LAYERWISE
-            + "search-ranges,"
+            + "search-ranges{samples=16},"
             + _TABLES
             + "fbr{iterations=$iterations,rate=$rate},"
             + _REST
