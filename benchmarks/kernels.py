@@ -1,6 +1,6 @@
 """How fast the C kernels of products run on Stable Diffusion v1.4's shapes, and their share of the peak.
 
-    python benchmarks/kernels.py [--bits 8,4] [--flags "-O3 -march=native"] [--json]
+    python benchmarks/kernels.py [--bits 8,4] [--flags "-O3 -march=native -mtune=generic"] [--json]
 
 Eight groups of channels of unequal sizes, in the compiler's order, each with a multiple of its own, on one
 core. *rows* is the product itself, *call* adds what a call prepares (`begin`): columns' multipliers, the sum
@@ -76,7 +76,7 @@ class Speed:
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawTextHelpFormatter)
     parser.add_argument("--bits", default="8,4")
-    parser.add_argument("--flags", default="-O3 -march=native")
+    parser.add_argument("--flags", default="-O3 -march=native -mtune=generic")
     parser.add_argument("--json", action="store_true")
     given = parser.parse_args()
     cases = [(shape, int(bits)) for bits in given.bits.split(",") for shape in SHAPES]

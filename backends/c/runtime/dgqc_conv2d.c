@@ -60,7 +60,7 @@ static void multiply(const dgqc_conv2d_parameters *p, dgqc_rows rows, const dgqc
         row[r] = image + line * w->stride_height * line_bytes(p) +
                  column * w->stride_width * p->combination.row_bytes;
     }
-    dgqc_product_rows(product, row, rows.count, NULL, y);
+    dgqc_product_rows(product, row, rows.count, NULL, NULL, 0, y);
 }
 
 void dgqc_conv2d_rows(const dgqc_conv2d_parameters *p, size_t step, dgqc_rows rows, int16_t *y, const void *shared)

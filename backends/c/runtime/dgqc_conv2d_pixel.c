@@ -27,6 +27,6 @@ void dgqc_conv2d_pixel_rows(const dgqc_conv2d_pixel_parameters *p, size_t step, 
         }
         const dgqc_row_group *const found =
             dgqc_find_row_groups(&p->patches.operand, step, block, positions, groups);
-        dgqc_product_rows(shared, row, block.count, found, y + done * p->weights.panels.columns);
+        dgqc_product_rows(shared, row, block.count, found, NULL, 0, y + done * p->weights.panels.columns);
     }
 }

@@ -8,14 +8,15 @@ void dgqc_linear_begin(const dgqc_linear_parameters *p, size_t step, void *share
     dgqc_product_begin(&p->weights, &p->operand, &p->combination, p->depth, &one, step, shared);
 }
 
-/* At most DGQC_BLOCK_ROWS rows. */
-static void multiply(const dgqc_linear_parameters *p, size_t step, dgqc_rows rows, const uint8_t *x, int16_t *y,
-                     const dgqc_product *product, uint8_t *spread)
+/* At most DGQC_BLOCK_ROWS rows, of `left`. */
+static void multiply(const dgqc_linear_parameters *p, size_t step, dgqc_rows rows, size_t left, const uint8_t *x,
+                     int16_t *y, const dgqc_product *product, uint8_t *spread)
 {
     const uint8_t *row[DGQC_BLOCK_ROWS];
     dgqc_row_group groups[DGQC_BLOCK_ROWS];
     const int direct = dgqc_is_spread(&p->combination, p->depth);
     const size_t bytes = p->combination.row_bytes;
+    const size_t next = left - rows.count < DGQC_BLOCK_ROWS ? left - rows.count : (size_t)DGQC_BLOCK_ROWS;
     if (!direct) {
         dgqc_spread_rows(product->spans, p->combination.spans, rows.count, x, p->depth, spread, bytes);
     }
@@ -23,7 +24,8 @@ static void multiply(const dgqc_linear_parameters *p, size_t step, dgqc_rows row
         row[r] = (direct ? x : spread) + r * bytes;
     }
     dgqc_product_rows(product, row, rows.count,
-                      dgqc_find_row_groups(&p->operand, step, rows, p->rows_per_sample, groups), y);
+                      dgqc_find_row_groups(&p->operand, step, rows, p->rows_per_sample, groups),
+                      x + rows.count * p->depth, next * p->depth, y);
 }
 
 void dgqc_linear_rows(const dgqc_linear_parameters *p, size_t step, dgqc_rows rows, const uint8_t *x, int16_t *y,
@@ -32,6 +34,6 @@ void dgqc_linear_rows(const dgqc_linear_parameters *p, size_t step, dgqc_rows ro
     for (size_t done = 0; done < rows.count; done += DGQC_BLOCK_ROWS) {
         const size_t left = rows.count - done;
         const dgqc_rows block = {rows.first + done, left < DGQC_BLOCK_ROWS ? left : (size_t)DGQC_BLOCK_ROWS};
-        multiply(p, step, block, x + done * p->depth, y + done * p->weights.panels.columns, shared, scratch);
+        multiply(p, step, block, left, x + done * p->depth, y + done * p->weights.panels.columns, shared, scratch);
     }
 }

@@ -58,8 +58,9 @@ typedef struct {
 const dgqc_row_group *dgqc_find_row_groups(const dgqc_operand *operand, size_t step, dgqc_rows rows,
                                            size_t period, dgqc_row_group groups[DGQC_BLOCK_ROWS]);
 
-/* y[r * columns + n] for count <= DGQC_BLOCK_ROWS rows. groups: of each row, or NULL. */
+/* y[r * columns + n] for count <= DGQC_BLOCK_ROWS rows. groups: of each row, or NULL. next, next_bytes: what will be
+ * read for the rows after them, which is fetched meanwhile. */
 void dgqc_product_rows(const dgqc_product *product, const uint8_t *const *rows, size_t count,
-                       const dgqc_row_group *groups, int16_t *y);
+                       const dgqc_row_group *groups, const uint8_t *next, size_t next_bytes, int16_t *y);
 
 #endif

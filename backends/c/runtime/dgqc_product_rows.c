@@ -93,25 +93,33 @@ static void multiply_by_group(const dgqc_product *product, const uint8_t *const 
     dgqc_requantize(totals, count, column, columns, &product->requantizer, y, product->panels.columns);
 }
 
-/* Where the tile's share of the next panels begins, so that all of them are in cache when their turn comes: a few
- * tiles fetch all of them. Behind the last come the first, for the next block of rows. */
-static const void *panels_ahead(const dgqc_panels *panels, size_t column, size_t tile)
+/* What a tile fetches for those after it. The first few of a column fetch the next panels; behind the last come the
+ * first, for the next block of rows. The others, column by column, fetch those rows. */
+static const void *ahead_of(const dgqc_panels *panels, size_t column, size_t tile, const uint8_t *rows,
+                            size_t rows_bytes)
 {
-    enum { SHARES = 2 * DGQC_BLOCK_BYTES / DGQC_AHEAD };
+    enum { SHARES = 2 * DGQC_BLOCK_BYTES / DGQC_AHEAD, OTHERS = DGQC_BLOCK_ROWS / DGQC_TILE_ROWS - SHARES };
     const size_t next = column + DGQC_TILE_COLUMNS < panels->columns ? column + DGQC_TILE_COLUMNS : 0;
     const size_t bytes = dgqc_panel_bytes(panels);
-    const size_t offset = next / DGQC_PANEL_COLUMNS * bytes + tile % SHARES * (2 * bytes / SHARES);
-    return (const unsigned char *)panels->data + offset;
+    if (tile >= SHARES) {
+        const size_t place = column / DGQC_TILE_COLUMNS * OTHERS + tile - SHARES;
+        const size_t offset = place * panels->quads * DGQC_AHEAD;
+        if (offset + panels->quads * DGQC_AHEAD <= rows_bytes) {
+            return rows + offset;
+        }
+    }
+    return (const unsigned char *)panels->data + next / DGQC_PANEL_COLUMNS * bytes +
+           tile % SHARES * (2 * bytes / SHARES);
 }
 
 void dgqc_product_rows(const dgqc_product *product, const uint8_t *const *rows, size_t count,
-                       const dgqc_row_group *groups, int16_t *y)
+                       const dgqc_row_group *groups, const uint8_t *next, size_t next_bytes, int16_t *y)
 {
     const dgqc_panels *const panels = &product->panels;
     for (size_t column = 0; column < panels->columns; column += DGQC_TILE_COLUMNS) {
         for (size_t r = 0; r < count; r += DGQC_TILE_ROWS) {
             const size_t some = count - r < DGQC_TILE_ROWS ? count - r : (size_t)DGQC_TILE_ROWS;
-            const void *const ahead = panels_ahead(panels, column, r / DGQC_TILE_ROWS);
+            const void *const ahead = ahead_of(panels, column, r / DGQC_TILE_ROWS, next, next_bytes);
             int16_t *const to = y + r * panels->columns + column;
             if (product->total_bits == 64) {
                 multiply_long(product, rows + r, some, column, ahead, groups ? groups + r : NULL, to);

@@ -1,4 +1,5 @@
-/* AVX512-VNNI: 8 rows times 32 columns, 16 sums in registers, requantized before they leave them. */
+/* AVX512-VNNI: 8 rows times 32 columns, 16 sums in registers, requantized before they leave them. Of the 77 tokens of a
+ * prompt 5 are left. */
 
 #include <immintrin.h>
 
@@ -8,6 +9,8 @@ typedef __m512i vector;
 enum { LEFT_COLUMNS = DGQC_PANEL_COLUMNS };
 
 #define DGQC_EVERY_ROW(DO) DO(0) DO(1) DO(2) DO(3) DO(4) DO(5) DO(6) DO(7)
+#define DGQC_FEW_ROWS(DO) DO(0) DO(1) DO(2) DO(3) DO(4)
+enum { FEW = 5 };
 
 #define vector_splat(x) _mm512_set1_epi32(x)
 #define vector_codes(four) vector_splat(four)

@@ -10,6 +10,7 @@
  *   vector_dot(sum, codes, weights): adds four products in every lane;
  *   vector_low_half, vector_high_half: of every byte, sign-extended;
  *   DGQC_EVERY_ROW(DO): DO(r) for each row of a tile;
+ *   where a tile of fewer rows pays, DGQC_FEW_ROWS(DO), and FEW, how many these are;
  *   and, where vector_codes takes 128 off, since its products are of signed bytes, DGQC_LOWERED_CODES and
  *   vector_subtract. The weights' own sums, times -128, are then subtracted at the end. */
 
@@ -121,6 +122,10 @@ static inline vector quad_of(const uint8_t *codes)
 DGQC_DEFINE_TILE(tile_8, DGQC_EVERY_ROW, DGQC_PRODUCTS_8, 1)
 DGQC_DEFINE_TILE(tile_4, DGQC_EVERY_ROW, DGQC_PRODUCTS_4, 1)
 DGQC_DEFINE_TILE(half_8, DGQC_EVERY_ROW, DGQC_PRODUCTS_8, 0)
+#ifdef DGQC_FEW_ROWS
+DGQC_DEFINE_TILE(few_8, DGQC_FEW_ROWS, DGQC_PRODUCTS_8, 1)
+DGQC_DEFINE_TILE(few_4, DGQC_FEW_ROWS, DGQC_PRODUCTS_4, 1)
+#endif
 DGQC_DEFINE_TILE(row_8, DGQC_FIRST_ROW, DGQC_PRODUCTS_8, 1)
 DGQC_DEFINE_TILE(row_4, DGQC_FIRST_ROW, DGQC_PRODUCTS_4, 1)
 
@@ -138,5 +143,11 @@ void dgqc_tile(const dgqc_panels *panels, const dgqc_sum *sum, const uint8_t *co
     for (size_t r = 0; r < DGQC_TILE_ROWS; r++) {
         full[r] = rows[r < row_count ? r : row_count - 1];
     }
+#ifdef DGQC_FEW_ROWS
+    if (row_count <= FEW) {
+        (panels->bits == 4 ? few_4 : few_8)(left, to_right, sum, full, fetched, totals);
+        return;
+    }
+#endif
     (panels->bits == 4 ? tile_4 : to_right == 0 ? half_8 : tile_8)(left, to_right, sum, full, fetched, totals);
 }
