@@ -31,7 +31,7 @@ void dgqc_attend_begin(const dgqc_attend_parameters *p, size_t step, const void 
     dgqc_expand(operand->multiple + step * operand->groups, operand->group, operand->count, multiple);
     if (p->value_bytes > 0) {
         read_digits(p, digits);
-        DGQC_PARALLEL
+        DGQC_PARALLEL_FROM(p->value_batches * dgqc_attend_batch_bytes(p))
         for (size_t batch = 0; batch < p->value_batches; batch++) {
             dgqc_attend_pack(p, &s, values_of(p, values, batch), (int8_t *)shared + batch * dgqc_attend_batch_bytes(p));
         }

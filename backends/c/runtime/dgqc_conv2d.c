@@ -44,8 +44,9 @@ void dgqc_conv2d_begin(const dgqc_conv2d_parameters *p, size_t step, const uint8
         dgqc_product_begin(&p->weights, &p->operand, &p->combination, w->channels, &taps, step, shared);
     uint8_t *const image = product->behind;
     dgqc_spread_zeros(product->spans, p->combination.spans, product->pixel);
-    DGQC_PARALLEL
-    for (size_t line = 0; line < w->height + 2 * w->padding_height; line++) {
+    const size_t lines = w->height + 2 * w->padding_height;
+    DGQC_PARALLEL_FROM(lines * line_bytes(p))
+    for (size_t line = 0; line < lines; line++) {
         fill_line(p, product, x, line, image + line * line_bytes(p));
     }
 }

@@ -11,7 +11,7 @@ void dgqc_copy_rows(dgqc_rows rows, size_t bytes, const void *x, size_t x_stride
 
 void dgqc_copy(size_t count, size_t bytes, const void *x, size_t x_stride, void *y, size_t y_stride)
 {
-    DGQC_PARALLEL
+    DGQC_PARALLEL_FROM(count * bytes)
     for (size_t i = 0; i < count; i++) {
         memcpy((unsigned char *)y + i * y_stride, (const unsigned char *)x + i * x_stride, bytes);
     }

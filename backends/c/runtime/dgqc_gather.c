@@ -44,7 +44,7 @@ void dgqc_gather_rows(const dgqc_gather_parameters *p, size_t step, dgqc_rows ro
 void dgqc_gather(const dgqc_gather_parameters *p, const void *x, void *y)
 {
     const size_t run = p->inner * p->item, block = p->count * run;
-    DGQC_PARALLEL
+    DGQC_PARALLEL_FROM(p->outer * block)
     for (size_t i = 0; i < p->outer * p->count; i++) {
         const size_t from = i / p->count * block + (size_t)p->order[i % p->count] * run;
         memcpy((unsigned char *)y + i * run, dgqc_inside(x, from), run);

@@ -73,7 +73,7 @@ void dgqc_group_norm_begin(const dgqc_norm_parameters *p, size_t step, const int
 {
     strip *const strips = shared;
     const size_t count = dgqc_strips(p);
-    DGQC_PARALLEL
+    DGQC_PARALLEL_FROM(p->elements * p->channels * sizeof *x)
     for (size_t i = 0; i < count; i++) {
         add_up_strip(p, x + i * DGQC_STRIP, p->channels - i * DGQC_STRIP, strips + i);
         strips[i].lanes_can = 1;

@@ -56,7 +56,7 @@ void dgqc_matmul_begin(const dgqc_matmul_parameters *p, size_t step, const void 
     const tables right = expand(&p->right, step, &shared);
     const size_t pairs = dgqc_pairs(p->depth), bytes = dgqc_matmul_right_bytes(p);
     const size_t code_bytes = p->depth * (size_t)p->right.code_bits / 8;
-    DGQC_PARALLEL
+    DGQC_PARALLEL_FROM(p->right_batches * p->columns * code_bytes)
     for (size_t n = 0; n < p->right_batches * p->columns; n++) {
         const size_t batch = n / p->columns, column = n % p->columns;
         const void *const codes = dgqc_inside(b, n * code_bytes);

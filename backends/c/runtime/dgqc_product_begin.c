@@ -37,15 +37,43 @@ static void add_zeros(const dgqc_product *product, const int32_t *sums, size_t n
     }
 }
 
+/* Whether a row of zero points can be multiplied like any other. */
+static int zeros_are_codes(const dgqc_product *product)
+{
+    for (size_t s = 0; s < product->span_count; s++) {
+        if (product->spans[s].zero < 0 || product->spans[s].zero > 255) {
+            return 0;
+        }
+    }
+    return product->total_bits == 32;
+}
+
+/* The same by multiplying that row, which is the product's pixel. */
+static void multiply_zeros(const dgqc_product *product, size_t n, int64_t zeros[DGQC_TILE_COLUMNS])
+{
+    const uint8_t *const row = product->pixel;
+    int32_t totals[DGQC_TILE_ROWS * DGQC_TILE_COLUMNS];
+    dgqc_tile(&product->panels, &product->sum, &row, 1, n, NULL, totals);
+    for (size_t c = 0; c < DGQC_TILE_COLUMNS; c++) {
+        zeros[c] = totals[c];
+    }
+}
+
 /* Takes out of b what zero points add to it when every tap sees them. */
 static void center(dgqc_product *product, const int32_t *sums)
 {
-    const size_t columns = product->panels.columns;
-    DGQC_PARALLEL
+    const int as_codes = zeros_are_codes(product);
+    if (as_codes) {
+        dgqc_spread_zeros(product->spans, product->span_count, product->pixel);
+    }
+    const size_t columns = product->panels.columns, depth = product->panels.quads * DGQC_QUAD;
+    DGQC_PARALLEL_FROM(columns * (sums ? product->span_count * sizeof *sums : depth))
     for (size_t n = 0; n < columns; n += DGQC_TILE_COLUMNS) {
         int64_t zeros[DGQC_TILE_COLUMNS];
         if (sums) {
             add_zeros(product, sums, n, zeros);
+        } else if (as_codes) {
+            multiply_zeros(product, n, zeros);
         } else {
             dgqc_product_zeros(product, n, zeros);
         }
@@ -61,7 +89,7 @@ static void sum_columns(dgqc_product *product)
 {
     const size_t columns = product->panels.columns;
     const uint8_t *const row = product->pixel;
-    DGQC_PARALLEL
+    DGQC_PARALLEL_FROM(columns * product->panels.quads * DGQC_QUAD)
     for (size_t n = 0; n < columns; n += DGQC_TILE_COLUMNS) {
         int64_t sums[DGQC_TILE_ROWS * DGQC_TILE_COLUMNS];
         dgqc_product_long(product, &row, 1, n, NULL, sums);

@@ -7,10 +7,17 @@
 /* Stands before a loop whose turns may run at once, in any order. Results never depend on the number of threads. */
 #ifdef _OPENMP
 #include <omp.h>
-#define DGQC_PARALLEL _Pragma("omp parallel for schedule(static)")
+#define DGQC_PRAGMA(directive) _Pragma(#directive)
+#define DGQC_PARALLEL DGQC_PRAGMA(omp parallel for schedule(static))
+#define DGQC_PARALLEL_FROM(bytes) DGQC_PRAGMA(omp parallel for schedule(static) if ((bytes) >= DGQC_MANY_BYTES))
 #else
 #define DGQC_PARALLEL
+#define DGQC_PARALLEL_FROM(bytes) (void)(bytes);
 #endif
+
+/* What a loop behind DGQC_PARALLEL_FROM reads or writes before threads share it: to wait for each other takes them some
+ * microseconds. */
+#define DGQC_MANY_BYTES ((size_t)65536)
 
 /* Threads that a loop behind DGQC_PARALLEL would run on. */
 static inline size_t dgqc_threads(void)
