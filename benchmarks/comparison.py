@@ -11,7 +11,8 @@ from pathlib import Path
 
 import numpy as np
 import peak
-from peers.contenders import BASELINE, CONTENDERS, PEAK
+import round_trip
+from peers.contenders import BASELINE, CONTENDERS, PEAK, ROUND_TRIP
 
 COLUMNS = (
     "runs in",
@@ -42,7 +43,7 @@ class Entry:
 
 @dataclass
 class Results:
-    """gmacs: 10^9 multiply-accumulates of a call. entries: by contender; one of them is the int8 peak."""
+    """gmacs: 10^9 multiply-accumulates of a call. entries: by contender; two of them are the machine."""
 
     model: str
     threads: int
@@ -69,7 +70,7 @@ class Results:
             return
         wanted = np.fromfile(outputs / BASELINE, np.float32).astype(np.float64)
         for name, entry in self.measured().items():
-            if name not in (BASELINE, PEAK):
+            if name not in (BASELINE, PEAK, ROUND_TRIP):
                 noise = np.square(np.fromfile(outputs / name, np.float32) - wanted).sum()
                 entry.signal_to_noise_db = 10 * math.log10(np.square(wanted).sum() / noise)
 
@@ -103,7 +104,7 @@ def as_markdown(results: Results) -> str:
     calls = min(len(entry.seconds) for entry in measured.values())
     lines = [
         f"{results.model}: {results.gmacs:.4g} GMAC a call, {results.threads} threads of "
-        f"{results.processor}, int8 peak {top:.0f} GMAC/s, median of {calls} calls.",
+        f"{results.processor}, int8 peak {top:.0f} GMAC/s{_waiting(results)}, median of {calls} calls.",
         "",
         f"| {' | '.join(COLUMNS)} |",
         f"|{' --- |' * len(COLUMNS)}",
@@ -131,6 +132,15 @@ def as_markdown(results: Results) -> str:
             ]
         lines.append(f"| {' | '.join(cells)} |")
     return "\n".join(lines)
+
+
+def _waiting(results: Results) -> str:
+    """What two cores need to answer each other, where that was measured."""
+    entry = results.measured().get(ROUND_TRIP)
+    if entry is None:
+        return ""
+    fastest, median, slowest = round_trip.nanoseconds(entry.seconds)
+    return f", cores' round trip {median:.0f} ns ({fastest:.0f} .. {slowest:.0f})"
 
 
 def _processor() -> str:

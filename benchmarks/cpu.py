@@ -20,8 +20,9 @@ from contextlib import ExitStack
 from pathlib import Path
 
 import peak
+import round_trip
 from comparison import Results, as_markdown, begin
-from peers.contenders import CONTENDERS, PEAK, Contender, named
+from peers.contenders import CONTENDERS, PEAK, ROUND_TRIP, Contender, named
 from peers.models import Model, gmacs, prepared, remembered
 from timed_process import TimedProcess
 
@@ -36,6 +37,8 @@ def main() -> None:
     model = prepared(given.model, work, given.calib and given.calib.resolve())
     results = begin(kept, given.model, given.threads, gmacs(model, work), append=given.append)
     commands: dict[str, Sequence[str]] = {PEAK: peak.made(work, given.threads)}
+    if given.threads > 1:
+        commands[ROUND_TRIP] = round_trip.made(work)
     for contender in map(named, given.only.split(",")) if given.only else CONTENDERS:
         if missing := contender.runtime.missing():
             print(f"{contender.name} is skipped: {missing[0]} isn't installed", file=sys.stderr)

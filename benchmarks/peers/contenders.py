@@ -9,7 +9,8 @@ from enum import Enum
 BASELINE = "pytorch-float32"
 """Whom all others are compared with."""
 PEAK = "int8-peak"
-"""Not one of them, but timed in the same way: what the machine can do."""
+ROUND_TRIP = "round-trip"
+"""Not two of them, but timed in the same way: what the machine can do, and what waiting costs on it."""
 
 
 @dataclass(frozen=True)

@@ -8,8 +8,9 @@ from pathlib import Path
 import numpy as np
 import peak
 import pytest
+import round_trip
 from comparison import Entry, Results, as_markdown, begin
-from peers.contenders import BASELINE, CONTENDERS, PEAK
+from peers.contenders import BASELINE, CONTENDERS, PEAK, ROUND_TRIP
 from timed_process import TimedProcess
 
 OBEDIENT = """
@@ -50,6 +51,13 @@ def test_ratios_are_to_the_baseline_and_to_the_peak() -> None:
     table = as_markdown(results(pytorch_float32=8.0, w8a8=2.0))
     row = next(line for line in table.splitlines() if "w8a8" in line)
     assert "| 2000 | 2000 | 4.00 | 50% |" in row  # a quarter of the time; one of two possible seconds
+
+
+def test_what_waiting_costs_is_said_where_it_was_measured() -> None:
+    assert "round trip" not in as_markdown(results(pytorch_float32=1.0))
+    found = results(pytorch_float32=1.0)
+    found.add(ROUND_TRIP, [round_trip.TIMES * taken for taken in (4e-7, 1e-7, 2e-7)], memory=0)
+    assert "cores' round trip 200 ns (100 .. 400)" in as_markdown(found)
 
 
 def test_everybody_stands_in_the_table() -> None:
