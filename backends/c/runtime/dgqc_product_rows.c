@@ -100,16 +100,14 @@ static const void *ahead_of(const dgqc_panels *panels, size_t column, size_t til
 {
     enum { SHARES = 2 * DGQC_BLOCK_BYTES / DGQC_AHEAD, OTHERS = DGQC_BLOCK_ROWS / DGQC_TILE_ROWS - SHARES };
     const size_t next = column + DGQC_TILE_COLUMNS < panels->columns ? column + DGQC_TILE_COLUMNS : 0;
-    const size_t bytes = dgqc_panel_bytes(panels);
+    const size_t bytes = dgqc_panel_bytes(panels), share = 2 * bytes / SHARES;
     if (tile >= SHARES) {
-        const size_t place = column / DGQC_TILE_COLUMNS * OTHERS + tile - SHARES;
-        const size_t offset = place * panels->quads * DGQC_AHEAD;
-        if (offset + panels->quads * DGQC_AHEAD <= rows_bytes) {
+        const size_t offset = (column / DGQC_TILE_COLUMNS * OTHERS + tile - SHARES) * share;
+        if (offset + share <= rows_bytes) {
             return rows + offset;
         }
     }
-    return (const unsigned char *)panels->data + next / DGQC_PANEL_COLUMNS * bytes +
-           tile % SHARES * (2 * bytes / SHARES);
+    return (const unsigned char *)panels->data + next / DGQC_PANEL_COLUMNS * bytes + tile % SHARES * share;
 }
 
 void dgqc_product_rows(const dgqc_product *product, const uint8_t *const *rows, size_t count,
