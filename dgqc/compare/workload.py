@@ -115,6 +115,12 @@ def prompted(
             f"{sizes.calibration} prompts are needed to calibrate with and {needed} others to compare on, "
             f"but there are {len(calibration_prompts)} and {len(prompts)}; give more, or ask for less."
         )
+    for name, some in (others or {}).items():
+        if len(some) < sizes.pictures:
+            raise DgqcError(
+                f"{sizes.pictures} pictures are asked for of each set, but {name!r} has {len(some)} prompts; "
+                "give more, or ask for less."
+            )
     if guidance is None and has_latent_pictures(model):
         guidance = GUIDANCE
     own = files_digest(model)

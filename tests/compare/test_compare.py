@@ -14,6 +14,7 @@ from dgqc.compare import candidate, compare
 from dgqc.compare import run as run_module
 from dgqc.compare.store import Store
 from dgqc.compare.workload import Sizes, Workload, unprompted
+from dgqc.demo_model import prompts
 from dgqc.demo_model.train import Settings, Trainer
 from dgqc.frontends.pipelines import unknown_words
 
@@ -117,6 +118,20 @@ def test_a_model_without_a_pipeline_takes_no_prompts(
     prompts.write_text("a cat\n")
     assert command_line.run(["compare", str(folder), "--prompts", str(prompts), "-o", str(tmp_path)]) == 2
     assert "is no pipeline's folder" in capsys.readouterr().err
+
+
+def test_a_second_set_that_is_too_small_is_refused(
+    capsys: pytest.CaptureFixture[str], tmp_path: Path
+) -> None:
+    few = tmp_path / "few.txt"
+    few.write_text("\n".join(prompts()[:3]))
+    many = tmp_path / "many.txt"
+    many.write_text("\n".join(prompts()))
+    given = ["--prompts", str(many), "--other-prompts", str(few), "--pictures", "4"]
+    assert command_line.run(["compare", *given, "-o", str(tmp_path / "out")]) == 2
+    error = capsys.readouterr().err.strip()
+    assert "4 pictures are asked for of each set, but 'few' has 3 prompts" in error
+    assert len(error.splitlines()) == 1
 
 
 def test_a_model_with_other_words_needs_prompts(capsys: pytest.CaptureFixture[str], tmp_path: Path) -> None:
