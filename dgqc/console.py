@@ -62,6 +62,7 @@ def quiet_libraries() -> None:
     handler.setFormatter(logging.Formatter("%(message)s"))
     logger = logging.getLogger("dgqc")
     logger.handlers = [handler]
+    logger.setLevel(logging.INFO)
     logger.propagate = False
     # Read when tqdm is imported: loading a pipeline would draw bars of its own.
     os.environ.setdefault("TQDM_DISABLE", "1")

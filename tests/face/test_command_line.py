@@ -155,3 +155,15 @@ def test_verify(run: Run, saved: Path) -> None:
     assert found["backends"] == ["reference", "c"]
     assert found["skipped"] == {}
     assert found["elements"] == 3 * 5 * 3 * 8 * 8
+
+
+def test_what_was_learned_before_is_said_to_be_there(
+    run: Run, model_folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("DGQC_CACHE", str(tmp_path / "cache"))
+    options = ["-O", "tfmq-w8a8,iterations=1", "--steps", 1, "--samples", 1, "-o", tmp_path / "out"]
+    first = run("compile", model_folder, *options)
+    again = run("compile", model_folder, *options)
+    assert (first[0], again[0]) == (0, 0)
+    assert "units were found" not in first[2]
+    assert f"units were found in {tmp_path / 'cache'}" in again[2]
