@@ -14,7 +14,7 @@ import torch
 from . import load_pipeline, pipeline_dir
 from .classifier import classify, load_classifier, picture_features
 from .model import to_pictures
-from .pictures import RELATIONS, Figure, Scene, draw, sample_scene
+from .pictures import RELATIONS, Figure, Scene, draw, read_words, reworded, sample_scene
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -154,14 +154,19 @@ def main() -> None:
     parser.add_argument("--batch", type=int, default=32)
     parser.add_argument("--threads", type=int, default=1)
     parser.add_argument("--pipeline", type=Path, default=pipeline_dir())
+    parser.add_argument("--words", type=Path, help="the file that the model was trained with")
     parser.add_argument("--save", type=Path, help="also write the pictures to this .npy file")
     arguments = parser.parse_args()
     torch.set_num_threads(arguments.threads)
+    try:
+        words = read_words(arguments.words) if arguments.words else {}
+    except (OSError, ValueError) as error:
+        parser.error(str(error))
     scenes = evaluation_scenes(arguments.count, arguments.unseen)
     started = time.monotonic()
     pictures = draw_with(
         load_pipeline(arguments.pipeline),
-        [scene.caption() for scene in scenes],
+        [reworded(scene.caption(), words) for scene in scenes],
         list(range(arguments.count)),
         arguments.steps,
         arguments.batch,

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
+from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
@@ -106,6 +108,20 @@ def vocabulary() -> list[str]:
 def reworded(caption: str, words: Mapping[str, str]) -> str:
     """A caption with other words in the place of some of the grammar's."""
     return " ".join(words.get(word, word) for word in caption.split())
+
+
+def read_words(path: Path) -> dict[str, str]:
+    """A JSON object from words of the grammar to other ones.
+
+    Raises ValueError where a word isn't of the grammar, or two would become one.
+    """
+    words: dict[str, str] = json.loads(path.read_text(encoding="utf-8"))
+    unknown = sorted(set(words) - set(vocabulary()))
+    if unknown:
+        raise ValueError(f"{path} has other words for {', '.join(unknown)}, which no caption holds.")
+    if len({reworded(word, words) for word in vocabulary()}) < len(vocabulary()):
+        raise ValueError(f"{path} makes one word of two.")
+    return words
 
 
 def is_held_out(scene: Scene) -> bool:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import argparse
 import copy
-import json
 import os
 import shutil
 import time
@@ -26,7 +25,7 @@ from .model import (
     to_latents,
 )
 from .optimizer import MatrixOptimizer
-from .pictures import draw, reworded, sample_scene, vocabulary
+from .pictures import draw, read_words, reworded, sample_scene
 
 
 @dataclass(frozen=True)
@@ -159,20 +158,6 @@ class Trainer:
             folder.rename(old)
         partial.rename(folder)
         shutil.rmtree(old, ignore_errors=True)
-
-
-def read_words(path: Path) -> dict[str, str]:
-    """A JSON object from words of the grammar to other ones.
-
-    Raises ValueError where a word isn't of the grammar, or two would become one.
-    """
-    words: dict[str, str] = json.loads(path.read_text(encoding="utf-8"))
-    unknown = sorted(set(words) - set(vocabulary()))
-    if unknown:
-        raise ValueError(f"{path} has other words for {', '.join(unknown)}, which no caption holds.")
-    if len({reworded(word, words) for word in vocabulary()}) < len(vocabulary()):
-        raise ValueError(f"{path} makes one word of two.")
-    return words
 
 
 def main() -> None:

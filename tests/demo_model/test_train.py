@@ -10,8 +10,8 @@ import torch
 
 from dgqc.demo_model import load_pipeline, train
 from dgqc.demo_model.classifier import HEADS, Classifier, disturb, labels, to_values
-from dgqc.demo_model.pictures import draw, reworded, sample_scene, vocabulary
-from dgqc.demo_model.train import Settings, Trainer, read_words
+from dgqc.demo_model.pictures import draw, read_words, reworded, sample_scene, vocabulary
+from dgqc.demo_model.train import Settings, Trainer
 
 SETTINGS = Settings(steps=4, batch=2, warm_up=2)
 
