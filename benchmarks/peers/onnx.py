@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import shutil
-from concurrent.futures import ProcessPoolExecutor
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -65,11 +64,7 @@ def _export(subject: Subject, folder: Path) -> None:
 
 
 def _quantize(subject: Subject, folder: Path) -> None:
-    """Activations without sign, weights with sign and a scale per channel: what VNNI multiplies.
-
-    Ranges are observed by a process of its own, whose memory is free when weights are quantized: both at
-    once are more than 22 GB with Stable Diffusion.
-    """
+    """Activations without sign, weights with sign and a scale per channel: what VNNI multiplies."""
     from onnxruntime.quantization import QuantType, quantize_static
     from onnxruntime.quantization.shape_inference import quant_pre_process
 
@@ -79,13 +74,10 @@ def _quantize(subject: Subject, folder: Path) -> None:
     external = {"save_as_external_data": True, "all_tensors_to_one_file": True}
     skipped = {"skip_symbolic_shape": True, "skip_optimization": size(source) > OPTIMIZED}
     quant_pre_process(source / FILE, prepared / FILE, **skipped, **external)
-    ranges = prepared / "ranges.json"
-    with ProcessPoolExecutor(1) as observer:
-        observer.submit(_observe, subject, prepared / FILE, ranges).result()
     quantize_static(
         prepared / FILE,
         folder / FILE,
-        calibration_cache_path=ranges,
+        Samples(subject),
         op_types_to_quantize=list(QUANTIZED),
         per_channel=True,
         activation_type=QuantType.QUInt8,
@@ -93,15 +85,3 @@ def _quantize(subject: Subject, folder: Path) -> None:
         use_external_data_format=True,
     )
     shutil.rmtree(prepared)
-
-
-def _observe(subject: Subject, model: Path, ranges: Path) -> None:
-    """Writes the ranges of a model's values over the samples."""
-    from onnxruntime.quantization.calibrate import create_calibrator, save_tensors_data
-
-    augmented = str(ranges.with_name("augmented.onnx"))
-    calibrator = create_calibrator(
-        model, list(QUANTIZED), augmented_model_path=augmented, use_external_data_format=True
-    )
-    calibrator.collect_data(Samples(subject))
-    save_tensors_data(calibrator.compute_data(), ranges)
