@@ -9,6 +9,9 @@ from typing import Any
 from .row import Row
 
 WIDTH = 9.0
+COLOURS = 10
+"""Matplotlib's own."""
+LINES = ("-", "--", ":", "-.")
 
 
 def plot(folder: Path, rows: Sequence[Row]) -> list[Path]:
@@ -26,10 +29,15 @@ def plot(folder: Path, rows: Sequence[Row]) -> list[Path]:
     return made
 
 
+def style(place: int) -> dict[str, str]:
+    """How a row's line is drawn: another colour, and after all of these another kind of line."""
+    return {"color": f"C{place % COLOURS}", "linestyle": LINES[place // COLOURS % len(LINES)]}
+
+
 def _trajectory(path: Path, rows: Sequence[Row]) -> Path:
     figure, axes = _empty(5.0)
-    for row in rows:
-        axes.plot(range(len(row.snr_db)), row.snr_db, label=row.name, linewidth=1.2)
+    for place, row in enumerate(rows):
+        axes.plot(range(len(row.snr_db)), row.snr_db, label=row.name, linewidth=1.2, **style(place))
     axes.set(xlabel="UNet call", ylabel="signal to noise, dB")
     axes.legend(fontsize=7, loc="center left", bbox_to_anchor=(1, 0.5))
     return _saved(figure, path)

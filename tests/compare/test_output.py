@@ -4,12 +4,15 @@ from __future__ import annotations
 
 import csv
 import json
+from dataclasses import replace
+from io import StringIO
 from pathlib import Path
 
 import pytest
+from rich.console import Console
 
-from dgqc.compare.output import as_markdown, write
-from dgqc.compare.plots import plot
+from dgqc.compare.output import as_markdown, for_terminal, write
+from dgqc.compare.plots import plot, style
 from dgqc.compare.row import Row
 
 ROWS = [
@@ -42,6 +45,25 @@ def test_markdown_has_a_cell_for_each_column_and_none_for_what_was_not_measured(
     assert len({line.count("|") for line in (header, first, second)}) == 1
     assert "| float | float |  |" in first
     assert "| 35.00 | 40.00 |" in second
+
+
+def test_long_names_are_whole_where_the_terminal_is_narrow() -> None:
+    name = "q-diffusion-w8a8,iterations=1000,rate=0.01"
+    shown = StringIO()
+    Console(file=shown, width=60).print(for_terminal([replace(ROWS[1], name=name)]))
+    cells = "".join(line.split("│")[1].strip() for line in shown.getvalue().splitlines() if "│" in line)
+    assert cells == name
+
+
+def test_rows_beyond_the_colours_have_other_lines() -> None:
+    from matplotlib.figure import Figure
+
+    seen = []
+    axes = Figure().subplots()
+    for place in range(25):
+        seen.append(tuple(style(place).items()))
+        axes.plot([0, 1], **style(place))
+    assert len(set(seen)) == 25
 
 
 def test_files_hold_every_figure(tmp_path: Path) -> None:
