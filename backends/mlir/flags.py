@@ -11,7 +11,7 @@ FLAGS = (
 """What always works. A transpose that is fused into a product would keep it from being tiled; and weights
 that are unpacked and widened for their product are more bytes than IREE would else keep between calls.
 
-Not --iree-flow-inline-constants-max-byte-length=0: wrong bits in one of the tests' programs (docs/mlir.md)."""
+Not --iree-flow-inline-constants-max-byte-length=0, which gives wrong bits (docs/mlir.md)."""
 
 TILED = "--iree-global-opt-data-tiling"
 """Finds the dot-product instructions, which makes large products several times as fast. Where IREE can't
