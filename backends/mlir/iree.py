@@ -48,7 +48,7 @@ def compiled(module: Path) -> bytes:
     try:
         return _compiled(module, (*FLAGS, TILED))
     except tools.CompilerToolError as error:
-        log.debug("IREE compiles %s without data tiling: %s", module, _complaint(error))
+        log.info("IREE compiles %s without data tiling: %s", module, _complaint(error))
     try:
         return _compiled(module, FLAGS)
     except tools.CompilerToolError as error:

@@ -24,7 +24,7 @@ def test_a_program_that_is_refused_with_tiles_runs_without(
     program, inputs = CASES["rescale"].program(0, shape=(1, 5, 7))
     write_module(run(program).module, tmp_path / "model.mlir")
     monkeypatch.setattr(iree, "TILED", "--no-such-option")
-    with caplog.at_level(logging.DEBUG, logger="dgqc"):
+    with caplog.at_level(logging.INFO, logger="dgqc"):
         module = loaded(compiled(tmp_path / "model.mlir"))
     assert "without data tiling" in caplog.text
     found = module["main"](*arguments(program, inputs, 1)).to_host()
