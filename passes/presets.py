@@ -31,7 +31,7 @@ _STATIC = "observe-ranges,static-ranges,"
 _LAYERWISE = "outlier-dims,kmeans-groups{groups=1},"
 _TABLES = "uniform-quant,timestep-tables,"
 _BRECQ = "brecq{iterations=$iterations,rate=$rate},"
-_REST = "measure-error,lower-integer,permute-channels,permute-keys,$streams,plan-memory"
+_REST = "measure-error,lower-integer,split-products,permute-channels,permute-keys,$streams,plan-memory"
 
 PIPELINE = Template(
     _FRONT + _START + _SITES + _OUR_GROUPS + "$probabilities,timestep-tables,${rounding}" + _REST

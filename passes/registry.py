@@ -45,6 +45,7 @@ BUILT_IN = (
     "simulate",
     "measure-error",
     "lower-integer",
+    "split-products",
     "permute-channels",
     "permute-keys",
     "stream-rows",

@@ -83,6 +83,17 @@ def dense() -> Program:
     return sketch.program(sketch.call("act", aten.silu.default, y))
 
 
+def geglu() -> Program:
+    """A linear whose second half of columns gates the first, and a linear of the product."""
+    sketch = Sketch(sample=(1, 2, 2))
+    weight = [[1.0, -2], [3, 0.5], [4, 0], [-1, 2], [2, 1], [-3, 1], [0, -1], [1, 1]]
+    both = sketch.linear("up", sketch.inputs["sample"], weight, [0.625, -1.5, 0.25, 1, -0.5, 0, 2, -1])
+    value = sketch.call("value", aten.slice.Tensor, both, 2, 0, 4)
+    gate = sketch.call("gate", aten.gelu.default, sketch.call("gates", aten.slice.Tensor, both, 2, 4, 8))
+    gated = sketch.call("gated", aten.mul.Tensor, value, gate)
+    return sketch.program(sketch.linear("down", gated, [[1, -2, 3, 0.5], [4, 0, -1, 2]]))
+
+
 def convolution() -> Program:
     """2 x 2 pixels, a kernel of 2 x 2 at stride 2, padding all around."""
     sketch = Sketch(sample=(1, 1, 2, 2))

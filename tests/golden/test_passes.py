@@ -24,7 +24,7 @@ from dgqc.passes.lower_integer import LowerInteger
 from dgqc.passes.stream_rows import StreamRows
 
 from .conftest import Golden
-from .graphs import Sketch, attention, calibrated, convolution, decided, dense, picture, sited
+from .graphs import Sketch, attention, calibrated, convolution, decided, dense, geglu, picture, sited
 
 aten = torch.ops.aten
 LINEAR = Operand(Role.LINEAR, 4, False)
@@ -190,6 +190,10 @@ def test_lower_integer_of_an_attention(golden: Golden) -> None:
 
 def test_lower_integer_of_a_picture(golden: Golden) -> None:
     golden("lower-integer", decided(sited(picture())), "lower-integer-picture")
+
+
+def test_split_products(golden: Golden) -> None:
+    golden("split-products", lowered(geglu()), "split-products")
 
 
 def test_permute_channels(golden: Golden) -> None:

@@ -1,0 +1,40 @@
+"""Output columns of products with weights: how to take some of them, or all in another order."""
+
+from __future__ import annotations
+
+import torch
+from torch import fx
+from torch.fx.node import Argument
+
+from .graph import add_constant, constant, dgqc
+
+PRODUCTS = (dgqc.linear.default, dgqc.conv2d.default)
+"""A column is an index of the result's last axis, and of the first of these arguments:"""
+PER_COLUMN = ("weight", "column", "bias")
+
+
+def with_columns(
+    module: fx.GraphModule, product: fx.Node, columns: torch.Tensor, suffix: str, widths: dict[str, int]
+) -> tuple[Argument, ...]:
+    """A product's arguments for these of its columns, in this order: its result's columns, bit for bit.
+
+    columns: int64 (n,). suffix: for names of new constants, which stand in front of the product; the old
+    ones stay for others who read them. widths: bits of weights by name, to which the new one's are added.
+    """
+    found = list(product.args)
+    with module.graph.inserting_before(product):
+        for place, argument in enumerate(product.target._schema.arguments):  # type: ignore[union-attr]
+            if argument.name in PER_COLUMN:
+                old = found[place]
+                assert isinstance(old, fx.Node)
+                new = add_constant(module, f"{old.target}_{suffix}", constant(module, old)[columns])
+                found[place] = new
+                if argument.name == "weight":
+                    widths[str(new.target)] = widths.get(str(old.target), 8)
+    return tuple(found)
+
+
+def present(module: fx.GraphModule, widths: dict[str, int]) -> dict[str, int]:
+    """The bits of those weights that the graph still has."""
+    names = {str(node.target) for node in module.graph.nodes if node.op == "get_attr"}
+    return {name: bits for name, bits in widths.items() if name in names}
