@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 
 import architectures
@@ -20,9 +21,19 @@ def test_bits_agree(name: str, tmp_path: Path) -> None:
     loaded = dgqc.load(compiled.save(tmp_path / "bundle"))
     found = verify(loaded, steps_sampled=2, backends=["c"])
     assert found.bit_exact, found.difference
+    kernels = geglu_kernels(tmp_path / "bundle")
+    assert kernels.count("linear") == 3 * kernels.count("gate"), "two halves, and what they feed"
+    assert "copy" not in kernels
+    assert ("gate" in kernels) == ("encoder_hidden_states" in [item.name for item in loaded.program.inputs])
     inputs = architectures.example_inputs(architectures.ARCHITECTURES[name]())
     added = {key: inputs.pop(key) for key in ("text_embeds", "time_ids") if key in inputs}
     time = loaded.program.schedule.timesteps[0]
     first = loaded(**inputs, timestep=time, added_cond_kwargs=added)
     assert torch.equal(first, compiled(**inputs, timestep=time, added_cond_kwargs=added))
     assert torch.isfinite(first).all()
+
+
+def geglu_kernels(bundle: Path) -> list[str]:
+    """The kernels that compute feed-forwards of transformers row by row."""
+    text = (bundle / "c" / "src" / "model.c").read_text()
+    return re.findall(r"/\* \w+ \(\S+\.ff\.net\S*\) \*/\n\s+dgqc_(\w+)_rows\(", text)
