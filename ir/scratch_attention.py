@@ -21,6 +21,8 @@ TILE_ROWS = 8
 """Most rows of a tile (dgqc_tile.h)."""
 PLANES, CODES = 3, 256
 """Most byte planes of a share; entries of their table (dgqc_attend.h)."""
+MOST_CODES = 128
+"""So many codes add up to an int16."""
 MOST_KEYS = 2**16
 """So many products of an unsigned and a signed byte fit int32."""
 MOST_KEYS_OF_A_STRETCH = 2**15
@@ -37,7 +39,7 @@ class Sums:
         int32 and sums int64.
     block: even where narrow.
     codes: whether 8-bit codes are multiplied as they are, since no group begins along the summed axis; what
-        zeros and multiples make of the sum then comes behind.
+        zeros and multiples make of the sum then comes behind, and a row's multiple joins the factor.
     """
 
     narrow: bool
@@ -64,8 +66,9 @@ def matmul_sums(node: fx.Node) -> Sums:
     carried, a = _sums_of_values(node), arguments(node)
     depth, shift = shape_of(a["a"])[-1], int(value_of(a["shift"]).amin())
     codes = shift >= 32 and all(_is_coded_by_rows(a, side) for side in ("a", "b"))
-    left, right = (int(value_of(a[f"{side}_multiple"]).amax()) for side in ("a", "b"))
-    fit = left < 2**15 and 255 * 255 * depth * right < 2**31
+    right = int(value_of(a["b_multiple"]).amax())
+    factors = value_of(a["a_multiple"]).to(torch.int64) * value_of(a["factor"])[:, None]
+    fit = depth <= MOST_CODES and 255 * 255 * depth * right < 2**31 and int(factors.amax()) < 2**31
     return replace(carried, codes=codes and fit and depth % 4 == 0)
 
 
@@ -112,7 +115,7 @@ def matmul_shared(node: fx.Node, a: dict[str, Any]) -> tuple[int, ...]:
     batches, columns, depth = math.prod(right[:-2]), right[-2], right[-1]
     sums = matmul_sums(node)
     if sums.codes:
-        values = -(-columns // PANEL) * PANEL * (depth + 12)
+        values = -(-columns // PANEL) * PANEL * (depth + 8)
     elif sums.narrow:
         values = -(-columns // PANEL) * PANEL * (depth + depth % 2) * 2
     else:

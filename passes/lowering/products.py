@@ -170,7 +170,7 @@ def lower_matmul(builder: Builder, node: fx.Node) -> Value:
     else:
         scale, width = torch.ones(builder.calls, dtype=torch.float64), 32
         real = a_base * b_base * factor * math.log2(math.e) * 65536
-    mantissa, shift = multiplier(real, bits_for(bound))
+    mantissa, shift = multiplier(real, min(bits_for(bound), _short_enough(real, a.plan.multiple)))
     requantization = (
         builder.table(f"{node.name}.factor", mantissa),
         builder.table(f"{node.name}.shift", shift),
@@ -178,3 +178,12 @@ def lower_matmul(builder: Builder, node: fx.Node) -> Value:
     args = (a.node, b.node, builder.step, *a.tables, *b.tables, *requantization, width)
     result = builder.call(dgqc.matmul.default, args, node)
     return Scaled(result, scale, Layout.plain(shape(node))) if factor is None else Logits(result)
+
+
+def _short_enough(real: torch.Tensor, multiple: torch.Tensor) -> int:
+    """Bits of a factor that still fits int32 times a row's multiple: kernels multiply by both at once.
+
+    More where a shift would fall below 32: then kernels find a result in the upper half of its product.
+    """
+    _, exponent = torch.frexp(real)
+    return max(31 - int(multiple.max()).bit_length(), 32 + int(exponent.max()))

@@ -59,7 +59,7 @@ def test_matmul_sums_beyond_int32(kernels: Builds, depth: int, ends: tuple[int, 
     check(kernels, *as_program(graph, y))
 
 
-@pytest.mark.parametrize("depth", [4, 40, 256])
+@pytest.mark.parametrize("depth", [4, 40, 128])
 @pytest.mark.parametrize("multiple", [3, 127])
 @pytest.mark.parametrize(("ends", "zero"), [((255, 255), 0), ((0, 255), 255), ((0, 0), 255), ((255, 0), 128)])
 def test_codes_by_rows_at_their_ends(
@@ -71,7 +71,7 @@ def test_codes_by_rows_at_their_ends(
         torch.full((2, size, depth), end, dtype=torch.uint8) for size, end in zip((5, 37), ends, strict=True)
     )
     tables = [grouped(graph, size, zero, multiple) for size in (5, 37)]
-    scale = (graph.table(2**24, 2**25, graph.steps), graph.table(40, 44, graph.steps), 32)
+    scale = (graph.table(2**23, 2**24 - 1, graph.steps), graph.table(40, 44, graph.steps), 32)
     codes = (graph.constant(left), graph.constant(right))
     y = graph.call(dgqc.matmul.default, *codes, graph.step, *tables[0], 1, *tables[1], 1, *scale)
     program, inputs = as_program(graph, y)
@@ -81,16 +81,16 @@ def test_codes_by_rows_at_their_ends(
 
 
 @settings(max_examples=12, deadline=None)
-@given(st.integers(0, 2**31), st.integers(1, 40), st.integers(1, 70), st.integers(1, 20), st.integers(1, 127))
+@given(st.integers(0, 2**31), st.integers(1, 40), st.integers(1, 70), st.integers(1, 16), st.integers(1, 127))
 def test_codes_by_rows(kernels: Builds, seed: int, rows: int, columns: int, quads: int, most: int) -> None:
-    """Sums that fit int32, and others, for blocks of rows that begin within a head."""
+    """Blocks of rows that begin within a head, and columns beyond whole panels."""
     graph = IntegerGraph(seed=seed)
     sizes = {"a": (3, rows, 4 * quads), "b": (3, columns, 4 * quads)}
     a, b = (
         graph.quantized(x, size, 1, 8, 4, 0, most)
         for x, size in zip(graph.take(**sizes), (rows, columns), strict=True)
     )
-    scale = (graph.table(2**24, 2**25, graph.steps), graph.table(33, 40, graph.steps), 32)
+    scale = (graph.table(2**23, 2**24 - 1, graph.steps), graph.table(32, 40, graph.steps), 32)
     y = graph.call(dgqc.matmul.default, a[0], b[0], graph.step, *a[1:], *b[1:], *scale)
     program = graph.finish(y)
     ensure_shapes(program)
@@ -117,6 +117,28 @@ def test_matmul_carries_sums_in_few_and_equal_stretches() -> None:
         "5 stretches of 8: 5.03 * 2^31 has no room in fewer than 6 of 7"
     )
     assert not sums_of(40, 200, 40).narrow, "an operand passes int16"
+
+
+@pytest.mark.parametrize(
+    ("depth", "multiple", "factor", "shift", "codes"),
+    [
+        (128, 127, 2**24, 40, True),
+        (132, 127, 2**24, 40, False),  # 132 codes of 255 don't add up to an int16
+        (42, 127, 2**24, 40, False),  # which are not whole quads
+        (128, 127, 2**25, 40, False),  # a row's multiple and the factor don't fit int32
+        (128, 127, 2**24, 31, False),  # the upper half of a product doesn't hold the result
+    ],
+)
+def test_matmul_takes_codes_as_they_are_where_sums_fit(
+    depth: int, multiple: int, factor: int, shift: int, codes: bool
+) -> None:
+    graph = started()
+    left, right = (graph.constant(torch.zeros(1, 3, depth, dtype=torch.uint8)) for _ in range(2))
+    tables = [grouped(graph, 3, 0, multiple) for _ in range(2)]
+    scale = (graph.table(factor, factor, graph.steps), graph.table(shift, shift, graph.steps), 32)
+    y = graph.call(dgqc.matmul.default, left, right, graph.step, *tables[0], 1, *tables[1], 1, *scale)
+    ensure_shapes(graph.finish(y))
+    assert matmul_sums(y).codes is codes
 
 
 def test_matmul_shifts_sums_left_only_where_they_fit() -> None:

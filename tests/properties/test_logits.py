@@ -74,3 +74,18 @@ def test_any_other_product_has_the_scale_of_its_site(seed: int, left: int, right
     assert isinstance(value, Scaled)
     assert isinstance(value.node, torch.Tensor)
     assert float((value.node.double() - real / scale).abs().max()) <= 0.501
+
+
+@given(SEEDS, st.floats(1e-12, 1e3))
+def test_a_factor_fits_int32_with_a_rows_multiple_where_its_shift_stays_at_32(seed: int, base: float) -> None:
+    builder = EagerBuilder()
+    tables = {}
+    builder.table = lambda name, value: tables.setdefault(name.split(".")[-1], value).to(torch.int32)  # type: ignore[method-assign]
+    a, b = operand(seed, 1, 1, 4, 8), operand(seed + 9, 1, 1, 8, 5)
+    sides = (quantized(builder, a, Role.LEFT, base), quantized(builder, b, Role.RIGHT, 0.002))
+    node = builder.op(aten.matmul.default, sides, (1, 4, 5))
+    builder.op(aten.softmax.int, (node, -1), (1, 4, 5))
+    lower_matmul(builder, node)  # type: ignore[arg-type]
+    whole = int(a.multiple.max()) * int(tables["factor"].max())
+    assert int(tables["factor"].min()) >= 2**23
+    assert whole < 2**31 or int(tables["shift"].min()) <= 32
