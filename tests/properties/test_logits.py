@@ -79,7 +79,7 @@ def test_any_other_product_has_the_scale_of_its_site(seed: int, left: int, right
 @given(SEEDS, st.floats(1e-12, 1e3))
 def test_a_factor_fits_int32_with_a_rows_multiple_where_its_shift_stays_at_32(seed: int, base: float) -> None:
     builder = EagerBuilder()
-    tables = {}
+    tables: dict[str, torch.Tensor] = {}
     builder.table = lambda name, value: tables.setdefault(name.split(".")[-1], value).to(torch.int32)  # type: ignore[method-assign]
     a, b = operand(seed, 1, 1, 4, 8), operand(seed + 9, 1, 1, 8, 5)
     sides = (quantized(builder, a, Role.LEFT, base), quantized(builder, b, Role.RIGHT, 0.002))
