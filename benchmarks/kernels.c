@@ -116,7 +116,7 @@ static dgqc_operand operand_of(const shape *of)
 static dgqc_combination combination_of(const dgqc_operand *operand)
 {
     dgqc_span spans[GROUPS];
-    dgqc_combination combination = {GROUPS, 0, 32};
+    dgqc_combination combination = {GROUPS, 0, 32, 1, NULL};
     dgqc_find_spans(operand, operand->count, 0, spans);
     for (size_t s = 0; s < GROUPS; s++) {
         combination.row_bytes += dgqc_span_quads(spans + s) * DGQC_QUAD;

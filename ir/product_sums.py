@@ -1,8 +1,9 @@
 """How linear and convolutions carry their sums, from the actual weights and tables.
 
 The fast kernels combine groups: neighbouring channels of one group are a span, whose sum is carried in 32
-bits; the sum over all spans, each times its multiple, in 32 bits or in 64. Zero points leave it only at the
-end, so bounds are on codes as they are. The general kernels sum centered operands.
+bits; the sum over all spans, each times its multiple, in 32 bits where they hold it, else in 64, to which
+stretches of spans add sums of 32. Zero points leave it only at the end, so bounds are on codes as they are.
+The general kernels sum centered operands.
 """
 
 from __future__ import annotations
@@ -35,10 +36,13 @@ class Combination:
     """How a fast kernel carries its sum.
 
     spans: first channel and number of channels of each. total_bits: 32, or 64 where the whole sum needs that.
+    ends: of the stretches of spans whose sums 32 bits hold: the number of spans up to there. Where total_bits
+        is 64, the sum of a stretch of one span is without its multiple.
     """
 
     spans: tuple[tuple[int, int], ...]
     total_bits: int
+    ends: tuple[int, ...]
 
     @property
     def row_bytes(self) -> int:
@@ -96,6 +100,7 @@ def _combination(
         parts = largest * codes[1]
         # What zero points add up to leaves by way of the offsets, which have 64 bits.
         total = torch.maximum(multiples @ parts, (multiples * zeros.abs()) @ largest).max()
+        ends = _ends(multiples, parts)
     else:
         # Each row is centered before it is multiplied.
         used = torch.unique(group).to(torch.int64)
@@ -103,9 +108,26 @@ def _combination(
         reach = torch.maximum((zeros - codes[0]).abs(), (codes[1] - zeros).abs()).clamp(min=codes[1])
         weights = (sums.positive + sums.negative).max()
         parts, total = reach.max() * weights, (reach * multiples).max() * weights
+        ends = (1,)
     if not bool(parts.max() < LIMIT * CERTAIN):
         return None
-    return Combination(spans, 32 if bool(total < LIMIT * CERTAIN) else 64)
+    fits = bool(total < LIMIT * CERTAIN)
+    return Combination(spans, 32, (len(spans),)) if fits else Combination(spans, 64, ends)
+
+
+def _ends(multiples: torch.Tensor, parts: torch.Tensor) -> tuple[int, ...]:
+    """Ends of few stretches of spans whose sums 32 bits hold; one that is too large alone stands alone.
+
+    multiples: float64 (T, spans). parts: float64 (spans, N), bounds on the spans' sums.
+    """
+    ends, total = [], torch.zeros(())
+    for span, part in enumerate(parts):
+        added = multiples[:, span, None] * part
+        total = total + added
+        if span > 0 and not bool(total.max() < LIMIT * CERTAIN):
+            ends.append(span)
+            total = added
+    return (*ends, len(parts))
 
 
 def groups_channels(node: fx.Node) -> bool:

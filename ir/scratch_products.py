@@ -19,7 +19,7 @@ BLOCK_ROWS = 64
 """Rows that a kernel multiplies at once, however many it is given."""
 PRODUCT_BYTES, GENERAL_BYTES = 192, 64
 """What a kernel notes about a call at the beginning of its shared memory."""
-SPAN_BYTES, RUN_BYTES = 20, 16
+SPAN_BYTES, RUN_BYTES, STRETCH_BYTES = 20, 16, 32
 ROWS, COLUMNS = 32, 4
 """Rows and columns that a general kernel computes at once (dgqc_internal.h)."""
 
@@ -34,7 +34,8 @@ def shared(node: fx.Node, a: dict[str, Any]) -> tuple[int, ...]:
     columns = -(-columns // PANEL) * PANEL
     sums = () if groups_channels(node) else (4 * columns,)
     spans, taps = len(found.spans), math.prod(weight.shape[1:-1])
-    tables = (SPAN_BYTES * spans, 4 * spans, 4 * spans, found.row_bytes, RUN_BYTES * spans * taps)
+    runs = (RUN_BYTES * spans * taps, STRETCH_BYTES * len(found.ends))
+    tables = (SPAN_BYTES * spans, 4 * spans, 4 * spans, found.row_bytes, *runs)
     image = (_image_bytes(a, found.row_bytes),) if has_image(node) else ()
     return (PRODUCT_BYTES, 4 * columns, 8 * columns, *sums, *tables, *image)
 

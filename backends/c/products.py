@@ -91,7 +91,14 @@ def _call(
     if found is None:
         parameters = struct(**fields, weights=_weights(scope, a, None), arithmetic=_arithmetic(node))
         return scope.by_rows(f"{kernel}_general", node, parameters, sources)
-    sums = struct(spans=len(found.spans), row_bytes=found.row_bytes, total_bits=found.total_bits)
+    ends = torch.tensor(found.ends, dtype=torch.int32)
+    sums = struct(
+        spans=len(found.spans),
+        row_bytes=found.row_bytes,
+        total_bits=found.total_bits,
+        stretches=len(found.ends),
+        ends=scope.tables.add(ends) if len(found.ends) > 1 else None,
+    )
     parameters = struct(**fields, weights=_weights(scope, a, found), combination=sums)
     return scope.by_rows(kernel, node, parameters, () if whole else sources, whole=whole)
 

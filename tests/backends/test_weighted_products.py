@@ -52,7 +52,7 @@ codes = st.builds(
     groups=st.integers(1, 9),
     together=st.booleans(),
     beyond=st.sampled_from([0, 0, 0, 5, 300, 900]),
-    most=st.sampled_from([1, 9, 128, 2**21]),
+    most=st.sampled_from([1, 9, 128, 2**11, 2**21]),
 )
 seeds, weight_bits = st.integers(0, 2**31), st.sampled_from([4, 8])
 many = settings(max_examples=60, deadline=None)
@@ -115,16 +115,54 @@ def test_conv2d_pixel(
 
 
 @pytest.mark.parametrize(
+    ("weight", "multiple", "ends"),
+    [
+        (127, 828, (2, 4, 6, 8)),  # 40 * 255 * 127 * 828 * 2 is 2^31 less 0.1 %
+        (127, 829, (1, 2, 3, 4, 5, 6, 7, 8)),
+        (-128, 822, (2, 4, 6, 8)),
+        (-128, 205, (8,)),
+    ],
+)
+def test_stretches_whose_sums_just_fit(
+    kernels: Builds, weight: int, multiple: int, ends: tuple[int, ...]
+) -> None:
+    """Codes, weights and multiples at their ends."""
+    graph = IntegerGraph()
+    graph.take(x=(1,))
+    codes = graph.constant(torch.full((3, 320), 255, dtype=torch.uint8))
+    tables = (graph.table(0, 0, graph.steps, 8), graph.table(multiple, multiple, graph.steps, 8))
+    group = graph.constant(torch.arange(8, dtype=torch.uint8).repeat_interleave(40))
+    weights = graph.constant(torch.full((35, 320), weight, dtype=torch.int8))
+    ranges = (
+        (2**30, 35),
+        (2**24, graph.steps),
+        (44, graph.steps),
+        (0, 35),
+        (2**20, graph.steps),
+        (12, graph.steps),
+    )
+    epilogue = (graph.table(value, value, size) for value, size in ranges)
+    node = graph.call(dgqc.linear.default, codes, graph.step, *tables, group, 1, weights, *epilogue)
+    program = graph.finish(node)
+    ensure_shapes(program)
+    found = combination(node)
+    assert found is not None
+    assert found.ends == ends
+    check(kernels, program, {"x": graph.values(1)})
+
+
+@pytest.mark.parametrize(
     ("codes", "depth", "expected"),
     [
-        (Codes(8, 8, True, 0, 9), 320, (8, 32)),
-        (Codes(8, 8, True, 0, 2**21), 320, (8, 64)),
-        (Codes(8, 1, True, 0, 9), 320, (1, 32)),
-        (Codes(8, 8, True, 300, 9), 320, (8, 32)),
+        (Codes(8, 8, True, 0, 9), 320, (8, 32, 1)),
+        (Codes(8, 8, True, 0, 2**11), 320, (8, 64, 3)),
+        (Codes(8, 8, True, 0, 2**21), 320, (8, 64, 8)),
+        (Codes(8, 1, True, 0, 9), 320, (1, 32, 1)),
+        (Codes(8, 8, True, 300, 9), 320, (8, 32, 1)),
         (Codes(16, 1, True, 0, 9), 320, None),
     ],
 )
-def test_which_kernel_takes_what(codes: Codes, depth: int, expected: tuple[int, int] | None) -> None:
+def test_which_kernel_takes_what(codes: Codes, depth: int, expected: tuple[int, int, int] | None) -> None:
     """The properties above reach every kernel and every width of sums."""
     graph = IntegerGraph(seed=3)
     (x,) = graph.take(x=(4, depth))
@@ -133,7 +171,7 @@ def test_which_kernel_takes_what(codes: Codes, depth: int, expected: tuple[int, 
     node = graph.call(dgqc.linear.default, *args)
     ensure_shapes(graph.finish(node))
     found = combination(node)
-    assert (found and (len(found.spans), found.total_bits)) == expected
+    assert (found and (len(found.spans), found.total_bits, len(found.ends))) == expected
 
 
 def test_zero_points_around_an_image_are_bytes() -> None:

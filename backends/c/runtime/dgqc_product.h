@@ -6,8 +6,8 @@
 #include "dgqc_spans.h"
 
 /* Rows are multiplied this many at a time, so that they and two panels stay in a core's cache; and what a
- * dgqc_product takes in shared memory (ir/scratch_products.py). */
-enum { DGQC_BLOCK_ROWS = 64, DGQC_PRODUCT_BYTES = 192 };
+ * dgqc_product and a dgqc_stretch of it take in shared memory (ir/scratch_products.py). */
+enum { DGQC_BLOCK_ROWS = 64, DGQC_PRODUCT_BYTES = 192, DGQC_STRETCH_BYTES = 32 };
 
 /* The taps of a convolution's window over codes that lie in memory as an image. A matrix has one tap. */
 typedef struct {
@@ -15,20 +15,31 @@ typedef struct {
     size_t line;          /* bytes from an image row to the next */
 } dgqc_taps;
 
+/* Spans whose sum 32 bits hold, how many, and what it is multiplied by before it joins a total of 64. */
+typedef struct {
+    dgqc_sum sum;
+    uint32_t spans;
+    int32_t multiple;
+} dgqc_stretch;
+
+typedef char dgqc_a_stretch_fits[sizeof(dgqc_stretch) <= DGQC_STRETCH_BYTES ? 1 : -1];
+
 /* What a call's `begin` prepares at the beginning of shared memory, for all rows. */
 typedef struct {
     dgqc_panels panels;
     dgqc_span *spans;     /* in the order of channels */
     size_t span_count;
-    uint32_t *order;      /* which span is summed when */
+    uint32_t *order;      /* which span is summed when, stretch by stretch */
     uint32_t *ratios;     /* dgqc_run.ratio of each span's first run, in that order */
-    dgqc_run *runs;       /* in that order, as many for each span */
+    dgqc_run *runs;       /* in that order */
+    size_t span_runs;     /* of each span */
+    dgqc_stretch *stretches; /* a total of 32 bits is the sum of a single one */
+    size_t stretch_count;
     uint8_t *pixel;       /* ones, spread; a convolution puts its halo's zero points there afterwards */
     int32_t *m;           /* what `requantizer` points at */
     int64_t *b;           /* the same; without what zero points add */
     int32_t *column_sums; /* of the weights, where groups lie along rows; else NULL */
     void *behind;         /* where shared memory goes on */
-    dgqc_sum sum;
     dgqc_requantizer requantizer;
     int total_bits;
 } dgqc_product;

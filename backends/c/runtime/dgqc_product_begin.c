@@ -53,7 +53,7 @@ static void multiply_zeros(const dgqc_product *product, size_t n, int64_t zeros[
 {
     const uint8_t *const row = product->pixel;
     int32_t totals[DGQC_TILE_ROWS * DGQC_TILE_COLUMNS];
-    dgqc_tile(&product->panels, &product->sum, &row, 1, n, NULL, totals);
+    dgqc_tile(&product->panels, &product->stretches->sum, &row, 1, n, NULL, totals);
     for (size_t c = 0; c < DGQC_TILE_COLUMNS; c++) {
         zeros[c] = totals[c];
     }
@@ -99,6 +99,20 @@ static void sum_columns(dgqc_product *product)
     }
 }
 
+/* The stretches, and the order of their spans. */
+static void order_spans(dgqc_product *product, const dgqc_combination *combination)
+{
+    for (size_t i = 0, first = 0, end; i < product->stretch_count; i++, first = end) {
+        dgqc_stretch *const stretch = product->stretches + i;
+        end = combination->ends ? (size_t)combination->ends[i] : product->span_count;
+        const uint32_t last = dgqc_order_spans(product->spans, first, end, product->order, product->ratios);
+        const int alone = product->total_bits == 64 && end - first == 1;
+        stretch->spans = (uint32_t)(end - first);
+        stretch->sum.last = alone ? 1 : last;
+        stretch->multiple = alone ? product->spans[first].multiple : 1;
+    }
+}
+
 /* The runs of every span in turn, over taps that are `pixel` bytes apart along a line, and `line` bytes across.
  * Where a pixel is one span, those of a line follow one another without a gap, and become one run. */
 static void lay_runs(dgqc_product *product, const dgqc_taps *taps, size_t pixel, size_t line)
@@ -117,8 +131,13 @@ static void lay_runs(dgqc_product *product, const dgqc_taps *taps, size_t pixel,
             run->ratio = tap == 0 ? product->ratios[s] : 1;
         }
     }
-    product->sum.runs = product->runs;
-    product->sum.count = (size_t)(run - product->runs);
+    product->span_runs = (size_t)(run - product->runs) / spans;
+    run = product->runs;
+    for (dgqc_stretch *s = product->stretches; s < product->stretches + product->stretch_count; s++) {
+        s->sum.runs = run;
+        s->sum.count = s->spans * product->span_runs;
+        run += s->sum.count;
+    }
 }
 
 dgqc_product *dgqc_product_begin(const dgqc_weights *weights, const dgqc_operand *operand,
@@ -138,10 +157,12 @@ dgqc_product *dgqc_product_begin(const dgqc_weights *weights, const dgqc_operand
     product->ratios = dgqc_take(&shared, spans * sizeof(uint32_t));
     product->pixel = dgqc_take(&shared, combination->row_bytes);
     product->runs = dgqc_take(&shared, spans * taps->height * taps->width * sizeof(dgqc_run));
+    product->stretch_count = combination->stretches;
+    product->stretches = dgqc_take(&shared, combination->stretches * DGQC_STRETCH_BYTES);
     product->behind = shared;
     derive_columns(weights, step, product);
     dgqc_find_spans(operand, channels, step, product->spans);
-    product->sum.last = dgqc_order_spans(product->spans, spans, product->order, product->ratios);
+    order_spans(product, combination);
     dgqc_spread_ones(product->spans, spans, product->pixel);
     lay_runs(product, taps, 0, 0);
     if (operand->along_depth) {

@@ -4,20 +4,11 @@
 #include "dgqc_product.h"
 #include "dgqc_requantize.h"
 
-/* The sums of one span, the place-th in order. */
-static void span_parts(const dgqc_product *product, size_t place, const uint8_t *const *rows, size_t count,
-                       size_t column, const void *ahead, int32_t *parts)
-{
-    const size_t runs = product->sum.count / product->span_count;
-    const dgqc_sum one = {product->runs + place * runs, runs, 1};
-    dgqc_tile(&product->panels, &one, rows, count, column, ahead, parts);
-}
-
-static size_t quads_of(const dgqc_run *runs, size_t count)
+static size_t quads_of(const dgqc_sum *sum)
 {
     size_t quads = 0;
-    for (size_t i = 0; i < count; i++) {
-        quads += runs[i].quads;
+    for (size_t i = 0; i < sum->count; i++) {
+        quads += sum->runs[i].quads;
     }
     return quads;
 }
@@ -25,17 +16,16 @@ static size_t quads_of(const dgqc_run *runs, size_t count)
 void dgqc_product_long(const dgqc_product *product, const uint8_t *const *rows, size_t count, size_t column,
                        const void *ahead, int64_t *totals)
 {
-    const size_t runs = product->sum.count / product->span_count;
     memset(totals, 0, count * DGQC_TILE_COLUMNS * sizeof *totals);
-    for (size_t s = 0; s < product->span_count; s++) {
+    for (const dgqc_stretch *s = product->stretches; s < product->stretches + product->stretch_count; s++) {
         int32_t parts[DGQC_TILE_ROWS * DGQC_TILE_COLUMNS];
-        const lanes multiple = lanes_splat(product->spans[product->order[s]].multiple);
-        span_parts(product, s, rows, count, column, ahead, parts);
+        const lanes multiple = lanes_splat(s->multiple);
+        dgqc_tile(&product->panels, &s->sum, rows, count, column, ahead, parts);
         for (size_t i = 0; i < count * DGQC_TILE_COLUMNS; i += LANES) {
             lanes_add_products(totals + i, lanes_load(parts + i), multiple);
         }
-        /* Each span fetches its own share of what is ahead. */
-        ahead = ahead ? (const unsigned char *)ahead + quads_of(product->runs + s * runs, runs) * DGQC_AHEAD : NULL;
+        /* Each stretch fetches its own share of what is ahead. */
+        ahead = ahead ? (const unsigned char *)ahead + quads_of(&s->sum) * DGQC_AHEAD : NULL;
     }
 }
 
@@ -46,7 +36,8 @@ void dgqc_product_zeros(const dgqc_product *product, size_t column, int64_t tota
     for (size_t s = 0; s < product->span_count; s++) {
         int32_t parts[DGQC_TILE_ROWS * DGQC_TILE_COLUMNS];
         const dgqc_span *const span = product->spans + product->order[s];
-        span_parts(product, s, &ones, 1, column, NULL, parts);
+        const dgqc_sum one = {product->runs + s * product->span_runs, product->span_runs, 1};
+        dgqc_tile(&product->panels, &one, &ones, 1, column, NULL, parts);
         for (size_t c = 0; c < DGQC_TILE_COLUMNS; c++) {
             totals[c] += (int64_t)span->multiple * span->zero * parts[c];
         }
@@ -83,7 +74,7 @@ static void multiply_by_group(const dgqc_product *product, const uint8_t *const 
     int32_t totals[DGQC_TILE_ROWS * DGQC_TILE_COLUMNS];
     const size_t left = product->panels.columns - column;
     const size_t columns = left < DGQC_TILE_COLUMNS ? left : (size_t)DGQC_TILE_COLUMNS;
-    dgqc_tile(&product->panels, &product->sum, rows, count, column, ahead, totals);
+    dgqc_tile(&product->panels, &product->stretches->sum, rows, count, column, ahead, totals);
     for (size_t r = 0; r < count; r++) {
         int32_t *const row = totals + r * DGQC_TILE_COLUMNS;
         for (size_t c = 0; c < columns; c++) {
@@ -124,7 +115,7 @@ void dgqc_product_rows(const dgqc_product *product, const uint8_t *const *rows, 
             } else if (groups) {
                 multiply_by_group(product, rows + r, some, column, ahead, groups + r, to);
             } else {
-                dgqc_tile_requantized(panels, &product->sum, rows + r, some, column, ahead,
+                dgqc_tile_requantized(panels, &product->stretches->sum, rows + r, some, column, ahead,
                                       &product->requantizer, to);
             }
         }

@@ -52,6 +52,8 @@ typedef struct {
     size_t spans;     /* of neighbouring channels of one group */
     size_t row_bytes; /* of a row's (a pixel's) codes, each span padded to the quads of the panels that it touches */
     int total_bits;   /* 32, or 64 where the whole sum needs that */
+    size_t stretches; /* of spans whose sums 32 bits hold; where total_bits is 64, that of one span without its multiple */
+    const int32_t *ends; /* [stretches]: the number of spans up to there; NULL: a single one */
 } dgqc_combination;
 
 /* A weight matrix and the way from its sums to int16:

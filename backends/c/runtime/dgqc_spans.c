@@ -54,19 +54,19 @@ static int goes_before(uint32_t a, uint32_t b)
     return twos(a) != twos(b) ? twos(a) > twos(b) : a > b;
 }
 
-uint32_t dgqc_order_spans(const dgqc_span *spans, size_t count, uint32_t *order, uint32_t *ratios)
+uint32_t dgqc_order_spans(const dgqc_span *spans, size_t first, size_t end, uint32_t *order, uint32_t *ratios)
 {
-    for (size_t s = 0; s < count; s++) {
+    for (size_t s = first; s < end; s++) {
         const uint32_t multiple = (uint32_t)spans[s].multiple;
         size_t place = s;
-        for (; place > 0 && goes_before(multiple, (uint32_t)spans[order[place - 1]].multiple); place--) {
+        for (; place > first && goes_before(multiple, (uint32_t)spans[order[place - 1]].multiple); place--) {
             order[place] = order[place - 1];
         }
         order[place] = (uint32_t)s;
     }
-    uint32_t previous = (uint32_t)spans[order[0]].multiple;
-    ratios[0] = 1;
-    for (size_t s = 1; s < count; s++) {
+    uint32_t previous = (uint32_t)spans[order[first]].multiple;
+    ratios[first] = 1;
+    for (size_t s = first + 1; s < end; s++) {
         const uint32_t multiple = (uint32_t)spans[order[s]].multiple;
         ratios[s] = ratio(previous, multiple);
         previous = multiple;

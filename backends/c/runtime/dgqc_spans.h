@@ -15,9 +15,9 @@ typedef struct {
 /* The spans of `channels` channels at a step. Groups along the other axis: one span, zero 0, multiple 1. */
 void dgqc_find_spans(const dgqc_operand *operand, size_t channels, size_t step, dgqc_span *spans);
 
-/* Orders spans so that Horner's rule can combine them, and finds the ratios: order[i] is the i-th span to be
- * summed. Returns dgqc_sum.last. */
-uint32_t dgqc_order_spans(const dgqc_span *spans, size_t count, uint32_t *order, uint32_t *ratios);
+/* Orders the spans first .. end - 1 so that Horner's rule can combine them, and finds the ratios: order[i] is the i-th span
+ * to be summed, from i = first on. Returns dgqc_sum.last. */
+uint32_t dgqc_order_spans(const dgqc_span *spans, size_t first, size_t end, uint32_t *order, uint32_t *ratios);
 
 static inline uint32_t dgqc_span_quads(const dgqc_span *span)
 {
