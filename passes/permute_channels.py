@@ -13,6 +13,8 @@ from ..ir.level import Level
 from ..ir.product_sums import QUAD
 from ..ir.program import Program
 from .base import Pass
+from .column_order import products_behind
+from .columns import present, with_columns
 from .graph import add_constant, call, clean, constant, dgqc, propagate
 from .registry import register_pass
 
@@ -27,11 +29,12 @@ WHOLE_QUADS = ((0,), (2, 2), (1, 3), (1, 1, 2), (2, 3, 3), (1, 1, 1, 1), (3, 3, 
 class PermuteChannels(Pass):
     """Reorders channels so that each group is one contiguous block of the reduction.
 
-    Weights are permuted here, once; activations by a `dgqc::gather` of their codes, so that a kernel can
-    work block by block with one zero and one multiple each. A sum doesn't depend on its order: results stay
-    the same bit for bit. Products of two activations stay as they are, since their operands' groups differ.
-    Kernels multiply quads of channels, and one that two groups share is multiplied for each, so groups come
-    in an order in which few do.
+    Weights are permuted here, once; so are the columns of the products that made the activations, where
+    nothing else depends on their order. Else activations are, by a `dgqc::gather` of their codes. A kernel
+    can then work block by block with one zero and one multiple each. A sum doesn't depend on its order:
+    results stay the same bit for bit. Products of two activations stay as they are, since their operands'
+    groups differ. Kernels multiply quads of channels, and one that two groups share is multiplied for each,
+    so groups come in an order in which few do.
     """
 
     name: ClassVar[str] = "permute-channels"
@@ -42,16 +45,19 @@ class PermuteChannels(Pass):
     invalidates: ClassVar[frozenset[str]] = frozenset({"streams", "memory-plan"})
 
     def run(self, program: Program) -> Program:
-        permuted = 0
+        module, operands, gathers = program.graph, 0, 0
         widths = dict(program.report.get("weight-bits", {}))
-        for node in list(program.graph.graph.nodes):
+        for node in list(module.graph.nodes):
             if node.target is dgqc.quantize.default and _feeds_weights_only(node):
-                permuted += _permute(program.graph, node, widths)
-        clean(program.graph)
+                order = _order(module, node)
+                if order is not None:
+                    operands += 1
+                    gathers += _permute(module, node, order, widths)
+        clean(module)
         result = replace(program)
         propagate(result)
-        return result.with_report("weight-bits", _present(program.graph, widths)).with_report(
-            self.name, {"operands": permuted}
+        return result.with_report("weight-bits", present(module, widths)).with_report(
+            self.name, {"operands": operands, "gathers": gathers}
         )
 
 
@@ -62,35 +68,50 @@ def _feeds_weights_only(quantize: fx.Node) -> bool:
     return all(user.target in GROUP_AND_WEIGHT for user in quantize.users)
 
 
-def _permute(module: fx.GraphModule, quantize: fx.Node, widths: dict[str, int]) -> int:
-    """Puts a gather behind the node and permutes what its readers read. Returns how many were changed."""
-    group_node, axis = quantize.args[5], quantize.args[6]
-    assert isinstance(group_node, fx.Node)
-    group = constant(module, group_node)
+def _order(module: fx.GraphModule, quantize: fx.Node) -> torch.Tensor | None:
+    """The order of channels to come; None where groups are side by side already."""
+    group = constant(module, quantize.args[5])  # type: ignore[arg-type]
     if bool((group[1:] >= group[:-1]).all()):
-        return 0
-    order = torch.cat([(group == one).nonzero()[:, 0] for one in in_quads(torch.bincount(group).tolist())])
-    readers = list(quantize.users)
-    graph = module.graph
-    with graph.inserting_after(quantize):
-        moved = call(
-            graph, dgqc.gather.default, (quantize, None, axis), quantize, f"{quantize.name}_by_group"
-        )
-    with graph.inserting_before(moved):
-        moved.update_arg(1, add_constant(module, f"{quantize.name}_order", order.to(torch.int32)))
-        sorted_group = add_constant(module, f"{quantize.name}_sorted_group", group[order])
+        return None
+    return torch.cat([(group == one).nonzero()[:, 0] for one in in_quads(torch.bincount(group).tolist())])
+
+
+def _permute(module: fx.GraphModule, quantize: fx.Node, order: torch.Tensor, widths: dict[str, int]) -> bool:
+    """Has a node's readers read its channels in this order. Returns whether codes are gathered for that."""
+    readers, products = list(quantize.users), products_behind(quantize)
+    old = quantize.args[5]
+    assert isinstance(old, fx.Node)
+    with module.graph.inserting_before(quantize):
+        group = add_constant(module, f"{quantize.name}_sorted_group", constant(module, old)[order])
+    if products is None:
+        codes = _gathered(module, quantize, order)
+    else:
+        codes = quantize
+        quantize.update_arg(5, group)
+        for product in products:
+            product.args = with_columns(module, product, order, "ordered", widths)
     for reader in readers:
         group_place, weight_place = GROUP_AND_WEIGHT[reader.target]  # type: ignore[index]
         weight_node = reader.args[weight_place]
         assert isinstance(weight_node, fx.Node)
         weight = constant(module, weight_node)[..., order].contiguous()
-        with graph.inserting_before(reader):
+        with module.graph.inserting_before(reader):
             new = add_constant(module, f"{weight_node.target}_by_group", weight)
         widths[str(new.target)] = widths.get(str(weight_node.target), 8)
-        reader.update_arg(0, moved)
-        reader.update_arg(group_place, sorted_group)
+        reader.update_arg(0, codes)
+        reader.update_arg(group_place, group)
         reader.update_arg(weight_place, new)
-    return 1
+    return products is None
+
+
+def _gathered(module: fx.GraphModule, quantize: fx.Node, order: torch.Tensor) -> fx.Node:
+    """The node's codes in this order."""
+    graph, axis, name = module.graph, quantize.args[6], quantize.name
+    with graph.inserting_after(quantize):
+        moved = call(graph, dgqc.gather.default, (quantize, None, axis), quantize, f"{name}_by_group")
+    with graph.inserting_before(moved):
+        moved.update_arg(1, add_constant(module, f"{name}_order", order.to(torch.int32)))
+    return moved
 
 
 def in_quads(sizes: Sequence[int]) -> list[int]:
@@ -105,8 +126,3 @@ def in_quads(sizes: Sequence[int]) -> list[int]:
         while all(len(rest[over]) >= together.count(over) for over in together):
             order += [rest[over].pop() for over in together]
     return order + [one for groups in rest.values() for one in reversed(groups)]
-
-
-def _present(module: fx.GraphModule, widths: dict[str, int]) -> dict[str, int]:
-    names = {str(node.target) for node in module.graph.nodes if node.op == "get_attr"}
-    return {name: bits for name, bits in widths.items() if name in names}

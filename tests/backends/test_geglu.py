@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from typing import Any
+
 import pytest
 import torch
 from hypothesis import given, settings
@@ -10,8 +13,9 @@ from torch import fx
 
 from dgqc.backends import reference
 from dgqc.ir.lookup import gate_table, sigmoid
-from dgqc.ir.operands import ensure_shapes
+from dgqc.ir.operands import ensure_shapes, value_of
 from dgqc.ir.program import Program
+from dgqc.passes.permute_channels import PermuteChannels
 from dgqc.passes.split_products import SplitProducts
 
 from .integer_graph import IntegerGraph
@@ -69,8 +73,12 @@ def geglus(build: Geglu) -> Program:
     return build.finish(build.gated())
 
 
+def nodes(program: Program, target: object) -> list[Any]:
+    return [node for node in program.graph.graph.nodes if node.target is target]
+
+
 def count(program: Program, target: object) -> int:
-    return sum(node.target is target for node in program.graph.graph.nodes)
+    return len(nodes(program, target))
 
 
 sizes, seeds = st.integers(1, 40), st.integers(0, 2**31)
@@ -124,3 +132,70 @@ def test_a_weight_that_others_read_stays_for_them() -> None:
     before, after = program(), SplitProducts().run(program())
     same_bits(before, after)
     assert after.report["split-products"] == {"products": 1, "parts": 2}
+
+
+def permuted(program: Program) -> Program:
+    return PermuteChannels().run(SplitProducts().run(program))
+
+
+@given(seeds, st.integers(1, 5), sizes, sizes, st.sampled_from([4, 8]))
+@settings(max_examples=20)
+def test_columns_come_in_the_order_of_their_readers_groups(
+    kernels: Builds, seed: int, rows: int, depth: int, columns: int, bits: int
+) -> None:
+    shape = (seed, rows, depth, columns, bits)
+    before, after = geglus(Geglu(*shape)), permuted(geglus(Geglu(*shape)))
+    same_bits(before, after)
+    group = value_of(nodes(after, dgqc.quantize.default)[-1].args[5])
+    assert len(group.unique_consecutive()) == len(group.unique())
+    # What comes from outside is all that is still gathered.
+    assert after.report["permute-channels"]["gathers"] == count(after, dgqc.gather.default) <= 1
+    assert not gathered(after)
+    widths = after.report["weight-bits"]
+    assert {widths[str(node.args[6].target)] for node in nodes(after, dgqc.linear.default)} == {bits}
+    check(kernels, after, {"x": IntegerGraph(seed=seed).values(1, rows, depth)})
+
+
+def gathered(program: Program) -> bool:
+    """Whether the codes of what was gated are, and not those of the input alone."""
+    sources = [node.args[0].args[0] for node in nodes(program, dgqc.gather.default)]
+    return any(source.target is dgqc.mul.default for source in sources)
+
+
+def twice(build: Geglu) -> Program:
+    """Values times their own gates, and once more: nobody else reads any of them."""
+    return build.finish(build.gated(build.gated(), build.value))
+
+
+def shared_value(build: Geglu) -> Program:
+    return build.finish(build.gated(), build.value)
+
+
+def shared_result(build: Geglu) -> Program:
+    gated = build.gated()
+    return build.finish(gated, gated)
+
+
+def two_quantizers(build: Geglu) -> Program:
+    gated = build.gated()
+    return build.finish(gated, build.linear(gated, build.columns, 4))
+
+
+def one_gate_for_all(build: Geglu) -> Program:
+    return build.finish(build.gated(build.gated(), build.linear(build.x, 5, 1)))
+
+
+def the_input(build: Geglu) -> Program:
+    return build.finish(build.gated(build.gated(), build.x))
+
+
+CASES = [(twice, False)] + [
+    (case, True) for case in (shared_value, shared_result, two_quantizers, one_gate_for_all, the_input)
+]
+
+
+@pytest.mark.parametrize(("build", "stays"), CASES)
+def test_the_gather_stays_where_others_see_the_order(build: Callable[[Geglu], Program], stays: bool) -> None:
+    before, after = build(Geglu(3, columns=5)), permuted(build(Geglu(3, columns=5)))
+    same_bits(before, after)
+    assert gathered(after) == stays

@@ -21,6 +21,7 @@ from dgqc.ir.plans import (
 )
 from dgqc.ir.program import Program
 from dgqc.passes.lower_integer import LowerInteger
+from dgqc.passes.split_products import SplitProducts
 from dgqc.passes.stream_rows import StreamRows
 
 from .conftest import Golden
@@ -198,6 +199,10 @@ def test_split_products(golden: Golden) -> None:
 
 def test_permute_channels(golden: Golden) -> None:
     golden("permute-channels", lowered(dense()), "permute-channels")
+
+
+def test_permute_channels_of_a_geglu(golden: Golden) -> None:
+    golden("permute-channels", SplitProducts().run(lowered(geglu())), "permute-channels-geglu")
 
 
 def test_permute_keys(golden: Golden) -> None:
