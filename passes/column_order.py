@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
+from typing import Any
 
 from torch import fx
 
 from .columns import PRODUCTS
 from .graph import dgqc, shape
 
-ELEMENTWISE = {
+ELEMENTWISE: Mapping[Any, int] = {
     dgqc.gate.default: 1,
     dgqc.rescale.default: 1,
     dgqc.add.default: 2,
