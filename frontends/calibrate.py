@@ -57,26 +57,16 @@ def calibrate(
         raise DgqcError("There are no prompts to calibrate with; give at least one.")
     if batch_size < 1:
         raise DgqcError(f"A batch of {batch_size} prompts can't be run; give a batch size of at least 1.")
-    loaded: Any = pipeline if isinstance(pipeline, DiffusionPipeline) else load_pipeline(Path(pipeline))
-    unet = getattr(loaded, "unet", None)
-    if not isinstance(unet, nn.Module) or "prompt" not in inspect.signature(loaded.__call__).parameters:
-        raise DgqcError(
-            f"A {type(loaded).__name__} is no text-to-image pipeline around a UNet; give such a one."
-        )
-    if unknown := unknown_words(getattr(loaded, "tokenizer", None), prompts):
-        log.warning(
-            "The pipeline's tokenizer doesn't know %s (%d words of the prompts), all one to the model.",
-            ", ".join(unknown[:3]),
-            len(unknown),
-        )
+    loaded = _text_to_image(pipeline)
+    _warn_of_unknown_words(loaded, prompts)
     batches = [list(prompts[start : start + batch_size]) for start in range(0, len(prompts), batch_size)]
     scheduler_name = type(loaded.scheduler).__name__
     config = {**loaded.scheduler.config, "_class_name": scheduler_name}
     expected = len(schedule_for(config, steps)[1]) * len(batches)
-    recorder = _Recorder(inspect.signature(unet.forward), expected, progress)
+    recorder = _Recorder(inspect.signature(loaded.unet.forward), expected, progress)
     options: dict[str, Any] = {} if guidance_scale is None else {"guidance_scale": guidance_scale}
     loaded.set_progress_bar_config(disable=True)
-    handle = unet.register_forward_pre_hook(recorder.record, with_kwargs=True)
+    handle = loaded.unet.register_forward_pre_hook(recorder.record, with_kwargs=True)
     try:
         for index, batch in enumerate(batches):
             recorder.start(index)
@@ -96,6 +86,26 @@ def calibrate(
     )
     save_calibration(output, recording, recorder.calls())
     return load_calibration(output)
+
+
+def _text_to_image(pipeline: str | Path | DiffusionPipeline) -> Any:
+    """The pipeline, loaded where it is a folder's. Raises DgqcError for one without a UNet or a prompt."""
+    loaded: Any = pipeline if isinstance(pipeline, DiffusionPipeline) else load_pipeline(Path(pipeline))
+    unet = getattr(loaded, "unet", None)
+    if not isinstance(unet, nn.Module) or "prompt" not in inspect.signature(loaded.__call__).parameters:
+        raise DgqcError(
+            f"A {type(loaded).__name__} is no text-to-image pipeline around a UNet; give such a one."
+        )
+    return loaded
+
+
+def _warn_of_unknown_words(pipeline: Any, prompts: Sequence[str]) -> None:
+    if unknown := unknown_words(getattr(pipeline, "tokenizer", None), prompts):
+        log.warning(
+            "The pipeline's tokenizer doesn't know %s (%d words of the prompts), all one to the model.",
+            ", ".join(unknown[:3]),
+            len(unknown),
+        )
 
 
 def versions() -> dict[str, str]:

@@ -109,18 +109,8 @@ def prompted(
     pictures, the pipeline's own otherwise.
     Raises DgqcError where there are too few prompts.
     """
-    needed = max(sizes.held_out, sizes.pictures)
-    if len(prompts) < needed or (calibration is None and len(calibration_prompts) < sizes.calibration):
-        raise DgqcError(
-            f"{sizes.calibration} prompts are needed to calibrate with and {needed} others to compare on, "
-            f"but there are {len(calibration_prompts)} and {len(prompts)}; give more, or ask for less."
-        )
-    for name, some in (others or {}).items():
-        if len(some) < sizes.pictures:
-            raise DgqcError(
-                f"{sizes.pictures} pictures are asked for of each set, but {name!r} has {len(some)} prompts; "
-                "give more, or ask for less."
-            )
+    sets = {"": prompts, **(others or {})}
+    _check_numbers(sizes, sets, None if calibration else len(calibration_prompts))
     if guidance is None and has_latent_pictures(model):
         guidance = GUIDANCE
     own = files_digest(model)
@@ -139,7 +129,6 @@ def prompted(
     else:
         samples, samples_key = load_calibration(calibration), files_digest(calibration)
     held_out, held_out_key = recorded(prompts[: sizes.held_out], HELD_OUT_SEED)
-    sets = {"": prompts, **(others or {})}
     drawings = {
         name: Drawing(model, tuple(some[: sizes.pictures]), 0, sizes.steps, guidance)
         for name, some in sets.items()
@@ -154,6 +143,26 @@ def prompted(
         identity=digest(own, samples_key),
         held_out_identity=held_out_key,
     )
+
+
+def _check_numbers(sizes: Sizes, sets: Mapping[str, Sequence[str]], calibration_prompts: int | None) -> None:
+    """Raises DgqcError where there are fewer prompts than asked for.
+
+    sets: by name, "" those to compare on. calibration_prompts: None where samples are recorded already.
+    """
+    needed, prompts = max(sizes.held_out, sizes.pictures), len(sets[""])
+    if prompts < needed or (calibration_prompts is not None and calibration_prompts < sizes.calibration):
+        wanted, given = (0, 0) if calibration_prompts is None else (sizes.calibration, calibration_prompts)
+        raise DgqcError(
+            f"{wanted} prompts are needed to calibrate with and {needed} others to compare on, "
+            f"but there are {given} and {prompts}; give more, or ask for less."
+        )
+    for name, some in sets.items():
+        if len(some) < sizes.pictures:
+            raise DgqcError(
+                f"{sizes.pictures} pictures are asked for of each set, but {name!r} has {len(some)} prompts; "
+                "give more, or ask for less."
+            )
 
 
 def demo(
