@@ -1,0 +1,43 @@
+"""Prompts that are too few are said before anything is loaded."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from dgqc.compare.store import Store
+from dgqc.compare.workload import Sizes, prompted
+from dgqc.ir.errors import DgqcError
+
+SIZES = Sizes(calibration=3, held_out=1, pictures=2)
+
+
+@pytest.mark.parametrize(
+    ("calibrating", "prompts", "others", "recorded", "message"),
+    [
+        (["a"] * 2, ["b"] * 2, {}, None, "3 prompts are needed .* and 2 others .* there are 2 and 2;"),
+        (["a"] * 3, ["b"], {}, None, "3 prompts are needed .* and 2 others .* there are 3 and 1;"),
+        ([], ["b"], {}, "samples", "0 prompts are needed .* and 2 others .* there are 0 and 1;"),
+        (["a"] * 3, ["b"] * 2, {"unseen": ["c"]}, None, "2 pictures .* but 'unseen' has 1 prompts;"),
+    ],
+)
+def test_too_few_prompts(
+    tmp_path: Path,
+    calibrating: list[str],
+    prompts: list[str],
+    others: dict[str, list[str]],
+    recorded: str | None,
+    message: str,
+) -> None:
+    with pytest.raises(DgqcError, match=message):
+        prompted(
+            tmp_path / "model",
+            Store(tmp_path),
+            SIZES,
+            None,
+            calibration_prompts=calibrating,
+            prompts=prompts,
+            others=others,
+            calibration=tmp_path / recorded if recorded else None,
+        )
