@@ -36,7 +36,7 @@ class Sums:
     """How a matmul carries its sums.
 
     narrow: operands fit int16, and sums of each stretch of `block` products int32; otherwise operands are
-        int32 and sums int64.
+        int32 and sums int64. Neither for a single column, which would fill one lane of a vector.
     block: even where narrow.
     codes: whether 8-bit codes are multiplied as they are, since no group begins along the summed axis; what
         zeros and multiples make of the sum then comes behind, and a row's multiple joins the factor.
@@ -87,7 +87,7 @@ def _sums_of_values(node: fx.Node) -> Sums:
     depth, shift = shape_of(a["a"])[-1], int(value_of(a["shift"]).amin())
     products = (left.reach * right.reach).expand(depth)
     # A sum is shifted left until the upper half of its product holds the result, if that is needed.
-    if left.fit_int16 and right.fit_int16:
+    if left.fit_int16 and right.fit_int16 and shape_of(a["b"])[-2] > 1:
         if float(products.sum()) * 2.0 ** max(0, 32 - shift) < 2**31:
             return Sums(True, depth + depth % 2)
         block = _longest_stretch(products)

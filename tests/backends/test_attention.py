@@ -98,9 +98,9 @@ def test_codes_by_rows(kernels: Builds, seed: int, rows: int, columns: int, quad
     check(kernels, program, {name: graph.values(*shape) for name, shape in sizes.items()})
 
 
-def sums_of(depth: int, multiple: int, shift: int) -> Sums:
+def sums_of(depth: int, multiple: int, shift: int, columns: int = 3) -> Sums:
     graph = started()
-    left, right = (graph.constant(torch.zeros(1, 3, depth, dtype=torch.uint8)) for _ in range(2))
+    left, right = (graph.constant(torch.zeros(1, size, depth, dtype=torch.uint8)) for size in (3, columns))
     tables = [grouped(graph, depth, 0, multiple) for _ in range(2)]
     scale = (graph.table(2**24, 2**25, graph.steps), graph.table(shift, shift, graph.steps), 32)
     y = graph.call(dgqc.matmul.default, left, right, graph.step, *tables[0], 2, *tables[1], 2, *scale)
@@ -117,6 +117,7 @@ def test_matmul_carries_sums_in_few_and_equal_stretches() -> None:
         "5 stretches of 8: 5.03 * 2^31 has no room in fewer than 6 of 7"
     )
     assert not sums_of(40, 200, 40).narrow, "an operand passes int16"
+    assert not sums_of(40, 1, 40, columns=1).narrow, "one column would fill one lane of a vector"
 
 
 @pytest.mark.parametrize(

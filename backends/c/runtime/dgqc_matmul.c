@@ -1,5 +1,6 @@
 /* a @ b^T, two activations: what is prepared once a call. dgqc_matmul_pairs.c multiplies. */
 
+#include "dgqc_lanes.h"
 #include "dgqc_matmul.h"
 
 /* Tables of this step for one operand, a value for each index of its grouped axis. */
@@ -114,6 +115,20 @@ void dgqc_matmul_rows(const dgqc_matmul_parameters *p, size_t step, dgqc_rows ro
     }
 }
 
+static int64_t sum_of(const int32_t *a, const int32_t *b, size_t count)
+{
+    long_lanes total = long_lanes_splat(0);
+    size_t k = 0;
+    for (; k + LANES <= count; k += LANES) {
+        total = long_lanes_add(total, lanes_multiply_long(lanes_load(a + k), lanes_load(b + k)));
+    }
+    if (k < count) {
+        const lanes left = lanes_load_some(a + k, count - k, 0), right = lanes_load_some(b + k, count - k, 0);
+        total = long_lanes_add(total, lanes_multiply_long(left, right));
+    }
+    return long_lanes_total(total);
+}
+
 void dgqc_matmul_wide(const dgqc_matmul_parameters *p, size_t step, const int32_t *rows, size_t count,
                       const int32_t *columns, void *y)
 {
@@ -121,11 +136,7 @@ void dgqc_matmul_wide(const dgqc_matmul_parameters *p, size_t step, const int32_
     const int32_t shift = p->shift[step];
     for (size_t r = 0; r < count; r++) {
         for (size_t n = 0; n < p->columns; n++) {
-            const int32_t *const row = rows + r * p->depth, *const column = columns + n * p->depth;
-            int64_t sum = 0;
-            for (size_t k = 0; k < p->depth; k++) {
-                sum += (int64_t)row[k] * column[k];
-            }
+            const int64_t sum = sum_of(rows + r * p->depth, columns + n * p->depth, p->depth);
             const int64_t scaled = dgqc_round_shift(sum * factor, shift);
             if (p->width == 16) {
                 ((int16_t *)y)[r * p->columns + n] = dgqc_saturate16(scaled);
