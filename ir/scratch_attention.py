@@ -11,7 +11,7 @@ import torch
 from torch import fx
 
 from .checks import arguments
-from .operands import Values, operand_values, shape_of, value_of
+from .operands import Values, code_range, operand_values, shape_of, value_of
 
 PANEL = 16
 """Columns of a panel of a matmul's right side (dgqc_matmul.h)."""
@@ -65,11 +65,17 @@ def matmul_sums(node: fx.Node) -> Sums:
     """From a matmul's actual tables."""
     carried, a = _sums_of_values(node), arguments(node)
     depth, shift = shape_of(a["a"])[-1], int(value_of(a["shift"]).amin())
-    codes = shift >= 32 and all(_is_coded_by_rows(a, side) for side in ("a", "b"))
-    right = int(value_of(a["b_multiple"]).amax())
+    if depth > MOST_CODES or depth % 4 or not all(_is_coded_by_rows(a, side) for side in ("a", "b")):
+        return carried
     factors = value_of(a["a_multiple"]).to(torch.int64) * value_of(a["factor"])[:, None]
-    fit = depth <= MOST_CODES and 255 * 255 * depth * right < 2**31 and int(factors.amax()) < 2**31
-    return replace(carried, codes=codes and fit and depth % 4 == 0)
+    sums = depth * _reach(a, "a", 1) * _reach(a, "b", value_of(a["b_multiple"]))
+    return replace(carried, codes=sums << max(0, 32 - shift) < 2**31 and int(factors.amax()) < 2**31)
+
+
+def _reach(a: dict[str, Any], side: str, multiple: torch.Tensor | int) -> int:
+    """The largest magnitude of multiple * (code - zero) of a matmul's side."""
+    zero = value_of(a[f"{side}_zero"]).to(torch.int64)
+    return max(int((multiple * (end - zero)).abs().amax()) for end in code_range(a[side]))
 
 
 def _is_coded_by_rows(a: dict[str, Any], side: str) -> bool:

@@ -170,7 +170,7 @@ def lower_matmul(builder: Builder, node: fx.Node) -> Value:
     else:
         scale, width = torch.ones(builder.calls, dtype=torch.float64), 32
         real = a_base * b_base * factor * math.log2(math.e) * 65536
-    mantissa, shift = multiplier(real, min(bits_for(bound), _short_enough(real, a.plan.multiple)))
+    mantissa, shift = multiplier(real, min(bits_for(bound), _short_enough(real, depth, a.plan, b.plan)))
     requantization = (
         builder.table(f"{node.name}.factor", mantissa),
         builder.table(f"{node.name}.shift", shift),
@@ -180,10 +180,13 @@ def lower_matmul(builder: Builder, node: fx.Node) -> Value:
     return Scaled(result, scale, Layout.plain(shape(node))) if factor is None else Logits(result)
 
 
-def _short_enough(real: torch.Tensor, multiple: torch.Tensor) -> int:
+def _short_enough(real: torch.Tensor, depth: int, left: QuantizedOperand, right: QuantizedOperand) -> int:
     """Bits of a factor that still fits int32 times a row's multiple: kernels multiply by both at once.
 
-    More where a shift would fall below 32: then kernels find a result in the upper half of its product.
+    More where its shift would fall so far below 32 that sums, shifted to the left instead, don't fit int32:
+    then kernels find a result in the upper half of its product.
     """
     _, exponent = torch.frexp(real)
-    return max(31 - int(multiple.max()).bit_length(), 32 + int(exponent.max()))
+    codes = float((reach(left) / left.multiple).max())
+    room = 31 - math.ceil(depth * codes * float(reach(right).max()) + 1).bit_length()
+    return max(31 - int(left.multiple.max()).bit_length(), 32 + int(exponent.max()) - max(0, room))

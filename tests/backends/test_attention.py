@@ -90,7 +90,7 @@ def test_codes_by_rows(kernels: Builds, seed: int, rows: int, columns: int, quad
         graph.quantized(x, size, 1, 8, 4, 0, most)
         for x, size in zip(graph.take(**sizes), (rows, columns), strict=True)
     )
-    scale = (graph.table(2**23, 2**24 - 1, graph.steps), graph.table(32, 40, graph.steps), 32)
+    scale = (graph.table(2**23, 2**24 - 1, graph.steps), graph.table(30, 40, graph.steps), 32)
     y = graph.call(dgqc.matmul.default, a[0], b[0], graph.step, *a[1:], *b[1:], *scale)
     program = graph.finish(y)
     ensure_shapes(program)
@@ -127,7 +127,14 @@ def test_matmul_carries_sums_in_few_and_equal_stretches() -> None:
         (132, 127, 2**24, 40, False),  # 132 codes of 255 don't add up to an int16
         (42, 127, 2**24, 40, False),  # which are not whole quads
         (128, 127, 2**25, 40, False),  # a row's multiple and the factor don't fit int32
-        (128, 127, 2**24, 31, False),  # the upper half of a product doesn't hold the result
+        (128, 127, 2**24, 31, True),
+        (
+            128,
+            127,
+            2**24,
+            30,
+            False,
+        ),  # sums, shifted until the upper half of a product holds the result, don't fit
     ],
 )
 def test_matmul_takes_codes_as_they_are_where_sums_fit(

@@ -57,6 +57,7 @@ void dgqc_matmul_begin(const dgqc_matmul_parameters *p, size_t step, const void 
     const tables right = expand(&p->right, step, &shared);
     const size_t pairs = dgqc_pairs(p->depth), bytes = dgqc_matmul_right_bytes(p);
     const size_t code_bytes = p->depth * (size_t)p->right.code_bits / 8;
+    const int left_shift = dgqc_matmul_left_shift(p, step);
     DGQC_PARALLEL_FROM(p->right_batches * p->columns * code_bytes)
     for (size_t n = 0; n < p->right_batches * p->columns; n++) {
         const size_t batch = n / p->columns, column = n % p->columns;
@@ -64,7 +65,7 @@ void dgqc_matmul_begin(const dgqc_matmul_parameters *p, size_t step, const void 
         unsigned char *const to = (unsigned char *)shared + batch * bytes;
         if (p->by_codes) {
             const size_t place = p->right.along_depth ? 0 : column; /* a single group may lie along either axis */
-            dgqc_matmul_pack_codes(p, right.zero[place], right.multiple[place], codes, column, to);
+            dgqc_matmul_pack_codes(p, right.zero[place], right.multiple[place] << left_shift, codes, column, to);
         } else if (p->arithmetic.narrow) {
             const size_t panel = column / DGQC_PANEL * pairs * DGQC_PANEL + column % DGQC_PANEL;
             pack(p, &right, codes, column, (int16_t *)(void *)to + panel * 2);

@@ -12,6 +12,12 @@ static inline size_t dgqc_pairs(size_t depth)
     return (depth + 1) / 2;
 }
 
+/* How far sums are shifted to the left, so that the upper half of a product with a factor holds the result. */
+static inline int dgqc_matmul_left_shift(const dgqc_matmul_parameters *p, size_t step)
+{
+    return p->shift[step] < 32 ? 32 - p->shift[step] : 0;
+}
+
 size_t dgqc_matmul_codes_bytes(const dgqc_matmul_parameters *p);
 
 /* Bytes of one batch of the right side: panels [pairs][16 columns][2] of int16_t, or rows of int32_t; or codes. */

@@ -4,7 +4,8 @@
  *     sum_i m (a_i - z) k_m (b_i - k_z)  =  m k_m (sum a b - k_z sum a + z (depth k_z - sum b)),
  *
  * so that codes are multiplied as they are, four at once. What zeros add is the product of two pairs of int16_t, the row's
- * (sum a, z) and the column's (-k_z, depth k_z - sum b), and a row's multiple joins the factor. */
+ * (sum a, z) and the column's (-k_z, depth k_z - sum b). A row's multiple joins the factor, and a shift of the sum to the
+ * left the columns' multiples. */
 
 #include "dgqc_lanes_bytes.h"
 #include "dgqc_matmul_tiles.h"
@@ -67,7 +68,7 @@ typedef struct {
     row rows[DGQC_ROWS];
     right_side right;
     size_t depth;
-    dgqc_matmul_scale by; /* without a shift to the left; factors are those of rows */
+    dgqc_matmul_scale by; /* but for the factor, which is the row's, and the shift to the left, which is done */
 } operands;
 
 /* What a vector of columns brings along. */

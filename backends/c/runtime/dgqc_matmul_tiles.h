@@ -27,7 +27,7 @@ typedef struct {
 
 static inline dgqc_matmul_scale dgqc_matmul_scale_of(const dgqc_matmul_parameters *p, size_t step)
 {
-    const int shift = p->shift[step], left = shift < 32 ? 32 - shift : 0, right = shift + left - 32;
+    const int shift = p->shift[step], left = dgqc_matmul_left_shift(p, step), right = shift + left - 32;
     const dgqc_matmul_scale by = {lanes_splat(p->factor[step]), long_lanes_splat((int64_t)1 << (shift + left - 1)), left,
                                   right};
     return by;
