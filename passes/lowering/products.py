@@ -18,6 +18,7 @@ from .layout import Layout, channels_last, plain, transposed
 from .operands import as_operand, product_tables, quantizer_tables, reach
 from .values import (
     CodeRows,
+    Codes,
     Logits,
     OthersProduct,
     PixelPatches,
@@ -170,7 +171,10 @@ def lower_matmul(builder: Builder, node: fx.Node) -> Value:
     else:
         scale, width = torch.ones(builder.calls, dtype=torch.float64), 32
         real = a_base * b_base * factor * math.log2(math.e) * 65536
-    mantissa, shift = multiplier(real, min(bits_for(bound), _short_enough(real, depth, a.plan, b.plan)))
+    bits = bits_for(bound)
+    if _is_coded_by_rows(a, rank - 1) and _is_coded_by_rows(b, other_rank - 2):
+        bits = min(bits, _short_enough(real, depth, a.plan, b.plan))
+    mantissa, shift = multiplier(real, bits)
     requantization = (
         builder.table(f"{node.name}.factor", mantissa),
         builder.table(f"{node.name}.shift", shift),
@@ -180,8 +184,13 @@ def lower_matmul(builder: Builder, node: fx.Node) -> Value:
     return Scaled(result, scale, Layout.plain(shape(node))) if factor is None else Logits(result)
 
 
+def _is_coded_by_rows(codes: Codes, summed: int) -> bool:
+    """Whether an operand has 8-bit codes, and one group along the summed axis."""
+    return codes.plan.operand.bits <= 8 and (codes.axis != summed or not bool(codes.plan.group.any()))
+
+
 def _short_enough(real: torch.Tensor, depth: int, left: QuantizedOperand, right: QuantizedOperand) -> int:
-    """Bits of a factor that still fits int32 times a row's multiple: kernels multiply by both at once.
+    """Bits of a factor that still fits int32 times a row's multiple, since kernels multiply by both at once.
 
     More where its shift would fall so far below 32 that sums, shifted to the left instead, don't fit int32:
     then kernels find a result in the upper half of its product.

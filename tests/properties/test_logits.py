@@ -81,7 +81,7 @@ def test_a_factor_fits_int32_with_a_rows_multiple_where_its_shift_stays_at_32(se
     builder = EagerBuilder()
     tables: dict[str, torch.Tensor] = {}
     builder.table = lambda name, value: tables.setdefault(name.split(".")[-1], value).to(torch.int32)  # type: ignore[method-assign]
-    a, b = operand(seed, 1, 1, 4, 8), operand(seed + 9, 1, 1, 8, 5)
+    a, b = operand(seed, 1, 1, 4, 8), operand(seed + 9, 2, 1, 8, 5)
     sides = (quantized(builder, a, Role.LEFT, base), quantized(builder, b, Role.RIGHT, 0.002))
     node = builder.op(aten.matmul.default, sides, (1, 4, 5))
     builder.op(aten.softmax.int, (node, -1), (1, 4, 5))
