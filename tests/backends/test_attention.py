@@ -128,13 +128,7 @@ def test_matmul_carries_sums_in_few_and_equal_stretches() -> None:
         (42, 127, 2**24, 40, False),  # which are not whole quads
         (128, 127, 2**25, 40, False),  # a row's multiple and the factor don't fit int32
         (128, 127, 2**24, 31, True),
-        (
-            128,
-            127,
-            2**24,
-            30,
-            False,
-        ),  # sums, shifted until the upper half of a product holds the result, don't fit
+        (128, 127, 2**24, 30, False),  # sums shifted so far to the left don't fit int32
     ],
 )
 def test_matmul_takes_codes_as_they_are_where_sums_fit(
