@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from typing import Any
 
 import pytest
 import torch
+from hypothesis import given
+from hypothesis import strategies as st
 from planned import one_site, program_with
 from programs import FRONT, apply, captured
 
@@ -14,7 +17,7 @@ from dgqc.ir.errors import DgqcError
 from dgqc.ir.plans import Dimension, GroupedOperand, Operand, Ranges, Role
 from dgqc.ir.program import Program
 from dgqc.passes.pipeline import parse_pipeline
-from dgqc.passes.search_ranges import SearchRanges, shrunk
+from dgqc.passes.search_ranges import BINS, SearchRanges, counts, expected, shrunk
 
 LINEAR = Operand(Role.LINEAR, 4, False)
 NAME = "class_conditional"
@@ -63,6 +66,31 @@ def test_static_ranges_stay_static_and_others_are_searched_by_call() -> None:
     own = searched(grouped(low, torch.tensor([[1.0] * 4, [3.0] * 4]), [0] * 4), [calm, wild])
     assert float(own.ranges.high[0, 0]) > 0.9
     assert float(own.ranges.high[1, 0]) < 2.75
+
+
+@given(st.integers(0, 2**32 - 1), st.sampled_from([4, 8]), st.sampled_from(["even", "bell", "spikes"]))
+def test_counting_in_bins_finds_a_factor_as_good_as_trying_all(seed: int, bits: int, shape: str) -> None:
+    random = torch.Generator().manual_seed(seed)
+    x = torch.rand(500, 6, generator=random) - 0.3
+    if shape != "even":
+        x = torch.randn(500, 6, generator=random) ** (3 if shape == "spikes" else 1)
+    group = torch.tensor([0, 1, 0, 1, 2, 2])
+    low = torch.stack([x[:, group == g].min() for g in range(3)]).double()
+    high = torch.stack([x[:, group == g].max() for g in range(3)]).double()
+    factors = 1 - 0.05 * torch.arange(16, dtype=torch.float64)
+    found = expected(counts(x, 1, group, low, high, BINS * 2**bits), low, high, bits, factors, 2.4)
+    for g in range(3):
+        tried = torch.stack([lost(x[:, group == g].double(), low[g], high[g], bits, f) for f in factors])
+        assert float(tried[found[g].argmin()]) <= 1.03 * float(tried.min())
+        assert torch.allclose(found[g], tried, rtol=0.25)
+
+
+def lost(x: torch.Tensor, low: torch.Tensor, high: torch.Tensor, bits: int, factor: Any) -> torch.Tensor:
+    """The error of one factor, value by value."""
+    scale = (high - low) * factor / (2**bits - 1)
+    zero = torch.round(-low * factor / scale)
+    codes = (torch.round(x / scale) + zero).clamp(0, 2**bits - 1)
+    return (scale * (codes - zero) - x).abs().pow(2.4).sum()
 
 
 def test_a_tie_keeps_the_wider_range() -> None:
