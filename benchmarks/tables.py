@@ -1,6 +1,6 @@
 """The tables and figures of DGQ's paper on a trained model, from weights that are at hand.
 
-    python benchmarks/tables.py 2 3 A.1 A.3 figure-4 figure-5 seeds [--model FOLDER] [--pictures 16] ...
+    python benchmarks/tables.py 2 3 A.1 A.3 figure-4 figure-5 past-the-paper seeds [--model FOLDER] ...
 
 Each goes to `OUTPUT/NAME.md`. What was measured is kept in `OUTPUT/measured`: run again to continue, or to
 go on with more pictures. Two runs can share an output, each with half of `--bits`; a third then gathers both.
@@ -10,6 +10,8 @@ go on with more pictures. Two runs can share an output, each with half of `--bit
     A.3       spread of the largest attention scores, cross against self
     figure-4  pictures with one outlier of each layer set to zero, and with one random value
     figure-5  attention scores: the start token's and the others'
+    past-the-paper
+              our choices one by one: about activations where weights have 8 bits, about weights where fewer
     seeds     the float model's pictures from two sets of seeds: what chance alone does to their figures
 """
 
@@ -24,9 +26,10 @@ import torch
 from attention_scores import scores_figure, scores_table
 from dropped_values import dropped_table
 from other_seeds import seeds_table
+from past_the_paper import choices, picture_costs
 
 from dgqc.compare import Candidate, Row, Workload, candidate, compare
-from dgqc.compare.judges import choose
+from dgqc.compare.judges import PixelJudge, choose
 from dgqc.compare.output import as_markdown, write
 from dgqc.compare.plots import plot
 from dgqc.compare.store import Store
@@ -47,7 +50,9 @@ SHOWN = (
     "unseen alignment",
     "frechet float",
     "unseen frechet float",
+    "psnr float",
     "size MB",
+    "table bytes",
 )
 GROUPS = (1, 2, 4, 8, 16)
 PAPER = "grouping=kmeans,ranges=minmax,rounding=nearest,"
@@ -113,7 +118,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
-    names = ("2", "3", "A.1", "A.3", "figure-4", "figure-5", "seeds")
+    names = ("2", "3", "A.1", "A.3", "figure-4", "figure-5", "past-the-paper", "seeds")
     parser.add_argument("tables", nargs="+", choices=names)
     parser.add_argument(
         "--model", type=Path, default=pipeline_dir(), help="a pipeline with the demo's grammar"
@@ -139,6 +144,14 @@ def main() -> None:
     def rows(name: str, wanted: Sequence[Candidate], on: Workload) -> Callable[[], str]:
         return lambda: rows_table(name, wanted, on, store, arguments.output)
 
+    def past_the_paper() -> str:
+        beside = demo(store, sizes, PixelJudge(), arguments.model)
+        beside.__dict__["observed"] = workload.observed
+        costs = picture_costs(beside, store)
+        widths = arguments.bits.split(",")
+        wanted = [one for width in widths for one in choices(width, arguments.iterations, costs)]
+        return rows_table("past-the-paper", wanted, beside, store, arguments.output)
+
     made: dict[str, Callable[[], str]] = {
         "2": rows("2", table_2(arguments), workload),
         "3": rows("3", [*components("w8a8"), *groupings("w8a8")], silent),
@@ -146,6 +159,7 @@ def main() -> None:
         "A.3": lambda: scores_table(silent),
         "figure-4": lambda: dropped_table(workload, store),
         "figure-5": lambda: scores_figure(silent, arguments.output / "figure-5.png"),
+        "past-the-paper": past_the_paper,
         "seeds": lambda: seeds_table(workload, store),
     }
     for name in arguments.tables:

@@ -56,11 +56,11 @@ class ErrorGroups(Pass):
         )
 
 
-def merged(ranges: Ranges, groups: int, padded: bool) -> torch.Tensor:
+def merged(ranges: Ranges, groups: int, padded: bool, weight: torch.Tensor | float = 1.0) -> torch.Tensor:
     """The group of each index, int64 (n,), numbered 0 .. G-1 in the order in which they first appear.
 
     ranges: (T, n). padded: whether every range includes 0. G is `groups` or the number of distinct ranges,
-    whichever is smaller.
+    whichever is smaller. weight: what a call counts beside the others, (T,) or the same for all.
     """
     low, high = ranges.low, ranges.high
     if padded:
@@ -71,8 +71,8 @@ def merged(ranges: Ranges, groups: int, padded: bool) -> torch.Tensor:
     for one in range(count):
         lows[one] = low[:, fine == one].amin(dim=1)
         highs[one] = high[:, fine == one].amax(dim=1)
-    least = (high - low).double().square().sum(dim=1).numpy()
-    share = numpy.divide(1.0, least, out=numpy.zeros_like(least), where=least > 0)
+    least = (high - low).double().square().sum(dim=1)
+    share = torch.where(least > 0, weight / least, 0.0).numpy()
     labels = _merge(lows, highs, numpy.bincount(fine).astype(numpy.float64), share, groups)[fine]
     _, first, compact = numpy.unique(labels, return_index=True, return_inverse=True)
     rank = numpy.argsort(numpy.argsort(first))

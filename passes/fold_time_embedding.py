@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from typing import Any, ClassVar
 
@@ -39,7 +40,7 @@ class FoldTimeEmbedding(Pass):
             n for n in temporal if any(behind[u] != {"timestep"} or u.op == "output" for u in n.users)
         ]
         parameters = _constants_of(temporal)
-        tables = _evaluate(module, timestep, temporal, frontier, program.schedule.timesteps)
+        tables = self._evaluate(module, timestep, temporal, frontier, program.schedule.timesteps)
 
         last = [n for n in graph.nodes if n.op == "placeholder"][-1]
         with graph.inserting_after(last):
@@ -66,40 +67,40 @@ class FoldTimeEmbedding(Pass):
             },
         )
 
+    def compute(self, node: fx.Node, values: Mapping[fx.Node, Any]) -> Any:
+        """A node's value at one timestep, from those of the nodes that it reads."""
+        arguments: Any = fx.node.map_arg((node.args, dict(node.kwargs)), lambda item: values[item])
+        assert callable(node.target)
+        return node.target(*arguments[0], **arguments[1])
+
+    def _evaluate(
+        self,
+        module: fx.GraphModule,
+        timestep: fx.Node,
+        temporal: list[fx.Node],
+        frontier: list[fx.Node],
+        timesteps: tuple[float, ...],
+    ) -> list[torch.Tensor]:
+        """The frontier's values at every timestep, stacked: (T, ...) each."""
+        rows: list[list[torch.Tensor]] = [[] for _ in frontier]
+        with torch.no_grad():
+            for time in timesteps:
+                values: dict[fx.Node, Any] = {timestep: torch.tensor([time], dtype=torch.float32)}
+                for node in temporal:
+                    if node is timestep:
+                        continue
+                    for item in node.all_input_nodes:
+                        if item.op == "get_attr":
+                            values[item] = constant(module, item)
+                    values[node] = self.compute(node, values)
+                for row, node in zip(rows, frontier, strict=True):
+                    value = values[node]
+                    assert isinstance(value, torch.Tensor)
+                    row.append(value.detach().clone())
+        return [torch.stack(row) for row in rows]
+
 
 def _constants_of(nodes: list[fx.Node] | fx.graph._node_list) -> dict[str, int]:
     """Names and sizes of the constants that the nodes read."""
     read = {i for node in nodes for i in node.all_input_nodes if i.op == "get_attr"}
     return {str(i.target): i.meta["val"].numel() for i in read}
-
-
-def _evaluate(
-    module: fx.GraphModule,
-    timestep: fx.Node,
-    temporal: list[fx.Node],
-    frontier: list[fx.Node],
-    timesteps: tuple[float, ...],
-) -> list[torch.Tensor]:
-    """The frontier's values at every timestep, stacked: (T, ...) each."""
-    rows: list[list[torch.Tensor]] = [[] for _ in frontier]
-    with torch.no_grad():
-        for time in timesteps:
-            values: dict[fx.Node, Any] = {timestep: torch.tensor([time], dtype=torch.float32)}
-            for node in temporal:
-                if node is timestep:
-                    continue
-                for item in node.all_input_nodes:
-                    if item.op == "get_attr":
-                        values[item] = constant(module, item)
-                values[node] = _call(node, values)
-            for row, node in zip(rows, frontier, strict=True):
-                value = values[node]
-                assert isinstance(value, torch.Tensor)
-                row.append(value.detach().clone())
-    return [torch.stack(row) for row in rows]
-
-
-def _call(node: fx.Node, values: dict[fx.Node, Any]) -> Any:
-    arguments: Any = fx.node.map_arg((node.args, dict(node.kwargs)), lambda item: values[item])
-    assert callable(node.target)
-    return node.target(*arguments[0], **arguments[1])
