@@ -3,29 +3,49 @@
 from __future__ import annotations
 
 import errno
+import importlib.metadata
 import os
 import sys
 import warnings
 from collections.abc import Sequence
+from typing import Annotated
 
 import typer
 
 from . import command_build, command_compare, command_inspect, command_passes
-from .console import quiet_libraries, say
+from .console import quiet_libraries, result, say
 from .ir.errors import DgqcError
 
 DONE, WRONG_INPUT, INTERRUPTED = 0, 2, 130
 TRACEBACK = "DGQC_TRACEBACK"
 """Set it to 1 to see where an error came from."""
 
+
+def show_version(asked: bool) -> None:
+    """What `--version` does."""
+    if asked:
+        result(f"dgqc {importlib.metadata.version('dgqc')}")
+        raise typer.Exit
+
+
 app = typer.Typer(
     name="dgqc",
-    help="Compile diffusion UNets into integers.",
-    no_args_is_help=True,
     add_completion=False,
     pretty_exceptions_enable=False,
     rich_markup_mode=None,
 )
+
+
+ShowVersion = Annotated[
+    bool, typer.Option("--version", callback=show_version, is_eager=True, help="Show the version and exit.")
+]
+
+
+@app.callback()
+def options(version: ShowVersion = False) -> None:
+    """Compile diffusion UNets into integers."""
+
+
 for commands in (command_build, command_compare, command_inspect, command_passes):
     commands.register(app)
 
@@ -41,7 +61,8 @@ def run(arguments: Sequence[str]) -> int:
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
         try:
-            code = typer.main.get_command(app).main(list(arguments), "dgqc", standalone_mode=False)
+            command = typer.main.get_command(app)
+            code = command.main(list(arguments) or ["--help"], "dgqc", standalone_mode=False)
             if code == INTERRUPTED:
                 say("dgqc: interrupted; nothing half-written was left behind.")
             return int(code or DONE)
@@ -61,7 +82,8 @@ def sentence(error: Exception) -> str:
     if isinstance(error, DgqcError):
         return str(error)
     if hasattr(error, "format_message"):
-        return f"{error.format_message()} See dgqc --help."
+        message = error.format_message()
+        return f"{message}{'' if message.endswith(('.', '?')) else '.'} See dgqc --help."
     if isinstance(error, OSError) and error.errno == errno.ENOSPC:
         return f"No space is left on the disk for {error.filename or 'the output'}; free some and try again."
     if isinstance(error, OSError) and error.strerror:

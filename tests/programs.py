@@ -116,6 +116,17 @@ def run_integer(program: Program, inputs: Inputs, ordinal: int) -> torch.Tensor:
     return output.double() * program.output_scale[ordinal]
 
 
+def same_bits(before: Program, after: Program, name: str) -> bool:
+    """Whether two integer programs of an architecture give the same codes at each call, not few of them."""
+    for ordinal in range(len(SCHEDULE)):
+        values = arguments(before, {key: value[:1] for key, value in samples(name, ordinal).items()})
+        codes = [(value * 8000).clamp(-32768, 32767).to(torch.int16) for value in values]
+        one, other = (program.graph(*codes, torch.tensor(ordinal)) for program in (before, after))
+        if not torch.equal(one, other) or one.unique().numel() <= 100:
+            return False
+    return True
+
+
 def calls(program: Program, target: object) -> list[fx.Node]:
     """The graph's calls of an op."""
     return [node for node in program.graph.graph.nodes if node.target is target]

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable
+from importlib.metadata import version
 from pathlib import Path
 
 import pytest
@@ -35,6 +36,18 @@ def refused(outcome: tuple[int, str, str], message: str) -> None:
     assert len(error.strip().splitlines()) == 1
 
 
+@pytest.mark.parametrize("arguments", [[], ["--help"]])
+def test_without_a_command_it_lists_them(run: Run, arguments: list[str]) -> None:
+    code, output, error = run(*arguments)
+    assert (code, error) == (0, "")
+    assert output.lstrip().startswith("Usage: dgqc")
+    assert "compile " in output
+
+
+def test_version(run: Run) -> None:
+    assert run("--version") == (0, f"dgqc {version('dgqc')}\n", "")
+
+
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
@@ -54,6 +67,7 @@ def refused(outcome: tuple[int, str, str], message: str) -> None:
         (["passes", "--pipeline", "w9"], "There is no preset"),
         (["opt", "nowhere", "--pass-pipeline", "simulate"], "is not a folder"),
         (["frobnicate"], "No such command"),
+        (["--verion"], "No such option: --verion"),
     ],
 )
 def test_wrong_input(run: Run, model_folder: Path, arguments: list[str], message: str) -> None:
