@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import copy
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from typing import Any, ClassVar
 
 import torch
@@ -17,7 +17,8 @@ from dgqc.passes.base import Pass
 from dgqc.passes.error_groups import merged
 from dgqc.passes.fold_time_embedding import FoldTimeEmbedding
 from dgqc.passes.graph import aten
-from dgqc.passes.kmeans_groups import cluster, grouped
+from dgqc.passes.grouping import Grouping
+from dgqc.passes.kmeans_groups import cluster
 from dgqc.passes.quantize_weights import Method, round_to_nearest
 from dgqc.passes.registry import register_pass
 from dgqc.passes.timestep_tables import TimestepTables, group_ranges, tabulate
@@ -25,29 +26,10 @@ from dgqc.passes.timestep_tables import TimestepTables, group_ranges, tabulate
 Range = tuple[float, float]
 
 
-class Grouping(Pass):
-    """What passes that group have in common."""
-
-    takes: ClassVar[Level] = Level.PLANNED
-    leaves: ClassVar[Level] = Level.PLANNED
-    requires: ClassVar[frozenset[str]] = frozenset({"outlier-dims"})
-    provides: ClassVar[frozenset[str]] = frozenset({"groups"})
-
-    def assign(self, plan: PlacedOperand) -> torch.Tensor:
-        """The group of each index along the operand's dimension."""
-        raise NotImplementedError
-
-    def run(self, program: Program) -> Program:
-        plans, _ = grouped(program, self.assign)
-        return replace(program, plans=plans)
-
-
 @register_pass
 @dataclass(frozen=True)
 class NormalizedGroups(Grouping):
     """`kmeans-groups` on ranges as shares of the call's largest, so that each call has the same say."""
-
-    groups: int = 8
 
     name: ClassVar[str] = "normalized-groups"
 
@@ -65,8 +47,7 @@ class PictureGroups(Grouping):
     costs: a number for each call, separated by semicolons.
     """
 
-    costs: str
-    groups: int = 8
+    costs: str = field(kw_only=True)
 
     name: ClassVar[str] = "picture-groups"
 

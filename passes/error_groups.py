@@ -2,19 +2,16 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import ClassVar
 
 import numpy
 import torch
 from numpy.typing import NDArray
 
-from ..ir.errors import DgqcError
-from ..ir.level import Level
-from ..ir.plans import Ranges
-from ..ir.program import Program
-from .base import Pass
-from .kmeans_groups import cluster, grouped
+from ..ir.plans import PlacedOperand, Ranges
+from .grouping import Grouping, in_order
+from .kmeans_groups import cluster
 from .registry import register_pass
 
 Floats = NDArray[numpy.float64]
@@ -25,7 +22,7 @@ FINE = 128
 
 @register_pass
 @dataclass(frozen=True)
-class ErrorGroups(Pass):
+class ErrorGroups(Grouping):
     """Merges groups, at first of one index each, pair by pair, always those whose union costs least.
 
     A group's rounding error grows with the square of its scale, so a group of n indices costs
@@ -37,23 +34,10 @@ class ErrorGroups(Pass):
     groups: how many are left; fewer where there are fewer distinct ranges. One assignment for all calls.
     """
 
-    groups: int = 8
-
     name: ClassVar[str] = "error-groups"
-    takes: ClassVar[Level] = Level.PLANNED
-    leaves: ClassVar[Level] = Level.PLANNED
-    requires: ClassVar[frozenset[str]] = frozenset({"outlier-dims"})
-    provides: ClassVar[frozenset[str]] = frozenset({"groups"})
 
-    def __post_init__(self) -> None:
-        if not 1 <= self.groups <= 256:
-            raise DgqcError(f"error-groups takes 1 to 256 groups, not {self.groups}.")
-
-    def run(self, program: Program) -> Program:
-        plans, count = grouped(program, lambda plan: merged(plan.ranges, self.groups, plan.operand.padded))
-        return replace(program, plans=plans).with_report(
-            self.name, {"groups": self.groups, "operands": count}
-        )
+    def assign(self, plan: PlacedOperand) -> torch.Tensor:
+        return merged(plan.ranges, self.groups, plan.operand.padded)
 
 
 def merged(ranges: Ranges, groups: int, padded: bool, weight: torch.Tensor | float = 1.0) -> torch.Tensor:
@@ -74,9 +58,7 @@ def merged(ranges: Ranges, groups: int, padded: bool, weight: torch.Tensor | flo
     least = (high - low).double().square().sum(dim=1)
     share = torch.where(least > 0, weight / least, 0.0).numpy()
     labels = _merge(lows, highs, numpy.bincount(fine).astype(numpy.float64), share, groups)[fine]
-    _, first, compact = numpy.unique(labels, return_index=True, return_inverse=True)
-    rank = numpy.argsort(numpy.argsort(first))
-    return torch.from_numpy(rank[compact.reshape(-1)].astype(numpy.int64))
+    return in_order(labels)
 
 
 def _merge(low: Floats, high: Floats, members: Floats, share: Floats, groups: int) -> NDArray[numpy.int64]:

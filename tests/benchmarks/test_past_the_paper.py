@@ -57,12 +57,12 @@ def test_powers_of_two_are_such_and_clip_nothing(seed: int) -> None:
 @given(SEEDS)
 def test_calls_of_equal_cost_are_what_error_groups_takes_and_one_without_has_no_say(seed: int) -> None:
     placed = PlacedOperand(LINEAR, Dimension.CHANNEL, ranges(seed))
-    equal = PictureGroups("2;2;2", groups=4).assign(placed)
+    equal = PictureGroups(4, costs="2;2;2").assign(placed)
     assert torch.equal(equal, merged(placed.ranges, 4, False))
     wild = Ranges(placed.ranges.low.clone(), placed.ranges.high.clone())
     wild.high[1] = wild.high[1].flip(0) * 50
     one, other = (
-        PictureGroups("1;0;1", groups=4).assign(PlacedOperand(LINEAR, Dimension.CHANNEL, some))
+        PictureGroups(4, costs="1;0;1").assign(PlacedOperand(LINEAR, Dimension.CHANNEL, some))
         for some in (placed.ranges, wild)
     )
     assert torch.equal(one, other)
