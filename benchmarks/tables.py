@@ -131,6 +131,8 @@ def main() -> None:
     parser.add_argument("--threads", type=int, default=1)
     parser.add_argument("-o", "--output", type=Path, default=Path("build/tables"))
     arguments = parser.parse_args()
+    if arguments.pictures < 1:
+        parser.error(f"--pictures is {arguments.pictures}; give 1 or more.")
     quiet_libraries()
     torch.set_num_threads(arguments.threads)
     store = Store(arguments.output / "measured")
