@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
+from itertools import count
 from typing import Any
 
 import numpy as np
@@ -12,7 +14,7 @@ from torch import nn
 
 from dgqc.compare import Candidate, Workload, candidate
 from dgqc.compare.candidates import simulation
-from dgqc.compare.drawing import Drawing, draw
+from dgqc.compare.drawing import draw
 from dgqc.compare.store import Store, files_digest
 
 DISTURBANCE_DB = 20
@@ -31,8 +33,8 @@ def choices(width: str, iterations: int, costs: Sequence[float]) -> list[Candida
 
 def picture_costs(workload: Workload, store: Store) -> list[float]:
     """How much pictures change, in squares of a pixel's 255 steps, where one call's output is disturbed."""
-    drawing = workload.drawings[""].parts()[0]
-    drawing = Drawing(drawing.model, drawing.prompts[:DISTURBED], 0, drawing.steps, drawing.guidance)
+    whole_set = workload.drawings[""]
+    drawing = replace(whole_set, prompts=whole_set.prompts[:DISTURBED])
 
     def measured() -> list[float]:
         whole = draw(drawing, None).astype(float)
@@ -49,7 +51,7 @@ def picture_costs(workload: Workload, store: Store) -> list[float]:
 
 def disturb(unet: nn.Module, ordinal: int) -> None:
     """From now on noise is added to the output of one call."""
-    calls = iter(range(1_000_000))
+    calls = count()
     generator = torch.Generator().manual_seed(ordinal)
 
     def disturbed(module: nn.Module, arguments: Any, output: Any) -> Any:
