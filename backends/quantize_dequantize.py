@@ -10,7 +10,7 @@ from torch import fx
 from ..ir import ops as ops  # registers the `dgqc::` ops
 from ..ir.errors import DgqcError
 from ..ir.level import Level
-from ..ir.plans import Coding, QuantizedGlue, QuantizedOperand, QuantizedProbabilities, Weight
+from ..ir.plans import Coding, QuantizedActivation16, QuantizedOperand, QuantizedProbabilities, Weight
 from ..ir.program import Program
 from ..ir.tensors import constant
 
@@ -53,7 +53,7 @@ def _site(program: Program, module: fx.GraphModule, site: fx.Node, ordinal: fx.N
     source, name = site.args
     plan = program.plans[str(name)]
     assert isinstance(source, fx.Node)
-    if isinstance(plan, QuantizedGlue):
+    if isinstance(plan, QuantizedActivation16):
         return source
     where = f"Site {name} ({site.meta.get('module') or site.name})"
     advice = "choose a preset such as naive-w8a8, or take the integer program"

@@ -12,12 +12,12 @@ from typing import Any
 import torch
 from one_op import OneOp, one
 
-from dgqc.ir.fixed_point import multiplier
-from dgqc.ir.lookup import exp2_negative, log2, reciprocal_root
+from dgqc.ir.arithmetic.fixed_point import multiplier
+from dgqc.ir.arithmetic.lookup import exp2_negative, log2, reciprocal_root
 from dgqc.ir.plans import Dimension, Operand, QuantizedOperand, Role
+from dgqc.passes.activations.timestep_tables import best_base
 from dgqc.passes.lowering.operands import quantizer
-from dgqc.passes.quantize_weights import Method, round_to_nearest
-from dgqc.passes.timestep_tables import best_base
+from dgqc.passes.weights.quantize_weights import Method, round_to_nearest
 
 aten, dgqc = torch.ops.aten, torch.ops.dgqc
 STEP = torch.tensor(0)

@@ -19,13 +19,13 @@ from torch import fx
 from dgqc.compare.store import Store
 from dgqc.compare.trajectory import decibels
 from dgqc.compare.workload import Sizes, demo
-from dgqc.compiler import lower
+from dgqc.compiler.driver import lower
+from dgqc.compiler.prepare import Request
 from dgqc.demo_model import pipeline_dir
 from dgqc.ir.ops.simulate import fake_quantize_log2, fake_quantize_uniform, largest_share
 from dgqc.ir.plans import Probabilities
 from dgqc.ir.program import Program
-from dgqc.passes.graph import arguments
-from dgqc.start import Request
+from dgqc.passes.graph.edit import arguments
 
 Quantizer = Callable[[torch.Tensor, int], torch.Tensor]
 

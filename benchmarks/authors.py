@@ -28,17 +28,17 @@ from recorded_operands import Batches, Recorded, record
 from torch import nn
 from torch.nn.functional import unfold
 
-from dgqc.compiler import lower
-from dgqc.console import quiet_libraries
+from dgqc.cli.console import quiet_libraries
+from dgqc.compiler.driver import lower
+from dgqc.compiler.prepare import Request
 from dgqc.demo_model import pipeline_dir, prompts
-from dgqc.frontends.calibrate import calibrate
-from dgqc.frontends.load import load_model
+from dgqc.frontends.calibrating.calibrate import calibrate
+from dgqc.frontends.loading.load import load_model
 from dgqc.ir.calibration import Calibration
 from dgqc.ir.errors import DgqcError
 from dgqc.ir.ops.simulate import fake_quantize, fake_quantize_log2
 from dgqc.ir.plans import CallQuantizer, Dimension, Role, SteppedOperand
-from dgqc.passes.step_groups import merged, quantizer, ranges_of
-from dgqc.start import Request
+from dgqc.passes.activations.step_groups import merged, quantizer, ranges_of
 
 GUIDANCE = 1.5
 BATCH = 4

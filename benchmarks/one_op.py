@@ -10,11 +10,11 @@ from torch import fx
 
 import dgqc.ir.ops  # noqa: F401  (registers the ops)
 from dgqc.ir.level import Level
-from dgqc.ir.plans import Plan, QuantizedGlue
+from dgqc.ir.plans import Plan, QuantizedActivation16
 from dgqc.ir.program import Input, Program
 from dgqc.ir.schedule import Schedule
-from dgqc.passes.graph import propagate
-from dgqc.passes.lower_integer import LowerInteger
+from dgqc.passes.graph.edit import propagate
+from dgqc.passes.lowering.lower_integer import LowerInteger
 
 
 class OneOp:
@@ -27,7 +27,7 @@ class OneOp:
         sample = self.graph.placeholder("sample")
         step = self.graph.placeholder("step")
         step.meta["val"] = torch.empty((), dtype=torch.int64)
-        self.sample = self.site(sample, "sample.glue", QuantizedGlue(one(scale)))
+        self.sample = self.site(sample, "sample.output", QuantizedActivation16(one(scale)))
 
     def site(self, x: fx.Node, name: str, plan: Plan) -> fx.Node:
         """The value with a plan."""
@@ -44,7 +44,7 @@ class OneOp:
     ) -> fx.GraphModule:
         """The integer graph of the op, from an int16 input and a step to an int16 result with this scale."""
         result = self.graph.call_function(target, args, dict(kwargs))
-        self.graph.output(self.site(result, "result.glue", QuantizedGlue(one(scale))))
+        self.graph.output(self.site(result, "result.output", QuantizedActivation16(one(scale))))
         program = Program(
             graph=fx.GraphModule(self.root, self.graph),
             level=Level.PLANNED,

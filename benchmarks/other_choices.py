@@ -13,15 +13,15 @@ from torch import fx
 from dgqc.ir.level import Level
 from dgqc.ir.plans import GroupedOperand, PlacedOperand, QuantizedOperand, Ranges
 from dgqc.ir.program import Program
+from dgqc.passes.activations.error_groups import merged
+from dgqc.passes.activations.grouping import Grouping
+from dgqc.passes.activations.kmeans_groups import cluster
+from dgqc.passes.activations.timestep_tables import TimestepTables, group_ranges, tabulate
 from dgqc.passes.base import Pass
-from dgqc.passes.error_groups import merged
-from dgqc.passes.fold_time_embedding import FoldTimeEmbedding
-from dgqc.passes.graph import aten
-from dgqc.passes.grouping import Grouping
-from dgqc.passes.kmeans_groups import cluster
-from dgqc.passes.quantize_weights import Method, round_to_nearest
-from dgqc.passes.registry import register_pass
-from dgqc.passes.timestep_tables import TimestepTables, group_ranges, tabulate
+from dgqc.passes.graph.edit import aten
+from dgqc.passes.graph.fold_time_embedding import FoldTimeEmbedding
+from dgqc.passes.manager.registry import register_pass
+from dgqc.passes.weights.quantize_weights import Method, round_to_nearest
 
 Range = tuple[float, float]
 

@@ -52,10 +52,10 @@ def make_calibration(work: Path, steps: int, samples: int) -> None:
     """What the model is called with when it denoises from noise, as without --calib."""
     import torch
 
-    from dgqc.frontends.calibration_file import Recording, save_calibration
-    from dgqc.frontends.load import load_model
+    from dgqc.frontends.calibrating.calibration_file import Recording, save_calibration
+    from dgqc.frontends.calibrating.synthesize import synthesize
+    from dgqc.frontends.loading.load import load_model
     from dgqc.frontends.schedules import schedule_for
-    from dgqc.frontends.synthesize import synthesize
 
     file = calibration_file(work, steps, samples)
     if file.exists():

@@ -28,13 +28,13 @@ from dropped_values import dropped_table
 from other_seeds import seeds_table
 from past_the_paper import choices, picture_costs
 
+from dgqc.cli.console import quiet_libraries
 from dgqc.compare import Candidate, Row, Workload, candidate, compare
 from dgqc.compare.judges import PixelJudge, choose
 from dgqc.compare.output import as_markdown, write
 from dgqc.compare.plots import plot
 from dgqc.compare.store import Store
 from dgqc.compare.workload import Sizes, demo
-from dgqc.console import quiet_libraries
 from dgqc.demo_model import pipeline_dir
 from dgqc.ir.errors import DgqcError
 

@@ -10,11 +10,11 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from .bundle import load
-    from .compiled_program import CompiledProgram
-    from .compiler import compile, export_quantize_dequantize
-    from .diffusers_unet import CompiledUNet
-    from .frontends.calibration_file import load_calibration
+    from .bundle.bundle import load
+    from .compiler.driver import compile, export_quantize_dequantize
+    from .execution.compiled_program import CompiledProgram
+    from .execution.diffusers_unet import CompiledUNet
+    from .frontends.calibrating.calibration_file import load_calibration
     from .ir.errors import DgqcError
 
 __all__ = [
@@ -28,12 +28,12 @@ __all__ = [
 ]
 
 _HOMES = {
-    "compile": ".compiler",
-    "export_quantize_dequantize": ".compiler",
-    "load": ".bundle",
-    "CompiledProgram": ".compiled_program",
-    "CompiledUNet": ".diffusers_unet",
-    "load_calibration": ".frontends.calibration_file",
+    "compile": ".compiler.driver",
+    "export_quantize_dequantize": ".compiler.driver",
+    "load": ".bundle.bundle",
+    "CompiledProgram": ".execution.compiled_program",
+    "CompiledUNet": ".execution.diffusers_unet",
+    "load_calibration": ".frontends.calibrating.calibration_file",
     "DgqcError": ".ir.errors",
 }
 

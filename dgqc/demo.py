@@ -12,18 +12,18 @@ import numpy as np
 from numpy.typing import NDArray
 from rich.table import Table
 
-from .compiled_program import CompiledProgram
-from .compiler import compile
-from .console import table
+from .cli.console import table
+from .compiler.driver import compile
+from .compiler.samples import shown
 from .demo_model import load_pipeline, pipeline_dir, prompts
 from .demo_model.evaluate import GUIDANCE, alignment, draw_with, evaluation_scenes
-from .frontends.calibrate import calibrate
-from .frontends.calibration_file import load_calibration
+from .execution.compiled_program import CompiledProgram
+from .frontends.calibrating.calibrate import calibrate
+from .frontends.calibrating.calibration_file import load_calibration
 from .ir.calibration import Calibration
 from .ir.progress import track
 from .picture_grid import write_grid
-from .quality import signal_to_noise
-from .samples import shown
+from .report.quality import signal_to_noise
 
 PRESETS = ("w8a8", "w4a6")
 PROMPTS = 16

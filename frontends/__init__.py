@@ -3,13 +3,13 @@
 This room knows `ir` only.
 """
 
-from .calibrate import calibrate
-from .calibration_file import Recording, load_calibration, save_calibration
-from .capture import UNSCHEDULED, capture
-from .exported_unet import ExportedUNet
-from .load import LoadedModel, config_only, load_model
+from .calibrating.calibrate import calibrate
+from .calibrating.calibration_file import Recording, load_calibration, save_calibration
+from .calibrating.synthesize import synthesize
+from .capturing.capture import UNSCHEDULED, capture
+from .loading.exported_unet import ExportedUNet
+from .loading.load import LoadedModel, config_only, load_model
 from .schedules import schedule_for
-from .synthesize import synthesize
 
 __all__ = [
     "UNSCHEDULED",

@@ -12,8 +12,8 @@ from dataclasses import dataclass, fields
 
 import torch
 
-from .fixed_point import round_shift, saturate16, saturate32
-from .noise import NOISE_BITS
+from .arithmetic.fixed_point import round_shift, saturate16, saturate32
+from .arithmetic.noise import NOISE_BITS
 
 STATE_BITS = 24
 UNCLIPPED = 2**31 - 1

@@ -187,19 +187,19 @@ class QuantizedProbabilities:
 
 
 @dataclass(frozen=True)
-class Glue:
+class Activation16:
     """A value that stays 16 bits wide between ops, with one scale per call."""
 
 
 @dataclass(frozen=True)
-class ObservedGlue:
+class ObservedActivation16:
     """high: float32 (T,), the largest magnitude seen at each call."""
 
     high: torch.Tensor
 
 
 @dataclass(frozen=True)
-class QuantizedGlue:
+class QuantizedActivation16:
     """scale: float64 (T,), the real value of one int16 step."""
 
     scale: torch.Tensor
@@ -228,8 +228,8 @@ Plan = (
     | Probabilities
     | ObservedProbabilities
     | QuantizedProbabilities
-    | Glue
-    | ObservedGlue
-    | QuantizedGlue
+    | Activation16
+    | ObservedActivation16
+    | QuantizedActivation16
     | Weight
 )

@@ -15,11 +15,11 @@ from typing import Any
 import torch
 from torch import fx
 
-from .bounds import WeightSums
-from .checks import arguments
+from .arithmetic.operands import Values, between, code_range, operand_values, value_of
 from .errors import DgqcError
-from .operands import Values, between, code_range, operand_values, value_of
 from .rows import is_pointwise
+from .verify.bounds import WeightSums
+from .verify.checks import arguments
 
 dgqc = torch.ops.dgqc
 

@@ -16,7 +16,7 @@ import torch
 from torch import fx
 
 from . import ops  # noqa: F401  (registers the dgqc ops)
-from .checks import arguments
+from .verify.checks import arguments
 from .views import slice_bounds, view_of
 
 aten, dgqc = torch.ops.aten, torch.ops.dgqc
@@ -71,7 +71,7 @@ BY_ROWS: dict[Any, By] = {
     dgqc.conv2d.default: _convolution,
     dgqc.conv2d_pixel.default: _always(),
     dgqc.rescale.default: _always("x"),
-    dgqc.gate.default: _always("x"),
+    dgqc.activation.default: _always("x"),
     dgqc.group_norm.default: _always(),
     dgqc.layer_norm.default: _always("x"),
     dgqc.add.default: _same_rows,

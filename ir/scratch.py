@@ -13,9 +13,9 @@ import torch
 from torch import fx
 
 from . import scratch_attention, scratch_products
-from .checks import arguments
+from .arithmetic.operands import ensure_shapes, shape_of, value_of
 from .memory import aligned
-from .operands import ensure_shapes, shape_of, value_of
+from .verify.checks import arguments
 
 __all__ = [
     "ensure_shapes",

@@ -10,8 +10,8 @@ from typing import Any
 import torch
 from torch import fx
 
-from .checks import arguments
-from .operands import Values, code_range, operand_values, shape_of, value_of
+from .arithmetic.operands import Values, code_range, operand_values, shape_of, value_of
+from .verify.checks import arguments
 
 PANEL = 16
 """Columns of a panel of a matmul's right side (dgqc_matmul.h)."""

@@ -8,7 +8,7 @@ from typing import Any
 import torch
 from torch import fx
 
-from .operands import shape_of, value_of
+from .arithmetic.operands import shape_of, value_of
 from .product_sums import QUAD, arithmetic, combination, groups_channels, has_image
 
 dgqc = torch.ops.dgqc

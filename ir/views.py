@@ -10,8 +10,8 @@ from typing import Any
 import torch
 from torch import fx
 
-from .checks import arguments
 from .memory import View
+from .verify.checks import arguments
 
 aten, dgqc = torch.ops.aten, torch.ops.dgqc
 

@@ -8,10 +8,10 @@ from typing import Any
 from torch import fx
 
 from .columns import PRODUCTS
-from .graph import dgqc, shape
+from .graph.edit import dgqc, shape
 
 ELEMENTWISE: Mapping[Any, int] = {
-    dgqc.gate.default: 1,
+    dgqc.activation.default: 1,
     dgqc.rescale.default: 1,
     dgqc.add.default: 2,
     dgqc.mul.default: 2,

@@ -15,8 +15,8 @@ from ..ir.program import Program
 from .base import Pass
 from .column_order import products_behind
 from .columns import present, with_columns
-from .graph import add_constant, call, clean, constant, dgqc, propagate
-from .registry import register_pass
+from .graph.edit import add_constant, call, clean, constant, dgqc, propagate
+from .manager.registry import register_pass
 
 GROUP_AND_WEIGHT = {dgqc.linear.default: (4, 6), dgqc.conv2d.default: (4, 5)}
 """Where products with weights take their groups and their weights."""

@@ -9,12 +9,12 @@ from typing import ClassVar
 import torch
 from torch import fx
 
-from ..ir.checks import arguments
 from ..ir.level import Level
 from ..ir.program import Program
+from ..ir.verify.checks import arguments
 from .base import Pass
-from .graph import add_constant, call, clean, constant, dgqc, propagate
-from .registry import register_pass
+from .graph.edit import add_constant, call, clean, constant, dgqc, propagate
+from .manager.registry import register_pass
 
 SOFTMAXES = (
     dgqc.softmax_log2.default,

@@ -17,8 +17,8 @@ from ..ir.scratch import ensure_shapes, scratch_bytes, shared_bytes
 from ..ir.streams import Stream
 from ..ir.views import views_of
 from .base import Pass
+from .manager.registry import register_pass
 from .packing import alive_at, pack, size_of
-from .registry import register_pass
 from .tiles import readers, results, tile_buffers
 
 

@@ -14,8 +14,8 @@ from ..ir.program import Program
 from ..ir.views import slice_bounds
 from .base import Pass
 from .columns import PRODUCTS, present, with_columns
-from .graph import aten, call, clean, propagate
-from .registry import register_pass
+from .graph.edit import aten, call, clean, propagate
+from .manager.registry import register_pass
 
 
 @register_pass

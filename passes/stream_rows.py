@@ -15,7 +15,7 @@ from ..ir.scratch import ensure_shapes
 from ..ir.streams import Stream, StreamPlan
 from ..ir.views import is_computed, views_of
 from .base import Pass
-from .registry import register_pass
+from .manager.registry import register_pass
 from .stream_forest import Forest
 from .tiles import inner_values, tile_bytes
 

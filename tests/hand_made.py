@@ -11,11 +11,11 @@ from torch import fx, nn
 import dgqc.ir.ops  # noqa: F401  (registers the ops)
 from dgqc.ir.level import Level
 from dgqc.ir.plans import (
+    Activation16,
     Dimension,
-    Glue,
     Operand,
     Plan,
-    QuantizedGlue,
+    QuantizedActivation16,
     QuantizedOperand,
     Ranges,
     Role,
@@ -93,7 +93,7 @@ def planned() -> Program:
     weight = maker.constant("weight", torch.ones(COLUMNS, CHANNELS))
     x = maker.call(dgqc_ops.site.default, sample, "proj.input", module="proj")
     y = maker.call(aten.linear.default, x, weight, module="proj")
-    y = maker.call(dgqc_ops.site.default, y, "proj.glue", module="proj")
+    y = maker.call(dgqc_ops.site.default, y, "proj.output", module="proj")
     ones = torch.ones(CALLS, GROUPS, dtype=torch.int64)
     plans: dict[str, Plan] = {
         "proj.input": QuantizedOperand(
@@ -104,16 +104,19 @@ def planned() -> Program:
             3 * ones,
             7 * ones,
         ),
-        "proj.glue": QuantizedGlue(SCALE),
+        "proj.output": QuantizedActivation16(SCALE),
         "weight": Weight(4, torch.ones(COLUMNS, CHANNELS, dtype=torch.int8), torch.ones(COLUMNS).double()),
     }
     return maker.program(Level.PLANNED, y, plans=plans, facts=frozenset({"sites", "tables"}))
 
 
 def sited() -> Program:
-    """The same before anything is decided: an operand at 4 bits, glue."""
+    """The same before anything is decided: an operand at 4 bits, 16-bit values."""
     program = planned()
-    plans: dict[str, Plan] = {"proj.input": Operand(Role.LINEAR, 4, padded=False), "proj.glue": Glue()}
+    plans: dict[str, Plan] = {
+        "proj.input": Operand(Role.LINEAR, 4, padded=False),
+        "proj.output": Activation16(),
+    }
     return Program(
         program.graph, Level.PLANNED, program.inputs, SCHEDULE, facts=frozenset({"sites"}), plans=plans
     )

@@ -17,7 +17,7 @@ from dgqc.ir.calibration import Calibration, Inputs
 from dgqc.ir.program import Program
 from dgqc.ir.schedule import Schedule
 from dgqc.passes.base import Pass
-from dgqc.passes.pipeline import parse_pipeline
+from dgqc.passes.manager.pipeline import parse_pipeline
 
 SCHEDULE = Schedule("PNDMScheduler", (900.0, 500.0, 500.0, 20.0))
 """A timestep that stands in it twice, as PNDM has one."""

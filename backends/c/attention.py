@@ -9,7 +9,7 @@ from typing import Any
 import torch
 from torch import fx
 
-from ...ir.operands import shape_of, value_of
+from ...ir.arithmetic.operands import shape_of, value_of
 from ...ir.scratch_attention import attend_bytes, groups_of_keys, matmul_sums
 from .call import ROWS, STEP, Call, Reduction, Rule, Struct, struct, unsupported
 from .scope import Scope

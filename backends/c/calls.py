@@ -7,8 +7,8 @@ from typing import Any
 import torch
 from torch import fx
 
-from ...ir.checks import arguments
 from ...ir.errors import UnsupportedOperation
+from ...ir.verify.checks import arguments
 from . import attention, moves, norms, pointwise, products
 from .call import Call, Rule
 from .scope import Scope
@@ -27,7 +27,7 @@ RULES: dict[Any, Rule] = {
     dgqc.attend.default: attention.attend,
     dgqc.group_norm.default: norms.norm("group_norm"),
     dgqc.layer_norm.default: norms.norm("layer_norm"),
-    dgqc.gate.default: norms.gate,
+    dgqc.activation.default: norms.activation,
     dgqc.rescale.default: pointwise.rescale,
     dgqc.add.default: pointwise.pair("add", "a_factor", "b_factor", "shift"),
     dgqc.mul.default: pointwise.pair("mul", "factor", "shift"),

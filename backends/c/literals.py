@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import torch
 
-from ...ir.lookup import LOG2, RECIPROCAL_ROOT
-from ...ir.noise import QUANTILES
+from ...ir.arithmetic.lookup import LOG2, RECIPROCAL_ROOT
+from ...ir.arithmetic.noise import QUANTILES
 
 C_TYPES = {torch.int16: "int16_t", torch.int32: "int32_t", torch.int64: "int64_t"}
 WORDS_A_LINE, NUMBERS_A_LINE = 6, 12
@@ -41,7 +41,7 @@ def _lines(items: list[str], width: int) -> str:
 
 
 def lookup_source() -> str:
-    """`dgqc_lookup.c`: the tables of `ir.lookup` and `ir.noise`, the same integers as in every backend."""
+    """`dgqc_lookup.c`: the tables of `ir.arithmetic`, the same integers as in every backend."""
     tables = {"log2": LOG2, "root": RECIPROCAL_ROOT.to(torch.int32), "normal": QUANTILES}
     parts = [
         f"const {C_TYPES[table.dtype]} dgqc_{name}_table[{table.numel()}] = {{\n{values(table)}\n}};"

@@ -1,4 +1,4 @@
-"""Norms and gates as calls."""
+"""Norms and activation functions as calls."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from typing import Any
 
 from torch import fx
 
-from ...ir.operands import shape_of
+from ...ir.arithmetic.operands import shape_of
 from .call import Call, Rule, struct
 from .scope import Scope
 
@@ -31,8 +31,8 @@ def norm(kernel: str) -> Rule:
     return call
 
 
-def gate(node: fx.Node, a: dict[str, Any], scope: Scope) -> Call:
-    """`dgqc::gate`."""
+def activation(node: fx.Node, a: dict[str, Any], scope: Scope) -> Call:
+    """`dgqc::activation`."""
     tables = scope.named(a, "table", "index_factor", "index_shift", "factor", "shift")
     parameters = struct(columns=shape_of(node)[-1], **tables)
-    return scope.by_rows("gate", node, parameters, (scope.rows(a["x"]),))
+    return scope.by_rows("activation", node, parameters, (scope.rows(a["x"]),))

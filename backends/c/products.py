@@ -7,8 +7,8 @@ from typing import Any
 import torch
 from torch import fx
 
+from ...ir.arithmetic.operands import shape_of, value_of
 from ...ir.errors import DgqcError
-from ...ir.operands import shape_of, value_of
 from ...ir.product_sums import Combination, arithmetic, combination
 from ...ir.rows import is_pointwise
 from .call import Call, Place, Struct, struct

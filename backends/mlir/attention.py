@@ -11,8 +11,8 @@ from torch_mlir import ir
 from ...ir.errors import DgqcError
 from .builder import Builder, Call
 from .contraction import LIMIT, contracted
+from .elementwise import requantize
 from .fixed_point import round_shift
-from .glue import requantize
 from .number import Number, number
 from .operands import Codes, Digit, Side, multiplied
 from .products import codes_of

@@ -10,8 +10,8 @@ import torch
 from torch import fx
 from torch_mlir import ir
 
-from ...ir.checks import arguments
-from ...ir.operands import shape_of
+from ...ir.arithmetic.operands import shape_of
+from ...ir.verify.checks import arguments
 from .constants import Constants
 from .number import Number
 from .tensors import each, entry

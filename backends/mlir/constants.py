@@ -13,7 +13,7 @@ import torch
 from torch_mlir import ir
 from torch_mlir.dialects import arith
 
-from ...ir.nibbles import pack_nibbles
+from ...ir.storage.nibbles import pack_nibbles
 from ...ir.tensors import constants
 from .number import Number
 from .parameters import Store, Stored

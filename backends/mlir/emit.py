@@ -17,9 +17,9 @@ import torch
 from torch import fx
 from torch_mlir import ir
 
+from ...ir.arithmetic.operands import ensure_shapes, shape_of
 from ...ir.errors import DgqcError
 from ...ir.level import Level
-from ...ir.operands import ensure_shapes, shape_of
 from ...ir.program import Program
 from ...ir.tensors import constants
 from ...ir.vector import Vector

@@ -1,4 +1,4 @@
-"""`ir/fixed_point.py` as `arith`: the one rounding rule, saturation, shifts either way."""
+"""`ir/arithmetic/fixed_point.py` as `arith`: the one rounding rule, saturation, shifts either way."""
 
 from __future__ import annotations
 

@@ -1,8 +1,8 @@
-"""`ir/lookup.py` as `arith`: exp2, log2 and 1/sqrt, from the same coefficients and tables."""
+"""`ir/arithmetic/lookup.py` as `arith`: exp2, log2 and 1/sqrt, from the same coefficients and tables."""
 
 from __future__ import annotations
 
-from ...ir.lookup import EXP2, LOG2, RECIPROCAL_ROOT
+from ...ir.arithmetic.lookup import EXP2, LOG2, RECIPROCAL_ROOT
 from .builder import Builder
 from .fixed_point import floor_log2
 from .number import Number

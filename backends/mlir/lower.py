@@ -8,7 +8,7 @@ from typing import Any
 from torch import fx
 from torch_mlir import ir
 
-from ...ir.checks import arguments
+from ...ir.verify.checks import arguments
 from .builder import Builder, Call
 from .importer import NODE
 from .tensors import integers

@@ -10,13 +10,13 @@ from torch_mlir import ir
 from torch_mlir.dialects import tensor
 from torch_mlir.passmanager import PassManager
 
-from ...ir.operands import ensure_shapes
+from ...ir.arithmetic.operands import ensure_shapes
 from ...ir.program import Program
 from .attention import attend
 from .builder import Builder
 from .check import check
 from .constants import Constants
-from .glue import add, at_step, gate, mul, quantize, rescale
+from .elementwise import activation, add, at_step, mul, quantize, rescale
 from .importer import CONSTANT, NODE, import_graph
 from .lower import Rule, from_builtin, lower, operator_name, to_builtin
 from .matmul import matmul
@@ -50,9 +50,9 @@ FAMILIES: Mapping[str, Mapping[str, Rule]] = {
         "attend": attend,
     },
     "lower-norms": {"group_norm": group_norm, "layer_norm": layer_norm},
-    "lower-glue": {
+    "lower-elementwise": {
         "quantize": quantize,
-        "gate": gate,
+        "activation": activation,
         "add": add,
         "mul": mul,
         "rescale": rescale,

@@ -8,7 +8,7 @@ from collections.abc import Callable
 import torch
 from torch_mlir import ir
 
-from ...ir.operands import code_range
+from ...ir.arithmetic.operands import code_range
 from .builder import Builder, Call
 from .contraction import LIMIT, contracted
 from .number import Number

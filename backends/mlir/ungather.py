@@ -8,7 +8,7 @@ from dataclasses import dataclass
 import torch
 from torch import fx
 
-from ...ir.operands import value_of
+from ...ir.arithmetic.operands import value_of
 from ...ir.program import Program
 from ...ir.tensors import constant
 

@@ -12,7 +12,7 @@ import torch
 from dgqc import load
 from dgqc.backends.c.build import read_signature
 from dgqc.backends.c.storage import Storage
-from dgqc.boundary import to_integers
+from dgqc.execution.boundary import to_integers
 
 from .contenders import Contender
 from .models import DGQC, run

@@ -75,7 +75,7 @@ def _integers(subject: Subject, preset: str, folder: Path) -> None:
 
     from dgqc import load
     from dgqc.backends.mlir.emit import emit
-    from dgqc.boundary import to_integers
+    from dgqc.execution.boundary import to_integers
 
     bundle = subject.work / f"{preset}.dgqc"
     if not bundle.exists():

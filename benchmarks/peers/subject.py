@@ -46,7 +46,7 @@ class Subject:
 
     def ordinal(self) -> int:
         """The call of the schedule that is timed: one in the middle."""
-        from dgqc.frontends.calibration_file import load_calibration
+        from dgqc.frontends.calibrating.calibration_file import load_calibration
 
         return len(load_calibration(self.calibration).schedule) // 2
 
@@ -61,7 +61,7 @@ class Subject:
 
     def samples(self) -> Iterator[Arguments]:
         """What int8 is calibrated with: the first ROWS recorded samples at every call of the schedule."""
-        from dgqc.frontends.calibration_file import load_calibration
+        from dgqc.frontends.calibrating.calibration_file import load_calibration
 
         for ordinal in range(len(load_calibration(self.calibration).schedule)):
             for _, arguments in zip(range(ROWS), self._recorded(ordinal), strict=False):
@@ -71,7 +71,7 @@ class Subject:
         return self.work / "inputs.npz"
 
     def _recorded(self, ordinal: int) -> Iterator[Arguments]:
-        from dgqc.frontends.calibration_file import load_calibration
+        from dgqc.frontends.calibrating.calibration_file import load_calibration
 
         recorded = load_calibration(self.calibration)
         timestep = np.array([recorded.schedule.timesteps[ordinal]], dtype=np.float32)

@@ -6,13 +6,13 @@ import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
+from ..compiler.settings import FLOAT as FLOAT_WIDTHS
+from ..compiler.settings import Settings, settings_of
 from ..ir.errors import DgqcError
 from ..ir.level import Level
 from ..passes.base import Pass
-from ..passes.pipeline import format_pipeline, parse_pipeline
-from ..passes.presets import METHODS, OURS, pipeline_for
-from ..settings import FLOAT as FLOAT_WIDTHS
-from ..settings import Settings, settings_of
+from ..passes.manager.pipeline import format_pipeline, parse_pipeline
+from ..passes.manager.presets import METHODS, OURS, pipeline_for
 
 FLOAT = "float"
 OWN = "ours"

@@ -13,9 +13,9 @@ from numpy.typing import NDArray
 from torch import nn
 
 from ..demo_model.model import to_pictures
-from ..diffusers_unet import CompiledUNet
-from ..frontends.pipelines import load_pipeline, quietly
-from ..frontends.weights import read_json
+from ..execution.diffusers_unet import CompiledUNet
+from ..frontends.loading.pipelines import load_pipeline, quietly
+from ..frontends.loading.weights import read_json
 from ..ir.errors import DgqcError
 from ..ir.progress import track
 from .execution import Executable

@@ -9,15 +9,15 @@ from typing import TYPE_CHECKING, Any
 
 import torch
 
-from ..compiled_program import CompiledProgram
-from ..compiler import finish
+from ..compiler.driver import finish
+from ..execution.compiled_program import CompiledProgram
 from ..ir.calibration import Inputs
 from ..ir.errors import DgqcError
 from ..ir.level import Level
 from ..ir.program import Program
-from ..passes.graph import arguments
-from ..passes.manager import PassManager
-from ..report import summarize
+from ..passes.graph.edit import arguments
+from ..passes.manager.manager import PassManager
+from ..report.report import summarize
 from .observing import remembering
 
 if TYPE_CHECKING:

@@ -9,9 +9,9 @@ from typing import ClassVar
 from ..ir.level import Level
 from ..ir.plans import Operand
 from ..ir.program import Program
+from ..passes.activations.observe_ranges import Observation, ObserveRanges, observe, with_ranges
 from ..passes.base import Pass
-from ..passes.observe_ranges import Observation, ObserveRanges, observe, with_ranges
-from ..passes.reconstruction.digest import digest, structure
+from ..passes.weights.reconstruction.digest import digest, structure
 
 Observed = dict[str, Observation]
 """What was seen, by the hash of what it was seen in."""

@@ -11,7 +11,7 @@ from typing import Any
 
 from rich.table import Table
 
-from ..console import table
+from ..cli.console import table
 from .row import Row
 
 DIGITS = {"alignment": 1, "frechet real": 1, "table bytes": 0, "TBOPs": 4}

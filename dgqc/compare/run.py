@@ -10,7 +10,7 @@ from typing import Any
 
 import numpy as np
 
-from ..report import bops
+from ..report.report import bops
 from .candidates import FLOAT, Candidate, candidate
 from .drawing import Drawing, draw
 from .execution import Executable, build, call, facts

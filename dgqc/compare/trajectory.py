@@ -9,7 +9,7 @@ from dataclasses import dataclass
 import torch
 from torch import nn
 
-from ..frontends.model_inputs import call_arguments
+from ..frontends.loading.model_inputs import call_arguments
 from ..ir.calibration import Calibration, Inputs
 from ..ir.progress import track
 

@@ -10,19 +10,19 @@ from typing import Any
 
 from torch import nn
 
+from ..compiler.prepare import Request, Start, begin
+from ..compiler.samples import lazy, shown
 from ..demo_model import pipeline_dir
 from ..demo_model import prompts as demo_prompts
 from ..demo_model.evaluate import GUIDANCE, evaluation_scenes
-from ..frontends.calibrate import calibrate
-from ..frontends.calibration_file import load_calibration
-from ..frontends.load import load_model
-from ..frontends.pipelines import load_pipeline, unknown_words
+from ..frontends.calibrating.calibrate import calibrate
+from ..frontends.calibrating.calibration_file import load_calibration
+from ..frontends.calibrating.synthesize import synthesize
+from ..frontends.loading.load import load_model
+from ..frontends.loading.pipelines import load_pipeline, unknown_words
 from ..frontends.schedules import schedule_for
-from ..frontends.synthesize import synthesize
 from ..ir.calibration import Calibration
 from ..ir.errors import DgqcError
-from ..samples import lazy, shown
-from ..start import Request, Start, begin
 from .drawing import Drawing, has_latent_pictures
 from .judges import Judge
 from .observing import Observed

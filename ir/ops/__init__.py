@@ -6,6 +6,6 @@ A real multiplier is an int32 mantissa with an int32 shift. `group` holds the gr
 that reaches a fast matrix product, below 2^53, where every float64 integer is exact.
 """
 
-from . import attention, gate, glue, norm, product, quantize, simulate, site
+from . import activation, attention, elementwise, norm, product, quantize, simulate, site
 
-__all__ = ["attention", "gate", "glue", "norm", "product", "quantize", "simulate", "site"]
+__all__ = ["activation", "attention", "elementwise", "norm", "product", "quantize", "simulate", "site"]

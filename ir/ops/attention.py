@@ -10,8 +10,8 @@ from collections.abc import Callable
 
 import torch
 
-from ..fixed_point import round_shift, saturate16
-from ..lookup import exp2_negative, log2
+from ..arithmetic.fixed_point import round_shift, saturate16
+from ..arithmetic.lookup import exp2_negative, log2
 from .blocks import by_rows
 from .fake import fake
 from .product import centered

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import torch
 
-from ..fixed_point import round_shift, saturate16, shift_either_way
-from ..lookup import reciprocal_root
+from ..arithmetic.fixed_point import round_shift, saturate16, shift_either_way
+from ..arithmetic.lookup import reciprocal_root
 from .fake import fake
 
 

@@ -17,7 +17,7 @@ import torch
 from torch.nn.functional import conv2d as float_conv2d
 from torch.nn.functional import unfold
 
-from ..fixed_point import round_shift, saturate16, saturate32
+from ..arithmetic.fixed_point import round_shift, saturate16, saturate32
 from .blocks import by_rows
 from .fake import fake
 from .quantize import along

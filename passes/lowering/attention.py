@@ -8,9 +8,9 @@ import operator
 import torch
 from torch import fx
 
-from ...ir.fixed_point import bits_for, multiplier
+from ...ir.arithmetic.fixed_point import bits_for, multiplier
 from ...ir.plans import Coding, QuantizedProbabilities
-from ..graph import aten, dgqc, shape
+from ..graph.edit import aten, dgqc, shape
 from .builder import Builder
 from .layout import Layout, plain
 from .operands import as_operand, reach
@@ -92,7 +92,7 @@ def share_table(plan: QuantizedProbabilities) -> tuple[torch.Tensor, int]:
 
 
 def attend(builder: Builder, node: fx.Node, shares: Shares, values: fx.Node) -> Scaled:
-    """`dgqc::attend` with the scale of the glue site behind `node`.
+    """`dgqc::attend` with the scale of the 16-bit site behind `node`.
 
     values: the old graph's node of all values (..., keys, features).
     """

@@ -11,9 +11,9 @@ import torch
 from torch import fx
 
 from ...ir.errors import DgqcError
-from ...ir.plans import Plan, QuantizedGlue
+from ...ir.plans import Plan, QuantizedActivation16
 from ...ir.program import Program
-from ..graph import aten, constant, dgqc, identifier, module_path
+from ..graph.edit import aten, constant, dgqc, identifier, module_path
 from .layout import Layout, Order, plain
 from .values import Codes, Scaled, Value
 
@@ -112,11 +112,11 @@ class Builder:
         return self.program.plans[str(site.args[1])]
 
     def output_scale(self, node: fx.Node) -> torch.Tensor:
-        """The scale that the glue site behind a node gives it: float64 (T,)."""
+        """The scale that the 16-bit site behind a node gives it: float64 (T,)."""
         for user in node.users:
             if user.target is dgqc.site.default:
                 plan = self.plan(user)
-                if isinstance(plan, QuantizedGlue):
+                if isinstance(plan, QuantizedActivation16):
                     return plan.scale
         raise DgqcError(
             f"{module_path(node)} ({node.name}) has no scale at the integer level; "

@@ -7,9 +7,9 @@ import math
 import torch
 from torch import fx
 
+from ...ir.arithmetic.fixed_point import multiplier, normalized
 from ...ir.errors import DgqcError
-from ...ir.fixed_point import multiplier, normalized
-from ..graph import dgqc, module_path, shape
+from ..graph.edit import dgqc, module_path, shape
 from .builder import Builder
 from .layout import channels_last, plain
 from .values import Scaled, Value

@@ -6,8 +6,8 @@ import torch
 from torch import fx
 
 from ...ir.plans import Dimension, Operand, QuantizedOperand, Role
-from ..graph import dgqc, shape
-from ..simulate import operand_axis
+from ..graph.edit import dgqc, shape
+from ..simulation.simulate import operand_axis
 from .builder import Builder
 from .layout import Order
 from .values import Codes, Scaled

@@ -8,10 +8,10 @@ from typing import Any
 import torch
 from torch import fx
 
+from ...ir.arithmetic.fixed_point import bits_for, multiplier, normalized
 from ...ir.errors import DgqcError
-from ...ir.fixed_point import bits_for, multiplier, normalized
 from ...ir.plans import QuantizedOperand, Weight
-from ..graph import dgqc, module_path, shape
+from ..graph.edit import dgqc, module_path, shape
 from .attention import attend, mixed_by_softmax
 from .builder import Builder
 from .layout import Layout, channels_last, plain, transposed

@@ -6,15 +6,15 @@ from torch import fx
 
 from ...ir.errors import DgqcError
 from ...ir.plans import (
+    Activation16,
     Dimension,
-    Glue,
-    ObservedGlue,
-    QuantizedGlue,
+    ObservedActivation16,
+    QuantizedActivation16,
     QuantizedOperand,
     QuantizedProbabilities,
     Role,
 )
-from ..graph import module_path, shape
+from ..graph.edit import module_path, shape
 from .attention import emit_softmax
 from .builder import Builder
 from .layout import channels_last, plain
@@ -23,11 +23,11 @@ from .values import PendingProbabilities, PixelPatches, Scaled, Value
 
 
 def lower_site(builder: Builder, site: fx.Node) -> Value:
-    """A glue site names what its producer already is; an operand site quantizes."""
+    """A 16-bit site names what its producer already is; an operand site quantizes."""
     source, plan = site.args[0], builder.plan(site)
     assert isinstance(source, fx.Node)
     value = builder.values[source]
-    if isinstance(plan, QuantizedGlue):
+    if isinstance(plan, QuantizedActivation16):
         return value
     if isinstance(plan, QuantizedProbabilities) and isinstance(value, PendingProbabilities):
         return emit_softmax(builder, value, plan, site)
@@ -43,7 +43,7 @@ def lower_site(builder: Builder, site: fx.Node) -> Value:
     found = type(plan).__name__
     missing = (
         "observe-ranges and timestep-tables"
-        if isinstance(plan, Glue | ObservedGlue)
+        if isinstance(plan, Activation16 | ObservedActivation16)
         else "the planning passes"
     )
     raise DgqcError(

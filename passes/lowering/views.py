@@ -6,7 +6,7 @@ from dataclasses import replace
 
 from torch import fx
 
-from ..graph import aten, dgqc, shape
+from ..graph.edit import aten, dgqc, shape
 from .attention import lower_share_slice
 from .builder import Builder
 from .layout import Layout

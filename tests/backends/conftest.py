@@ -8,7 +8,7 @@ import torch
 
 from dgqc.backends import reference
 from dgqc.backends.c import Drawing, Vector, emit
-from dgqc.ir.noise import normal_noise
+from dgqc.ir.arithmetic.noise import normal_noise
 
 from .kernels import Builds, Kernels, compile_runtime, planned
 from .unet_like import inputs_of, unet_like, with_ddim

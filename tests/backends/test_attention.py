@@ -10,7 +10,7 @@ import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from dgqc.ir.operands import ensure_shapes
+from dgqc.ir.arithmetic.operands import ensure_shapes
 from dgqc.ir.program import Program
 from dgqc.ir.scratch_attention import Bytes, Sums, attend_bytes, matmul_sums
 

@@ -1,4 +1,4 @@
-"""`dgqc_fixed_point.h` against `ir.fixed_point` and `ir.lookup`, function by function."""
+"""`dgqc_fixed_point.h` against `ir.arithmetic`, function by function."""
 
 from __future__ import annotations
 
@@ -12,8 +12,8 @@ import torch
 
 from dgqc.backends.c.literals import lookup_source
 from dgqc.backends.c.project import RUNTIME
-from dgqc.ir.fixed_point import floor_log2, round_shift
-from dgqc.ir.lookup import exp2_negative, log2, reciprocal_root
+from dgqc.ir.arithmetic.fixed_point import floor_log2, round_shift
+from dgqc.ir.arithmetic.lookup import exp2_negative, log2, reciprocal_root
 
 SOURCE = """
 #include "dgqc_fixed_point.h"

@@ -12,8 +12,8 @@ from hypothesis import strategies as st
 from torch import fx
 
 from dgqc.backends import reference
-from dgqc.ir.lookup import gate_table, sigmoid
-from dgqc.ir.operands import ensure_shapes, value_of
+from dgqc.ir.arithmetic.lookup import activation_table, sigmoid
+from dgqc.ir.arithmetic.operands import ensure_shapes, value_of
 from dgqc.ir.program import Program
 from dgqc.passes.permute_channels import PermuteChannels
 from dgqc.passes.split_products import SplitProducts
@@ -42,7 +42,12 @@ class Geglu:
         place = (g.table(2**13, 2**16 - 1, g.steps), g.table(5, 16, g.steps))
         factor = (g.table(2**28, 2**30, g.steps), g.table(44, 47, g.steps))
         self.gate = g.call(
-            dgqc.gate.default, gates, g.step, g.constant(gate_table(sigmoid, 16.0)), *place, *factor
+            dgqc.activation.default,
+            gates,
+            g.step,
+            g.constant(activation_table(sigmoid, 16.0)),
+            *place,
+            *factor,
         )
 
     def linear(self, x: fx.Node, depth: int, columns: int) -> fx.Node:

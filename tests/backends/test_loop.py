@@ -15,9 +15,9 @@ from hypothesis import strategies as st
 
 from dgqc.backends import reference
 from dgqc.backends.c import CProgram, Drawing, emit
+from dgqc.ir.arithmetic.noise import normal_noise
 from dgqc.ir.denoising import DenoisingLoop, Labels
 from dgqc.ir.errors import DgqcError
-from dgqc.ir.noise import normal_noise
 from dgqc.ir.program import Program
 
 from .integer_graph import IntegerGraph, pick

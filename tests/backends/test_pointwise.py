@@ -10,7 +10,7 @@ import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from dgqc.ir.lookup import gate_table, normal_distribution, sigmoid
+from dgqc.ir.arithmetic.lookup import activation_table, normal_distribution, sigmoid
 
 from .integer_graph import IntegerGraph, pick
 from .kernels import Builds, check
@@ -137,10 +137,10 @@ def test_layer_norm(kernels: Builds, seed: int, rows: int, channels: int, kind: 
 def test_gate_of_every_int16(kernels: Builds, gate: Any, reach: float, seed: int) -> None:
     graph = IntegerGraph(seed=seed)
     (x,) = graph.take(x=(65536,))
-    table = graph.constant(gate_table(gate, reach))
+    table = graph.constant(activation_table(gate, reach))
     place = (graph.table(2**13, 2**16 - 1, graph.steps), graph.table(5, 16, graph.steps))
     factors = (graph.table(2**28, 2**30, graph.steps), graph.table(44, 47, graph.steps))
-    y = graph.call(dgqc.gate.default, x, graph.step, table, *place, *factors)
+    y = graph.call(dgqc.activation.default, x, graph.step, table, *place, *factors)
     check(kernels, graph.finish(y), {"x": torch.arange(-32768, 32768).to(torch.int16)})
 
 

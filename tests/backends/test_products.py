@@ -9,7 +9,7 @@ import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from dgqc.ir.operands import ensure_shapes
+from dgqc.ir.arithmetic.operands import ensure_shapes
 from dgqc.ir.product_sums import Arithmetic, arithmetic
 
 from .cases import CASES

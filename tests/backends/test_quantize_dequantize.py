@@ -14,7 +14,7 @@ import dgqc
 from dgqc.backends.quantize_dequantize import export
 from dgqc.ir.errors import DgqcError
 from dgqc.ir.program import Program
-from dgqc.passes.presets import pipeline_for
+from dgqc.passes.manager.presets import pipeline_for
 
 NAME = "only_cross_attention"
 

@@ -8,11 +8,11 @@ from typing import Any
 
 import torch
 
-from dgqc.denoising import tabulate
+from dgqc.compiler.denoising import tabulate
 from dgqc.frontends.samplers import sampler_for
 from dgqc.frontends.schedules import schedule_for
+from dgqc.ir.arithmetic.lookup import activation_table, sigmoid
 from dgqc.ir.denoising import Labels
-from dgqc.ir.lookup import gate_table, sigmoid
 from dgqc.ir.program import Program
 
 from .integer_graph import IntegerGraph
@@ -45,9 +45,15 @@ def unet_like(seed: int = 0, channels: int = 8, size: int = 6, tokens: int = 5) 
     image = g.call(aten.permute.default, x, [0, 2, 3, 1])
     h = g.call(dgqc.group_norm.default, image, g.step, 2, *norm_tables(g, channels, channels * pixels // 2))
     place = (g.table(2**13, 2**16 - 1, g.steps), g.table(5, 16, g.steps))
-    table = g.constant(gate_table(sigmoid, 16.0))
+    table = g.constant(activation_table(sigmoid, 16.0))
     h = g.call(
-        dgqc.gate.default, h, g.step, table, *place, g.table(2**28, 2**30, g.steps), g.table(44, 47, g.steps)
+        dgqc.activation.default,
+        h,
+        g.step,
+        table,
+        *place,
+        g.table(2**28, 2**30, g.steps),
+        g.table(44, 47, g.steps),
     )
     codes = g.quantized(h, channels, 3, 6, 3)
     convolution = (g.weight(4, channels, 3, 3, channels), *g.epilogue(channels), [1, 1], [1, 1])

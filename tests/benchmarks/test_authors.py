@@ -13,7 +13,7 @@ from recorded_operands import record
 from dgqc.demo_model.model import build_unet
 from dgqc.ir.errors import DgqcError
 from dgqc.ir.plans import Operand, Role, SteppedOperand
-from dgqc.passes.step_groups import quantizer, ranges_of
+from dgqc.passes.activations.step_groups import quantizer, ranges_of
 
 
 class Theirs:

@@ -14,11 +14,11 @@ from programs import SCHEDULE, apply, calls, captured, decibels
 from dgqc.ir.level import Level
 from dgqc.ir.plans import Dimension, GroupedOperand, Operand, PlacedOperand, QuantizedOperand, Ranges, Role
 from dgqc.ir.program import Program
-from dgqc.passes.error_groups import merged
-from dgqc.passes.graph import constant
-from dgqc.passes.kmeans_groups import cluster
-from dgqc.passes.manager import PassManager
-from dgqc.passes.timestep_tables import group_ranges
+from dgqc.passes.activations.error_groups import merged
+from dgqc.passes.activations.kmeans_groups import cluster
+from dgqc.passes.activations.timestep_tables import group_ranges
+from dgqc.passes.graph.edit import constant
+from dgqc.passes.manager.manager import PassManager
 
 LINEAR = Operand(Role.LINEAR, 6, False)
 SEEDS = st.integers(0, 99999)

@@ -6,7 +6,7 @@ import pytest
 
 from dgqc.compare.candidates import candidate, candidates
 from dgqc.ir.errors import DgqcError
-from dgqc.passes.presets import pipeline_for
+from dgqc.passes.manager.presets import pipeline_for
 
 
 def names(presets: str, bits: str, simulated: bool = False, **options: str) -> list[str]:

@@ -11,7 +11,7 @@ import pytest
 import torch
 
 import dgqc
-from dgqc.compiled_program import CompiledProgram
+from dgqc.execution.compiled_program import CompiledProgram
 
 # `architectures` lies in tests/, for all rooms' tests.
 sys.path.insert(0, str(Path(__file__).parent.parent))
@@ -56,7 +56,7 @@ def model_folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
 @pytest.fixture
 def run(capsys: pytest.CaptureFixture[str]) -> Callable[..., tuple[int, str, str]]:
     """Runs a command line: exit code, stdout, stderr."""
-    from dgqc import command_line
+    from dgqc.cli import main as command_line
 
     def call(*arguments: object) -> tuple[int, str, str]:
         code = command_line.run([str(argument) for argument in arguments])

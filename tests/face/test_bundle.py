@@ -11,10 +11,10 @@ import pytest
 import torch
 
 import dgqc
-from dgqc.compiled_program import CompiledProgram
+from dgqc.bundle.output_directory import written_whole
+from dgqc.bundle.vectors import random_inputs
+from dgqc.execution.compiled_program import CompiledProgram
 from dgqc.ir.errors import DgqcError
-from dgqc.output_directory import written_whole
-from dgqc.vectors import random_inputs
 
 Change = Callable[[Path], None]
 

@@ -5,9 +5,9 @@ from __future__ import annotations
 import architectures
 import pytest
 
-from dgqc.compiler import lower
+from dgqc.compiler.driver import lower
+from dgqc.compiler.prepare import Request
 from dgqc.ir.errors import DgqcError
-from dgqc.start import Request
 
 UNET = architectures.ARCHITECTURES["class_conditional"]()
 QUICK = "fold-time-embedding,split-prologue,insert-sites,observe-ranges"

@@ -10,10 +10,11 @@ from pathlib import Path
 import pytest
 import torch
 
-from dgqc import command_line, compiler
-from dgqc.frontends.calibration_file import Recording, save_calibration
+from dgqc.cli import main as command_line
+from dgqc.compiler import driver as compiler
+from dgqc.frontends.calibrating.calibration_file import Recording, save_calibration
 from dgqc.ir.schedule import Schedule
-from dgqc.passes.presets import pipeline_for
+from dgqc.passes.manager.presets import pipeline_for
 
 Run = Callable[..., tuple[int, str, str]]
 

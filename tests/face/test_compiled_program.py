@@ -6,9 +6,9 @@ import architectures
 import pytest
 import torch
 
-from dgqc.compiled_program import CompiledProgram
+from dgqc.execution.compiled_program import CompiledProgram
+from dgqc.execution.verify import evenly_spaced, verify
 from dgqc.ir.errors import DgqcError
-from dgqc.verify import evenly_spaced, verify
 
 
 @pytest.fixture

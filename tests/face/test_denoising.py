@@ -10,7 +10,7 @@ import pytest
 import torch
 
 import dgqc
-from dgqc.compiled_program import CompiledProgram
+from dgqc.execution.compiled_program import CompiledProgram
 from dgqc.ir.errors import DgqcError
 
 from .conftest import compiled_small
@@ -33,7 +33,7 @@ def test_labels_are_the_codes_of_each_class(drawing: CompiledProgram) -> None:
     assert len(codes.flatten(1).unique(dim=0)) == 10
     label = torch.tensor([7])
     by_label = drawing.draw(3, class_labels=label, backend="reference")
-    noise = dgqc.ir.noise.normal_noise(3, 192).reshape(1, 3, 8, 8)
+    noise = dgqc.ir.arithmetic.noise.normal_noise(3, 192).reshape(1, 3, 8, 8)
     assert torch.equal(by_label * 4096, drawing.draw_integers(noise, {name: codes[7]}, backend="c").float())
 
 

@@ -9,7 +9,7 @@ import pytest
 import torch
 from diffusers import DDIMScheduler, PNDMScheduler, StableDiffusionPipeline
 
-from dgqc.compiled_program import CompiledProgram
+from dgqc.execution.compiled_program import CompiledProgram
 from dgqc.ir.errors import DgqcError
 
 from .conftest import STEPS, compiled_small
@@ -82,7 +82,7 @@ def test_a_timestep_evaluated_twice_has_two_rows() -> None:
     scheduler = PNDMScheduler(skip_prk_steps=True, steps_offset=1)
     scheduler.set_timesteps(STEPS)
     assert len(set(scheduler.timesteps.tolist())) < len(scheduler.timesteps)
-    from dgqc.frontends.synthesize import synthesize
+    from dgqc.frontends.calibrating.synthesize import synthesize
     from dgqc.ir.schedule import Schedule
 
     unet = architectures.demo_like()

@@ -10,7 +10,7 @@ import pytest
 import torch
 
 import dgqc
-from dgqc.verify import verify
+from dgqc.execution.verify import verify
 
 from .conftest import compiled_small
 

@@ -7,8 +7,8 @@ import pytest
 import torch
 
 import dgqc
-from dgqc.passes.presets import PRESETS
-from dgqc.verify import verify
+from dgqc.execution.verify import verify
+from dgqc.passes.manager.presets import PRESETS
 
 SETTINGS = [*PRESETS, "w4a6g1", "w4a6g16", "w4a6,scale=tensor", "w8a8,probabilities=uniform,scale=static"]
 

@@ -21,11 +21,11 @@ import dgqc
 from dgqc.backends.mlir.emit import emit
 from dgqc.backends.mlir.iree import loaded
 from dgqc.backends.mlir.parameters import Store
-from dgqc.bundle import MLIR_PROJECT
-from dgqc.compiled_program import CompiledProgram
+from dgqc.bundle.bundle import MLIR_PROJECT
+from dgqc.bundle.vectors import random_inputs, reference_vectors
+from dgqc.execution.compiled_program import CompiledProgram
+from dgqc.execution.verify import verify
 from dgqc.ir.errors import DgqcError
-from dgqc.vectors import random_inputs, reference_vectors
-from dgqc.verify import verify
 
 TOOLS = [Path(sys.executable).parent, Path(ir.__file__).parents[4] / "bin"]
 """Where `iree-compile`, `iree-run-module` and `torch-mlir-opt` are installed."""

@@ -16,7 +16,7 @@ pytest.importorskip("iree.compiler")
 
 import architectures
 
-from dgqc.verify import verify
+from dgqc.execution.verify import verify
 
 from .conftest import compiled_small
 from .test_every_preset import SETTINGS

@@ -9,8 +9,8 @@ from pathlib import Path
 import architectures
 import pytest
 
-from dgqc.costs import Kind
-from dgqc.report import Report, report_on
+from dgqc.report.costs import Kind
+from dgqc.report.report import Report, report_on
 
 PRESETS = {"fp32": 1, "w8a8": 16, "w8a6": 64 / 3, "w4a8": 32, "w4a6": 128 / 3}
 

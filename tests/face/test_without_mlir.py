@@ -5,11 +5,11 @@ from __future__ import annotations
 import pytest
 
 from dgqc.backends.mlir import packages
-from dgqc.bundle import check_targets
-from dgqc.compiled_program import CompiledProgram
-from dgqc.execution import open_backend
+from dgqc.bundle.bundle import check_targets
+from dgqc.execution.backends import open_backend
+from dgqc.execution.compiled_program import CompiledProgram
+from dgqc.execution.verify import chosen_backends
 from dgqc.ir.errors import DgqcError
-from dgqc.verify import chosen_backends
 
 
 @pytest.fixture(autouse=True)

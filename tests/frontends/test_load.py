@@ -19,7 +19,7 @@ from safetensors.torch import save_file
 from torch import nn
 
 from dgqc.frontends import ExportedUNet, capture, config_only, load_model
-from dgqc.frontends.exported_archive import SIZES, SYMBOL
+from dgqc.frontends.loading.exported_archive import SIZES, SYMBOL
 from dgqc.ir.errors import DgqcError
 
 from .conftest import tiny_unet

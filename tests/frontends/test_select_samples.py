@@ -12,9 +12,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 from torch import nn
 
-from dgqc.frontends.density_diversity import shares
-from dgqc.frontends.mid_block import mid_block_inputs
-from dgqc.frontends.select_samples import Selection, apportion, in_turn, select
+from dgqc.frontends.calibrating.density_diversity import shares
+from dgqc.frontends.calibrating.mid_block import mid_block_inputs
+from dgqc.frontends.calibrating.select_samples import Selection, apportion, in_turn, select
 from dgqc.ir.calibration import Calibration, Inputs
 from dgqc.ir.errors import DgqcError
 from dgqc.ir.schedule import Schedule

@@ -12,8 +12,8 @@ import pytest
 
 from dgqc.ir.printer import format_graph
 from dgqc.ir.program import Program
-from dgqc.passes.manager import PassManager
-from dgqc.passes.pipeline import parse_pipeline
+from dgqc.passes.manager.manager import PassManager
+from dgqc.passes.manager.pipeline import parse_pipeline
 
 Golden = Callable[[str, Program, str], Program]
 FOLDER = Path(__file__).parent

@@ -12,14 +12,14 @@ from torch import fx
 from dgqc.ir.calibration import Calibration, Inputs
 from dgqc.ir.level import Level
 from dgqc.ir.plans import (
+    Activation16,
     Coding,
     Dimension,
-    Glue,
     Granularity,
     Operand,
     Plan,
     Probabilities,
-    QuantizedGlue,
+    QuantizedActivation16,
     QuantizedOperand,
     QuantizedProbabilities,
     Role,
@@ -27,9 +27,9 @@ from dgqc.ir.plans import (
 )
 from dgqc.ir.program import Input, Program
 from dgqc.ir.schedule import Schedule
-from dgqc.passes.graph import propagate
-from dgqc.passes.insert_sites import InsertSites
-from dgqc.passes.merge_quantizers import MergeQuantizers
+from dgqc.passes.graph.edit import propagate
+from dgqc.passes.graph.insert_sites import InsertSites
+from dgqc.passes.graph.merge_quantizers import MergeQuantizers
 
 aten, dgqc = torch.ops.aten, torch.ops.dgqc
 SCHEDULE = Schedule("DDIMScheduler", (8.0, 4.0))
@@ -161,8 +161,8 @@ def decided(program: Program) -> Program:
 def _decide(plan: Plan, shape: tuple[int, ...]) -> Plan:
     if isinstance(plan, Probabilities):
         return QuantizedProbabilities(plan.bits, Coding.LOG2, Granularity.ROW, None)
-    if isinstance(plan, Glue):
-        return QuantizedGlue(GLUE_SCALE)
+    if isinstance(plan, Activation16):
+        return QuantizedActivation16(GLUE_SCALE)
     assert isinstance(plan, Operand)
     axis = {Role.CONVOLUTION: 1, Role.RIGHT: len(shape) - 2}.get(plan.role, len(shape) - 1)
     group = torch.arange(shape[axis]) % 2

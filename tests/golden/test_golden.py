@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from dgqc.passes.registry import BUILT_IN
+from dgqc.passes.manager.registry import BUILT_IN
 
 from .conftest import FOLDER, difference
 

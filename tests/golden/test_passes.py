@@ -10,7 +10,7 @@ import torch
 from dgqc.ir.plans import (
     Dimension,
     GroupedOperand,
-    ObservedGlue,
+    ObservedActivation16,
     ObservedOperand,
     ObservedProbabilities,
     Operand,
@@ -20,7 +20,7 @@ from dgqc.ir.plans import (
     Role,
 )
 from dgqc.ir.program import Program
-from dgqc.passes.lower_integer import LowerInteger
+from dgqc.passes.lowering.lower_integer import LowerInteger
 from dgqc.passes.split_products import SplitProducts
 from dgqc.passes.stream_rows import StreamRows
 
@@ -131,7 +131,11 @@ def test_choose_probabilities(golden: Golden) -> None:
 def test_timestep_tables(golden: Golden) -> None:
     grouped = GroupedOperand(LINEAR, Dimension.CHANNEL, CHANNEL, torch.tensor([0, 1, 0, 1]))
     program = dense_with(grouped)
-    seen = {name: ObservedGlue(torch.tensor([8.0, 4.0])) for name in program.plans if name.endswith(".glue")}
+    seen = {
+        name: ObservedActivation16(torch.tensor([8.0, 4.0]))
+        for name in program.plans
+        if name.endswith(".output")
+    }
     golden(
         "timestep-tables{ratio-bits=3}", replace(program, plans={**program.plans, **seen}), "timestep-tables"
     )

@@ -8,10 +8,10 @@ import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from dgqc.ir import bounds
-from dgqc.ir.bounds import Interval, WeightSums
-from dgqc.ir.fixed_point import round_shift
+from dgqc.ir.arithmetic.fixed_point import round_shift
 from dgqc.ir.ops.attention import softmax_log2, softmax_uniform
+from dgqc.ir.verify import bounds
+from dgqc.ir.verify.bounds import Interval, WeightSums
 
 CODES = (0, 3)
 INT32 = st.integers(-(2**31) + 1, 2**31 - 1)

@@ -18,7 +18,6 @@ from hypothesis import strategies as st
 from dgqc.ir.errors import DgqcError
 from dgqc.ir.level import Level
 from dgqc.ir.memory import Buffer, MemoryPlan, View
-from dgqc.ir.nibbles import pack_nibbles, unpack_nibbles
 from dgqc.ir.plans import (
     Coding,
     Dimension,
@@ -34,9 +33,10 @@ from dgqc.ir.plans import (
 )
 from dgqc.ir.printer import format_graph
 from dgqc.ir.program import Program
-from dgqc.ir.serialize import load_program, save_program
+from dgqc.ir.storage.nibbles import pack_nibbles, unpack_nibbles
+from dgqc.ir.storage.serialize import load_program, save_program
 from dgqc.ir.streams import Stream, StreamPlan
-from dgqc.ir.verifier import verify
+from dgqc.ir.verify.verifier import verify
 
 
 def run(program: Program) -> torch.Tensor:

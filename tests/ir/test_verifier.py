@@ -16,7 +16,7 @@ from dgqc.ir.errors import VerificationError
 from dgqc.ir.plans import Operand, Role
 from dgqc.ir.program import Program
 from dgqc.ir.tensors import constants
-from dgqc.ir.verifier import verify
+from dgqc.ir.verify.verifier import verify
 
 aten, dgqc_ops = torch.ops.aten, torch.ops.dgqc
 SHIFTS = ("shift", "logit_shift", "mix_shift", "add_shift", "bias_shift", "beta_shift")
@@ -203,8 +203,8 @@ def test_message_names_node_module_and_cause() -> None:
 
 def test_planned_needs_a_plan_for_each_site_and_a_site_for_each_plan() -> None:
     program = hand_made.planned()
-    with pytest.raises(VerificationError, match=r"the site 'proj\.glue' without a plan"):
-        verify(replace(program, plans={k: v for k, v in program.plans.items() if k != "proj.glue"}))
+    with pytest.raises(VerificationError, match=r"the site 'proj\.output' without a plan"):
+        verify(replace(program, plans={k: v for k, v in program.plans.items() if k != "proj.output"}))
     more = {**program.plans, "elsewhere": Operand(Role.LINEAR, 8, padded=False)}
     with pytest.raises(VerificationError, match="the plan 'elsewhere' without a site"):
         verify(replace(program, plans=more))

@@ -29,7 +29,7 @@ def build(tmp_path_factory: pytest.TempPathFactory) -> Path:
 @pytest.fixture(scope="session")
 def make(build: Path) -> Make:
     """Runs the example's Makefile, drawing one digit; what it prints."""
-    settings = (f"BUILD={build}", f"DGQC={sys.executable} -m dgqc.command_line", "DIGITS=1")
+    settings = (f"BUILD={build}", f"DGQC={sys.executable} -m dgqc.cli.main", "DIGITS=1")
 
     def run(goal: str) -> str:
         command = ["make", "-C", str(EXAMPLE), *settings, goal]

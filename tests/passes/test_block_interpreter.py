@@ -9,9 +9,9 @@ import torch
 from programs import FRONT, apply, arguments, captured, planned, run_float, samples
 from torch import fx
 
-from dgqc.ir.plans import ObservedGlue, ObservedOperand, ObservedProbabilities
-from dgqc.passes import block_interpreter
-from dgqc.passes.block_interpreter import BlockInterpreter, Rows
+from dgqc.ir.plans import ObservedActivation16, ObservedOperand, ObservedProbabilities
+from dgqc.passes.simulation import block_interpreter
+from dgqc.passes.simulation.block_interpreter import BlockInterpreter, Rows
 
 NAME = "stable_diffusion_1"
 
@@ -69,7 +69,7 @@ def test_ranges_are_seen_through_blocks(monkeypatch: pytest.MonkeyPatch) -> None
     blocks = apply(captured(NAME), pipeline)
     for name, plan in whole.plans.items():
         other = blocks.plans[name]
-        if isinstance(plan, ObservedGlue | ObservedProbabilities):
+        if isinstance(plan, ObservedActivation16 | ObservedProbabilities):
             assert isinstance(other, type(plan))
             torch.testing.assert_close(other.high, plan.high)
         if isinstance(plan, ObservedOperand):

@@ -13,8 +13,9 @@ from dgqc.ir.calibration import Calibration, Inputs
 from dgqc.ir.errors import DgqcError
 from dgqc.ir.plans import Coding, Granularity, QuantizedProbabilities
 from dgqc.ir.program import Program
-from dgqc.passes import block_interpreter, choose_probabilities
-from dgqc.passes.choose_probabilities import ChooseProbabilities
+from dgqc.passes.activations import choose_probabilities
+from dgqc.passes.activations.choose_probabilities import ChooseProbabilities
+from dgqc.passes.simulation import block_interpreter
 
 aten = torch.ops.aten
 KEYS = 15

@@ -12,9 +12,9 @@ from planned import one_site, program_with
 
 from dgqc.ir.errors import DgqcError
 from dgqc.ir.plans import Dimension, GroupedOperand, Operand, PlacedOperand, Ranges, Role
-from dgqc.passes import error_groups
-from dgqc.passes.error_groups import ErrorGroups, merged
-from dgqc.passes.kmeans_groups import cluster
+from dgqc.passes.activations import error_groups
+from dgqc.passes.activations.error_groups import ErrorGroups, merged
+from dgqc.passes.activations.kmeans_groups import cluster
 
 SEEDS = st.integers(0, 99999)
 

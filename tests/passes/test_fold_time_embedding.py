@@ -9,7 +9,7 @@ from programs import SCHEDULE, apply, calls, captured, run_float, samples
 
 from dgqc.ir.program import Program
 from dgqc.ir.tensors import constants
-from dgqc.passes.graph import constant
+from dgqc.passes.graph.edit import constant
 
 dgqc = torch.ops.dgqc
 NAMES = pytest.mark.parametrize("name", ["only_cross_attention", "class_conditional"])

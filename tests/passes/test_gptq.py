@@ -13,11 +13,11 @@ from programs import apply, captured, decibels, planned, run_float, run_integer,
 from dgqc.ir.errors import DgqcError
 from dgqc.ir.plans import Weight
 from dgqc.ir.program import Program
-from dgqc.passes.manager import PassManager
-from dgqc.passes.pipeline import parse_pipeline
-from dgqc.passes.reconstruction import compensate
-from dgqc.passes.reconstruction.compensate import rounded
-from dgqc.passes.reconstruction.reconstruct import chunks
+from dgqc.passes.manager.manager import PassManager
+from dgqc.passes.manager.pipeline import parse_pipeline
+from dgqc.passes.weights.reconstruction import compensate
+from dgqc.passes.weights.reconstruction.compensate import rounded
+from dgqc.passes.weights.reconstruction.reconstruct import chunks
 
 NAME = "class_conditional"
 GPTQ = "gptq{samples=4}"

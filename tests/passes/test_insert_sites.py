@@ -7,9 +7,9 @@ import torch
 from programs import apply, calls, captured, run_float, samples
 
 from dgqc.ir.errors import DgqcError
-from dgqc.ir.plans import Glue, Operand, Probabilities, Role
-from dgqc.passes.graph import edge_convolutions
-from dgqc.passes.insert_sites import InsertSites
+from dgqc.ir.plans import Activation16, Operand, Probabilities, Role
+from dgqc.passes.graph.edit import edge_convolutions
+from dgqc.passes.graph.insert_sites import InsertSites
 
 aten, dgqc = torch.ops.aten, torch.ops.dgqc
 FRONT = "fold-time-embedding,split-prologue,split-start-token"
@@ -51,13 +51,13 @@ def test_names_and_plans_belong_together() -> None:
     marked = apply(captured(NAME), FRONT + ",insert-sites")
     names = [str(site.args[1]) for site in calls(marked, dgqc.site.default)]
     assert sorted(names) == sorted(marked.plans)
-    assert sum(isinstance(plan, Glue) for plan in marked.plans.values()) > 0
+    assert sum(isinstance(plan, Activation16) for plan in marked.plans.values()) > 0
 
 
 def test_edges_of_16_bits_have_no_operand_site() -> None:
     marked = apply(captured(NAME), FRONT + ",insert-sites{bits=4,edges=16}")
     for node in edge_convolutions(marked.graph.graph):
-        assert isinstance(marked.plans[_name(node.args[0])], Glue)
+        assert isinstance(marked.plans[_name(node.args[0])], Activation16)
 
 
 @pytest.mark.parametrize("options", [{"bits": 9}, {"bits": 1}, {"edges": 12}])

@@ -13,7 +13,7 @@ from programs import FRONT, apply, calls, captured, run_integer, samples
 
 from dgqc.ir.errors import DgqcError
 from dgqc.ir.plans import Dimension, GroupedOperand, Operand, PlacedOperand, Ranges, Role
-from dgqc.passes.kmeans_groups import KMeansGroups, cluster
+from dgqc.passes.activations.kmeans_groups import KMeansGroups, cluster
 
 NAME = "stable_diffusion_1"
 SEEDS = st.integers(0, 99999)

@@ -7,14 +7,14 @@ import torch
 from planned import one_site, program_with
 
 from dgqc.ir.plans import (
+    Activation16,
     Coding,
-    Glue,
     Granularity,
     ObservedProbabilities,
     Probabilities,
     QuantizedProbabilities,
 )
-from dgqc.passes.log_quant import LogQuant
+from dgqc.passes.activations.log_quant import LogQuant
 
 
 @pytest.mark.parametrize("plan", [Probabilities(6), ObservedProbabilities(6, torch.tensor([0.5, 0.0]))])
@@ -28,6 +28,6 @@ def test_bits_are_kept_and_the_scale_is_taken_at_run_time(
 
 
 def test_other_sites_stay_undecided() -> None:
-    program = LogQuant().run(program_with(Glue(), calls=1))
-    assert one_site(program) == Glue()
+    program = LogQuant().run(program_with(Activation16(), calls=1))
+    assert one_site(program) == Activation16()
     assert program.report["log-quant"]["attentions"] == 0

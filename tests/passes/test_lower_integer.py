@@ -22,7 +22,7 @@ from programs import (
 from dgqc.ir.calibration import Inputs
 from dgqc.ir.errors import DgqcError
 from dgqc.ir.program import Program
-from dgqc.ir.verifier import verify
+from dgqc.ir.verify.verifier import verify
 
 aten, dgqc = torch.ops.aten, torch.ops.dgqc
 CASES = pytest.mark.parametrize(

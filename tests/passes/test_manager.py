@@ -18,14 +18,14 @@ from dgqc.ir.errors import DgqcError, PipelineError, VerificationError
 from dgqc.ir.level import Level
 from dgqc.ir.printer import format_graph
 from dgqc.ir.program import Program
-from dgqc.ir.serialize import load_program
-from dgqc.passes import facts, registry
+from dgqc.ir.storage.serialize import load_program
 from dgqc.passes.base import Pass
-from dgqc.passes.failures import PassError
-from dgqc.passes.instruments import PrintAfter, Timing
-from dgqc.passes.manager import PassManager
-from dgqc.passes.pipeline import parse_pipeline
-from dgqc.passes.registry import register_pass
+from dgqc.passes.manager import facts, registry
+from dgqc.passes.manager.failures import PassError
+from dgqc.passes.manager.instruments import PrintAfter, Timing
+from dgqc.passes.manager.manager import PassManager
+from dgqc.passes.manager.pipeline import parse_pipeline
+from dgqc.passes.manager.registry import register_pass
 
 
 def fake(name: str, base: type[Pass] | None = None, **settings: object) -> type[Pass]:

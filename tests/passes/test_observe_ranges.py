@@ -15,7 +15,7 @@ from torch.nn.functional import unfold
 
 from dgqc.ir.calibration import Calibration, Inputs
 from dgqc.ir.errors import DgqcError
-from dgqc.ir.plans import ObservedGlue, ObservedOperand, ObservedProbabilities, Role
+from dgqc.ir.plans import ObservedActivation16, ObservedOperand, ObservedProbabilities, Role
 from dgqc.ir.program import Program
 
 dgqc = torch.ops.dgqc
@@ -102,11 +102,11 @@ def test_other_values_have_their_largest_magnitude(name: str, ordinal: int) -> N
     program, seen = observed(name), values(name, ordinal)
     kinds = set()
     for site_name, plan in program.plans.items():
-        if isinstance(plan, ObservedGlue | ObservedProbabilities):
+        if isinstance(plan, ObservedActivation16 | ObservedProbabilities):
             kinds.add(type(plan))
             wanted = torch.stack([x.abs().amax() for x in seen[site_name]]).amax()
             assert float(plan.high[ordinal]) == pytest.approx(float(wanted), rel=1e-4, abs=1e-5)
-    assert kinds == {ObservedGlue, ObservedProbabilities}
+    assert kinds == {ObservedActivation16, ObservedProbabilities}
 
 
 def test_two_calls_at_one_timestep_have_ranges_of_their_own() -> None:
@@ -116,7 +116,7 @@ def test_two_calls_at_one_timestep_have_ranges_of_their_own() -> None:
     different = [
         not torch.equal(plan.high[1], plan.high[2])
         for plan in program.plans.values()
-        if isinstance(plan, ObservedGlue)
+        if isinstance(plan, ObservedActivation16)
     ]
     assert any(different)
 

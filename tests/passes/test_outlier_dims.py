@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from planned import one_site, program_with
 
 from dgqc.ir.plans import Dimension, ObservedOperand, Operand, PlacedOperand, Ranges, Role
-from dgqc.passes.outlier_dims import Choice, OutlierDims, spread
+from dgqc.passes.activations.outlier_dims import Choice, OutlierDims, spread
 
 LINEAR = Operand(Role.LINEAR, 8, False)
 

@@ -10,8 +10,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 from programs import apply, calls, lowered, same_bits
 
-from dgqc.ir.verifier import verify
-from dgqc.passes.graph import constant
+from dgqc.ir.verify.verifier import verify
+from dgqc.passes.graph.edit import constant
 from dgqc.passes.permute_channels import in_quads
 
 dgqc = torch.ops.dgqc

@@ -6,9 +6,9 @@ import pytest
 import torch
 from programs import apply, calls, lowered, same_bits
 
-from dgqc.ir.checks import arguments
-from dgqc.ir.verifier import verify
-from dgqc.passes.graph import constant
+from dgqc.ir.verify.checks import arguments
+from dgqc.ir.verify.verifier import verify
+from dgqc.passes.graph.edit import constant
 
 dgqc = torch.ops.dgqc
 

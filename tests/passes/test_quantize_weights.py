@@ -10,8 +10,8 @@ from programs import FRONT, apply, calls, captured
 
 from dgqc.ir.errors import DgqcError
 from dgqc.ir.plans import Weight
-from dgqc.passes.graph import edge_convolutions
-from dgqc.passes.quantize_weights import POWER, SHRINKS, Method, QuantizeWeights, round_to_nearest
+from dgqc.passes.graph.edit import edge_convolutions
+from dgqc.passes.weights.quantize_weights import POWER, SHRINKS, Method, QuantizeWeights, round_to_nearest
 
 aten = torch.ops.aten
 METHODS = pytest.mark.parametrize("method", list(Method))

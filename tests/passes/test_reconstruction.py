@@ -13,16 +13,16 @@ from dgqc.ir.errors import DgqcError
 from dgqc.ir.plans import QuantizedOperand, Weight
 from dgqc.ir.program import Program
 from dgqc.ir.progress import shown_by
-from dgqc.passes.manager import PassManager
-from dgqc.passes.pipeline import parse_pipeline
-from dgqc.passes.quantize_weights import Method, round_to_nearest
-from dgqc.passes.reconstruction.adaround import Rounding, value
-from dgqc.passes.reconstruction.blocks import Unit, units, weight_name
-from dgqc.passes.reconstruction.cache import Cache, Learned
-from dgqc.passes.reconstruction.digest import digest
-from dgqc.passes.reconstruction.evaluate import Evaluator, Quantizers
-from dgqc.passes.reconstruction.losses import annealed, distance, rounding_penalty
-from dgqc.passes.reconstruction.shelf import Shelf
+from dgqc.passes.manager.manager import PassManager
+from dgqc.passes.manager.pipeline import parse_pipeline
+from dgqc.passes.weights.quantize_weights import Method, round_to_nearest
+from dgqc.passes.weights.reconstruction.adaround import Rounding, value
+from dgqc.passes.weights.reconstruction.blocks import Unit, units, weight_name
+from dgqc.passes.weights.reconstruction.cache import Cache, Learned
+from dgqc.passes.weights.reconstruction.digest import digest
+from dgqc.passes.weights.reconstruction.evaluate import Evaluator, Quantizers
+from dgqc.passes.weights.reconstruction.losses import annealed, distance, rounding_penalty
+from dgqc.passes.weights.reconstruction.shelf import Shelf
 
 NAME = "class_conditional"
 QUICK = {

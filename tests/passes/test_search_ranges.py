@@ -16,8 +16,8 @@ from dgqc.ir.calibration import Calibration
 from dgqc.ir.errors import DgqcError
 from dgqc.ir.plans import Dimension, GroupedOperand, Operand, Ranges, Role
 from dgqc.ir.program import Program
-from dgqc.passes.pipeline import parse_pipeline
-from dgqc.passes.search_ranges import BINS, SearchRanges, counts, expected, shrunk
+from dgqc.passes.activations.search_ranges import BINS, SearchRanges, counts, expected, shrunk
+from dgqc.passes.manager.pipeline import parse_pipeline
 
 LINEAR = Operand(Role.LINEAR, 4, False)
 NAME = "class_conditional"

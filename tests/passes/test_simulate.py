@@ -8,8 +8,8 @@ from programs import apply, calls, captured, decibels, planned, run_float, sampl
 
 from dgqc.ir.errors import DgqcError
 from dgqc.ir.plans import Dimension, QuantizedOperand, Role, Weight
-from dgqc.ir.verifier import verify
-from dgqc.passes.graph import constant
+from dgqc.ir.verify.verifier import verify
+from dgqc.passes.graph.edit import constant
 
 aten, dgqc = torch.ops.aten, torch.ops.dgqc
 NAME = "only_cross_attention"

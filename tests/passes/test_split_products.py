@@ -6,9 +6,9 @@ import pytest
 import torch
 from programs import apply, calls, lowered, same_bits
 
-from dgqc.ir.checks import arguments as named
 from dgqc.ir.program import Program
-from dgqc.ir.verifier import verify
+from dgqc.ir.verify.checks import arguments as named
+from dgqc.ir.verify.verifier import verify
 
 aten, dgqc = torch.ops.aten, torch.ops.dgqc
 NAME = "only_cross_attention"

@@ -7,8 +7,8 @@ import torch
 from programs import apply, calls, captured, run_float, samples
 
 from dgqc.ir.errors import UnsupportedOperation
-from dgqc.passes.graph import aten, call, propagate
-from dgqc.passes.split_prologue import LOWERABLE
+from dgqc.passes.graph.edit import aten, call, propagate
+from dgqc.passes.graph.split_prologue import LOWERABLE
 
 
 @pytest.mark.parametrize("name", ["class_conditional", "stable_diffusion_xl"])

@@ -6,8 +6,8 @@ import pytest
 import torch
 from programs import SCHEDULE, apply, calls, captured, run_float, samples
 
-from dgqc.passes.attention import attentions
-from dgqc.passes.graph import placeholders_behind
+from dgqc.passes.graph.attention import attentions
+from dgqc.passes.graph.edit import placeholders_behind
 
 aten = torch.ops.aten
 FRONT = "fold-time-embedding,split-prologue"

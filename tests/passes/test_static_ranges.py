@@ -5,8 +5,8 @@ from __future__ import annotations
 import torch
 from planned import one_site, program_with
 
-from dgqc.ir.plans import ObservedGlue, ObservedOperand, ObservedProbabilities, Operand, Ranges, Role
-from dgqc.passes.static_ranges import StaticRanges
+from dgqc.ir.plans import ObservedActivation16, ObservedOperand, ObservedProbabilities, Operand, Ranges, Role
+from dgqc.passes.activations.static_ranges import StaticRanges
 
 
 def test_operands_get_the_extremes_over_calls_index_by_index() -> None:
@@ -26,5 +26,5 @@ def test_probabilities_get_the_largest_and_16_bit_values_keep_their_own() -> Non
     found = one_site(StaticRanges().run(program_with(ObservedProbabilities(6, high), calls=2)))
     assert isinstance(found, ObservedProbabilities)
     assert found.high.tolist() == [0.75, 0.75]
-    glue = ObservedGlue(high)
-    assert one_site(StaticRanges().run(program_with(glue, calls=2))) is glue
+    activation = ObservedActivation16(high)
+    assert one_site(StaticRanges().run(program_with(activation, calls=2))) is activation

@@ -12,10 +12,10 @@ from dgqc.ir.level import Level
 from dgqc.ir.ops.simulate import fake_quantize, fake_quantize_stepped
 from dgqc.ir.plans import Dimension, Operand, Ranges, Role, SteppedOperand
 from dgqc.ir.program import Program
-from dgqc.passes.kmeans_groups import cluster
-from dgqc.passes.manager import PassManager
-from dgqc.passes.pipeline import parse_pipeline
-from dgqc.passes.step_groups import quantizer, ranges_of
+from dgqc.passes.activations.kmeans_groups import cluster
+from dgqc.passes.activations.step_groups import quantizer, ranges_of
+from dgqc.passes.manager.manager import PassManager
+from dgqc.passes.manager.pipeline import parse_pipeline
 
 NAME = "only_cross_attention"
 LINEAR = Operand(Role.LINEAR, 4, False)

@@ -6,8 +6,8 @@ import pytest
 import torch
 from planned import one_site, program_with
 
-from dgqc.ir.plans import Coding, Glue, Granularity, ObservedProbabilities, QuantizedProbabilities
-from dgqc.passes.uniform_quant import Scale, UniformQuant
+from dgqc.ir.plans import Activation16, Coding, Granularity, ObservedProbabilities, QuantizedProbabilities
+from dgqc.passes.activations.uniform_quant import Scale, UniformQuant
 
 SEEN = ObservedProbabilities(6, torch.tensor([0.5, 0.0]))
 
@@ -28,6 +28,6 @@ def test_a_static_step_reaches_the_largest_probability_seen() -> None:
 
 
 def test_other_sites_stay_undecided() -> None:
-    program = UniformQuant().run(program_with(Glue(), calls=1))
-    assert one_site(program) == Glue()
+    program = UniformQuant().run(program_with(Activation16(), calls=1))
+    assert one_site(program) == Activation16()
     assert program.report["uniform-quant"]["attentions"] == 0

@@ -48,7 +48,7 @@ class EagerBuilder(Builder):
     def op(
         self, target: Callable[..., Any], args: tuple[Any, ...], shape: tuple[int, ...], scale: float = 1.0
     ) -> fx.Node:
-        """An old call to lower; scale is that of the glue site behind it."""
+        """An old call to lower; scale is that of the 16-bit site behind it."""
         node = self.old.call_function(target, args)
         node.meta["val"] = torch.empty(shape)
         self.scales[node] = torch.tensor([scale], dtype=torch.float64)

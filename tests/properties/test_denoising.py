@@ -9,7 +9,7 @@ import torch
 from hypothesis import given
 from hypothesis import strategies as st
 
-from dgqc.denoising import tabulate
+from dgqc.compiler.denoising import tabulate
 from dgqc.frontends.samplers import sampler_for
 from dgqc.frontends.schedules import schedule_for
 from dgqc.ir.denoising import STATE_BITS, UNCLIPPED, DenoisingLoop

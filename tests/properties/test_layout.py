@@ -9,7 +9,7 @@ import torch
 from hypothesis import given
 from hypothesis import strategies as st
 
-from dgqc.passes.lowering.glue import lower_add, lower_cat
+from dgqc.passes.lowering.elementwise import lower_add, lower_cat
 from dgqc.passes.lowering.layout import Layout, channels_last, common_order, plain
 from dgqc.passes.lowering.values import Scaled
 from dgqc.passes.lowering.views import lower_permute, lower_reshape, lower_slice

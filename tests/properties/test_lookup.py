@@ -9,11 +9,11 @@ import torch
 from hypothesis import given
 from hypothesis import strategies as st
 
-from dgqc.ir.lookup import (
+from dgqc.ir.arithmetic.lookup import (
+    ACTIVATION_PIECES,
     EXP2,
-    GATE_PIECES,
+    activation_table,
     exp2_negative,
-    gate_table,
     log2,
     normal_distribution,
     normal_distribution_by_tanh,
@@ -87,13 +87,13 @@ def test_reciprocal_root_is_within_its_relative_error(v: int) -> None:
 def test_gates_are_parabolas_of_their_functions() -> None:
     t = torch.arange(-4096, 4096)
     for gate, reach in ((sigmoid, 16.0), (normal_distribution, 8.0), (normal_distribution_by_tanh, 8.0)):
-        table = gate_table(gate, reach)
-        assert table.shape == (3, GATE_PIECES)
+        table = activation_table(gate, reach)
+        assert table.shape == (3, ACTIVATION_PIECES)
         assert int(table.abs().max()) < 2**15
-        for piece in range(GATE_PIECES):
+        for piece in range(ACTIVATION_PIECES):
             value, slope, curve = (float(part) for part in table[:, piece])
             found = value - t.double() * (slope - t.double() * curve / 2**15) / 2**15
-            x = -(piece + (t.double() + 4096) / 8192) * reach / GATE_PIECES
+            x = -(piece + (t.double() + 4096) / 8192) * reach / ACTIVATION_PIECES
             real = torch.tensor([65536 * gate(one) for one in x[::256].tolist()], dtype=torch.float64)
             assert float((found[::256] - real).abs().max()) < 1.3
         assert table[:, -1].tolist() == [0, 0, 0], "shut where the table ends"

@@ -9,7 +9,7 @@ import torch
 from hypothesis import assume, given
 from hypothesis import strategies as st
 
-from dgqc.ir.fixed_point import (
+from dgqc.ir.arithmetic.fixed_point import (
     ACCUMULATOR_LIMIT,
     bits_for,
     multiplier,

@@ -6,7 +6,7 @@ import torch
 from hypothesis import given
 from hypothesis import strategies as st
 
-from dgqc.ir.noise import NOISE_BITS, normal_noise, random_bits
+from dgqc.ir.arithmetic.noise import NOISE_BITS, normal_noise, random_bits
 
 COUNT = 1 << 18
 

@@ -8,7 +8,7 @@ import torch
 from hypothesis import given
 from hypothesis import strategies as st
 
-from dgqc.ir.fixed_point import floor_log2, round_shift, saturate16, saturate32, shift_either_way
+from dgqc.ir.arithmetic.fixed_point import floor_log2, round_shift, saturate16, saturate32, shift_either_way
 
 from .numbers import clamp, half_up
 

@@ -185,7 +185,7 @@ typedef struct {
     const int32_t *table;                      /* [3][64]: values, slopes and curves of 64 parabolas */
     const int32_t *index_factor, *index_shift; /* [steps], factors below 2^16 */
     const int32_t *factor, *shift;             /* [steps] */
-} dgqc_gate_parameters;
+} dgqc_activation_parameters;
 
 /* One of two tensors that are broadcast against each other to rows of `columns`. */
 typedef struct {
@@ -321,7 +321,7 @@ void dgqc_group_norm_rows(const dgqc_norm_parameters *p, size_t step, dgqc_rows 
 void dgqc_layer_norm_begin(const dgqc_norm_parameters *p, size_t step, void *shared);
 void dgqc_layer_norm_rows(const dgqc_norm_parameters *p, size_t step, dgqc_rows rows, const int16_t *x, int16_t *y,
                           const void *shared);
-void dgqc_gate_rows(const dgqc_gate_parameters *p, size_t step, dgqc_rows rows, const int16_t *x, int16_t *y);
+void dgqc_activation_rows(const dgqc_activation_parameters *p, size_t step, dgqc_rows rows, const int16_t *x, int16_t *y);
 void dgqc_add_rows(const dgqc_add_parameters *p, size_t step, dgqc_rows rows, const int16_t *a, const int16_t *b,
                    int16_t *y);
 void dgqc_mul_rows(const dgqc_mul_parameters *p, size_t step, dgqc_rows rows, const int16_t *a, const int16_t *b,

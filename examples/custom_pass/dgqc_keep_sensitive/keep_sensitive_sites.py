@@ -13,7 +13,7 @@ from dgqc.ir.level import Level
 from dgqc.ir.plans import Operand, Probabilities
 from dgqc.ir.program import Program
 from dgqc.passes.base import Pass
-from dgqc.passes.registry import register_pass
+from dgqc.passes.manager.registry import register_pass
 
 
 @register_pass

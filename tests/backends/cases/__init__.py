@@ -6,7 +6,7 @@ into one module.
 
 from __future__ import annotations
 
-from . import attention, glue, moves, norms, products
+from . import attention, elementwise, moves, norms, products
 from .case import Case, Inputs
 
 __all__ = ["CASES", "Case", "Inputs"]
@@ -15,6 +15,6 @@ CASES: dict[str, Case] = {
     **products.CASES,
     **attention.CASES,
     **norms.CASES,
-    **glue.CASES,
+    **elementwise.CASES,
     **moves.CASES,
 }

@@ -10,7 +10,7 @@ from safetensors.torch import load_file
 
 from dgqc.backends.mlir.parameters import Store, Stored, write_parameters
 from dgqc.backends.mlir.pipeline import run
-from dgqc.ir.nibbles import unpack_nibbles
+from dgqc.ir.storage.nibbles import unpack_nibbles
 
 from ..cases import CASES
 

@@ -1,0 +1,97 @@
+"""16-bit values between products, element by element: quantize, activation, add, mul, rescale, at_step."""
+
+from __future__ import annotations
+
+from torch_mlir import ir
+
+from ...ir.arithmetic.lookup import ACTIVATION_PIECES
+from .builder import Builder, Call
+from .fixed_point import round_shift, saturate
+from .number import Number, index
+from .tensors import Body, Map, Reads, each, entry, loop_place, reshaped, shape_of
+
+
+def quantize(b: Builder, call: Call) -> ir.Value:
+    """code = clamp((x * multiplier + offset) >> shift, 0, 2^bits - 1), all of the index's group; 32 bits."""
+    values = b.value(call, "x")
+    shape = shape_of(values)
+    axis, last = call["axis"] % len(shape), 2 ** int(call["bits"]) - 1
+    reads = Reads()
+    x = reads.of(values, range(len(shape)))
+    tables = (call[name] for name in ("multiplier", "offset", "shift"))
+    m, r, s = (reads.of(b.spread(table, call["group"]), (axis,)) for table in tables)
+
+    def body(*n: Number) -> Number:
+        return ((x(n).to(32) * m(n) + r(n)) >> s(n)).clamp(0, last).to(8)
+
+    return each(shape, 8, reads.operands, body)
+
+
+def activation(b: Builder, call: Call) -> ir.Value:
+    """x * g(x): 64 parabolas on the negative side, all in 32 bits up to the requantization."""
+    values, table = b.value(call, "x"), b.constant(call["table"])
+    shape = shape_of(values)
+
+    def body(x: Number) -> Number:
+        wide = x.to(32)
+        factor, shift = (b.at_step(call[name]) for name in ("index_factor", "index_shift"))
+        # A place below 2^31 is 0 behind 31 bits, whatever the shift beyond.
+        place = ((wide.absolute() * factor) >> shift.at_most(31)).at_most((ACTIVATION_PIECES << 13) - 1)
+        piece, t = (place >> 13).to_index(), (place & 8191) - 4096
+        value, slope, curve = (entry(table, index(row), piece) for row in range(3))
+        slope = slope - round_shift(curve * t, 15)
+        below = value - round_shift(slope * t, 15)
+        return requantize(b, call, (wide * wide.is_at_least(0).choose(65536 - below, below)).to(64))
+
+    return each(shape, 16, [(values, range(len(shape)))], body)
+
+
+def requantize(b: Builder, call: Call, product: Number) -> Number:
+    """saturate16((product * factor + half) >> shift)."""
+    factor, shift = (b.at_step(call[name]).to(64) for name in ("factor", "shift"))
+    return saturate(round_shift(product * factor, shift), 16)
+
+
+def rescale(b: Builder, call: Call) -> ir.Value:
+    """The same values in another scale."""
+    values = b.value(call, "x")
+    shape = shape_of(values)
+    return each(shape, 16, [(values, range(len(shape)))], lambda x: requantize(b, call, x.to(64)))
+
+
+def add(b: Builder, call: Call) -> ir.Value:
+    """saturate16((a * a_factor + b * b_factor + half) >> shift)."""
+
+    def body(left: Number, right: Number) -> Number:
+        names = ("a_factor", "b_factor", "shift")
+        a_factor, b_factor, shift = (b.at_step(call[name]).to(64) for name in names)
+        return saturate(round_shift(left.to(64) * a_factor + right.to(64) * b_factor, shift), 16)
+
+    return _pair(b, call, body)
+
+
+def mul(b: Builder, call: Call) -> ir.Value:
+    """saturate16((a * b * factor + half) >> shift)."""
+    return _pair(b, call, lambda left, right: requantize(b, call, left.to(64) * right.to(64)))
+
+
+def _pair(b: Builder, call: Call, body: Body) -> ir.Value:
+    """Of two values, broadcast against each other."""
+    shape = call.result_shape
+    values = [b.value(call, name) for name in ("a", "b")]
+    return each(shape, 16, [broadcast(value, shape) for value in values], body)
+
+
+def broadcast(value: ir.Value, shape: tuple[int, ...]) -> tuple[ir.Value, Map]:
+    """A value as an operand of a loop over a shape that it broadcasts to: its long axes alone."""
+    sizes = shape_of(value)
+    missing = len(shape) - len(sizes)
+    kept = [axis for axis, size in enumerate(sizes) if size == shape[axis + missing]]
+    return reshaped(value, [sizes[axis] for axis in kept]), [axis + missing for axis in kept]
+
+
+def at_step(b: Builder, call: Call) -> ir.Value:
+    """The call's row of a table (T, ...)."""
+    rows = call["table"]
+    shape, table = rows.shape[1:], b.constant(rows)
+    return each(shape, 16, [], lambda: entry(table, b.step, *map(loop_place, range(len(shape)))))

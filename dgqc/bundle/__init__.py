@@ -1,0 +1,1 @@
+"""The saved artifact: a folder with the program, its emitted projects and what is known about them."""

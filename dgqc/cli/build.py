@@ -1,0 +1,202 @@
+"""`dgqc compile`, `dgqc calibrate`, `dgqc demo`: commands that make something."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from ..ir.errors import DgqcError
+from . import options
+from .console import as_json, progress, result, say
+
+if TYPE_CHECKING:
+    from ..passes.manager.instruments import Instrument, Timing
+
+
+def register(app: typer.Typer) -> None:
+    """Adds the commands."""
+    app.command("compile")(compile_model)
+    app.command("calibrate")(calibrate)
+    app.command("demo")(demo)
+
+
+def compile_model(
+    model: options.Model,
+    opt: options.Opt = "w4a6",
+    output: Annotated[
+        Path | None, typer.Option("-o", "--output", help="The bundle; MODEL.PRESET.dgqc by default.")
+    ] = None,
+    target: Annotated[str, typer.Option("--target", help="What to emit: c, mlir or c,mlir.")] = "c",
+    calib: Annotated[
+        Path | None, typer.Option("--calib", help="Samples from `dgqc calibrate`; else synthetic ones.")
+    ] = None,
+    steps: options.Steps = None,
+    pass_pipeline: options.Pipeline = None,
+    print_ir_after: options.PrintAfter = None,
+    timing: options.Timing = False,
+    verify_each: options.VerifyEach = options.Switch.ON,
+    stop_after: options.StopAfter = None,
+    sample_size: options.SampleSize = None,
+    context_length: options.ContextLength = None,
+    samples: Annotated[int, typer.Option("--samples", min=1, help="Synthetic samples without --calib.")] = 8,
+    seed: options.Seed = 0,
+    loop: options.Loop = None,
+    weights: Annotated[
+        options.Weights | None,
+        typer.Option("--weights", help="Where the C project's constants go; by their size where left out."),
+    ] = None,
+    calib_select: options.CalibSelect = "all",
+    calib_samples: options.CalibSamples = None,
+    json: options.Json = False,
+) -> None:
+    """Compile a diffusion UNet into integers."""
+    from ..bundle.bundle import check_output, check_targets
+    from ..compiler.driver import finish, lower
+    from ..compiler.prepare import Request
+    from ..execution.backends import MLIR_PROJECT
+    from ..passes.manager.presets import pipeline_for
+    from .mlir_watch import MlirWatch
+
+    targets = tuple(part.strip() for part in target.split(","))
+    check_targets(targets, weights)
+    place = output or options.default_output(model, opt if pass_pipeline is None else "custom")
+    if stop_after is None:
+        check_output(place)
+    pipeline = pass_pipeline or pipeline_for(opt)
+    clock, instruments = instruments_for(print_ir_after, timing, pipeline, MLIR_PROJECT in targets)
+    request = Request(
+        model=model,
+        opt=opt,
+        calibration=calib,
+        steps=steps,
+        pass_pipeline=pass_pipeline,
+        sample_size=options.sample_size(sample_size),
+        context_length=context_length,
+        samples=samples,
+        seed=seed,
+        instruments=instruments,
+        verify_each=verify_each is options.Switch.ON,
+        stop_after=stop_after,
+        loop=loop,
+        calib_select=calib_select,
+        calib_samples=calib_samples,
+    )
+    with progress():
+        program, provenance = lower(request)
+        if stop_after is None:
+            watch = MlirWatch(print_ir_after or [], sys.stderr, clock)
+            finish(program, provenance).save(place, targets, weights=weights, watch=watch)
+        if timing:
+            say(clock.table())
+    if stop_after is not None:
+        from .graph_files import print_or_save
+
+        print_or_save(program, output)
+        return
+    _tell(place, json)
+
+
+def calibrate(
+    pipeline: Annotated[Path, typer.Argument(metavar="PIPELINE", help="The folder of a diffusers pipeline.")],
+    prompts: Annotated[Path, typer.Option("--prompts", help="A text file, one prompt a line.")],
+    output: Annotated[Path, typer.Option("-o", "--output", help="The .safetensors file to write.")],
+    steps: Annotated[int, typer.Option("--steps", min=1, help="Denoising steps.")] = 25,
+    limit: Annotated[int | None, typer.Option("--limit", min=1, help="Use the first prompts only.")] = None,
+    batch_size: Annotated[int, typer.Option("--batch-size", min=1, help="Prompts at a time.")] = 4,
+    guidance_scale: Annotated[
+        float | None, typer.Option("--guidance-scale", help="The pipeline's own where it is left out.")
+    ] = None,
+    seed: options.Seed = 0,
+    json: options.Json = False,
+) -> None:
+    """Record what a pipeline calls its UNet with, for `dgqc compile --calib`."""
+    from ..compiler.samples import shown
+    from ..frontends.calibrating.calibrate import calibrate as record
+
+    lines = read_prompts(prompts)[:limit]
+    with progress():
+        calibration = record(
+            pipeline, lines, steps, output, seed, batch_size, guidance_scale, shown("recording UNet calls")
+        )
+    calls = len(calibration.schedule)
+    if json:
+        as_json({"output": str(output), "prompts": len(lines), "calls": calls, "origin": calibration.origin})
+    else:
+        result(f"Wrote {output}: {calibration.origin}, {calls} UNet calls each.")
+
+
+def demo(
+    output: Annotated[Path, typer.Option("-o", "--output", help="Where pictures and bundles go.")] = Path(
+        "build/demo"
+    ),
+    steps: Annotated[int, typer.Option("--steps", min=1, help="Denoising steps.")] = 25,
+    prompts: Annotated[int, typer.Option("--prompts", min=1, help="How many pictures to draw.")] = 8,
+    json: options.Json = False,
+) -> None:
+    """Compile the model that comes with dgqc, and draw with it before and after."""
+    from ..demo import as_table, run_demo
+
+    with progress():
+        outcome = run_demo(output, steps=steps, pictures=prompts)
+    if json:
+        as_json(outcome.to_json())
+    else:
+        result(as_table(outcome))
+        result(f"Pictures: {outcome.picture}")
+
+
+def instruments_for(
+    print_after: list[str] | None, timing: bool, pipeline: str, mlir: bool = False
+) -> tuple[Timing, list[Instrument]]:
+    """A clock, and the instruments that the options ask for.
+
+    mlir: whether the passes of the MLIR pipeline follow.
+    Raises DgqcError when the graph is to be printed after a pass that the pipeline doesn't hold.
+    """
+    from ..passes.manager.instruments import PrintAfter, Timing
+    from ..passes.manager.pipeline import parse_pipeline
+
+    names = [item.name for item in parse_pipeline(pipeline)]
+    if mlir and print_after:
+        from ..backends.mlir.pipeline import PASSES
+
+        names += PASSES
+    for name in print_after or ():
+        if name not in (*names, "all"):
+            held = ", ".join(names)
+            raise DgqcError(f"--print-ir-after={name}: the pipeline holds no such pass, only {held}.")
+    clock = Timing()
+    chosen: list[Instrument] = [clock] if timing else []
+    if print_after:
+        wanted = None if "all" in print_after else frozenset(print_after)
+        chosen.append(PrintAfter(wanted, sys.stderr))
+    return clock, chosen
+
+
+def read_prompts(path: Path) -> list[str]:
+    """The lines of a text file that aren't empty. Raises DgqcError when there are none."""
+    try:
+        lines = [line.strip() for line in path.read_text(encoding="utf-8").splitlines()]
+    except (OSError, UnicodeDecodeError) as error:
+        reason = getattr(error, "strerror", None) or "it is not UTF-8 text"
+        raise DgqcError(f"{path} can't be read: {reason}; give a text file, one prompt a line.") from error
+    found = [line for line in lines if line]
+    if not found:
+        raise DgqcError(f"{path} holds no prompts; give a text file, one prompt a line.")
+    return found
+
+
+def _tell(place: Path, json: bool) -> None:
+    from ..report.report import bundle_report
+
+    report = bundle_report(place)
+    if json:
+        as_json({"output": str(place), **report})
+        return
+    result(
+        f"Wrote {place}: {report['size_mb']:.2f} MB of integers (float: {report['float_size_mb']:.2f} MB), "
+        f"{report['bops_t']:.4g} TBOPs, {report['calls']} calls of {report['scheduler']}."
+    )

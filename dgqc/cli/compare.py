@@ -1,0 +1,186 @@
+"""`dgqc compare`: many presets on one model, side by side."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from ..ir.errors import DgqcError
+from . import options
+from .build import read_prompts
+from .console import as_json, progress, result, say
+
+if TYPE_CHECKING:
+    from ..compare import Workload
+    from ..compare.judges import Judge
+    from ..compare.store import Store
+    from ..compare.workload import Sizes
+
+PRESETS = "naive,q-diffusion,tfmq,eda,dgq,dgq-exact,ours"
+BITS = "w8a8,w8a6,w4a8,w4a6"
+
+
+def register(app: typer.Typer) -> None:
+    """Adds the command."""
+    app.command("compare")(compare)
+
+
+def compare(
+    model: Annotated[
+        Path | None,
+        typer.Argument(metavar="[MODEL]", help="A pipeline's or UNet's folder; the demo model if left out."),
+    ] = None,
+    presets: Annotated[
+        str, typer.Option("--presets", help="Methods, or whole presets such as w4a6g16.")
+    ] = PRESETS,
+    bits: Annotated[str, typer.Option("--bits", help="Widths to take the methods at.")] = BITS,
+    setting: Annotated[
+        list[str] | None,
+        typer.Option("--set", metavar="KEY=VALUE", help="For presets that take it: iterations=100."),
+    ] = None,
+    simulated: Annotated[
+        bool, typer.Option("--simulated", help="Each integer program's simulation beside it.")
+    ] = False,
+    prompts: Annotated[
+        Path | None,
+        typer.Option("--prompts", help="One a line: the first calibrate, the others are compared on."),
+    ] = None,
+    other_prompts: Annotated[
+        Path | None, typer.Option("--other-prompts", help="A second set, drawn and judged beside the first.")
+    ] = None,
+    calib: Annotated[
+        Path | None, typer.Option("--calib", help="Samples from `dgqc calibrate`, in the place of prompts.")
+    ] = None,
+    calib_prompts: Annotated[int, typer.Option("--calib-prompts", min=1, help="To calibrate with.")] = 16,
+    held_out: Annotated[int, typer.Option("--held-out", min=1, help="Prompts for signal to noise.")] = 4,
+    pictures: Annotated[int, typer.Option("--pictures", min=0, help="To draw and judge, of each set.")] = 16,
+    unseen: Annotated[
+        bool, typer.Option(help="Whether the demo model also draws pairs of shapes it never saw.")
+    ] = True,
+    steps: Annotated[int, typer.Option("--steps", min=1, help="Denoising steps.")] = 25,
+    guidance_scale: Annotated[
+        float | None, typer.Option("--guidance-scale", help="The pipeline's own where it is left out.")
+    ] = None,
+    judge: Annotated[
+        str | None, typer.Option("--judge", help="demo, clip, fid (clip, distances, scores), pixels or none.")
+    ] = None,
+    clip: Annotated[Path | None, typer.Option("--clip", help="The folder of CLIP's weights.")] = None,
+    real: Annotated[Path | None, typer.Option("--real", help="A folder of real pictures, for fid.")] = None,
+    output: Annotated[Path, typer.Option("-o", "--output", help="Where everything goes and is kept.")] = Path(
+        "build/compare"
+    ),
+    json: options.Json = False,
+) -> None:
+    """Compare presets on one model: signal to noise, pictures, size. Started again, it goes on."""
+    from ..compare import candidates
+    from ..compare import compare as measure
+    from ..compare.output import for_terminal, write
+    from ..compare.plots import plot
+    from ..compare.store import Store
+    from ..compare.workload import Sizes
+
+    wanted = candidates(_names(presets), _names(bits), _settings(setting or []), simulated)
+    store = Store(output / "measured")
+    sizes = Sizes(calib_prompts, held_out, pictures, steps)
+    asked = _Asked(sizes, prompts, other_prompts, unseen, calib, guidance_scale, judge, clip, real)
+    workload = _workload(model, store, asked)
+    rows = []
+    with progress():
+        for row in measure(wanted, workload, store):
+            rows.append(row)
+            say(f"{row.name}: done, {len(rows)} rows so far")
+            write(output, rows)
+    plot(output, rows)
+    if json:
+        as_json([row.to_json() for row in rows])
+    else:
+        result(for_terminal(rows))
+        result(f"Everything: {output}/compare.md, .csv, .json, trajectory.csv and plots.")
+
+
+@dataclass(frozen=True)
+class _Asked:
+    """What the command line says about the workload."""
+
+    sizes: Sizes
+    prompts: Path | None
+    other_prompts: Path | None
+    unseen: bool
+    calib: Path | None
+    guidance: float | None
+    judge: str | None
+    clip: Path | None
+    real: Path | None
+
+
+def _workload(model: Path | None, store: Store, asked: _Asked) -> Workload:
+    from ..compare import workload
+    from ..compare.drawing import has_latent_pictures
+    from ..demo_model import pipeline_dir
+
+    place = model or pipeline_dir()
+    if not workload.is_pipeline(place):
+        if asked.prompts or asked.other_prompts or asked.judge or asked.clip or asked.real:
+            raise DgqcError(
+                f"{place} is no pipeline's folder, so nothing can be drawn with it; leave out prompts and "
+                "judges, or give the pipeline."
+            )
+        return workload.unprompted(place, asked.sizes, asked.calib)
+    if asked.prompts is None:
+        if not has_latent_pictures(place):
+            raise DgqcError(f"Comparing {place} needs prompts; give a text file with --prompts, one a line.")
+        return workload.demo(
+            store,
+            asked.sizes,
+            _judge(place, asked, ()),
+            place,
+            unseen=asked.unseen,
+            guidance=asked.guidance,
+            calibration=asked.calib,
+        )
+    lines = read_prompts(asked.prompts)
+    first = 0 if asked.calib else asked.sizes.calibration
+    others = {asked.other_prompts.stem: read_prompts(asked.other_prompts)} if asked.other_prompts else {}
+    drawn = [prompt for some in (lines[first:], *others.values()) for prompt in some[: asked.sizes.pictures]]
+    return workload.prompted(
+        place,
+        store,
+        asked.sizes,
+        _judge(place, asked, drawn),
+        calibration_prompts=lines[:first],
+        prompts=lines[first:],
+        others=others,
+        guidance=asked.guidance,
+        calibration=asked.calib,
+    )
+
+
+def _judge(place: Path, asked: _Asked, drawn: Sequence[str]) -> Judge | None:
+    from ..compare.judges import Kind, choose
+
+    if asked.judge is not None and asked.judge not in list(Kind):
+        raise DgqcError(f"There is no judge {asked.judge!r}; choose one of {', '.join(Kind)}.")
+    if not asked.sizes.pictures:
+        return None
+    return choose(Kind(asked.judge) if asked.judge else None, place, asked.clip, asked.real, drawn)
+
+
+def _names(text: str) -> list[str]:
+    found = [name.strip() for name in text.split(",") if name.strip()]
+    if not found:
+        raise DgqcError("There is nothing to compare; name presets such as ours,dgq and bits such as w4a6.")
+    return found
+
+
+def _settings(texts: list[str]) -> dict[str, str]:
+    found = {}
+    for text in texts:
+        key, separator, value = text.partition("=")
+        if not separator or not key or not value:
+            raise DgqcError(f"--set {text!r} is written KEY=VALUE, such as iterations=100.")
+        found[key] = value
+    return found

@@ -1,0 +1,146 @@
+"""`dgqc report`, `verify`, `run`, `bench`: commands that look at a model or a bundle."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+
+from . import options
+from .console import as_json, progress, result, table
+
+
+def register(app: typer.Typer) -> None:
+    """Adds the commands."""
+    app.command("report")(report)
+    app.command("verify")(verify)
+    app.command("run")(run)
+    app.command("bench")(bench)
+
+
+def report(
+    path: Annotated[Path, typer.Argument(metavar="DIR|MODEL", help="A bundle, a model or its config.json.")],
+    opt: Annotated[
+        str, typer.Option("-O", "--opt", metavar="PRESET", help="For a model: w4a6; fp32 is the float one.")
+    ] = "w4a6",
+    steps: Annotated[int, typer.Option("--steps", min=1, help="For a model: UNet calls in all.")] = 25,
+    sample_size: options.SampleSize = None,
+    context_length: options.ContextLength = None,
+    html: Annotated[Path | None, typer.Option("--html", help="Write one HTML page.")] = None,
+    json: options.Json = False,
+) -> None:
+    """Size, bit operations, groups and memory of a bundle, or of a model from its shapes alone."""
+    from ..report.report import report_on
+    from ..report.text import as_html, as_table
+
+    found = report_on(
+        path, opt, steps=steps, sample_size=options.sample_size(sample_size), context_length=context_length
+    )
+    if html is not None:
+        html.write_text(as_html(found), encoding="utf-8")
+    if json:
+        as_json(found)
+        return
+    result(as_table(found))
+    for note in found["notes"]:
+        result(note)
+
+
+def verify(
+    bundle: options.Bundle,
+    steps_sampled: Annotated[
+        int | None, typer.Option("--steps-sampled", min=1, help="So many calls instead of all.")
+    ] = None,
+    batch: Annotated[int, typer.Option("--batch", min=1, help="Random inputs for each call.")] = 1,
+    seed: options.Seed = 0,
+    backends: Annotated[
+        str | None, typer.Option("--backends", metavar="NAMES", help="Some of c,iree,llvm instead of all.")
+    ] = None,
+    json: options.Json = False,
+) -> None:
+    """Compare all backends bit by bit; exit code 1 unless all agree."""
+    from ..bundle.bundle import load
+    from ..execution.verify import verify as compare
+
+    compiled = load(bundle)
+    with progress():
+        outcome = compare(
+            compiled,
+            steps_sampled=steps_sampled,
+            batch=batch,
+            seed=seed,
+            backends=[name.strip() for name in backends.split(",")] if backends else None,
+        )
+    if json:
+        as_json(outcome.to_json())
+    else:
+        for name, reason in outcome.skipped.items():
+            result(f"Skipped {name}: {reason}.")
+        names = " and ".join(outcome.backends)
+        if outcome.difference is None:
+            drawn = " and in a whole drawing" if outcome.drawing else ""
+            calls = f"{len(outcome.steps)} calls{drawn}"
+            result(f"{names} agree on all {outcome.elements} output elements at {calls}.")
+        else:
+            result(f"{names} differ. {outcome.difference.sentence()}")
+    if not outcome.bit_exact:
+        raise typer.Exit(1)
+
+
+def run(
+    bundle: options.Bundle,
+    inputs: Annotated[
+        Path | None, typer.Option("--inputs", help="Inputs by name, .safetensors; else seeded random ones.")
+    ] = None,
+    timestep: Annotated[
+        float | None, typer.Option("--timestep", help="Of the call; the schedule's first where left out.")
+    ] = None,
+    output: Annotated[
+        Path | None, typer.Option("-o", "--output", help="Write the output there, .safetensors.")
+    ] = None,
+    backend: options.Backend = None,
+    allow_nearest_step: options.AllowNearest = False,
+    seed: options.Seed = 0,
+    json: options.Json = False,
+) -> None:
+    """Make one UNet call."""
+    from ..bundle.bundle import load
+    from ..execution.one_call import call_once
+
+    outcome = call_once(load(bundle), inputs, timestep, output, backend, allow_nearest_step, seed)
+    if json:
+        as_json(outcome)
+        return
+    shape = " x ".join(str(size) for size in outcome["shape"])
+    where = f" Wrote {output}." if output else ""
+    result(
+        f"Output {shape} at timestep {outcome['timestep']:g} in {outcome['seconds']:.3f} s: mean "
+        f"{outcome['mean']:.5g}, standard deviation {outcome['deviation']:.5g}, from {outcome['lowest']:.5g} "
+        f"to {outcome['highest']:.5g}.{where}"
+    )
+
+
+def bench(
+    bundle: options.Bundle,
+    model: Annotated[
+        Path | None, typer.Option("--model", help="The float model, to be timed in PyTorch beside it.")
+    ] = None,
+    repeats: Annotated[int, typer.Option("--repeats", min=1, help="Timed calls; the median counts.")] = 5,
+    json: options.Json = False,
+) -> None:
+    """Time one UNet call of the C program, and of the float model in PyTorch."""
+    from ..bundle.bundle import load
+    from ..execution.bench import bench as measure
+
+    measured: dict[str, Any] = measure(load(bundle), model, repeats)
+    if json:
+        as_json(measured)
+        return
+    times = table("program", "ms per call", "times PyTorch's")
+    float_ms = measured.get("pytorch_ms")
+    for name, milliseconds in (("dgqc, C", measured["c_ms"]), ("PyTorch, float32", float_ms)):
+        if milliseconds is not None:
+            ratio = f"{milliseconds / float_ms:.2f}" if float_ms else "-"
+            times.add_row(name, f"{milliseconds:.2f}", ratio)
+    result(times)

@@ -1,0 +1,105 @@
+"""The command `dgqc`: exit code 0 for done, 1 for a failed check, 2 for wrong input, never a traceback."""
+
+from __future__ import annotations
+
+import errno
+import importlib.metadata
+import os
+import sys
+import warnings
+from collections.abc import Sequence
+from typing import Annotated
+
+import typer
+
+from ..ir.errors import DgqcError
+from . import build as command_build
+from . import compare as command_compare
+from . import inspect as command_inspect
+from . import passes as command_passes
+from .console import quiet_libraries, result, say
+
+DONE, WRONG_INPUT, INTERRUPTED = 0, 2, 130
+TRACEBACK = "DGQC_TRACEBACK"
+"""Set it to 1 to see where an error came from."""
+
+
+def show_version(asked: bool) -> None:
+    """What `--version` does."""
+    if asked:
+        result(f"dgqc {importlib.metadata.version('dgqc')}")
+        raise typer.Exit
+
+
+app = typer.Typer(
+    name="dgqc",
+    add_completion=False,
+    pretty_exceptions_enable=False,
+    rich_markup_mode=None,
+)
+
+
+ShowVersion = Annotated[
+    bool, typer.Option("--version", callback=show_version, is_eager=True, help="Show the version and exit.")
+]
+
+
+@app.callback()
+def options(version: ShowVersion = False) -> None:
+    """Compile diffusion UNets into integers."""
+
+
+for commands in (command_build, command_compare, command_inspect, command_passes):
+    commands.register(app)
+
+
+def main() -> None:
+    """Entry point of the console script."""
+    sys.exit(run(sys.argv[1:]))
+
+
+def run(arguments: Sequence[str]) -> int:
+    """Runs one command line and gives its exit code."""
+    quiet_libraries()
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        try:
+            command = typer.main.get_command(app)
+            code = command.main(list(arguments) or ["--help"], "dgqc", standalone_mode=False)
+            if code == INTERRUPTED:
+                say("dgqc: interrupted; nothing half-written was left behind.")
+            return int(code or DONE)
+        except BrokenPipeError:
+            # Whoever read the output has had enough.
+            os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+            return DONE
+        except Exception as error:
+            if os.environ.get(TRACEBACK) == "1":
+                raise
+            say(f"dgqc: {sentence(error)}")
+            return WRONG_INPUT
+
+
+def sentence(error: Exception) -> str:
+    """What to tell the user about an error."""
+    if isinstance(error, DgqcError):
+        return str(error)
+    if hasattr(error, "format_message"):
+        message = error.format_message()
+        return f"{message}{'' if message.endswith(('.', '?')) else '.'} See dgqc --help."
+    if isinstance(error, OSError) and error.errno == errno.ENOSPC:
+        return f"No space is left on the disk for {error.filename or 'the output'}; free some and try again."
+    if isinstance(error, OSError) and error.strerror:
+        where = error.filename or "A file"
+        return f"{where} can't be used: {error.strerror}; check the path and its permissions."
+    if isinstance(error, MemoryError) or "can't allocate memory" in str(error):
+        return "The machine has too little memory for this; give fewer --samples, or use a larger machine."
+    detail = (str(error).strip().splitlines() or [""])[0]
+    return (
+        f"Internal error, {type(error).__name__}: {detail}; please report it with the output of the same "
+        f"command under {TRACEBACK}=1."
+    )
+
+
+if __name__ == "__main__":
+    main()

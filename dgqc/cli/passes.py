@@ -1,0 +1,112 @@
+"""`dgqc passes` and `dgqc opt`: for people who write passes."""
+
+from __future__ import annotations
+
+import inspect
+from dataclasses import MISSING, replace
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from . import options
+from .console import as_json, progress, result, say, table
+
+if TYPE_CHECKING:
+    from ..passes.base import Pass
+
+
+def register(app: typer.Typer) -> None:
+    """Adds the commands."""
+    app.command("passes")(passes)
+    app.command("opt")(opt)
+
+
+def passes(
+    pipeline: Annotated[
+        str | None, typer.Option("--pipeline", metavar="PRESET", help="Print the passes behind a preset.")
+    ] = None,
+    json: options.Json = False,
+) -> None:
+    """List the passes, or print the pipeline of a preset."""
+    from ..ir import ops  # noqa: F401  (registers the dgqc ops, which passes name)
+    from ..passes.manager.presets import pipeline_for
+    from ..passes.manager.registry import known_passes
+
+    if pipeline is not None:
+        text = pipeline_for(pipeline)
+        if json:
+            as_json({"preset": pipeline, "pipeline": text})
+        else:
+            result(text)
+        return
+    described = [_describe(item) for item in known_passes()]
+    if json:
+        as_json(described)
+        return
+    listing = table("pass", "takes", "leaves", "options", "what it does")
+    for column in listing.columns:
+        column.justify = "left"
+    for one in described:
+        written = "\n".join(f"{o['name']}={o['default']}" for o in one["options"])
+        listing.add_row(one["name"], one["takes"], one["leaves"], written, one["summary"])
+    result(listing)
+
+
+def opt(
+    graph: Annotated[
+        Path, typer.Argument(metavar="GRAPH", help="A folder that --stop-after or a failing pass wrote.")
+    ],
+    pass_pipeline: Annotated[str, typer.Option("--pass-pipeline", metavar="PASSES", help="What to run.")],
+    output: Annotated[
+        Path | None, typer.Option("-o", "--output", help="Save the graph there instead of printing it.")
+    ] = None,
+    calib: Annotated[
+        Path | None, typer.Option("--calib", help="Samples, for passes that observe ranges.")
+    ] = None,
+    print_ir_after: options.PrintAfter = None,
+    timing: options.Timing = False,
+    verify_each: options.VerifyEach = options.Switch.ON,
+    stop_after: options.StopAfter = None,
+) -> None:
+    """Run passes on a saved graph."""
+    from ..frontends.calibrating.calibration_file import load_calibration
+    from ..passes.manager.manager import PassManager
+    from ..passes.manager.pipeline import parse_pipeline
+    from .build import instruments_for
+    from .graph_files import load_graph, print_or_save
+
+    program = load_graph(graph)
+    if calib is not None:
+        program = replace(program, calibration=load_calibration(calib))
+    clock, instruments = instruments_for(print_ir_after, timing, pass_pipeline)
+    manager = PassManager(parse_pipeline(pass_pipeline), instruments, verify_each is options.Switch.ON)
+    with progress():
+        program = manager.run(program, stop_after)
+    if timing:
+        say(clock.table())
+    print_or_save(program, output)
+
+
+def _describe(item: type[Pass]) -> dict[str, Any]:
+    from ..passes.manager.options import options_of, write_value
+    from ..passes.manager.registry import origin
+
+    return {
+        "name": item.name,
+        "takes": item.takes.value,
+        "leaves": item.leaves.value,
+        "requires": sorted(item.requires),
+        "provides": sorted(item.provides),
+        "invalidates": sorted(item.invalidates),
+        "options": [
+            {
+                "name": option.name,
+                "takes": option.expected,
+                "default": "required" if option.default is MISSING else write_value(option.default),
+            }
+            for option in options_of(item)
+        ],
+        "summary": (inspect.getdoc(item) or "").partition("\n")[0],
+        "package": origin(item),
+    }

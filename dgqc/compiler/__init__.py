@@ -1,0 +1,1 @@
+"""From a model and its samples to a compiled program."""

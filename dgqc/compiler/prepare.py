@@ -1,0 +1,196 @@
+"""Before the first pass: the model loaded and captured, its calibration at hand."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from importlib.metadata import version
+from pathlib import Path
+from typing import Any
+
+from torch import nn
+
+from ..bundle.manifest import ModelInput, Provenance
+from ..frontends.calibrating.calibration_file import load_calibration
+from ..frontends.calibrating.select_samples import Selection, select
+from ..frontends.calibrating.synthesize import synthesize
+from ..frontends.capturing.capture import capture
+from ..frontends.loading.load import load_model
+from ..frontends.samplers import sampler_for
+from ..frontends.schedules import schedule_for
+from ..ir.calibration import Calibration
+from ..ir.errors import DgqcError
+from ..ir.program import Program
+from ..ir.schedule import Schedule
+from ..ir.verify.verifier import verify
+from ..passes.base import Pass
+from ..passes.manager.instruments import Instrument
+from ..passes.manager.pipeline import format_pipeline
+from ..passes.manager.presets import DEFAULT_PRESET
+from ..report.costs import Costs
+from ..report.report import model_costs
+from .samples import check_samples, lazy, shown, sizes
+
+log = logging.getLogger("dgqc")
+
+STEPS = 25
+"""UNet calls where neither the user nor a calibration says otherwise."""
+CONTEXT_LENGTH = 77
+"""Tokens of CLIP, where no calibration says otherwise."""
+
+
+@dataclass(frozen=True)
+class Request:
+    """What to compile, and how; the fields are the arguments of `compile`."""
+
+    model: nn.Module | str | Path
+    opt: str = DEFAULT_PRESET
+    calibration: Calibration | str | Path | None = None
+    steps: int | None = None
+    pass_pipeline: str | None = None
+    sample_size: tuple[int, int] | None = None
+    context_length: int | None = None
+    samples: int = 8
+    batch_size: int = 4
+    seed: int = 0
+    instruments: Sequence[Instrument] = ()
+    verify_each: bool = True
+    stop_after: str | None = None
+    loop: str | None = None
+    calib_select: str = Selection.ALL
+    calib_samples: int | None = None
+
+
+@dataclass(frozen=True)
+class Start:
+    """What is known before the first pass.
+
+    program: the captured one, alone in a list. scheduler: its configuration.
+    """
+
+    program: list[Program]
+    provenance: Provenance
+    costs: Costs
+    scheduler: Mapping[str, Any] | None
+
+
+def begin(request: Request, passes: Sequence[Pass]) -> Start:
+    """Loads and captures the model, and gets its calibration ready.
+
+    Raises DgqcError as `compile` does.
+    """
+    _selection(request.calib_select)
+    model, scheduler, tokens = _open(request.model)
+    recorded = _recorded(request.calibration)
+    schedule = _schedule(request.steps, scheduler, recorded)
+    if request.loop is not None:
+        sampler_for(request.loop, scheduler, schedule)  # refuses before minutes of work
+    found = sizes(recorded) if recorded else {}
+    sample_size = request.sample_size or found.get("sample_size")
+    context_length = request.context_length or found.get("context_length") or tokens or CONTEXT_LENGTH
+    program = capture(model, schedule=schedule, sample_size=sample_size, context_length=context_length)
+    verify(program)
+    if recorded is not None:
+        check_samples(recorded, program)
+    calibration = recorded or _synthetic(request, model, scheduler, schedule, sample_size, context_length)
+    calibration = _selected(request, calibration, model)
+    provenance = Provenance(
+        version=version("dgqc"),
+        model=type(model).__name__,
+        opt="custom" if request.pass_pipeline is not None else request.opt,
+        pipeline=format_pipeline(passes),
+        calibration=calibration.origin,
+        synthetic=calibration.synthetic,
+        inputs=_inputs(program),
+        loop=request.loop,
+    )
+    costs = model_costs(model, program)
+    return Start([replace(program, calibration=calibration)], provenance, costs, scheduler)
+
+
+def _open(model: nn.Module | str | Path) -> tuple[nn.Module, Mapping[str, Any] | None, int | None]:
+    """The model, its pipeline's scheduler config and its tokens per prompt, as far as they are known."""
+    if isinstance(model, nn.Module):
+        return model, None, None
+    loaded = load_model(Path(model))
+    return loaded.model, loaded.scheduler, loaded.context_length
+
+
+def _inputs(captured: Program) -> tuple[ModelInput, ...]:
+    types = {
+        str(node.target): node.meta["val"].dtype
+        for node in captured.graph.graph.nodes
+        if node.op == "placeholder"
+    }
+    return tuple(
+        ModelInput(given.name, given.shape, types[given.name].is_floating_point) for given in captured.inputs
+    )
+
+
+def _recorded(calibration: Calibration | str | Path | None) -> Calibration | None:
+    return load_calibration(Path(calibration)) if isinstance(calibration, str | Path) else calibration
+
+
+def _selection(text: str) -> Selection:
+    try:
+        return Selection(text)
+    except ValueError:
+        known = ", ".join(Selection)
+        raise DgqcError(
+            f"There is no choice {text!r} of calibration samples; choose one of {known}."
+        ) from None
+
+
+def _selected(request: Request, calibration: Calibration, model: nn.Module) -> Calibration:
+    how = _selection(request.calib_select)
+    return select(calibration, how, model, request.calib_samples, seed=request.seed)
+
+
+def _schedule(
+    steps: int | None, scheduler_config: Mapping[str, Any] | None, recorded: Calibration | None
+) -> Schedule:
+    if recorded is None:
+        return schedule_for(scheduler_config, steps or STEPS)[1]
+    if steps is None:
+        return recorded.schedule
+    wanted = schedule_for(scheduler_config, steps)[1]
+    have = recorded.schedule
+    same_scheduler = scheduler_config is None or have == wanted
+    if len(have) != len(wanted) or not same_scheduler:
+        raise DgqcError(
+            f"The calibration was recorded with {have.scheduler} at {len(have)} calls, but "
+            f"{wanted.scheduler} with {steps} steps makes {len(wanted)}; record it with the schedule you "
+            "want, or leave out --steps."
+        )
+    return have
+
+
+def _synthetic(
+    request: Request,
+    model: nn.Module,
+    scheduler_config: Mapping[str, Any] | None,
+    schedule: Schedule,
+    sample_size: tuple[int, int] | None,
+    context_length: int,
+) -> Calibration:
+    log.warning(
+        "No calibration given: ranges come from synthetic prompts (the model denoises noise); record some "
+        "with `dgqc calibrate` for better pictures."
+    )
+    scheduler, _ = schedule_for(scheduler_config, request.steps or STEPS)
+
+    def record() -> Calibration:
+        return synthesize(
+            model,
+            scheduler,
+            schedule,
+            samples=request.samples,
+            batch_size=request.batch_size,
+            seed=request.seed,
+            sample_size=sample_size,
+            context_length=context_length,
+            progress=shown("denoising for calibration"),
+        )
+
+    return lazy(schedule, f"{request.samples} synthetic samples, seed {request.seed}", record)

@@ -1,0 +1,69 @@
+"""Times one UNet call: the C program, and the float model in PyTorch beside it."""
+
+from __future__ import annotations
+
+import statistics
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import torch
+
+from ..bundle.vectors import random_inputs
+from ..frontends.loading.exported_unet import ExportedUNet
+from ..frontends.loading.load import load_model
+from ..frontends.loading.model_inputs import call_arguments
+from ..ir.errors import DgqcError
+from .compiled_program import CompiledProgram
+from .one_call import random_floats
+
+
+def bench(compiled: CompiledProgram, model: Path | None, repeats: int) -> dict[str, Any]:
+    """Median milliseconds of one call for one sample, after one call to warm up.
+
+    Returns JSON with `c_ms`, `threads` and, where a model is given, `pytorch_ms` and `speedup`.
+    """
+    inputs = random_inputs(compiled.program, seed=0)
+    found: dict[str, Any] = {
+        "c_ms": median_ms(lambda: compiled.run_integers(inputs, 0, backend="c"), repeats),
+        "repeats": repeats,
+        "threads": torch.get_num_threads(),
+    }
+    if model is not None:
+        found["pytorch_ms"] = median_ms(_float_call(compiled, model), repeats)
+        found["speedup"] = found["pytorch_ms"] / found["c_ms"]
+    return found
+
+
+def median_ms(call: Callable[[], object], repeats: int) -> float:
+    """Median milliseconds of a call, after one to warm up."""
+    call()
+    times = []
+    for _ in range(repeats):
+        start = time.perf_counter()
+        call()
+        times.append(time.perf_counter() - start)
+    return 1000 * statistics.median(times)
+
+
+def _float_call(compiled: CompiledProgram, path: Path) -> Callable[[], object]:
+    model = load_model(path).model
+    inputs = random_floats(compiled, seed=0)
+    compiled_for = inputs["sample"].shape[1]
+    config: Any = getattr(model, "config", {"in_channels": compiled_for})
+    if config["in_channels"] != compiled_for:
+        raise DgqcError(
+            f"{path} takes {config['in_channels']} channels, but the bundle was compiled from a model with "
+            f"{compiled_for}; give that model."
+        )
+    timestep = torch.tensor([compiled.program.schedule.timesteps[0]])
+    arguments = {**inputs, "timestep": timestep}
+
+    def call() -> object:
+        with torch.no_grad():
+            if isinstance(model, ExportedUNet):
+                return model(**arguments)
+            return model(**call_arguments(arguments), return_dict=False)
+
+    return call

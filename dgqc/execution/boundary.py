@@ -1,0 +1,54 @@
+"""Where floats become integers and integers become floats: the two ends of a compiled program."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+import torch
+
+from ..ir.errors import DgqcError
+from ..ir.program import Program
+
+Floats = Mapping[str, torch.Tensor]
+
+
+def to_integers(program: Program, inputs: Floats, step: int) -> dict[str, torch.Tensor]:
+    """The int16 inputs of the integer graph for one sample.
+
+    inputs: the model's own, batch 1, by name. step: the call's ordinal.
+    q = floor(x / scale[step] + 0.5), saturated to -32768 .. 32767.
+    Raises DgqcError when an input has another shape or is not finite.
+    """
+    values = _prologue(program, inputs)
+    integers: dict[str, torch.Tensor] = {}
+    for given in program.inputs:
+        value = values[given.name]
+        if tuple(value.shape) != given.shape:
+            raise DgqcError(
+                f"Input {given.name} has shape {tuple(value.shape)}, but the program was compiled for "
+                f"{given.shape}; compile the model for this size."
+            )
+        if not torch.isfinite(value).all():
+            raise DgqcError(f"Input {given.name} holds a value that is not finite; give finite numbers.")
+        if given.scale is None:
+            raise DgqcError(f"Input {given.name} has no scale; the program is not at the integer level.")
+        codes = torch.floor(value.to(torch.float64) / given.scale[step].to(torch.float64) + 0.5)
+        integers[given.name] = codes.clamp(-32768, 32767).to(torch.int16)
+    return integers
+
+
+def to_floats(program: Program, output: torch.Tensor, step: int) -> torch.Tensor:
+    """The float32 value of the int16 output at a call."""
+    if program.output_scale is None:
+        raise DgqcError("The program has no output scale; it is not at the integer level.")
+    return (output.to(torch.float64) * program.output_scale[step].to(torch.float64)).to(torch.float32)
+
+
+def _prologue(program: Program, inputs: Floats) -> Floats:
+    if program.prologue is None:
+        return inputs
+    with torch.no_grad():
+        names = [str(node.target) for node in program.prologue.graph.nodes if node.op == "placeholder"]
+        results = program.prologue(*(inputs[name] for name in names))
+    values = results if isinstance(results, tuple | list) else (results,)
+    return {given.name: value for given, value in zip(program.inputs, values, strict=True)}

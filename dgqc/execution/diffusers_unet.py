@@ -1,0 +1,129 @@
+"""A compiled program in the place of a diffusers UNet."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Any, Protocol
+
+import torch
+from torch import nn
+
+from ..ir.calibration import Inputs
+from ..ir.errors import DgqcError
+from .named_inputs import named_inputs
+
+if TYPE_CHECKING:
+    from ..ir.program import Program
+
+LOOKED_AT = ("add_embedding", "encoder_hid_proj")
+"""Parts of the original that pipelines read shapes from."""
+
+
+class Runnable(Protocol):
+    """A `CompiledProgram`, or what is called like one."""
+
+    @property
+    def program(self) -> Program:
+        """Its graph, inputs and schedule."""
+
+    def answer(
+        self,
+        inputs: Inputs,
+        timestep: torch.Tensor | float,
+        *,
+        backend: str | None = None,
+        allow_nearest_step: bool = False,
+    ) -> torch.Tensor:
+        """One UNet call."""
+
+
+class CompiledUNet(nn.Module):
+    """Answers a pipeline's calls with a compiled program.
+
+    It has the original's config, dtype and device, and takes the arguments that the compiled model takes;
+    others (ControlNet residuals, attention masks, LoRA scales) are refused rather than ignored. The
+    original's weights are not kept.
+    """
+
+    def __init__(
+        self,
+        program: Runnable,
+        unet: nn.Module,
+        *,
+        backend: str | None = None,
+        allow_nearest_step: bool = False,
+    ) -> None:
+        """unet: the original, or any UNet of its config. backend, allow_nearest_step: as in `run`."""
+        super().__init__()
+        self.program = program
+        self.backend = backend
+        self.allow_nearest_step = allow_nearest_step
+        config: Any = unet.config
+        _refuse_other_model(program, config)
+        self.config = config
+        parameter = next(unet.parameters())
+        place = torch.empty(0, dtype=parameter.dtype, device=parameter.device)
+        self.register_buffer("_place", place, persistent=False)
+        for name in LOOKED_AT:
+            if getattr(unet, name, None) is not None:
+                setattr(self, name, getattr(unet, name))
+
+    @property
+    def dtype(self) -> torch.dtype:
+        """What a pipeline casts its inputs to."""
+        return self._buffer.dtype
+
+    @property
+    def device(self) -> torch.device:
+        """Where a pipeline puts its inputs; the program itself always runs on the CPU."""
+        return self._buffer.device
+
+    @property
+    def _buffer(self) -> torch.Tensor:
+        return self.get_buffer("_place")
+
+    def forward(
+        self,
+        sample: torch.Tensor,
+        timestep: torch.Tensor | float,
+        encoder_hidden_states: torch.Tensor | None = None,
+        class_labels: torch.Tensor | None = None,
+        timestep_cond: torch.Tensor | None = None,
+        attention_mask: torch.Tensor | None = None,
+        cross_attention_kwargs: Mapping[str, Any] | None = None,
+        added_cond_kwargs: Mapping[str, torch.Tensor] | None = None,
+        return_dict: bool = True,
+        **others: Any,
+    ) -> Any:
+        """As the original's: `UNet2DConditionOutput` or, without `return_dict`, a tuple of one tensor."""
+        others |= {
+            "timestep_cond": timestep_cond,
+            "attention_mask": attention_mask,
+            "cross_attention_kwargs": cross_attention_kwargs,
+        }
+        for name, value in others.items():
+            if value is not None and value != {}:
+                raise DgqcError(
+                    f"A compiled UNet has no {name}; run the pipeline without it, or with the original UNet."
+                )
+        output = self.program.answer(
+            named_inputs(sample, encoder_hidden_states, class_labels, added_cond_kwargs),
+            timestep,
+            backend=self.backend,
+            allow_nearest_step=self.allow_nearest_step,
+        )
+        if not return_dict:
+            return (output,)
+        from diffusers.models.unets.unet_2d_condition import UNet2DConditionOutput
+
+        return UNet2DConditionOutput(sample=output)
+
+
+def _refuse_other_model(program: Runnable, config: Mapping[str, Any]) -> None:
+    compiled = next(given for given in program.program.inputs if given.name == "sample")
+    channels = config["in_channels"]
+    if channels != compiled.shape[1]:
+        raise DgqcError(
+            f"The UNet takes {channels} channels, but the program was compiled from one with "
+            f"{compiled.shape[1]}; give the UNet that was compiled."
+        )

@@ -1,0 +1,67 @@
+"""`dgqc run`: one UNet call with inputs from a file, or random ones."""
+
+from __future__ import annotations
+
+import time
+from pathlib import Path
+from typing import Any
+
+import torch
+from safetensors import SafetensorError
+from safetensors.torch import load_file, save_file
+
+from ..ir.errors import DgqcError
+from .compiled_program import CompiledProgram
+
+
+def call_once(
+    compiled: CompiledProgram,
+    inputs: Path | None,
+    timestep: float | None,
+    output: Path | None,
+    backend: str | None,
+    allow_nearest_step: bool,
+    seed: int,
+) -> dict[str, Any]:
+    """Makes one call and describes its output; writes it to a file where `output` is given.
+
+    Raises DgqcError when the inputs don't fit the program.
+    """
+    values = random_floats(compiled, seed) if inputs is None else _read(inputs)
+    if "sample" not in values:
+        raise DgqcError(f"{inputs} holds no tensor called sample; give the UNet's inputs by name.")
+    when = compiled.program.schedule.timesteps[0] if timestep is None else timestep
+    start = time.perf_counter()
+    result = compiled.answer(values, when, backend=backend, allow_nearest_step=allow_nearest_step)
+    seconds = time.perf_counter() - start
+    if output is not None:
+        save_file({"sample": result.contiguous()}, output)
+    return {
+        "timestep": when,
+        "shape": list(result.shape),
+        "seconds": seconds,
+        "mean": float(result.mean()),
+        "deviation": float(result.std(correction=0)),
+        "lowest": float(result.min()),
+        "highest": float(result.max()),
+    }
+
+
+def random_floats(compiled: CompiledProgram, seed: int) -> dict[str, torch.Tensor]:
+    """Inputs of one sample from N(0, 1), class 0 where the model takes classes."""
+    generator = torch.Generator().manual_seed(seed)
+    made = {}
+    for given in compiled.provenance.inputs:
+        drawn = torch.randn(given.shape, generator=generator)
+        made[given.name] = drawn if given.floating else torch.zeros(given.shape, dtype=torch.int64)
+    return made
+
+
+def _read(path: Path) -> dict[str, torch.Tensor]:
+    try:
+        tensors: dict[str, torch.Tensor] = load_file(path)
+        return tensors
+    except (SafetensorError, OSError) as error:
+        raise DgqcError(
+            f"{path} is no safetensors file ({error}); give the UNet's inputs by name."
+        ) from error

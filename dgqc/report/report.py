@@ -1,0 +1,165 @@
+"""What a model or a compiled program costs, as figures for people and programs."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from dataclasses import asdict
+from pathlib import Path
+from typing import Any
+
+from torch import nn
+
+from ..bundle.manifest import NAME, Manifest, check_files, is_bundle, read_manifest
+from ..compiler.settings import FLOAT, FLOAT_OPT, Settings, settings_of
+from ..frontends.capturing.capture import capture
+from ..frontends.loading.load import LoadedModel, config_only, load_model
+from ..ir.errors import DgqcError
+from ..ir.program import Program
+from ..passes.manager.pipeline import parse_pipeline
+from ..passes.manager.presets import pipeline_for
+from .costs import Costs, Kind, count
+from .sizes import Sizes, count_sizes, estimate_sizes
+
+MB = 1e6
+CONTEXT_LENGTH = 77
+
+Report = dict[str, Any]
+"""JSON with at least `float_size_mb`, `size_mb` (decimal megabytes), `bops_t` (10^12), `macs_g` (10^9),
+`parameters_m` (10^6), `arena_bytes`, `table_bytes`, `groups`, `macs_by_kind_g`, `notes`, `estimated`."""
+
+
+def report_on(
+    path: Path, opt: str, *, steps: int, sample_size: tuple[int, int] | None, context_length: int | None
+) -> Report:
+    """The report on a bundle, or on a model as `opt` would compile it.
+
+    path: a bundle, or anything that holds a model; a config.json without weights is enough.
+    Raises DgqcError when it is neither.
+    """
+    if _is_bundle(path):
+        return bundle_report(path)
+    loaded = _shapes_only(path)
+    settings = FLOAT if opt == FLOAT_OPT else settings_of(parse_pipeline(pipeline_for(opt)))
+    context = context_length or loaded.context_length or CONTEXT_LENGTH
+    costs = model_costs(loaded.model, capture(loaded.model, sample_size=sample_size, context_length=context))
+    if settings is FLOAT:
+        sizes = Sizes(4 * costs.parameters, 0, 0, 0)
+    else:
+        sizes = estimate_sizes(costs, settings, steps)
+    arena = costs.activations * (4 if settings is FLOAT else 2)
+    about = {"model": type(loaded.model).__name__, "opt": opt, "calls": steps, "estimated": True}
+    estimated = "Size, tables and arena are estimated from shapes; a bundle's are counted."
+    notes = [] if settings is FLOAT else [estimated]
+    return about | figures(costs, settings, sizes, arena, notes)
+
+
+def bundle_report(directory: Path) -> Report:
+    """What was counted when a bundle was compiled, with its provenance.
+
+    Raises DgqcError when the bundle is incomplete, altered or of another format.
+    """
+    manifest = read_manifest(directory)
+    check_files(directory, manifest)
+    passes: dict[str, Any] = json.loads((directory / "report.json").read_text(encoding="utf-8"))
+    summary: dict[str, Any] = passes.pop("summary", {})
+    made = manifest.provenance
+    notes = list(summary.get("notes", []))
+    if made.synthetic:
+        notes.insert(0, f"Ranges come from synthetic prompts ({made.calibration}), not from recorded ones.")
+    about = {
+        "model": made.model,
+        "opt": made.opt,
+        "pipeline": made.pipeline,
+        "dgqc": made.version,
+        "scheduler": manifest.schedule.scheduler,
+        "calls": len(manifest.schedule),
+        "calibration": {"origin": made.calibration, "synthetic": made.synthetic},
+        "bytes_on_disk": _on_disk(manifest),
+        "estimated": False,
+        "layer_error_db": passes.get("measure-error", {}).get("decibels", {}),
+    }
+    return about | summary | {"notes": notes, "passes": passes}
+
+
+def summarize(costs: Costs, settings: Settings, program: Program) -> Report:
+    """The figures of an integer-level program, to be kept in its bundle."""
+    memory: Mapping[str, Any] = program.report.get("plan-memory", {})
+    return figures(costs, settings, count_sizes(program), int(memory.get("arena_bytes", 0)), [])
+
+
+def figures(costs: Costs, settings: Settings, sizes: Sizes, arena: int, notes: list[str]) -> Report:
+    """The figures that reports on models and on bundles share."""
+    nominal = bops(costs.macs(), settings.weight_bits, settings.activation_bits)
+    built = sum(_bops_as_built(costs, settings))
+    return {
+        "float_size_mb": 4 * costs.parameters / MB,
+        "size_mb": sizes.total / MB,
+        "bops_t": nominal / 1e12,
+        "bops_as_built_t": built / 1e12,
+        "macs_g": costs.macs() / 1e9,
+        "macs_by_kind_g": {kind.value: costs.macs(kind) / 1e9 for kind in Kind},
+        "parameters_m": costs.parameters / 1e6,
+        "arena_bytes": arena,
+        "table_bytes": sizes.tables,
+        "size_bytes": asdict(sizes),
+        **settings.to_json(),
+        "notes": [*_bops_notes(settings, nominal, built), *notes],
+    }
+
+
+def bops(macs: int, weight_bits: int, activation_bits: int) -> int:
+    """Bit operations of so many multiply-accumulates, as DGQ counts: two operations each, times both "
+    "widths."""
+    return 2 * macs * weight_bits * activation_bits
+
+
+def model_costs(model: nn.Module, captured: Program) -> Costs:
+    """The costs of a captured model."""
+    return count(captured, sum(parameter.numel() for parameter in model.parameters()))
+
+
+def _bops_as_built(costs: Costs, settings: Settings) -> tuple[int, int, int]:
+    attention = costs.macs(Kind.ATTENTION)
+    edges = costs.macs(edge=True)
+    inner = costs.macs() - attention - edges
+    return (
+        bops(inner, settings.weight_bits, settings.activation_bits),
+        bops(attention, settings.activation_bits, settings.activation_bits),
+        bops(edges, settings.edge_bits, max(settings.edge_bits, settings.activation_bits)),
+    )
+
+
+def _bops_notes(settings: Settings, nominal: int, built: int) -> list[str]:
+    if settings == FLOAT:
+        return []
+    return [
+        f"BOPs count every product at {settings.weight_bits}/{settings.activation_bits} bits, as the paper "
+        f"does; the first and last convolution stay at {settings.edge_bits} bits and attention multiplies "
+        f"activations by activations, which makes {built / 1e12:.4g} T instead of {nominal / 1e12:.4g} T."
+    ]
+
+
+def _shapes_only(path: Path) -> LoadedModel:
+    if path.is_dir() and not any((path / name).is_file() for name in ("config.json", "model_index.json")):
+        raise DgqcError(
+            f"{path} is neither a bundle nor a model: it has no {NAME}, config.json or model_index.json; "
+            "give a folder that `dgqc compile` wrote, or a UNet's."
+        )
+    if path.is_dir() or path.suffix == ".json":
+        return config_only(path)
+    return load_model(path)
+
+
+def _is_bundle(path: Path) -> bool:
+    file = path / NAME
+    if not file.is_file():
+        return False
+    try:
+        return is_bundle(json.loads(file.read_text(encoding="utf-8")))
+    except ValueError:
+        return True
+
+
+def _on_disk(manifest: Manifest) -> int:
+    return sum(entry.size for entry in manifest.files.values())

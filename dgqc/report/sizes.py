@@ -1,0 +1,91 @@
+"""How many bytes the integers of a program take, counted or estimated."""
+
+from __future__ import annotations
+
+import operator
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import torch
+from torch import fx
+
+from ..compiler.settings import Settings
+from ..ir.program import Program
+from .costs import Costs, Kind
+
+STATIC = frozenset({"column", "bias", "gamma", "beta", "group", "a_group", "b_group", "order", "weights"})
+"""Arguments of `dgqc::` ops that hold one value per column, channel or code, whatever the step."""
+OPERAND_BYTES = 20
+"""Per group and call: multiplier, offset, shift, zero, multiple, 4 bytes each."""
+PRODUCT_BYTES = 16
+"""Per product and call: factor, shift, bias_factor, bias_shift, 4 bytes each."""
+
+
+@dataclass(frozen=True)
+class Sizes:
+    """Bytes of a program's constants.
+
+    weights: packed at their width. tables: everything indexed by the step, quantizers and multipliers.
+    time_tables: results of the timestep's network, by step. columns: all the rest, one value per output
+    channel or so.
+    """
+
+    weights: int
+    tables: int
+    time_tables: int
+    columns: int
+
+    @property
+    def total(self) -> int:
+        return self.weights + self.tables + self.time_tables + self.columns
+
+
+def count_sizes(program: Program) -> Sizes:
+    """Counts the constants of an integer-level program."""
+    widths: Mapping[str, int] = program.report.get("weight-bits", {})
+    found = {"weights": 0, "tables": 0, "time_tables": 0, "columns": 0}
+    for node in program.graph.graph.nodes:
+        if node.op == "get_attr":
+            value: torch.Tensor = operator.attrgetter(str(node.target))(program.graph)
+            role = _role(node)
+            bits = widths.get(str(node.target), 8) if role == "weights" else 8 * value.element_size()
+            found[role] += (value.numel() * bits + 7) // 8
+    return Sizes(**found)
+
+
+def estimate_sizes(costs: Costs, settings: Settings, steps: int) -> Sizes:
+    """What `count_sizes` will find after compiling, from shapes; norms and residuals are left out."""
+    weights = tables = columns = 0
+    for product in costs.products:
+        if product.temporal:
+            continue
+        groups = min(settings.groups, product.channels)
+        operands = 2 if product.kind is Kind.ATTENTION else 1
+        bits = settings.edge_bits if product.edge else settings.weight_bits
+        weights += product.weights * (4 if bits <= 4 else 8) // 8
+        tables += steps * (operands * groups * OPERAND_BYTES + PRODUCT_BYTES)
+        # Scale and bias of a column, and the group of each channel.
+        columns += 8 * product.columns + operands * product.channels
+    return Sizes(weights, tables, 2 * steps * costs.temporal_values, columns)
+
+
+def _role(node: fx.Node) -> str:
+    user = next(iter(node.users))
+    if not isinstance(user.target, torch._ops.OpOverload):
+        return "columns"
+    names = [argument.name for argument in user.target._schema.arguments]
+    values: list[Any] = list(user.args)
+    name = next((n for n, v in zip(names, values, strict=False) if v is node), "")
+    op = user.target.overloadpacket.__name__
+    if name == "weight":
+        return "weights"
+    if name == "table":
+        return "time_tables" if op == "at_step" else "columns"
+    per_step = user.target.namespace == "dgqc" and name not in STATIC
+    return "tables" if per_step and _int32_or_wider(node) else "columns"
+
+
+def _int32_or_wider(node: fx.Node) -> bool:
+    value = node.meta.get("val")
+    return not isinstance(value, torch.Tensor) or value.element_size() >= 4

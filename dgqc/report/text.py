@@ -1,0 +1,110 @@
+"""A report as a table for a terminal, and as one HTML page."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from html import escape
+from typing import Any
+
+from rich.table import Table
+
+from ..cli.console import table
+from .report import Report
+
+KIB = 1024
+
+
+def rows(report: Report) -> Iterator[tuple[str, str]]:
+    """What stands in a report, line by line, as (name, value with unit)."""
+    yield "model", str(report["model"])
+    yield "preset", str(report["opt"])
+    if "pipeline" in report:
+        yield "passes", str(report["pipeline"])
+    if "scheduler" in report:
+        yield "schedule", f"{report['scheduler']}, {report['calls']} calls"
+    if "calibration" in report:
+        yield "ranges from", str(report["calibration"]["origin"])
+    yield "parameters", f"{report['parameters_m']:.2f} M"
+    yield "size, float", f"{report['float_size_mb']:.2f} MB"
+    yield "size", f"{report['size_mb']:.2f} MB"
+    for name, size in report["size_bytes"].items():
+        yield f"  of it {name.replace('_', ' ')}", f"{size / 1e6:.3f} MB"
+    yield "multiply-accumulates", f"{report['macs_g']:.4g} G"
+    for name, macs in report["macs_by_kind_g"].items():
+        yield f"  of it {name}", f"{macs:.4g} G"
+    yield "bit operations", f"{report['bops_t']:.4g} T"
+    yield "  with edges and attention as built", f"{report['bops_as_built_t']:.4g} T"
+    yield "bits of weights / activations", f"{report['weight_bits']} / {report['activation_bits']}"
+    yield "groups", str(report["groups"])
+    yield from _probabilities(report.get("passes", {}).get("choose-probabilities"))
+    yield "tables by step", f"{report['table_bytes'] / KIB:.1f} KiB"
+    yield "working memory", f"{report['arena_bytes'] / KIB:.1f} KiB"
+    yield from _arena(report.get("passes", {}).get("plan-memory"))
+    for path, decibels in _least_exact(report.get("layer_error_db", {})):
+        yield f"  error of {path}", f"{decibels:.1f} dB"
+    if "bytes_on_disk" in report:
+        yield "bundle on disk", f"{report['bytes_on_disk'] / 1e6:.2f} MB"
+
+
+def _probabilities(choice: dict[str, Any] | None) -> Iterator[tuple[str, str]]:
+    """How attentions are coded, and those that aren't coded as most are."""
+    if not choice or not choice["counts"]:
+        return
+    counts: dict[str, int] = choice["counts"]
+    yield "attention probabilities", ", ".join(f"{count} {coding}" for coding, count in counts.items())
+    most = max(counts, key=counts.__getitem__)
+    for path, coding in choice["chosen"].items():
+        if coding != most:
+            yield f"  of {path}", coding
+
+
+def _arena(memory: dict[str, Any] | None, count: int = 5) -> Iterator[tuple[str, str]]:
+    """The map of the arena: its parts, the busiest moment, the largest buffers."""
+    if memory is None:
+        return
+    yield "  for all threads", f"{memory['shared_bytes'] / KIB:.1f} KiB"
+    yield "  for each thread", f"{memory['thread_bytes'] / KIB:.1f} KiB"
+    yield "  most in use", f"{memory['peak']['bytes'] / KIB:.1f} KiB, in stream {memory['peak']['stream']}"
+    for buffer in memory["buffers"][:count]:
+        life = f"streams {buffer['first']} to {buffer['last']}"
+        yield f"  at {buffer['offset']}", f"{buffer['bytes'] / KIB:.1f} KiB, {life}: {buffer['name']}"
+
+
+def _least_exact(layers: dict[str, float | None], count: int = 5) -> list[tuple[str, float]]:
+    """The layers with the least signal to noise."""
+    known = [(path, decibels) for path, decibels in layers.items() if decibels is not None]
+    return sorted(known, key=lambda layer: layer[1])[:count]
+
+
+def as_table(report: Report) -> Table:
+    """For a terminal."""
+    made = table("figure", "value")
+    made.columns[1].overflow = "fold"
+    for name, value in rows(report):
+        made.add_row(name, value)
+    return made
+
+
+def as_html(report: Report) -> str:
+    """One page that needs nothing else: the figures, and what each pass reported."""
+    figures = "".join(_row(name, value) for name, value in rows(report))
+    notes = "".join(f"<li>{escape(note)}</li>" for note in report["notes"])
+    passes = "".join(_pass(name, entry) for name, entry in report.get("passes", {}).items())
+    title = escape(f"{report['model']} at {report['opt']}")
+    return (
+        f"<!doctype html><html lang='en'><meta charset='utf-8'><title>{title}</title>"
+        "<style>body{font:15px/1.5 sans-serif;margin:2em auto;max-width:60em}td{padding:.1em 1em .1em 0;"
+        "vertical-align:top;white-space:pre-wrap}table{border-collapse:collapse}tr{border-bottom:1px solid "
+        "#ddd}</style>"
+        f"<h1>{title}</h1><table>{figures}</table><ul>{notes}</ul>{passes}</html>\n"
+    )
+
+
+def _pass(name: str, entry: Any) -> str:
+    pairs = entry.items() if isinstance(entry, dict) else (("", entry),)
+    lines = "".join(_row(str(key), str(value)) for key, value in pairs)
+    return f"<details><summary>{escape(name)}</summary><table>{lines}</table></details>"
+
+
+def _row(name: str, value: str) -> str:
+    return f"<tr><td>{escape(name)}</td><td>{escape(value)}</td></tr>"

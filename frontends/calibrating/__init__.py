@@ -1,0 +1,1 @@
+"""Samples that ranges are observed on: recorded, made, chosen, kept."""

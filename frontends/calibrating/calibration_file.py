@@ -1,0 +1,202 @@
+"""Recorded UNet calls in one safetensors file.
+
+Tensors are called `ordinal/batch/input`, `003/000/sample`; one that does not change from call to call (a
+context, the time ids) stands once, under `shared/batch/input`. The metadata holds the rest.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import tempfile
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import torch
+from safetensors import SafetensorError, safe_open
+from safetensors.torch import save_file
+
+from ...ir.calibration import Calibration, Inputs
+from ...ir.errors import DgqcError
+from ...ir.schedule import Schedule
+from ..loading.model_inputs import NAMES
+
+FORMAT = 1
+"""Version of the file format; files of a newer one are refused."""
+
+INPUTS = frozenset(NAMES) - {"timestep"}
+RANKS = {
+    "sample": (4,),
+    "encoder_hidden_states": (3,),
+    "class_labels": (1, 2),
+    "text_embeds": (2,),
+    "time_ids": (2,),
+}
+
+
+@dataclass(frozen=True)
+class Recording:
+    """What a calibration file says about itself.
+
+    prompts: SHA-256 of the prompts, in order, in hexadecimal; "" for synthetic samples.
+    guidance_scale: None where the pipeline's own default was used.
+    versions: library name to version.
+    """
+
+    schedule: Schedule
+    synthetic: bool
+    origin: str
+    prompts: str
+    seeds: tuple[int, ...]
+    guidance_scale: float | None
+    versions: Mapping[str, str]
+
+
+def save_calibration(
+    path: str | Path, recording: Recording, calls: Iterable[tuple[int, int, Inputs]]
+) -> None:
+    """Writes recorded calls to a temporary file beside `path` and renames it.
+
+    calls: (ordinal, batch, inputs) in any order; all are held in memory until written. An input of one
+        batch that is equal at all calls is stored once.
+    Raises DgqcError when the file can't be written.
+    """
+    found = Path(path)
+    recorded: dict[int, dict[int, Inputs]] = {}
+    for ordinal, batch, inputs in calls:
+        recorded.setdefault(batch, {})[ordinal] = inputs
+    tensors: dict[str, torch.Tensor] = {}
+    for batch, by_ordinal in recorded.items():
+        tensors.update(_batch_tensors(batch, by_ordinal))
+    metadata = {"dgqc_calibration": json.dumps({"format": FORMAT, **_to_json(recording)})}
+    try:
+        found.parent.mkdir(parents=True, exist_ok=True)
+        handle, temporary = tempfile.mkstemp(dir=found.parent, prefix=f".{found.name}.")
+        os.close(handle)
+        try:
+            save_file(tensors, temporary, metadata=metadata)
+            os.replace(temporary, found)
+        finally:
+            Path(temporary).unlink(missing_ok=True)
+    except (OSError, SafetensorError) as error:
+        raise DgqcError(
+            f"The calibration can't be written to {found} ({error}); give a writable path."
+        ) from error
+
+
+def load_calibration(path: str | Path) -> Calibration:
+    """A calibration that reads one batch at a time from the file.
+
+    Raises DgqcError for a file that is missing, cut off, of a newer format, or whose calls are incomplete
+    or of the wrong shape.
+    """
+    found = Path(path)
+    if not found.is_file():
+        raise DgqcError(f"{found} does not exist; record one with `dgqc calibrate`.")
+    try:
+        with safe_open(found, framework="pt", device="cpu") as file:
+            metadata = file.metadata() or {}
+            shapes = {name: tuple(file.get_slice(name).get_shape()) for name in file.keys()}  # noqa: SIM118
+    except (SafetensorError, OSError) as error:
+        raise DgqcError(f"{found} is not a complete safetensors file ({error}); record it again.") from error
+    recording = _from_json(metadata.get("dgqc_calibration"), found)
+    batches = _batches(shapes, recording.schedule, found)
+
+    def read(ordinal: int) -> Iterator[Inputs]:
+        for names in batches[ordinal]:
+            with safe_open(found, framework="pt", device="cpu") as file:
+                yield {name: file.get_tensor(key) for name, key in names.items()}
+
+    return Calibration(recording.schedule, read, recording.synthetic, recording.origin, recording.versions)
+
+
+def _batch_tensors(batch: int, by_ordinal: Mapping[int, Inputs]) -> Iterator[tuple[str, torch.Tensor]]:
+    first = next(iter(by_ordinal.values()))
+    shared = {
+        name
+        for name in first
+        if len(by_ordinal) > 1
+        and all(torch.equal(inputs[name], first[name]) for inputs in by_ordinal.values())
+    }
+    for name in shared:
+        yield f"shared/{batch:03d}/{name}", first[name].contiguous().clone()
+    for ordinal, inputs in by_ordinal.items():
+        for name in inputs.keys() - shared:
+            yield f"{ordinal:03d}/{batch:03d}/{name}", inputs[name].contiguous().clone()
+
+
+def _batches(
+    shapes: Mapping[str, tuple[int, ...]], schedule: Schedule, path: Path
+) -> list[list[dict[str, str]]]:
+    """For each call and batch, the tensor's key by input name."""
+    shared: dict[str, dict[str, str]] = {}
+    calls: dict[int, dict[str, dict[str, str]]] = {ordinal: {} for ordinal in range(len(schedule))}
+    for key, shape in sorted(shapes.items()):
+        where, batch, name = key.split("/") if key.count("/") == 2 else ("", "", key)
+        if name not in INPUTS or not (where == "shared" or (where.isdigit() and int(where) in calls)):
+            raise DgqcError(
+                f"{path} holds a tensor {key!r}, which is no input of a recorded call; record it again."
+            )
+        if len(shape) not in RANKS[name] or 0 in shape:
+            raise DgqcError(f"{path}: {key} has shape {shape}, which {name} can't have; record it again.")
+        places = shared if where == "shared" else calls[int(where)]
+        places.setdefault(batch, {})[name] = key
+    first: dict[str, tuple[int, ...]] | None = None
+    result: list[list[dict[str, str]]] = []
+    for ordinal, batches in calls.items():
+        result.append([{**shared.get(batch, {}), **names} for batch, names in sorted(batches.items())])
+        if not batches:
+            raise DgqcError(f"{path} holds nothing for call {ordinal} of {len(schedule)}; record it again.")
+        for names in result[-1]:
+            sizes = {name: shapes[key] for name, key in names.items()}
+            if "sample" not in sizes or len({size[0] for size in sizes.values()}) != 1:
+                raise DgqcError(
+                    f"{path}: call {ordinal} has inputs of shapes {sizes}, which is no batch; record it "
+                    "again."
+                )
+            each = {name: size[1:] for name, size in sizes.items()}
+            first = first or each
+            if each != first:
+                raise DgqcError(
+                    f"{path}: call {ordinal} has inputs {each}, but earlier ones {first}; record it again."
+                )
+    return result
+
+
+def _to_json(recording: Recording) -> dict[str, Any]:
+    return {
+        "schedule": recording.schedule.to_json(),
+        "synthetic": recording.synthetic,
+        "origin": recording.origin,
+        "prompts_sha256": recording.prompts,
+        "seeds": list(recording.seeds),
+        "guidance_scale": recording.guidance_scale,
+        "versions": dict(recording.versions),
+    }
+
+
+def _from_json(text: str | None, path: Path) -> Recording:
+    if text is None:
+        raise DgqcError(
+            f"{path} is a safetensors file without a calibration in it; record one with `dgqc calibrate`."
+        )
+    try:
+        data = json.loads(text)
+        if data["format"] > FORMAT:
+            raise DgqcError(
+                f"{path} has calibration format {data['format']}, but this dgqc reads up to {FORMAT}; update "
+                "dgqc."
+            )
+        return Recording(
+            schedule=Schedule.from_json(data["schedule"]),
+            synthetic=bool(data["synthetic"]),
+            origin=str(data["origin"]),
+            prompts=str(data["prompts_sha256"]),
+            seeds=tuple(int(seed) for seed in data["seeds"]),
+            guidance_scale=None if data["guidance_scale"] is None else float(data["guidance_scale"]),
+            versions={str(name): str(version) for name, version in data["versions"].items()},
+        )
+    except (json.JSONDecodeError, KeyError, TypeError, ValueError, AttributeError) as error:
+        raise DgqcError(f"{path} has damaged calibration metadata ({error}); record it again.") from error

@@ -1,0 +1,122 @@
+"""Which of the recorded samples are calibrated with: all, as many of each call, or EDA-DM's choice."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import replace
+from enum import StrEnum
+from functools import cache
+
+import torch
+from torch import nn
+
+from ...ir.calibration import Calibration, Inputs
+from ...ir.errors import DgqcError
+from .density_diversity import shares
+from .mid_block import mid_block_inputs
+
+
+class Selection(StrEnum):
+    """How samples are chosen."""
+
+    ALL = "all"
+    """Every one (DGQ)."""
+    UNIFORM = "uniform"
+    """As many of each call, the first ones (Q-Diffusion)."""
+    TDAC = "tdac"
+    """By density and diversity of the calls, from trajectories in turn (EDA-DM)."""
+
+
+def select(
+    calibration: Calibration,
+    how: Selection,
+    model: nn.Module,
+    samples: int | None = None,
+    diversity: float = 1.0,
+    radius: float | None = None,
+    seed: int = 0,
+) -> Calibration:
+    """The calibration with some of its samples; they are chosen when it is first read.
+
+    samples: how many in all; None takes one of each trajectory, but at least one of each call.
+    diversity, radius: of TDAC, see `shares`.
+
+    Our deviation: every call keeps at least one sample, since 16-bit values have a scale per call; the two
+    halves of a guided pair count as trajectories of their own.
+    Raises DgqcError for fewer samples than calls.
+    """
+    calls = len(calibration.schedule)
+    if samples is not None and samples < calls:
+        raise DgqcError(
+            f"{samples} calibration samples can't cover {calls} UNet calls; take at least one of each call."
+        )
+    if how is Selection.ALL:
+        return calibration
+
+    @cache
+    def chosen() -> tuple[frozenset[int], ...]:
+        trajectories = min(_count(calibration, call) for call in range(calls))
+        wanted = samples or max(trajectories, calls)
+        if how is Selection.UNIFORM:
+            counts = apportion(torch.ones(calls), wanted, trajectories)
+            return tuple(frozenset(range(count)) for count in counts)
+        features = mid_block_inputs(model, calibration)
+        counts = apportion(shares(features, diversity, radius), wanted, trajectories)
+        return in_turn(counts, trajectories, seed)
+
+    origin = f"{calibration.origin}, {how.value} choice"
+    return replace(calibration, read=_reader(calibration, chosen), origin=origin)
+
+
+def apportion(weights: torch.Tensor, samples: int, largest: int) -> list[int]:
+    """How many samples each call gets: in proportion to its weight, 1 to `largest`, `samples` in all.
+
+    weights: float (T,), not negative, not all 0. Where rounding leaves some over, calls with most get one
+    more each; where it takes too many, the last calls give one back (EDA-DM). What doesn't fit under
+    `largest` is left out.
+    """
+    calls = len(weights)
+    samples = min(max(samples, calls), largest * calls)
+    counts = [int(n) for n in torch.round(samples * weights / weights.sum()).clamp(1, largest)]
+    while sum(counts) < samples:
+        for call in sorted(range(calls), key=lambda one: (-counts[one], one)):
+            if sum(counts) < samples and counts[call] < largest:
+                counts[call] += 1
+    while sum(counts) > samples:
+        for call in reversed(range(calls)):
+            if sum(counts) > samples and counts[call] > 1:
+                counts[call] -= 1
+    return counts
+
+
+def in_turn(counts: Sequence[int], trajectories: int, seed: int) -> tuple[frozenset[int], ...]:
+    """The trajectories that each call's samples come from: each in its turn, calls in a shuffled order."""
+    order = torch.randperm(len(counts), generator=torch.Generator().manual_seed(seed)).tolist()
+    result: list[frozenset[int]] = [frozenset()] * len(counts)
+    position = 0
+    for call in order:
+        result[call] = frozenset((position + i) % trajectories for i in range(counts[call]))
+        position += counts[call]
+    return tuple(result)
+
+
+def _reader(
+    calibration: Calibration, chosen: Callable[[], tuple[frozenset[int], ...]]
+) -> Callable[[int], Iterator[Inputs]]:
+    def read(ordinal: int) -> Iterator[Inputs]:
+        wanted, first = chosen()[ordinal], 0
+        for inputs in calibration.read(ordinal):
+            size = len(inputs["sample"])
+            rows = [row for row in range(size) if first + row in wanted]
+            if rows:
+                yield {name: value[rows] for name, value in inputs.items()}
+            first += size
+
+    return read
+
+
+def _count(calibration: Calibration, ordinal: int) -> int:
+    count = sum(len(inputs["sample"]) for inputs in calibration.read(ordinal))
+    if not count:
+        raise DgqcError(f"The calibration holds no samples for call {ordinal}; record it again.")
+    return count

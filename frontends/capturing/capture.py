@@ -1,0 +1,198 @@
+"""From a diffusers UNet to a graph of a few ATen ops."""
+
+from __future__ import annotations
+
+import copy
+import logging
+from collections.abc import Iterator, Sequence
+from contextlib import ExitStack, contextmanager
+from typing import Any
+
+import torch
+from torch import nn
+from torch.export import ExportedProgram
+from torch.export.graph_signature import InputKind
+
+from ...ir.errors import DgqcError, UnsupportedOperation
+from ...ir.level import Level
+from ...ir.program import Input, Program
+from ...ir.schedule import Schedule
+from ..loading.exported_unet import ExportedUNet
+from ..loading.model_inputs import ModelInput, call_arguments, model_inputs
+from . import rules_arithmetic, rules_layers, rules_shape  # noqa: F401  (they register rules)
+from .attention_processors import batched_attention
+from .batches import mixes_samples
+from .graph_builder import Constant, GraphBuilder
+from .rewriter import Rewriter, Value, strip_wrapper
+
+UNSCHEDULED = Schedule("unscheduled", (0.0,))
+"""Stands in a Program whose schedule is not yet known."""
+
+
+def capture(
+    model: nn.Module,
+    *,
+    schedule: Schedule = UNSCHEDULED,
+    sample_size: tuple[int, int] | None = None,
+    context_length: int = 77,
+) -> Program:
+    """Captures a UNet as a Program at the captured level.
+
+    model: a diffusers UNet2DConditionModel or UNet2DModel (also on the meta device), or an ExportedUNet.
+        It is left as it was; the graph shares its float32 weights on the CPU, and copies others.
+    schedule: stands in the Program until the real one is known.
+    sample_size: height and width of the latents; None takes the model's own.
+    context_length: tokens in `encoder_hidden_states`.
+    Returns a Program whose placeholders are, in this order and as far as the model uses them, `sample`,
+        `timestep` (float32 (1,)), `encoder_hidden_states`, `class_labels`, `text_embeds`, `time_ids`, and
+        whose output is one tensor. It runs at any batch size unless `batched` is False.
+    Raises DgqcError for a model that is no UNet or can't be traced, UnsupportedOperation for an op that
+    has no integer form; both name the place.
+    """
+    inputs = (
+        model.inputs if isinstance(model, ExportedUNet) else model_inputs(model, sample_size, context_length)
+    )
+    _refuse_other_size(model, inputs, sample_size)
+    model = _plain_weights(model)
+    device = next((parameter.device for parameter in model.parameters()), torch.device("cpu"))
+    with ExitStack() as stack:
+        stack.enter_context(_evaluating(model))
+        stack.enter_context(batched_attention(model))
+        exported = _export(model, inputs, device)
+    builder = GraphBuilder()
+    order = model.order if isinstance(model, ExportedUNet) else [one.name for one in inputs]
+    output = Rewriter(builder).run(exported.graph, _placeholders(exported, builder, inputs, order))
+    graph = builder.finish(output, device)
+    used = {node.name for node in graph.graph.nodes if node.op == "placeholder"}
+    return Program(
+        graph=graph,
+        level=Level.CAPTURED,
+        inputs=tuple(Input(i.name, i.shape) for i in inputs if i.name in used and i.name != "timestep"),
+        schedule=schedule,
+        batched=not mixes_samples(graph),
+    )
+
+
+class _Positional(nn.Module):
+    """A UNet whose inputs come by position and whose output is one tensor."""
+
+    def __init__(self, model: nn.Module, names: Sequence[str]) -> None:
+        super().__init__()
+        self.model = model
+        self.names = tuple(names)
+
+    def forward(self, *values: torch.Tensor) -> torch.Tensor:
+        arguments = dict(zip(self.names, values, strict=True))
+        output: torch.Tensor = self.model(**call_arguments(arguments), return_dict=False)[0]
+        return output
+
+
+def _export(model: nn.Module, inputs: Sequence[ModelInput], device: torch.device) -> ExportedProgram:
+    values = {one.name: torch.ones(one.shape, dtype=one.dtype, device=device) for one in inputs}
+    arguments: tuple[Any, ...] = tuple(values.values())
+    keywords: dict[str, Any] = {}
+    traced: nn.Module = _Positional(model, list(values))
+    if isinstance(model, ExportedUNet):
+        # The program's own graph module, so that its nodes keep their module paths.
+        traced = model.program
+        arguments, keywords = model.arguments(values)
+    try:
+        with _without_log():
+            exported = torch.export.export(traced, arguments, keywords, strict=False)
+        if any(_changes_its_input(node.target) for node in exported.graph.nodes):
+            exported = exported.run_decompositions({})
+    except Exception as error:
+        reason = str(error).strip().splitlines()
+        raise UnsupportedOperation(
+            f"torch.export can't trace the {type(model).__name__} at sample size "
+            f"{inputs[0].shape[2]} x {inputs[0].shape[3]}: {reason[0] if reason else type(error).__name__}; "
+            "give a UNet whose forward has no data-dependent control flow and takes this size."
+        ) from error
+    return exported
+
+
+@contextmanager
+def _without_log() -> Iterator[None]:
+    """Keeps torch from logging the traceback of an error that it raises as well."""
+    log = logging.getLogger("torch._subclasses.fake_tensor")
+    was, log.disabled = log.disabled, True
+    try:
+        yield
+    finally:
+        log.disabled = was
+
+
+def _placeholders(
+    exported: ExportedProgram,
+    builder: GraphBuilder,
+    inputs: Sequence[ModelInput],
+    order: Sequence[str | None],
+) -> list[Value]:
+    """A Value for each placeholder of the exported graph: inputs become placeholders, all else constants.
+
+    order: the names of the exported graph's inputs; None for one that is a constant.
+    """
+    given = {one.name: builder.placeholder(one.name, one.shape, one.dtype) for one in inputs}
+    names = iter(order)
+    values: list[Value] = []
+    for spec in exported.graph_signature.input_specs:
+        if spec.kind is InputKind.USER_INPUT:
+            name = next(names)
+            values.append(spec.arg.value if name is None else given[name])
+        elif spec.kind in (InputKind.PARAMETER, InputKind.BUFFER, InputKind.CONSTANT_TENSOR):
+            target = str(spec.target)
+            found: Any = exported.state_dict.get(target)
+            tensor = exported.constants[target] if found is None else found
+            is_parameter = spec.kind is InputKind.PARAMETER
+            values.append(Constant(tensor.detach(), strip_wrapper(target), is_parameter))
+        else:
+            raise DgqcError(
+                f"The model's graph takes a {spec.kind.name.lower()} ({spec.target}), but a UNet takes "
+                "tensors."
+            )
+    return values
+
+
+def _plain_weights(model: nn.Module) -> nn.Module:
+    """The model itself when its weights are float32 on the CPU or meta device, else such a copy."""
+    tensors = [*model.parameters(), *model.buffers()]
+    floats = [tensor for tensor in tensors if tensor.is_floating_point()]
+    if len({tensor.is_meta for tensor in tensors}) > 1:
+        raise DgqcError(
+            "Some of the model's weights are on the meta device and some are not; load all of them."
+        )
+    right_type = all(tensor.dtype == torch.float32 for tensor in floats)
+    if right_type and all(tensor.device.type in ("cpu", "meta") for tensor in tensors):
+        return model
+    copied = copy.deepcopy(model).to(torch.float32)
+    return copied if any(tensor.is_meta for tensor in tensors) else copied.to("cpu")
+
+
+@contextmanager
+def _evaluating(model: nn.Module) -> Iterator[None]:
+    """Evaluation mode for a while, without touching modules that are in it already."""
+    training = [module for module in model.modules() if module.training]
+    for module in training:
+        module.training = False
+    try:
+        yield
+    finally:
+        for module in training:
+            module.training = True
+
+
+def _changes_its_input(target: object) -> bool:
+    if not isinstance(target, torch._ops.OpOverload):
+        return False
+    return target._schema.is_mutable and target is not torch.ops.aten.detach_.default
+
+
+def _refuse_other_size(
+    model: nn.Module, inputs: Sequence[ModelInput], sample_size: tuple[int, int] | None
+) -> None:
+    traced = inputs[0].shape[2:]
+    if isinstance(model, ExportedUNet) and sample_size is not None and tuple(sample_size) != traced:
+        raise DgqcError(
+            f"The exported program was traced at {traced[0]} x {traced[1]}, but sample_size is "
+            f"{sample_size[0]} x {sample_size[1]}; leave it out or export at that size."
+        )

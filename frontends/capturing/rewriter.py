@@ -1,0 +1,229 @@
+"""Rewrites an exported graph, op by op, into the captured level's few ops."""
+
+from __future__ import annotations
+
+import operator
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import torch
+from torch import fx
+
+from ...ir.errors import DgqcError, UnsupportedOperation
+from .graph_builder import Constant, GraphBuilder, aten
+
+
+@dataclass(frozen=True)
+class Padded:
+    """A value with zeros around its last two dimensions, waiting for the convolution that absorbs them."""
+
+    value: fx.Node
+    left: int
+    right: int
+    top: int
+    bottom: int
+
+
+Value = Any
+"""What stands for an exported node's result: an fx.Node, a Constant, a Padded, a number, None, or a list."""
+
+Rule = Callable[..., Value]
+RULES: dict[object, Rule] = {}
+
+
+def rule(*targets: object) -> Callable[[Rule], Rule]:
+    """Registers how ops are rewritten: a function of the Rewriter and of the op's own arguments, in which
+    exported nodes have become Values. It returns the Value of the op's result."""
+
+    def register(function: Rule) -> Rule:
+        for target in targets:
+            RULES[target] = function
+        return function
+
+    return register
+
+
+class Rewriter:
+    """Walks an exported graph and rebuilds it with a GraphBuilder, one rule per op."""
+
+    def __init__(self, builder: GraphBuilder) -> None:
+        self.builder = builder
+        self.node: fx.Node
+        self._folded = 0
+
+    def run(self, graph: fx.Graph, inputs: Sequence[Value]) -> fx.Node:
+        """Rebuilds the graph and returns its single output.
+
+        inputs: a Value for each placeholder of the exported graph, in order.
+        Raises UnsupportedOperation for an op without a rule.
+        """
+        values: dict[fx.Node, Value] = {}
+        waiting = iter(inputs)
+        for node in graph.nodes:
+            self.node = node
+            if node.op == "placeholder":
+                values[node] = next(waiting)
+            elif node.op == "output":
+                results = fx.map_arg(node.args[0], values.__getitem__)
+                if len(results) != 1 or not isinstance(results[0], fx.Node):
+                    raise DgqcError(
+                        f"The model returns {len(results)} values, but a UNet returns one tensor that "
+                        "depends on its sample."
+                    )
+                return results[0]
+            elif node.op == "call_function":
+                values[node] = self._call(node, values)
+            else:
+                raise self.unsupported(f"{node.op} {node.target}")
+        raise AssertionError("an exported graph ends with its output")
+
+    @property
+    def module(self) -> str:
+        """The path of the module that the op at hand stands in."""
+        return module_path(self.node)
+
+    def emit(self, target: Any, *arguments: Value, suffix: str = "", **keywords: Any) -> fx.Node:
+        """Adds a node, named after the module at hand."""
+        path, is_leaf = self.module, _is_leaf(self.node)
+        name = suffix or ("" if is_leaf and path else target._opname)
+        return self.builder.emit(target, arguments, path, f"{path}.{name}" if name else path, **keywords)
+
+    def permute(self, value: fx.Node, dims: Sequence[int], suffix: str = "") -> fx.Node:
+        """Emits a permutation, or nothing where it changes nothing."""
+        rank = value.meta["val"].dim()
+        order = [dim % rank for dim in dims]
+        if value.target is aten.permute.default:
+            source, before = value.args
+            assert isinstance(source, fx.Node)
+            assert isinstance(before, list)
+            return self.permute(source, [before[dim] for dim in order], suffix)
+        if order == list(range(rank)):
+            return value
+        return self.emit(aten.permute.default, value, order, suffix=suffix)
+
+    def reshape(self, value: fx.Node, shape: Sequence[int]) -> fx.Node:
+        """Emits a reshape with a free leading dimension, or nothing where it changes nothing.
+
+        shape: at batch 1.
+        """
+        if value.target is aten.reshape.default:
+            source = value.args[0]
+            assert isinstance(source, fx.Node)
+            return self.reshape(source, shape)
+        if tuple(value.meta["val"].shape) == tuple(shape):
+            return value
+        if not shape:
+            raise self.unsupported(detail="it makes a tensor without a batch dimension")
+        return self.emit(aten.reshape.default, value, [-1, *shape[1:]])
+
+    def constant(self, tensor: torch.Tensor, name: str = "constant") -> Constant:
+        """A new constant, named after the module at hand."""
+        self._folded += 1
+        return Constant(tensor.detach(), ".".join(filter(None, (self.module, f"{name}_{self._folded}"))))
+
+    def result(self) -> torch.Tensor:
+        """What the op at hand gives, at batch 1, as a fake tensor."""
+        value: torch.Tensor = self.node.meta["val"]
+        return value
+
+    def unsupported(self, op: str | None = None, detail: str = "") -> UnsupportedOperation:
+        """The error that names the op and its place, and says what to do."""
+        place = f"module '{self.module}'" if self.module else "the model's own forward"
+        because = f": {detail}" if detail else ""
+        return UnsupportedOperation(
+            f"dgqc can't compile {op or _readable(self.node.target)} in {place}{because}; replace the module "
+            "by convolutions, linears, group or layer norms, SiLU, GELU and plain attention, or keep it "
+            "outside the UNet."
+        )
+
+    def _call(self, node: fx.Node, values: dict[fx.Node, Value]) -> Value:
+        arguments: Any = fx.map_arg(node.args, values.__getitem__)
+        keywords: Any = fx.map_arg(node.kwargs, values.__getitem__)
+        if node.target is operator.getitem:
+            return arguments[0][arguments[1]]
+        contained = list(_leaves([arguments, keywords]))
+        if not any(isinstance(value, fx.Node | Padded) for value in contained):
+            return self._fold(arguments, keywords)
+        if node.target not in RULES:
+            raise self.unsupported()
+        if node.target not in ABSORB_PADDING and any(isinstance(value, Padded) for value in contained):
+            raise self.unsupported(detail="its input is padded, which only a convolution can absorb")
+        try:
+            return RULES[node.target](self, *arguments, **keywords)
+        except TypeError as error:
+            raise self.unsupported(detail=f"unexpected arguments ({error})") from error
+
+    def _fold(self, arguments: Any, keywords: dict[str, Any]) -> Value:
+        """Computes what depends on constants alone."""
+        target: Any = self.node.target
+        if isinstance(target, torch._ops.OpOverload):
+            if torch.Tag.nondeterministic_seeded in target.tags:
+                raise self.unsupported(detail="it is random")
+            if "device" in keywords:
+                keywords = {**keywords, "device": torch.device("cpu")}
+        elif getattr(target, "__module__", "") not in ("_operator", "math"):
+            raise self.unsupported()
+        found = [value.tensor for value in _leaves([arguments, keywords]) if isinstance(value, Constant)]
+        on_meta = any(tensor.is_meta for tensor in found)
+
+        def tensor_of(value: Value) -> Value:
+            if isinstance(value, Constant):
+                return value.tensor.to("meta") if on_meta else value.tensor
+            if isinstance(value, list | tuple):
+                return type(value)(map(tensor_of, value))
+            return value
+
+        with torch.no_grad():
+            result = target(
+                *tensor_of(arguments), **{key: tensor_of(value) for key, value in keywords.items()}
+            )
+        if isinstance(result, torch.Tensor):
+            same = next(
+                (c for c in _leaves([arguments]) if isinstance(c, Constant) and c.tensor is result), None
+            )
+            return same or self.constant(result)
+        if isinstance(result, list | tuple):
+            return [self.constant(item) for item in result]
+        return result
+
+
+ABSORB_PADDING: set[object] = set()
+"""Ops whose rules take a Padded value."""
+
+
+def module_path(node: fx.Node) -> str:
+    """The path, in the user's model, of the module that an exported node stands in; "" for the model."""
+    stack = node.meta.get("nn_module_stack")
+    path = str(list(stack.values())[-1][0]) if stack else ""
+    return strip_wrapper(path)
+
+
+def strip_wrapper(path: str) -> str:
+    """A path as the user knows it, without the wrapper that the model was exported in."""
+    for prefix in ("L['self'].", "model.", "program."):
+        path = path.removeprefix(prefix)
+    return "" if path in ("model", "program") else path
+
+
+def _is_leaf(node: fx.Node) -> bool:
+    stack = node.meta.get("nn_module_stack")
+    if not stack:
+        return False
+    kind = list(stack.values())[-1][1]
+    name = kind if isinstance(kind, str) else f"{kind.__module__}.{kind.__qualname__}"
+    return name.startswith("torch.nn.modules.") and "container" not in name
+
+
+def _leaves(value: Value) -> Any:
+    if isinstance(value, list | tuple):
+        for item in value:
+            yield from _leaves(item)
+    elif isinstance(value, dict):
+        yield from _leaves(list(value.values()))
+    else:
+        yield value
+
+
+def _readable(target: object) -> str:
+    return str(target).removeprefix("<built-in function ").removesuffix(">")

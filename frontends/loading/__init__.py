@@ -1,0 +1,1 @@
+"""Models from files, without running anything that a file brings along."""

@@ -1,0 +1,103 @@
+"""A UNet that came as a torch.export archive."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import torch
+from torch import nn
+from torch.export import ExportedProgram
+from torch.export.graph_signature import ConstantArgument, InputKind
+from torch.utils import _pytree as pytree
+
+from ...ir.errors import DgqcError
+from .model_inputs import NAMES, ModelInput
+
+
+class ExportedUNet(nn.Module):
+    """The module of an exported program, called by the inputs' names.
+
+    inputs: what it takes, in placeholder order, at batch 1.
+
+    The program may nest its inputs as it likes and return one tensor, a tuple or a dataclass. Its inputs are
+    told apart by name (`sample`, `timestep`, `encoder_hidden_states`, `class_labels`, `text_embeds`,
+    `time_ids`); where any has another name, the first three are taken by position.
+    Raises DgqcError when the inputs can't be a UNet's at batch 1 in float32.
+    """
+
+    def __init__(self, program: ExportedProgram) -> None:
+        super().__init__()
+        specs = [s for s in program.graph_signature.input_specs if s.kind is InputKind.USER_INPUT]
+        self._tree = program.call_spec.in_spec
+        self._constants = [s.arg.value if isinstance(s.arg, ConstantArgument) else None for s in specs]
+        tensors = [index for index, s in enumerate(specs) if not isinstance(s.arg, ConstantArgument)]
+        names = _input_names([specs[index].arg.name for index in tensors])
+        examples = {node.name: node.meta["val"] for node in program.graph.nodes if node.op == "placeholder"}
+        values = [examples[specs[index].arg.name] for index in tensors]
+        self._positions = dict(zip(names, tensors, strict=True))
+        self._timestep: torch.Tensor = values[names.index("timestep")]
+        found = {name: _model_input(name, value) for name, value in zip(names, values, strict=True)}
+        self.inputs: tuple[ModelInput, ...] = tuple(found[name] for name in NAMES if name in found)
+        self.program: Any = program.module(check_guards=False)
+
+    def forward(self, **inputs: torch.Tensor) -> torch.Tensor:
+        """One UNet call; `timestep` is float32 (1,). Returns (1, C, H, W), or (B, C, H, W) where the program
+        was exported with a dynamic batch."""
+        arguments, keywords = self.arguments(inputs)
+        outputs = pytree.tree_leaves(self.program(*arguments, **keywords))
+        if len(outputs) != 1:
+            raise DgqcError(f"The exported program returns {len(outputs)} tensors, but a UNet returns one.")
+        result: torch.Tensor = outputs[0]
+        return result
+
+    def arguments(self, inputs: Mapping[str, torch.Tensor]) -> tuple[tuple[Any, ...], dict[str, Any]]:
+        """The program's own positional and keyword arguments from inputs by name."""
+        step = inputs["timestep"].to(self._timestep.dtype)
+        given = {**inputs, "timestep": step if self._timestep.dim() else step.reshape(())}
+        leaves: list[Any] = list(self._constants)
+        for name, position in self._positions.items():
+            leaves[position] = given[name]
+        arguments, keywords = pytree.tree_unflatten(leaves, self._tree)
+        return arguments, keywords
+
+    @property
+    def order(self) -> tuple[str | None, ...]:
+        """For each of the program's flattened arguments, the input's name, or None for a constant."""
+        names: list[str | None] = [None] * len(self._constants)
+        for name, position in self._positions.items():
+            names[position] = name
+        return tuple(names)
+
+
+def _input_names(found: Sequence[str]) -> list[str]:
+    """Which UNet input each placeholder is; nested ones end with their own name."""
+    names = [next((name for name in NAMES if one == name or one.endswith(f"_{name}")), None) for one in found]
+    if None in names or len(set(names)) != len(names):
+        names = list(NAMES[: len(found)]) if len(found) <= 3 else [None]
+    if None in names or "sample" not in names or "timestep" not in names:
+        raise DgqcError(
+            f"The exported program takes {', '.join(found) or 'no tensors'}, which are not a UNet's inputs; "
+            f"export a module that takes tensors called {', '.join(NAMES)}, as far as it has them, the "
+            "timestep being a tensor too."
+        )
+    return [str(name) for name in names]
+
+
+def _model_input(name: str, value: torch.Tensor) -> ModelInput:
+    sizes = [size if isinstance(size, int) else size.node.hint for size in value.shape]
+    dynamic = not isinstance(value.shape[0], int) if sizes else False
+    if name == "timestep":
+        return ModelInput(name, (1,))
+    if not sizes or (sizes[0] != 1 and not dynamic):
+        raise DgqcError(
+            f"The exported program's input {name} has shape {tuple(sizes)}; export at batch 1 or with a "
+            "dynamic batch dimension."
+        )
+    if value.is_floating_point() and value.dtype != torch.float32:
+        raise DgqcError(f"The exported program's input {name} is {value.dtype}; export the model in float32.")
+    if name == "sample" and len(sizes) != 4:
+        raise DgqcError(
+            f"The exported program's sample has shape {tuple(sizes)}, but (1, C, H, W) is needed."
+        )
+    return ModelInput(name, (1, *sizes[1:]), value.dtype)

@@ -1,0 +1,130 @@
+"""Which inputs a UNet takes, and of which shapes."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import torch
+from diffusers import UNet2DConditionModel, UNet2DModel
+from torch import nn
+
+from ...ir.errors import DgqcError, UnsupportedOperation
+
+NAMES = ("sample", "timestep", "encoder_hidden_states", "class_labels", "text_embeds", "time_ids")
+"""All inputs a captured graph may have, in placeholder order."""
+
+ADDED_CONDITIONS = ("text_embeds", "time_ids")
+"""Inputs that diffusers' models take inside `added_cond_kwargs`."""
+
+
+@dataclass(frozen=True)
+class ModelInput:
+    """One input of a UNet: its name, its shape at batch 1, its type."""
+
+    name: str
+    shape: tuple[int, ...]
+    dtype: torch.dtype = torch.float32
+
+
+def model_inputs(
+    model: nn.Module, sample_size: tuple[int, int] | None, context_length: int
+) -> tuple[ModelInput, ...]:
+    """The inputs of a diffusers UNet in placeholder order, `timestep` with shape (1,) among them.
+
+    sample_size: height and width; None takes the model's own `sample_size`.
+    context_length: tokens in `encoder_hidden_states`.
+    Raises DgqcError for another kind of model or a missing sample size, UnsupportedOperation for kinds of
+    conditioning that dgqc does not know.
+    """
+    if not isinstance(model, UNet2DConditionModel | UNet2DModel):
+        raise DgqcError(
+            f"A {type(model).__name__} is not a UNet that dgqc knows; give a diffusers UNet2DConditionModel "
+            "or UNet2DModel."
+        )
+    config = model_config(model)
+    _refuse_unknown_conditioning(config)
+    height, width = sample_size or _own_sample_size(config)
+    inputs = [
+        ModelInput("sample", (1, int(config["in_channels"]), height, width)),
+        ModelInput("timestep", (1,)),
+    ]
+    if isinstance(model, UNet2DConditionModel):
+        inputs.append(ModelInput("encoder_hidden_states", (1, context_length, _context_width(config))))
+    inputs += _class_labels(model, config)
+    if config.get("addition_embed_type") == "text_time":
+        ids = 6
+        text = int(config["projection_class_embeddings_input_dim"]) - ids * int(
+            config["addition_time_embed_dim"]
+        )
+        inputs += [ModelInput("text_embeds", (1, text)), ModelInput("time_ids", (1, ids))]
+    return tuple(inputs)
+
+
+def model_config(model: nn.Module) -> Mapping[str, Any]:
+    """A diffusers model's configuration; empty for other modules."""
+    config: Any = getattr(model, "config", {})
+    return dict(config)
+
+
+def call_arguments(inputs: Mapping[str, Any]) -> dict[str, Any]:
+    """A diffusers UNet's keyword arguments from inputs by name."""
+    arguments = {name: value for name, value in inputs.items() if name not in ADDED_CONDITIONS}
+    added = {name: inputs[name] for name in ADDED_CONDITIONS if name in inputs}
+    return {**arguments, "added_cond_kwargs": added} if added else arguments
+
+
+def _own_sample_size(config: Mapping[str, Any]) -> tuple[int, int]:
+    size = config.get("sample_size")
+    if isinstance(size, int):
+        return size, size
+    if isinstance(size, Sequence) and len(size) == 2:
+        return int(size[0]), int(size[1])
+    raise DgqcError(
+        f"The model's config gives no sample size (it says {size!r}); pass sample_size=(height, width) of "
+        "the latents."
+    )
+
+
+def _context_width(config: Mapping[str, Any]) -> int:
+    if config.get("encoder_hid_dim_type") is not None:
+        return int(config["encoder_hid_dim"])
+    width = config["cross_attention_dim"]
+    widths = {int(width)} if isinstance(width, int) else {int(one) for one in width}
+    if len(widths) != 1:
+        raise UnsupportedOperation(
+            f"The model's blocks want contexts of different widths ({sorted(widths)}), but there is one "
+            "encoder_hidden_states input; use one cross_attention_dim for all blocks."
+        )
+    return widths.pop()
+
+
+def _class_labels(model: nn.Module, config: Mapping[str, Any]) -> list[ModelInput]:
+    if getattr(model, "class_embedding", None) is None:
+        return []
+    kind = config.get("class_embed_type")
+    if kind in ("projection", "simple_projection"):
+        width = int(config["projection_class_embeddings_input_dim"])
+        return [ModelInput("class_labels", (1, width))]
+    if kind == "identity":
+        width = int(config.get("time_embedding_dim") or config["block_out_channels"][0] * 4)
+        return [ModelInput("class_labels", (1, width))]
+    if kind == "timestep":
+        return [ModelInput("class_labels", (1,))]
+    return [ModelInput("class_labels", (1,), torch.int64)]
+
+
+def _refuse_unknown_conditioning(config: Mapping[str, Any]) -> None:
+    known: dict[str, tuple[str | None, ...]] = {
+        "addition_embed_type": (None, "text_time"),
+        "encoder_hid_dim_type": (None, "text_proj"),
+        "time_cond_proj_dim": (None,),
+    }
+    for key, values in known.items():
+        if config.get(key) not in values:
+            allowed = " or ".join(repr(value) for value in values)
+            raise UnsupportedOperation(
+                f"The model's config has {key}={config[key]!r}, a conditioning that dgqc has no input for; "
+                f"it compiles UNets with {key}={allowed}."
+            )

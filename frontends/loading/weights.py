@@ -1,0 +1,133 @@
+"""Builds a UNet from a config and its weights, and checks that they belong together."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import torch
+from diffusers import UNet2DConditionModel, UNet2DModel
+from torch import nn
+
+from ...ir.errors import DgqcError
+
+CLASSES: dict[str, Any] = {"UNet2DConditionModel": UNet2DConditionModel, "UNet2DModel": UNet2DModel}
+"""Model classes by the name that stands in a config."""
+
+PREFIXES = ("module.", "_orig_mod.", "unet.", "model.")
+"""What wrappers put before every key of a state dict."""
+
+OLD_ATTENTION = {".query.": ".to_q.", ".key.": ".to_k.", ".value.": ".to_v.", ".proj_attn.": ".to_out.0."}
+"""What attention layers were called before diffusers 0.15."""
+
+
+def read_json(path: Path) -> dict[str, Any]:
+    """A JSON file that holds an object. Raises DgqcError for anything else."""
+    try:
+        found = json.loads(path.read_text(encoding="utf-8"))
+    except (OSError, UnicodeDecodeError) as error:
+        raise DgqcError(f"{path} can't be read ({error}); give a JSON file.") from error
+    except json.JSONDecodeError as error:
+        raise DgqcError(
+            f"{path} is not valid JSON ({error}); it may be cut off or edited wrongly."
+        ) from error
+    if not isinstance(found, dict):
+        raise DgqcError(f"{path} holds a JSON {type(found).__name__}, but a config is an object.")
+    return found
+
+
+def empty_unet(config: Mapping[str, Any], source: str) -> nn.Module:
+    """A UNet on the meta device: shapes without weights.
+
+    config: a diffusers config with its `_class_name`.
+    Raises DgqcError when it describes something else or can't be built.
+    """
+    name = config.get("_class_name")
+    if name not in CLASSES:
+        raise DgqcError(
+            f"{source} describes a {name or 'model without a _class_name'}, but dgqc compiles "
+            f"{' and '.join(CLASSES)}."
+        )
+    try:
+        with torch.device("meta"):
+            model: nn.Module = CLASSES[name].from_config(dict(config))
+    except Exception as error:
+        # Diffusers' constructors raise whatever a wrong value leads to.
+        reason = str(error).strip().splitlines()
+        raise DgqcError(
+            f"diffusers can't build a {name} from {source}: {reason[0] if reason else type(error).__name__}."
+        ) from error
+    return model.eval()
+
+
+def build_unet(config: Mapping[str, Any], weights: Mapping[str, Any], source: str) -> nn.Module:
+    """A UNet in evaluation mode with float32 weights.
+
+    weights: a state dict in any floating type.
+    source: what the messages call the file.
+    Raises DgqcError for missing, unexpected, misshapen or not finite weights, naming the first.
+    """
+    model = empty_unet(config, source)
+    expected = model.state_dict()
+    matched = _matched(weights, expected, source)
+    for name, tensor in expected.items():
+        if matched[name].shape != tensor.shape:
+            raise DgqcError(
+                f"{source}: {name} has shape {tuple(matched[name].shape)}, but the config's UNet has "
+                f"{tuple(tensor.shape)} there; give the config that belongs to these weights."
+            )
+    # Taken out one by one, so that at most one weight exists in two types.
+    for name in expected:
+        matched[name] = _finite_float(name, matched[name], source)
+    model.load_state_dict(matched, strict=True, assign=True)
+    left = [name for name, tensor in [*model.named_parameters(), *model.named_buffers()] if tensor.is_meta]
+    if left:
+        raise DgqcError(
+            f"{source}: the UNet's buffer {left[0]} is not stored with the weights, so it is unknown."
+        )
+    return model.requires_grad_(False).eval()
+
+
+def _matched(weights: Mapping[str, Any], expected: Mapping[str, Any], source: str) -> dict[str, torch.Tensor]:
+    """The weights under the names that the model has for them."""
+    found: dict[str, torch.Tensor] = {}
+    for key, value in weights.items():
+        if not isinstance(key, str) or not isinstance(value, torch.Tensor):
+            raise DgqcError(
+                f"{source}: {key!r} is a {type(value).__name__}, not a weight; give a state dict of tensors."
+            )
+        found[key] = value
+    if any(key.startswith("model.diffusion_model.") for key in found):
+        raise DgqcError(
+            f"{source} is an original Stable Diffusion checkpoint (model.diffusion_model.*); convert it with "
+            "diffusers' StableDiffusionPipeline.from_single_file and save_pretrained."
+        )
+    for prefix in PREFIXES:
+        if found and all(key.startswith(prefix) for key in found):
+            found = {key.removeprefix(prefix): value for key, value in found.items()}
+    for key in [key for key in found if key not in expected]:
+        renamed = key
+        for old, new in OLD_ATTENTION.items():
+            renamed = renamed.replace(old, new)
+        if renamed in expected and renamed not in found:
+            found[renamed] = found.pop(key)
+    for kind, names in (
+        ("lacks", expected.keys() - found.keys()),
+        ("has no place for", found.keys() - expected.keys()),
+    ):
+        if names:
+            subject = source if kind == "lacks" else f"The config's UNet for {source}"
+            raise DgqcError(
+                f"{subject} {kind} {min(names)} ({len(names)} such weights); give the config and the weights "
+                "of one UNet."
+            )
+    return found
+
+
+def _finite_float(name: str, tensor: torch.Tensor, source: str) -> torch.Tensor:
+    converted = tensor.detach().to(torch.float32).contiguous()
+    if not bool(torch.isfinite(converted).all()):
+        raise DgqcError(f"{source}: the weight {name} holds NaN or infinite values; give a file without.")
+    return converted

@@ -1,0 +1,43 @@
+"""`dgqc::activation`: x * g(x), g in pieces from a table: SiLU (sigmoid), GELU (the normal distribution)."""
+
+from __future__ import annotations
+
+import torch
+
+from ..arithmetic.fixed_point import round_shift, saturate16
+from ..arithmetic.lookup import ACTIVATION_PIECES
+from .fake import fake
+
+
+@torch.library.custom_op("dgqc::activation", mutates_args=())
+def activation(
+    x: torch.Tensor,
+    step: torch.Tensor,
+    table: torch.Tensor,
+    index_factor: torch.Tensor,
+    index_shift: torch.Tensor,
+    factor: torch.Tensor,
+    shift: torch.Tensor,
+) -> torch.Tensor:
+    """y = saturate16((x * g(x) * factor + half) >> shift), g in Q16.
+
+    table: int32 (3, 64), of 64 pieces of g(-|x|) (`ir.arithmetic.lookup.activation_table`), and
+    g(x) = 1 - g(-x) for x > 0.
+    |x| * index_factor >> index_shift is the place in the table in Q13; index_factor is below 2^16. All
+    factors, shifts: int32 (T,). x: int16, any shape. Returns int16.
+    Up to |x * g| <= 2^31 everything fits int32; the last product stays below 2^62.
+    """
+    wide = x.to(torch.int64)
+    place = (wide.abs() * index_factor[step].to(torch.int64)) >> index_shift[step].to(torch.int64)
+    place = place.clamp(max=(ACTIVATION_PIECES << 13) - 1)
+    value, slope, curve = table.to(torch.int64)[:, place >> 13]
+    t = (place & 8191) - 4096
+    slope = slope - round_shift(curve * t, 15)
+    below = value - round_shift(slope * t, 15)
+    product = torch.where(wide < 0, wide * below, wide * (65536 - below))
+    return saturate16(round_shift(product * factor[step].to(torch.int64), shift[step].to(torch.int64)))
+
+
+@fake(activation)
+def _(x: torch.Tensor) -> torch.Tensor:
+    return torch.empty_like(x)

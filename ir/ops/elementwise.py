@@ -1,0 +1,106 @@
+"""16-bit values between products: `dgqc::add`, `dgqc::mul`, `dgqc::rescale`, `dgqc::gather`, resampling."""
+
+from __future__ import annotations
+
+import torch
+
+from ..arithmetic.fixed_point import round_shift, saturate16
+from .fake import fake
+
+
+@torch.library.custom_op("dgqc::add", mutates_args=())
+def add(
+    a: torch.Tensor,
+    b: torch.Tensor,
+    step: torch.Tensor,
+    a_factor: torch.Tensor,
+    b_factor: torch.Tensor,
+    shift: torch.Tensor,
+) -> torch.Tensor:
+    """y = saturate16((a * a_factor + b * b_factor + half) >> shift): a sum of differently scaled values.
+
+    a, b: int16, broadcast against each other. Factors and shift: int32 (T,), factors below 2^30.
+    """
+    total = a.to(torch.int64) * a_factor[step].to(torch.int64) + b.to(torch.int64) * b_factor[step].to(
+        torch.int64
+    )
+    return saturate16(round_shift(total, shift[step].to(torch.int64)))
+
+
+@fake(add)
+def _(a: torch.Tensor, b: torch.Tensor) -> torch.Tensor:
+    return torch.empty_like(a + b)
+
+
+@torch.library.custom_op("dgqc::mul", mutates_args=())
+def mul(
+    a: torch.Tensor, b: torch.Tensor, step: torch.Tensor, factor: torch.Tensor, shift: torch.Tensor
+) -> torch.Tensor:
+    """y = saturate16((a * b * factor + half) >> shift), elementwise. a, b: int16, broadcast."""
+    product = a.to(torch.int64) * b.to(torch.int64)
+    return saturate16(round_shift(product * factor[step].to(torch.int64), shift[step].to(torch.int64)))
+
+
+@fake(mul)
+def _(a: torch.Tensor, b: torch.Tensor) -> torch.Tensor:
+    return torch.empty_like(a + b)
+
+
+@torch.library.custom_op("dgqc::rescale", mutates_args=())
+def rescale(x: torch.Tensor, step: torch.Tensor, factor: torch.Tensor, shift: torch.Tensor) -> torch.Tensor:
+    """y = saturate16((x * factor + half) >> shift): the same real values in another scale. x: int16."""
+    product = x.to(torch.int64) * factor[step].to(torch.int64)
+    return saturate16(round_shift(product, shift[step].to(torch.int64)))
+
+
+@fake(rescale)
+def _(x: torch.Tensor) -> torch.Tensor:
+    return torch.empty_like(x)
+
+
+@torch.library.custom_op("dgqc::upsample_nearest", mutates_args=())
+def upsample_nearest(x: torch.Tensor, height: int, width: int) -> torch.Tensor:
+    """y[i, j] = x[i * H // height, j * W // width], all channels. x: (1, H, W, C), any integer dtype.
+
+    Returns (1, height, width, C).
+    """
+    rows = torch.arange(height) * x.shape[1] // height
+    columns = torch.arange(width) * x.shape[2] // width
+    return x[:, rows][:, :, columns]
+
+
+@fake(upsample_nearest)
+def _(x: torch.Tensor, height: int, width: int) -> torch.Tensor:
+    return x.new_empty((x.shape[0], height, width, x.shape[3]))
+
+
+@torch.library.custom_op("dgqc::avg_pool2d", mutates_args=())
+def avg_pool2d(x: torch.Tensor, kernel: int, stride: int) -> torch.Tensor:
+    """Mean of kernel x kernel windows without padding, rounded to nearest, ties up, each channel by itself.
+
+    x: int16 (1, H, W, C). Returns int16 (1, H', W', C), H' = (H - kernel) // stride + 1.
+    """
+    windows = x.to(torch.int64).unfold(1, kernel, stride).unfold(2, kernel, stride)
+    count = kernel * kernel
+    total = windows.sum(dim=(-2, -1))
+    return torch.div(2 * total + count, 2 * count, rounding_mode="floor").to(torch.int16)
+
+
+@fake(avg_pool2d)
+def _(x: torch.Tensor, kernel: int, stride: int) -> torch.Tensor:
+    height, width = ((size - kernel) // stride + 1 for size in x.shape[1:3])
+    return x.new_empty((x.shape[0], height, width, x.shape[3]))
+
+
+@torch.library.custom_op("dgqc::gather", mutates_args=())
+def gather(x: torch.Tensor, order: torch.Tensor, axis: int) -> torch.Tensor:
+    """y[..., j, ...] = x[..., order[j], ...] along `axis`: puts the channels of a group side by side.
+
+    x: any integer dtype. order: int32 (n,), a permutation of 0 .. n-1.
+    """
+    return x.index_select(axis, order.to(torch.int64))
+
+
+@fake(gather)
+def _(x: torch.Tensor) -> torch.Tensor:
+    return torch.empty_like(x)

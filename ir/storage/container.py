@@ -1,0 +1,104 @@
+"""A folder with one JSON document and one safetensors file, which notices what happened to it."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import torch
+from safetensors import SafetensorError
+from safetensors.torch import load_file, save_file
+
+from ..errors import DgqcError
+
+FORMAT = "dgqc-program"
+VERSION = 2
+"""Raised whenever an older dgqc could misread a program, or a program of an older one could be misread. 2 is
+the first with images stored channels last at the integer level."""
+DOCUMENT, TENSORS = "program.json", "program.safetensors"
+
+
+def write_container(folder: Path, body: Any, tensors: Mapping[str, torch.Tensor]) -> None:
+    """Writes a JSON value and tensors. Each file appears whole or not at all, the document last."""
+    folder.mkdir(parents=True, exist_ok=True)
+    unfinished = folder / f"{TENSORS}.unfinished"
+    save_file(_separate(tensors), str(unfinished))
+    document = {
+        "format": FORMAT,
+        "version": VERSION,
+        "tensors_sha256": _file_hash(unfinished),
+        "body_sha256": _body_hash(body),
+        "body": body,
+    }
+    os.replace(unfinished, folder / TENSORS)
+    unfinished = folder / f"{DOCUMENT}.unfinished"
+    unfinished.write_text(json.dumps(document, indent=1, allow_nan=False), encoding="utf-8")
+    os.replace(unfinished, folder / DOCUMENT)
+
+
+def read_container(folder: Path) -> tuple[Any, dict[str, torch.Tensor]]:
+    """The JSON value and the tensors.
+
+    Raises DgqcError when a file is missing, truncated, altered, or of another version.
+    """
+    document = _document(folder / DOCUMENT)
+    path = folder / TENSORS
+    if not path.is_file():
+        raise DgqcError(f"{folder} holds no {TENSORS}, which a saved program needs; copy the whole folder.")
+    if _file_hash(path) != document.get("tensors_sha256"):
+        raise DgqcError(f"{path} was altered or truncated since it was saved; copy or save it again.")
+    try:
+        return document["body"], load_file(str(path))
+    except SafetensorError as error:
+        raise DgqcError(f"{path} is damaged ({error}); save the program again.") from error
+
+
+def _document(path: Path) -> dict[str, Any]:
+    try:
+        document = json.loads(path.read_text(encoding="utf-8"))
+    except FileNotFoundError:
+        raise DgqcError(f"{path.parent} holds no {path.name}, so it isn't a saved program.") from None
+    except NotADirectoryError:
+        raise DgqcError(f"{path.parent} is a file, but a saved program is a folder.") from None
+    except (ValueError, RecursionError) as error:
+        raise DgqcError(f"{path} is damaged or truncated ({error}); save the program again.") from error
+    if not isinstance(document, dict) or document.get("format") != FORMAT:
+        raise DgqcError(f"{path} isn't a program that dgqc saved: it should say it is {FORMAT!r}.")
+    version = document.get("version")
+    if version != VERSION:
+        older = isinstance(version, int) and version < VERSION
+        remedy = "compile the model again" if older else "update dgqc"
+        raise DgqcError(
+            f"{path} has the format version {version}, but this dgqc reads version {VERSION}; {remedy}."
+        )
+    if "body" not in document or _body_hash(document["body"]) != document.get("body_sha256"):
+        raise DgqcError(f"{path} was altered since it was saved; save the program again.")
+    return document
+
+
+def _body_hash(body: Any) -> str:
+    text = json.dumps(body, sort_keys=True, separators=(",", ":"), allow_nan=False)
+    return hashlib.sha256(text.encode()).hexdigest()
+
+
+def _file_hash(path: Path) -> str:
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
+
+
+def _separate(tensors: Mapping[str, torch.Tensor]) -> dict[str, torch.Tensor]:
+    """Contiguous tensors, none of which shares memory with another, as safetensors wants them."""
+    taken: set[int] = set()
+    result = {}
+    for key, value in tensors.items():
+        plain = value.detach().cpu().contiguous()
+        storage = plain.untyped_storage()
+        if storage.data_ptr() in taken or storage.nbytes() != plain.nbytes:
+            plain = plain.clone()
+        taken.add(plain.untyped_storage().data_ptr())
+        result[key] = plain
+    return result

@@ -1,0 +1,129 @@
+"""Values of a program as JSON, and back: a node's arguments, plans, shapes. Nothing that could run code.
+
+Numbers, text, None and lists stand for themselves; everything else is an object with one telling key:
+`{"node": name}`, `{"tuple": [...]}`, `{"number": "inf"}`, `{"dtype": "int16"}`, `{"tensor": key}`,
+`{"enum": [type, value]}`, `{"plan": [type, fields]}`.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Mapping
+from dataclasses import fields, is_dataclass
+from enum import StrEnum
+from typing import Any, get_args
+
+import torch
+from torch import fx
+
+from ..denoising import DenoisingLoop, Labels
+from ..memory import Buffer, MemoryPlan, View
+from ..plans import CallQuantizer, Coding, Dimension, Granularity, Plan, Ranges, Role
+from ..streams import Stream, StreamPlan
+
+KEEP = Callable[[str, torch.Tensor], None]
+"""keep(key, tensor) puts a tensor beside the JSON."""
+_FROZEN = (Ranges, CallQuantizer, Stream, StreamPlan, Buffer, View, MemoryPlan, DenoisingLoop, Labels)
+PLAN_TYPES: Mapping[str, type[Any]] = {kind.__name__: kind for kind in (*get_args(Plan), *_FROZEN)}
+ENUM_TYPES: Mapping[str, type[StrEnum]] = {
+    kind.__name__: kind for kind in (Coding, Dimension, Granularity, Role)
+}
+DTYPES: Mapping[str, torch.dtype] = {
+    str(dtype).removeprefix("torch."): dtype
+    for dtype in (
+        torch.bool,
+        torch.uint8,
+        torch.int8,
+        torch.int16,
+        torch.int32,
+        torch.int64,
+        torch.float16,
+        torch.bfloat16,
+        torch.float32,
+        torch.float64,
+    )
+}
+
+
+def encode(value: Any, path: str = "", keep: KEEP | None = None) -> Any:
+    """A value as JSON. Tensors go to `keep` under a key made of `path` and field names.
+
+    Raises TypeError for what has no form.
+    """
+    if value is None or isinstance(value, bool | int) or type(value) is str:
+        return value
+    if isinstance(value, float):
+        return value if math.isfinite(value) else {"number": repr(value)}
+    if isinstance(value, fx.Node):
+        return {"node": value.name}
+    if isinstance(value, list):
+        return [encode(item, path, keep) for item in value]
+    if isinstance(value, tuple):
+        return {"tuple": [encode(item, path, keep) for item in value]}
+    if isinstance(value, torch.dtype):
+        return {"dtype": str(value).removeprefix("torch.")}
+    if isinstance(value, StrEnum) and type(value).__name__ in ENUM_TYPES:
+        return {"enum": [type(value).__name__, value.value]}
+    if isinstance(value, torch.Tensor) and keep is not None:
+        keep(path, value)
+        return {"tensor": path}
+    if is_dataclass(value) and type(value).__name__ in PLAN_TYPES:
+        parts = {item.name: getattr(value, item.name) for item in fields(value)}
+        encoded = {name: encode(part, f"{path}/{name}", keep) for name, part in parts.items()}
+        return {"plan": [type(value).__name__, encoded]}
+    raise TypeError(f"a {type(value).__name__} can't be saved")
+
+
+def decode(
+    value: Any, nodes: Mapping[str, fx.Node] | None = None, tensors: Mapping[str, torch.Tensor] | None = None
+) -> Any:
+    """What `encode` encoded. nodes, tensors: what names and keys stand for.
+
+    Raises ValueError, KeyError or TypeError for anything else.
+    """
+    if isinstance(value, list):
+        return [decode(item, nodes, tensors) for item in value]
+    if not isinstance(value, dict):
+        return value
+    ((kind, content),) = value.items()
+    if kind == "node":
+        return (nodes or {})[content]
+    if kind == "tuple":
+        return tuple(decode(item, nodes, tensors) for item in content)
+    if kind == "number":
+        return {"inf": math.inf, "-inf": -math.inf, "nan": math.nan}[content]
+    if kind == "dtype":
+        return DTYPES[content]
+    if kind == "tensor":
+        return (tensors or {})[content]
+    if kind == "enum":
+        return ENUM_TYPES[content[0]](content[1])
+    if kind == "plan":
+        return _plan(content, tensors)
+    raise ValueError(f"{kind!r} is no kind of value")
+
+
+def _plan(content: Any, tensors: Mapping[str, torch.Tensor] | None) -> Any:
+    kind = PLAN_TYPES[content[0]]
+    return kind(**{name: decode(part, None, tensors) for name, part in content[1].items()})
+
+
+def encode_shape(value: Any) -> Any:
+    """A tensor's type and shape, or those of a tuple's parts; None where neither is known."""
+    if isinstance(value, torch.Tensor):
+        return {
+            "dtype": str(value.dtype).removeprefix("torch."),
+            "shape": [int(size) for size in value.shape],
+        }
+    if isinstance(value, list | tuple) and all(isinstance(item, torch.Tensor) for item in value):
+        return [encode_shape(item) for item in value]
+    return None
+
+
+def decode_shape(value: Any) -> Any:
+    """A tensor on the meta device, a tuple of them, or None."""
+    if isinstance(value, list):
+        return tuple(decode_shape(item) for item in value)
+    if value is None:
+        return None
+    return torch.empty(tuple(value["shape"]), dtype=DTYPES[value["dtype"]], device="meta")

@@ -1,0 +1,107 @@
+"""Programs on disk: `program.json` with graphs and plans, `program.safetensors` with every tensor.
+
+Loading runs no code from the files: ops come from an allow-list, names must be plain identifiers, tensors
+are safetensors. 4-bit weights are stored as 4 bits.
+"""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+import torch
+
+from ..errors import DgqcError
+from ..level import Level
+from ..program import Input, Program
+from ..schedule import Schedule
+from .container import read_container, write_container
+from .encoding import decode, encode
+from .graph_json import graph_from_json, graph_to_json
+
+WEIGHT_BITS = "weight-bits"
+"""The report entry that says how wide weights are: constant name to bits."""
+
+
+def save_program(program: Program, directory: str | Path) -> None:
+    """Writes a program into a folder, which is made where it doesn't exist. Calibration isn't saved.
+
+    Raises DgqcError when the program holds something that has no saved form.
+    """
+    tensors: dict[str, torch.Tensor] = {}
+    try:
+        body = _to_json(program, tensors)
+    except (TypeError, ValueError) as error:
+        raise DgqcError(f"The {program.level} program can't be saved: {error}.") from error
+    on_meta = next((name for name, tensor in tensors.items() if tensor.device.type == "meta"), None)
+    if on_meta is not None:
+        raise DgqcError(f"The program can't be saved: {on_meta} has a shape but no values; load the weights.")
+    write_container(Path(directory), body, tensors)
+
+
+def load_program(directory: str | Path) -> Program:
+    """The program in a folder that `save_program` wrote. Its calibration is None.
+
+    Raises DgqcError when a file is missing, altered, truncated, of another format, or holds what no program
+    holds.
+    """
+    folder = Path(directory)
+    body, tensors = read_container(folder)
+    try:
+        return _from_json(body, tensors)
+    except DgqcError:
+        raise
+    except Exception as error:  # A crafted file may break anything; none of it is the user's to read.
+        raise DgqcError(f"{folder} isn't a program that this dgqc can load: {error}.") from error
+
+
+def _to_json(program: Program, tensors: dict[str, torch.Tensor]) -> dict[str, Any]:
+    keep = tensors.__setitem__
+    report = dict(program.report)
+    json.dumps(report, allow_nan=False)
+    prologue = None if program.prologue is None else graph_to_json(program.prologue, "prologue", {}, keep)
+    return {
+        "level": program.level.value,
+        "schedule": program.schedule.to_json(),
+        "facts": sorted(program.facts),
+        "batched": program.batched,
+        "inputs": [
+            {
+                "name": item.name,
+                "shape": list(item.shape),
+                "scale": encode(item.scale, f"input/{item.name}", keep),
+            }
+            for item in program.inputs
+        ],
+        "output_scale": encode(program.output_scale, "output", keep),
+        "loop": encode(program.loop, "loop", keep),
+        "plans": {name: encode(plan, f"plan/{name}", keep) for name, plan in program.plans.items()},
+        "streams": encode(program.streams),
+        "memory": encode(program.memory),
+        "report": report,
+        "graph": graph_to_json(program.graph, "graph", report.get(WEIGHT_BITS, {}), keep),
+        "prologue": prologue,
+    }
+
+
+def _from_json(body: Any, tensors: dict[str, torch.Tensor]) -> Program:
+    prologue = body["prologue"]
+    return Program(
+        graph=graph_from_json(body["graph"], "graph", tensors),
+        level=Level(body["level"]),
+        inputs=tuple(
+            Input(item["name"], tuple(item["shape"]), decode(item["scale"], None, tensors))
+            for item in body["inputs"]
+        ),
+        schedule=Schedule.from_json(body["schedule"]),
+        facts=frozenset(body["facts"]),
+        plans={name: decode(plan, None, tensors) for name, plan in body["plans"].items()},
+        prologue=None if prologue is None else graph_from_json(prologue, "prologue", tensors),
+        output_scale=decode(body["output_scale"], None, tensors),
+        loop=decode(body.get("loop"), None, tensors),
+        streams=decode(body.get("streams")),
+        memory=decode(body.get("memory")),
+        report=body["report"],
+        batched=bool(body["batched"]),
+    )

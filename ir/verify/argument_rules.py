@@ -1,0 +1,161 @@
+"""Rules about one argument of an integer op: a table's rows, a group vector's range, a value's type.
+
+Each function makes a rule from the argument's name in the op's schema.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Generator
+
+import torch
+from torch import fx
+
+from .. import ops  # noqa: F401  (registers the dgqc ops)
+from .checks import Problem, Problems, Rule, Scope, arguments, type_name
+
+dgqc = torch.ops.dgqc
+Limits = tuple[int, int]
+INT32 = (-(2**31), 2**31 - 1)
+OTHER_SCHEDULE = "the table was made for another schedule, or a pass dropped a row"
+
+
+def per_call(name: str, limits: Limits = INT32, dtype: torch.dtype = torch.int32) -> Rule:
+    """A constant with one number per call: (T,)."""
+
+    def check(node: fx.Node, scope: Scope) -> Problems:
+        table = yield from _constant(node, scope, name, dtype)
+        if table is None:
+            return
+        if table.shape != (scope.calls,):
+            yield _shape(name, table, f"({scope.calls},), one number for each call", OTHER_SCHEDULE)
+        yield from _within(name, table, limits)
+
+    return check
+
+
+def per_group(name: str, limits: Limits = INT32) -> Rule:
+    """A constant with one number per call and group: int32 (T, G)."""
+
+    def check(node: fx.Node, scope: Scope) -> Problems:
+        table = yield from _constant(node, scope, name, torch.int32)
+        if table is None:
+            return
+        if table.dim() != 2 or table.shape[0] != scope.calls or table.shape[1] == 0:
+            yield _shape(name, table, f"({scope.calls}, groups), one row for each call", OTHER_SCHEDULE)
+        yield from _within(name, table, limits)
+
+    return check
+
+
+def per_channel(name: str, limits: Limits = INT32) -> Rule:
+    """A constant with one number per channel of the result, its last axis: int32 (N,)."""
+
+    def check(node: fx.Node, scope: Scope) -> Problems:
+        table = yield from _constant(node, scope, name, torch.int32)
+        if table is None:
+            return
+        channels = scope.values[node].shape[-1]
+        if table.shape != (channels,):
+            yield _shape(
+                name, table, f"({channels},), one number for each channel", "it belongs to another layer"
+            )
+        yield from _within(name, table, limits)
+
+    return check
+
+
+def group_vector(name: str, table: str, operand: str | None, axis: str | int) -> Rule:
+    """A constant with the group of each index: uint8 (n,), below the number of columns of `table`.
+
+    operand, axis: n is the operand's size along the axis, an argument's name or a number; "positions" stands
+    for the result's output positions.
+    """
+
+    def check(node: fx.Node, scope: Scope) -> Problems:
+        group = yield from _constant(node, scope, name, torch.uint8)
+        columns = yield from _constant(node, scope, table, torch.int32)
+        if group is None or columns is None:
+            return
+        size = _axis_size(node, scope, operand, axis)
+        if size is None:
+            yield Problem(
+                f"axis={arguments(node)[str(axis)]}", "an axis of the operand", "axes were permuted"
+            )
+        elif group.shape != (size,):
+            yield _shape(
+                name, group, f"({size},), one group for each index", "the layout changed under the groups"
+            )
+        groups = columns.shape[-1] if columns.dim() == 2 else 0
+        if group.numel() and int(group.max()) >= groups:
+            yield Problem(
+                f"{name} with group {int(group.max())}",
+                f"groups 0 to {groups - 1}, as many as {table} has columns",
+                "groups were merged or renumbered in one place only",
+            )
+
+    return check
+
+
+def plain_number(name: str, limits: Limits) -> Rule:
+    """A whole number written in the graph itself."""
+
+    def check(node: fx.Node, scope: Scope) -> Problems:
+        value = arguments(node)[name]
+        if not isinstance(value, int) or not limits[0] <= value <= limits[1]:
+            yield Problem(
+                f"{name}={value}", f"{limits[0]} to {limits[1]}", "a pass let an option through unchecked"
+            )
+
+    return check
+
+
+def value_type(name: str, *types: torch.dtype) -> Rule:
+    """A tensor of one of these types, constant or not."""
+
+    def check(node: fx.Node, scope: Scope) -> Problems:
+        value = scope.values.get(arguments(node)[name])
+        if not isinstance(value, torch.Tensor) or value.dtype not in types:
+            wanted = " or ".join(str(item).removeprefix("torch.") for item in types)
+            yield Problem(f"{name} of {type_name(value)}", wanted, "the value before it was not lowered")
+
+    return check
+
+
+def _constant(
+    node: fx.Node, scope: Scope, name: str, dtype: torch.dtype
+) -> Generator[Problem, None, torch.Tensor | None]:
+    source = arguments(node)[name]
+    if not (isinstance(source, fx.Node) and source.op == "get_attr"):
+        yield Problem(f"{name}={source}", "a constant of the graph", "a table is computed at run time")
+        return None
+    table = scope.tensor(source)
+    if table.dtype is not dtype:
+        wanted = str(dtype).removeprefix("torch.")
+        yield Problem(f"{name} of {type_name(table)}", wanted, "the constant was stored in the wrong type")
+        return None
+    return table
+
+
+def _axis_size(node: fx.Node, scope: Scope, operand: str | None, axis: str | int) -> int | None:
+    named = arguments(node)
+    if operand is None:
+        result = scope.values[node]
+        return int(result.shape[1] * result.shape[2])
+    shape = scope.values[named[operand]].shape
+    position = named[axis] if isinstance(axis, str) else axis
+    return int(shape[position]) if -len(shape) <= position < len(shape) else None
+
+
+def _within(name: str, table: torch.Tensor, limits: Limits) -> Problems:
+    if table.numel() == 0:
+        return
+    low, high = int(table.min()), int(table.max())
+    if low < limits[0] or high > limits[1]:
+        worst = low if low < limits[0] else high
+        yield Problem(
+            f"{name} with {worst}", f"{limits[0]} to {limits[1]}", "a scale is out of fixed point's reach"
+        )
+
+
+def _shape(name: str, table: torch.Tensor, expected: str, cause: str) -> Problem:
+    return Problem(f"{name} of {type_name(table)}", expected, cause)

@@ -1,0 +1,1 @@
+"""Passes that decide how operands and probabilities are quantized: ranges, groups, codes, tables."""

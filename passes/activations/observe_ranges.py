@@ -1,0 +1,183 @@
+"""`observe-ranges`: smallest and largest values at every site, per call, streamed over the samples."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from typing import Any, ClassVar
+
+import torch
+from torch import fx
+from torch.nn.functional import max_pool2d, pad
+
+from ...ir.errors import DgqcError
+from ...ir.level import Level
+from ...ir.plans import (
+    Activation16,
+    ObservedActivation16,
+    ObservedOperand,
+    ObservedProbabilities,
+    Operand,
+    Plan,
+    Probabilities,
+    Ranges,
+    Role,
+)
+from ...ir.program import Program
+from ...ir.progress import track
+from ..base import Pass
+from ..graph.edit import arguments
+from ..manager.registry import register_pass
+from ..simulation.block_interpreter import BlockInterpreter
+
+Statistics = tuple[torch.Tensor, ...]
+"""Of a site at one call: (channel low, channel high, pixel low, pixel high), or (largest,)."""
+
+
+@register_pass
+@dataclass(frozen=True)
+class ObserveRanges(Pass):
+    """Runs the calibration samples of each call through the float graph and keeps minima and maxima only.
+
+    Batches are combined by the smallest minimum and the largest maximum, as in DGQ's released code. Our
+    deviation: ranges are those of the float network; the code observes behind layers that are already
+    fake-quantized. No activation is stored.
+    """
+
+    name: ClassVar[str] = "observe-ranges"
+    takes: ClassVar[Level] = Level.PLANNED
+    leaves: ClassVar[Level] = Level.PLANNED
+    requires: ClassVar[frozenset[str]] = frozenset({"sites"})
+    provides: ClassVar[frozenset[str]] = frozenset({"observed-ranges"})
+
+    def run(self, program: Program) -> Program:
+        return with_ranges(program, observe(program))
+
+
+@dataclass(frozen=True)
+class Observation:
+    """What was seen of each call: statistics by the name of the site.
+
+    samples: how many were run, of all calls. origin, synthetic: of the calibration.
+    """
+
+    calls: Sequence[Mapping[str, Statistics]]
+    samples: int
+    origin: str
+    synthetic: bool
+
+
+def observe(program: Program) -> Observation:
+    """Runs the program's calibration samples. Raises DgqcError where a call has none."""
+    calibration = program.calibration
+    if calibration is None:
+        raise DgqcError("observe-ranges needs calibration samples; give some with --calib.")
+    calls = len(program.schedule)
+    observed: list[Mapping[str, Statistics]] = []
+    samples = 0
+    for ordinal in track(range(calls), "observing ranges", calls):
+        observer = _Observer(program)
+        for inputs in calibration.read(ordinal):
+            for batch in arguments(program, inputs):
+                observer.observe(batch, ordinal)
+            samples += len(inputs["sample"])
+        if not observer.seen:
+            raise DgqcError(
+                f"The calibration samples hold none for call {ordinal} of {calls} "
+                f"(timestep {program.schedule.timesteps[ordinal]:g}); record them for the whole schedule."
+            )
+        observed.append(_side_by_side(observer.seen))
+    return Observation(observed, samples, calibration.origin, calibration.synthetic)
+
+
+def _side_by_side(seen: Mapping[str, Statistics]) -> Mapping[str, Statistics]:
+    """The same in one block of memory. Thousands of small ones, kept among what a call allocates and frees,
+    would leave holes that no later call fills: gigabytes of them on large models."""
+    tensors = [value for values in seen.values() for value in values]
+    whole = torch.cat([value.reshape(-1) for value in tensors])
+    parts = iter(torch.split(whole, [value.numel() for value in tensors]))
+    return {
+        name: tuple(next(parts).reshape(value.shape) for value in values) for name, values in seen.items()
+    }
+
+
+def with_ranges(program: Program, seen: Observation) -> Program:
+    """The program with what was seen in its plans; their bits may differ from those of the program that was
+    observed, since ranges are those of the float network.
+    """
+    plans = {name: _observed(plan, name, seen.calls) for name, plan in program.plans.items()}
+    report = {"samples": seen.samples, "origin": seen.origin, "synthetic": seen.synthetic}
+    return replace(program, plans=plans).with_report(ObserveRanges.name, report)
+
+
+def _observed(plan: Plan, name: str, seen: Sequence[Mapping[str, Statistics]]) -> Plan:
+    """The plan with the statistics of all calls."""
+    if not isinstance(plan, Operand | Activation16 | Probabilities):
+        return plan
+    stacked = [torch.stack(values) for values in zip(*(one[name] for one in seen), strict=True)]
+    if isinstance(plan, Operand):
+        return ObservedOperand(plan, Ranges(stacked[0], stacked[1]), Ranges(stacked[2], stacked[3]))
+    if isinstance(plan, Probabilities):
+        return ObservedProbabilities(plan.bits, stacked[0])
+    return ObservedActivation16(stacked[0])
+
+
+class _Observer(BlockInterpreter):
+    """Runs the graph and merges what passes through its sites into `seen`: site name to statistics."""
+
+    def __init__(self, program: Program) -> None:
+        super().__init__(program)
+        self.seen: dict[str, Statistics] = {}
+
+    def observe(self, inputs: tuple[torch.Tensor, ...], ordinal: int) -> None:
+        with torch.no_grad():
+            self.run(*inputs, torch.tensor(ordinal))
+
+    def see(self, name: str, value: torch.Tensor, site: fx.Node) -> None:
+        self._merge(name, _statistics(value, self.plans[name], site))
+
+    def _merge(self, name: str, new: Statistics) -> None:
+        old = self.seen.get(name)
+        if old is None:
+            self.seen[name] = new
+        elif len(new) == 1:
+            self.seen[name] = (torch.maximum(old[0], new[0]),)
+        else:
+            merge = (torch.minimum, torch.maximum, torch.minimum, torch.maximum)
+            self.seen[name] = tuple(f(a, b) for f, a, b in zip(merge, old, new, strict=True))
+
+
+def _statistics(x: torch.Tensor, plan: Plan, site: fx.Node) -> Statistics:
+    """Four of an operand, the largest of anything else."""
+    if not isinstance(plan, Operand):
+        smallest, largest = torch.aminmax(x)
+        return (torch.maximum(-smallest, largest).abs(),)
+    if plan.role is Role.CONVOLUTION:
+        return _convolution_statistics(x, plan, site)
+    channel, pixel = (x.dim() - 2, x.dim() - 1) if plan.role is Role.RIGHT else (x.dim() - 1, x.dim() - 2)
+    low, high = [], []
+    for axis in (channel, pixel):
+        others = [d for d in range(x.dim()) if d != axis]
+        # A (B, C) input has its samples where pixels would be: one pixel.
+        others = list(range(x.dim())) if x.dim() == 2 and axis == pixel else others
+        low.append(x.amin(dim=others).reshape(-1))
+        high.append(x.amax(dim=others).reshape(-1))
+    return low[0], high[0], low[1], high[1]
+
+
+def _convolution_statistics(x: torch.Tensor, plan: Operand, site: fx.Node) -> Statistics:
+    """Channels over the image (and its padding), pixels over each output position's whole patch."""
+    user = next(iter(site.users))
+    weight: Any = user.args[1]
+    stride: Any = user.args[3]
+    padding: Any = user.args[4]
+    kernel = tuple(weight.meta["val"].shape[2:])
+    low, high = x.amin(dim=(0, 2, 3)), x.amax(dim=(0, 2, 3))
+    if plan.padded:
+        low, high = low.clamp(max=0), high.clamp(min=0)
+    borders = (padding[1], padding[1], padding[0], padding[0])
+    lowest = pad(x.amin(dim=(0, 1))[None, None], borders)
+    highest = pad(x.amax(dim=(0, 1))[None, None], borders)
+    pixel_low = -max_pool2d(-lowest, kernel, tuple(stride))
+    pixel_high = max_pool2d(highest, kernel, tuple(stride))
+    return low, high, pixel_low.flatten(), pixel_high.flatten()

@@ -1,0 +1,162 @@
+"""`step-groups`: dimension, groups and scales chosen anew at each call, as DGQ's released code does."""
+
+from __future__ import annotations
+
+from collections import Counter
+from dataclasses import dataclass, replace
+from typing import Any, ClassVar
+
+import torch
+from threadpoolctl import threadpool_limits
+from torch import fx
+
+from ...ir.errors import DgqcError
+from ...ir.level import Level
+from ...ir.ops.simulate import patches_of
+from ...ir.plans import CallQuantizer, Dimension, Operand, Plan, Ranges, Role, SteppedOperand
+from ...ir.program import Program
+from ...ir.progress import track
+from ..base import Pass
+from ..graph.edit import arguments, dgqc
+from ..manager.registry import register_pass
+from .kmeans_groups import cluster
+from .outlier_dims import spread
+
+SMALLEST_STEP = 1e-8
+
+Ranges4 = tuple[torch.Tensor, torch.Tensor, torch.Tensor, torch.Tensor]
+"""Of an operand at one call: channel low, channel high, pixel low, pixel high."""
+
+
+@register_pass
+@dataclass(frozen=True)
+class StepGroups(Pass):
+    """DGQ's own quantizer, for the simulated level: nothing ties one call's grouping to the next one's.
+
+    At each call: the dimension with the larger spread (eq. 4-5); K-means on its (min, max); a group's range
+    is its members' smallest minimum to largest maximum; s = range / (2^bits - 1), z = round(-min / s),
+    neither clamped nor tied to other groups. A convolution's dimensions are those of its im2col matrix, zeros
+    of the border included: rows (channel, tap) and columns (output pixels). A tie goes to the first axis.
+
+    groups: K.
+
+    Our deviation: ranges are those of the float network; the code observes behind fake-quantized layers, and
+    takes running averages of them for one group. On the same ranges both agree in every bit for more groups.
+    """
+
+    groups: int = 8
+
+    name: ClassVar[str] = "step-groups"
+    takes: ClassVar[Level] = Level.PLANNED
+    leaves: ClassVar[Level] = Level.PLANNED
+    requires: ClassVar[frozenset[str]] = frozenset({"sites"})
+    provides: ClassVar[frozenset[str]] = frozenset({"tables"})
+
+    def __post_init__(self) -> None:
+        if not 1 <= self.groups <= 256:
+            raise DgqcError(f"step-groups takes 1 to 256 groups, not {self.groups}.")
+
+    def run(self, program: Program) -> Program:
+        calibration, calls = program.calibration, len(program.schedule)
+        if calibration is None:
+            raise DgqcError("step-groups needs calibration samples; give some with --calib.")
+        found: dict[str, list[CallQuantizer]] = {}
+        observer = _Observer(program)
+        with threadpool_limits(limits=1):
+            for ordinal in track(range(calls), "grouping each call", calls):
+                observer.seen = {}
+                for inputs in calibration.read(ordinal):
+                    for batch in arguments(program, inputs):
+                        observer.observe(batch, ordinal)
+                for name, seen in observer.seen.items():
+                    plan = program.plans[name]
+                    assert isinstance(plan, Operand)
+                    found.setdefault(name, []).append(quantizer(plan, seen, self.groups))
+        plans: dict[str, Plan] = dict(program.plans)
+        for name, calls_of in found.items():
+            plan = plans[name]
+            assert isinstance(plan, Operand)
+            channels, _, pixels, _ = observer.seen[name]
+            plans[name] = SteppedOperand(plan, tuple(calls_of), len(channels), len(pixels))
+        chosen = Counter(str(one.dimension) for calls_of in found.values() for one in calls_of)
+        return replace(program, plans=plans).with_report(self.name, {"groups": self.groups, **chosen})
+
+
+def quantizer(operand: Operand, seen: Ranges4, groups: int) -> CallQuantizer:
+    """What DGQ makes of an operand's ranges at one call, in single precision as in the released code.
+
+    seen: float32. groups: K; fewer where there are fewer distinct ranges.
+    """
+    channel_low, channel_high, pixel_low, pixel_high = seen
+    channel = Ranges(channel_low[None], channel_high[None])
+    pixel = Ranges(pixel_low[None], pixel_high[None])
+    wide, narrow = spread(channel), spread(pixel)
+    # Channels are the first axis of an im2col matrix, and the last of everything else.
+    by_channel = wide >= narrow if operand.role is Role.CONVOLUTION else wide > narrow
+    ranges = channel if by_channel else pixel
+    group = cluster(ranges, groups, torch.float32)
+    start = torch.zeros(int(group.max()) + 1)
+    low = start.scatter_reduce(0, group, ranges.low[0], "amin", include_self=False)
+    high = start.scatter_reduce(0, group, ranges.high[0], "amax", include_self=False)
+    scale = ((high - low) / (2**operand.bits - 1)).clamp(min=SMALLEST_STEP)
+    zero = torch.round(-low / scale)
+    dimension = Dimension.CHANNEL if by_channel else Dimension.PIXEL
+    return CallQuantizer(dimension, group, scale[group].double(), zero[group].double())
+
+
+def ranges_of(x: torch.Tensor, role: Role) -> Ranges4:
+    """Ranges of an activation along both of its dimensions.
+
+    x: (..., pixels, channels), but (..., channels, pixels) on the right of a product, and a convolution's
+    im2col matrix (B, channels, pixels). Without pixels, (B, C), it has one.
+    """
+    last = x.dim() - 1
+    channel, pixel = (last, last - 1) if role in (Role.LINEAR, Role.LEFT) else (last - 1, last)
+    found = []
+    for axis in (channel, pixel):
+        one = x.dim() == 2 and axis == pixel
+        others = [d for d in range(x.dim()) if d != axis or one]
+        found += [x.amin(dim=others).reshape(-1), x.amax(dim=others).reshape(-1)]
+    return found[0], found[1], found[2], found[3]
+
+
+def merged(one: Ranges4, other: Ranges4) -> Ranges4:
+    """Ranges of two batches together."""
+    return (
+        torch.minimum(one[0], other[0]),
+        torch.maximum(one[1], other[1]),
+        torch.minimum(one[2], other[2]),
+        torch.maximum(one[3], other[3]),
+    )
+
+
+class _Observer(fx.Interpreter):
+    """Runs the graph and keeps ranges along both axes of every operand."""
+
+    def __init__(self, program: Program) -> None:
+        super().__init__(program.graph)
+        self.plans = program.plans
+        self.seen: dict[str, Ranges4] = {}
+
+    def observe(self, inputs: tuple[torch.Tensor, ...], ordinal: int) -> None:
+        with torch.no_grad():
+            self.run(*inputs, torch.tensor(ordinal))
+
+    def run_node(self, n: fx.Node) -> Any:
+        if n.target is not dgqc.site.default:
+            return super().run_node(n)
+        (x, name), _ = self.fetch_args_kwargs_from_env(n)
+        plan = self.plans[str(name)]
+        if isinstance(plan, Operand):
+            new = ranges_of(_matrix(x, plan, n), plan.role)
+            old = self.seen.get(str(name), new)
+            self.seen[str(name)] = merged(old, new)
+        return x
+
+
+def _matrix(x: torch.Tensor, plan: Operand, site: fx.Node) -> torch.Tensor:
+    if plan.role is not Role.CONVOLUTION:
+        return x
+    user: Any = next(iter(site.users))
+    weight = torch.empty(tuple(user.args[1].meta["val"].shape), device="meta")
+    return patches_of(x, weight, user.args[3], user.args[4])

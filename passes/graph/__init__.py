@@ -1,0 +1,1 @@
+"""Passes on the captured graph, and those that put quantization sites into it."""

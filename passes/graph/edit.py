@@ -1,0 +1,174 @@
+"""Small helpers for passes that change a graph."""
+
+from __future__ import annotations
+
+import operator
+import re
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from typing import Any
+
+import torch
+from torch import fx
+from torch._subclasses.fake_tensor import FakeTensorMode
+
+from ...ir import ops as ops  # registers the `dgqc::` ops that are named below
+from ...ir.program import Program
+
+aten = torch.ops.aten
+dgqc = torch.ops.dgqc
+
+
+MILLION = 10**6
+AT_ONCE = 2**26
+"""Elements of the largest value of a batch that is run at once: 256 MB, of which several live at a time."""
+
+
+def constant(graph: fx.GraphModule, node: fx.Node) -> torch.Tensor:
+    """The tensor that a `get_attr` node names."""
+    value = operator.attrgetter(str(node.target))(graph)
+    assert isinstance(value, torch.Tensor)
+    return value
+
+
+def weight_count(graph: fx.GraphModule) -> int:
+    """How many weights the products of a float graph have."""
+    products = [n for n in graph.graph.nodes if n.target in (aten.linear.default, aten.conv2d.default)]
+    return sum(constant(graph, n.args[1]).numel() for n in products)
+
+
+def shape(node: fx.Node) -> tuple[int, ...]:
+    """The shape of a node's value for one sample."""
+    return tuple(node.meta["val"].shape)
+
+
+def module_path(node: fx.Node) -> str:
+    """Where the node comes from in the user's model, for messages."""
+    return str(node.meta.get("module") or node.name)
+
+
+def identifier(text: str) -> str:
+    """A name that may stand in a graph."""
+    return re.sub(r"\W+", "_", text).strip("_") or "value"
+
+
+def add_constant(graph: fx.GraphModule, name: str, value: torch.Tensor) -> fx.Node:
+    """Registers a tensor under an unused name near `name` and gives its `get_attr` node.
+
+    The node goes to the graph's insertion point.
+    """
+    base, unique, count = identifier(name), identifier(name), 0
+    while hasattr(graph, unique):
+        count += 1
+        unique = f"{base}_{count}"
+    graph.register_buffer(unique, value)
+    return graph.graph.get_attr(unique)
+
+
+def call(
+    graph: fx.Graph, target: Callable[..., Any], args: tuple[Any, ...], like: fx.Node, name: str | None = None
+) -> fx.Node:
+    """A new call at the insertion point that carries the module path of `like`."""
+    node = graph.create_node("call_function", target, args, name=identifier(name) if name else None)
+    node.meta["module"] = like.meta.get("module")
+    return node
+
+
+def ancestors(nodes: Iterable[fx.Node]) -> set[fx.Node]:
+    """The nodes and everything they are computed from."""
+    seen: set[fx.Node] = set()
+    stack = list(nodes)
+    while stack:
+        node = stack.pop()
+        if node not in seen:
+            seen.add(node)
+            stack.extend(node.all_input_nodes)
+    return seen
+
+
+def placeholders_behind(graph: fx.Graph) -> dict[fx.Node, frozenset[str]]:
+    """For each node, the names of the placeholders it depends on."""
+    found: dict[fx.Node, frozenset[str]] = {}
+    for node in graph.nodes:
+        own = {str(node.target)} if node.op == "placeholder" else set()
+        found[node] = frozenset(own).union(*(found[i] for i in node.all_input_nodes))
+    return found
+
+
+def edge_convolutions(graph: fx.Graph) -> set[fx.Node]:
+    """The first and the last convolution: those that read the sample or write the output directly."""
+    views = {aten.reshape.default, aten.permute.default, dgqc.site.default}
+    edges: set[fx.Node] = set()
+    for node in graph.nodes:
+        if node.target is not aten.conv2d.default:
+            continue
+        source = node.args[0]
+        while source.target in views:
+            source = source.args[0]
+        sinks = list(node.users)
+        while len(sinks) == 1 and sinks[0].target in views:
+            sinks = list(sinks[0].users)
+        if source.op == "placeholder" or any(sink.op == "output" for sink in sinks):
+            edges.add(node)
+    return edges
+
+
+def arguments(program: Program, inputs: Mapping[str, torch.Tensor]) -> Iterator[tuple[torch.Tensor, ...]]:
+    """The graph's arguments, without `step`, for recorded inputs of the model.
+
+    One tuple for the whole batch; for a part of it each where its values would be large; for a sample each
+    where the graph mixes a batch.
+    """
+    count = len(inputs["sample"])
+    sizes = (node.meta["val"].numel() for node in program.graph.graph.nodes if _is_tensor(node))
+    together = max(1, AT_ONCE // max(sizes, default=1)) if program.batched else 1
+    for first in range(0, count, together):
+        part = {name: value[first : first + together] for name, value in inputs.items()}
+        if program.prologue is None:
+            yield tuple(part[item.name] for item in program.inputs)
+        else:
+            nodes = program.prologue.graph.nodes
+            names = [str(node.target) for node in nodes if node.op == "placeholder"]
+            yield program.prologue(*(part[name] for name in names))
+
+
+def _is_tensor(node: fx.Node) -> bool:
+    return node.op == "call_function" and isinstance(node.meta.get("val"), torch.Tensor)
+
+
+def clean(graph: fx.GraphModule) -> None:
+    """Removes dead nodes and unused constants, fills `meta["val"]` of every node, and recompiles."""
+    graph.graph.eliminate_dead_code()
+    used = {str(node.target) for node in graph.graph.nodes if node.op == "get_attr"}
+    for owner_name, owner in list(graph.named_modules()):
+        for table in (owner._buffers, owner._parameters):
+            for key in list(table):
+                path = f"{owner_name}.{key}" if owner_name else key
+                if path not in used:
+                    del table[key]
+    graph.graph.lint()
+    graph.recompile()
+
+
+def propagate(program: Program) -> None:
+    """Fills `meta["val"]` of every node with a fake tensor, for one sample."""
+    mode = FakeTensorMode(allow_non_fake_inputs=True)
+    shapes = {item.name: item for item in program.inputs}
+    values: dict[fx.Node, Any] = {}
+    with mode:
+        for node in program.graph.graph.nodes:
+            if node.op == "placeholder":
+                item = shapes.get(str(node.target))
+                old = node.meta.get("val")
+                dtype = old.dtype if isinstance(old, torch.Tensor) else torch.float32
+                size = item.shape if item else tuple(old.shape) if isinstance(old, torch.Tensor) else ()
+                value = torch.empty(size, dtype=dtype)
+            elif node.op == "get_attr":
+                real = constant(program.graph, node)
+                value = torch.empty(real.shape, dtype=real.dtype)
+            elif node.op == "output":
+                continue
+            else:
+                args, kwargs = fx.node.map_arg((node.args, dict(node.kwargs)), lambda n: values[n])
+                value = node.target(*args, **kwargs)
+            values[node] = value
+            node.meta["val"] = value

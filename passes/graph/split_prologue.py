@@ -1,0 +1,162 @@
+"""`split-prologue`: what has no integer form and does not see the sample moves in front of the program."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from typing import ClassVar
+
+from torch import fx
+
+from ...ir.errors import UnsupportedOperation
+from ...ir.level import Level
+from ...ir.program import Input, Program
+from ..base import Pass
+from ..manager.registry import register_pass
+from .edit import aten, clean, constant, dgqc, module_path, placeholders_behind, propagate, shape
+
+GLUE = frozenset(
+    {
+        aten.add.Tensor,
+        aten.mul.Tensor,
+        aten.cat.default,
+        aten.slice.Tensor,
+        aten.reshape.default,
+        aten.permute.default,
+    }
+)
+LOWERABLE = GLUE | {
+    aten.linear.default,
+    aten.conv2d.default,
+    aten.matmul.default,
+    aten.softmax.int,
+    aten.group_norm.default,
+    aten.layer_norm.default,
+    aten.silu.default,
+    aten.gelu.default,
+    aten.upsample_nearest2d.vec,
+    aten.avg_pool2d.default,
+    dgqc.at_step.default,
+}
+"""Ops with an integer form; the rest is either hoisted here or refused."""
+
+
+@register_pass
+@dataclass(frozen=True)
+class SplitPrologue(Pass):
+    """Sinusoids of SDXL's time ids and class-embedding look-ups run once per picture, in float, in front.
+
+    They depend on the conditioning alone. Their results become inputs of the program, quantized to 16 bits
+    at the boundary like every other input. An op without an integer form that does see the sample is
+    refused with its module path.
+    """
+
+    name: ClassVar[str] = "split-prologue"
+    takes: ClassVar[Level] = Level.CAPTURED
+    leaves: ClassVar[Level] = Level.CAPTURED
+    requires: ClassVar[frozenset[str]] = frozenset({"folded-time"})
+    provides: ClassVar[frozenset[str]] = frozenset({"integer-ready"})
+
+    def run(self, program: Program) -> Program:
+        graph = program.graph.graph
+        behind = placeholders_behind(graph)
+        hoisted: set[fx.Node] = set()
+        for node in graph.nodes:
+            if node.op != "call_function":
+                continue
+            if node.target not in LOWERABLE:
+                _refuse_unless_conditioning(node, behind[node])
+                hoisted |= _region_above(node)
+            elif node.target in GLUE and _reads_only(node, hoisted):
+                hoisted.add(node)
+        if not hoisted:
+            return program
+        frontier = [n for n in graph.nodes if n in hoisted and any(u not in hoisted for u in n.users)]
+        prologue = _extract(program, hoisted, frontier)
+        return _cut(program, hoisted, frontier, prologue, behind).with_report(
+            self.name, {"inputs": [_input_name(n, behind) for n in frontier]}
+        )
+
+
+def _refuse_unless_conditioning(node: fx.Node, behind: frozenset[str]) -> None:
+    if behind & {"sample", "step"}:
+        raise UnsupportedOperation(
+            f"The op {node.target} in {module_path(node)} has no integer form; "
+            "replace it in the model or add a lowering for it (docs/adding-an-op.md)."
+        )
+
+
+def _region_above(node: fx.Node) -> set[fx.Node]:
+    """The node and the calls it is computed from."""
+    region: set[fx.Node] = set()
+    stack = [node]
+    while stack:
+        item = stack.pop()
+        if item.op == "call_function" and item not in region:
+            region.add(item)
+            stack.extend(item.all_input_nodes)
+    return region
+
+
+def _reads_only(node: fx.Node, region: set[fx.Node]) -> bool:
+    calls = [i for i in node.all_input_nodes if i.op != "get_attr"]
+    return bool(calls) and all(i in region for i in calls)
+
+
+def _input_name(node: fx.Node, behind: dict[fx.Node, frozenset[str]]) -> str:
+    return "_".join(sorted(behind[node])) + "_embedding"
+
+
+def _extract(program: Program, hoisted: set[fx.Node], frontier: list[fx.Node]) -> fx.GraphModule:
+    """A graph from the model's inputs to (kept inputs..., frontier...)."""
+    graph = fx.Graph()
+    copies: dict[fx.Node, fx.Node] = {}
+    root = fx.GraphModule({}, fx.Graph())
+    for node in program.graph.graph.nodes:
+        if node.op == "placeholder" and node.target != "step":
+            copies[node] = graph.placeholder(str(node.target))
+        elif node.op == "get_attr" and any(u in hoisted for u in node.users):
+            root.register_buffer(node.name, constant(program.graph, node))
+            copies[node] = graph.get_attr(node.name)
+        elif node in hoisted:
+            copies[node] = graph.node_copy(node, lambda n: copies[n])
+    kept = [copies[n] for n in _kept_placeholders(program, hoisted)]
+    graph.output(tuple(kept + [copies[n] for n in frontier]))
+    return fx.GraphModule(root, graph)
+
+
+def _kept_placeholders(program: Program, hoisted: set[fx.Node]) -> list[fx.Node]:
+    return [
+        n
+        for n in program.graph.graph.nodes
+        if n.op == "placeholder" and n.target != "step" and any(u not in hoisted for u in n.users)
+    ]
+
+
+def _cut(
+    program: Program,
+    hoisted: set[fx.Node],
+    frontier: list[fx.Node],
+    prologue: fx.GraphModule,
+    behind: dict[fx.Node, frozenset[str]],
+) -> Program:
+    graph = program.graph.graph
+    kept = _kept_placeholders(program, hoisted)
+    step = next(n for n in graph.nodes if n.op == "placeholder" and n.target == "step")
+    inputs = [item for item in program.inputs if item.name in {str(n.target) for n in kept}]
+    for number, node in enumerate(frontier):
+        name = _input_name(node, behind) + (f"_{number}" if number else "")
+        with graph.inserting_before(step):
+            placeholder = graph.placeholder(name)
+        placeholder.meta.update(val=node.meta["val"], module=node.meta.get("module"))
+        node.replace_all_uses_with(placeholder, delete_user_cb=lambda user: user not in hoisted)
+        inputs.append(Input(name, shape(node)))
+    for node in reversed(list(graph.nodes)):
+        if node in hoisted:
+            graph.erase_node(node)
+    for node in list(graph.nodes):
+        if node.op == "placeholder" and not node.users and node.target != "step":
+            graph.erase_node(node)
+    clean(program.graph)
+    result = replace(program, inputs=tuple(inputs), prologue=prologue)
+    propagate(result)
+    return result

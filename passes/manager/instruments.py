@@ -1,0 +1,75 @@
+"""What watches a pipeline: objects that the manager tells about every pass. Passes know none of it."""
+
+from __future__ import annotations
+
+import sys
+from dataclasses import dataclass, field
+from typing import Protocol, TextIO
+
+from ...ir.printer import format_graph
+from ...ir.program import Program
+from ..base import Pass
+
+
+class Instrument(Protocol):
+    """Told before and after each pass. It may look at the program and must not change it."""
+
+    def before(self, item: Pass, program: Program) -> None:
+        """Called with the program that the pass will take."""
+
+    def after(self, item: Pass, program: Program, seconds: float) -> None:
+        """Called with the verified program that the pass left, and the time its `run` took."""
+
+
+@dataclass
+class Timing:
+    """Collects how long each pass took, and the process's peak memory up to its end (`--timing`)."""
+
+    seconds: list[tuple[str, float]] = field(default_factory=list)
+    peaks: list[int] = field(default_factory=list)
+
+    def before(self, item: Pass, program: Program) -> None:
+        """Nothing."""
+
+    def after(self, item: Pass, program: Program, seconds: float) -> None:
+        """Notes both."""
+        self.seconds.append((item.name, seconds))
+        self.peaks.append(peak_memory())
+
+    def table(self) -> str:
+        """One line a pass, in the order they ran, with its share of the whole and the peak so far."""
+        total = sum(seconds for _, seconds in self.seconds)
+        lines = [
+            f"{seconds:9.3f} s {100 * seconds / max(total, 1e-9):5.1f} % {peak / 1e9:6.2f} GB  {name}"
+            for (name, seconds), peak in zip(self.seconds, self.peaks, strict=True)
+        ]
+        return "\n".join([*lines, f"{total:9.3f} s                    total"])
+
+
+def peak_memory() -> int:
+    """Bytes of the largest resident memory so far; 0 where the system doesn't tell."""
+    try:
+        import resource
+    except ImportError:  # Windows has none.
+        return 0
+    found = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+    return int(found) * (1 if sys.platform == "darwin" else 1024)
+
+
+@dataclass(frozen=True)
+class PrintAfter:
+    """Prints the graph after some passes (`--print-ir-after=PASS|all`).
+
+    names: of the passes, or None for all.
+    """
+
+    names: frozenset[str] | None
+    stream: TextIO
+
+    def before(self, item: Pass, program: Program) -> None:
+        """Nothing."""
+
+    def after(self, item: Pass, program: Program, seconds: float) -> None:
+        """Prints."""
+        if self.names is None or item.name in self.names:
+            self.stream.write(f"// after {item.name}\n{format_graph(program)}\n")

@@ -1,0 +1,230 @@
+"""What stands behind `-O`: a preset is a name for a pipeline's text.
+
+    preset = [ method "-" ] "w" bits "a" bits [ "g" groups ] { "," key "=" value }
+
+All methods run on one graph through the same passes; a method is a choice of passes and options.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass
+from string import Template
+
+from ...ir.errors import PipelineError
+
+PRESETS = ("w8a8", "w8a6", "w8a4", "w4a8", "w4a6", "w4a4")
+"""Bits of weights, bits of activations. `w4a6` means 8 groups, `w4a6g16` 16, `w4a6g1` none."""
+
+DEFAULT_PRESET = "w4a6"
+
+_FRONT = "fold-time-embedding,split-prologue,"
+_START = "split-start-token,"
+_SITES = (
+    "insert-sites{bits=$activations,edges=$edges},merge-quantizers,"
+    "quantize-weights{bits=$weights,edges=$edges$method},"
+)
+_GROUPS = "observe-ranges,outlier-dims,kmeans-groups{groups=$groups},"
+_OUR_GROUPS = "observe-ranges,outlier-dims,$grouping-groups{groups=$groups},$ranges"
+_STATIC = "observe-ranges,static-ranges,"
+_LAYERWISE = "outlier-dims,kmeans-groups{groups=1},"
+_TABLES = "uniform-quant,timestep-tables,"
+_BRECQ = "brecq{iterations=$iterations,rate=$rate},"
+_REST = "measure-error,lower-integer,split-products,permute-channels,permute-keys,$streams,plan-memory"
+
+PIPELINE = Template(
+    _FRONT + _START + _SITES + _OUR_GROUPS + "$probabilities,timestep-tables,${rounding}" + _REST
+)
+"""Our own. For a model without text, split-start-token does nothing."""
+
+
+@dataclass(frozen=True)
+class Method:
+    """A published way to quantize. about: one line. settings: keys that it takes, with their defaults."""
+
+    about: str
+    pipeline: Template
+    settings: Mapping[str, str]
+
+
+_WIDTHS = {"edges": "8", "tile": ""}
+_DGQ = {"edges": "8", "scale": "tensor", "probabilities": "log2", "tile": ""}
+_LEARNED = {"iterations": "1000", "rate": "0.01"}
+"""Published are 20000 iterations at a rate of 0.001, which take a GPU."""
+
+OURS = Method(
+    "groups shared by all calls, attention coded as fits each, weights rounded with compensation",
+    PIPELINE,
+    {
+        "edges": "8",
+        "grouping": "error",
+        "scale": "row",
+        "probabilities": "",
+        "ranges": "",
+        "rounding": "auto",
+        "tile": "",
+    },
+)
+
+METHODS: Mapping[str, Method] = {
+    "naive": Method(
+        "per layer, one range for all calls, minimum to maximum",
+        Template(_FRONT + _SITES + _STATIC + _LAYERWISE + _TABLES + _REST),
+        _WIDTHS,
+    ),
+    "q-diffusion": Method(
+        "per layer, one searched and learned range for all calls, split shortcuts, BRECQ",
+        Template(
+            _FRONT
+            + _SITES
+            + _STATIC
+            + "split-shortcuts,"
+            + _LAYERWISE
+            + "search-ranges{samples=16},"
+            + _TABLES
+            + _BRECQ
+            + "learn-scales{iterations=$iterations},"
+            + _REST
+        ),
+        {**_WIDTHS, **_LEARNED},
+    ),
+    "tfmq": Method(
+        "per layer and call, BRECQ; the time embedding, which TFMQ-DM repairs, is folded exactly",
+        Template(_FRONT + _SITES + "observe-ranges," + _LAYERWISE + _TABLES + _BRECQ + _REST),
+        {**_WIDTHS, **_LEARNED},
+    ),
+    "eda": Method(
+        "EDA-DM: per layer, one searched range for all calls, fine-grained block reconstruction",
+        Template(
+            _FRONT
+            + _SITES
+            + _STATIC
+            + "split-shortcuts,"
+            + _LAYERWISE
+            + "search-ranges{samples=16},"
+            + _TABLES
+            + "fbr{iterations=$iterations,rate=$rate},"
+            + _REST
+        ),
+        {**_WIDTHS, "iterations": "1000", "rate": "0.03"},
+    ),
+    "dgq": Method(
+        "the paper in integers, with its scale per tensor of scores and BRECQ weights",
+        Template(_FRONT + _START + _SITES + _GROUPS + "$probabilities,timestep-tables," + _BRECQ + _REST),
+        {**_DGQ, **_LEARNED},
+    ),
+    "dgq-exact": Method(
+        "the paper's own quantizer, grouped anew at each call over im2col matrices; simulated level only",
+        Template(
+            _FRONT
+            + _START
+            + _SITES
+            + "step-groups{groups=$groups},log-quant{scale=$scale},"
+            + _BRECQ
+            + "simulate"
+        ),
+        {"edges": "16", "scale": "tensor", **_LEARNED},
+    ),
+}
+
+_ROUNDING = {
+    "auto": "gptq{most=100},",
+    "nearest": "",
+    "gptq": "gptq,",
+    "brecq": "brecq{iterations=1000,rate=0.01},",
+    "fbr": "fbr{iterations=1000,rate=0.03},",
+}
+_RANGES = {"minmax": "", "searched": "search-ranges{candidates=9,samples=16},"}
+_CHOICES = {
+    "edges": (*(str(bits) for bits in range(2, 9)), "16"),
+    "grouping": ("error", "kmeans"),
+    "scale": ("row", "tensor", "static"),
+    "probabilities": ("auto", "log2", "uniform"),
+    "ranges": tuple(_RANGES),
+    "rounding": tuple(_ROUNDING),
+    "tile": ("2", "4", "8", "16", "32", "64", "128", "256"),
+}
+_NUMBERS = {"iterations": r"[1-9]\d{0,6}", "rate": r"\d*\.?\d+(e-?\d+)?"}
+_PRESET = re.compile(
+    r"((?P<method>[a-z-]+)-)?w(?P<weights>\d)a(?P<activations>\d)(g(?P<groups>[1-9]\d{0,2}))?"
+)
+
+
+def pipeline_for(opt: str) -> str:
+    """The pipeline of an -O string: `w4a6`, `w4a6g16`, `w8a8,scale=tensor`, `eda-w4a6,iterations=200`.
+
+    edges: bits of the first and the last convolution, 16 to leave them unquantized. grouping: by the error
+    that sharing a quantizer costs, or by K-means. ranges: of groups, as seen or searched; searched for 4
+    bits where nothing is said. scale: what shares a scale of attention probabilities; static is one per call,
+    for uniform ones. probabilities: how they are coded; auto chooses for each attention, and holds where
+    scale=row and nothing else is said. rounding: of weights; auto is gptq for up to 100
+    million, nearest the quickest, brecq and fbr take hours. iterations, rate: of methods that learn. tile:
+    KiB of a thread's own memory, little for a microcontroller; half a core's cache if not said.
+    Raises PipelineError for an unknown preset, an unknown key or a value out of place.
+    """
+    preset, *settings = (part.strip() for part in opt.split(","))
+    found = _PRESET.fullmatch(preset)
+    bits = f"w{found['weights']}a{found['activations']}" if found else ""
+    if not found or bits not in PRESETS or int(found["groups"] or 8) > 256:
+        raise PipelineError(
+            f"There is no preset {preset!r} for -O: choose one of {', '.join(PRESETS)}, each with g1 to g256 "
+            "for the number of groups (w4a6g16; 8 where it is left out), each behind a method's name "
+            f"({', '.join(f'{name}-w4a6' for name in METHODS)}) or without."
+        )
+    method = _method(preset, found["method"])
+    chosen = {**method.settings, **dict(_setting(opt, method, setting) for setting in settings)}
+    if found["groups"] and "$groups" not in method.pipeline.template:
+        raise PipelineError(f"-O {opt} asks for groups, but {found['method']} has none; leave out the g.")
+    ranges = chosen.get("ranges") or ("searched" if found["activations"] == "4" else "minmax")
+    chosen["ranges"] = _RANGES[ranges]
+    chosen["rounding"] = _ROUNDING[chosen.get("rounding", "nearest")]
+    chosen["probabilities"] = _probabilities(opt, chosen.get("probabilities", ""), chosen.get("scale", "row"))
+    return method.pipeline.substitute(
+        chosen,
+        weights=found["weights"],
+        activations=found["activations"],
+        groups=found["groups"] or "8",
+        method=",method=minmax" if found["method"] == "naive" else "",
+        streams=f"stream-rows{{tile={chosen['tile']} rows=1}}" if chosen.get("tile") else "stream-rows",
+    )
+
+
+def _probabilities(opt: str, coding: str, scale: str) -> str:
+    """The pass that decides on attention probabilities."""
+    coding = coding or ("auto" if scale == "row" else "log2")
+    if scale == "static" and coding != "uniform":
+        raise PipelineError(
+            f"-O {opt} asks for a static scale, which only uniform probabilities have: add "
+            "probabilities=uniform, or take scale=row or scale=tensor."
+        )
+    if coding == "auto":
+        if scale != "row":
+            raise PipelineError(f"-O {opt} has probabilities=auto, which goes with scale=row alone.")
+        return "choose-probabilities"
+    return f"{'log-quant' if coding == 'log2' else 'uniform-quant'}{{scale={scale}}}"
+
+
+def _method(preset: str, name: str | None) -> Method:
+    if name is None:
+        return OURS
+    if name not in METHODS:
+        raise PipelineError(
+            f"There is no method {name!r} in the preset {preset}: choose one of {', '.join(METHODS)}, or "
+            "leave it out."
+        )
+    return METHODS[name]
+
+
+def _setting(opt: str, method: Method, text: str) -> tuple[str, str]:
+    key, _, value = text.partition("=")
+    if key not in method.settings:
+        raise PipelineError(
+            f"-O {opt} has {text!r} behind the preset, where only "
+            f"{', '.join(f'{k}=' for k in method.settings)} may stand."
+        )
+    if key in _CHOICES and value not in _CHOICES[key]:
+        raise PipelineError(f"-O {opt} has {text!r}, but {key} is one of {', '.join(_CHOICES[key])}.")
+    if key in _NUMBERS and not re.fullmatch(_NUMBERS[key], value):
+        raise PipelineError(f"-O {opt} has {text!r}, but {key} is a number above 0.")
+    return key, value

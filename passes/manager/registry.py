@@ -1,0 +1,184 @@
+"""Where passes are found by name: the built-in ones, those of other packages, those registered by hand."""
+
+from __future__ import annotations
+
+import difflib
+import re
+import sys
+from dataclasses import is_dataclass
+from functools import lru_cache
+from importlib import import_module
+from importlib.metadata import EntryPoint, entry_points
+from typing import TypeVar
+
+from ...ir import ops  # noqa: F401  (passes name the dgqc ops when they are imported)
+from ...ir.errors import PipelineError
+from ...ir.level import Level
+from ..base import Pass
+
+ENTRY_POINT_GROUP = "dgqc.passes"
+
+BUILT_IN = {
+    "fold-time-embedding": "graph.fold_time_embedding",
+    "split-prologue": "graph.split_prologue",
+    "split-start-token": "graph.split_start_token",
+    "insert-sites": "graph.insert_sites",
+    "merge-quantizers": "graph.merge_quantizers",
+    "quantize-weights": "weights.quantize_weights",
+    "observe-ranges": "activations.observe_ranges",
+    "static-ranges": "activations.static_ranges",
+    "split-shortcuts": "graph.split_shortcuts",
+    "outlier-dims": "activations.outlier_dims",
+    "kmeans-groups": "activations.kmeans_groups",
+    "error-groups": "activations.error_groups",
+    "step-groups": "activations.step_groups",
+    "search-ranges": "activations.search_ranges",
+    "log-quant": "activations.log_quant",
+    "uniform-quant": "activations.uniform_quant",
+    "choose-probabilities": "activations.choose_probabilities",
+    "timestep-tables": "activations.timestep_tables",
+    "gptq": "weights.gptq",
+    "adaround": "weights.adaround",
+    "brecq": "weights.brecq",
+    "fbr": "weights.fbr",
+    "learn-scales": "activations.learn_scales",
+    "simulate": "simulation.simulate",
+    "measure-error": "simulation.measure_error",
+    "lower-integer": "lowering.lower_integer",
+    "split-products": "split_products",
+    "permute-channels": "permute_channels",
+    "permute-keys": "permute_keys",
+    "stream-rows": "stream_rows",
+    "plan-memory": "plan_memory",
+}
+"""The passes of this package and the modules that define them, in the order in which they usually run.
+
+A module is imported when its pass is first asked for, so that start-up stays flat."""
+
+_registered: dict[str, type[Pass]] = {}
+_PassType = TypeVar("_PassType", bound=type[Pass])
+
+
+def register_pass(pass_class: _PassType) -> _PassType:
+    """Class decorator that makes a pass known by its name; it stands above `@dataclass(frozen=True)`.
+
+    Raises PipelineError when the class isn't a complete pass, or when its name is taken by another class.
+    """
+    _check_complete(pass_class)
+    present = _registered.get(pass_class.name)
+    if present is not None and _path(present) != _path(pass_class):
+        raise _duplicate(pass_class.name, [_path(present), _path(pass_class)])
+    _registered[pass_class.name] = pass_class
+    return pass_class
+
+
+def find_pass(name: str) -> type[Pass]:
+    """The pass with this name. Imports the module that defines it, and no other.
+
+    Raises PipelineError when no pass or more than one has the name, or when its module can't be imported.
+    """
+    offered = [point for point in _entry_points() if point.name == name]
+    _check_unique(name, offered)
+    if name in BUILT_IN:
+        import_module(f"..{BUILT_IN[name]}", __package__)
+    elif offered:
+        _load(offered[0])
+    if name not in _registered:
+        raise _unknown(name)
+    return _registered[name]
+
+
+def pass_names() -> tuple[str, ...]:
+    """All names that `find_pass` knows: built-in passes in their usual order, then the others by name.
+
+    Raises PipelineError when two packages define the same name.
+    """
+    points = _entry_points()
+    for name in {point.name for point in points}:
+        _check_unique(name, [point for point in points if point.name == name])
+    others = {point.name for point in points} | set(_registered)
+    return (*BUILT_IN, *sorted(others - set(BUILT_IN)))
+
+
+def known_passes() -> tuple[type[Pass], ...]:
+    """Every pass that can be imported; a broken third-party package doesn't hide the others."""
+    found = []
+    for name in pass_names():
+        try:
+            found.append(find_pass(name))
+        except (PipelineError, ImportError):
+            continue
+    return tuple(found)
+
+
+def origin(pass_class: type[Pass]) -> str:
+    """The package that a pass comes from."""
+    return pass_class.__module__.partition(".")[0]
+
+
+def _entry_points() -> tuple[EntryPoint, ...]:
+    return _entry_points_on(tuple(sys.path))
+
+
+@lru_cache(maxsize=8)
+def _entry_points_on(path: tuple[str, ...]) -> tuple[EntryPoint, ...]:
+    # Keyed by the search path, so that a package found there later counts.
+    return tuple(dict.fromkeys(entry_points(group=ENTRY_POINT_GROUP)))
+
+
+def _load(point: EntryPoint) -> None:
+    package = _package(point)
+    try:
+        loaded = point.load()
+    except (ImportError, AttributeError) as error:
+        raise PipelineError(
+            f"Pass {point.name} of the package {package} can't be loaded from {point.value} ({error}); "
+            "repair or reinstall the package."
+        ) from error
+    if not (isinstance(loaded, type) and issubclass(loaded, Pass) and loaded.name == point.name):
+        raise PipelineError(
+            f"Entry point {point.name} of the package {package} names {point.value}, which is not a pass "
+            f"called {point.name}; it must be a subclass of dgqc.passes.base.Pass with this name."
+        )
+    register_pass(loaded)
+
+
+def _check_unique(name: str, offered: list[EntryPoint]) -> None:
+    origins = sorted({_package(point) for point in offered})
+    if name in BUILT_IN:
+        origins.insert(0, "dgqc")
+    if len(origins) > 1:
+        raise _duplicate(name, origins)
+
+
+def _check_complete(pass_class: type[Pass]) -> None:
+    where = _path(pass_class)
+    name = getattr(pass_class, "name", None)
+    if not isinstance(name, str) or not re.fullmatch(r"[a-z][a-z0-9]*(-[a-z0-9]+)*", name):
+        raise PipelineError(f"{where} has the name {name!r}; a pass needs a kebab-case `name`.")
+    if not is_dataclass(pass_class) or not pass_class.__dataclass_params__.frozen:
+        raise PipelineError(f"Pass {name} ({where}) must be a frozen dataclass, under @register_pass.")
+    for level in ("takes", "leaves"):
+        if not isinstance(getattr(pass_class, level, None), Level):
+            raise PipelineError(f"Pass {name} ({where}) must say which level it {level}, as a Level.")
+
+
+def _duplicate(name: str, origins: list[str]) -> PipelineError:
+    return PipelineError(
+        f"Pass {name} is defined by {' and by '.join(origins)}; rename one of them or uninstall its package."
+    )
+
+
+def _unknown(name: str) -> PipelineError:
+    close = difflib.get_close_matches(name, pass_names(), n=3)
+    hint = f"did you mean {' or '.join(close)}? " if close else ""
+    return PipelineError(f"There is no pass {name!r}: {hint}`dgqc passes` lists them all.")
+
+
+def _package(point: EntryPoint) -> str:
+    distribution = getattr(point, "dist", None)
+    return str(distribution.name) if distribution is not None else point.module.partition(".")[0]
+
+
+def _path(pass_class: type[Pass]) -> str:
+    return f"{pass_class.__module__}.{pass_class.__qualname__}"

@@ -1,0 +1,1 @@
+"""What a plan costs, in floating point: fake quantization, and each layer beside its float self."""

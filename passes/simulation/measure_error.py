@@ -1,0 +1,122 @@
+"""`measure-error`: how far each layer's integers are from the float model, for the report."""
+
+from __future__ import annotations
+
+import logging
+import math
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from typing import Any, ClassVar
+
+import torch
+from torch import fx
+
+from ...ir.errors import DgqcError
+from ...ir.level import Level
+from ...ir.plans import QuantizedActivation16
+from ...ir.program import Program
+from ...ir.progress import track
+from ..base import Pass
+from ..graph.edit import MILLION, arguments, dgqc, module_path, weight_count
+from ..lowering.lower_integer import LowerInteger
+from ..manager.failures import snapshot
+from ..manager.registry import register_pass
+from .block_interpreter import BlockInterpreter
+
+log = logging.getLogger("dgqc")
+
+CONVOLUTIONS = (dgqc.conv2d.default, dgqc.conv2d_pixel.default)
+"""Their results are channels last."""
+LAYERS = (*CONVOLUTIONS, dgqc.linear.default, dgqc.matmul.default, dgqc.attend.default)
+"""Ops whose results are compared."""
+
+
+@register_pass
+@dataclass(frozen=True)
+class MeasureError(Pass):
+    """Runs one calibration sample through the float graph and through its integers, and compares each layer.
+
+    The figure is the signal-to-noise ratio of a layer's output in decibels, all error up to there included:
+    10 log10(sum y^2 / sum (y - y^)^2). The program stays as it is.
+
+    calls: how many calls of the schedule to measure, evenly spaced. most: millions of weights; of a model
+    with more only the first call is measured, since its integers take a minute a call.
+    """
+
+    calls: int = 2
+    most: int = 100
+
+    name: ClassVar[str] = "measure-error"
+    takes: ClassVar[Level] = Level.PLANNED
+    leaves: ClassVar[Level] = Level.PLANNED
+    requires: ClassVar[frozenset[str]] = frozenset({"tables", "probabilities", "weights"})
+
+    def run(self, program: Program) -> Program:
+        if program.calibration is None:
+            raise DgqcError("measure-error needs calibration samples; give some with --calib.")
+        total = len(program.schedule)
+        calls = 1 if weight_count(program.graph) > self.most * MILLION else self.calls
+        if calls < self.calls:
+            log.warning("measure-error looks at the first call alone, since the model is large.")
+        integers = LowerInteger().run(replace(program, graph=snapshot(program)))
+        energy: dict[str, tuple[float, float]] = {}
+        ordinals = sorted({round(i * (total - 1) / max(calls - 1, 1)) for i in range(calls)})
+        for ordinal in track(ordinals, "measuring error", len(ordinals)):
+            inputs = {name: value[:1] for name, value in next(program.calibration.read(ordinal)).items()}
+            (real,) = arguments(program, inputs)
+            layers = _integer_layers(integers, real, ordinal)
+            _Comparison(program, layers, energy).compare(real, ordinal)
+        decibels = {
+            path: round(10 * math.log10(signal / noise), 2) if noise and signal else None
+            for path, (signal, noise) in energy.items()
+        }
+        return program.with_report(self.name, {"calls": ordinals, "decibels": decibels})
+
+
+def _integer_layers(
+    program: Program, real: tuple[torch.Tensor, ...], ordinal: int
+) -> Mapping[str, torch.Tensor]:
+    """The 16-bit results of the layers as the float graph has them, by node name."""
+    found: dict[str, torch.Tensor] = {}
+
+    class Recorder(fx.Interpreter):
+        def run_node(self, n: fx.Node) -> Any:
+            value = super().run_node(n)
+            if n.target in LAYERS and value.dtype is torch.int16:
+                found[n.name] = value.permute(0, 3, 1, 2) if n.target in CONVOLUTIONS else value
+            return value
+
+    integers = []
+    for value, item in zip(real, program.inputs, strict=True):
+        assert item.scale is not None
+        codes = torch.floor(value.double() / item.scale[ordinal] + 0.5)
+        integers.append(codes.clamp(-32768, 32767).to(torch.int16))
+    with torch.no_grad():
+        Recorder(program.graph).run(*integers, torch.tensor(ordinal))
+    return found
+
+
+class _Comparison(BlockInterpreter):
+    """Runs the float graph and adds up signal and noise of the layers that stand in both."""
+
+    def __init__(
+        self, program: Program, layers: Mapping[str, torch.Tensor], energy: dict[str, tuple[float, float]]
+    ) -> None:
+        super().__init__(program)
+        self.layers, self.energy = layers, energy
+
+    def compare(self, real: tuple[torch.Tensor, ...], ordinal: int) -> None:
+        self.ordinal = ordinal
+        with torch.no_grad():
+            self.run(*real, torch.tensor(ordinal))
+
+    def run_node(self, n: fx.Node) -> Any:
+        value = super().run_node(n)
+        plan, found = self.plans.get(f"{n.name}.output"), self.layers.get(n.name)
+        if isinstance(plan, QuantizedActivation16) and found is not None:
+            wanted = value.double()
+            error = found.double() * plan.scale[self.ordinal] - wanted
+            signal, noise = self.energy.get(module_path(n), (0.0, 0.0))
+            signal, noise = signal + float(wanted.square().sum()), noise + float(error.square().sum())
+            self.energy[module_path(n)] = signal, noise
+        return value

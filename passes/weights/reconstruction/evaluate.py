@@ -1,0 +1,139 @@
+"""Runs some nodes of a planned graph: in float, or as their plans say, or anything between."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+import torch
+from torch import fx
+
+from ....ir.ops.simulate import (
+    fake_quantize,
+    fake_quantize_log2,
+    fake_quantize_static,
+    fake_quantize_uniform,
+    patches_of,
+    product_of_patches,
+)
+from ....ir.plans import Coding, Dimension, Plan, QuantizedOperand, QuantizedProbabilities, Role
+from ....ir.program import Program
+from ...graph.edit import aten, constant, dgqc
+from ...simulation.simulate import operand_axis
+
+Values = Mapping[fx.Node, torch.Tensor]
+
+
+@dataclass(frozen=True)
+class Quantizers:
+    """Activations as their plans say.
+
+    plans: by site. factors: what scales are multiplied by while they are learned, (1,) or (T,) by site.
+    drop: the share of elements that pass as they are (QDrop), chosen by the generator.
+    """
+
+    plans: Mapping[str, Plan]
+    factors: Mapping[str, torch.Tensor] = field(default_factory=dict)
+    drop: float = 0.0
+    generator: torch.Generator | None = None
+
+    def __call__(
+        self, name: str, x: torch.Tensor, step: torch.Tensor, axis: int | None = None
+    ) -> torch.Tensor:
+        """The value that a site's codes stand for. axis: of the groups, where it isn't the plan's own."""
+        plan = self.plans[name]
+        if isinstance(plan, QuantizedOperand):
+            scale = plan.scale * self._factor(name)[:, None]
+            axis = operand_axis(plan, x.dim()) if axis is None else axis
+            tables = (scale.to(torch.float32), plan.zero.to(torch.float32), plan.group)
+            y = fake_quantize(x, step, *tables, axis, plan.operand.bits)
+        elif isinstance(plan, QuantizedProbabilities):
+            y = self._shares(name, plan, x, step)
+        else:
+            return x
+        if self.drop:
+            y = torch.where(torch.rand(x.shape, generator=self.generator) < self.drop, x, y)
+        return y
+
+    def _shares(
+        self, name: str, plan: QuantizedProbabilities, x: torch.Tensor, step: torch.Tensor
+    ) -> torch.Tensor:
+        if plan.granularity is None:
+            assert plan.scale is not None
+            scale = (plan.scale * self._factor(name)).to(torch.float32)
+            return fake_quantize_static(x, step, scale, plan.bits)
+        function = fake_quantize_log2 if plan.coding is Coding.LOG2 else fake_quantize_uniform
+        return function(x, plan.bits, plan.granularity.value)
+
+    def _factor(self, name: str) -> torch.Tensor:
+        return self.factors.get(name, torch.ones(1))
+
+
+def by_output_position(plan: Plan) -> bool:
+    """Whether an operand is quantized only when a convolution gathers its patches."""
+    return (
+        isinstance(plan, QuantizedOperand)
+        and plan.operand.role is Role.CONVOLUTION
+        and plan.dimension is Dimension.PIXEL
+    )
+
+
+class Evaluator:
+    """Runs nodes of a program's graph, which stays as it is."""
+
+    def __init__(self, program: Program) -> None:
+        self.module, self.plans = program.graph, program.plans
+
+    def run(
+        self,
+        nodes: Sequence[fx.Node],
+        inputs: Values,
+        ordinal: int,
+        weights: Mapping[str, torch.Tensor],
+        quantizers: Quantizers | None,
+    ) -> dict[fx.Node, torch.Tensor]:
+        """The values of the nodes.
+
+        inputs: what they read from outside. ordinal: of the call. weights: in the place of the float ones, by
+        name. quantizers: of activations; None leaves them in float.
+        """
+        step = torch.tensor(ordinal)
+        found: dict[fx.Node, torch.Tensor] = {}
+
+        def value(node: fx.Node) -> torch.Tensor:
+            if node.op == "get_attr":
+                name = str(node.target)
+                return weights[name] if name in weights else constant(self.module, node).detach()
+            if node.target == "step":
+                return step
+            return found[node] if node in found else inputs[node]
+
+        for node in nodes:
+            source = node.args[0]
+            if node.target is dgqc.site.default:
+                assert isinstance(source, fx.Node)
+                name, x = str(node.args[1]), value(source)
+                late = quantizers is None or by_output_position(self.plans[name])
+                found[node] = x if late or quantizers is None else quantizers(name, x, step)
+            elif quantizers is not None and self._gathers(node):
+                found[node] = _patches(node, quantizers, value, step)
+            else:
+                arguments: Any = fx.node.map_arg((node.args, dict(node.kwargs)), value)
+                found[node] = node.target(*arguments[0], **arguments[1])  # type: ignore[operator]
+        return found
+
+    def _gathers(self, node: fx.Node) -> bool:
+        site = node.args[0]
+        if node.target is not aten.conv2d.default or not isinstance(site, fx.Node):
+            return False
+        return site.target is dgqc.site.default and by_output_position(self.plans[str(site.args[1])])
+
+
+def _patches(node: fx.Node, quantizers: Quantizers, value: Any, step: torch.Tensor) -> torch.Tensor:
+    """A convolution whose patches are quantized by their output position."""
+    arguments: Any = node.args
+    site, weight, bias, stride, padding = arguments[:5]
+    x, w = value(site), value(weight)
+    patches = quantizers(str(site.args[1]), patches_of(x, w, stride, padding), step, axis=2)
+    return product_of_patches(patches, x, w, None if bias is None else value(bias), stride, padding)

@@ -1,0 +1,240 @@
+"""Takes all samples through the float and the quantized network side by side, unit by unit.
+
+Every value that a later unit still reads is kept for all samples, once from each network; a unit is learned
+when its turn comes, its input from the quantized network as it is by then, its target from the float one.
+What a unit is made from has a name without being computed: where all units are in the cache, nothing runs.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, replace
+
+import torch
+from torch import fx
+
+from ....ir.calibration import Inputs
+from ....ir.errors import DgqcError
+from ....ir.plans import Plan, QuantizedOperand, QuantizedProbabilities, Weight
+from ....ir.program import Program
+from ....ir.progress import track
+from ...graph.edit import arguments, constant, dgqc
+from .adaround import value
+from .blocks import Unit, units
+from .cache import Cache, Learned
+from .compensate import Compensation
+from .digest import digest, structure
+from .evaluate import Evaluator, Quantizers
+from .learn import FLOAT, QUANTIZED, Samples, Task, learn, sites
+from .recipe import Recipe
+from .shelf import Shelf
+
+FORMAT = 1
+"""Of what is learned: another number makes everything kept before another's."""
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """plans: with what was learned. errors: before and after, by unit. kept: units found in the cache."""
+
+    plans: dict[str, Plan]
+    errors: dict[str, tuple[float, float]]
+    kept: int
+
+
+def reconstruct(
+    program: Program,
+    blocks: bool,
+    recipe: Recipe,
+    cache: Cache,
+    budget: float,
+    compensation: Compensation | None = None,
+) -> Outcome:
+    """Learns a program's units in order.
+
+    blocks: whether blocks are learned as a whole. budget: bytes of samples that may lie in memory.
+    compensation: rounds single layers, in the place of gradient descent.
+    Raises DgqcError without calibration samples.
+    """
+    chosen = units(program.graph.graph, program.inputs[0].name, blocks)
+    with Shelf(budget) as shelf:
+        walk = _Walk(program, recipe, cache, shelf, _read_last(chosen), compensation)
+        count = sum(bool(unit.products) for unit in chosen)
+        ticks = track(range(count * recipe.iterations), "reconstructing weights", count * recipe.iterations)
+        for unit in chosen:
+            walk.take(unit, ticks)
+        next(ticks, None)
+        return Outcome(walk.plans, walk.errors, walk.kept)
+
+
+def chunks(
+    program: Program, samples: int, spread: bool = False
+) -> Iterator[tuple[int, tuple[torch.Tensor, ...]]]:
+    """(ordinal, the graph's arguments) of up to so many samples a call, as many at once as the graph can run.
+
+    spread: whether calls take turns with the samples, else all take the first: one picture's calls resemble
+    each other.
+    Raises DgqcError without calibration samples, or where a call has none.
+    """
+    if program.calibration is None:
+        raise DgqcError("Reconstruction needs calibration samples; give some with --calib.")
+    for ordinal in range(len(program.schedule)):
+        found: list[Inputs] = []
+        have = 0
+        for inputs in program.calibration.read(ordinal):
+            part = inputs if spread else {name: x[: samples - have] for name, x in inputs.items()}
+            found.append(part)
+            have += len(part["sample"])
+            if have >= samples and not spread:
+                break
+        if not have:
+            raise DgqcError(f"The calibration samples hold none for call {ordinal}; record the whole one.")
+        whole = {name: torch.cat([part[name] for part in found]) for name in found[0]}
+        if spread:
+            order = torch.randperm(have, generator=torch.Generator().manual_seed(0))
+            turn = order[(ordinal * samples + torch.arange(min(samples, have))) % have]
+            whole = {name: x[turn] for name, x in whole.items()}
+        for batch in arguments(program, whole):
+            yield ordinal, batch
+
+
+class _Walk:
+    """The state between two units."""
+
+    def __init__(
+        self,
+        program: Program,
+        recipe: Recipe,
+        cache: Cache,
+        shelf: Shelf,
+        read_last: Mapping[Unit, tuple[fx.Node, ...]],
+        compensation: Compensation | None = None,
+    ) -> None:
+        self.evaluator, self.recipe, self.cache, self.shelf = Evaluator(program), recipe, cache, shelf
+        self.read_last, self.compensation = read_last, compensation
+        self.behind: list[tuple[Unit, str]] = []  # a unit and a network that it isn't computed in yet
+        self.plans: dict[str, Plan] = dict(program.plans)
+        self.errors: dict[str, tuple[float, float]] = {}
+        self.kept = 0
+        self.ordinals: list[int] = []
+        self.sizes: list[int] = []
+        placeholders = [n for n in program.graph.graph.nodes if n.op == "placeholder" and n.target != "step"]
+        origin = ""
+        for chunk, (ordinal, batch) in enumerate(chunks(program, recipe.samples, compensation is not None)):
+            self.ordinals.append(ordinal)
+            self.sizes.append(len(batch[0]))
+            origin = digest(origin, ordinal, batch)
+            for node, x in zip(placeholders, batch, strict=True):
+                self._put(chunk, FLOAT, node, x)
+                self._put(chunk, QUANTIZED, node, x)
+        # What each value was made from: samples, and everything before it.
+        self.made_from = {node: digest(FORMAT, origin, node.name) for node in placeholders}
+        self.samples = Samples(self.ordinals, self.sizes, self._read)
+
+    def take(self, unit: Unit, ticks: Iterator[int]) -> None:
+        """Finds a unit in the cache, or learns it, for which all units before it are computed."""
+        key = self._key(unit)
+        self.behind.append((unit, FLOAT))
+        if unit.products:
+            learned = self.cache.load(key)
+            if learned is None:
+                self._catch_up()
+                learned = self._learned(unit, key, ticks)
+            else:
+                self.kept += 1
+                for _ in range(self.recipe.iterations):
+                    next(ticks, None)
+            self.plans.update(_with(self.plans, learned))
+            self.errors[unit.name] = (learned.before, learned.after)
+            key = digest(key, learned.codes, learned.factors, *([learned.scales] if learned.scales else []))
+        self.made_from.update({node: digest(key, node.name) for node in unit.outputs})
+        self.behind.append((unit, QUANTIZED))
+
+    def _catch_up(self) -> None:
+        """Computes what was left behind, and drops values that nobody reads any more."""
+        for unit, network in self.behind:
+            self._run(unit, network)
+            for node in self.read_last[unit] if network == QUANTIZED else ():
+                for chunk in range(len(self.ordinals)):
+                    self.shelf.drop((chunk, FLOAT, node.name))
+                    self.shelf.drop((chunk, QUANTIZED, node.name))
+        self.behind.clear()
+
+    def _learned(self, unit: Unit, key: str, ticks: Iterator[int]) -> Learned:
+        # A unit's random numbers depend on the unit alone, so that it may be learned in any session.
+        seed = int(digest(self.recipe.seed, unit.name)[:15], 16)
+        task = Task(unit, self.evaluator, self.plans, self.samples, self.recipe)
+        if self.compensation is None:
+            found = learn(task, seed, lambda: next(ticks, None))
+        else:
+            found = self.compensation(task)
+            next(ticks, None)
+        self.cache.save(key, found)
+        return found
+
+    def _key(self, unit: Unit) -> str:
+        """What the unit is made from."""
+        constants = [i for node in unit.nodes for i in node.all_input_nodes if i.op == "get_attr"]
+        names = dict.fromkeys([*sites(unit), *(str(node.target) for node in constants)])
+        # A convolution quantizes patches of what a site outside of it says.
+        read = [i for node in unit.nodes for i in node.all_input_nodes if i.target is dgqc.site.default]
+        names.update(dict.fromkeys(str(site.args[1]) for site in read))
+        known = {name: self.plans[name] for name in names if name in self.plans}
+        # With activations in float, what is learned serves every width of theirs.
+        plans = {
+            name: plan for name, plan in known.items() if self.recipe.activations or isinstance(plan, Weight)
+        }
+        return digest(
+            FORMAT,
+            structure(unit.nodes),
+            [self.made_from[node] for node in unit.inputs],
+            {str(node.target): constant(self.evaluator.module, node) for node in constants},
+            plans,
+            self.recipe,
+            *([self.compensation] if self.compensation else []),
+        )
+
+    def _run(self, unit: Unit, network: str) -> None:
+        """Computes a unit's outputs for all samples, in one of the networks."""
+        weights: dict[str, torch.Tensor] = {}
+        quantizers = None
+        if network == QUANTIZED:
+            names = {str(i.target) for node in unit.nodes for i in node.all_input_nodes if i.op == "get_attr"}
+            weights = {n: value(plan) for n in names if isinstance(plan := self.plans.get(n), Weight)}
+            quantizers = Quantizers(self.plans) if self.recipe.activations else None
+        for chunk, ordinal in enumerate(self.ordinals):
+            inputs = self.samples.inputs(unit, chunk, network)
+            with torch.no_grad():
+                found = self.evaluator.run(unit.nodes, inputs, ordinal, weights, quantizers)
+            for node in unit.outputs:
+                self._put(chunk, network, node, found[node])
+
+    def _put(self, chunk: int, network: str, node: fx.Node, value: torch.Tensor) -> None:
+        self.shelf.put((chunk, network, node.name), value)
+
+    def _read(self, chunk: int, network: str, node: fx.Node, rows: torch.Tensor | None) -> torch.Tensor:
+        key = (chunk, network, node.name)
+        # A value of the time alone has one row for all samples.
+        return self.shelf.get(key, rows if self.shelf.rows(key) == self.sizes[chunk] else None)
+
+
+def _with(plans: Mapping[str, Plan], learned: Learned) -> dict[str, Plan]:
+    """The plans that learning changed."""
+    changed: dict[str, Plan] = {}
+    for name, codes in learned.codes.items():
+        weight = plans[name]
+        assert isinstance(weight, Weight)
+        changed[name] = replace(weight, codes=codes, scale=learned.scales.get(name, weight.scale))
+    for name, factor in learned.factors.items():
+        plan = plans[name]
+        if isinstance(plan, QuantizedOperand):
+            changed[name] = replace(plan, base=plan.base * factor)
+        elif isinstance(plan, QuantizedProbabilities) and plan.scale is not None:
+            changed[name] = replace(plan, scale=plan.scale * factor)
+    return changed
+
+
+def _read_last(chosen: list[Unit]) -> dict[Unit, tuple[fx.Node, ...]]:
+    """The values that no unit behind each one reads."""
+    last = {node: unit for unit in chosen for node in unit.inputs}
+    return {unit: tuple(node for node, reader in last.items() if reader is unit) for unit in chosen}

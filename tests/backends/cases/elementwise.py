@@ -1,0 +1,84 @@
+"""16-bit values between products."""
+
+from __future__ import annotations
+
+import torch
+from torch import fx
+
+from dgqc.ir.arithmetic.lookup import activation_table, sigmoid
+
+from ..integer_graph import IntegerGraph
+from .case import FLAGS, SHAPES, Case
+
+dgqc = torch.ops.dgqc
+
+
+def quantize(graph: IntegerGraph, shape: tuple[int, ...], last: bool, bits: int, groups: int) -> fx.Node:
+    (x,) = graph.take(x=shape)
+    axis = len(shape) - (1 if last else 2)
+    return graph.quantized(x, shape[axis], axis, bits, groups)[0]
+
+
+def gate(graph: IntegerGraph, shape: tuple[int, ...], fine: bool) -> fx.Node:
+    (x,) = graph.take(x=shape)
+    place = (
+        graph.table(0, 2**16 - 1, graph.steps),
+        graph.table(*((0, 8) if fine else (10, 62)), graph.steps),
+    )
+    factors = (graph.table(2**20, 2**30, graph.steps), graph.table(30, 52, graph.steps))
+    return graph.call(
+        dgqc.activation.default,
+        x,
+        graph.step,
+        graph.constant(activation_table(sigmoid, 16.0)),
+        *place,
+        *factors,
+    )
+
+
+def pair(graph: IntegerGraph, op: str, shapes: tuple[tuple[int, ...], tuple[int, ...]]) -> fx.Node:
+    a, b = graph.take(a=shapes[0], b=shapes[1])
+    if op == "mul":
+        factors = (graph.table(2**10, 2**30, graph.steps), graph.table(20, 50, graph.steps))
+        return graph.call(dgqc.mul.default, a, b, graph.step, *factors)
+    factors = [graph.table(-(2**30), 2**30, graph.steps) for _ in range(2)]
+    return graph.call(dgqc.add.default, a, b, graph.step, *factors, graph.table(25, 35, graph.steps))
+
+
+def rescale(graph: IntegerGraph, shape: tuple[int, ...]) -> fx.Node:
+    (x,) = graph.take(x=shape)
+    factors = (graph.table(0, 2**31 - 1, graph.steps), graph.table(25, 35, graph.steps))
+    return graph.call(dgqc.rescale.default, x, graph.step, *factors)
+
+
+def at_step(graph: IntegerGraph, shape: tuple[int, ...]) -> fx.Node:
+    """Added to an input, so that the program has one."""
+    (x,) = graph.take(x=shape)
+    table = graph.table(-32768, 32767, graph.steps, *shape, dtype=torch.int16)
+    row = graph.call(dgqc.at_step.default, table, graph.step)
+    factors = [graph.table(2**25, 2**29, graph.steps) for _ in range(2)]
+    return graph.call(dgqc.add.default, x, row, graph.step, *factors, graph.table(25, 30, graph.steps))
+
+
+CASES = {
+    "quantize": Case(
+        {"shape": SHAPES, "last": FLAGS, "bits": [1, 4, 6, 8], "groups": [1, 3]},
+        quantize,
+    ),
+    "gate": Case({"shape": SHAPES, "fine": FLAGS}, gate),
+    "pair": Case(
+        {
+            "op": ["add", "mul"],
+            "shapes": [
+                ((1, 4, 6), (1, 4, 6)),
+                ((1, 4, 6), (1, 1, 6)),
+                ((1, 1, 6), (4, 1)),
+                ((1, 3, 5, 8), (8,)),
+                ((2, 1), (1, 1, 7)),
+            ],
+        },
+        pair,
+    ),
+    "rescale": Case({"shape": SHAPES}, rescale),
+    "at_step": Case({"shape": [(1, 7), (1, 3, 4)]}, at_step),
+}
