@@ -7,12 +7,12 @@ from typing import ClassVar
 
 from torch import fx
 
-from ...ir.errors import UnsupportedOperation
 from ...ir.level import Level
 from ...ir.program import Input, Program
 from ..base import Pass
+from ..lowering.families import has_lowering, no_integer_form
 from ..manager.registry import register_pass
-from .edit import aten, clean, constant, dgqc, module_path, placeholders_behind, propagate, shape
+from .edit import aten, clean, constant, placeholders_behind, propagate, shape
 
 GLUE = frozenset(
     {
@@ -24,20 +24,6 @@ GLUE = frozenset(
         aten.permute.default,
     }
 )
-LOWERABLE = GLUE | {
-    aten.linear.default,
-    aten.conv2d.default,
-    aten.matmul.default,
-    aten.softmax.int,
-    aten.group_norm.default,
-    aten.layer_norm.default,
-    aten.silu.default,
-    aten.gelu.default,
-    aten.upsample_nearest2d.vec,
-    aten.avg_pool2d.default,
-    dgqc.at_step.default,
-}
-"""Ops with an integer form; the rest is either hoisted here or refused."""
 
 
 @register_pass
@@ -63,7 +49,7 @@ class SplitPrologue(Pass):
         for node in graph.nodes:
             if node.op != "call_function":
                 continue
-            if node.target not in LOWERABLE:
+            if not has_lowering(node):
                 _refuse_unless_conditioning(node, behind[node])
                 hoisted |= _region_above(node)
             elif node.target in GLUE and _reads_only(node, hoisted):
@@ -79,10 +65,7 @@ class SplitPrologue(Pass):
 
 def _refuse_unless_conditioning(node: fx.Node, behind: frozenset[str]) -> None:
     if behind & {"sample", "step"}:
-        raise UnsupportedOperation(
-            f"The op {node.target} in {module_path(node)} has no integer form; "
-            "replace it in the model or add a lowering for it (docs/adding-an-op.md)."
-        )
+        raise no_integer_form(node)
 
 
 def _region_above(node: fx.Node) -> set[fx.Node]:

@@ -11,15 +11,16 @@ from torch import fx
 from ...ir.arithmetic.fixed_point import bits_for, multiplier
 from ...ir.plans import Coding, QuantizedProbabilities
 from ..graph.edit import aten, dgqc, shape
-from .builder import Builder
+from .builder import IntegerGraphBuilder
 from .layout import Layout, plain
 from .operands import as_operand, reach
-from .values import Logits, PendingProbabilities, Scaled, Shares, StartShare, Value
+from .registry import lowers
+from .values import Logits, LoweredValue, PendingProbabilities, ProbabilityCodes, Scaled, StartProbabilities
 
 LAST_CODE = 31
-"""Log codes end here at the integer level; a share of 2^-31 adds nothing to 16 bits."""
+"""Log codes end here at the integer level; a probability of 2^-31 adds nothing to 16 bits."""
 FINEST = 23
-"""Fraction bits of the finest share that still counts."""
+"""Fraction bits of the finest probability that still counts."""
 PARTS = ("codes", "mantissa", "exponent", "first")
 """What the softmax ops return."""
 
@@ -39,7 +40,8 @@ def mixed_by_softmax(product: fx.Node) -> float | None:
     return None
 
 
-def lower_softmax(builder: Builder, node: fx.Node) -> Value:
+@lowers(aten.softmax.int)
+def lower_softmax(builder: IntegerGraphBuilder, node: fx.Node) -> LoweredValue:
     """Held back until the site behind it says how probabilities are quantized."""
     source = node.args[0]
     assert isinstance(source, fx.Node)
@@ -48,14 +50,14 @@ def lower_softmax(builder: Builder, node: fx.Node) -> Value:
     return PendingProbabilities(logits, start=len(node.users) == 2)
 
 
-def lower_share_slice(value: PendingProbabilities, node: fx.Node) -> Value:
+def lower_probability_slice(value: PendingProbabilities, node: fx.Node) -> LoweredValue:
     """The start token's column, or the others'."""
-    return StartShare() if node.args[2] == 0 else value
+    return StartProbabilities() if node.args[2] == 0 else value
 
 
 def emit_softmax(
-    builder: Builder, value: PendingProbabilities, plan: QuantizedProbabilities, site: fx.Node
-) -> Shares:
+    builder: IntegerGraphBuilder, value: PendingProbabilities, plan: QuantizedProbabilities, site: fx.Node
+) -> ProbabilityCodes:
     """The softmax op that the plan asks for."""
     name = str(site.args[1])
     logits, start = value.logits.node, value.start
@@ -78,20 +80,22 @@ def emit_softmax(
     codes, scale, octaves, first = (
         builder.call(operator.getitem, (softmax, i), site, f"{name}_{what}") for i, what in enumerate(PARTS)
     )
-    return Shares(codes, scale, octaves, first, start, shape(site)[-1] + int(start), plan)
+    return ProbabilityCodes(codes, scale, octaves, first, start, shape(site)[-1] + int(start), plan)
 
 
-def share_table(plan: QuantizedProbabilities) -> tuple[torch.Tensor, int]:
+def probability_table(plan: QuantizedProbabilities) -> tuple[torch.Tensor, int]:
     """What each code stands for in units of the scale, int32 (codes,), and its fraction bits."""
     if plan.coding is Coding.UNIFORM:
         return torch.arange(2**plan.bits, dtype=torch.int32), 0
     limit = min(2**plan.bits - 1, LAST_CODE)
     fraction = min(max(limit, 15), FINEST)
-    shares = [1 << (fraction - code) if code <= fraction else 0 for code in range(limit + 1)]
-    return torch.tensor(shares, dtype=torch.int32), fraction
+    values = [1 << (fraction - code) if code <= fraction else 0 for code in range(limit + 1)]
+    return torch.tensor(values, dtype=torch.int32), fraction
 
 
-def attend(builder: Builder, node: fx.Node, shares: Shares, values: fx.Node) -> Scaled:
+def attend(
+    builder: IntegerGraphBuilder, node: fx.Node, probabilities: ProbabilityCodes, values: fx.Node
+) -> Scaled:
     """`dgqc::attend` with the scale of the 16-bit site behind `node`.
 
     values: the old graph's node of all values (..., keys, features).
@@ -99,16 +103,17 @@ def attend(builder: Builder, node: fx.Node, shares: Shares, values: fx.Node) -> 
     rank = len(shape(values))
     operand, base = as_operand(builder, values, rank - 2, plain(rank))
     scale = builder.output_scale(node)
-    table, fraction = share_table(shares.plan)
+    table, fraction = probability_table(probabilities.plan)
     limit = len(table) - 1
-    total = 2.5 + shares.keys / 2.0 ** min(limit, 30)
+    total = 2.5 + probabilities.keys / 2.0 ** min(limit, 30)
     bound = math.ceil(2**15 * total * float(reach(operand.plan).max()))
     factor, shift = multiplier(base / scale / 2**15, bits_for(bound))
-    probabilities = (shares.codes, shares.mantissa, shares.exponent, shares.first, shares.start)
+    p = probabilities
+    coded = (p.codes, p.mantissa, p.exponent, p.first, p.start)
     decoding = (builder.table("shares", table), fraction)
     requantization = (
         builder.table(f"{node.name}.factor", factor),
         builder.table(f"{node.name}.shift", shift),
     )
-    args = (*probabilities, *decoding, operand.node, builder.step, *operand.tables, *requantization)
+    args = (*coded, *decoding, operand.node, builder.step, *operand.tables, *requantization)
     return Scaled(builder.call(dgqc.attend.default, args, node), scale, Layout.plain(shape(node)))

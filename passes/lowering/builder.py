@@ -15,12 +15,12 @@ from ...ir.plans import Plan, QuantizedActivation16
 from ...ir.program import Program
 from ..graph.edit import aten, constant, dgqc, identifier, module_path
 from .layout import Layout, Order, plain
-from .values import Codes, Scaled, Value
+from .values import LoweredValue, OperandCodes, Scaled
 
-Stored = TypeVar("Stored", Scaled, Codes)
+Stored = TypeVar("Stored", Scaled, OperandCodes)
 
 
-class Builder:
+class IntegerGraphBuilder:
     """Gives lowering rules what they need: the old program, and ways to add to the new graph.
 
     calls: T, the number of UNet calls in the schedule.
@@ -31,7 +31,7 @@ class Builder:
     def __init__(self, program: Program) -> None:
         self.program = program
         self.calls = len(program.schedule)
-        self.values: dict[fx.Node, Value] = {}
+        self.values: dict[fx.Node, LoweredValue] = {}
         self.weight_bits: dict[str, int] = {}
         self.graph = fx.Graph()
         self.root = fx.GraphModule({}, fx.Graph())

@@ -18,9 +18,10 @@ from ...ir.arithmetic.lookup import (
 from ...ir.errors import DgqcError
 from ..graph.edit import aten, dgqc, module_path, shape
 from .attention import attend
-from .builder import Builder
+from .builder import IntegerGraphBuilder
 from .layout import Layout, channels_last, common_order
-from .values import Logits, OthersProduct, Scaled, StartProduct, Value
+from .registry import lowers
+from .values import Logits, LoweredValue, OthersProduct, Scaled, StartProduct
 
 CONSTANT_STEPS = 16384
 """The 16-bit code of a scalar."""
@@ -28,7 +29,8 @@ SIGMOID_REACH, NORMAL_REACH = 16.0, 8.0
 """Where the gates' tables end: below 2^-17 beyond."""
 
 
-def lower_at_step(builder: Builder, node: fx.Node) -> Value:
+@lowers(dgqc.at_step.default)
+def lower_at_step(builder: IntegerGraphBuilder, node: fx.Node) -> LoweredValue:
     """A folded table becomes 16 bits wide, with a scale per call."""
     table = builder.weight(node.args[0]).double()
     rows = table.reshape(table.shape[0], -1)
@@ -39,14 +41,14 @@ def lower_at_step(builder: Builder, node: fx.Node) -> Value:
     return Scaled(builder.call(dgqc.at_step.default, (constant, builder.step), node), scale, layout)
 
 
-def _scalar(builder: Builder, number: float) -> Scaled:
+def _scalar(builder: IntegerGraphBuilder, number: float) -> Scaled:
     code = CONSTANT_STEPS if number >= 0 else -CONSTANT_STEPS
     node = builder.constant("scalar", torch.tensor([code], dtype=torch.int16))
     scale = torch.full((builder.calls,), max(abs(number), 1e-9) / CONSTANT_STEPS, dtype=torch.float64)
     return Scaled(node, scale, Layout.plain((1,)))
 
 
-def _pair(builder: Builder, node: fx.Node) -> tuple[Scaled, Scaled, Layout]:
+def _pair(builder: IntegerGraphBuilder, node: fx.Node) -> tuple[Scaled, Scaled, Layout]:
     """Both operands of an op that works element by element, and the layout of its result.
 
     A number broadcasts however the other operand is stored.
@@ -67,12 +69,13 @@ def _pair(builder: Builder, node: fx.Node) -> tuple[Scaled, Scaled, Layout]:
     return a, b, Layout(shape(node), order)
 
 
-def lower_add(builder: Builder, node: fx.Node) -> Value:
+@lowers(aten.add.Tensor)
+def lower_add(builder: IntegerGraphBuilder, node: fx.Node) -> LoweredValue:
     """`dgqc::add`; or the two parts of a split attention, which are emitted here."""
     values = [builder.values[a] for a in node.args[:2] if isinstance(a, fx.Node)]
     others = [value for value in values if isinstance(value, OthersProduct)]
     if others and any(isinstance(value, StartProduct) for value in values):
-        return attend(builder, node, others[0].shares, others[0].values)
+        return attend(builder, node, others[0].probabilities, others[0].values)
     scale = builder.output_scale(node)
     a, b, layout = _pair(builder, node)
     (a_factor, b_factor), shift = shared_shift_multipliers([a.scale / scale, b.scale / scale])
@@ -84,7 +87,8 @@ def lower_add(builder: Builder, node: fx.Node) -> Value:
     return Scaled(builder.call(dgqc.add.default, args, node), scale, layout)
 
 
-def lower_mul(builder: Builder, node: fx.Node) -> Value:
+@lowers(aten.mul.Tensor)
+def lower_mul(builder: IntegerGraphBuilder, node: fx.Node) -> LoweredValue:
     """`dgqc::mul`; a positive scalar only changes the scale, or waits in a logit's factor."""
     left, right = node.args[0], node.args[1]
     assert isinstance(left, fx.Node)
@@ -104,7 +108,8 @@ def lower_mul(builder: Builder, node: fx.Node) -> Value:
     return Scaled(builder.call(dgqc.mul.default, args, node), scale, layout)
 
 
-def lower_cat(builder: Builder, node: fx.Node) -> Value:
+@lowers(aten.cat.default)
+def lower_cat(builder: IntegerGraphBuilder, node: fx.Node) -> LoweredValue:
     """Parts are brought to the result's scale and to one order, then put together."""
     dimension = node.args[1]
     assert isinstance(dimension, int)
@@ -128,7 +133,8 @@ def lower_cat(builder: Builder, node: fx.Node) -> Value:
     return Scaled(result, scale, layout)
 
 
-def lower_activation(builder: Builder, node: fx.Node) -> Value:
+@lowers(aten.silu.default, aten.gelu.default)
+def lower_activation(builder: IntegerGraphBuilder, node: fx.Node) -> LoweredValue:
     """SiLU and both forms of GELU, through `dgqc::activation`."""
     value, scale = builder.scaled(node.args[0]), builder.output_scale(node)
     if node.target is aten.silu.default:
@@ -153,7 +159,8 @@ def lower_activation(builder: Builder, node: fx.Node) -> Value:
     return Scaled(builder.call(dgqc.activation.default, args, node), scale, value.layout)
 
 
-def lower_upsample(builder: Builder, node: fx.Node) -> Value:
+@lowers(aten.upsample_nearest2d.vec)
+def lower_upsample(builder: IntegerGraphBuilder, node: fx.Node) -> LoweredValue:
     """`dgqc::upsample_nearest`; the scale stays."""
     value = builder.scaled(node.args[0], channels_last(4))
     args = (value.node, *shape(node)[2:])
@@ -161,7 +168,8 @@ def lower_upsample(builder: Builder, node: fx.Node) -> Value:
     return Scaled(result, value.scale, Layout(shape(node), channels_last(4)))
 
 
-def lower_avg_pool(builder: Builder, node: fx.Node) -> Value:
+@lowers(aten.avg_pool2d.default)
+def lower_avg_pool(builder: IntegerGraphBuilder, node: fx.Node) -> LoweredValue:
     """`dgqc::avg_pool2d` over square windows without padding; the scale stays."""
     source, kernel, stride, padding = (*node.args, *(None,) * 4)[:4]
     assert isinstance(kernel, list | tuple)

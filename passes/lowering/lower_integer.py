@@ -2,60 +2,24 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from dataclasses import dataclass, replace
-from typing import Any, ClassVar
+from typing import ClassVar
 
 import torch
 from torch import fx
 
-from ...ir.errors import DgqcError, UnsupportedOperation
+from ...ir.errors import DgqcError
 from ...ir.level import Level
 from ...ir.plans import SteppedOperand
 from ...ir.program import Input, Program
 from ...ir.progress import track
 from ..base import Pass
-from ..graph.edit import aten, clean, dgqc, module_path, propagate, shape
+from ..graph.edit import clean, propagate, shape
 from ..manager.registry import register_pass
-from .attention import lower_softmax
-from .builder import Builder
-from .elementwise import (
-    lower_activation,
-    lower_add,
-    lower_at_step,
-    lower_avg_pool,
-    lower_cat,
-    lower_mul,
-    lower_upsample,
-)
+from .builder import IntegerGraphBuilder
+from .families import lower
 from .layout import Layout, plain
-from .norms import lower_group_norm, lower_layer_norm
-from .products import lower_conv2d, lower_linear, lower_matmul
-from .sites import lower_site
-from .values import Scaled, Value
-from .views import lower_permute, lower_reshape, lower_slice
-
-RULES: dict[Callable[..., Any], Callable[[Builder, fx.Node], Value]] = {
-    dgqc.site.default: lower_site,
-    dgqc.at_step.default: lower_at_step,
-    aten.linear.default: lower_linear,
-    aten.conv2d.default: lower_conv2d,
-    aten.matmul.default: lower_matmul,
-    aten.softmax.int: lower_softmax,
-    aten.group_norm.default: lower_group_norm,
-    aten.layer_norm.default: lower_layer_norm,
-    aten.silu.default: lower_activation,
-    aten.gelu.default: lower_activation,
-    aten.add.Tensor: lower_add,
-    aten.mul.Tensor: lower_mul,
-    aten.cat.default: lower_cat,
-    aten.reshape.default: lower_reshape,
-    aten.permute.default: lower_permute,
-    aten.slice.Tensor: lower_slice,
-    aten.upsample_nearest2d.vec: lower_upsample,
-    aten.avg_pool2d.default: lower_avg_pool,
-}
-"""Op of the planned level to the rule that gives its integer form."""
+from .values import Scaled
 
 
 @register_pass
@@ -79,13 +43,13 @@ class LowerInteger(Pass):
 
     def run(self, program: Program) -> Program:
         _refuse_stepped(program)
-        builder = Builder(program)
+        builder = IntegerGraphBuilder(program)
         inputs = _inputs(builder)
         output: Scaled | None = None
         nodes = list(program.graph.graph.nodes)
         for node in track(nodes, "lowering", len(nodes)):
             if node.op == "call_function":
-                builder.values[node] = _lower(builder, node)
+                builder.values[node] = lower(builder, node)
             elif node.op == "output":
                 (result_node,) = node.all_input_nodes
                 output = builder.scaled(result_node, plain(len(shape(result_node))))
@@ -111,7 +75,7 @@ def _refuse_stepped(program: Program) -> None:
             )
 
 
-def _inputs(builder: Builder) -> tuple[Input, ...]:
+def _inputs(builder: IntegerGraphBuilder) -> tuple[Input, ...]:
     """Placeholders of the new graph, and the program's inputs with their scales."""
     program = builder.program
     sizes = {item.name: item.shape for item in program.inputs}
@@ -131,19 +95,3 @@ def _inputs(builder: Builder) -> tuple[Input, ...]:
         builder.values[node] = Scaled(new, scale, Layout.plain(size))
         inputs.append(Input(str(node.target), size, scale))
     return tuple(inputs)
-
-
-def _lower(builder: Builder, node: fx.Node) -> Value:
-    rule = RULES.get(node.target)  # type: ignore[arg-type]
-    if rule is None:
-        raise UnsupportedOperation(
-            f"The op {node.target} in {module_path(node)} has no integer form; "
-            "replace it in the model or add a lowering for it (docs/adding-an-op.md)."
-        )
-    try:
-        return rule(builder, node)
-    except OverflowError as error:
-        raise DgqcError(
-            f"{module_path(node)} ({node.name}) does not fit fixed point: {error}; "
-            "look for dead or exploding activations in the calibration samples."
-        ) from error

@@ -9,10 +9,11 @@ from torch import fx
 
 from ...ir.arithmetic.fixed_point import multiplier, normalized
 from ...ir.errors import DgqcError
-from ..graph.edit import dgqc, module_path, shape
-from .builder import Builder
+from ..graph.edit import aten, dgqc, module_path, shape
+from .builder import IntegerGraphBuilder
 from .layout import channels_last, plain
-from .values import Scaled, Value
+from .registry import lowers
+from .values import LoweredValue, Scaled
 
 LARGEST_GROUP = 2**22
 """Elements that share a mean: their squared deviations must add up below 2^62."""
@@ -20,7 +21,8 @@ LARGEST_SHIFT = 40
 """Gains keep their shift below this, so that a division by a large deviation still fits behind it."""
 
 
-def lower_group_norm(builder: Builder, node: fx.Node) -> Value:
+@lowers(aten.group_norm.default)
+def lower_group_norm(builder: IntegerGraphBuilder, node: fx.Node) -> LoweredValue:
     """`dgqc::group_norm`."""
     source, groups, weight, bias, epsilon = node.args[:5]
     value = builder.scaled(source, channels_last(len(shape(node))))
@@ -33,7 +35,8 @@ def lower_group_norm(builder: Builder, node: fx.Node) -> Value:
     return Scaled(builder.call(dgqc.group_norm.default, args, node), scale, value.layout)
 
 
-def lower_layer_norm(builder: Builder, node: fx.Node) -> Value:
+@lowers(aten.layer_norm.default)
+def lower_layer_norm(builder: IntegerGraphBuilder, node: fx.Node) -> LoweredValue:
     """`dgqc::layer_norm`, over the last axis only."""
     source, sizes, weight, bias, epsilon = (*node.args, *(None,) * 5)[:5]
     if not isinstance(sizes, list | tuple) or len(sizes) != 1:
@@ -50,7 +53,7 @@ def lower_layer_norm(builder: Builder, node: fx.Node) -> Value:
 
 
 def affine_tables(
-    builder: Builder,
+    builder: IntegerGraphBuilder,
     node: fx.Node,
     affine: tuple[object, object],
     channels: int,

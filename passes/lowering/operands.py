@@ -8,12 +8,14 @@ from torch import fx
 from ...ir.plans import Dimension, Operand, QuantizedOperand, Role
 from ..graph.edit import dgqc, shape
 from ..simulation.simulate import operand_axis
-from .builder import Builder
+from .builder import IntegerGraphBuilder
 from .layout import Order
-from .values import Codes, Scaled
+from .values import OperandCodes, Scaled
 
 
-def quantize(builder: Builder, value: Scaled, plan: QuantizedOperand, site: fx.Node) -> Codes:
+def quantize(
+    builder: IntegerGraphBuilder, value: Scaled, plan: QuantizedOperand, site: fx.Node
+) -> OperandCodes:
     """The `dgqc::quantize` of a site, with the tables its products need."""
     name = str(site.args[1])
     axis = operand_axis(plan, len(shape(site)))
@@ -23,11 +25,11 @@ def quantize(builder: Builder, value: Scaled, plan: QuantizedOperand, site: fx.N
     args = (value.node, builder.step, multiplier, offset, shift, group, place, bits)
     node = builder.call(dgqc.quantize.default, args, site, f"{name}_codes")
     zero, multiple = product_tables(builder, plan, name)
-    return Codes(node, value.layout, plan, zero, multiple, group, axis)
+    return OperandCodes(node, value.layout, plan, zero, multiple, group, axis)
 
 
 def quantizer_tables(
-    builder: Builder, value: Scaled, plan: QuantizedOperand, name: str
+    builder: IntegerGraphBuilder, value: Scaled, plan: QuantizedOperand, name: str
 ) -> tuple[fx.Node, fx.Node, fx.Node]:
     """Constants `multiplier`, `offset`, `shift` of `dgqc::quantize`."""
     tables = quantizer(value.scale[:, None] / plan.scale, plan.zero)
@@ -36,7 +38,9 @@ def quantizer_tables(
     return m, o, s
 
 
-def product_tables(builder: Builder, plan: QuantizedOperand, name: str) -> tuple[fx.Node, fx.Node]:
+def product_tables(
+    builder: IntegerGraphBuilder, plan: QuantizedOperand, name: str
+) -> tuple[fx.Node, fx.Node]:
     """Constants `zero` and `multiple` of products."""
     return builder.table(f"{name}.zero", plan.zero), builder.table(f"{name}.multiple", plan.multiple)
 
@@ -60,35 +64,35 @@ def quantizer(ratio: torch.Tensor, zero: torch.Tensor) -> tuple[torch.Tensor, to
     return multiplier, (zero << shift) + (one << (shift - 1)), shift
 
 
-def untouched(builder: Builder) -> tuple[fx.Node, fx.Node]:
+def untouched(builder: IntegerGraphBuilder) -> tuple[fx.Node, fx.Node]:
     """`zero` and `multiple` of a 16-bit operand: one group, 0 and 1."""
     zeros = torch.zeros(builder.calls, 1)
     return builder.table("no_zero", zeros), builder.table("single", zeros + 1)
 
 
 def as_operand(
-    builder: Builder, node: fx.Node | object, axis: int, order: Order
-) -> tuple[Codes, torch.Tensor]:
+    builder: IntegerGraphBuilder, node: fx.Node | object, axis: int, order: Order
+) -> tuple[OperandCodes, torch.Tensor]:
     """An argument of a product as codes with tables, stored in an order, and its base scale float64 (T,).
 
     A 16-bit value passes as codes of one group along `axis`.
     """
     assert isinstance(node, fx.Node)
     value = builder.values[node]
-    if isinstance(value, Codes):
+    if isinstance(value, OperandCodes):
         return builder.arranged(value, order, node), value.plan.base
     scaled = builder.scaled(node, order)
     return wide_operand(builder, scaled, axis), scaled.scale
 
 
-def wide_operand(builder: Builder, value: Scaled, axis: int) -> Codes:
+def wide_operand(builder: IntegerGraphBuilder, value: Scaled, axis: int) -> OperandCodes:
     """A 16-bit value in the form of codes: one group, zero 0, multiple 1."""
     zero, multiple = untouched(builder)
     group = builder.constant("one_group", torch.zeros(value.layout.shape[axis], dtype=torch.uint8))
-    return Codes(value.node, value.layout, _wide_plan(builder, value), zero, multiple, group, axis)
+    return OperandCodes(value.node, value.layout, _wide_plan(builder, value), zero, multiple, group, axis)
 
 
-def _wide_plan(builder: Builder, value: Scaled) -> QuantizedOperand:
+def _wide_plan(builder: IntegerGraphBuilder, value: Scaled) -> QuantizedOperand:
     ones = torch.ones(builder.calls, 1, dtype=torch.int64)
     operand = Operand(Role.LINEAR, 16, False)
     return QuantizedOperand(

@@ -11,22 +11,23 @@ from torch import fx
 from ...ir.arithmetic.fixed_point import bits_for, multiplier, normalized
 from ...ir.errors import DgqcError
 from ...ir.plans import QuantizedOperand, Weight
-from ..graph.edit import dgqc, module_path, shape
+from ..graph.edit import aten, dgqc, module_path, shape
 from .attention import attend, mixed_by_softmax
-from .builder import Builder
+from .builder import IntegerGraphBuilder
 from .layout import Layout, channels_last, plain, transposed
 from .operands import as_operand, product_tables, quantizer_tables, reach
+from .registry import lowers
 from .values import (
     CodeRows,
-    Codes,
     Logits,
+    LoweredValue,
+    OperandCodes,
     OthersProduct,
     PixelPatches,
+    ProbabilityCodes,
     Scaled,
-    Shares,
+    StartProbabilities,
     StartProduct,
-    StartShare,
-    Value,
 )
 
 LARGEST_SHIFT = 44
@@ -47,7 +48,7 @@ def accumulator_bound(plan: QuantizedOperand, group: torch.Tensor, channels: boo
 
 
 def epilogue(
-    builder: Builder,
+    builder: IntegerGraphBuilder,
     node: fx.Node,
     weight: Weight,
     bias: torch.Tensor | None,
@@ -75,7 +76,7 @@ def epilogue(
     )
 
 
-def _weight(builder: Builder, node: fx.Node | object) -> tuple[Weight, fx.Node]:
+def _weight(builder: IntegerGraphBuilder, node: fx.Node | object) -> tuple[Weight, fx.Node]:
     assert isinstance(node, fx.Node)
     plan = builder.program.plans.get(str(node.target))
     if not isinstance(plan, Weight):
@@ -89,12 +90,13 @@ def _weight(builder: Builder, node: fx.Node | object) -> tuple[Weight, fx.Node]:
     return plan, codes
 
 
-def _bias(builder: Builder, node: fx.Node, place: int) -> torch.Tensor | None:
+def _bias(builder: IntegerGraphBuilder, node: fx.Node, place: int) -> torch.Tensor | None:
     given = node.args[place] if len(node.args) > place else None
     return None if given is None else builder.weight(given)
 
 
-def lower_linear(builder: Builder, node: fx.Node) -> Value:
+@lowers(aten.linear.default)
+def lower_linear(builder: IntegerGraphBuilder, node: fx.Node) -> LoweredValue:
     """`dgqc::linear`."""
     weight, codes = _weight(builder, node.args[1])
     last = len(shape(node)) - 1
@@ -107,13 +109,14 @@ def lower_linear(builder: Builder, node: fx.Node) -> Value:
     return Scaled(builder.call(dgqc.linear.default, args, node), scale, Layout.plain(shape(node)))
 
 
-def _groups(builder: Builder, node: fx.Node) -> torch.Tensor:
+def _groups(builder: IntegerGraphBuilder, node: fx.Node) -> torch.Tensor:
     value = getattr(builder.root, str(node.target))
     assert isinstance(value, torch.Tensor)
     return value
 
 
-def lower_conv2d(builder: Builder, node: fx.Node) -> Value:
+@lowers(aten.conv2d.default)
+def lower_conv2d(builder: IntegerGraphBuilder, node: fx.Node) -> LoweredValue:
     """`dgqc::conv2d`, or `dgqc::conv2d_pixel` where groups are output positions."""
     source, weight_node, _, stride, padding, dilation, groups = (*node.args, *(None,) * 7)[:7]
     if (dilation or [1, 1]) != [1, 1] or (groups or 1) != 1:
@@ -144,15 +147,16 @@ def lower_conv2d(builder: Builder, node: fx.Node) -> Value:
     return Scaled(builder.call(dgqc.conv2d.default, args, node), scale, layout)
 
 
-def lower_matmul(builder: Builder, node: fx.Node) -> Value:
+@lowers(aten.matmul.default)
+def lower_matmul(builder: IntegerGraphBuilder, node: fx.Node) -> LoweredValue:
     """A product of activations: logits, probabilities times values, or any other."""
     left, right = node.args[0], node.args[1]
     assert isinstance(left, fx.Node)
     assert isinstance(right, fx.Node)
     probabilities = builder.values[left]
-    if isinstance(probabilities, StartShare):
+    if isinstance(probabilities, StartProbabilities):
         return StartProduct()
-    if isinstance(probabilities, Shares):
+    if isinstance(probabilities, ProbabilityCodes):
         rows = builder.values[right]
         if probabilities.start:
             assert isinstance(rows, CodeRows)
@@ -184,7 +188,7 @@ def lower_matmul(builder: Builder, node: fx.Node) -> Value:
     return Scaled(result, scale, Layout.plain(shape(node))) if factor is None else Logits(result)
 
 
-def _is_coded_by_rows(codes: Codes, summed: int) -> bool:
+def _is_coded_by_rows(codes: OperandCodes, summed: int) -> bool:
     """Whether an operand has 8-bit codes, and one group along the summed axis."""
     return codes.plan.operand.bits <= 8 and (codes.axis != summed or not bool(codes.plan.group.any()))
 

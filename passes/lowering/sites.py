@@ -14,15 +14,17 @@ from ...ir.plans import (
     QuantizedProbabilities,
     Role,
 )
-from ..graph.edit import module_path, shape
+from ..graph.edit import dgqc, module_path, shape
 from .attention import emit_softmax
-from .builder import Builder
+from .builder import IntegerGraphBuilder
 from .layout import channels_last, plain
 from .operands import quantize
-from .values import PendingProbabilities, PixelPatches, Scaled, Value
+from .registry import lowers
+from .values import LoweredValue, PendingProbabilities, PixelPatches, Scaled
 
 
-def lower_site(builder: Builder, site: fx.Node) -> Value:
+@lowers(dgqc.site.default)
+def lower_site(builder: IntegerGraphBuilder, site: fx.Node) -> LoweredValue:
     """A 16-bit site names what its producer already is; an operand site quantizes."""
     source, plan = site.args[0], builder.plan(site)
     assert isinstance(source, fx.Node)

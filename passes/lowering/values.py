@@ -21,7 +21,7 @@ class Scaled:
 
 
 @dataclass(frozen=True)
-class Codes:
+class OperandCodes:
     """A grouped operand's codes, uint8, with the tables that products need.
 
     axis: the captured graph's axis along which the groups lie.
@@ -72,17 +72,17 @@ class PendingProbabilities:
 
 
 @dataclass(frozen=True)
-class StartShare:
+class StartProbabilities:
     """The start token's column of probabilities; it is emitted with the others'."""
 
 
 @dataclass(frozen=True)
 class StartProduct:
-    """The start token's share of an attention's output; it is emitted with the others'."""
+    """The start token's part of an attention's output; it is emitted with the others'."""
 
 
 @dataclass(frozen=True)
-class Shares:
+class ProbabilityCodes:
     """Quantized probabilities: what `dgqc::softmax_*` returns."""
 
     codes: fx.Node
@@ -96,24 +96,24 @@ class Shares:
 
 @dataclass(frozen=True)
 class OthersProduct:
-    """The other tokens' share of an attention's output; it is emitted where the two are added.
+    """The other tokens' part of an attention's output; it is emitted where the two are added.
 
     values: the old graph's site of all the values.
     """
 
-    shares: Shares
+    probabilities: ProbabilityCodes
     values: fx.Node
 
 
-Value = (
+LoweredValue = (
     Scaled
-    | Codes
+    | OperandCodes
     | PixelPatches
     | CodeRows
     | Logits
     | PendingProbabilities
-    | StartShare
+    | StartProbabilities
     | StartProduct
-    | Shares
+    | ProbabilityCodes
     | OthersProduct
 )

@@ -7,33 +7,37 @@ from dataclasses import replace
 from torch import fx
 
 from ..graph.edit import aten, dgqc, shape
-from .attention import lower_share_slice
-from .builder import Builder
+from .attention import lower_probability_slice
+from .builder import IntegerGraphBuilder
 from .layout import Layout
-from .values import CodeRows, Codes, PendingProbabilities, Value
+from .registry import lowers
+from .values import CodeRows, LoweredValue, OperandCodes, PendingProbabilities
 
 
-def lower_permute(builder: Builder, node: fx.Node) -> Value:
+@lowers(aten.permute.default)
+def lower_permute(builder: IntegerGraphBuilder, node: fx.Node) -> LoweredValue:
     """No op: the memory is read in another order."""
     value, dimensions = builder.scaled(node.args[0]), node.args[1]
     assert isinstance(dimensions, list | tuple)
     return replace(value, layout=value.layout.permuted(dimensions))  # type: ignore[arg-type]
 
 
-def lower_reshape(builder: Builder, node: fx.Node) -> Value:
+@lowers(aten.reshape.default)
+def lower_reshape(builder: IntegerGraphBuilder, node: fx.Node) -> LoweredValue:
     """In place where the stored order allows that."""
     return builder.reshaped(builder.scaled(node.args[0]), shape(node), node)
 
 
-def lower_slice(builder: Builder, node: fx.Node) -> Value:
+@lowers(aten.slice.Tensor)
+def lower_slice(builder: IntegerGraphBuilder, node: fx.Node) -> LoweredValue:
     """Along the axis as it is stored; parts of a split attention are emitted with the whole."""
     source, axis, *bounds = node.args
     assert isinstance(source, fx.Node)
     assert isinstance(axis, int)
     value = builder.values[source]
     if isinstance(value, PendingProbabilities):
-        return lower_share_slice(value, node)
-    if isinstance(value, Codes) or _is_operand_site(source):
+        return lower_probability_slice(value, node)
+    if isinstance(value, OperandCodes) or _is_operand_site(source):
         return CodeRows(source)
     scaled = builder.scaled(source)
     args = (scaled.node, scaled.layout.place(axis), *bounds)

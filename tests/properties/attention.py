@@ -9,7 +9,7 @@ from torch import fx
 
 from dgqc.ir.plans import Coding, Granularity, QuantizedProbabilities
 from dgqc.passes.lowering.attention import emit_softmax
-from dgqc.passes.lowering.values import Logits, PendingProbabilities, Shares
+from dgqc.passes.lowering.values import Logits, PendingProbabilities, ProbabilityCodes
 
 from .eager import EagerBuilder
 from .numbers import reals
@@ -52,7 +52,9 @@ def plan(
     return QuantizedProbabilities(bits, Coding(coding), kind, table)
 
 
-def softmax(builder: EagerBuilder, scores: torch.Tensor, how: QuantizedProbabilities, start: bool) -> Shares:
+def softmax(
+    builder: EagerBuilder, scores: torch.Tensor, how: QuantizedProbabilities, start: bool
+) -> ProbabilityCodes:
     """What lowering emits for a softmax with this plan, run."""
     pending = PendingProbabilities(Logits(scores), start)  # type: ignore[arg-type]
     size = (*scores.shape[:-1], scores.shape[-1] - int(start))

@@ -8,27 +8,27 @@ from typing import Any
 import torch
 from torch import fx
 
-from dgqc.passes.lowering.builder import Builder
+from dgqc.passes.lowering.builder import IntegerGraphBuilder
 from dgqc.passes.lowering.layout import Layout, plain
-from dgqc.passes.lowering.values import Scaled, Value
+from dgqc.passes.lowering.values import LoweredValue, Scaled
 
 from .numbers import STEP
 
 
-class EagerBuilder(Builder):
+class EagerBuilder(IntegerGraphBuilder):
     """A builder with one call whose emitted ops run on actual values."""
 
     def __init__(self) -> None:
         self.calls = 1
         self.step = STEP  # type: ignore[assignment]
-        self.values: dict[fx.Node, Value] = {}
+        self.values: dict[fx.Node, LoweredValue] = {}
         self.weight_bits: dict[str, int] = {}
         self._moved = {}
         self.old = fx.Graph()
         self.scales: dict[fx.Node, torch.Tensor] = {}
         self.constants: dict[fx.Node, torch.Tensor] = {}
 
-    def input(self, value: Value, *shape: int) -> fx.Node:
+    def input(self, value: LoweredValue, *shape: int) -> fx.Node:
         """An old node that has become this value."""
         node = self.old.placeholder(f"input_{len(self.values)}")
         node.meta["val"] = torch.empty(shape)
@@ -70,7 +70,7 @@ class EagerBuilder(Builder):
         return self.constants[node]
 
 
-def found(builder: EagerBuilder, value: Value) -> torch.Tensor:
+def found(builder: EagerBuilder, value: LoweredValue) -> torch.Tensor:
     """The integers of a lowered value, by the captured graph's axes."""
     assert isinstance(value, Scaled)
     rank = len(value.layout.shape)

@@ -11,9 +11,9 @@ from hypothesis import strategies as st
 
 from dgqc.ir.plans import Dimension, QuantizedOperand, Role
 from dgqc.ir.plans import Operand as OperandPlan
-from dgqc.passes.lowering.attention import attend, share_table
+from dgqc.passes.lowering.attention import attend, probability_table
 from dgqc.passes.lowering.layout import Layout
-from dgqc.passes.lowering.values import Codes, Scaled, Shares
+from dgqc.passes.lowering.values import OperandCodes, ProbabilityCodes, Scaled
 
 from .attention import logits, plan, probabilities, scale_of, softmax
 from .eager import EagerBuilder
@@ -35,11 +35,13 @@ def values_of(builder: EagerBuilder, value: Operand, base: float) -> object:
         value.multiple.to(torch.int64),
         value.zero.to(torch.int64),
     )
-    codes = Codes(value.codes, Layout.plain(value.codes.shape), decided, *value.tables)  # type: ignore[arg-type]
+    codes = OperandCodes(value.codes, Layout.plain(value.codes.shape), decided, *value.tables)  # type: ignore[arg-type]
     return builder.input(codes, *value.codes.shape)
 
 
-def mixed(builder: EagerBuilder, shares: Shares, value: Operand, base: float, scale: float) -> torch.Tensor:
+def mixed(
+    builder: EagerBuilder, shares: ProbabilityCodes, value: Operand, base: float, scale: float
+) -> torch.Tensor:
     node = builder.op(dgqc.attend.default, (), (1, 5, value.codes.shape[-1]), scale)
     result = attend(builder, node, shares, values_of(builder, value, base))  # type: ignore[arg-type]
     assert isinstance(result, Scaled)
@@ -47,9 +49,9 @@ def mixed(builder: EagerBuilder, shares: Shares, value: Operand, base: float, sc
     return result.node
 
 
-def reconstructed(shares: Shares) -> torch.Tensor:
+def reconstructed(shares: ProbabilityCodes) -> torch.Tensor:
     """The probabilities that codes, scale and first key stand for, float64 (1, M, keys)."""
-    table, fraction = share_table(shares.plan)
+    table, fraction = probability_table(shares.plan)
     codes: torch.Tensor = shares.codes  # type: ignore[assignment]
     rest = table.double()[codes.to(torch.int64)] * 2.0**-fraction * scale_of(shares)
     if not shares.start:
