@@ -8,6 +8,7 @@ from typing import Any
 import torch
 from torch import fx
 
+from ...ir.arithmetic.factor_widths import bits_beside_multiple
 from ...ir.arithmetic.fixed_point import bits_for, multiplier, normalized
 from ...ir.errors import DgqcError
 from ...ir.plans import QuantizedOperand, Weight
@@ -177,7 +178,9 @@ def lower_matmul(builder: IntegerGraphBuilder, node: fx.Node) -> LoweredValue:
         real = a_base * b_base * factor * math.log2(math.e) * 65536
     bits = bits_for(bound)
     if _is_coded_by_rows(a, rank - 1) and _is_coded_by_rows(b, other_rank - 2):
-        bits = min(bits, _short_enough(real, depth, a.plan, b.plan))
+        # The rows' multiple stands apart in what a backend sums up.
+        total = depth * float((reach(a.plan) / a.plan.multiple).max()) * float(reach(b.plan).max())
+        bits = min(bits, bits_beside_multiple(real, int(a.plan.multiple.max()), total))
     mantissa, shift = multiplier(real, bits)
     requantization = (
         builder.table(f"{node.name}.factor", mantissa),
@@ -191,15 +194,3 @@ def lower_matmul(builder: IntegerGraphBuilder, node: fx.Node) -> LoweredValue:
 def _is_coded_by_rows(codes: OperandCodes, summed: int) -> bool:
     """Whether an operand has 8-bit codes, and one group along the summed axis."""
     return codes.plan.operand.bits <= 8 and (codes.axis != summed or not bool(codes.plan.group.any()))
-
-
-def _short_enough(real: torch.Tensor, depth: int, left: QuantizedOperand, right: QuantizedOperand) -> int:
-    """Bits of a factor that still fits int32 times a row's multiple, since kernels multiply by both at once.
-
-    More where its shift would fall so far below 32 that sums, shifted to the left instead, don't fit int32:
-    then kernels find a result in the upper half of its product.
-    """
-    _, exponent = torch.frexp(real)
-    codes = float((reach(left) / left.multiple).max())
-    room = 31 - math.ceil(depth * codes * float(reach(right).max()) + 1).bit_length()
-    return max(31 - int(left.multiple.max()).bit_length(), 32 + int(exponent.max()) - max(0, room))
