@@ -11,7 +11,6 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable, Sequence
-from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -19,9 +18,10 @@ from ..backends import c, mlir
 from ..execution.backends import C_PROJECT, MLIR_PROJECT
 from ..execution.compiled_program import CompiledProgram
 from ..ir.errors import DgqcError
+from ..ir.storage.json_text import read_json_object
 from ..ir.storage.serialize import load_program, save_program
 from ..ir.vector import Vector
-from .manifest import NAME, Manifest, check_files, list_files, read_manifest
+from .manifest import DAMAGED, NAME, Manifest, check_files, list_files, read_manifest
 from .output_directory import refuse_foreign, written_whole
 from .vectors import reference_drawing, reference_vectors
 
@@ -69,16 +69,15 @@ def load(directory: str | Path) -> CompiledProgram:
     directory = Path(directory)
     manifest = read_manifest(directory)
     check_files(directory, manifest)
-    program = replace(load_program(directory / PROGRAM), schedule=manifest.schedule)
+    program = load_program(directory / PROGRAM)
+    if program.schedule != manifest.schedule:
+        raise DgqcError(f"{directory} says one schedule in {NAME} and another in its program; {DAMAGED}.")
     return CompiledProgram(program, manifest.provenance, read_report(directory), bundle=directory.resolve())
 
 
 def read_report(directory: Path) -> dict[str, Any]:
     """What the passes reported, by pass name."""
-    data = json.loads((directory / REPORT).read_text(encoding="utf-8"))
-    if not isinstance(data, dict):
-        raise DgqcError(f"{directory / REPORT} is damaged; compile the model again.")
-    return data
+    return read_json_object(directory / REPORT, "it is damaged; compile the model again")
 
 
 def check_output(directory: Path) -> None:

@@ -7,16 +7,61 @@ import json
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
-from typing import Any
+from typing import Annotated, Any, Literal
+
+from pydantic import Field
 
 from ..ir.errors import DgqcError
 from ..ir.schedule import Schedule
+from ..ir.storage.json_text import read_json_object
+from ..ir.storage.schema import Bytes, Record, ScheduleRecord, Sha256, Size, Text, checked
 
 NAME = "manifest.json"
 KIND = "dgqc bundle"
-FORMAT = 2
-"""Raised whenever an older dgqc could misread a bundle, or a bundle of an older one could be misread. 2 is
-the first with images stored channels last at the integer level."""
+FORMAT = 3
+"""Raised whenever an older dgqc could misread a bundle, or a bundle of an older one could be misread. 3 is
+the first whose manifest protects itself."""
+OWN_HASH = "sha256_of_the_rest"
+"""Key of the manifest's own hash, so that an edited one is noticed. It is no signature: whoever edits can
+renew it."""
+DAMAGED = "copy the bundle or compile the model again"
+
+
+class FileRecord(Record):
+    """`FileEntry` in the manifest."""
+
+    sha256: Sha256
+    size: Bytes
+
+
+class InputRecord(Record):
+    """`ModelInput` in the manifest, under its name."""
+
+    shape: Annotated[list[Size], Field(max_length=8)]
+    floating: bool
+
+
+class CalibrationRecord(Record):
+    """Where the ranges come from."""
+
+    origin: Text
+    synthetic: bool
+
+
+class ManifestRecord(Record):
+    """All of `manifest.json`, but its own hash."""
+
+    kind: Literal["dgqc bundle"]
+    format: int
+    dgqc: Text
+    model: Text
+    opt: Text
+    pipeline: Text
+    schedule: ScheduleRecord
+    loop: Text | None
+    calibration: CalibrationRecord
+    inputs: dict[str, InputRecord]
+    files: dict[str, FileRecord]
 
 
 @dataclass(frozen=True)
@@ -74,7 +119,7 @@ class Manifest:
 
     def to_json(self) -> dict[str, Any]:
         made = self.provenance
-        return {
+        body = {
             "kind": KIND,
             "format": FORMAT,
             "dgqc": made.version,
@@ -87,6 +132,7 @@ class Manifest:
             "inputs": {i.name: {"shape": list(i.shape), "floating": i.floating} for i in made.inputs},
             "files": {path: {"sha256": f.sha256, "size": f.size} for path, f in sorted(self.files.items())},
         }
+        return {**body, OWN_HASH: _hash_of(body)}
 
 
 def read_manifest(directory: Path) -> Manifest:
@@ -98,10 +144,7 @@ def read_manifest(directory: Path) -> Manifest:
     if not path.is_file():
         found = "does not exist" if not directory.exists() else f"has no {NAME}"
         raise DgqcError(f"{directory} {found}; give a folder that `dgqc compile` wrote.")
-    try:
-        data = json.loads(path.read_text(encoding="utf-8"))
-    except (ValueError, OSError) as error:
-        raise DgqcError(f"{path} can't be read ({error}); compile the model again.") from error
+    data = read_json_object(path, DAMAGED)
     if not is_bundle(data):
         raise DgqcError(f"{path} is no dgqc bundle's manifest; give a folder that `dgqc compile` wrote.")
     found = data.get("format")
@@ -111,10 +154,11 @@ def read_manifest(directory: Path) -> Manifest:
             f"{directory} has bundle format {found}, written by dgqc {data.get('dgqc')}, but this dgqc reads "
             f"format {FORMAT}; {remedy}."
         )
-    try:
-        return _from_json(data)
-    except (KeyError, TypeError, ValueError, AttributeError) as error:
-        raise DgqcError(f"{path} is damaged ({error!r}); compile the model again.") from error
+    own = data.pop(OWN_HASH, None)
+    record = checked(ManifestRecord, data, str(path), DAMAGED)
+    if own != _hash_of(data):
+        raise DgqcError(f"{path} was altered since it was written; {DAMAGED}.")
+    return _manifest(record)
 
 
 def check_files(directory: Path, manifest: Manifest) -> None:
@@ -151,28 +195,29 @@ def digest(path: Path) -> str:
         return hashlib.file_digest(file, "sha256").hexdigest()
 
 
-def _from_json(data: Mapping[str, Any]) -> Manifest:
-    files = {
-        _inside(path): FileEntry(str(one["sha256"]), int(one["size"])) for path, one in data["files"].items()
-    }
+def _hash_of(body: Mapping[str, Any]) -> str:
+    text = json.dumps(body, sort_keys=True, separators=(",", ":"), allow_nan=False)
+    return hashlib.sha256(text.encode()).hexdigest()
+
+
+def _manifest(record: ManifestRecord) -> Manifest:
+    files = {_inside(path): FileEntry(one.sha256, one.size) for path, one in record.files.items()}
     provenance = Provenance(
-        version=str(data["dgqc"]),
-        model=str(data["model"]),
-        opt=str(data["opt"]),
-        pipeline=str(data["pipeline"]),
-        calibration=str(data["calibration"]["origin"]),
-        synthetic=bool(data["calibration"]["synthetic"]),
-        inputs=tuple(
-            ModelInput(str(name), tuple(int(size) for size in one["shape"]), bool(one["floating"]))
-            for name, one in data["inputs"].items()
-        ),
-        loop=data.get("loop"),
+        version=record.dgqc,
+        model=record.model,
+        opt=record.opt,
+        pipeline=record.pipeline,
+        calibration=record.calibration.origin,
+        synthetic=record.calibration.synthetic,
+        inputs=tuple(ModelInput(name, tuple(one.shape), one.floating) for name, one in record.inputs.items()),
+        loop=record.loop,
     )
-    return Manifest(provenance, Schedule.from_json(data["schedule"]), files)
+    schedule = Schedule(record.schedule.scheduler, tuple(record.schedule.timesteps))
+    return Manifest(provenance, schedule, files)
 
 
 def _inside(path: str) -> str:
     pure = PurePosixPath(path)
-    if pure.is_absolute() or ".." in pure.parts:
-        raise ValueError(f"{path} lies outside the bundle")
+    if pure.is_absolute() or ".." in pure.parts or "\\" in path or "\0" in path:
+        raise DgqcError(f"The bundle's manifest lists {path}, which lies outside the bundle; {DAMAGED}.")
     return path

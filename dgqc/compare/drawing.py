@@ -15,9 +15,9 @@ from torch import nn
 from ..demo_model.model import to_pictures
 from ..execution.diffusers_unet import CompiledUNet
 from ..frontends.loading.pipelines import load_pipeline, quietly
-from ..frontends.loading.weights import read_json
 from ..ir.errors import DgqcError
 from ..ir.progress import track
+from ..ir.storage.json_text import read_json_object
 from .execution import Executable
 
 AT_ONCE = 16
@@ -49,7 +49,7 @@ class Drawing:
 def has_latent_pictures(model: Path) -> bool:
     """Whether a pipeline has no VAE, as the demo model's: its latents are pictures, space to depth by 2."""
     index = model / "model_index.json"
-    return index.is_file() and (read_json(index).get("vae") or [None])[0] is None
+    return index.is_file() and (read_json_object(index).get("vae") or [None])[0] is None
 
 
 def draw(

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Mapping
 from dataclasses import asdict
 from pathlib import Path
@@ -16,6 +15,7 @@ from ..frontends.capturing.capture import capture
 from ..frontends.loading.load import LoadedModel, config_only, load_model
 from ..ir.errors import DgqcError
 from ..ir.program import Program
+from ..ir.storage.json_text import read_json_object
 from ..passes.manager.pipeline import parse_pipeline
 from ..passes.manager.presets import pipeline_for
 from .costs import Costs, Kind, count
@@ -61,7 +61,7 @@ def bundle_report(directory: Path) -> Report:
     """
     manifest = read_manifest(directory)
     check_files(directory, manifest)
-    passes: dict[str, Any] = json.loads((directory / "report.json").read_text(encoding="utf-8"))
+    passes = read_json_object(directory / "report.json", "it is damaged; compile the model again")
     summary: dict[str, Any] = passes.pop("summary", {})
     made = manifest.provenance
     notes = list(summary.get("notes", []))
@@ -156,8 +156,8 @@ def _is_bundle(path: Path) -> bool:
     if not file.is_file():
         return False
     try:
-        return is_bundle(json.loads(file.read_text(encoding="utf-8")))
-    except ValueError:
+        return is_bundle(read_json_object(file))
+    except DgqcError:
         return True
 
 

@@ -11,10 +11,11 @@ from safetensors import SafetensorError, safe_open
 from torch import nn
 
 from ...ir.errors import DgqcError
+from ...ir.storage.json_text import read_json_object
 from .exported_archive import read_exported_program
 from .exported_unet import ExportedUNet
 from .pickles import read_pickle
-from .weights import build_unet, empty_unet, read_json
+from .weights import build_unet, empty_unet
 
 WEIGHT_FILES = (
     "diffusion_pytorch_model.safetensors",
@@ -93,7 +94,7 @@ def config_only(path: str | Path) -> LoadedModel:
         pipeline, file = None, found
     if not file.is_file():
         raise DgqcError(f"{file} does not exist; give a UNet's config.json or its folder.")
-    config: Mapping[str, Any] = read_json(file)
+    config: Mapping[str, Any] = read_json_object(file)
     scheduler, length = _pipeline_facts(pipeline)
     return LoadedModel(empty_unet(config, str(file)), config, pipeline, scheduler, str(file), length)
 
@@ -103,7 +104,7 @@ def _from_folder(folder: Path) -> LoadedModel:
     unet = _unet_folder(folder) if pipeline else folder
     if not (unet / "config.json").is_file():
         raise DgqcError(f"{unet} has no config.json; {FORMATS}.")
-    config = read_json(unet / "config.json")
+    config = read_json_object(unet / "config.json")
     empty_unet(config, str(unet / "config.json"))  # says what is wrong before gigabytes are read
     file = next((unet / name for name in WEIGHT_FILES if (unet / name).is_file()), None)
     if file is None:
@@ -152,7 +153,7 @@ def _as_mapping(found: Any, path: Path) -> Mapping[str, Any]:
 def _config_beside(path: Path) -> dict[str, Any]:
     for candidate in (path.with_suffix(".json"), path.with_name("config.json")):
         if candidate.is_file():
-            return read_json(candidate)
+            return read_json_object(candidate)
     raise DgqcError(
         f"{path} holds weights only, and there is no config.json beside it; put the UNet's config.json into "
         f"{path.parent}."
@@ -171,8 +172,9 @@ def _pipeline_facts(pipeline: Path | None) -> tuple[dict[str, Any] | None, int |
         return None, None
     scheduler = pipeline / "scheduler" / "scheduler_config.json"
     encoder = pipeline / "text_encoder" / "config.json"
-    length = read_json(encoder).get("max_position_embeddings") if encoder.is_file() else None
-    return read_json(scheduler) if scheduler.is_file() else None, length if isinstance(length, int) else None
+    length = read_json_object(encoder).get("max_position_embeddings") if encoder.is_file() else None
+    config = read_json_object(scheduler) if scheduler.is_file() else None
+    return config, length if isinstance(length, int) else None
 
 
 def _read_safetensors(path: Path) -> dict[str, Any]:
@@ -184,7 +186,7 @@ def _read_safetensors(path: Path) -> dict[str, Any]:
 
 
 def _read_shards(index: Path) -> dict[str, Any]:
-    files = read_json(index).get("weight_map", {})
+    files = read_json_object(index).get("weight_map", {})
     weights: dict[str, Any] = {}
     for name in sorted({str(file) for file in files.values()}):
         shard = index.parent / name

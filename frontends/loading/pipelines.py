@@ -12,7 +12,7 @@ import transformers
 from diffusers import DiffusionPipeline
 
 from ...ir.errors import DgqcError
-from .weights import read_json
+from ...ir.storage.json_text import read_json_object
 
 LIBRARIES = frozenset({None, "diffusers", "transformers", "stable_diffusion", "stable_diffusion_xl"})
 """Where a pipeline's parts may come from; others would be imported by name from the pipeline's folder."""
@@ -25,7 +25,7 @@ def load_pipeline(folder: Path) -> Any:
     """
     if not (folder / "model_index.json").is_file():
         raise DgqcError(f"{folder} has no model_index.json; give the folder of a diffusers pipeline.")
-    index = read_json(folder / "model_index.json")
+    index = read_json_object(folder / "model_index.json")
     for name, value in index.items():
         foreign = isinstance(value, list) and value and value[0] not in LIBRARIES
         if foreign or (name == "_class_name" and not isinstance(value, str)):

@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Mapping
-from pathlib import Path
 from typing import Any
 
 import torch
@@ -21,21 +19,6 @@ PREFIXES = ("module.", "_orig_mod.", "unet.", "model.")
 
 OLD_ATTENTION = {".query.": ".to_q.", ".key.": ".to_k.", ".value.": ".to_v.", ".proj_attn.": ".to_out.0."}
 """What attention layers were called before diffusers 0.15."""
-
-
-def read_json(path: Path) -> dict[str, Any]:
-    """A JSON file that holds an object. Raises DgqcError for anything else."""
-    try:
-        found = json.loads(path.read_text(encoding="utf-8"))
-    except (OSError, UnicodeDecodeError) as error:
-        raise DgqcError(f"{path} can't be read ({error}); give a JSON file.") from error
-    except json.JSONDecodeError as error:
-        raise DgqcError(
-            f"{path} is not valid JSON ({error}); it may be cut off or edited wrongly."
-        ) from error
-    if not isinstance(found, dict):
-        raise DgqcError(f"{path} holds a JSON {type(found).__name__}, but a config is an object.")
-    return found
 
 
 def empty_unet(config: Mapping[str, Any], source: str) -> nn.Module:

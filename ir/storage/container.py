@@ -14,6 +14,7 @@ from safetensors import SafetensorError
 from safetensors.torch import load_file, save_file
 
 from ..errors import DgqcError
+from .json_text import read_json_object
 
 FORMAT = "dgqc-program"
 VERSION = 2
@@ -58,15 +59,12 @@ def read_container(folder: Path) -> tuple[Any, dict[str, torch.Tensor]]:
 
 
 def _document(path: Path) -> dict[str, Any]:
-    try:
-        document = json.loads(path.read_text(encoding="utf-8"))
-    except FileNotFoundError:
-        raise DgqcError(f"{path.parent} holds no {path.name}, so it isn't a saved program.") from None
-    except NotADirectoryError:
-        raise DgqcError(f"{path.parent} is a file, but a saved program is a folder.") from None
-    except (ValueError, RecursionError) as error:
-        raise DgqcError(f"{path} is damaged or truncated ({error}); save the program again.") from error
-    if not isinstance(document, dict) or document.get("format") != FORMAT:
+    if path.parent.is_file():
+        raise DgqcError(f"{path.parent} is a file, but a saved program is a folder.")
+    if not path.is_file():
+        raise DgqcError(f"{path.parent} holds no {path.name}, so it isn't a saved program.")
+    document = read_json_object(path, "it is damaged or truncated; save the program again")
+    if document.get("format") != FORMAT:
         raise DgqcError(f"{path} isn't a program that dgqc saved: it should say it is {FORMAT!r}.")
     version = document.get("version")
     if version != VERSION:

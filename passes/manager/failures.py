@@ -30,7 +30,7 @@ def broken_graph(
     error: VerificationError, item: Pass, done: Sequence[Pass], before: Program
 ) -> VerificationError:
     """The error for a graph that breaks its level's rules after a pass."""
-    return VerificationError(f"{_after(item, done)} left a broken graph: {error}\n{reproducer(item, before)}")
+    return VerificationError(f"{_after(item, done)} left a broken graph: {error}", reproducer(item, before))
 
 
 def unexpected(error: Exception, item: Pass, done: Sequence[Pass], before: Program) -> PassError:
@@ -41,7 +41,8 @@ def unexpected(error: Exception, item: Pass, done: Sequence[Pass], before: Progr
     what = f"{type(error).__name__}: {detail[0]}" if detail else type(error).__name__
     return PassError(
         f"{_after(item, done)} failed{where} with {what}; this is an error of the pass, please report it "
-        f"with the saved graph.\n{reproducer(item, before)}"
+        "with the saved graph.",
+        reproducer(item, before),
     )
 
 

@@ -4,13 +4,15 @@ from __future__ import annotations
 
 import json
 import shutil
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 import torch
 
 import dgqc
+from dgqc.bundle.manifest import OWN_HASH, _hash_of, read_manifest
 from dgqc.bundle.output_directory import written_whole
 from dgqc.bundle.vectors import random_inputs
 from dgqc.execution.compiled_program import CompiledProgram
@@ -20,9 +22,13 @@ Change = Callable[[Path], None]
 
 
 def edit_manifest(**fields: object) -> Change:
+    """Changes fields and renews the manifest's own hash, as one does who means it."""
+
     def change(bundle: Path) -> None:
         path = bundle / "manifest.json"
-        path.write_text(json.dumps({**json.loads(path.read_text()), **fields}))
+        body = {**json.loads(path.read_text()), **fields}
+        del body[OWN_HASH]
+        path.write_text(json.dumps({**body, OWN_HASH: _hash_of(body)}))
 
     return change
 
@@ -41,9 +47,10 @@ CHANGES: dict[str, tuple[Change, str]] = {
     "newer": (edit_manifest(format=99), "bundle format 99, .*; update dgqc"),
     "older": (edit_manifest(format=1), "bundle format 1, .*; compile the model again"),
     "not a bundle": (edit_manifest(kind="else"), "no dgqc bundle's manifest"),
-    "outside": (edit_manifest(files={"../x": {"sha256": "", "size": 0}}), "is damaged"),
-    "no schedule": (edit_manifest(schedule={}), "is damaged"),
-    "cut off": (lambda bundle: (bundle / "manifest.json").write_text("{") and None, "can't be read"),
+    "outside": (edit_manifest(files={"../x": {"sha256": "0" * 64, "size": 0}}), "lies outside the bundle"),
+    "no schedule": (edit_manifest(schedule={}), "schedule.scheduler: Field required"),
+    "cut off": (lambda bundle: (bundle / "manifest.json").write_text("{") and None, "is not valid JSON"),
+    "report": (lambda bundle: (bundle / "report.json").write_text("[]") and None, "was altered: report.json"),
 }
 
 
@@ -54,6 +61,45 @@ def test_damaged_bundles_are_refused(saved: Path, tmp_path: Path, name: str) -> 
     shutil.copytree(saved, copy)
     change(copy)
     with pytest.raises(DgqcError, match=message):
+        dgqc.load(copy)
+
+
+def leaves(value: Any, path: tuple[str | int, ...] = ()) -> Iterator[tuple[tuple[str | int, ...], Any]]:
+    if isinstance(value, dict | list):
+        for key, item in value.items() if isinstance(value, dict) else enumerate(value):
+            yield from leaves(item, (*path, key))
+    else:
+        yield path, value
+
+
+def test_every_edit_of_a_manifest_is_noticed(saved: Path, tmp_path: Path) -> None:
+    text = (saved / "manifest.json").read_text()
+    for place, value in leaves(json.loads(text)):
+        other = not value if isinstance(value, bool) else f"{value}x" if isinstance(value, str) else 7
+        for removed in (False, True):
+            edited = inner = json.loads(text)
+            for key in place[:-1]:
+                inner = inner[key]
+            if removed:
+                del inner[place[-1]]
+            else:
+                inner[place[-1]] = other
+            (tmp_path / "manifest.json").write_text(json.dumps(edited))
+            with pytest.raises(DgqcError):
+                read_manifest(tmp_path)
+    edited = json.loads(text)
+    edited["schedule"]["timesteps"].reverse()
+    (tmp_path / "manifest.json").write_text(json.dumps(edited))
+    with pytest.raises(DgqcError, match="was altered since it was written"):
+        read_manifest(tmp_path)
+
+
+def test_a_schedule_that_is_not_the_programs_is_refused(saved: Path, tmp_path: Path) -> None:
+    copy = tmp_path / "bundle"
+    shutil.copytree(saved, copy)
+    schedule = json.loads((saved / "manifest.json").read_text())["schedule"]
+    edit_manifest(schedule={**schedule, "timesteps": schedule["timesteps"][::-1]})(copy)
+    with pytest.raises(DgqcError, match="says one schedule"):
         dgqc.load(copy)
 
 
