@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from .views import View
+
 ALIGNMENT = 64
 """Every buffer starts at a multiple of this many bytes."""
 
@@ -30,15 +32,6 @@ class Buffer:
     def end(self) -> int:
         """The first aligned offset behind it."""
         return self.offset + aligned(self.bytes)
-
-
-@dataclass(frozen=True)
-class View:
-    """A value that lies inside another: `offset` bytes into `of`."""
-
-    name: str
-    of: str
-    offset: int
 
 
 @dataclass(frozen=True)

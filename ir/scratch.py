@@ -13,17 +13,9 @@ import torch
 from torch import fx
 
 from . import scratch_attention, scratch_products
-from .arithmetic.operands import ensure_shapes, shape_of, value_of
+from .arithmetic.operands import shape_of
 from .memory import aligned
 from .verify.checks import arguments
-
-__all__ = [
-    "ensure_shapes",
-    "scratch_bytes",
-    "shape_of",
-    "shared_bytes",
-    "value_of",
-]
 
 dgqc = torch.ops.dgqc
 

@@ -5,15 +5,24 @@ from __future__ import annotations
 import math
 import operator
 from collections.abc import Iterable
+from dataclasses import dataclass
 from typing import Any
 
 import torch
 from torch import fx
 
-from .memory import View
 from .verify.checks import arguments
 
 aten, dgqc = torch.ops.aten, torch.ops.dgqc
+
+
+@dataclass(frozen=True)
+class View:
+    """A value that lies inside another: `offset` bytes into `of`."""
+
+    name: str
+    of: str
+    offset: int
 
 
 def views_of(nodes: Iterable[fx.Node]) -> dict[str, View]:

@@ -8,14 +8,15 @@ from typing import ClassVar
 
 from torch import fx
 
+from ..ir.arithmetic.operands import ensure_shapes
 from ..ir.errors import DgqcError
 from ..ir.level import Level
-from ..ir.memory import Buffer, MemoryPlan, View
+from ..ir.memory import Buffer, MemoryPlan
 from ..ir.program import Program
 from ..ir.rows import value_bytes
-from ..ir.scratch import ensure_shapes, scratch_bytes, shared_bytes
+from ..ir.scratch import scratch_bytes, shared_bytes
 from ..ir.streams import Stream
-from ..ir.views import views_of
+from ..ir.views import View, views_of
 from .base import Pass
 from .manager.registry import register_pass
 from .packing import alive_at, pack, size_of

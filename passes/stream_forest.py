@@ -9,9 +9,8 @@ from operator import or_
 
 from torch import fx
 
-from ..ir.memory import View
 from ..ir.rows import keeps_rows, row_arguments, row_sources, stream_rows
-from ..ir.views import root_of
+from ..ir.views import View, root_of
 
 MOST_ROWS_IN_ONE = 32
 """Rows of one value that may make up a row of another: heads of a token, say."""

@@ -7,13 +7,12 @@ from typing import ClassVar
 
 from torch import fx
 
+from ..ir.arithmetic.operands import ensure_shapes
 from ..ir.level import Level
-from ..ir.memory import View
 from ..ir.program import Program
 from ..ir.rows import KEYS, WEIGHTS, row_arguments, row_count, stream_rows, work
-from ..ir.scratch import ensure_shapes
 from ..ir.streams import Stream, StreamPlan
-from ..ir.views import is_computed, views_of
+from ..ir.views import View, is_computed, views_of
 from .base import Pass
 from .manager.registry import register_pass
 from .stream_forest import Forest

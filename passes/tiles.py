@@ -7,9 +7,10 @@ from collections.abc import Iterator
 import torch
 from torch import fx
 
-from ..ir.memory import Buffer, View
+from ..ir.memory import Buffer
 from ..ir.rows import row_count, stream_rows, value_bytes
 from ..ir.scratch import scratch_bytes
+from ..ir.views import View
 from .packing import pack, size_of
 
 

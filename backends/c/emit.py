@@ -10,11 +10,11 @@ from pathlib import Path
 import torch
 from torch import fx
 
+from ...ir.arithmetic.operands import ensure_shapes, shape_of
 from ...ir.errors import DgqcError
 from ...ir.level import Level
 from ...ir.program import Program
 from ...ir.rows import value_bytes
-from ...ir.scratch import ensure_shapes, shape_of
 from ...ir.vector import Vector
 from .call import Call, Place, Region
 from .functions import Line, functions_of

@@ -7,10 +7,10 @@ from typing import Any
 
 from torch import fx, ops
 
+from ...ir.arithmetic.operands import shape_of, value_of
 from ...ir.errors import DgqcError
 from ...ir.memory import MemoryPlan
 from ...ir.program import Program
-from ...ir.scratch import shape_of, value_of
 from .call import Place, Region
 from .tables import Tables
 

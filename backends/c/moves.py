@@ -8,7 +8,7 @@ from typing import Any
 import torch
 from torch import fx
 
-from ...ir.scratch import shape_of, value_of
+from ...ir.arithmetic.operands import shape_of, value_of
 from .broadcast import merged_permutation
 from .call import ROWS, Call, Place, struct, unsupported
 from .scope import Scope

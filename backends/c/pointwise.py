@@ -7,8 +7,8 @@ from typing import Any
 
 from torch import fx
 
+from ...ir.arithmetic.operands import shape_of, value_of
 from ...ir.rows import part, row_arguments, row_bytes
-from ...ir.scratch import shape_of, value_of
 from .broadcast import merged_rows
 from .call import Call, Rule, Struct, struct, unsupported
 from .scope import Scope

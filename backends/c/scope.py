@@ -7,8 +7,8 @@ from typing import Any
 
 from torch import fx
 
+from ...ir.arithmetic.operands import value_of
 from ...ir.rows import part, value_bytes
-from ...ir.scratch import value_of
 from .call import ROWS, STEP, Argument, Call, Place, Struct
 from .memory import Memory
 from .tables import Tables

@@ -12,10 +12,10 @@ from ..bundle.manifest import ModelInput
 from ..execution.boundary import to_integers
 from ..frontends.samplers import sampler_for
 from ..ir.arithmetic.fixed_point import multiplier, shared_shift_multipliers
+from ..ir.arithmetic.operands import shape_of
 from ..ir.denoising import STATE_BITS, UNCLIPPED, DenoisingLoop, Labels, Sampler
 from ..ir.errors import DgqcError
 from ..ir.program import Input, Program
-from ..ir.scratch import shape_of
 from ..ir.tensors import constant
 
 LABELS = "class_labels"

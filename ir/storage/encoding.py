@@ -17,9 +17,10 @@ import torch
 from torch import fx
 
 from ..denoising import DenoisingLoop, Labels
-from ..memory import Buffer, MemoryPlan, View
+from ..memory import Buffer, MemoryPlan
 from ..plans import CallQuantizer, Coding, Dimension, Granularity, Plan, Ranges, Role
 from ..streams import Stream, StreamPlan
+from ..views import View
 
 KEEP = Callable[[str, torch.Tensor], None]
 """keep(key, tensor) puts a tensor beside the JSON."""

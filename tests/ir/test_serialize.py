@@ -17,7 +17,7 @@ from hypothesis import strategies as st
 
 from dgqc.ir.errors import DgqcError
 from dgqc.ir.level import Level
-from dgqc.ir.memory import Buffer, MemoryPlan, View
+from dgqc.ir.memory import Buffer, MemoryPlan
 from dgqc.ir.plans import (
     Coding,
     Dimension,
@@ -37,6 +37,7 @@ from dgqc.ir.storage.nibbles import pack_nibbles, unpack_nibbles
 from dgqc.ir.storage.serialize import load_program, save_program
 from dgqc.ir.streams import Stream, StreamPlan
 from dgqc.ir.verify.verifier import verify
+from dgqc.ir.views import View
 
 
 def run(program: Program) -> torch.Tensor:
