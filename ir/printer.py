@@ -3,25 +3,32 @@
 from __future__ import annotations
 
 import hashlib
+from collections.abc import Iterable
 from dataclasses import fields
 from enum import StrEnum
-from typing import Any
+from typing import Any, Protocol, runtime_checkable
 
 import torch
 from torch import fx
 
-from .memory import MemoryPlan
 from .plans import Plan
 from .program import Program
-from .streams import Stream
 from .tensors import constant
 
 SMALL = 8
 """Constants of up to so many values are written out."""
 
 
+@runtime_checkable
+class Lines(Protocol):
+    """What a backend's layout may have: its own text."""
+
+    def lines(self) -> Iterable[str]:
+        """Line by line, without newlines."""
+
+
 def format_graph(program: Program) -> str:
-    """The program's level, inputs, nodes and plans. The text depends on nothing but the program.
+    """The program's level, inputs, nodes, plans and layout. The text depends on nothing but the program.
 
     A constant of more than eight values is written as its type, its shape and a hash of its bytes.
     """
@@ -36,30 +43,14 @@ def format_graph(program: Program) -> str:
             "plans:",
             *(f"  {name}: {format_plan(plan)}" for name, plan in sorted(program.plans.items())),
         ]
-    if program.streams is not None:
-        lines += ["streams:", *(f"  {_stream(stream)}" for stream in program.streams.streams)]
-    if program.memory is not None:
-        lines += _memory(program.memory)
+    if program.layout is not None:
+        lines += _layout(program.layout)
     return "\n".join(lines)
 
 
-def _stream(stream: Stream) -> str:
-    nodes = " -> ".join(f"%{name}" for name in stream.nodes)
-    if not stream.block:
-        return f"{nodes}: whole"
-    tile = f", in the tile: {', '.join(stream.tile)}" if stream.tile else ""
-    threads = "" if stream.parallel else ", on one thread"
-    return f"{nodes}: {stream.rows} rows, blocks of {stream.block}{threads}{tile}"
-
-
-def _memory(plan: MemoryPlan) -> list[str]:
-    head = f"memory: {plan.shared_bytes} bytes for all threads, {plan.thread_bytes} for each"
-    shared = [
-        f"  {b.offset} .. {b.offset + b.bytes}: {b.name}, streams {b.first} .. {b.last}" for b in plan.buffers
-    ]
-    own = [f"  {b.offset} .. {b.offset + b.bytes} of each thread: {b.name}" for b in plan.tiles]
-    views = [f"  {v.name}: {v.offset} bytes into {v.of}" for v in plan.views]
-    return [head, *shared, *own, *views, f"  output: {plan.output or 'copied'}"]
+def _layout(layout: object) -> list[str]:
+    """The layout's own lines, or its fields where it has none."""
+    return list(layout.lines()) if isinstance(layout, Lines) else [f"layout: {_plain(layout)}"]
 
 
 def format_plan(plan: Plan) -> str:

@@ -12,10 +12,8 @@ from torch import fx
 from .calibration import Calibration
 from .denoising import DenoisingLoop
 from .level import Level
-from .memory import MemoryPlan
 from .plans import Plan
 from .schedule import Schedule
-from .streams import StreamPlan
 
 
 @dataclass(frozen=True)
@@ -53,9 +51,8 @@ class Program:
     loop: integer level only: how a sampler calls the program to draw a whole picture; None where unasked.
     report: what passes want a user to know: JSON values by pass name.
     batched: False when the graph mixes samples of a batch, so that it must be run sample by sample.
-    streams, memory: integer level only: what runs together, and where values lie, for backends without a
-    planner
-        of their own.
+    layout: integer level only: what a backend decided about where and in which order the program runs; opaque
+        here, a frozen dataclass of that backend (see `ir/storage/encoding.py` and `ir/printer.py`).
     """
 
     graph: fx.GraphModule
@@ -70,8 +67,7 @@ class Program:
     loop: DenoisingLoop | None = None
     report: Mapping[str, Any] = field(default_factory=dict)
     batched: bool = True
-    streams: StreamPlan | None = None
-    memory: MemoryPlan | None = None
+    layout: object | None = None
 
     def with_report(self, name: str, entry: Any) -> Program:
         """The same program with one more report entry."""

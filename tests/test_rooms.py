@@ -10,6 +10,8 @@ import pytest
 
 ROOT = Path(__file__).parent.parent
 ROOMS = ("ir", "passes", "frontends", "backends")
+MACHINERY = ("dgqc.passes.base", "dgqc.passes.manager", "dgqc.passes.graph.edit")
+"""What a backend needs of `passes` to bring passes of its own, as a package outside does."""
 FILES = sorted(path for room in ROOMS for path in (ROOT / room).rglob("*.py"))
 
 
@@ -39,7 +41,8 @@ def test_rooms_know_only_what_they_may(path: Path) -> None:
     own = path.relative_to(ROOT).parts[0]
     allowed = {own, "ir", None}
     known = {name: room_of(name) for name in imported(path)}
-    assert {name: room for name, room in known.items() if room not in allowed} == {}
+    found = {name: room for name, room in known.items() if room not in allowed}
+    assert [name for name in found if not (own == "backends" and name.startswith(MACHINERY))] == []
 
 
 @pytest.mark.parametrize("path", FILES, ids=lambda path: str(path.relative_to(ROOT)))

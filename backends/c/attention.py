@@ -10,8 +10,8 @@ import torch
 from torch import fx
 
 from ...ir.arithmetic.operands import shape_of, value_of
-from ...ir.scratch_attention import attend_bytes, groups_of_keys, matmul_sums
 from .call import ROWS, STEP, Call, Reduction, Rule, Struct, struct, unsupported
+from .kernels.scratch_attention import attend_bytes, groups_of_keys, matmul_sums
 from .scope import Scope
 
 

@@ -14,10 +14,10 @@ from ...ir.arithmetic.operands import ensure_shapes, shape_of
 from ...ir.errors import DgqcError
 from ...ir.level import Level
 from ...ir.program import Program
-from ...ir.rows import value_bytes
 from ...ir.vector import Vector
 from .call import Call, Place, Region
 from .functions import Line, functions_of
+from .layout.rows import value_bytes
 from .loop import Drawing, loop_memory
 from .memory import OUTPUT, Memory
 from .project import Project, Signature, source_names, write_project
@@ -46,7 +46,7 @@ def emit(
 ) -> None:
     """Writes the program as C99 into `directory`, which is made if need be (docs/c-backend.md: its layout).
 
-    program: at the integer level, with the plans of `stream-rows` and `plan-memory`.
+    program: at the integer level, with the plans of `fuse-rows` and `plan-memory`.
     name: prefix of every symbol and file of this program, a C identifier in lower case.
     vectors: what the emitted test runs and compares bit by bit.
     drawing: what it draws with the program's denoising loop, and compares.

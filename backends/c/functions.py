@@ -1,4 +1,4 @@
-"""Each stream of a program as a C function: what runs once, then the loop over blocks of rows."""
+"""Each fusion group of a program as a C function: what runs once, then the loop over blocks of rows."""
 
 from __future__ import annotations
 
@@ -9,10 +9,11 @@ from dataclasses import dataclass, replace
 from torch import fx
 
 from ...ir.program import Program
-from ...ir.rows import row_count
-from ...ir.streams import Stream
 from .call import ROWS, Argument, Call, text
 from .calls import calls_of
+from .layout.fusion_groups import FusionGroup
+from .layout.plan import layout_of
+from .layout.rows import row_count
 from .memory import OWN
 from .scope import Scope
 
@@ -21,7 +22,7 @@ from .scope import Scope
 class Line:
     """One kernel call, with the struct of its constants.
 
-    number: of the struct. finer: rows of the node's value for each row of the stream.
+    number: of the struct. finer: rows of the node's value for each row of the group.
     """
 
     comment: str
@@ -78,50 +79,53 @@ class Loop:
 
 @dataclass(frozen=True)
 class Function:
-    """A stream. whole: statements with their comments that run once; loops: over its blocks of rows."""
+    """A fusion group. whole: statements with their comments that run once; loops: over its blocks of rows."""
 
     number: int
-    stream: Stream
+    group: FusionGroup
     lines: tuple[Line, ...]
     whole: tuple[tuple[str, str], ...]
     loops: tuple[Loop, ...] = ()
 
 
 def functions_of(program: Program, scope: Scope) -> list[Function]:
-    """All streams in their order."""
-    assert program.streams is not None
+    """All fusion groups in their order."""
+    fusion = layout_of(program).fusion
+    assert fusion is not None
     nodes = {node.name: node for node in program.graph.graph.nodes}
     functions, number = list[Function](), 0
-    for stream in program.streams.streams:
-        group, lines = [nodes[name] for name in stream.nodes], dict[str, list[Line]]()
-        within = replace(scope, stream_rows=max(1, stream.rows))
-        for node in group:
-            finer = row_count(node) // stream.rows if stream.block else 1
+    for group in fusion.groups:
+        members, lines = [nodes[name] for name in group.nodes], dict[str, list[Line]]()
+        within = replace(scope, group_rows=max(1, group.rows))
+        for node in members:
+            finer = row_count(node) // group.rows if group.block else 1
             calls = enumerate(calls_of(node, within), number)
             lines[node.name] = [Line(comment_of(node), call, place, finer) for place, call in calls]
             number += len(lines[node.name])
-        functions.append(_function(len(functions), stream, group, lines))
+        functions.append(_function(len(functions), group, members, lines))
     return functions
 
 
-def _function(number: int, stream: Stream, group: list[fx.Node], lines: dict[str, list[Line]]) -> Function:
-    flat = tuple(line for node in group for line in lines[node.name])
-    if not stream.block:
-        return Function(number, stream, flat, _body([flat]))
+def _function(
+    number: int, group: FusionGroup, members: list[fx.Node], lines: dict[str, list[Line]]
+) -> Function:
+    flat = tuple(line for node in members for line in lines[node.name])
+    if not group.block:
+        return Function(number, group, flat, _body([flat]))
     loops = []
-    for node in group:
+    for node in members:
         for line in lines[node.name]:
             if line.call.reduction is not None:
                 rows, end = line.reducing()
-                before = [lines[other.name] for other in _needed(node, group)]
+                before = [lines[other.name] for other in _needed(node, members)]
                 loops.append(Loop((*_body(before), (line.comment, rows)), (end,)))
-    loops.append(Loop(_body(lines[node.name] for node in group)))
+    loops.append(Loop(_body(lines[node.name] for node in members)))
     begins = tuple((line.comment, line.begin) for line in flat if line.begin)
-    return Function(number, stream, flat, begins, tuple(loops))
+    return Function(number, group, flat, begins, tuple(loops))
 
 
 def _needed(node: fx.Node, group: list[fx.Node]) -> list[fx.Node]:
-    """The nodes of a stream that one of them is computed from, in order."""
+    """The nodes of a group that one of them is computed from, in order."""
     seen, stack = set[fx.Node](), list(node.all_input_nodes)
     while stack:
         one = stack.pop()

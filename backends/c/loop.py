@@ -12,7 +12,7 @@ import torch
 
 from ...ir.denoising import DenoisingLoop
 from ...ir.errors import DgqcError
-from ...ir.memory import aligned
+from .layout.memory_plan import aligned
 from .literals import values
 
 Inputs = tuple[tuple[str, tuple[int, ...]], ...]

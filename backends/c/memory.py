@@ -9,9 +9,10 @@ from torch import fx, ops
 
 from ...ir.arithmetic.operands import shape_of, value_of
 from ...ir.errors import DgqcError
-from ...ir.memory import MemoryPlan
 from ...ir.program import Program
 from .call import Place, Region
+from .layout.memory_plan import MemoryPlan
+from .layout.plan import layout_of
 from .tables import Tables
 
 ARENA, OWN, OUTPUT = "run->arena", "own", "run->output"
@@ -23,15 +24,16 @@ class Memory:
 
     def __init__(self, program: Program, tables: Tables) -> None:
         """Raises DgqcError when the program has no memory plan."""
-        if program.memory is None:
+        memory = layout_of(program).memory
+        if memory is None:
             raise DgqcError("The C backend needs a memory plan; run the pass plan-memory as the last one.")
-        self.plan: MemoryPlan = program.memory
+        self.plan: MemoryPlan = memory
         self._tables = tables
         self._nodes = {node.name: node for node in program.graph.graph.nodes}
         self._views = {view.name: view for view in self.plan.views}
         self._places = {
             **{b.name: Place(Region.ARENA, ARENA, b.offset) for b in self.plan.buffers},
-            **{b.name: Place(Region.OWN, OWN, b.offset) for b in self.plan.tiles},
+            **{b.name: Place(Region.OWN, OWN, b.offset) for b in self.plan.thread_buffers},
         }
         if self.plan.output is not None:
             self._places[self.plan.output] = Place(Region.OUTPUT, OUTPUT)

@@ -8,9 +8,9 @@ from typing import Any
 from torch import fx
 
 from ...ir.arithmetic.operands import shape_of, value_of
-from ...ir.rows import part, row_arguments, row_bytes
 from .broadcast import merged_rows
 from .call import Call, Rule, Struct, struct, unsupported
+from .layout.rows import part, row_arguments, row_bytes
 from .scope import Scope
 
 

@@ -9,9 +9,9 @@ from torch import fx
 
 from ...ir.arithmetic.operands import shape_of, value_of
 from ...ir.errors import DgqcError
-from ...ir.product_sums import Combination, arithmetic, combination
-from ...ir.rows import is_pointwise
 from .call import Call, Place, Struct, struct
+from .kernels.product_sums import Combination, arithmetic, combination
+from .layout.rows import is_pointwise
 from .panels import panels, quads_of
 from .scope import Scope
 

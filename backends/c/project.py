@@ -69,7 +69,8 @@ class Signature:
 class Project:
     """Everything that goes into a folder.
 
-    functions: the streams. copies: what brings the result to the output. drawing: what the loop must draw.
+    functions: the fusion groups. copies: what brings the result to the output. drawing: what the loop must
+        draw.
     """
 
     signature: Signature

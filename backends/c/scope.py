@@ -8,8 +8,8 @@ from typing import Any
 from torch import fx
 
 from ...ir.arithmetic.operands import value_of
-from ...ir.rows import part, value_bytes
 from .call import ROWS, STEP, Argument, Call, Place, Struct
+from .layout.rows import part, value_bytes
 from .memory import Memory
 from .tables import Tables
 
@@ -18,14 +18,14 @@ from .tables import Tables
 class Scope:
     """What rules need besides their node.
 
-    weight_bits: width of weight constants by `get_attr` target. stream_rows: of the stream that the node is
-    in.
+    weight_bits: width of weight constants by `get_attr` target. group_rows: of the fusion group that the node
+    is in.
     """
 
     memory: Memory
     tables: Tables
     weight_bits: dict[str, int]
-    stream_rows: int = 1
+    group_rows: int = 1
 
     def table(self, node: Any) -> Place:
         """A constant of the graph."""
@@ -42,7 +42,7 @@ class Scope:
     def rows(self, node: Any, number: int | None = None) -> Place:
         """A value at the rows of a block; one of them where an op has several results."""
         place = self.memory.at(node) if number is None else self.memory.part(node, number)
-        return place.by_rows(value_bytes(part(node, number or 0)) // self.stream_rows)
+        return place.by_rows(value_bytes(part(node, number or 0)) // self.group_rows)
 
     def by_rows(
         self, kernel: str, node: fx.Node, parameters: Struct, sources: tuple[Place, ...], *, kind: str = "",

@@ -11,8 +11,8 @@ from itertools import pairwise
 import numpy
 import torch
 
-from ...ir.memory import aligned
 from .call import Place, Region
+from .layout.memory_plan import aligned
 
 WEIGHTS = "run->weights"
 """The emitted name of the block."""

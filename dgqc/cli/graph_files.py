@@ -26,6 +26,8 @@ def load_graph(folder: Path) -> Program:
     """A graph that `print_or_save` or a failing pass wrote. Raises DgqcError when it is no such folder."""
     if not folder.is_dir():
         raise DgqcError(f"{folder} is not a folder; give one that --stop-after or a failing pass wrote.")
+    from ..backends import c  # noqa: F401  (a graph may hold its layout)
+
     return load_program(folder)
 
 

@@ -64,9 +64,9 @@ def _arena(memory: dict[str, Any] | None, count: int = 5) -> Iterator[tuple[str,
         return
     yield "  for all threads", f"{memory['shared_bytes'] / KIB:.1f} KiB"
     yield "  for each thread", f"{memory['thread_bytes'] / KIB:.1f} KiB"
-    yield "  most in use", f"{memory['peak']['bytes'] / KIB:.1f} KiB, in stream {memory['peak']['stream']}"
+    yield "  most in use", f"{memory['peak']['bytes'] / KIB:.1f} KiB, in group {memory['peak']['group']}"
     for buffer in memory["buffers"][:count]:
-        life = f"streams {buffer['first']} to {buffer['last']}"
+        life = f"groups {buffer['first']} to {buffer['last']}"
         yield f"  at {buffer['offset']}", f"{buffer['bytes'] / KIB:.1f} KiB, {life}: {buffer['name']}"
 
 

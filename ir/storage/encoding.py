@@ -11,21 +11,21 @@ import math
 from collections.abc import Callable, Mapping
 from dataclasses import fields, is_dataclass
 from enum import StrEnum
-from typing import Any, get_args
+from typing import Any, TypeVar, get_args
 
 import torch
 from torch import fx
 
 from ..denoising import DenoisingLoop, Labels
-from ..memory import Buffer, MemoryPlan
 from ..plans import CallQuantizer, Coding, Dimension, Granularity, Plan, Ranges, Role
-from ..streams import Stream, StreamPlan
 from ..views import View
 
+_Stored = TypeVar("_Stored")
 KEEP = Callable[[str, torch.Tensor], None]
 """keep(key, tensor) puts a tensor beside the JSON."""
-_FROZEN = (Ranges, CallQuantizer, Stream, StreamPlan, Buffer, View, MemoryPlan, DenoisingLoop, Labels)
-PLAN_TYPES: Mapping[str, type[Any]] = {kind.__name__: kind for kind in (*get_args(Plan), *_FROZEN)}
+_FROZEN = (Ranges, CallQuantizer, View, DenoisingLoop, Labels)
+PLAN_TYPES: dict[str, type[Any]] = {kind.__name__: kind for kind in (*get_args(Plan), *_FROZEN)}
+"""Frozen dataclasses that can be stored, by the name they are stored under; `storable` adds a backend's."""
 ENUM_TYPES: Mapping[str, type[StrEnum]] = {
     kind.__name__: kind for kind in (Coding, Dimension, Granularity, Role)
 }
@@ -44,6 +44,27 @@ DTYPES: Mapping[str, torch.dtype] = {
         torch.float64,
     )
 }
+
+
+def storable(backend: str) -> Callable[[type[_Stored]], type[_Stored]]:
+    """Class decorator for a frozen dataclass of a backend that stands in a program's layout, so that it can
+    be saved; it stands above `@dataclass(frozen=True)`. backend: its name, which tells layouts apart.
+
+    Such a program loads only where the backend has been imported. Raises TypeError for any other class, and
+    for a second class of this name.
+    """
+
+    def register(kind: type[_Stored]) -> type[_Stored]:
+        name = f"{backend}.{kind.__name__}"
+        known = PLAN_TYPES.setdefault(name, kind)
+        if (known.__module__, known.__qualname__) != (kind.__module__, kind.__qualname__):
+            raise TypeError(f"{kind} and {known} would both be stored as {name}")
+        if not is_dataclass(kind) or not kind.__dataclass_params__.frozen:
+            raise TypeError(f"{kind} must be a frozen dataclass to be stored")
+        PLAN_TYPES[name] = kind
+        return kind
+
+    return register
 
 
 def encode(value: Any, path: str = "", keep: KEEP | None = None) -> Any:
@@ -68,10 +89,11 @@ def encode(value: Any, path: str = "", keep: KEEP | None = None) -> Any:
     if isinstance(value, torch.Tensor) and keep is not None:
         keep(path, value)
         return {"tensor": path}
-    if is_dataclass(value) and type(value).__name__ in PLAN_TYPES:
+    stored = next((name for name, kind in PLAN_TYPES.items() if kind is type(value)), None)
+    if stored is not None:
         parts = {item.name: getattr(value, item.name) for item in fields(value)}
         encoded = {name: encode(part, f"{path}/{name}", keep) for name, part in parts.items()}
-        return {"plan": [type(value).__name__, encoded]}
+        return {"plan": [stored, encoded]}
     raise TypeError(f"a {type(value).__name__} can't be saved")
 
 
@@ -105,7 +127,12 @@ def decode(
 
 
 def _plan(content: Any, tensors: Mapping[str, torch.Tensor] | None) -> Any:
-    kind = PLAN_TYPES[content[0]]
+    name = content[0]
+    kind = PLAN_TYPES.get(name)
+    if kind is None:
+        backend, dot, _ = str(name).rpartition(".")
+        missing = f"the backend {backend!r}, which isn't installed here" if dot else "an unknown dgqc"
+        raise ValueError(f"it holds a {name} of {missing}")
     return kind(**{name: decode(part, None, tensors) for name, part in content[1].items()})
 
 

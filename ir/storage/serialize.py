@@ -77,8 +77,7 @@ def _to_json(program: Program, tensors: dict[str, torch.Tensor]) -> dict[str, An
         "output_scale": encode(program.output_scale, "output", keep),
         "loop": encode(program.loop, "loop", keep),
         "plans": {name: encode(plan, f"plan/{name}", keep) for name, plan in program.plans.items()},
-        "streams": encode(program.streams),
-        "memory": encode(program.memory),
+        "layout": encode(program.layout),
         "report": report,
         "graph": graph_to_json(program.graph, "graph", report.get(WEIGHT_BITS, {}), keep),
         "prologue": prologue,
@@ -95,13 +94,13 @@ def _from_json(body: Any, tensors: dict[str, torch.Tensor]) -> Program:
             for item in body["inputs"]
         ),
         schedule=Schedule.from_json(body["schedule"]),
-        facts=frozenset(body["facts"]),
+        # What older programs say of their layout under these names isn't read: a backend plans it again.
+        facts=frozenset(body["facts"]) - (frozenset() if "layout" in body else {"streams", "memory-plan"}),
         plans={name: decode(plan, None, tensors) for name, plan in body["plans"].items()},
         prologue=None if prologue is None else graph_from_json(prologue, "prologue", tensors),
         output_scale=decode(body["output_scale"], None, tensors),
         loop=decode(body.get("loop"), None, tensors),
-        streams=decode(body.get("streams")),
-        memory=decode(body.get("memory")),
+        layout=decode(body.get("layout")),
         report=body["report"],
         batched=bool(body["batched"]),
     )

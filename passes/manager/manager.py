@@ -15,6 +15,7 @@ from ..base import Pass
 from .facts import check_order
 from .failures import broken_graph, snapshot, unexpected
 from .instruments import Instrument
+from .registry import current_name
 
 
 @dataclass(frozen=True)
@@ -77,7 +78,8 @@ class PassManager:
     def _until(self, stop_after: str | None) -> Sequence[Pass]:
         if stop_after is None:
             return self.passes
-        positions = [position for position, item in enumerate(self.passes) if item.name == stop_after]
+        wanted = current_name(stop_after)
+        positions = [position for position, item in enumerate(self.passes) if item.name == wanted]
         if not positions:
             names = ", ".join(item.name for item in self.passes)
             raise PipelineError(

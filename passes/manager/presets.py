@@ -186,7 +186,7 @@ def pipeline_for(opt: str) -> str:
         activations=found["activations"],
         groups=found["groups"] or "8",
         method=",method=minmax" if found["method"] == "naive" else "",
-        streams=f"stream-rows{{tile={chosen['tile']} rows=1}}" if chosen.get("tile") else "stream-rows",
+        streams=f"fuse-rows{{tile={chosen['tile']} rows=1}}" if chosen.get("tile") else "fuse-rows",
     )
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import difflib
 import re
 import sys
+import warnings
 from dataclasses import is_dataclass
 from functools import lru_cache
 from importlib import import_module
@@ -45,15 +46,23 @@ BUILT_IN = {
     "simulate": "simulation.simulate",
     "measure-error": "simulation.measure_error",
     "lower-integer": "lowering.lower_integer",
-    "split-products": "split_products",
-    "permute-channels": "permute_channels",
-    "permute-keys": "permute_keys",
-    "stream-rows": "stream_rows",
-    "plan-memory": "plan_memory",
 }
 """The passes of this package and the modules that define them, in the order in which they usually run.
 
 A module is imported when its pass is first asked for, so that start-up stays flat."""
+
+OF_BACKENDS = {
+    "split-products": "c.layout.split_products",
+    "permute-channels": "c.layout.permute_channels",
+    "permute-keys": "c.layout.permute_keys",
+    "fuse-rows": "c.layout.fuse_rows",
+    "plan-memory": "c.layout.plan_memory",
+}
+"""The passes that our backends append to the integer graph, and their modules below `dgqc.backends`."""
+
+ALIASES = {"stream-rows": "fuse-rows"}
+"""Former names of passes, and what they are called now. Each is accepted wherever a pass is named, with a
+DeprecationWarning, until the release after the one that renamed it."""
 
 _registered: dict[str, type[Pass]] = {}
 _PassType = TypeVar("_PassType", bound=type[Pass])
@@ -77,15 +86,26 @@ def find_pass(name: str) -> type[Pass]:
 
     Raises PipelineError when no pass or more than one has the name, or when its module can't be imported.
     """
+    name = current_name(name)
     offered = [point for point in _entry_points() if point.name == name]
     _check_unique(name, offered)
     if name in BUILT_IN:
         import_module(f"..{BUILT_IN[name]}", __package__)
+    elif name in OF_BACKENDS:
+        import_module(f"...backends.{OF_BACKENDS[name]}", __package__)
     elif offered:
         _load(offered[0])
     if name not in _registered:
         raise _unknown(name)
     return _registered[name]
+
+
+def current_name(name: str) -> str:
+    """What a pass is called now; warns where the name is a former one."""
+    if name not in ALIASES:
+        return name
+    warnings.warn(f"The pass {name} is called {ALIASES[name]} now.", DeprecationWarning, stacklevel=3)
+    return ALIASES[name]
 
 
 def pass_names() -> tuple[str, ...]:
@@ -97,7 +117,8 @@ def pass_names() -> tuple[str, ...]:
     for name in {point.name for point in points}:
         _check_unique(name, [point for point in points if point.name == name])
     others = {point.name for point in points} | set(_registered)
-    return (*BUILT_IN, *sorted(others - set(BUILT_IN)))
+    ours = (*BUILT_IN, *OF_BACKENDS)
+    return (*ours, *sorted(others - set(ours)))
 
 
 def known_passes() -> tuple[type[Pass], ...]:
@@ -145,7 +166,7 @@ def _load(point: EntryPoint) -> None:
 
 def _check_unique(name: str, offered: list[EntryPoint]) -> None:
     origins = sorted({_package(point) for point in offered})
-    if name in BUILT_IN:
+    if name in BUILT_IN or name in OF_BACKENDS:
         origins.insert(0, "dgqc")
     if len(origins) > 1:
         raise _duplicate(name, origins)

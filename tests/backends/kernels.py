@@ -1,4 +1,5 @@
-"""Runs a program's streams through ctypes, with dimensions as run-time arguments, in blocks of random sizes.
+"""Runs a program's fusion groups through ctypes, with dimensions as run-time arguments, in blocks of random
+sizes.
 
 The runtime is compiled once, so that a property test can afford hundreds of graphs. The parameter structs are
 read from the header.
@@ -21,16 +22,17 @@ from dgqc.backends import reference
 from dgqc.backends.c.call import ROWS, STEP, Argument, Call, Place, Region, Struct
 from dgqc.backends.c.calls import calls_of
 from dgqc.backends.c.emit import copied_output, output_of
+from dgqc.backends.c.layout.fuse_rows import FuseRows
+from dgqc.backends.c.layout.fusion_groups import FusionGroup
+from dgqc.backends.c.layout.plan import layout_of
+from dgqc.backends.c.layout.plan_memory import PlanMemory
+from dgqc.backends.c.layout.rows import row_count
 from dgqc.backends.c.literals import lookup_source
 from dgqc.backends.c.memory import Memory
 from dgqc.backends.c.project import runtime_sources
 from dgqc.backends.c.scope import Scope
 from dgqc.backends.c.tables import Tables
 from dgqc.ir.program import Program
-from dgqc.ir.rows import row_count
-from dgqc.ir.streams import Stream
-from dgqc.passes.plan_memory import PlanMemory
-from dgqc.passes.stream_rows import StreamRows
 
 GUARD = 0x5A
 """Fills memory around and inside the arena before a run: nothing may rely on zeros or write outside."""
@@ -141,26 +143,27 @@ class Run:
         before = {name: tensor.clone() for name, tensor in inputs.items()}
         scope = Scope(memory, tables, dict(program.report.get("weight-bits", {})))
         nodes = {node.name: node for node in program.graph.graph.nodes}
-        assert program.streams is not None
-        for stream in program.streams.streams:
-            within, calls = replace(scope, stream_rows=max(1, stream.rows)), list[tuple[int, Call]]()
-            for node in (nodes[name] for name in stream.nodes):
-                finer = row_count(node) // stream.rows if stream.block else 1
+        fusion = layout_of(program).fusion
+        assert fusion is not None
+        for group in fusion.groups:
+            within, calls = replace(scope, group_rows=max(1, group.rows)), list[tuple[int, Call]]()
+            for node in (nodes[name] for name in group.nodes):
+                finer = row_count(node) // group.rows if group.block else 1
                 calls += [(finer, call) for call in calls_of(node, within)]
-            self._stream(kernels, stream, calls)
+            self._run_group(kernels, group, calls)
         for call in copied_output(output, memory):
             kernels.call(call.kernel, call, call.arguments, self)
         assert all(torch.equal(before[name], inputs[name]) for name in inputs), "an input was written to"
 
-    def _stream(self, kernels: Kernels, stream: Stream, calls: list[tuple[int, Call]]) -> None:
+    def _run_group(self, kernels: Kernels, group: FusionGroup, calls: list[tuple[int, Call]]) -> None:
         for _, call in calls:
             if call.begin is not None:
                 kernels.call(f"{call.kernel}_begin", call, call.begin, self)
             if not call.by_rows:
                 kernels.call(call.kernel, call, call.arguments, self)
         loops = [place for place, (_, call) in enumerate(calls) if call.reduction] + [len(calls)]
-        for end in loops if stream.block else []:
-            for rows in self._blocks(stream):
+        for end in loops if group.block else []:
+            for rows in self._blocks(group):
                 self.rows = rows
                 # Nothing may be left over from another block.
                 self._arena[self._offset(self._shared) :][: self._size - self._shared] = GUARD
@@ -172,10 +175,10 @@ class Run:
             if end < len(calls) and (reduction := calls[end][1].reduction):
                 kernels.call(f"{reduction.kernel}_reduce_end", calls[end][1], reduction.end, self)
 
-    def _blocks(self, stream: Stream) -> list[tuple[int, int]]:
+    def _blocks(self, group: FusionGroup) -> list[tuple[int, int]]:
         blocks, first = [], 0
-        while first < stream.rows:
-            count = self._random.randint(1, min(stream.block, stream.rows - first))
+        while first < group.rows:
+            count = self._random.randint(1, min(group.block, group.rows - first))
             blocks.append((first, count))
             first += count
         self._random.shuffle(blocks)
@@ -209,8 +212,8 @@ class Run:
 
 
 def planned(program: Program, **options: Any) -> Program:
-    """With streams and a memory plan. options: of `stream-rows`."""
-    return PlanMemory().run(StreamRows(**options).run(program))
+    """With fusion groups and a memory plan. options: of `group-rows`."""
+    return PlanMemory().run(FuseRows(**options).run(program))
 
 
 Builds = tuple[Kernels, ...]
@@ -218,7 +221,7 @@ Builds = tuple[Kernels, ...]
 
 
 def check(kernels: Builds, program: Program, inputs: dict[str, torch.Tensor], **options: Any) -> None:
-    """Every step of the program, bit by bit, with each build. options: of `stream-rows`."""
+    """Every step of the program, bit by bit, with each build. options: of `group-rows`."""
     program = planned(program, **options)
     for step in range(len(program.schedule)):
         expected = reference.run(program, inputs, step)

@@ -10,9 +10,9 @@ import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from dgqc.backends.c.kernels.scratch_attention import Bytes, Sums, attend_bytes, matmul_sums
 from dgqc.ir.arithmetic.operands import ensure_shapes
 from dgqc.ir.program import Program
-from dgqc.ir.scratch_attention import Bytes, Sums, attend_bytes, matmul_sums
 
 from .integer_graph import IntegerGraph
 from .kernels import Builds, check

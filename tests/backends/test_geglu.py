@@ -12,11 +12,11 @@ from hypothesis import strategies as st
 from torch import fx
 
 from dgqc.backends import reference
+from dgqc.backends.c.layout.permute_channels import PermuteChannels
+from dgqc.backends.c.layout.split_products import SplitProducts
 from dgqc.ir.arithmetic.lookup import activation_table, sigmoid
 from dgqc.ir.arithmetic.operands import ensure_shapes, value_of
 from dgqc.ir.program import Program
-from dgqc.passes.permute_channels import PermuteChannels
-from dgqc.passes.split_products import SplitProducts
 
 from .integer_graph import IntegerGraph
 from .kernels import Builds, check

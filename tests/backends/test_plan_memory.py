@@ -7,11 +7,12 @@ import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from dgqc.backends.c.layout.memory_plan import Buffer, MemoryPlan, aligned
+from dgqc.backends.c.layout.packing import lower_bound, pack, size_of
+from dgqc.backends.c.layout.plan import layout_of
+from dgqc.backends.c.layout.plan_memory import PlanMemory
 from dgqc.ir.errors import DgqcError
-from dgqc.ir.memory import Buffer, MemoryPlan, aligned
 from dgqc.ir.program import Program
-from dgqc.passes.packing import lower_bound, pack, size_of
-from dgqc.passes.plan_memory import PlanMemory
 
 from .integer_graph import IntegerGraph
 from .kernels import planned
@@ -31,8 +32,9 @@ def overlaps(buffers: list[Buffer]) -> bool:
 
 
 def plan_of(program: Program) -> MemoryPlan:
-    assert program.memory is not None
-    return program.memory
+    memory = layout_of(program).memory
+    assert memory is not None
+    return memory
 
 
 @settings(max_examples=200, deadline=None)
@@ -55,24 +57,26 @@ def test_a_chain_uses_two_buffers_again_and_again() -> None:
 def test_plan_of_a_graph(tile: int) -> None:
     program = planned(unet_like(size=12), tile=tile, rows=1)
     plan = plan_of(program)
-    assert program.streams is not None
+    fusion = layout_of(program).fusion
+    assert fusion is not None
     assert not overlaps(list(plan.buffers))
     assert lower_bound(plan.buffers) <= plan.shared_bytes < sum(b.bytes for b in plan.buffers) / 2
     names = {buffer.name for buffer in plan.buffers}
     assert plan.output == "permute_default_5" not in names
     assert not names & {view.name for view in plan.views}
-    for stream in program.streams.streams:
-        owned = {*stream.tile, *(f"{name}.scratch" for name in stream.nodes)}
-        tiles = [buffer for buffer in plan.tiles if buffer.name in owned]
+    for group in fusion.groups:
+        owned = {*group.inner, *(f"{name}.scratch" for name in group.nodes)}
+        tiles = [buffer for buffer in plan.thread_buffers if buffer.name in owned]
         assert not overlaps(tiles)
         assert size_of(tiles) <= plan.thread_bytes
-        assert not names & set(stream.tile)
+        assert not names & set(group.inner)
 
 
-def test_prepared_memory_lives_for_its_stream_alone() -> None:
+def test_prepared_memory_lives_for_its_group_alone() -> None:
     program = planned(unet_like())
-    assert program.streams is not None
-    homes = {name: place for place, s in enumerate(program.streams.streams) for name in s.nodes}
+    fusion = layout_of(program).fusion
+    assert fusion is not None
+    homes = {name: place for place, s in enumerate(fusion.groups) for name in s.nodes}
     prepared = [b for b in plan_of(program).buffers if b.name.endswith(".shared")]
     assert prepared
     assert all(b.first == b.last == homes[b.name.removesuffix(".shared")] for b in prepared)
@@ -84,8 +88,8 @@ def test_threads_have_memory_of_their_own() -> None:
     assert plan.arena_bytes(3) == plan.shared_bytes + 3 * plan.thread_bytes
 
 
-def test_wants_streams() -> None:
-    with pytest.raises(DgqcError, match="run stream-rows before it"):
+def test_wants_fusion_groups() -> None:
+    with pytest.raises(DgqcError, match="run fuse-rows before it"):
         PlanMemory().run(unet_like())
 
 

@@ -9,8 +9,8 @@ import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from dgqc.backends.c.kernels.product_sums import Arithmetic, arithmetic
 from dgqc.ir.arithmetic.operands import ensure_shapes
-from dgqc.ir.product_sums import Arithmetic, arithmetic
 
 from .cases import CASES
 from .cases.case import operand

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from dgqc.passes.manager.registry import BUILT_IN
+from dgqc.passes.manager.registry import BUILT_IN, OF_BACKENDS
 
 from .conftest import FOLDER, difference
 
@@ -14,7 +14,8 @@ REPORTING = {"measure-error"}
 
 def test_every_pass_has_a_golden_file() -> None:
     present = {path.name for path in FOLDER.glob("*.txt")}
-    assert {f"{name}.{when}.txt" for name in BUILT_IN for when in ("before", "after")} <= present
+    names = (*BUILT_IN, *OF_BACKENDS)
+    assert {f"{name}.{when}.txt" for name in names for when in ("before", "after")} <= present
 
 
 def test_every_other_pass_does_something_to_its_program() -> None:

@@ -7,6 +7,8 @@ from dataclasses import replace
 import pytest
 import torch
 
+from dgqc.backends.c.layout.fuse_rows import FuseRows
+from dgqc.backends.c.layout.split_products import SplitProducts
 from dgqc.ir.plans import (
     Dimension,
     GroupedOperand,
@@ -21,8 +23,6 @@ from dgqc.ir.plans import (
 )
 from dgqc.ir.program import Program
 from dgqc.passes.lowering.lower_integer import LowerInteger
-from dgqc.passes.split_products import SplitProducts
-from dgqc.passes.stream_rows import StreamRows
 
 from .conftest import Golden
 from .graphs import Sketch, attention, calibrated, convolution, decided, dense, geglu, picture, sited
@@ -214,8 +214,8 @@ def test_permute_keys(golden: Golden) -> None:
 
 
 def test_plan_memory(golden: Golden) -> None:
-    golden("plan-memory", StreamRows().run(lowered(dense())), "plan-memory")
+    golden("plan-memory", FuseRows().run(lowered(dense())), "plan-memory")
 
 
-def test_stream_rows(golden: Golden) -> None:
-    golden("stream-rows", lowered(dense()), "stream-rows")
+def test_fuse_rows(golden: Golden) -> None:
+    golden("fuse-rows", lowered(dense()), "fuse-rows")

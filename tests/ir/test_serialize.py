@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 from collections.abc import Callable
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -17,7 +17,6 @@ from hypothesis import strategies as st
 
 from dgqc.ir.errors import DgqcError
 from dgqc.ir.level import Level
-from dgqc.ir.memory import Buffer, MemoryPlan
 from dgqc.ir.plans import (
     Coding,
     Dimension,
@@ -33,9 +32,9 @@ from dgqc.ir.plans import (
 )
 from dgqc.ir.printer import format_graph
 from dgqc.ir.program import Program
+from dgqc.ir.storage.encoding import PLAN_TYPES, storable
 from dgqc.ir.storage.nibbles import pack_nibbles, unpack_nibbles
 from dgqc.ir.storage.serialize import load_program, save_program
-from dgqc.ir.streams import Stream, StreamPlan
 from dgqc.ir.verify.verifier import verify
 from dgqc.ir.views import View
 
@@ -71,16 +70,41 @@ def test_round_trip(level: str, tmp_path: Path) -> None:
     assert modules == [node.meta.get("module") for node in loaded.graph.graph.nodes]
 
 
-def test_streams_and_memory_round_trip(tmp_path: Path) -> None:
-    streams = StreamPlan((Stream(("a",)), Stream(("b", "c"), 40, 16, ("b", "c.2"))))
-    memory = MemoryPlan(
-        640, 128, (Buffer("a", 600, 0, 1),), (Buffer("b", 9, 0, 0, 64),), (View("d", "a", 8),), "e"
-    )
-    program = replace(hand_made.LEVELS["integer"](), streams=streams, memory=memory)
+@storable("drawing-board")
+@dataclass(frozen=True)
+class Sketch:
+    """A backend's layout."""
+
+    order: tuple[str, ...]
+    inside: View
+
+    def lines(self) -> list[str]:
+        """As text."""
+        return [f"sketch: {' before '.join(self.order)}"]
+
+
+def test_a_layout_round_trips(tmp_path: Path) -> None:
+    layout = Sketch(("a", "b"), View("d", "a", 8))
+    program = replace(hand_made.LEVELS["integer"](), layout=layout)
     save_program(program, tmp_path / "saved")
     loaded = load_program(tmp_path / "saved")
-    assert (loaded.streams, loaded.memory) == (streams, memory)
+    assert loaded.layout == layout
     assert format_graph(loaded) == format_graph(program)
+    assert format_graph(loaded).endswith("sketch: a before b")
+
+
+def test_a_layout_of_a_missing_backend_is_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    program = replace(hand_made.LEVELS["integer"](), layout=Sketch((), View("d", "a", 8)))
+    save_program(program, tmp_path)
+    monkeypatch.delitem(PLAN_TYPES, "drawing-board.Sketch")
+    with pytest.raises(DgqcError, match="of the backend 'drawing-board', which isn't installed here"):
+        load_program(tmp_path)
+
+
+def test_two_layouts_of_one_name_are_refused() -> None:
+    other = type("Sketch", (), {"__module__": "elsewhere"})
+    with pytest.raises(TypeError, match=r"would both be stored as drawing-board.Sketch"):
+        storable("drawing-board")(dataclass(frozen=True)(other))
 
 
 def test_every_plan_round_trips(tmp_path: Path) -> None:

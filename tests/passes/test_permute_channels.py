@@ -10,9 +10,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 from programs import apply, calls, lowered, same_bits
 
+from dgqc.backends.c.layout.permute_channels import in_quads
 from dgqc.ir.verify.verifier import verify
 from dgqc.passes.graph.edit import constant
-from dgqc.passes.permute_channels import in_quads
 
 dgqc = torch.ops.dgqc
 NAME = "only_cross_attention"

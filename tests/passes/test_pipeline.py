@@ -67,7 +67,7 @@ def _registered() -> Iterator[None]:
     register_pass(Plain)
     yield
     # Only what was added here: built-in passes imported meanwhile won't be imported again.
-    for name in set(registry._registered) - set(registry.BUILT_IN):
+    for name in set(registry._registered) - {*registry.BUILT_IN, *registry.OF_BACKENDS}:
         del registry._registered[name]
 
 
@@ -227,7 +227,7 @@ def test_what_holds_where_nothing_is_said(opt: str, present: str, absent: str) -
 
 
 def test_preset_options_reach_their_passes() -> None:
-    assert "stream-rows{tile=8 rows=1}" in pipeline_for("w4a6,tile=8")
+    assert "fuse-rows{tile=8 rows=1}" in pipeline_for("w4a6,tile=8")
     text = pipeline_for("w4a6g16,edges=4,scale=tensor")
     for part in (
         "insert-sites{bits=6,edges=4}",
@@ -261,15 +261,23 @@ def test_unknown_presets_are_refused(opt: str, message: str) -> None:
 
 
 def test_built_in_names_are_those_of_the_files() -> None:
-    folder = Path(registry.__file__).parents[1]
+    room = Path(registry.__file__).parents[1].resolve()
+    ours = {**registry.BUILT_IN, **registry.OF_BACKENDS}
     decorated = {
         path.stem.replace("_", "-")
+        for folder in (room, room.parent / "backends")
         for path in folder.rglob("*.py")
         if "\n@register_pass\n" in path.read_text(encoding="utf-8")
     }
-    assert set(registry.BUILT_IN) == decorated
-    assert all(find_pass(name).name == name for name in registry.BUILT_IN)
-    assert pass_names()[: len(registry.BUILT_IN)] == tuple(registry.BUILT_IN)
+    assert set(ours) == decorated
+    assert all(find_pass(name).name == name for name in ours)
+    assert pass_names()[: len(ours)] == tuple(ours)
+
+
+def test_a_former_name_is_accepted_with_a_warning() -> None:
+    with pytest.warns(DeprecationWarning, match="stream-rows is called fuse-rows now"):
+        (item,) = parse_pipeline("stream-rows{rows=2}")
+    assert format_pipeline([item]) == "fuse-rows{rows=2}"
 
 
 def test_two_classes_of_one_name_are_refused() -> None:

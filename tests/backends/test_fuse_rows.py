@@ -12,12 +12,13 @@ from hypothesis import strategies as st
 from torch import fx
 
 from dgqc.backends import reference
+from dgqc.backends.c.layout.fuse_rows import FuseRows
+from dgqc.backends.c.layout.fusion_groups import FusionGroup
+from dgqc.backends.c.layout.plan import layout_of
+from dgqc.backends.c.layout.rows import keeps_rows, row_count, row_sources
+from dgqc.backends.c.layout.thread_buffers import readers
 from dgqc.ir.program import Program
-from dgqc.ir.rows import keeps_rows, row_count, row_sources
-from dgqc.ir.streams import Stream
 from dgqc.ir.views import is_computed, root_of, views_of
-from dgqc.passes.stream_rows import StreamRows
-from dgqc.passes.tiles import readers
 
 from .integer_graph import IntegerGraph
 from .kernels import Builds, check
@@ -26,18 +27,19 @@ from .unet_like import unet_like
 aten, dgqc = torch.ops.aten, torch.ops.dgqc
 
 
-def check_plan(program: Program) -> list[Stream]:
+def check_plan(program: Program) -> list[FusionGroup]:
     """What must hold of any plan."""
-    assert program.streams is not None
-    streams = list(program.streams.streams)
+    fusion = layout_of(program).fusion
+    assert fusion is not None
+    groups = list(fusion.groups)
     nodes = {node.name: node for node in program.graph.graph.nodes}
     views = views_of(nodes.values())
-    home = {name: place for place, stream in enumerate(streams) for name in stream.nodes}
+    home = {name: place for place, group in enumerate(groups) for name in group.nodes}
     computed = [node.name for node in nodes.values() if is_computed(node, views)]
-    assert sorted(name for stream in streams for name in stream.nodes) == sorted(computed)
-    for place, stream in enumerate(streams):
+    assert sorted(name for group in groups for name in group.nodes) == sorted(computed)
+    for place, group in enumerate(groups):
         done: set[str] = set()
-        for name in stream.nodes:
+        for name in group.nodes:
             for source in nodes[name].all_input_nodes:
                 root = root_of(source, views)
                 if home.get(root) == place:
@@ -47,11 +49,11 @@ def check_plan(program: Program) -> list[Stream]:
                 else:
                     assert home.get(root, -1) < place
             done.add(name)
-            assert stream.block == 0 or row_count(nodes[name]) % stream.rows == 0
-            assert 0 <= stream.block <= stream.rows
-            outside = {value for value, user in readers(nodes[name], views) if user.name not in stream.nodes}
-            assert not outside & set(stream.tile)
-    return streams
+            assert group.block == 0 or row_count(nodes[name]) % group.rows == 0
+            assert 0 <= group.block <= group.rows
+            outside = {value for value, user in readers(nodes[name], views) if user.name not in group.nodes}
+            assert not outside & set(group.inner)
+    return groups
 
 
 def random_graph(data: Any, seed: int) -> tuple[Program, dict[str, torch.Tensor]]:
@@ -110,16 +112,16 @@ def random_graph(data: Any, seed: int) -> tuple[Program, dict[str, torch.Tensor]
 @given(st.data(), st.integers(0, 2**31), st.booleans(), st.sampled_from([0, 1, 256]))
 def test_any_graph(kernels: Builds, data: Any, seed: int, fuse: bool, tile: int) -> None:
     program, inputs = random_graph(data, seed)
-    streams = check_plan(StreamRows(fuse=fuse, tile=tile).run(program))
-    assert fuse or all(len(stream.nodes) == 1 for stream in streams)
+    groups = check_plan(FuseRows(fuse=fuse, tile=tile).run(program))
+    assert fuse or all(len(group.nodes) == 1 for group in groups)
     check(kernels, program, inputs, fuse=fuse, tile=tile)
 
 
 @pytest.mark.parametrize("options", [{}, {"fuse": False}, {"tile": 1, "rows": 1}, {"tile": 4, "rows": 8}])
 def test_a_whole_graph(kernels: Builds, options: dict[str, Any]) -> None:
     program = unet_like(2, channels=8, size=7)
-    streams = check_plan(StreamRows(**options).run(program))
-    assert any(len(stream.nodes) > 1 for stream in streams) == options.get("fuse", True)
+    groups = check_plan(FuseRows(**options).run(program))
+    assert any(len(group.nodes) > 1 for group in groups) == options.get("fuse", True)
     inputs = {item.name: IntegerGraph(seed=3).values(*item.shape) for item in program.inputs}
     check(kernels, program, inputs, **options)
 
@@ -137,18 +139,18 @@ def chain(between: Any = None) -> tuple[IntegerGraph, list[fx.Node]]:
 
 def test_a_tree_is_one_stream_and_keeps_its_values() -> None:
     g, (a, b, total) = chain()
-    (stream,) = check_plan(StreamRows().run(g.finish(total)))
-    assert stream == Stream((a.name, b.name, total.name), 40, 40, (a.name, b.name), parallel=False)
+    (group,) = check_plan(FuseRows().run(g.finish(total)))
+    assert group == FusionGroup((a.name, b.name, total.name), 40, 40, (a.name, b.name), parallel=False)
 
 
 def test_what_waits_for_a_whole_value_stands_apart() -> None:
-    """a goes through a permutation that reads it whole, so the sum can't run in a's stream."""
+    """a goes through a permutation that reads it whole, so the sum can't run in a's group."""
     g, (a, b, total) = chain(
         lambda g, a: g.call(aten.reshape.default, g.call(aten.permute.default, a, [0, 2, 1]), [1, 40, 16])
     )
-    first, second, third = check_plan(StreamRows().run(g.finish(total)))
+    first, second, third = check_plan(FuseRows().run(g.finish(total)))
     assert (first.nodes, third.nodes) == ((a.name,), (total.name,))
-    assert first.tile == second.tile == third.tile == ()
+    assert first.inner == second.inner == third.inner == ()
     assert b.name not in second.nodes
 
 
@@ -156,23 +158,23 @@ def test_blocks_fit_the_tile() -> None:
     """A row of two values of 16 columns takes 64 bytes."""
     g, (*_, total) = chain()
     program = g.finish(total)
-    (stream,) = check_plan(StreamRows(tile=1).run(program))
-    assert stream.block == 16
-    (stream,) = check_plan(StreamRows(tile=0).run(program))
-    assert stream.block == 1
+    (group,) = check_plan(FuseRows(tile=1).run(program))
+    assert group.block == 16
+    (group,) = check_plan(FuseRows(tile=0).run(program))
+    assert group.block == 1
 
 
 def test_small_streams_stay_on_one_thread() -> None:
     """Three sums of 640 values."""
     g, (*_, total) = chain()
     program = g.finish(total)
-    (stream,) = check_plan(StreamRows(parallel=1).run(program))
-    assert stream.parallel
-    (stream,) = check_plan(StreamRows(parallel=2).run(program))
-    assert not stream.parallel
+    (group,) = check_plan(FuseRows(parallel=1).run(program))
+    assert group.parallel
+    (group,) = check_plan(FuseRows(parallel=2).run(program))
+    assert not group.parallel
 
 
-def test_streams_say_something() -> None:
+def test_groups_say_something() -> None:
     """The outputs that were compared above are no zeros."""
     g, (*_, total) = chain()
     output = reference.run(g.finish(total), {"x": g.values(1, 40, 16)}, 0)
@@ -180,7 +182,7 @@ def test_streams_say_something() -> None:
 
 
 def test_rows_of_heads_and_of_tokens_share_a_stream(kernels: Builds) -> None:
-    """Tokens become heads, heads are quantized and stand in another order, and what they were stays in the
+    """Tokens become heads, heads are quantized and stand in another order, and what they were stays in a
     tile."""
     g = IntegerGraph()
     (x,) = g.take(x=(1, 40, 16))
@@ -192,10 +194,10 @@ def test_rows_of_heads_and_of_tokens_share_a_stream(kernels: Builds) -> None:
     c = g.call(aten.reshape.default, g.call(aten.permute.default, turned, [0, 2, 1, 3]), [1, 40, 16])
     d = g.call(dgqc.rescale.default, c, g.step, *scale)
     program = g.finish(d)
-    first, second, third = check_plan(StreamRows(tile=1).run(program))
-    assert (first.nodes, first.rows, first.tile) == ((a.name, b.name), 40, (a.name,))
+    first, second, third = check_plan(FuseRows(tile=1).run(program))
+    assert (first.nodes, first.rows, first.inner) == ((a.name, b.name), 40, (a.name,))
     assert (second.nodes, second.rows) == ((turned.name,), 80)
-    assert (third.nodes[-1], third.rows, len(third.tile)) == (d.name, 40, 1)
+    assert (third.nodes[-1], third.rows, len(third.inner)) == (d.name, 40, 1)
     check(kernels, program, {"x": g.values(1, 40, 16)}, tile=1)
 
 
@@ -207,5 +209,5 @@ def test_a_stream_does_not_become_one_row(kernels: Builds) -> None:
     a = g.call(dgqc.rescale.default, x, g.step, *scale)
     b = g.call(dgqc.rescale.default, g.call(aten.reshape.default, a, [1, 640]), g.step, *scale)
     program = g.finish(b)
-    assert [stream.rows for stream in check_plan(StreamRows().run(program))] == [40, 1]
+    assert [group.rows for group in check_plan(FuseRows().run(program))] == [40, 1]
     check(kernels, program, {"x": g.values(1, 40, 16)})

@@ -1,4 +1,4 @@
-"""What linear and convolutions cut off their memory (see `ir.scratch`)."""
+"""What linear and convolutions cut off their memory (see `scratch.py`)."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from typing import Any
 import torch
 from torch import fx
 
-from .arithmetic.operands import shape_of, value_of
+from ....ir.arithmetic.operands import shape_of, value_of
 from .product_sums import QUAD, arithmetic, combination, groups_channels, has_image
 
 dgqc = torch.ops.dgqc

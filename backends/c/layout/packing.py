@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from dataclasses import replace
 
-from ..ir.memory import Buffer, aligned
+from .memory_plan import Buffer, aligned
 
 
 def pack(buffers: Iterable[Buffer]) -> list[Buffer]:

@@ -4,21 +4,22 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from .views import View
+from ....ir.storage.encoding import storable
+from ....ir.views import View
 
 ALIGNMENT = 64
 """Every buffer starts at a multiple of this many bytes."""
 
 
+@storable("c")
 @dataclass(frozen=True)
 class Buffer:
-    """Memory that lives from one stream to another.
+    """Memory that lives from one fusion group to another.
 
     name: the node's name; `node.2` for the third result of an op, `node.shared` for what its kernel prepares,
         `node.scratch` for what it needs while it runs.
-    first, last: places in the plan of the stream that writes it and of the last that reads it; of a tile,
-    places
-        in the stream of the nodes.
+    first, last: places in the plan of the group that writes it and of the last that reads it; of a thread
+        buffer, places in the group of the nodes.
     offset: into the arena, or into a thread's own part of it.
     """
 
@@ -30,29 +31,49 @@ class Buffer:
 
     @property
     def end(self) -> int:
-        """The first aligned offset behind it."""
+        """The first aligned offset after it."""
         return self.offset + aligned(self.bytes)
 
+    @property
+    def range(self) -> str:
+        """Its bytes as text."""
+        return f"{self.offset} .. {self.offset + self.bytes}"
 
+    @property
+    def life(self) -> str:
+        """Its first and last group as text."""
+        return f"groups {self.first} .. {self.last}"
+
+
+@storable("c")
 @dataclass(frozen=True)
 class MemoryPlan:
     """One arena: a part that all threads share, then a part for each thread.
 
     shared_bytes: of the part that all share. thread_bytes: of each thread's part.
-    buffers: in the shared part. tiles: in the threads' parts. views: values without memory of their own.
+    buffers: in the shared part. thread_buffers: in the threads' parts. views: values without memory of their
+        own.
     output: the value that is computed straight in the caller's output; None where the output is copied there.
     """
 
     shared_bytes: int
     thread_bytes: int
     buffers: tuple[Buffer, ...]
-    tiles: tuple[Buffer, ...]
+    thread_buffers: tuple[Buffer, ...]
     views: tuple[View, ...]
     output: str | None
 
     def arena_bytes(self, threads: int) -> int:
         """The whole arena's size."""
         return self.shared_bytes + threads * self.thread_bytes
+
+    def lines(self) -> list[str]:
+        """As text."""
+        head = f"memory: {self.shared_bytes} bytes for all threads, {self.thread_bytes} for each"
+        shared = [f"  {buffer.range}: {buffer.name}, {buffer.life}" for buffer in self.buffers]
+        inner = [f"  {buffer.range} of each thread: {buffer.name}" for buffer in self.thread_buffers]
+        views = [f"  {view.name}: {view.offset} bytes into {view.of}" for view in self.views]
+        return [head, *shared, *inner, *views, f"  output: {self.output or 'copied'}"]
 
 
 def aligned(size: int) -> int:

@@ -9,12 +9,12 @@ from typing import ClassVar
 import torch
 from torch import fx
 
-from ..ir.level import Level
-from ..ir.program import Program
-from ..ir.verify.checks import arguments
-from .base import Pass
-from .graph.edit import add_constant, call, clean, constant, dgqc, propagate
-from .manager.registry import register_pass
+from ....ir.level import Level
+from ....ir.program import Program
+from ....ir.verify.checks import arguments
+from ....passes.base import Pass
+from ....passes.graph.edit import add_constant, call, clean, constant, dgqc, propagate
+from ....passes.manager.registry import register_pass
 
 SOFTMAXES = (
     dgqc.softmax_log2.default,
@@ -39,7 +39,7 @@ class PermuteKeys(Pass):
     leaves: ClassVar[Level] = Level.INTEGER
     requires: ClassVar[frozenset[str]] = frozenset({"integers"})
     provides: ClassVar[frozenset[str]] = frozenset({"contiguous-keys"})
-    invalidates: ClassVar[frozenset[str]] = frozenset({"streams", "memory-plan"})
+    invalidates: ClassVar[frozenset[str]] = frozenset({"fusion-groups", "memory-plan"})
 
     def run(self, program: Program) -> Program:
         nodes = [node for node in program.graph.graph.nodes if node.target is dgqc.attend.default]

@@ -1,4 +1,4 @@
-"""Streams in the making: which nodes can run together."""
+"""Building fusion groups: which nodes can run together."""
 
 from __future__ import annotations
 
@@ -9,15 +9,15 @@ from operator import or_
 
 from torch import fx
 
-from ..ir.rows import keeps_rows, row_arguments, row_sources, stream_rows
-from ..ir.views import View, root_of
+from ....ir.views import View, root_of
+from .rows import group_rows, keeps_rows, row_arguments, row_sources
 
 MOST_ROWS_IN_ONE = 32
 """Rows of one value that may make up a row of another: heads of a token, say."""
 
 
 @dataclass
-class Forest:
+class FusionBuilder:
     """Nodes joined to streams.
 
     views: of the graph. groups: each stream's nodes in the order of the graph; a stream that has joined
@@ -64,7 +64,7 @@ class Forest:
         few blocks would be left."""
         if row_arguments(self.groups[stream][0]) is None:
             return False
-        few, many = sorted((stream_rows(self.groups[stream]), stream_rows(group)))
+        few, many = sorted((group_rows(self.groups[stream]), group_rows(group)))
         return many % few == 0 and many // few <= MOST_ROWS_IN_ONE
 
     def _may_join(self, a: int, b: int) -> bool:

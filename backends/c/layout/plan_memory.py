@@ -8,75 +8,78 @@ from typing import ClassVar
 
 from torch import fx
 
-from ..ir.arithmetic.operands import ensure_shapes
-from ..ir.errors import DgqcError
-from ..ir.level import Level
-from ..ir.memory import Buffer, MemoryPlan
-from ..ir.program import Program
-from ..ir.rows import value_bytes
-from ..ir.scratch import scratch_bytes, shared_bytes
-from ..ir.streams import Stream
-from ..ir.views import View, views_of
-from .base import Pass
-from .manager.registry import register_pass
+from ....ir.arithmetic.operands import ensure_shapes
+from ....ir.errors import DgqcError
+from ....ir.level import Level
+from ....ir.program import Program
+from ....ir.views import View, views_of
+from ....passes.base import Pass
+from ....passes.manager.registry import register_pass
+from ..kernels.scratch import scratch_bytes, shared_bytes
+from .fusion_groups import FusionGroup
+from .memory_plan import Buffer, MemoryPlan
 from .packing import alive_at, pack, size_of
-from .tiles import readers, results, tile_buffers
+from .plan import CLayout, layout_of
+from .rows import value_bytes
+from .thread_buffers import readers, results, thread_buffers
 
 
 @register_pass
 @dataclass(frozen=True)
 class PlanMemory(Pass):
-    """Packs values that streams hand on, and what kernels prepare, into one arena; reshapes and leading
-    slices are free. Behind it each thread has a part of its own, with the tile of the stream that runs and
+    """Packs values that fusion groups hand on, and what kernels prepare, into one arena; reshapes and leading
+    slices are free. After it each thread has a part of its own, with the buffers of the group that runs and
     its kernels' scratch memory.
 
-    The report `plan-memory` has the sizes of an arena for one thread, the stream in which most of it is in
-    use, and the map: every buffer with name, bytes, offset, and the streams that write it first and read it
+    The report `plan-memory` has the sizes of an arena for one thread, the group in which most of it is in
+    use, and the map: every buffer with name, bytes, offset, and the groups that write it first and read it
     last.
     """
 
     name: ClassVar[str] = "plan-memory"
     takes: ClassVar[Level] = Level.INTEGER
     leaves: ClassVar[Level] = Level.INTEGER
-    requires: ClassVar[frozenset[str]] = frozenset({"streams"})
+    requires: ClassVar[frozenset[str]] = frozenset({"fusion-groups"})
     provides: ClassVar[frozenset[str]] = frozenset({"memory-plan"})
 
     def run(self, program: Program) -> Program:
-        if program.streams is None:
-            raise DgqcError("plan-memory plans the memory of streams; run stream-rows before it.")
+        fusion = layout_of(program).fusion
+        if fusion is None:
+            raise DgqcError("plan-memory plans the memory of fusion groups; run fuse-rows before it.")
         ensure_shapes(program)
         nodes = {node.name: node for node in program.graph.graph.nodes}
         views = views_of(nodes.values())
-        groups = [[nodes[name] for name in stream.nodes] for stream in program.streams.streams]
-        buffers, tiles = list[Buffer](), list[Buffer]()
+        groups = [[nodes[name] for name in group.nodes] for group in fusion.groups]
+        buffers, inner = list[Buffer](), list[Buffer]()
         places = {node.name: place for place, group in enumerate(groups) for node in group}
-        for place, (stream, group) in enumerate(zip(program.streams.streams, groups, strict=True)):
-            buffers += _shared(place, stream, group, places, views)
-            if stream.block:
-                tiles += tile_buffers(group, stream.tile, stream.block, views)
+        for place, (plan, group) in enumerate(zip(fusion.groups, groups, strict=True)):
+            buffers += _shared(place, plan, group, places, views)
+            if plan.block:
+                inner += thread_buffers(group, plan.inner, plan.block, views)
         output = direct_output(nodes, buffers, views)
         packed = pack(buffer for buffer in buffers if buffer.name != output)
-        plan = MemoryPlan(
-            size_of(packed), size_of(tiles), tuple(packed), tuple(tiles), tuple(views.values()), output
+        memory = MemoryPlan(
+            size_of(packed), size_of(inner), tuple(packed), tuple(inner), tuple(views.values()), output
         )
-        return replace(program, memory=plan).with_report(self.name, report_of(plan))
+        layout = CLayout(fusion, memory)
+        return replace(program, layout=layout).with_report(self.name, report_of(memory))
 
 
 def _shared(
-    place: int, stream: Stream, group: list[fx.Node], places: dict[str, int], views: dict[str, View]
+    place: int, plan: FusionGroup, group: list[fx.Node], places: dict[str, int], views: dict[str, View]
 ) -> Iterator[Buffer]:
-    """What a stream needs of the part that all threads share."""
+    """What a group needs of the part that all threads share."""
     for node in group:
         last: dict[str, int] = {}
         for name, reader in readers(node, views):
             last[name] = max(last.get(name, place), places.get(reader.name, len(places)))
         for name, value in results(node):
-            if name not in stream.tile:
+            if name not in plan.inner:
                 yield Buffer(name, value_bytes(value), place, last.get(name, place))
         if prepared := shared_bytes(node):
             yield Buffer(f"{node.name}.shared", prepared, place, place)
         # A kernel that isn't run by rows runs once, not once in each thread.
-        if not stream.block and (scratch := scratch_bytes(node, 0)):
+        if not plan.block and (scratch := scratch_bytes(node, 0)):
             yield Buffer(f"{node.name}.scratch", scratch, place, place)
 
 
@@ -102,7 +105,7 @@ def report_of(plan: MemoryPlan) -> dict[str, object]:
         "arena_bytes": plan.arena_bytes(1),
         "shared_bytes": plan.shared_bytes,
         "thread_bytes": plan.thread_bytes,
-        "peak": {"stream": busiest, "bytes": alive.get(busiest, 0)},
+        "peak": {"group": busiest, "bytes": alive.get(busiest, 0)},
         "buffers": entries,
         "output": plan.output,
     }

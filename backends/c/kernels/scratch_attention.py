@@ -1,4 +1,4 @@
-"""How the kernels of attention carry sums, and how much memory they take (see `ir.scratch`)."""
+"""How the kernels of attention carry sums, and how much memory they take (see `scratch.py`)."""
 
 from __future__ import annotations
 
@@ -10,8 +10,8 @@ from typing import Any
 import torch
 from torch import fx
 
-from .arithmetic.operands import Values, code_range, operand_values, shape_of, value_of
-from .verify.checks import arguments
+from ....ir.arithmetic.operands import Values, code_range, operand_values, shape_of, value_of
+from ....ir.verify.checks import arguments
 
 PANEL = 16
 """Columns of a panel of a matmul's right side (dgqc_matmul.h)."""

@@ -6,7 +6,7 @@ import torch
 from torch import fx
 from torch.fx.node import Argument
 
-from .graph.edit import add_constant, constant, dgqc
+from ....passes.graph.edit import add_constant, constant, dgqc
 
 PRODUCTS = (dgqc.linear.default, dgqc.conv2d.default)
 """A column is an index of the result's last axis, and of the first of these arguments:"""

@@ -2,7 +2,7 @@
 
 A row is everything along the last axis. An op that stands here has a kernel that computes any rows of its
 result; the arguments named here are read only at the same rows, all others whole. An op that doesn't stand
-here is computed whole. The pass `stream-rows` puts ops that stand here into streams.
+here is computed whole. The pass `fuse-rows` puts ops that stand here into fusion groups.
 """
 
 from __future__ import annotations
@@ -15,9 +15,9 @@ from typing import Any
 import torch
 from torch import fx
 
-from . import ops  # noqa: F401  (registers the dgqc ops)
-from .verify.checks import arguments
-from .views import slice_bounds, view_of
+from ....ir import ops  # noqa: F401  (registers the dgqc ops)
+from ....ir.verify.checks import arguments
+from ....ir.views import slice_bounds, view_of
 
 aten, dgqc = torch.ops.aten, torch.ops.dgqc
 
@@ -127,9 +127,9 @@ def keeps_rows(node: fx.Node) -> bool:
     return inner.numel() == part(node).numel() and view.offset == 0 and keeps_rows(source)
 
 
-def stream_rows(group: Iterable[fx.Node]) -> int:
-    """The rows of a stream: those of its node with the fewest. Others may have several for each, like the
-    heads of a token."""
+def group_rows(group: Iterable[fx.Node]) -> int:
+    """The rows of a fusion group: those of its node with the fewest. Others may have several for each, like
+    the heads of a token."""
     return min(row_count(node) for node in group)
 
 

@@ -12,10 +12,10 @@ from typing import Any
 import torch
 from torch import fx
 
+from ....ir.arithmetic.operands import shape_of
+from ....ir.verify.checks import arguments
+from ..layout.memory_plan import aligned
 from . import scratch_attention, scratch_products
-from .arithmetic.operands import shape_of
-from .memory import aligned
-from .verify.checks import arguments
 
 dgqc = torch.ops.dgqc
 

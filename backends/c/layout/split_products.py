@@ -9,13 +9,13 @@ from typing import ClassVar
 import torch
 from torch import fx
 
-from ..ir.level import Level
-from ..ir.program import Program
-from ..ir.views import slice_bounds
-from .base import Pass
+from ....ir.level import Level
+from ....ir.program import Program
+from ....ir.views import slice_bounds
+from ....passes.base import Pass
+from ....passes.graph.edit import aten, call, clean, propagate
+from ....passes.manager.registry import register_pass
 from .columns import PRODUCTS, present, with_columns
-from .graph.edit import aten, call, clean, propagate
-from .manager.registry import register_pass
 
 
 @register_pass
@@ -33,7 +33,7 @@ class SplitProducts(Pass):
     takes: ClassVar[Level] = Level.INTEGER
     leaves: ClassVar[Level] = Level.INTEGER
     requires: ClassVar[frozenset[str]] = frozenset({"integers"})
-    invalidates: ClassVar[frozenset[str]] = frozenset({"streams", "memory-plan"})
+    invalidates: ClassVar[frozenset[str]] = frozenset({"fusion-groups", "memory-plan"})
 
     def run(self, program: Program) -> Program:
         widths = dict(program.report.get("weight-bits", {}))

@@ -15,11 +15,11 @@ from typing import Any
 import torch
 from torch import fx
 
-from .arithmetic.operands import Values, between, code_range, operand_values, value_of
-from .errors import DgqcError
-from .rows import is_pointwise
-from .verify.bounds import WeightSums
-from .verify.checks import arguments
+from ....ir.arithmetic.operands import Values, between, code_range, operand_values, value_of
+from ....ir.errors import DgqcError
+from ....ir.verify.bounds import WeightSums
+from ....ir.verify.checks import arguments
+from ..layout.rows import is_pointwise
 
 dgqc = torch.ops.dgqc
 

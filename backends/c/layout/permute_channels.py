@@ -9,14 +9,14 @@ from typing import ClassVar
 import torch
 from torch import fx
 
-from ..ir.level import Level
-from ..ir.product_sums import QUAD
-from ..ir.program import Program
-from .base import Pass
+from ....ir.level import Level
+from ....ir.program import Program
+from ....passes.base import Pass
+from ....passes.graph.edit import add_constant, call, clean, constant, dgqc, propagate
+from ....passes.manager.registry import register_pass
+from ..kernels.product_sums import QUAD
 from .column_order import products_behind
 from .columns import present, with_columns
-from .graph.edit import add_constant, call, clean, constant, dgqc, propagate
-from .manager.registry import register_pass
 
 GROUP_AND_WEIGHT = {dgqc.linear.default: (4, 6), dgqc.conv2d.default: (4, 5)}
 """Where products with weights take their groups and their weights."""
@@ -42,7 +42,7 @@ class PermuteChannels(Pass):
     leaves: ClassVar[Level] = Level.INTEGER
     requires: ClassVar[frozenset[str]] = frozenset({"integers"})
     provides: ClassVar[frozenset[str]] = frozenset({"contiguous-groups"})
-    invalidates: ClassVar[frozenset[str]] = frozenset({"streams", "memory-plan"})
+    invalidates: ClassVar[frozenset[str]] = frozenset({"fusion-groups", "memory-plan"})
 
     def run(self, program: Program) -> Program:
         module, operands, gathers = program.graph, 0, 0

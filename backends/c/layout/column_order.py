@@ -7,8 +7,8 @@ from typing import Any
 
 from torch import fx
 
+from ....passes.graph.edit import dgqc, shape
 from .columns import PRODUCTS
-from .graph.edit import dgqc, shape
 
 ELEMENTWISE: Mapping[Any, int] = {
     dgqc.activation.default: 1,

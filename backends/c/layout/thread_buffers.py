@@ -1,4 +1,4 @@
-"""What a stream holds in a thread's own memory."""
+"""What a fusion group holds in a thread's own memory."""
 
 from __future__ import annotations
 
@@ -7,11 +7,11 @@ from collections.abc import Iterator
 import torch
 from torch import fx
 
-from ..ir.memory import Buffer
-from ..ir.rows import row_count, stream_rows, value_bytes
-from ..ir.scratch import scratch_bytes
-from ..ir.views import View
+from ....ir.views import View
+from ..kernels.scratch import scratch_bytes
+from .memory_plan import Buffer
 from .packing import pack, size_of
+from .rows import group_rows, row_count, value_bytes
 
 
 def results(node: fx.Node) -> Iterator[tuple[str, torch.Tensor]]:
@@ -34,7 +34,7 @@ def readers(node: fx.Node, views: dict[str, View]) -> Iterator[tuple[str, fx.Nod
 
 
 def inner_values(group: list[fx.Node], views: dict[str, View]) -> tuple[str, ...]:
-    """The values of a stream that nobody outside it reads."""
+    """The values of a group that nobody outside it reads."""
     inside = {node.name for node in group}
     found = []
     for node in group:
@@ -43,25 +43,25 @@ def inner_values(group: list[fx.Node], views: dict[str, View]) -> tuple[str, ...
     return tuple(found)
 
 
-def tile_buffers(
-    group: list[fx.Node], tile: tuple[str, ...], rows: int, views: dict[str, View]
+def thread_buffers(
+    group: list[fx.Node], inner: tuple[str, ...], rows: int, views: dict[str, View]
 ) -> list[Buffer]:
-    """A tile's values and the kernels' scratch memory for so many rows, packed; lives are places in the
-    stream."""
-    places, whole = {node.name: place for place, node in enumerate(group)}, stream_rows(group)
+    """The inner values and the kernels' scratch memory for so many rows, packed; lives are places in the
+    group."""
+    places, whole = {node.name: place for place, node in enumerate(group)}, group_rows(group)
     buffers = []
     for place, node in enumerate(group):
         last: dict[str, int] = {}
         for name, reader in readers(node, views):
             last[name] = max(last.get(name, place), places.get(reader.name, place))
         for name, value in results(node):
-            if name in tile:
+            if name in inner:
                 buffers.append(Buffer(name, rows * value_bytes(value) // whole, place, last.get(name, place)))
         if scratch := scratch_bytes(node, rows * row_count(node) // whole):
             buffers.append(Buffer(f"{node.name}.scratch", scratch, place, place))
     return pack(buffers)
 
 
-def tile_bytes(group: list[fx.Node], tile: tuple[str, ...], rows: int, views: dict[str, View]) -> int:
+def thread_bytes(group: list[fx.Node], inner: tuple[str, ...], rows: int, views: dict[str, View]) -> int:
     """Bytes of a thread's own memory for blocks of so many rows."""
-    return size_of(tile_buffers(group, tile, rows, views))
+    return size_of(thread_buffers(group, inner, rows, views))
