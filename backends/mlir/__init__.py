@@ -3,6 +3,6 @@
 Only what runs imports torch-mlir or IREE: `missing` says what isn't installed.
 """
 
-from .packages import missing
+from .execution.packages import missing
 
 __all__ = ["missing"]

@@ -27,7 +27,7 @@ def load(subject: Subject, contender: Contender, threads: int) -> Call:
     from iree import runtime
 
     runtime.flags.parse_flags(f"--task_topology_max_group_count={threads}")
-    from dgqc.backends.mlir.iree import loaded
+    from dgqc.backends.mlir.execution.iree import loaded
 
     folder = _folder(subject, contender)
     function = loaded((folder / PROGRAM).read_bytes(), *_parameters(folder))["main"]
@@ -74,7 +74,7 @@ def _integers(subject: Subject, preset: str, folder: Path) -> None:
     import torch
 
     from dgqc import load
-    from dgqc.backends.mlir.emit import emit
+    from dgqc.backends.mlir.emission.emit import emit
     from dgqc.execution.boundary import to_integers
 
     bundle = subject.work / f"{preset}.dgqc"
@@ -93,6 +93,6 @@ def _integers(subject: Subject, preset: str, folder: Path) -> None:
 
 
 def _compile(folder: Path) -> None:
-    from dgqc.backends.mlir.iree import compiled
+    from dgqc.backends.mlir.execution.iree import compiled
 
     (folder / PROGRAM).write_bytes(compiled(folder / MODULE))

@@ -122,8 +122,8 @@ def _emit_mlir(
     vectors: Sequence[Vector],
     watch: Callable[[str, Any], None] | None,
 ) -> None:
-    from ..backends.mlir.emit import emit
-    from ..backends.mlir.pipeline import ignore
+    from ..backends.mlir.emission.emit import emit
+    from ..backends.mlir.lowering.pipeline import ignore
 
     emit(compiled.program, folder, vectors=vectors, watch=watch or ignore)
 

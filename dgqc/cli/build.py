@@ -161,7 +161,7 @@ def instruments_for(
 
     names = [item.name for item in parse_pipeline(pipeline)]
     if mlir and print_after:
-        from ..backends.mlir.pipeline import PASSES
+        from ..backends.mlir.lowering.pipeline import PASSES
 
         names += PASSES
     for name in print_after or ():

@@ -106,11 +106,11 @@ def _c_library(program: Program, bundle: Path | None) -> CProgram:
 
 
 def _iree(program: Program, bundle: Path | None) -> Runner:
-    from ..backends.mlir.iree import IreeProgram
+    from ..backends.mlir.execution.iree import IreeProgram
 
     if bundle is not None and (bundle / MLIR_PROJECT).is_dir():
         return IreeProgram(bundle / MLIR_PROJECT).run
-    from ..backends.mlir.emit import emit
+    from ..backends.mlir.emission.emit import emit
 
     folder = tempfile.TemporaryDirectory(prefix="dgqc-mlir-")
     emit(program, Path(folder.name))
@@ -121,6 +121,6 @@ def _iree(program: Program, bundle: Path | None) -> Runner:
 
 
 def _llvm(program: Program, bundle: Path | None) -> Runner:
-    from ..backends.mlir.llvm import LlvmProgram
+    from ..backends.mlir.execution.llvm import LlvmProgram
 
     return LlvmProgram(program).run

@@ -18,9 +18,9 @@ pytest.importorskip("iree.compiler")
 from torch_mlir import ir
 
 import dgqc
-from dgqc.backends.mlir.emit import emit
-from dgqc.backends.mlir.iree import loaded
-from dgqc.backends.mlir.parameters import Store
+from dgqc.backends.mlir.emission.emit import emit
+from dgqc.backends.mlir.emission.parameters import ConstantStore
+from dgqc.backends.mlir.execution.iree import loaded
 from dgqc.bundle.bundle import MLIR_PROJECT
 from dgqc.bundle.vectors import random_inputs, reference_vectors
 from dgqc.execution.compiled_program import CompiledProgram
@@ -76,7 +76,7 @@ def test_all_backends_agree(tmp_path: Path) -> None:
 
 def test_stock_tools_give_the_same_bits(tiny: CompiledProgram, bundle: Path, tmp_path: Path) -> None:
     """With constants in a file of their own; the bundle has them in the module."""
-    emit(tiny.program, tmp_path, store=Store.PARAMETERS, vectors=reference_vectors(tiny)[:2])
+    emit(tiny.program, tmp_path, store=ConstantStore.PARAMETERS, vectors=reference_vectors(tiny)[:2])
     assert "dense_resource" not in (tmp_path / "model.mlir").read_text()
     done = stock(tmp_path, "sh", "run.sh")
     assert done.returncode == 0, done.stderr
@@ -93,7 +93,7 @@ def test_stock_tools_give_the_same_bits(tiny: CompiledProgram, bundle: Path, tmp
 
 
 def test_stock_tools_read_the_module(tiny: CompiledProgram, bundle: Path, tmp_path: Path) -> None:
-    emit(tiny.program, tmp_path, store=Store.PARAMETERS)
+    emit(tiny.program, tmp_path, store=ConstantStore.PARAMETERS)
     opt = ("torch-mlir-opt", "model.mlir", "-o", os.devnull)
     assert stock(bundle / MLIR_PROJECT, *opt).returncode == 0
     assert stock(tmp_path, *opt, "--allow-unregistered-dialect").returncode == 0

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from dgqc.backends.mlir import packages
+from dgqc.backends.mlir.execution import packages
 from dgqc.bundle.bundle import check_targets
 from dgqc.execution.backends import open_backend
 from dgqc.execution.compiled_program import CompiledProgram

@@ -19,7 +19,7 @@ def quantize(graph: IntegerGraph, shape: tuple[int, ...], last: bool, bits: int,
     return graph.quantized(x, shape[axis], axis, bits, groups)[0]
 
 
-def gate(graph: IntegerGraph, shape: tuple[int, ...], fine: bool) -> fx.Node:
+def activation(graph: IntegerGraph, shape: tuple[int, ...], fine: bool) -> fx.Node:
     (x,) = graph.take(x=shape)
     place = (
         graph.table(0, 2**16 - 1, graph.steps),
@@ -65,7 +65,7 @@ CASES = {
         {"shape": SHAPES, "last": FLAGS, "bits": [1, 4, 6, 8], "groups": [1, 3]},
         quantize,
     ),
-    "gate": Case({"shape": SHAPES, "fine": FLAGS}, gate),
+    "activation": Case({"shape": SHAPES, "fine": FLAGS}, activation),
     "pair": Case(
         {
             "op": ["add", "mul"],

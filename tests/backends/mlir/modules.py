@@ -9,10 +9,10 @@ from typing import Any
 import numpy as np
 import torch
 
-from dgqc.backends.mlir import constants
-from dgqc.backends.mlir.iree import compiled, loaded
-from dgqc.backends.mlir.llvm import LlvmFunction
-from dgqc.backends.mlir.pipeline import run
+from dgqc.backends.mlir.emission import constants
+from dgqc.backends.mlir.execution.iree import compiled, loaded
+from dgqc.backends.mlir.execution.llvm import LlvmFunction
+from dgqc.backends.mlir.lowering.pipeline import run
 from dgqc.ir.program import Program
 
 from ..cases import Inputs

@@ -8,10 +8,10 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from dgqc.backends.mlir import iree
-from dgqc.backends.mlir.emit import write_module
-from dgqc.backends.mlir.iree import compiled, loaded
-from dgqc.backends.mlir.pipeline import run
+from dgqc.backends.mlir.emission.emit import write_module
+from dgqc.backends.mlir.execution import iree
+from dgqc.backends.mlir.execution.iree import compiled, loaded
+from dgqc.backends.mlir.lowering.pipeline import run
 from dgqc.ir.errors import DgqcError
 
 from ..cases import CASES

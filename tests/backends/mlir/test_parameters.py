@@ -8,11 +8,7 @@ from pathlib import Path
 import torch
 from safetensors.torch import load_file
 
-from dgqc.backends.mlir.parameters import Store, Stored, write_parameters
-from dgqc.backends.mlir.pipeline import run
-from dgqc.ir.storage.nibbles import unpack_nibbles
-
-from ..cases import CASES
+from dgqc.backends.mlir.emission.parameters import Stored, write_parameters
 
 TYPES = (torch.int8, torch.uint8, torch.int16, torch.int32, torch.int64)
 
@@ -45,19 +41,3 @@ def test_constants_are_in_memory_one_at_a_time(tmp_path: Path) -> None:
 
     write_parameters({f"{n}": Stored((100,), torch.int8, read) for n in range(4)}, tmp_path / "some")
     assert len(made) == 4
-
-
-def test_a_permuted_weight_is_written_as_channels_come(tmp_path: Path) -> None:
-    """The graph holds it in the order of the gather before the product, and keeps it so."""
-    program, _ = CASES["permuted_linear"].program(0, rows=2, depth=24, columns=8, groups=2, bits=6)
-    (product,) = (node for node in program.graph.graph.nodes if "linear" in str(node.target))
-    (moved,) = (node for node in program.graph.graph.nodes if "gather" in str(node.target))
-    held, order = (getattr(program.graph, str(node.target)) for node in (product.args[6], moved.args[1]))
-    before = held.clone()
-    (stored,) = (one for one in run(program, Store.PARAMETERS).parameters.values() if one.dtype is torch.int8)
-    value = stored.read()
-    if stored.count < held.numel():
-        value = unpack_nibbles(value.view(torch.uint8), held.shape)
-    assert not torch.equal(value, held)
-    assert torch.equal(value[:, order.long()], held)
-    assert torch.equal(held, before)

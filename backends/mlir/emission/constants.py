@@ -13,12 +13,12 @@ import torch
 from torch_mlir import ir
 from torch_mlir.dialects import arith
 
-from ...ir.storage.nibbles import pack_nibbles
-from ...ir.tensors import constants
-from .number import Number
-from .parameters import Store, Stored
-from .tensors import each, integers, loop_place, part, reshaped
-from .ungather import Ungathered
+from ....ir.storage.nibbles import pack_nibbles
+from ....ir.tensors import constants
+from ..arithmetic.number import Number
+from ..arithmetic.tensors import each, integers, loop_place, part, reshaped
+from .graph_constants import GraphConstants
+from .parameters import ConstantStore, Stored
 
 WRITTEN = 32
 """Constants of up to so many elements are written out in the text."""
@@ -33,8 +33,8 @@ class Constants:
     """
 
     entry: ir.Block
-    graph: Ungathered
-    store: Store
+    graph: GraphConstants
+    store: ConstantStore
     resources: dict[str, Stored] = field(default_factory=dict)
     _placed: dict[tuple[object, ...], ir.Value] = field(default_factory=dict)
 
@@ -88,7 +88,7 @@ class Constants:
             return arith.constant(kind, ir.DenseElementsAttr.get(stored.read().numpy(), type=kind))
         key = self._key(name)
         self.resources[key] = stored
-        if self.store is Store.PARAMETERS:
+        if self.store is ConstantStore.PARAMETERS:
             return arith.constant(kind, ir.Attribute.parse(f"dense_resource<{key}> : {kind}"))
         values = stored.read().contiguous().numpy()
         return arith.constant(kind, ir.DenseResourceElementsAttr.get_from_buffer(values, key, kind))

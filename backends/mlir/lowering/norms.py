@@ -5,16 +5,21 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 
+import torch
 from torch_mlir import ir
 
-from .builder import Builder, Call
-from .fixed_point import round_shift, saturate, shift_either_way
-from .lookup import reciprocal_root
-from .number import Number
-from .tensors import Reads, each, reduced, reshaped, shape_of
+from ..arithmetic.fixed_point import round_shift, saturate, shift_either_way
+from ..arithmetic.lookup import reciprocal_root
+from ..arithmetic.number import Number
+from ..arithmetic.tensors import Reads, each, reduced, reshaped, shape_of
+from .module_builder import ModuleBuilder, OpCall
+from .record import Family, lowers
+
+dgqc = torch.ops.dgqc
 
 
-def group_norm(b: Builder, call: Call) -> ir.Value:
+@lowers(dgqc.group_norm.default, Family.NORMS)
+def group_norm(b: ModuleBuilder, call: OpCall) -> ir.Value:
     """x (1, ..., C): sets are the channels of a group at all positions."""
     x, groups = b.value(call, "x"), call["groups"]
     shape = shape_of(x)
@@ -23,7 +28,8 @@ def group_norm(b: Builder, call: Call) -> ir.Value:
     return reshaped(_normalized(b, call, values, sets=(1,), channels=(1, 2)), shape)
 
 
-def layer_norm(b: Builder, call: Call) -> ir.Value:
+@lowers(dgqc.layer_norm.default, Family.NORMS)
+def layer_norm(b: ModuleBuilder, call: OpCall) -> ir.Value:
     """x (..., C): sets are rows."""
     x = b.value(call, "x")
     shape = shape_of(x)
@@ -32,7 +38,7 @@ def layer_norm(b: Builder, call: Call) -> ir.Value:
 
 
 def _normalized(
-    b: Builder, call: Call, values: ir.Value, sets: Sequence[int], channels: Sequence[int]
+    b: ModuleBuilder, call: OpCall, values: ir.Value, sets: Sequence[int], channels: Sequence[int]
 ) -> ir.Value:
     """sets: the axes that tell sets apart. channels: those that gain and offset belong to."""
     shape = shape_of(values)
@@ -75,7 +81,7 @@ def _normalized(
     return each(shape, 16, reads.operands, affine)
 
 
-def _gains(b: Builder, call: Call, sizes: list[int]) -> tuple[ir.Value, ir.Value]:
+def _gains(b: ModuleBuilder, call: OpCall, sizes: list[int]) -> tuple[ir.Value, ir.Value]:
     """Gain, and offset in 1/256 steps, of each channel at this call, i64."""
 
     def gain(x: Number) -> Number:

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from ...ir.arithmetic.lookup import EXP2, LOG2, RECIPROCAL_ROOT
-from .builder import Builder
+from ....ir.arithmetic.lookup import EXP2, LOG2, RECIPROCAL_ROOT
+from ..lowering.module_builder import ModuleBuilder
 from .fixed_point import floor_log2
 from .number import Number
 from .tensors import entry
@@ -24,7 +24,7 @@ def exp2_negative(z: Number) -> Number:
     return mantissa >> z.shifted_unsigned(16).at_most(31).to(32)
 
 
-def log2(b: Builder, v: Number) -> Number:
+def log2(b: ModuleBuilder, v: Number) -> Number:
     """log2 v in Q16, i64. v: i64 > 0."""
     table = b.constant(LOG2, "log2")
     whole = floor_log2(v)
@@ -37,7 +37,7 @@ def log2(b: Builder, v: Number) -> Number:
     return (whole << 16) + ((interpolated + 128) >> 8)
 
 
-def reciprocal_root(b: Builder, v: Number) -> tuple[Number, Number]:
+def reciprocal_root(b: ModuleBuilder, v: Number) -> tuple[Number, Number]:
     """1/sqrt(v) = root * 2^-45 * 2^-half, both i64. v: i64 > 0, below 2^62."""
     table = b.constant(RECIPROCAL_ROOT, "reciprocal_root")
     half = (floor_log2(v) - 28) >> 1

@@ -5,14 +5,18 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Sequence
 
+import torch
 from torch_mlir import ir
 
-from ...ir.ops.attention import MAX_EXPONENT, step_octaves
-from .builder import Builder, Call
-from .fixed_point import round_shift
-from .lookup import exp2_negative, log2
-from .number import Number
-from .tensors import each, filled, part, reduced, reshaped, shape_of
+from ....ir.ops.attention import MAX_EXPONENT, step_octaves
+from ..arithmetic.fixed_point import round_shift
+from ..arithmetic.lookup import exp2_negative, log2
+from ..arithmetic.number import Number
+from ..arithmetic.tensors import each, filled, part, reduced, reshaped, shape_of
+from .module_builder import ModuleBuilder, OpCall
+from .record import Family, lowers
+
+dgqc = torch.ops.dgqc
 
 Results = tuple[ir.Value, ...]
 
@@ -23,7 +27,7 @@ class Octaves:
     logits: i32 (R, N), all keys. largest: i32 (R,). total: i64 (R,).
     """
 
-    def __init__(self, b: Builder, logits: ir.Value) -> None:
+    def __init__(self, b: ModuleBuilder, logits: ir.Value) -> None:
         self.shape = shape_of(logits)
         self.rows = math.prod(self.shape[:-1])
         self.logits = reshaped(logits, [self.rows, self.shape[-1]])
@@ -105,7 +109,8 @@ class Octaves:
         return reshaped(value, [*self.shape[:-1], 1])
 
 
-def softmax_log2(b: Builder, call: Call) -> Results:
+@lowers(dgqc.softmax_log2.default, Family.ATTENTION)
+def softmax_log2(b: ModuleBuilder, call: OpCall) -> Results:
     """Codes are rounded differences to the row's best."""
 
     def code(above: Number) -> Number:
@@ -115,27 +120,29 @@ def softmax_log2(b: Builder, call: Call) -> Results:
     return _relative(b, call, code)
 
 
-def softmax_uniform(b: Builder, call: Call) -> Results:
-    """Codes are shares of the row's best."""
+@lowers(dgqc.softmax_uniform.default, Family.ATTENTION)
+def softmax_uniform(b: ModuleBuilder, call: OpCall) -> Results:
+    """Codes are fractions of the row's best."""
     top: int = 2 ** call["bits"] - 1
 
     def code(above: Number) -> Number:
-        # round_shift(share * top, 30) in two halves, since 32 bits don't hold the product.
-        share = exp2_negative(above)
-        rest = (share & 32767) * top + 2**29
-        return ((share >> 15) * top + (rest >> 15)) >> 15
+        # round_shift(fraction * top, 30) in two halves, since 32 bits don't hold the product.
+        fraction = exp2_negative(above)
+        rest = (fraction & 32767) * top + 2**29
+        return ((fraction >> 15) * top + (rest >> 15)) >> 15
 
     return _relative(b, call, code, step_octaves(call["bits"]))
 
 
-def _relative(b: Builder, call: Call, code: Callable[[Number], Number], below: int = 0) -> Results:
+def _relative(b: ModuleBuilder, call: OpCall, code: Callable[[Number], Number], below: int = 0) -> Results:
     """Codes relative to the row's best, or to the best of all rows. below: of the scale, as in `scale`."""
     octaves, start, granularity = Octaves(b, b.value(call, "logits")), call["start"], call["granularity"]
     scale = octaves.scale(octaves.best(start, granularity), below)
     return octaves.codes(start, granularity, code), *scale, octaves.first(start)
 
 
-def softmax_static(b: Builder, call: Call) -> Results:
+@lowers(dgqc.softmax_static.default, Family.ATTENTION)
+def softmax_static(b: ModuleBuilder, call: OpCall) -> Results:
     """Codes are probabilities in steps of the call's scale."""
     octaves, start, top = Octaves(b, b.value(call, "logits")), call["start"], 2 ** call["bits"] - 1
 

@@ -2,16 +2,21 @@
 
 from __future__ import annotations
 
+import torch
 from torch_mlir import ir
 
-from ...ir.arithmetic.lookup import ACTIVATION_PIECES
-from .builder import Builder, Call
-from .fixed_point import round_shift, saturate
-from .number import Number, index
-from .tensors import Body, Map, Reads, each, entry, loop_place, reshaped, shape_of
+from ....ir.arithmetic.lookup import ACTIVATION_PIECES
+from ..arithmetic.fixed_point import round_shift, saturate
+from ..arithmetic.number import Number, index
+from ..arithmetic.tensors import Body, Map, Reads, each, entry, loop_place, reshaped, shape_of
+from .module_builder import ModuleBuilder, OpCall
+from .record import Family, lowers
+
+dgqc = torch.ops.dgqc
 
 
-def quantize(b: Builder, call: Call) -> ir.Value:
+@lowers(dgqc.quantize.default, Family.ELEMENTWISE)
+def quantize(b: ModuleBuilder, call: OpCall) -> ir.Value:
     """code = clamp((x * multiplier + offset) >> shift, 0, 2^bits - 1), all of the index's group; 32 bits."""
     values = b.value(call, "x")
     shape = shape_of(values)
@@ -27,7 +32,8 @@ def quantize(b: Builder, call: Call) -> ir.Value:
     return each(shape, 8, reads.operands, body)
 
 
-def activation(b: Builder, call: Call) -> ir.Value:
+@lowers(dgqc.activation.default, Family.ELEMENTWISE)
+def activation(b: ModuleBuilder, call: OpCall) -> ir.Value:
     """x * g(x): 64 parabolas on the negative side, all in 32 bits up to the requantization."""
     values, table = b.value(call, "x"), b.constant(call["table"])
     shape = shape_of(values)
@@ -46,20 +52,22 @@ def activation(b: Builder, call: Call) -> ir.Value:
     return each(shape, 16, [(values, range(len(shape)))], body)
 
 
-def requantize(b: Builder, call: Call, product: Number) -> Number:
+def requantize(b: ModuleBuilder, call: OpCall, product: Number) -> Number:
     """saturate16((product * factor + half) >> shift)."""
     factor, shift = (b.at_step(call[name]).to(64) for name in ("factor", "shift"))
     return saturate(round_shift(product * factor, shift), 16)
 
 
-def rescale(b: Builder, call: Call) -> ir.Value:
+@lowers(dgqc.rescale.default, Family.ELEMENTWISE)
+def rescale(b: ModuleBuilder, call: OpCall) -> ir.Value:
     """The same values in another scale."""
     values = b.value(call, "x")
     shape = shape_of(values)
     return each(shape, 16, [(values, range(len(shape)))], lambda x: requantize(b, call, x.to(64)))
 
 
-def add(b: Builder, call: Call) -> ir.Value:
+@lowers(dgqc.add.default, Family.ELEMENTWISE)
+def add(b: ModuleBuilder, call: OpCall) -> ir.Value:
     """saturate16((a * a_factor + b * b_factor + half) >> shift)."""
 
     def body(left: Number, right: Number) -> Number:
@@ -70,12 +78,13 @@ def add(b: Builder, call: Call) -> ir.Value:
     return _pair(b, call, body)
 
 
-def mul(b: Builder, call: Call) -> ir.Value:
+@lowers(dgqc.mul.default, Family.ELEMENTWISE)
+def mul(b: ModuleBuilder, call: OpCall) -> ir.Value:
     """saturate16((a * b * factor + half) >> shift)."""
     return _pair(b, call, lambda left, right: requantize(b, call, left.to(64) * right.to(64)))
 
 
-def _pair(b: Builder, call: Call, body: Body) -> ir.Value:
+def _pair(b: ModuleBuilder, call: OpCall, body: Body) -> ir.Value:
     """Of two values, broadcast against each other."""
     shape = call.result_shape
     values = [b.value(call, name) for name in ("a", "b")]
@@ -90,7 +99,8 @@ def broadcast(value: ir.Value, shape: tuple[int, ...]) -> tuple[ir.Value, Map]:
     return reshaped(value, [sizes[axis] for axis in kept]), [axis + missing for axis in kept]
 
 
-def at_step(b: Builder, call: Call) -> ir.Value:
+@lowers(dgqc.at_step.default, Family.ELEMENTWISE)
+def at_step(b: ModuleBuilder, call: OpCall) -> ir.Value:
     """The call's row of a table (T, ...)."""
     rows = call["table"]
     shape, table = rows.shape[1:], b.constant(rows)

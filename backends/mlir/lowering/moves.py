@@ -5,13 +5,17 @@ from __future__ import annotations
 import torch
 from torch_mlir import ir
 
-from .builder import Builder, Call
-from .number import Number
-from .tensors import each, entry, loop_place, reduced, reshaped, shape_of, width_of
+from ..arithmetic.number import Number
+from ..arithmetic.tensors import each, entry, loop_place, reduced, reshaped, shape_of, width_of
+from .module_builder import ModuleBuilder, OpCall
+from .record import Family, lowers
 from .windows import patches
 
+dgqc = torch.ops.dgqc
 
-def gather(b: Builder, call: Call) -> ir.Value:
+
+@lowers(dgqc.gather.default, Family.MOVES)
+def gather(b: ModuleBuilder, call: OpCall) -> ir.Value:
     """y[.., j, ..] = x[.., order[j], ..]."""
     values = b.value(call, "x")
     shape = shape_of(values)
@@ -26,7 +30,8 @@ def gather(b: Builder, call: Call) -> ir.Value:
     return each(shape, width_of(values), [(order, (axis,))], body)
 
 
-def upsample_nearest(b: Builder, call: Call) -> ir.Value:
+@lowers(dgqc.upsample_nearest.default, Family.MOVES)
+def upsample_nearest(b: ModuleBuilder, call: OpCall) -> ir.Value:
     """y[i, j] = x[i * H // height, j * W // width]."""
     values, to = b.value(call, "x"), (call["height"], call["width"])
     _, height, width, channels = shape_of(values)
@@ -45,7 +50,8 @@ def upsample_nearest(b: Builder, call: Call) -> ir.Value:
     return reshaped(found, [1, *to, channels])
 
 
-def avg_pool2d(b: Builder, call: Call) -> ir.Value:
+@lowers(dgqc.avg_pool2d.default, Family.MOVES)
+def avg_pool2d(b: ModuleBuilder, call: OpCall) -> ir.Value:
     """Mean of kernel x kernel windows, rounded to nearest, ties up."""
     kernel, x = [call["kernel"]] * 2, b.value(call, "x")
     *sizes, channels = shape_of(x)[1:]

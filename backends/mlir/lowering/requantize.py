@@ -5,15 +5,15 @@ from __future__ import annotations
 import torch
 from torch_mlir import ir
 
-from .builder import Builder, Call
+from ..arithmetic.fixed_point import round_shift, saturate
+from ..arithmetic.number import Number
+from ..arithmetic.tensors import Reads, each, shape_of
 from .contraction import Sums
-from .fixed_point import round_shift, saturate
-from .number import Number
+from .module_builder import ModuleBuilder, OpCall
 from .operands import PerIndex
-from .tensors import Reads, each, shape_of
 
 
-def column_multiplier(b: Builder, call: Call) -> ir.Value:
+def column_multiplier(b: ModuleBuilder, call: OpCall) -> ir.Value:
     """m[n] = round_shift(column[n] * factor, 31), which fits i32 (N,) as both do."""
     column = b.constant(call["column"])
 
@@ -23,7 +23,7 @@ def column_multiplier(b: Builder, call: Call) -> ir.Value:
     return each(shape_of(column), 32, [(column, (0,))], body)
 
 
-def column_addend(b: Builder, call: Call) -> ir.Value:
+def column_addend(b: ModuleBuilder, call: OpCall) -> ir.Value:
     """round_shift(bias[n] * bias_factor, bias_shift) and the rounding half of the last shift, i64 (N,)."""
     bias = b.constant(call["bias"])
 
@@ -36,7 +36,12 @@ def column_addend(b: Builder, call: Call) -> ir.Value:
 
 
 def requantized(
-    b: Builder, call: Call, sums: Sums, scale: PerIndex | None, offset: PerIndex | None, columns: torch.Tensor
+    b: ModuleBuilder,
+    call: OpCall,
+    sums: Sums,
+    scale: PerIndex | None,
+    offset: PerIndex | None,
+    columns: torch.Tensor,
 ) -> ir.Value:
     """saturate16((scale * (sum - offset * column) * m + b + half) >> shift), i16 (M, N).
 

@@ -6,8 +6,8 @@ from collections.abc import Sequence
 
 from torch_mlir import ir
 
-from ...ir.ops.product import convolved
-from .tensors import Filler, Map, each, padded, part, reshaped, shape_of, width_of
+from ....ir.ops.product import convolved
+from ..arithmetic.tensors import Filler, Map, each, padded, part, reshaped, shape_of, width_of
 
 
 def patches(
@@ -23,9 +23,9 @@ def patches(
     positions, taps = size[0] * size[1], kernel[0] * kernel[1]
     if taps == 1 and tuple(stride) == (1, 1) and not any(padding):
         return reshaped(image, [positions, channels]), size
-    reach = [(out - 1) * step + taps for out, step, taps in zip(size, stride, kernel, strict=True)]
+    extent = [(out - 1) * step + taps for out, step, taps in zip(size, stride, kernel, strict=True)]
     places: Map = [f"d0 * {stride[0]} + d2", f"d1 * {stride[1]} + d3", 4]
-    source = (framed(image, padding, reach, around), places)
+    source = (framed(image, padding, extent, around), places)
     gathered = each([*size, *kernel, channels], width_of(image), [source], lambda x: x)
     return reshaped(gathered, [positions, taps * channels]), size
 

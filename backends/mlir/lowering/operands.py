@@ -1,12 +1,12 @@
 """One side of a product: how its codes are stored for a contraction, and what is left for the epilogue.
 
 A code stands for multiple * (code - zero), both of its group. What a contraction multiplies are signed
-digits, as narrow as they can be:
+limbs, as narrow as they can be:
 
-    value = scale * (digit_0 + factor_1 * digit_1 + ... - offset)      scale and offset of a row
+    value = scale * (limb_0 + factor_1 * limb_1 + ... - offset)      scale and offset of a row
 
-Codes whose groups lie along the rows are one digit of 8 bits. Groups of channels, which change along the
-summed axis, are multiplied out before the contraction: to one digit of 16 bits, or to several of 8.
+Codes whose groups lie along the rows are one limb of 8 bits. Groups of channels, which change along the
+summed axis, are multiplied out before the contraction: to one limb of 16 bits, or to several of 8.
 """
 
 from __future__ import annotations
@@ -17,9 +17,9 @@ from dataclasses import dataclass, replace
 import torch
 from torch_mlir import ir
 
-from .builder import Builder
-from .number import Number
-from .tensors import Reader, Reads, each, shape_of
+from ..arithmetic.number import Number
+from ..arithmetic.tensors import Reader, Reads, each, shape_of
+from .module_builder import ModuleBuilder
 
 
 @dataclass(frozen=True)
@@ -32,7 +32,7 @@ class PerIndex:
     table: torch.Tensor
     group: torch.Tensor | None
 
-    def reader(self, b: Builder, reads: Reads, axis: int) -> Reader:
+    def reader(self, b: ModuleBuilder, reads: Reads, axis: int) -> Reader:
         """For a loop in which they lie along `axis`; i32."""
         if self.group is None:
             return lambda _: b.at_step(self.table[:, 0])
@@ -44,32 +44,32 @@ class PerIndex:
 
 
 @dataclass(frozen=True)
-class Digit:
+class Limb:
     """Signed numbers of the codes' shape, or of a view of it, which stand for `factor` times as much."""
 
     value: ir.Value
     factor: int
 
-    def moved(self, view: Callable[[ir.Value], ir.Value]) -> Digit:
-        return Digit(view(self.value), self.factor)
+    def moved(self, view: Callable[[ir.Value], ir.Value]) -> Limb:
+        return Limb(view(self.value), self.factor)
 
 
 @dataclass(frozen=True)
 class Side:
     """A stored operand.
 
-    scale, offset: by row; None for 1 and 0. reach: float64 (K,) or (1,), the largest |value / scale| at each
-    index of the summed axis.
+    scale, offset: by row; None for 1 and 0. absolute_maximum: float64 (K,) or (1,), of value / scale at
+    each index of the summed axis.
     """
 
-    digits: Sequence[Digit]
+    limbs: Sequence[Limb]
     scale: PerIndex | None
     offset: PerIndex | None
-    reach: torch.Tensor
+    absolute_maximum: torch.Tensor
 
 
 @dataclass(frozen=True)
-class Codes:
+class OperandCodes:
     """An operand as the graph has it.
 
     value: i8 (unsigned codes) or i16. low, high: its smallest and largest code. zero, multiple: int32 (T, G).
@@ -124,25 +124,27 @@ class Codes:
         return self.unsigned and not self.changing
 
 
-def as_they_are(b: Builder, codes: Codes) -> Side:
-    """Plain codes as one digit of 8 bits: less their zeros where that fits, else less 128."""
+def as_they_are(b: ModuleBuilder, codes: OperandCodes) -> Side:
+    """Plain codes as one limb of 8 bits: less their zeros where that fits, else less 128."""
     if _fit(codes.ends(), 8):
         return multiplied(b, codes)
     zeros = codes.zeros()
     return replace(less_128(codes), scale=_row_scale(codes), offset=PerIndex(zeros.table - 128, zeros.group))
 
 
-def less_128(codes: Codes) -> Side:
-    """Unsigned codes as one digit of 8 bits; scale and offset are the caller's."""
-    digit = each(codes.shape, 8, [(codes.value, range(len(codes.shape)))], lambda code: code ^ 128)
-    return Side([Digit(digit, 1)], None, None, _reach(codes.ends()))
+def less_128(codes: OperandCodes) -> Side:
+    """Unsigned codes as one limb of 8 bits; scale and offset are the caller's."""
+    limb = each(codes.shape, 8, [(codes.value, range(len(codes.shape)))], lambda code: code ^ 128)
+    return Side([Limb(limb, 1)], None, None, _absolute_maximum(codes.ends()))
 
 
-def multiplied(b: Builder, codes: Codes, *, other: Codes | None = None, narrow: bool = False) -> Side:
+def multiplied(
+    b: ModuleBuilder, codes: OperandCodes, *, other: OperandCodes | None = None, narrow: bool = False
+) -> Side:
     """The values themselves, but for a scale of rows, without an offset.
 
     other: codes of the other side, whose multiples change along the summed axis and are multiplied in.
-    narrow: digits of 8 bits, though one of 16 would do.
+    narrow: limbs of 8 bits, though one of 16 would do.
     """
     sources = [one for one in (codes, other) if one is not None and one.changing]
     ends = codes.ends()
@@ -167,32 +169,32 @@ def multiplied(b: Builder, codes: Codes, *, other: Codes | None = None, narrow: 
         return stored(8, lambda x: ((x - lowest) >> shift) ^ 128)
 
     if _fit(ends, 8):
-        digits = [Digit(stored(8, lambda x: x), 1)]
+        limbs = [Limb(stored(8, lambda x: x), 1)]
     elif _fit(ends, 16) and not narrow:
-        digits = [Digit(stored(16, lambda x: x), 1)]
+        limbs = [Limb(stored(16, lambda x: x), 1)]
     else:
         # Bytes less 128 each, of the number that is as much larger.
         count = next(count for count in range(2, 5) if _fit(ends, 8, count))
         lowest = _lowest(8, count)
-        digits = [Digit(byte(shift, lowest), 1 << shift) for shift in range(0, 8 * count, 8)]
-    return Side(digits, None if codes.changing else _row_scale(codes), None, _reach(ends))
+        limbs = [Limb(byte(shift, lowest), 1 << shift) for shift in range(0, 8 * count, 8)]
+    return Side(limbs, None if codes.changing else _row_scale(codes), None, _absolute_maximum(ends))
 
 
-def _fit(ends: torch.Tensor, width: int, digits: int = 1) -> bool:
-    lowest = _lowest(width, digits)
-    return lowest <= int(ends.min()) and int(ends.max()) < lowest + 2 ** (width * digits)
+def _fit(ends: torch.Tensor, width: int, limbs: int = 1) -> bool:
+    lowest = _lowest(width, limbs)
+    return lowest <= int(ends.min()) and int(ends.max()) < lowest + 2 ** (width * limbs)
 
 
-def _lowest(width: int, digits: int) -> int:
-    """The smallest number of so many signed digits."""
-    return -sum(1 << (width * place + width - 1) for place in range(digits))
+def _lowest(width: int, limbs: int) -> int:
+    """The smallest number of so many signed limbs."""
+    return -sum(1 << (width * place + width - 1) for place in range(limbs))
 
 
-def _row_scale(codes: Codes) -> PerIndex | None:
+def _row_scale(codes: OperandCodes) -> PerIndex | None:
     multiples = codes.multiples()
     return None if bool((multiples.table == 1).all()) else multiples
 
 
-def _reach(ends: torch.Tensor) -> torch.Tensor:
+def _absolute_maximum(ends: torch.Tensor) -> torch.Tensor:
     """float64, over both ends and all calls."""
     return ends.abs().amax(dim=(0, 1)).to(torch.float64)

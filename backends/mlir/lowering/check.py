@@ -6,7 +6,7 @@ import re
 
 from torch_mlir import ir
 
-from ...ir.errors import DgqcError
+from ....ir.errors import DgqcError
 
 DIALECTS = frozenset({"builtin", "func", "linalg", "tensor", "arith"})
 FLOAT = re.compile(r"f\d")

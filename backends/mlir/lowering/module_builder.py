@@ -10,15 +10,15 @@ import torch
 from torch import fx
 from torch_mlir import ir
 
-from ...ir.arithmetic.operands import shape_of
-from ...ir.verify.checks import arguments
-from .constants import Constants
-from .number import Number
-from .tensors import each, entry
+from ....ir.arithmetic.operands import shape_of
+from ....ir.verify.checks import arguments
+from ..arithmetic.number import Number
+from ..arithmetic.tensors import each, entry
+from ..emission.constants import Constants
 
 
 @dataclass(frozen=True)
-class Call:
+class OpCall:
     """One `dgqc::` op to be lowered.
 
     node: of the integer graph. named: its arguments by name; values of the graph are tensors of signless
@@ -44,7 +44,7 @@ class Call:
 
 
 @dataclass(frozen=True)
-class Builder:
+class ModuleBuilder:
     """Emits at the current insertion point. step: the call's ordinal, an index."""
 
     step: Number
@@ -54,12 +54,12 @@ class Builder:
         """A tensor. name: of one that the graph does not hold."""
         return self.constants.place(value, name)
 
-    def weight(self, call: Call) -> ir.Value:
+    def weight(self, call: OpCall) -> ir.Value:
         """A product's weight (N, ..., C) as i8 (N, K): taps and channels are one axis."""
         columns, *sizes = call["weight"].shape
         return self.constants.place_weight(call["weight"].name, (columns, math.prod(sizes)))
 
-    def value(self, call: Call, name: str) -> ir.Value:
+    def value(self, call: OpCall, name: str) -> ir.Value:
         """An argument of an op that may be a constant of the graph too."""
         found = call[name]
         return self.constant(found) if isinstance(found, torch.Tensor) else found

@@ -16,7 +16,7 @@ from torch_mlir.dialects import torch as torch_dialect
 from torch_mlir.extras.fx_importer import FxImporter, GraphNodeImporter
 from torch_mlir.passmanager import PassManager
 
-from ...ir.tensors import constant
+from ....ir.tensors import constant
 
 FUNCTION = "main"
 CONSTANT = "torch.dgqc.constant"

@@ -10,7 +10,7 @@ from typing import Any
 
 import torch
 
-from ...ir.errors import DgqcError
+from ....ir.errors import DgqcError
 
 MODULE, PARAMETERS, INTERFACE = "model.mlir", "model.safetensors", "interface.json"
 

@@ -20,7 +20,7 @@ NAMES = {torch.int8: "I8", torch.uint8: "U8", torch.int16: "I16", torch.int32: "
 """Types in a safetensors file."""
 
 
-class Store(StrEnum):
+class ConstantStore(StrEnum):
     """Where constants lie that are too large to be written out."""
 
     RESOURCES = "resources"

@@ -5,18 +5,23 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 
+import torch
 from torch_mlir import ir
 
-from .builder import Builder, Call
+from ..arithmetic.fixed_point import round_shift, saturate
+from ..arithmetic.number import Number, number
+from ..arithmetic.tensors import Reads, each, reduced, reshaped, shape_of, width_of
 from .contraction import LIMIT, contracted, largest_total
-from .fixed_point import round_shift, saturate
-from .number import Number, number
-from .operands import Codes, Digit, PerIndex, Side, as_they_are, less_128, multiplied
+from .module_builder import ModuleBuilder, OpCall
+from .operands import Limb, OperandCodes, PerIndex, Side, as_they_are, less_128, multiplied
 from .products import codes_of
-from .tensors import Reads, each, reduced, reshaped, shape_of, width_of
+from .record import Family, lowers
+
+dgqc = torch.ops.dgqc
 
 
-def matmul(b: Builder, call: Call) -> ir.Value:
+@lowers(dgqc.matmul.default, Family.PRODUCTS)
+def matmul(b: ModuleBuilder, call: OpCall) -> ir.Value:
     """a (..., M, K) times b (..., N, K)."""
     first, second = (codes_of(b, call, side, -1, f"{side}_") for side in ("a", "b"))
     left, right, zeros = _sides(b, first, second)
@@ -25,9 +30,9 @@ def matmul(b: Builder, call: Call) -> ir.Value:
     if math.prod(second.shape[:-2]) == 1:
         batch, rows, repeated = 1, batch * rows, batch
     sizes = [batch] if batch > 1 else []
-    ones = [digit.moved(lambda value: reshaped(value, [*sizes, rows, depth])) for digit in left.digits]
-    others = [digit.moved(lambda value: reshaped(value, [*sizes, columns, depth])) for digit in right.digits]
-    sums = contracted(ones, others, largest_total(left.reach, right.reach, depth))
+    ones = [limb.moved(lambda value: reshaped(value, [*sizes, rows, depth])) for limb in left.limbs]
+    others = [limb.moved(lambda value: reshaped(value, [*sizes, columns, depth])) for limb in right.limbs]
+    sums = contracted(ones, others, largest_total(left.absolute_maximum, right.absolute_maximum, depth))
 
     *batches, row, column = range(len(sizes) + 2)
     reads = Reads()
@@ -62,15 +67,15 @@ def matmul(b: Builder, call: Call) -> ir.Value:
     return reshaped(found, [*first.shape[:-1], columns])
 
 
-def _sides(b: Builder, first: Codes, second: Codes) -> tuple[Side, Side, PerIndex | None]:
+def _sides(b: ModuleBuilder, first: OperandCodes, second: OperandCodes) -> tuple[Side, Side, PerIndex | None]:
     """Both sides, and what is still to be taken from the left one, by index along K.
 
     Where groups of `a` change along K and sums are large, codes of `a` are stored as they are: their
     multiples are multiplied into `b`, and their zeros leave the sum with a sum over `b`.
     """
     left, right = (as_they_are(b, one) if one.plain else multiplied(b, one) for one in (first, second))
-    total = largest_total(left.reach, right.reach, first.shape[-1])
-    if len(left.digits) == len(right.digits) == 1 and total < LIMIT:
+    total = largest_total(left.absolute_maximum, right.absolute_maximum, first.shape[-1])
+    if len(left.limbs) == len(right.limbs) == 1 and total < LIMIT:
         return left, right, None
     if not first.changing:
         left = left if first.plain else multiplied(b, first, narrow=True)
@@ -79,16 +84,16 @@ def _sides(b: Builder, first: Codes, second: Codes) -> tuple[Side, Side, PerInde
     return less_128(first), multiplied(b, second, other=first, narrow=True), zeros
 
 
-def _row_sums(b: Builder, digits: Sequence[Digit], by: PerIndex | None = None) -> ir.Value:
+def _row_sums(b: ModuleBuilder, limbs: Sequence[Limb], by: PerIndex | None = None) -> ir.Value:
     """The sum of a side's stored values along the last axis, each times a number of its index there."""
-    sizes = shape_of(digits[0].value)
+    sizes = shape_of(limbs[0].value)
     axes = range(len(sizes))
     reads = Reads()
-    values = [(reads.of(digit.value, axes), digit.factor) for digit in digits]
+    values = [(reads.of(limb.value, axes), limb.factor) for limb in limbs]
     factor = by and by.reader(b, reads, len(sizes) - 1)
     largest = int(by.table.abs().max()) if by else 1
-    reach = largest * digits[-1].factor * 2 ** width_of(digits[-1].value)
-    width = 32 if reach * sizes[-1] < LIMIT else 64
+    bound = largest * limbs[-1].factor * 2 ** width_of(limbs[-1].value)
+    width = 32 if bound * sizes[-1] < LIMIT else 64
 
     def body(*n: Number) -> Number:
         x = number(0, width)

@@ -17,17 +17,17 @@ import torch
 from torch import fx
 from torch_mlir import ir
 
-from ...ir.arithmetic.operands import ensure_shapes, shape_of
-from ...ir.errors import DgqcError
-from ...ir.level import Level
-from ...ir.program import Program
-from ...ir.tensors import constants
-from ...ir.vector import Vector
+from ....ir.arithmetic.operands import ensure_shapes, shape_of
+from ....ir.errors import DgqcError
+from ....ir.level import Level
+from ....ir.program import Program
+from ....ir.tensors import constants
+from ....ir.vector import Vector
+from ..lowering.importer import FUNCTION
+from ..lowering.pipeline import Watch, ignore, run
 from .flags import FLAGS, TILED
-from .importer import FUNCTION
 from .interface import INTERFACE, MODULE, PARAMETERS, Interface
-from .parameters import SCOPE, Store, write_parameters
-from .pipeline import Watch, ignore, run
+from .parameters import SCOPE, ConstantStore, write_parameters
 
 LARGE = 32 * 2**20
 """Constants of more bytes leave the module for a file of parameters."""
@@ -37,7 +37,7 @@ def emit(
     program: Program,
     directory: Path,
     *,
-    store: Store | None = None,
+    store: ConstantStore | None = None,
     vectors: Sequence[Vector] = (),
     watch: Watch = ignore,
 ) -> None:
@@ -77,10 +77,10 @@ def interface_of(program: Program) -> Interface:
     return Interface(FUNCTION, inputs, shape_of(result), len(program.schedule))
 
 
-def store_for(program: Program) -> Store:
+def store_for(program: Program) -> ConstantStore:
     """Resources for a program whose constants are few enough to be text."""
     total = sum(value.nbytes for _, value in constants(program.graph))
-    return Store.PARAMETERS if total > LARGE else Store.RESOURCES
+    return ConstantStore.PARAMETERS if total > LARGE else ConstantStore.RESOURCES
 
 
 def write_module(module: ir.Module, path: Path) -> None:

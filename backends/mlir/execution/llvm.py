@@ -16,9 +16,9 @@ from torch_mlir.execution_engine import ExecutionEngine
 from torch_mlir.passmanager import PassManager
 from torch_mlir.runtime import get_ranked_memref_descriptor
 
-from ...ir.program import Program
-from .emit import interface_of
-from .pipeline import run
+from ....ir.program import Program
+from ..emission.emit import interface_of
+from ..lowering.pipeline import run
 
 TO_BUFFERS = (
     "builtin.module(inline,func.func(linalg-fuse-elementwise-ops),canonicalize,cse,"

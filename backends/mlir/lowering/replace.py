@@ -1,41 +1,38 @@
-"""Replaces `dgqc::` ops by their lowering: one rule an op, one table of rules a family."""
+"""Replaces ops of the integer graph by what their lowering makes of them, one family at a time."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from typing import Any
 
 from torch import fx
 from torch_mlir import ir
 
-from ...ir.verify.checks import arguments
-from .builder import Builder, Call
+from ....ir.verify.checks import arguments
+from ..arithmetic.tensors import integers
+from ..emission.graph_constants import GraphConstants
 from .importer import NODE
-from .tensors import integers
-from .ungather import Ungathered
+from .module_builder import ModuleBuilder, OpCall
+from .record import Family, lowering_of
 
-Rule = Callable[[Builder, Call], ir.Value | tuple[ir.Value, ...]]
 WIDTHS = {"si8": 8, "ui8": 8, "si16": 16, "si32": 32, "si64": 64}
 
 
-def lower(function: ir.Block, rules: Mapping[str, Rule], b: Builder, nodes: Mapping[str, fx.Node]) -> None:
-    """Replaces every op of the block that has a rule.
-
-    rules: by the op's name without its namespace. nodes: of the integer graph, by name.
-    """
+def lower(function: ir.Block, family: Family, b: ModuleBuilder, nodes: Mapping[str, fx.Node]) -> None:
+    """Replaces every op of the block that a family lowers. nodes: of the integer graph, by name."""
     for op in list(function.operations):
-        name = operator_name(op)
-        if name and name.startswith("torch.dgqc.") and (rule := rules.get(name.removeprefix("torch.dgqc."))):
+        record = lowering_of(name_of(op), family)
+        if record is not None:
             node = nodes[ir.StringAttr(op.attributes[NODE]).value]
             with ir.InsertionPoint(op), ir.Location.name(node.name):
-                found = rule(b, _call(op.operation, node, b.constants.graph))
+                found = record.rule(b, _call(op.operation, node, b.constants.graph))
                 results = found if isinstance(found, tuple) else (found,)
                 for old, new in zip(op.results, results, strict=True):
                     old.replace_all_uses_with(from_builtin(new, old.type))
             op.operation.erase()
 
 
-def operator_name(op: ir.OpView) -> str:
+def name_of(op: ir.OpView) -> str:
     """`torch.dgqc.linear` of a `torch.operator`, else ""."""
     operation = op.operation
     return ir.StringAttr(operation.attributes["name"]).value if operation.name == "torch.operator" else ""
@@ -54,7 +51,7 @@ def from_builtin(value: ir.Value, kind: ir.Type) -> ir.Value:
     return ir.Operation.create("torch_c.from_builtin_tensor", results=[kind], operands=[value]).result
 
 
-def _call(op: ir.Operation, node: fx.Node, graph: Ungathered) -> Call:
+def _call(op: ir.Operation, node: fx.Node, graph: GraphConstants) -> OpCall:
     """The op's arguments: constants as tensors, values as builtin tensors, all else as it is."""
     named: dict[str, Any] = {}
     for (name, argument), operand in zip(arguments(node).items(), op.operands, strict=True):
@@ -65,4 +62,4 @@ def _call(op: ir.Operation, node: fx.Node, graph: Ungathered) -> Call:
             named[name] = read(str(argument.target))
         elif argument.target != "step":
             named[name] = to_builtin(operand)
-    return Call(node, named)
+    return OpCall(node, named)

@@ -8,37 +8,42 @@ from collections.abc import Callable
 import torch
 from torch_mlir import ir
 
-from ...ir.arithmetic.operands import code_range
-from .builder import Builder, Call
+from ....ir.arithmetic.operands import code_range
+from ..arithmetic.number import Number
+from ..arithmetic.tensors import Reads, each, reshaped, shape_of, width_of
+from ..emission.graph_constants import HeldWeight
 from .contraction import LIMIT, contracted
-from .number import Number
-from .operands import Codes, Digit, Side, as_they_are, multiplied
+from .module_builder import ModuleBuilder, OpCall
+from .operands import Limb, OperandCodes, Side, as_they_are, multiplied
+from .record import Family, lowers
 from .requantize import requantized
-from .tensors import Reads, each, reshaped, shape_of, width_of
-from .ungather import Weight
 from .windows import patches, window_count
+
+dgqc = torch.ops.dgqc
 
 
 def codes_of(
-    b: Builder, call: Call, name: str, summed: int, prefix: str = "", axis: int | None = None
-) -> Codes:
+    b: ModuleBuilder, call: OpCall, name: str, summed: int, prefix: str = "", axis: int | None = None
+) -> OperandCodes:
     """An operand with its tables. axis: that of its groups where the op doesn't say."""
     low, high = code_range(call.node_of(name))
     zero, multiple, group = (call[f"{prefix}{what}"] for what in ("zero", "multiple", "group"))
     place = call[f"{prefix}axis"] if axis is None else axis
-    return Codes(b.value(call, name), low, high, zero, multiple, group, place, summed)
+    return OperandCodes(b.value(call, name), low, high, zero, multiple, group, place, summed)
 
 
-def linear(b: Builder, call: Call) -> ir.Value:
+@lowers(dgqc.linear.default, Family.PRODUCTS)
+def linear(b: ModuleBuilder, call: OpCall) -> ir.Value:
     """x (..., M, K) times weight (N, K)."""
     codes = codes_of(b, call, "x", -1)
     side = _for_weight(b, codes, call["weight"])
     rows, repeated = math.prod(codes.shape[:-1]), math.prod(codes.shape[:-2])
-    found = _times_weight(b, call, side, lambda digit: reshaped(digit, [rows, codes.shape[-1]]), repeated)
+    found = _times_weight(b, call, side, lambda limb: reshaped(limb, [rows, codes.shape[-1]]), repeated)
     return reshaped(found, [*codes.shape[:-1], shape_of(found)[1]])
 
 
-def conv2d(b: Builder, call: Call) -> ir.Value:
+@lowers(dgqc.conv2d.default, Family.PRODUCTS)
+def conv2d(b: ModuleBuilder, call: OpCall) -> ir.Value:
     """x (1, H, W, C) with weight (N, kh, kw, C): a row for each output position.
 
     Around the image stands what is stored of the value 0.
@@ -49,30 +54,31 @@ def conv2d(b: Builder, call: Call) -> ir.Value:
     offset = side.offset
     zero = (lambda: b.at_step(offset.table[:, 0]).to(8)) if offset else 0
 
-    def rows(digit: ir.Value) -> ir.Value:
-        return patches(reshaped(digit, codes.shape[1:]), kernel, stride, padding, zero)[0]
+    def rows(limb: ir.Value) -> ir.Value:
+        return patches(reshaped(limb, codes.shape[1:]), kernel, stride, padding, zero)[0]
 
     size = window_count(codes.shape[1:3], kernel, stride, padding)
     return reshaped(_times_weight(b, call, side, rows, 1), [1, *size, call["weight"].shape[0]])
 
 
-def _for_weight(b: Builder, codes: Codes, weight: Weight, zero: bool = False) -> Side:
-    """The left side of a product with a weight. zero: whether the value 0 must have digits too."""
+def _for_weight(b: ModuleBuilder, codes: OperandCodes, weight: HeldWeight, zero: bool = False) -> Side:
+    """The left side of a product with a weight. zero: whether the value 0 must have limbs too."""
     zeros_fit = int(codes.zero.min()) >= 0 and int(codes.zero.max()) <= 255
     if codes.plain and (zeros_fit or not zero):
         return as_they_are(b, codes)
     side = multiplied(b, codes)
-    fits = len(side.digits) == 1 and (width_of(side.digits[0].value) == 8 or _largest(side, weight) < LIMIT)
+    fits = len(side.limbs) == 1 and (width_of(side.limbs[0].value) == 8 or _largest(side, weight) < LIMIT)
     return side if fits else multiplied(b, codes, narrow=True)
 
 
-def _largest(side: Side, weight: Weight) -> float:
+def _largest(side: Side, weight: HeldWeight) -> float:
     """Bounds the magnitude of any sum."""
-    reach = side.reach.expand(weight.shape[-1])
-    return float(weight.by_column(lambda taps: taps.to(torch.float64).abs().sum(dim=1) @ reach).amax())
+    values = side.absolute_maximum.expand(weight.shape[-1])
+    return float(weight.by_column(lambda taps: taps.to(torch.float64).abs().sum(dim=1) @ values).amax())
 
 
-def conv2d_pixel(b: Builder, call: Call) -> ir.Value:
+@lowers(dgqc.conv2d_pixel.default, Family.PRODUCTS)
+def conv2d_pixel(b: ModuleBuilder, call: OpCall) -> ir.Value:
     """x int16 (1, H, W, C): patches are quantized with the group of their output position."""
     kernel, stride, padding = call["weight"].shape[1:3], call["stride"], call["padding"]
     x = b.value(call, "x")
@@ -87,22 +93,22 @@ def conv2d_pixel(b: Builder, call: Call) -> ir.Value:
         return ((value(n).to(32) * m(n) + r(n)) >> s(n)).clamp(0, last).to(8)
 
     codes = each(shape_of(values), 8, reads.operands, body)
-    side = as_they_are(b, Codes(codes, 0, last, call["zero"], call["multiple"], call["group"], 0, 1))
-    found = _times_weight(b, call, side, lambda digit: digit, 1)
+    side = as_they_are(b, OperandCodes(codes, 0, last, call["zero"], call["multiple"], call["group"], 0, 1))
+    found = _times_weight(b, call, side, lambda limb: limb, 1)
     return reshaped(found, [1, *size, call["weight"].shape[0]])
 
 
 def _times_weight(
-    b: Builder, call: Call, side: Side, rows: Callable[[ir.Value], ir.Value], repeated: int
+    b: ModuleBuilder, call: OpCall, side: Side, rows: Callable[[ir.Value], ir.Value], repeated: int
 ) -> ir.Value:
     """A side times a weight of which each column has K entries: i16 (M, N).
 
-    rows: from a digit to its rows (M, K). repeated: how often the side's row groups are.
+    rows: from a limb to its rows (M, K). repeated: how often the side's row groups are.
     """
     weight = call["weight"]
-    digits = [digit.moved(rows) for digit in side.digits]
-    columns = Digit(b.weight(call), 1)
-    sums = contracted(digits, [columns], _largest(side, weight))
+    limbs = [limb.moved(rows) for limb in side.limbs]
+    columns = Limb(b.weight(call), 1)
+    sums = contracted(limbs, [columns], _largest(side, weight))
     column_sums = weight.by_column(lambda taps: taps.sum(dim=(1, 2), dtype=torch.int32))
     scale, offset = (one and one.repeated(repeated) for one in (side.scale, side.offset))
     return requantized(b, call, sums, scale, offset, column_sums)

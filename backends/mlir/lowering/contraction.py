@@ -1,4 +1,4 @@
-"""Sums of products as `linalg` contractions, i8 x i8 or i16 x i16 -> i32, one for each pair of digits."""
+"""Sums of products as `linalg` contractions, i8 x i8 or i16 x i16 -> i32, one for each pair of limbs."""
 
 from __future__ import annotations
 
@@ -9,14 +9,14 @@ import torch
 from torch_mlir import ir
 from torch_mlir.dialects import linalg
 
-from ...ir.errors import DgqcError
-from .number import Number
-from .operands import Digit
-from .tensors import Map, Reader, Reads, affine_map, each, filled, shape_of, width_of
+from ....ir.errors import DgqcError
+from ..arithmetic.number import Number
+from ..arithmetic.tensors import Map, Reader, Reads, affine_map, each, filled, shape_of, width_of
+from .operands import Limb
 
 LIMIT = 2**31
 DEEPEST = 2**17 - 1
-"""So many products of digits of 8 bits fit 32 bits."""
+"""So many products of limbs of 8 bits fit 32 bits."""
 
 
 @dataclass(frozen=True)
@@ -26,7 +26,7 @@ class Sums:
     width: 32 where all finished sums fit, so that what wraps on the way comes back; else 64.
     """
 
-    parts: Sequence[Digit]
+    parts: Sequence[Limb]
     width: int
 
     @property
@@ -47,18 +47,18 @@ class Sums:
         return added
 
 
-def contracted(left: Sequence[Digit], right: Sequence[Digit], total: float, transposed: bool = True) -> Sums:
+def contracted(left: Sequence[Limb], right: Sequence[Limb], total: float, transposed: bool = True) -> Sums:
     """sum_k left[.., m, k] * right[.., n, k]: (.., M, N).
 
     left, right: of rank 2, or both of rank 3 with a batch axis in front. total: bounds the magnitude of what
     the epilogue makes of any sum, before it scales it; where 32 bits don't hold that, they must hold each sum
-    of products of two digits, as they do for digits of 8 bits. transposed: False for right[.., k, n].
+    of products of two limbs, as they do for limbs of 8 bits. transposed: False for right[.., k, n].
     """
     depth = shape_of(left[0].value)[-1]
     if total >= LIMIT and depth > DEEPEST:
         raise DgqcError(f"A product sums over {depth} terms; the MLIR backend takes at most {DEEPEST}.")
     parts = [
-        Digit(_product(one.value, other.value, transposed), one.factor * other.factor)
+        Limb(_product(one.value, other.value, transposed), one.factor * other.factor)
         for one in left
         for other in right
     ]
@@ -66,7 +66,8 @@ def contracted(left: Sequence[Digit], right: Sequence[Digit], total: float, tran
 
 
 def largest_total(left: torch.Tensor, right: torch.Tensor, depth: int) -> float:
-    """Of the magnitudes in any sum. left, right: float64 (K,) or (1,), the reach along the summed axis."""
+    """Of the magnitudes in any sum. left, right: float64 (K,) or (1,), absolute maxima along the summed
+    axis."""
     return float((left * right).expand(depth).sum())
 
 

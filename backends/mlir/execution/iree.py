@@ -10,10 +10,10 @@ from typing import Any
 import numpy as np
 import torch
 
-from ...ir.errors import DgqcError
-from .flags import FLAGS, TILED
-from .interface import MODULE, read_interface
-from .parameters import SCOPE
+from ....ir.errors import DgqcError
+from ..emission.flags import FLAGS, TILED
+from ..emission.interface import MODULE, read_interface
+from ..emission.parameters import SCOPE
 
 log = logging.getLogger("dgqc")
 

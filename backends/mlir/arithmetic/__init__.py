@@ -1,0 +1,1 @@
+"""Integers written as MLIR: arithmetic on numbers, loops over tensors."""

@@ -1,0 +1,1 @@
+"""An MLIR program as a folder: the module, its constants, its signature."""

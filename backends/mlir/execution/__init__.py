@@ -1,0 +1,1 @@
+"""Runs MLIR programs: by IREE, by LLVM in this process."""

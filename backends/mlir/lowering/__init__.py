@@ -1,0 +1,1 @@
+"""From the integer graph to `linalg` on tensors: what each op becomes, and the passes in order."""
