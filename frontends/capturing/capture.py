@@ -19,11 +19,12 @@ from ...ir.program import Input, Program
 from ...ir.schedule import Schedule
 from ..loading.exported_unet import ExportedUNet
 from ..loading.model_inputs import ModelInput, call_arguments, model_inputs
-from . import rules_arithmetic, rules_layers, rules_shape  # noqa: F401  (they register rules)
+from . import rules_arithmetic, rules_layers, rules_shape  # noqa: F401  (they register capture rules)
 from .attention_processors import batched_attention
 from .batches import mixes_samples
-from .graph_builder import Constant, GraphBuilder
-from .rewriter import Rewriter, Value, strip_wrapper
+from .graph_builder import CapturedGraphBuilder
+from .rewriter import Rewriter, strip_wrapper
+from .values import CapturedValue, Constant
 
 UNSCHEDULED = Schedule("unscheduled", (0.0,))
 """Stands in a Program whose schedule is not yet known."""
@@ -59,7 +60,7 @@ def capture(
         stack.enter_context(_evaluating(model))
         stack.enter_context(batched_attention(model))
         exported = _export(model, inputs, device)
-    builder = GraphBuilder()
+    builder = CapturedGraphBuilder()
     order = model.order if isinstance(model, ExportedUNet) else [one.name for one in inputs]
     output = Rewriter(builder).run(exported.graph, _placeholders(exported, builder, inputs, order))
     graph = builder.finish(output, device)
@@ -124,17 +125,17 @@ def _without_log() -> Iterator[None]:
 
 def _placeholders(
     exported: ExportedProgram,
-    builder: GraphBuilder,
+    builder: CapturedGraphBuilder,
     inputs: Sequence[ModelInput],
     order: Sequence[str | None],
-) -> list[Value]:
-    """A Value for each placeholder of the exported graph: inputs become placeholders, all else constants.
+) -> list[CapturedValue]:
+    """What stands for each placeholder of the exported graph: inputs become placeholders, all else constants.
 
     order: the names of the exported graph's inputs; None for one that is a constant.
     """
     given = {one.name: builder.placeholder(one.name, one.shape, one.dtype) for one in inputs}
     names = iter(order)
-    values: list[Value] = []
+    values: list[CapturedValue] = []
     for spec in exported.graph_signature.input_specs:
         if spec.kind is InputKind.USER_INPUT:
             name = next(names)

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import re
 from collections.abc import Sequence
-from dataclasses import dataclass
 from typing import Any
 
 import torch
 from torch import fx, nn
 from torch.fx.node import map_arg
+
+from .values import Constant
 
 aten = torch.ops.aten
 
@@ -18,20 +19,7 @@ LATER_INPUTS = frozenset({"sample", "encoder_hidden_states"})
 (sinusoids, embeddings) that have no integer form, since it is computed ahead of the graph."""
 
 
-@dataclass(frozen=True, eq=False)
-class Constant:
-    """A tensor known at compile time: a parameter, a buffer, or folded from such.
-
-    name: the attribute path in the finished graph, `down_blocks.0.resnets.0.conv1.weight`.
-    is_parameter: whether it becomes a parameter (frozen) or a buffer.
-    """
-
-    tensor: torch.Tensor
-    name: str
-    is_parameter: bool = False
-
-
-class GraphBuilder:
+class CapturedGraphBuilder:
     """A graph under construction.
 
     Every emitted node carries `meta["val"]`, a tensor on the meta device with its shape and type at batch

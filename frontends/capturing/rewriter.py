@@ -3,62 +3,33 @@
 from __future__ import annotations
 
 import operator
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from collections.abc import Sequence
 from typing import Any
 
 import torch
 from torch import fx
 
 from ...ir.errors import DgqcError, UnsupportedOperation
-from .graph_builder import Constant, GraphBuilder, aten
-
-
-@dataclass(frozen=True)
-class Padded:
-    """A value with zeros around its last two dimensions, waiting for the convolution that absorbs them."""
-
-    value: fx.Node
-    left: int
-    right: int
-    top: int
-    bottom: int
-
-
-Value = Any
-"""What stands for an exported node's result: an fx.Node, a Constant, a Padded, a number, None, or a list."""
-
-Rule = Callable[..., Value]
-RULES: dict[object, Rule] = {}
-
-
-def rule(*targets: object) -> Callable[[Rule], Rule]:
-    """Registers how ops are rewritten: a function of the Rewriter and of the op's own arguments, in which
-    exported nodes have become Values. It returns the Value of the op's result."""
-
-    def register(function: Rule) -> Rule:
-        for target in targets:
-            RULES[target] = function
-        return function
-
-    return register
+from .graph_builder import CapturedGraphBuilder, aten
+from .registry import capture_rule_of
+from .values import CapturedValue, Constant, Padded
 
 
 class Rewriter:
-    """Walks an exported graph and rebuilds it with a GraphBuilder, one rule per op."""
+    """Walks an exported graph and rebuilds it with a CapturedGraphBuilder, one capture rule per op."""
 
-    def __init__(self, builder: GraphBuilder) -> None:
+    def __init__(self, builder: CapturedGraphBuilder) -> None:
         self.builder = builder
         self.node: fx.Node
         self._folded = 0
 
-    def run(self, graph: fx.Graph, inputs: Sequence[Value]) -> fx.Node:
+    def run(self, graph: fx.Graph, inputs: Sequence[CapturedValue]) -> fx.Node:
         """Rebuilds the graph and returns its single output.
 
-        inputs: a Value for each placeholder of the exported graph, in order.
-        Raises UnsupportedOperation for an op without a rule.
+        inputs: what stands for each placeholder of the exported graph, in order.
+        Raises UnsupportedOperation for an op without a capture rule.
         """
-        values: dict[fx.Node, Value] = {}
+        values: dict[fx.Node, CapturedValue] = {}
         waiting = iter(inputs)
         for node in graph.nodes:
             self.node = node
@@ -83,7 +54,7 @@ class Rewriter:
         """The path of the module that the op at hand stands in."""
         return module_path(self.node)
 
-    def emit(self, target: Any, *arguments: Value, suffix: str = "", **keywords: Any) -> fx.Node:
+    def emit(self, target: Any, *arguments: CapturedValue, suffix: str = "", **keywords: Any) -> fx.Node:
         """Adds a node, named after the module at hand."""
         path, is_leaf = self.module, _is_leaf(self.node)
         name = suffix or ("" if is_leaf and path else target._opname)
@@ -137,7 +108,7 @@ class Rewriter:
             "outside the UNet."
         )
 
-    def _call(self, node: fx.Node, values: dict[fx.Node, Value]) -> Value:
+    def _call(self, node: fx.Node, values: dict[fx.Node, CapturedValue]) -> CapturedValue:
         arguments: Any = fx.map_arg(node.args, values.__getitem__)
         keywords: Any = fx.map_arg(node.kwargs, values.__getitem__)
         if node.target is operator.getitem:
@@ -145,16 +116,17 @@ class Rewriter:
         contained = list(_leaves([arguments, keywords]))
         if not any(isinstance(value, fx.Node | Padded) for value in contained):
             return self._fold(arguments, keywords)
-        if node.target not in RULES:
+        rule = capture_rule_of(node.target)
+        if rule is None:
             raise self.unsupported()
-        if node.target not in ABSORB_PADDING and any(isinstance(value, Padded) for value in contained):
+        if not rule.absorbs_padding and any(isinstance(value, Padded) for value in contained):
             raise self.unsupported(detail="its input is padded, which only a convolution can absorb")
         try:
-            return RULES[node.target](self, *arguments, **keywords)
+            return rule.rewrite(self, *arguments, **keywords)
         except TypeError as error:
             raise self.unsupported(detail=f"unexpected arguments ({error})") from error
 
-    def _fold(self, arguments: Any, keywords: dict[str, Any]) -> Value:
+    def _fold(self, arguments: Any, keywords: dict[str, Any]) -> CapturedValue:
         """Computes what depends on constants alone."""
         target: Any = self.node.target
         if isinstance(target, torch._ops.OpOverload):
@@ -167,7 +139,7 @@ class Rewriter:
         found = [value.tensor for value in _leaves([arguments, keywords]) if isinstance(value, Constant)]
         on_meta = any(tensor.is_meta for tensor in found)
 
-        def tensor_of(value: Value) -> Value:
+        def tensor_of(value: CapturedValue) -> CapturedValue:
             if isinstance(value, Constant):
                 return value.tensor.to("meta") if on_meta else value.tensor
             if isinstance(value, list | tuple):
@@ -186,10 +158,6 @@ class Rewriter:
         if isinstance(result, list | tuple):
             return [self.constant(item) for item in result]
         return result
-
-
-ABSORB_PADDING: set[object] = set()
-"""Ops whose rules take a Padded value."""
 
 
 def module_path(node: fx.Node) -> str:
@@ -215,7 +183,7 @@ def _is_leaf(node: fx.Node) -> bool:
     return name.startswith("torch.nn.modules.") and "container" not in name
 
 
-def _leaves(value: Value) -> Any:
+def _leaves(value: CapturedValue) -> Any:
     if isinstance(value, list | tuple):
         for item in value:
             yield from _leaves(item)

@@ -1,4 +1,4 @@
-"""How layers and attention are rewritten: weights always constants, arguments always in full."""
+"""How layers and attention are captured: weights always constants, arguments always in full."""
 
 from __future__ import annotations
 
@@ -9,40 +9,54 @@ import torch
 from torch import fx
 from torch.nn import functional as F
 
-from .graph_builder import Constant, aten
-from .rewriter import ABSORB_PADDING, Padded, Rewriter, Value, rule
+from .graph_builder import aten
+from .registry import capture_rule
+from .rewriter import Rewriter
 from .rules_arithmetic import add, multiply
+from .values import CapturedValue, Constant, Padded
 
 
-@rule(aten.linear.default)
-def linear(rewriter: Rewriter, value: fx.Node, weight: Value, bias: Value = None) -> Value:
+@capture_rule(aten.linear.default)
+def linear(
+    rewriter: Rewriter, value: fx.Node, weight: CapturedValue, bias: CapturedValue = None
+) -> CapturedValue:
     if not isinstance(weight, Constant):
         raise rewriter.unsupported(detail="its weight is computed at run time")
     return rewriter.emit(aten.linear.default, value, weight, bias)
 
 
-@rule(aten.matmul.default, aten.bmm.default, aten.mm.default)
-def matmul(rewriter: Rewriter, left: Value, right: Value) -> Value:
+@capture_rule(aten.matmul.default, aten.bmm.default, aten.mm.default)
+def matmul(rewriter: Rewriter, left: CapturedValue, right: CapturedValue) -> CapturedValue:
     if isinstance(right, Constant) and right.tensor.dim() == 2:
         weight = rewriter.constant(right.tensor.t().contiguous(), "weight")
         return rewriter.emit(aten.linear.default, left, weight, None)
     return rewriter.emit(aten.matmul.default, left, right)
 
 
-@rule(aten.addmm.default)
+@capture_rule(aten.addmm.default)
 def add_matmul(
-    rewriter: Rewriter, bias: Value, left: Value, right: Value, beta: float = 1, alpha: float = 1
-) -> Value:
+    rewriter: Rewriter,
+    bias: CapturedValue,
+    left: CapturedValue,
+    right: CapturedValue,
+    beta: float = 1,
+    alpha: float = 1,
+) -> CapturedValue:
     if alpha == 1 and beta == 1 and isinstance(bias, Constant) and isinstance(right, Constant):
         weight = rewriter.constant(right.tensor.t().contiguous(), "weight")
         return rewriter.emit(aten.linear.default, left, weight, bias)
     return add_batched_matmul(rewriter, bias, left, right, beta, alpha)
 
 
-@rule(aten.baddbmm.default)
+@capture_rule(aten.baddbmm.default)
 def add_batched_matmul(
-    rewriter: Rewriter, bias: Value, left: Value, right: Value, beta: float = 1, alpha: float = 1
-) -> Value:
+    rewriter: Rewriter,
+    bias: CapturedValue,
+    left: CapturedValue,
+    right: CapturedValue,
+    beta: float = 1,
+    alpha: float = 1,
+) -> CapturedValue:
     """With beta = 0 the first argument is not even read: an uninitialized tensor stands there."""
     product = multiply(rewriter, matmul(rewriter, left, right), alpha)
     if beta == 0:
@@ -50,19 +64,19 @@ def add_batched_matmul(
     return add(rewriter, product, multiply(rewriter, bias, beta) if beta != 1 else bias)
 
 
-@rule(aten.scaled_dot_product_attention.default)
+@capture_rule(aten.scaled_dot_product_attention.default)
 def attention(
     rewriter: Rewriter,
-    query: Value,
-    key: Value,
-    value: Value,
-    mask: Value = None,
+    query: CapturedValue,
+    key: CapturedValue,
+    value: CapturedValue,
+    mask: CapturedValue = None,
     dropout: float = 0.0,
     is_causal: bool = False,
     *,
     scale: float | None = None,
     enable_gqa: bool = False,
-) -> Value:
+) -> CapturedValue:
     """matmul, mul, softmax, matmul."""
     if mask is not None or is_causal or dropout or enable_gqa:
         raise rewriter.unsupported(
@@ -79,8 +93,8 @@ def attention(
     return rewriter.emit(aten.matmul.default, probabilities, value, suffix="attended")
 
 
-@rule(aten.softmax.int, aten._softmax.default)
-def softmax(rewriter: Rewriter, value: fx.Node, dim: int, dtype: object = None) -> Value:
+@capture_rule(aten.softmax.int, aten._softmax.default)
+def softmax(rewriter: Rewriter, value: fx.Node, dim: int, dtype: object = None) -> CapturedValue:
     tensor = value.meta["val"]
     if dim % tensor.dim() != tensor.dim() - 1:
         raise rewriter.unsupported(detail=f"its dimension is {dim}, but only the last one is known")
@@ -89,17 +103,17 @@ def softmax(rewriter: Rewriter, value: fx.Node, dim: int, dtype: object = None) 
     return rewriter.emit(aten.softmax.int, value, -1)
 
 
-@rule(aten.conv2d.default)
+@capture_rule(aten.conv2d.default, absorbs_padding=True)
 def convolution(
     rewriter: Rewriter,
-    value: Value,
-    weight: Value,
-    bias: Value = None,
+    value: CapturedValue,
+    weight: CapturedValue,
+    bias: CapturedValue = None,
     stride: Sequence[int] = (1,),
     padding: Sequence[int] = (0,),
     dilation: Sequence[int] = (1,),
     groups: int = 1,
-) -> Value:
+) -> CapturedValue:
     if not isinstance(weight, Constant):
         raise rewriter.unsupported(detail="its weight is computed at run time")
     margin, spacing = _pair(padding), _pair(dilation)
@@ -109,17 +123,17 @@ def convolution(
     return rewriter.emit(aten.conv2d.default, value, weight, bias, _pair(stride), margin, spacing, groups)
 
 
-@rule(aten.conv2d.padding)
+@capture_rule(aten.conv2d.padding, absorbs_padding=True)
 def convolution_named(
     rewriter: Rewriter,
-    value: Value,
+    value: CapturedValue,
     weight: Constant,
-    bias: Value = None,
+    bias: CapturedValue = None,
     stride: Sequence[int] = (1,),
     padding: str = "valid",
     dilation: Sequence[int] = (1,),
     groups: int = 1,
-) -> Value:
+) -> CapturedValue:
     extent = [d * (k - 1) for d, k in zip(_pair(dilation), weight.tensor.shape[2:], strict=True)]
     if padding == "same" and any(total % 2 for total in extent):
         raise rewriter.unsupported(detail="its 'same' padding is one-sided")
@@ -127,68 +141,65 @@ def convolution_named(
     return convolution(rewriter, value, weight, bias, stride, margin, dilation, groups)
 
 
-@rule(aten.convolution.default)
+@capture_rule(aten.convolution.default, absorbs_padding=True)
 def convolution_general(
     rewriter: Rewriter,
-    value: Value,
+    value: CapturedValue,
     weight: Constant,
-    bias: Value,
+    bias: CapturedValue,
     stride: Sequence[int],
     padding: Sequence[int],
     dilation: Sequence[int],
     transposed: bool,
     output_padding: Sequence[int],
     groups: int,
-) -> Value:
+) -> CapturedValue:
     if transposed or weight.tensor.dim() != 4:
         raise rewriter.unsupported(detail="only 2-D convolutions that are not transposed are known")
     return convolution(rewriter, value, weight, bias, stride, padding, dilation, groups)
 
 
-ABSORB_PADDING.update((aten.conv2d.default, aten.conv2d.padding, aten.convolution.default))
-
-
-@rule(aten.group_norm.default)
+@capture_rule(aten.group_norm.default)
 def group_norm(
     rewriter: Rewriter,
     value: fx.Node,
     groups: int,
-    weight: Value = None,
-    bias: Value = None,
+    weight: CapturedValue = None,
+    bias: CapturedValue = None,
     eps: float = 1e-5,
     cudnn_enabled: bool = True,
-) -> Value:
+) -> CapturedValue:
     channels = (int(value.meta["val"].shape[1]),)
     weight, bias = _affine(rewriter, weight, bias, channels)
     return rewriter.emit(aten.group_norm.default, value, groups, weight, bias, eps)
 
 
-@rule(aten.layer_norm.default)
+@capture_rule(aten.layer_norm.default)
 def layer_norm(
     rewriter: Rewriter,
     value: fx.Node,
     shape: Sequence[int],
-    weight: Value = None,
-    bias: Value = None,
+    weight: CapturedValue = None,
+    bias: CapturedValue = None,
     eps: float = 1e-5,
     cudnn_enable: bool = True,
-) -> Value:
+) -> CapturedValue:
     weight, bias = _affine(rewriter, weight, bias, shape)
     return rewriter.emit(aten.layer_norm.default, value, list(shape), weight, bias, eps)
 
 
-@rule(aten.silu.default)
-def silu(rewriter: Rewriter, value: fx.Node) -> Value:
+@capture_rule(aten.silu.default)
+def silu(rewriter: Rewriter, value: fx.Node) -> CapturedValue:
     return rewriter.emit(aten.silu.default, value)
 
 
-@rule(aten.gelu.default)
-def gelu(rewriter: Rewriter, value: fx.Node, *, approximate: str = "none") -> Value:
+@capture_rule(aten.gelu.default)
+def gelu(rewriter: Rewriter, value: fx.Node, *, approximate: str = "none") -> CapturedValue:
     return rewriter.emit(aten.gelu.default, value, approximate=approximate)
 
 
-@rule(aten.upsample_nearest2d.vec, aten.upsample_nearest2d.default)
-def upsample(rewriter: Rewriter, value: fx.Node, *size_or_scales: object) -> Value:
+@capture_rule(aten.upsample_nearest2d.vec, aten.upsample_nearest2d.default)
+def upsample(rewriter: Rewriter, value: fx.Node, *size_or_scales: object) -> CapturedValue:
     """To a size: what a whole-numbered scale gives is the same."""
     before = [int(size) for size in value.meta["val"].shape[2:]]
     after = [int(size) for size in rewriter.result().shape[2:]]
@@ -198,7 +209,7 @@ def upsample(rewriter: Rewriter, value: fx.Node, *size_or_scales: object) -> Val
     return rewriter.emit(aten.upsample_nearest2d.vec, value, after, None)
 
 
-@rule(aten.avg_pool2d.default)
+@capture_rule(aten.avg_pool2d.default)
 def average_pool(
     rewriter: Rewriter,
     value: fx.Node,
@@ -208,7 +219,7 @@ def average_pool(
     ceil_mode: bool = False,
     count_include_pad: bool = True,
     divisor_override: int | None = None,
-) -> Value:
+) -> CapturedValue:
     window, margin = _pair(kernel), _pair(padding)
     step = _pair(stride) if stride else window
     plain = F.avg_pool2d(value.meta["val"], window, step, margin).shape == rewriter.result().shape
@@ -234,7 +245,7 @@ def _absorb(
 
 
 def _affine(
-    rewriter: Rewriter, weight: Value, bias: Value, shape: Sequence[int]
+    rewriter: Rewriter, weight: CapturedValue, bias: CapturedValue, shape: Sequence[int]
 ) -> tuple[Constant, Constant]:
     scale = weight if weight is not None else rewriter.constant(torch.ones(tuple(shape)), "weight")
     shift = bias if bias is not None else rewriter.constant(torch.zeros(tuple(shape)), "bias")

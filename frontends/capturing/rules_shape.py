@@ -1,4 +1,4 @@
-"""How ops that move values are rewritten: reshape, permute, slice and cat are what remains."""
+"""How ops that move values are captured: reshape, permute, slice and cat are what remains."""
 
 from __future__ import annotations
 
@@ -8,11 +8,13 @@ from typing import Any
 import torch
 from torch import fx
 
-from .graph_builder import Constant, aten
-from .rewriter import Padded, Rewriter, Value, rule
+from .graph_builder import aten
+from .registry import capture_rule
+from .rewriter import Rewriter
+from .values import CapturedValue, Constant, Padded
 
 
-@rule(
+@capture_rule(
     aten.view.default,
     aten.reshape.default,
     aten._unsafe_view.default,
@@ -23,29 +25,29 @@ from .rewriter import Padded, Rewriter, Value, rule
     aten.squeeze.dim,
     aten.squeeze.dims,
 )
-def reshape(rewriter: Rewriter, value: fx.Node, *sizes: Any, **names: Any) -> Value:
+def reshape(rewriter: Rewriter, value: fx.Node, *sizes: Any, **names: Any) -> CapturedValue:
     """The exported result's shape says it all."""
     return rewriter.reshape(value, [int(size) for size in rewriter.result().shape])
 
 
-@rule(aten.permute.default)
-def permute(rewriter: Rewriter, value: fx.Node, dims: Sequence[int]) -> Value:
+@capture_rule(aten.permute.default)
+def permute(rewriter: Rewriter, value: fx.Node, dims: Sequence[int]) -> CapturedValue:
     return rewriter.permute(value, dims)
 
 
-@rule(aten.transpose.int)
-def transpose(rewriter: Rewriter, value: fx.Node, first: int, second: int) -> Value:
+@capture_rule(aten.transpose.int)
+def transpose(rewriter: Rewriter, value: fx.Node, first: int, second: int) -> CapturedValue:
     dims = list(range(_rank(value)))
     dims[first], dims[second] = dims[second], dims[first]
     return rewriter.permute(value, dims)
 
 
-@rule(aten.t.default)
-def matrix_transpose(rewriter: Rewriter, value: fx.Node) -> Value:
+@capture_rule(aten.t.default)
+def matrix_transpose(rewriter: Rewriter, value: fx.Node) -> CapturedValue:
     return rewriter.permute(value, list(range(_rank(value)))[::-1])
 
 
-@rule(
+@capture_rule(
     aten.contiguous.default,
     aten.clone.default,
     aten.alias.default,
@@ -53,23 +55,23 @@ def matrix_transpose(rewriter: Rewriter, value: fx.Node) -> Value:
     aten.detach_.default,
     aten.lift_fresh_copy.default,
 )
-def identity(rewriter: Rewriter, value: Value, **layout: Any) -> Value:
+def identity(rewriter: Rewriter, value: CapturedValue, **layout: Any) -> CapturedValue:
     return value
 
 
-@rule(aten._assert_tensor_metadata.default)
-def assertion(rewriter: Rewriter, *arguments: Any, **keywords: Any) -> Value:
+@capture_rule(aten._assert_tensor_metadata.default)
+def assertion(rewriter: Rewriter, *arguments: Any, **keywords: Any) -> CapturedValue:
     return None
 
 
-@rule(aten.dropout.default, aten.feature_dropout.default)
-def dropout(rewriter: Rewriter, value: fx.Node, probability: float, train: bool) -> Value:
+@capture_rule(aten.dropout.default, aten.feature_dropout.default)
+def dropout(rewriter: Rewriter, value: fx.Node, probability: float, train: bool) -> CapturedValue:
     if train and probability > 0:
         raise rewriter.unsupported(detail="the model is in training mode")
     return value
 
 
-@rule(
+@capture_rule(
     aten.to.dtype,
     aten.to.dtype_layout,
     aten.to.device,
@@ -77,7 +79,7 @@ def dropout(rewriter: Rewriter, value: fx.Node, probability: float, train: bool)
     aten._to_copy.default,
     aten.type_as.default,
 )
-def convert(rewriter: Rewriter, value: fx.Node, *arguments: Any, **keywords: Any) -> Value:
+def convert(rewriter: Rewriter, value: fx.Node, *arguments: Any, **keywords: Any) -> CapturedValue:
     """Conversions to the same type go; others may stand in the conditioning only."""
     dtype = rewriter.result().dtype
     if dtype == value.meta["val"].dtype:
@@ -87,8 +89,8 @@ def convert(rewriter: Rewriter, value: fx.Node, *arguments: Any, **keywords: Any
     return rewriter.emit(aten.to.dtype, value, dtype)
 
 
-@rule(aten.expand.default, aten.expand_as.default, aten.broadcast_to.default)
-def expand(rewriter: Rewriter, value: fx.Node, *sizes: Any, **keywords: Any) -> Value:
+@capture_rule(aten.expand.default, aten.expand_as.default, aten.broadcast_to.default)
+def expand(rewriter: Rewriter, value: fx.Node, *sizes: Any, **keywords: Any) -> CapturedValue:
     """Growing from one sample to one sample goes, which leaves the growing to broadcasting."""
     shape = [int(size) for size in rewriter.result().shape]
     before = list(value.meta["val"].shape)
@@ -99,7 +101,7 @@ def expand(rewriter: Rewriter, value: fx.Node, *sizes: Any, **keywords: Any) -> 
     return rewriter.emit(aten.expand.default, value, [-1, *shape[1:]])
 
 
-@rule(aten.slice.Tensor)
+@capture_rule(aten.slice.Tensor)
 def slice_dimension(
     rewriter: Rewriter,
     value: fx.Node,
@@ -107,7 +109,7 @@ def slice_dimension(
     start: int | None = None,
     end: int | None = None,
     step: int = 1,
-) -> Value:
+) -> CapturedValue:
     if step != 1:
         raise rewriter.unsupported(detail=f"it takes every {step}th value")
     size = int(value.meta["val"].shape[dim])
@@ -115,20 +117,20 @@ def slice_dimension(
     return _slice(rewriter, value, dim, first, max(first, last))
 
 
-@rule(aten.narrow.default)
-def narrow(rewriter: Rewriter, value: fx.Node, dim: int, start: int, length: int) -> Value:
+@capture_rule(aten.narrow.default)
+def narrow(rewriter: Rewriter, value: fx.Node, dim: int, start: int, length: int) -> CapturedValue:
     return _slice(rewriter, value, dim, start, start + length)
 
 
-@rule(aten.select.int)
-def select(rewriter: Rewriter, value: fx.Node, dim: int, index: int) -> Value:
+@capture_rule(aten.select.int)
+def select(rewriter: Rewriter, value: fx.Node, dim: int, index: int) -> CapturedValue:
     first = index % int(value.meta["val"].shape[dim])
     chosen = _slice(rewriter, value, dim, first, first + 1)
     return rewriter.reshape(chosen, [int(size) for size in rewriter.result().shape])
 
 
-@rule(aten.chunk.default, aten.split.Tensor, aten.split_with_sizes.default, aten.split.sizes)
-def split(rewriter: Rewriter, value: fx.Node, parts: int | list[int], dim: int = 0) -> Value:
+@capture_rule(aten.chunk.default, aten.split.Tensor, aten.split_with_sizes.default, aten.split.sizes)
+def split(rewriter: Rewriter, value: fx.Node, parts: int | list[int], dim: int = 0) -> CapturedValue:
     """One slice for each part; the exported results say how long each is."""
     sizes = [int(part.shape[dim]) for part in rewriter.node.meta["val"]]
     starts = [sum(sizes[:index]) for index in range(len(sizes))]
@@ -137,18 +139,18 @@ def split(rewriter: Rewriter, value: fx.Node, parts: int | list[int], dim: int =
     ]
 
 
-@rule(aten.cat.default, aten.concat.default)
-def concatenate(rewriter: Rewriter, values: list[Value], dim: int = 0) -> Value:
+@capture_rule(aten.cat.default, aten.concat.default)
+def concatenate(rewriter: Rewriter, values: list[CapturedValue], dim: int = 0) -> CapturedValue:
     rank = rewriter.result().dim()
     # Empty tensors of rank 1 are legal in a cat and add nothing.
     kept = [value for value in values if not (isinstance(value, Constant) and value.tensor.numel() == 0)]
     return kept[0] if len(kept) == 1 else rewriter.emit(aten.cat.default, kept, dim % rank)
 
 
-@rule(aten.pad.default)
+@capture_rule(aten.pad.default)
 def pad(
     rewriter: Rewriter, value: fx.Node, padding: list[int], mode: str = "constant", fill: float | None = None
-) -> Value:
+) -> CapturedValue:
     """Zeros around an image wait for the convolution; zeros behind a vector (an embedding of odd width) are
     a slice of it times zero, which has the right batch size."""
     if mode != "constant" or fill or any(amount < 0 for amount in padding):
@@ -164,8 +166,8 @@ def pad(
     raise rewriter.unsupported(detail=f"padding {padding} is not around an image")
 
 
-@rule(aten.constant_pad_nd.default)
-def constant_pad(rewriter: Rewriter, value: fx.Node, padding: list[int], fill: float = 0) -> Value:
+@capture_rule(aten.constant_pad_nd.default)
+def constant_pad(rewriter: Rewriter, value: fx.Node, padding: list[int], fill: float = 0) -> CapturedValue:
     return pad(rewriter, value, padding, fill=fill)
 
 

@@ -1,0 +1,36 @@
+"""What stands for the result of an exported op while its model is rewritten."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+import torch
+from torch import fx
+
+CapturedValue = Any
+"""An fx.Node, a Constant, a Padded, a number, None, or a list of these."""
+
+
+@dataclass(frozen=True, eq=False)
+class Constant:
+    """A tensor known at compile time: a parameter, a buffer, or folded from such.
+
+    name: the attribute path in the finished graph, `down_blocks.0.resnets.0.conv1.weight`.
+    is_parameter: whether it becomes a parameter (frozen) or a buffer.
+    """
+
+    tensor: torch.Tensor
+    name: str
+    is_parameter: bool = False
+
+
+@dataclass(frozen=True)
+class Padded:
+    """A value with zeros around its last two dimensions, waiting for the convolution that absorbs them."""
+
+    value: fx.Node
+    left: int
+    right: int
+    top: int
+    bottom: int
