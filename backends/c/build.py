@@ -13,6 +13,7 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 
 from ...ir.errors import DgqcError
+from .processors import instruction_sets
 from .project import INTERFACE, Signature
 
 COMPILERS = ("cc", "gcc", "clang")
@@ -121,6 +122,7 @@ def _digest(directory: Path, command: str, threads: tuple[str, ...]) -> str:
     seen = hashlib.sha256()
     version = subprocess.run([command, "--version"], capture_output=True, text=True, check=False).stdout
     seen.update(" ".join((command, version, *FLAGS, *threads)).encode())
+    seen.update(instruction_sets(command, FLAGS).encode())
     for path in sorted([*(directory / "src").iterdir(), *(directory / "include").iterdir()]):
         seen.update(path.name.encode())
         seen.update(path.read_bytes())

@@ -3,18 +3,18 @@
 from __future__ import annotations
 
 import ctypes
-import os
 from collections.abc import Mapping
 from pathlib import Path
-from typing import ClassVar
 
 import torch
 
 from ...ir.errors import DgqcError
+from .arenas import Arenas
 from .build import build, find_compiler, read_signature, thread_flags
+from .forks import call
+from .processors import usable_processors
 from .storage import Storage, weights_file
 
-ARENA_ALIGNMENT = 64
 STATUS = (
     "ok",
     "a null pointer",
@@ -24,28 +24,25 @@ STATUS = (
     "weights misaligned",
     "weights of another program, or cut off",
     "weights damaged",
+    "more threads than its arena has room for, or none",
 )
 
 
-class Handle(ctypes.Structure):
-    """The program's own struct, as its header has it."""
-
-    _fields_: ClassVar = [
-        ("weights", ctypes.c_void_p),
-        ("arena", ctypes.c_void_p),
-        ("threads", ctypes.c_size_t),
-    ]
-
-
 class CProgram:
-    """An emitted program, compiled and loaded. One run at a time: its arena is its own."""
+    """An emitted program, compiled and loaded.
+
+    It may be called by several Python threads at once, each call in an arena of its own, and by the children
+    of a process that forks.
+    """
 
     def __init__(self, directory: Path, *, compiler: str | None = None, threads: int | None = None) -> None:
         """Builds the folder if need be. threads: that a run uses, all this process may run on where left out;
         one where the compiler has no OpenMP. Results don't depend on it.
 
-        Raises DgqcError as `build` does.
+        Raises DgqcError as `build` does, and for less than one thread.
         """
+        if threads is not None and threads < 1:
+            raise DgqcError(f"A program can't run on {threads} threads; give at least 1.")
         self.signature = read_signature(directory)
         library = ctypes.CDLL(str(build(directory, compiler=compiler).resolve()))
         name, pointers = self.signature.name, len(self.signature.inputs) + 1
@@ -53,18 +50,16 @@ class CProgram:
         self._function.restype = ctypes.c_int
         self._library = library
         self._function.argtypes = [ctypes.c_void_p, ctypes.c_int32] + [ctypes.c_void_p] * pointers
-        most = threads or len(os.sched_getaffinity(0))
-        size = self.signature.shared_bytes + most * self.signature.thread_bytes
-        self._memory = torch.zeros(size + ARENA_ALIGNMENT, dtype=torch.uint8)
-        arena = -(-self._memory.data_ptr() // ARENA_ALIGNMENT) * ARENA_ALIGNMENT
-        self._program = Handle()
-        self._initialize = getattr(library, f"{name}_init")
+        most = threads or usable_processors()
+        self._arenas = Arenas(self.signature.shared_bytes + most * self.signature.thread_bytes)
+        initialize = getattr(library, f"{name}_init")
         region = (ctypes.c_void_p, ctypes.c_size_t)
-        self._initialize.argtypes = [ctypes.c_void_p, *region, *region]
+        initialize.argtypes = [ctypes.c_void_p, *region, *region]
+        handle = self._arenas.first()
         weights = self._weights(directory)
-        self._refuse(self._initialize(ctypes.byref(self._program), *weights, arena, size))
+        self._refuse(initialize(ctypes.byref(handle), *weights, handle.arena, self._arenas.size))
         if threads is not None and thread_flags(find_compiler(compiler)):
-            self._program.threads = threads
+            handle.threads = threads
 
     def _weights(self, directory: Path) -> tuple[int, int]:
         """Where the constants are, and how many bytes. Pages of a file are read when they are first used."""
@@ -93,7 +88,8 @@ class CProgram:
                 f"Step {step} is outside the program's schedule, 0 .. {self.signature.steps - 1}."
             )
         pointers = (*(tensor.data_ptr() for tensor in given), output.data_ptr())
-        self._refuse(self._function(ctypes.byref(self._program), step, *pointers))
+        with self._arenas.one() as handle:
+            self._refuse(call(self._function, ctypes.byref(handle), step, *pointers))
         return output
 
     def _refuse(self, status: int) -> None:
@@ -113,11 +109,13 @@ class CProgram:
         given += [_checked(conditions, name, shape) for name, shape in others]
         output = torch.empty(self.signature.output, dtype=torch.int16)
         memory = torch.empty(self.signature.draw_bytes // 8, dtype=torch.int64)
-        function = getattr(self._library, f"{self.signature.name}_draw")
-        function.restype = ctypes.c_int
-        function.argtypes = [ctypes.c_void_p] * (len(given) + 3)
+        # A function of its own: another one's types of arguments would be shared with other threads.
+        function = ctypes.CFUNCTYPE(ctypes.c_int, *[ctypes.c_void_p] * (len(given) + 3))(
+            (f"{self.signature.name}_draw", self._library)
+        )
         pointers = (memory.data_ptr(), *(tensor.data_ptr() for tensor in given), output.data_ptr())
-        self._refuse(function(ctypes.byref(self._program), *pointers))
+        with self._arenas.one() as handle:
+            self._refuse(call(function, ctypes.addressof(handle), *pointers))
         return output
 
 

@@ -15,7 +15,7 @@ import torch
 
 from dgqc.backends import reference
 from dgqc.backends.c import CProgram, Vector, build, emit, find_compiler
-from dgqc.backends.c.run import Handle
+from dgqc.backends.c.arenas import Handle
 from dgqc.ir.errors import DgqcError
 from dgqc.ir.level import Level
 from dgqc.ir.program import Program
@@ -123,7 +123,9 @@ def test_builds_once_and_again_when_a_source_changes(folder: Path, tmp_path: Pat
 def test_guards(folder: Path) -> None:
     """The C functions themselves refuse null pointers, wrong steps, misaligned and small arenas."""
     compiled = CProgram(folder, threads=1)
-    run, handle = compiled._function, ctypes.byref(compiled._program)
+    program = compiled._arenas._free[0]
+    run, init, handle = compiled._function, compiled._library["model_init"], ctypes.byref(program)
+    init.argtypes = [ctypes.c_void_p, *(ctypes.c_void_p, ctypes.c_size_t) * 2]
     sample = torch.zeros(20000, dtype=torch.int16).data_ptr()
     assert run(handle, 0, None, sample, sample) == 1
     assert run(handle, 0, sample, sample, None) == 1
@@ -131,9 +133,11 @@ def test_guards(folder: Path) -> None:
     assert run(ctypes.byref(Handle()), 0, sample, sample, sample) == 1
     assert run(handle, -1, sample, sample, sample) == 2
     assert run(handle, 3, sample, sample, sample) == 2
-    init, arena = compiled._initialize, compiled._program.arena
-    size = compiled.signature.shared_bytes + compiled.signature.thread_bytes
-    weights = (compiled._program.weights, compiled.signature.weights_bytes)
+    for threads in (0, 2, 2**40):
+        program.threads = threads
+        assert run(handle, 0, sample, sample, sample) == 8
+    arena, size = program.arena, compiled.signature.shared_bytes + compiled.signature.thread_bytes
+    weights = (program.weights, compiled.signature.weights_bytes)
     assert init(handle, *weights, arena + 2, size) == 3
     assert init(handle, *weights, arena, size - 1) == 4
     assert init(handle, *weights, None, size) == 1

@@ -39,7 +39,8 @@ static inline void dgqc_use_threads(size_t threads)
 #endif
 }
 
-/* The calling thread's part of the arena, behind what all threads share. */
+/* The calling thread's part of the arena, behind what all threads share. Only inside a loop behind DGQC_PARALLEL: elsewhere
+ * the number would be that of a thread in the caller's team. */
 static inline void *dgqc_own(void *arena, size_t shared_bytes, size_t thread_bytes)
 {
 #ifdef _OPENMP

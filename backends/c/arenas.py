@@ -1,0 +1,66 @@
+"""Memory for calls of one emitted program that run at once: an arena for each."""
+
+from __future__ import annotations
+
+import ctypes
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import ClassVar
+
+import torch
+
+ARENA_ALIGNMENT = 64
+
+
+class Handle(ctypes.Structure):
+    """The program's own struct, as its header has it."""
+
+    _fields_: ClassVar = [
+        ("weights", ctypes.c_void_p),
+        ("arena", ctypes.c_void_p),
+        ("threads", ctypes.c_size_t),
+        ("most_threads", ctypes.c_size_t),
+    ]
+
+
+class Arenas:
+    """Handles of one program, each with an arena that nobody else has meanwhile.
+
+    Their number is that of calls that have ever run at once.
+    """
+
+    def __init__(self, size: int) -> None:
+        """size: bytes of an arena."""
+        self.size = size
+        self._first: Handle | None = None
+        self._memory: list[torch.Tensor] = []
+        self._free: list[Handle] = []  # a list's append and pop are safe among threads
+
+    def first(self) -> Handle:
+        """A handle with an arena alone, for the program's own `NAME_init` to fill. To be asked for once."""
+        self._first = Handle(arena=self._arena())
+        self._free.append(self._first)
+        return self._first
+
+    @contextmanager
+    def one(self) -> Iterator[Handle]:
+        """A handle for one call."""
+        try:
+            handle = self._free.pop()
+        except IndexError:
+            handle = self._another()
+        try:
+            yield handle
+        finally:
+            self._free.append(handle)
+
+    def _another(self) -> Handle:
+        """As the first, which has been made ready: the constants need no second look."""
+        assert self._first is not None
+        first = self._first
+        return Handle(first.weights, self._arena(), first.threads, first.most_threads)
+
+    def _arena(self) -> int:
+        memory = torch.zeros(self.size + ARENA_ALIGNMENT, dtype=torch.uint8)
+        self._memory.append(memory)
+        return -(-memory.data_ptr() // ARENA_ALIGNMENT) * ARENA_ALIGNMENT
