@@ -10,9 +10,8 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from .bundle.bundle import load
     from .compiler.driver import compile, export_quantize_dequantize
-    from .execution.compiled_program import CompiledProgram
+    from .execution.compiled_program import CompiledProgram, load
     from .execution.diffusers_unet import CompiledUNet
     from .frontends.calibrating.calibration_file import load_calibration
     from .ir.errors import DgqcError
@@ -30,7 +29,7 @@ __all__ = [
 _HOMES = {
     "compile": ".compiler.driver",
     "export_quantize_dequantize": ".compiler.driver",
-    "load": ".bundle.bundle",
+    "load": ".execution.compiled_program",
     "CompiledProgram": ".execution.compiled_program",
     "CompiledUNet": ".execution.diffusers_unet",
     "load_calibration": ".frontends.calibrating.calibration_file",

@@ -10,18 +10,19 @@ mlir/           the MLIR project with test vectors, of a program compiled with -
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from ..backends import c, mlir
 from ..execution.backends import C_PROJECT, MLIR_PROJECT
-from ..execution.compiled_program import CompiledProgram
 from ..ir.errors import DgqcError
+from ..ir.program import Program
 from ..ir.storage.json_text import read_json_object
 from ..ir.storage.serialize import load_program, save_program
 from ..ir.vector import Vector
-from .manifest import DAMAGED, NAME, Manifest, check_files, list_files, read_manifest
+from .manifest import DAMAGED, NAME, Manifest, Provenance, check_files, list_files, read_manifest
 from .output_directory import refuse_foreign, written_whole
 from .vectors import reference_drawing, reference_vectors
 
@@ -30,8 +31,17 @@ TARGETS = (C_PROJECT, MLIR_PROJECT)
 REPORT = "report.json"
 
 
+@dataclass(frozen=True)
+class Contents:
+    """What a bundle keeps: the program, what was compiled and how, what the passes reported."""
+
+    program: Program
+    provenance: Provenance
+    report: Mapping[str, Any]
+
+
 def save(
-    compiled: CompiledProgram,
+    contents: Contents,
     directory: Path,
     targets: Sequence[str] = (C_PROJECT,),
     *,
@@ -47,32 +57,31 @@ def save(
     """
     check_targets(targets, weights)
     with written_whole(directory, refuse_other_than_bundle) as folder:
-        save_program(compiled.program, folder / PROGRAM)
-        vectors = reference_vectors(compiled)
+        save_program(contents.program, folder / PROGRAM)
+        vectors = reference_vectors(contents.program)
         if C_PROJECT in targets:
-            drawing = reference_drawing(compiled)
+            drawing = reference_drawing(contents.program)
             storage = None if weights is None else c.Storage(weights)
-            c.emit(compiled.program, folder / C_PROJECT, vectors=vectors, drawing=drawing, storage=storage)
+            c.emit(contents.program, folder / C_PROJECT, vectors=vectors, drawing=drawing, storage=storage)
         if MLIR_PROJECT in targets:
-            _emit_mlir(compiled, folder / MLIR_PROJECT, vectors, watch)
-        _write_json(folder / REPORT, dict(compiled.report))
-        manifest = Manifest(compiled.provenance, compiled.program.schedule, list_files(folder))
+            _emit_mlir(contents.program, folder / MLIR_PROJECT, vectors, watch)
+        _write_json(folder / REPORT, dict(contents.report))
+        manifest = Manifest(contents.provenance, contents.program.schedule, list_files(folder))
         _write_json(folder / NAME, manifest.to_json())
     return directory
 
 
-def load(directory: str | Path) -> CompiledProgram:
-    """Reads a bundle.
+def read(directory: Path) -> Contents:
+    """What a bundle keeps.
 
     Raises DgqcError when anything is missing, altered or of another format.
     """
-    directory = Path(directory)
     manifest = read_manifest(directory)
     check_files(directory, manifest)
     program = load_program(directory / PROGRAM)
     if program.schedule != manifest.schedule:
         raise DgqcError(f"{directory} says one schedule in {NAME} and another in its program; {DAMAGED}.")
-    return CompiledProgram(program, manifest.provenance, read_report(directory), bundle=directory.resolve())
+    return Contents(program, manifest.provenance, read_report(directory))
 
 
 def read_report(directory: Path) -> dict[str, Any]:
@@ -117,7 +126,7 @@ def check_targets(targets: Sequence[str], weights: str | None = None) -> None:
 
 
 def _emit_mlir(
-    compiled: CompiledProgram,
+    program: Program,
     folder: Path,
     vectors: Sequence[Vector],
     watch: Callable[[str, Any], None] | None,
@@ -125,7 +134,7 @@ def _emit_mlir(
     from ..backends.mlir.emission.emit import emit
     from ..backends.mlir.lowering.pipeline import ignore
 
-    emit(compiled.program, folder, vectors=vectors, watch=watch or ignore)
+    emit(program, folder, vectors=vectors, watch=watch or ignore)
 
 
 def _write_json(path: Path, data: Any) -> None:

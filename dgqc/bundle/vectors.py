@@ -4,17 +4,14 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-from typing import TYPE_CHECKING
 
 import torch
 
+from ..backends import reference
+from ..backends.c import Drawing
 from ..ir.arithmetic.noise import normal_noise
 from ..ir.program import Program
 from ..ir.vector import Vector
-
-if TYPE_CHECKING:
-    from ..backends.c import Drawing
-    from ..execution.compiled_program import CompiledProgram
 
 LOWEST, HIGHEST = -32768, 32767
 EXTREMES = ("zeros", "lowest", "highest", "alternating")
@@ -38,29 +35,28 @@ def extreme_inputs(program: Program, kind: str) -> dict[str, torch.Tensor]:
     return {given.name: _extreme(given.shape, kind) for given in program.inputs}
 
 
-def reference_vectors(compiled: CompiledProgram) -> Sequence[Vector]:
-    """Inputs with the reference's output for emitted projects: at the first, the middle and the last call."""
-    calls = len(compiled.program.schedule)
-    large = compiled.report.get("summary", {}).get("macs_g", 0) > LARGE
+def reference_vectors(program: Program) -> Sequence[Vector]:
+    """Inputs with the reference's output for emitted projects: at the first, the middle and the last step."""
+    calls = len(program.schedule)
+    large = _billions(program) > LARGE
     vectors = []
     for step in {0} if large else sorted({0, calls // 2, calls - 1}):
-        inputs = random_inputs(compiled.program, seed=step)
-        output = compiled.run_integers(inputs, step, backend="reference")
-        vectors.append(Vector(step, inputs, output))
+        inputs = random_inputs(program, seed=step)
+        vectors.append(Vector(step, inputs, reference.run(program, inputs, step)))
     return vectors
 
 
-def reference_drawing(compiled: CompiledProgram) -> Drawing | None:
+def reference_drawing(program: Program) -> Drawing | None:
     """What the reference draws from seed 0 and random conditions, for the C project; None without a loop and
     where that takes minutes."""
-    from ..backends.c import Drawing
-
-    program = compiled.program
-    calls = len(program.schedule)
-    if program.loop is None or compiled.report.get("summary", {}).get("macs_g", 0) * calls > LARGE:
+    if program.loop is None or _billions(program) * len(program.schedule) > LARGE:
         return None
     noise, conditions = drawing_inputs(program, seed=0)
-    return Drawing(0, conditions, compiled.draw_integers(noise, conditions, backend="reference"))
+    sample = program.inputs[0].name
+    picture = program.loop.run(
+        lambda codes, step: reference.run(program, {sample: codes, **conditions}, step), noise
+    )
+    return Drawing(0, conditions, picture)
 
 
 def drawing_inputs(program: Program, seed: int) -> tuple[torch.Tensor, dict[str, torch.Tensor]]:
@@ -70,6 +66,11 @@ def drawing_inputs(program: Program, seed: int) -> tuple[torch.Tensor, dict[str,
     conditions = random_inputs(program, seed)
     del conditions[sample.name]
     return noise, conditions
+
+
+def _billions(program: Program) -> float:
+    """10^9 multiply-accumulates a call, 0 where nobody counted."""
+    return float(program.report.get("summary", {}).get("macs_g", 0))
 
 
 def _extreme(shape: tuple[int, ...], kind: str) -> torch.Tensor:

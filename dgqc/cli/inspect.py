@@ -60,7 +60,7 @@ def verify(
     json: options.Json = False,
 ) -> None:
     """Compare all backends bit by bit; exit code 1 unless all agree."""
-    from ..bundle.bundle import load
+    from ..execution.compiled_program import load
     from ..execution.verify import verify as compare
 
     compiled = load(bundle)
@@ -105,7 +105,7 @@ def run(
     json: options.Json = False,
 ) -> None:
     """Make one UNet call."""
-    from ..bundle.bundle import load
+    from ..execution.compiled_program import load
     from ..execution.one_call import call_once
 
     outcome = call_once(load(bundle), inputs, timestep, output, backend, allow_nearest_step, seed)
@@ -130,8 +130,8 @@ def bench(
     json: options.Json = False,
 ) -> None:
     """Time one UNet call of the C program, and of the float model in PyTorch."""
-    from ..bundle.bundle import load
     from ..execution.bench import bench as measure
+    from ..execution.compiled_program import load
 
     measured: dict[str, Any] = measure(load(bundle), model, repeats)
     if json:

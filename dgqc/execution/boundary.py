@@ -15,7 +15,7 @@ Floats = Mapping[str, torch.Tensor]
 def to_integers(program: Program, inputs: Floats, step: int) -> dict[str, torch.Tensor]:
     """The int16 inputs of the integer graph for one sample.
 
-    inputs: the model's own, batch 1, by name. step: the call's ordinal.
+    inputs: the model's own, batch 1, by name. step: of the schedule.
     q = floor(x / scale[step] + 0.5), saturated to -32768 .. 32767.
     Raises DgqcError when an input has another shape or is not finite.
     """

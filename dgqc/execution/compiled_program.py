@@ -6,11 +6,13 @@ import logging
 import math
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import torch
 from torch import nn
 
+from ..bundle.bundle import Contents, read
+from ..bundle.bundle import save as save_bundle
 from ..bundle.manifest import Provenance
 from ..ir.arithmetic.noise import NOISE_BITS, normal_noise
 from ..ir.calibration import Inputs
@@ -18,10 +20,8 @@ from ..ir.errors import DgqcError
 from ..ir.program import Program
 from .backends import Drawer, Runner, default_backend, open_backend, open_drawer
 from .boundary import to_floats, to_integers
+from .diffusers_unet import CompiledUNet
 from .named_inputs import named_inputs
-
-if TYPE_CHECKING:
-    from .diffusers_unet import CompiledUNet
 
 log = logging.getLogger("dgqc")
 
@@ -49,7 +49,7 @@ class CompiledProgram:
         self._bundle = bundle
         self._runners: dict[str, Runner] = {}
         self._drawers: dict[str, Drawer] = {}
-        self._last_ordinal = -1
+        self._last_step = -1
         self._told_nearest = False
 
     def __call__(
@@ -99,7 +99,7 @@ class CompiledProgram:
     ) -> torch.Tensor:
         """`run` with its inputs by name."""
         self._check(inputs)
-        step = self._ordinal(timestep, allow_nearest_step)
+        step = self._step(timestep, allow_nearest_step)
         sample = inputs["sample"]
         samples = [
             to_integers(
@@ -112,13 +112,13 @@ class CompiledProgram:
         # Opened only now, so that wrong inputs are refused before a C compiler runs.
         runner = self._runner(backend)
         outputs = [to_floats(self.program, runner(integers, step), step) for integers in samples]
-        self._last_ordinal = step
+        self._last_step = step
         return torch.cat(outputs).to(dtype=sample.dtype, device=sample.device)
 
     def run_integers(
         self, inputs: Mapping[str, torch.Tensor], step: int, *, backend: str | None = None
     ) -> torch.Tensor:
-        """The integer graph itself. inputs: int16 by name, one sample. step: the ordinal. Returns int16."""
+        """The integer graph itself. inputs: int16 by name, one sample. Returns int16."""
         return self._runner(backend)(inputs, step)
 
     def draw(
@@ -157,14 +157,11 @@ class CompiledProgram:
 
     def save(self, directory: str | Path, targets: Sequence[str] = ("c",), **options: Any) -> Path:
         """Writes the program as a bundle; see `dgqc.bundle.bundle.save`."""
-        from ..bundle.bundle import save
-
-        return save(self, Path(directory), targets, **options)
+        contents = Contents(self.program, self.provenance, self.report)
+        return save_bundle(contents, Path(directory), targets, **options)
 
     def as_diffusers_unet(self, unet: nn.Module, **options: Any) -> CompiledUNet:
         """A drop-in for `unet` in a diffusers pipeline; see `dgqc.execution.diffusers_unet.CompiledUNet`."""
-        from .diffusers_unet import CompiledUNet
-
         return CompiledUNet(self, unet, **options)
 
     def _check(self, inputs: Inputs) -> None:
@@ -184,7 +181,7 @@ class CompiledProgram:
                     "give the same number."
                 )
 
-    def _ordinal(self, timestep: torch.Tensor | float, allow_nearest: bool) -> int:
+    def _step(self, timestep: torch.Tensor | float, allow_nearest: bool) -> int:
         times = sorted(set(torch.as_tensor(timestep, dtype=torch.float64).reshape(-1).tolist()))
         if len(times) != 1:
             raise DgqcError(
@@ -192,7 +189,7 @@ class CompiledProgram:
             )
         schedule = self.program.schedule
         try:
-            return schedule.ordinal(times[0], after=self._last_ordinal)
+            return schedule.ordinal(times[0], after=self._last_step)
         except DgqcError:
             if not allow_nearest:
                 raise
@@ -211,3 +208,13 @@ class CompiledProgram:
         if name not in self._runners:
             self._runners[name] = open_backend(name, self.program, self._bundle)
         return self._runners[name]
+
+
+def load(directory: str | Path) -> CompiledProgram:
+    """Reads a bundle.
+
+    Raises DgqcError when anything is missing, altered or of another format.
+    """
+    place = Path(directory)
+    found = read(place)
+    return CompiledProgram(found.program, found.provenance, found.report, bundle=place.resolve())

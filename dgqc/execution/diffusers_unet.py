@@ -3,17 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import TYPE_CHECKING, Any, Protocol
+from typing import Any, Protocol
 
 import torch
 from torch import nn
 
 from ..ir.calibration import Inputs
 from ..ir.errors import DgqcError
+from ..ir.program import Program
 from .named_inputs import named_inputs
-
-if TYPE_CHECKING:
-    from ..ir.program import Program
 
 LOOKED_AT = ("add_embedding", "encoder_hid_proj")
 """Parts of the original that pipelines read shapes from."""

@@ -91,13 +91,13 @@ def test_a_timestep_evaluated_twice_has_two_rows() -> None:
     compiled = compiled_small("demo_like", calibration=samples, steps=None)
     pipeline = pipeline_around(compiled.as_diffusers_unet(unet), scheduler)
     seen: list[int] = []
-    whole = compiled._ordinal
+    whole = compiled._step
 
     def noted(*arguments: Any) -> int:
         seen.append(whole(*arguments))
         return seen[-1]
 
-    compiled._ordinal = noted  # type: ignore[method-assign]
+    compiled._step = noted  # type: ignore[method-assign]
     draw(pipeline)
     draw(pipeline)
     assert seen == 2 * list(range(len(schedule)))

@@ -76,7 +76,7 @@ def test_all_backends_agree(tmp_path: Path) -> None:
 
 def test_stock_tools_give_the_same_bits(tiny: CompiledProgram, bundle: Path, tmp_path: Path) -> None:
     """With constants in a file of their own; the bundle has them in the module."""
-    emit(tiny.program, tmp_path, store=ConstantStore.PARAMETERS, vectors=reference_vectors(tiny)[:2])
+    emit(tiny.program, tmp_path, store=ConstantStore.PARAMETERS, vectors=reference_vectors(tiny.program)[:2])
     assert "dense_resource" not in (tmp_path / "model.mlir").read_text()
     done = stock(tmp_path, "sh", "run.sh")
     assert done.returncode == 0, done.stderr
