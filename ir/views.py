@@ -11,7 +11,7 @@ from typing import Any
 import torch
 from torch import fx
 
-from .verify.checks import arguments
+from .nodes import arguments
 
 aten, dgqc = torch.ops.aten, torch.ops.dgqc
 

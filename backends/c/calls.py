@@ -8,7 +8,7 @@ import torch
 from torch import fx
 
 from ...ir.errors import UnsupportedOperation
-from ...ir.verify.checks import arguments
+from ...ir.nodes import arguments
 from . import attention, moves, norms, pointwise, products
 from .call import Call, Rule
 from .scope import Scope

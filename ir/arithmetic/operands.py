@@ -2,47 +2,19 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import Any
 
 import torch
 from torch import fx
 
 from ..errors import DgqcError
+from ..nodes import arguments
+from ..ops.record import ProductArguments, product_of, value_range
 from ..program import Program
 from ..shapes import propagated
 from ..tensors import constant
-from ..verify.checks import arguments
-
-aten, dgqc = torch.ops.aten, torch.ops.dgqc
-
-_MOVES = (
-    aten.reshape.default,
-    aten.permute.default,
-    aten.slice.Tensor,
-    dgqc.gather.default,
-    dgqc.upsample_nearest.default,
-)
-
-
-@dataclass(frozen=True)
-class Values:
-    """What an operand's values, multiple * (code - zero), lie between.
-
-    low, high: int64 (K,) along the summed axis, or (1,) where one bound holds for all of it.
-    """
-
-    low: torch.Tensor
-    high: torch.Tensor
-
-    @property
-    def reach(self) -> torch.Tensor:
-        """Largest magnitudes, float64."""
-        return torch.maximum(self.low.abs(), self.high.abs()).to(torch.float64)
-
-    @property
-    def fit_int16(self) -> bool:
-        return int(self.low.amin()) >= -32768 and int(self.high.amax()) <= 32767
+from .accumulators import centered_codes
+from .intervals import Interval
 
 
 def value_of(node: Any) -> torch.Tensor:
@@ -67,28 +39,41 @@ def shape_of(node: fx.Node) -> tuple[int, ...]:
     return tuple(int(size) for size in node.meta["val"].shape)
 
 
-def code_range(node: fx.Node) -> tuple[int, int]:
-    """Smallest and largest code of a product's operand: its quantizer's, where that can be seen."""
-    if node.op == "call_function":
-        if node.target is dgqc.quantize.default:
-            return 0, 2 ** int(arguments(node)["bits"]) - 1
-        if node.target in _MOVES:
-            return code_range(node.all_input_nodes[0])
-    return (0, 255) if node.meta["val"].dtype == torch.uint8 else (-32768, 32767)
+def operand_codes(product: fx.Node, side: int = 0) -> tuple[int, int]:
+    """The smallest and largest code of a product's side. side: its place in `ProductArguments.operands`."""
+    known, given = _known(product), arguments(product)
+    if known.quantizes:
+        return 0, 2 ** int(given["bits"]) - 1
+    return value_range(given[known.operands[side].codes])
 
 
-def between(codes: tuple[int, int], zero: torch.Tensor, multiple: torch.Tensor) -> Values:
-    """Bounds of each group over all steps. zero, multiple: int32 (T, G)."""
-    z, m = zero.to(torch.int64), multiple.to(torch.int64)
-    return Values((m * (codes[0] - z)).amin(dim=0), (m * (codes[1] - z)).amax(dim=0))
+def operand_groups(product: fx.Node, side: int = 0) -> Interval:
+    """What each group's values, multiple * (code - zero), lie between at each call: int64 (T, G)."""
+    operand, given = _known(product).operands[side], arguments(product)
+    zero, multiple = value_of(given[operand.zero]), value_of(given[operand.multiple])
+    return centered_codes(operand_codes(product, side), zero, multiple)
 
 
-def operand_values(code: fx.Node, zero: Any, multiple: Any, group: Any, axis: int, summed: int) -> Values:
-    """Bounds along the summed axis where groups lie along it, else one for all of it. code: the operand's
-    node; zero, multiple, group: its tables' nodes."""
-    groups = between(code_range(code), value_of(zero), value_of(multiple))
-    axes = code.meta["val"].dim()
-    if axis % axes == summed % axes:
-        index = value_of(group).to(torch.int64)
-        return Values(groups.low[index], groups.high[index])
-    return Values(groups.low.amin().reshape(1), groups.high.amax().reshape(1))
+def group_of_channels(product: fx.Node, side: int = 0) -> torch.Tensor | None:
+    """The group of each index of the summed axis, uint8 (K,); None where groups lie along rows."""
+    operand, given = _known(product).operands[side], arguments(product)
+    axis = given[operand.axis] if isinstance(operand.axis, str) else operand.axis
+    axes = given[operand.codes].meta["val"].dim()
+    along = axis is not None and axis % axes == operand.summed % axes
+    return value_of(given[operand.group]) if along else None
+
+
+def operand_values(product: fx.Node, side: int = 0) -> Interval:
+    """What one side's values lie between at any call.
+
+    Returns int64 (K,) along the summed axis where groups lie along it, else (1,).
+    """
+    groups, index = operand_groups(product, side).united(0), group_of_channels(product, side)
+    return groups.united(0, keepdim=True) if index is None else groups.at(index)
+
+
+def _known(product: fx.Node) -> ProductArguments:
+    found = product_of(product)
+    if found is None:
+        raise DgqcError(f"{product.name} is no product.")
+    return found

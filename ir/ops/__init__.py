@@ -1,4 +1,5 @@
-"""The `dgqc::` ops: one family a file, each with its schema, its fake kernel and its integer reference.
+"""The `dgqc::` ops: one family a file, each with its schema, its fake kernel, its integer reference and
+its record (`record.py`).
 
 Conventions. `step` is an int64 scalar, the ordinal of the UNet call; a table's first axis is the step.
 A real multiplier is an int32 mantissa with an int32 shift. `group` holds the group of each index of
@@ -6,6 +7,16 @@ A real multiplier is an int32 mantissa with an int32 shift. `group` holds the gr
 that reaches a fast matrix product, below 2^53, where every float64 integer is exact.
 """
 
-from . import activation, attention, elementwise, norm, product, quantize, simulate, site
+from . import activation, aten, attention, elementwise, norm, product, quantize, simulate, site
 
-__all__ = ["activation", "attention", "elementwise", "norm", "product", "quantize", "simulate", "site"]
+__all__ = [
+    "activation",
+    "aten",
+    "attention",
+    "elementwise",
+    "norm",
+    "product",
+    "quantize",
+    "simulate",
+    "site",
+]

@@ -6,7 +6,10 @@ import torch
 
 from ..arithmetic.fixed_point import round_shift, saturate16
 from ..arithmetic.lookup import ACTIVATION_PIECES
+from ..verify.argument_rules import factor_and_shift, per_call, value_type
+from ..verify.checks import both
 from .fake import fake
+from .record import IntegerOp, any_value, register
 
 
 @torch.library.custom_op("dgqc::activation", mutates_args=())
@@ -41,3 +44,19 @@ def activation(
 @fake(activation)
 def _(x: torch.Tensor) -> torch.Tensor:
     return torch.empty_like(x)
+
+
+register(
+    IntegerOp(
+        torch.ops.dgqc.activation.default,
+        rule=both(
+            value_type("x", torch.int16),
+            value_type("table", torch.int32),
+            per_call("index_factor", (0, 2**16 - 1)),
+            per_call("index_shift", (0, 62)),
+            factor_and_shift(),
+        ),
+        values=any_value,
+        elementwise=1,
+    )
+)

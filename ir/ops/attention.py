@@ -9,12 +9,37 @@ from __future__ import annotations
 from collections.abc import Callable
 
 import torch
+from torch import fx
 
 from ..arithmetic.fixed_point import round_shift, saturate16
 from ..arithmetic.lookup import exp2_negative, log2
+from ..nodes import argument
+from ..verify.argument_rules import (
+    CODE_BITS,
+    NONNEGATIVE,
+    SHIFTS,
+    factor_and_shift,
+    grouped,
+    one_of,
+    per_call,
+    plain_number,
+    value_type,
+)
+from ..verify.checks import Problem, Problems, VerificationScope, both
+from ..verify.overflow_proofs import attend_bound
 from .blocks import by_rows
 from .fake import fake
 from .product import centered
+from .record import (
+    IntegerOp,
+    Known,
+    OperandArguments,
+    ProductArguments,
+    ValueRange,
+    any_value,
+    bit_codes,
+    register,
+)
 
 MAX_EXPONENT = 40
 """Scales below 2^-40 count as 2^-40: their share of any output is below one step."""
@@ -224,3 +249,60 @@ def attend(
 @fake(attend)
 def _(codes: torch.Tensor, values: torch.Tensor) -> torch.Tensor:
     return codes.new_empty((*codes.shape[:-1], values.shape[-1]), dtype=torch.int16)
+
+
+def _up_to_limit(node: fx.Node, known: Known) -> ValueRange:
+    return 0, int(argument(node, "limit"))
+
+
+def _few_keys(node: fx.Node, scope: VerificationScope) -> Problems:
+    """At most 2^16 keys, so that the sum of exponentials fits."""
+    count = scope.values[argument(node, "logits")].shape[-1]
+    if count > 2**16:
+        yield Problem(f"{count} keys", "at most 65536", "the picture is too large for integer softmax")
+
+
+GRANULARITY = one_of("granularity", "row", "tensor")
+LOGITS = both(value_type("logits", torch.int32), _few_keys)
+register(
+    IntegerOp(
+        torch.ops.dgqc.softmax_log2.default,
+        rule=both(LOGITS, plain_number("limit", (1, 31)), GRANULARITY),
+        values=_up_to_limit,
+    )
+)
+register(
+    IntegerOp(
+        torch.ops.dgqc.softmax_uniform.default,
+        rule=both(LOGITS, plain_number("bits", CODE_BITS), GRANULARITY),
+        values=bit_codes,
+    )
+)
+register(
+    IntegerOp(
+        torch.ops.dgqc.softmax_static.default,
+        rule=both(
+            LOGITS,
+            per_call("inverse", NONNEGATIVE),
+            per_call("shift", SHIFTS),
+            per_call("mantissa", (0, 2**15)),
+            per_call("exponent", (1, 47)),
+            plain_number("bits", CODE_BITS),
+        ),
+        values=bit_codes,
+    )
+)
+register(
+    IntegerOp(
+        torch.ops.dgqc.attend.default,
+        rule=both(
+            value_type("codes", torch.uint8),
+            grouped("values", "axis"),
+            one_of("fraction", 0, *range(15, 24)),
+            factor_and_shift(),
+            attend_bound,
+        ),
+        values=any_value,
+        product=ProductArguments((OperandArguments("values", -2),)),
+    )
+)

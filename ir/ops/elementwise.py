@@ -5,7 +5,10 @@ from __future__ import annotations
 import torch
 
 from ..arithmetic.fixed_point import round_shift, saturate16
+from ..verify.argument_rules import SHIFTS, factor_and_shift, per_call, permutation, value_type
+from ..verify.checks import anything, both
 from .fake import fake
+from .record import IntegerOp, Moved, any_value, register
 
 
 @torch.library.custom_op("dgqc::add", mutates_args=())
@@ -104,3 +107,38 @@ def gather(x: torch.Tensor, order: torch.Tensor, axis: int) -> torch.Tensor:
 @fake(gather)
 def _(x: torch.Tensor) -> torch.Tensor:
     return torch.empty_like(x)
+
+
+register(
+    IntegerOp(
+        torch.ops.dgqc.add.default,
+        rule=both(
+            value_type("a", torch.int16),
+            value_type("b", torch.int16),
+            per_call("a_factor", (-(2**30), 2**30)),
+            per_call("b_factor", (-(2**30), 2**30)),
+            per_call("shift", SHIFTS),
+        ),
+        values=any_value,
+        elementwise=2,
+    )
+)
+register(
+    IntegerOp(
+        torch.ops.dgqc.mul.default,
+        rule=both(value_type("a", torch.int16), value_type("b", torch.int16), factor_and_shift()),
+        values=any_value,
+        elementwise=2,
+    )
+)
+register(
+    IntegerOp(
+        torch.ops.dgqc.rescale.default,
+        rule=both(value_type("x", torch.int16), factor_and_shift()),
+        values=any_value,
+        elementwise=1,
+    )
+)
+register(IntegerOp(torch.ops.dgqc.upsample_nearest.default, rule=anything, values=Moved("x")))
+register(IntegerOp(torch.ops.dgqc.avg_pool2d.default, rule=value_type("x", torch.int16), values=any_value))
+register(IntegerOp(torch.ops.dgqc.gather.default, rule=permutation, values=Moved("x")))

@@ -6,7 +6,11 @@ import torch
 
 from ..arithmetic.fixed_point import round_shift, saturate16, shift_either_way
 from ..arithmetic.lookup import reciprocal_root
+from ..verify.argument_rules import NONNEGATIVE, SHIFTS, per_call, per_channel, value_type
+from ..verify.checks import both
+from ..verify.overflow_proofs import norm_bound
 from .fake import fake
+from .record import IntegerOp, any_value, register
 
 
 def centered_rows(rows: torch.Tensor) -> torch.Tensor:
@@ -112,3 +116,20 @@ def layer_norm(
 @fake(layer_norm)
 def _(x: torch.Tensor) -> torch.Tensor:
     return torch.empty_like(x)
+
+
+AFFINE = both(
+    value_type("x", torch.int16),
+    per_channel("gamma"),
+    per_call("gamma_factor", NONNEGATIVE),
+    # The reciprocal root adds up to 22 to this shift, and the sum must stay within 62.
+    per_call("gamma_shift", (0, 40)),
+    per_channel("beta"),
+    per_call("beta_factor"),
+    per_call("beta_shift", SHIFTS),
+    per_call("epsilon", (1, 2**60), dtype=torch.int64),
+    norm_bound,
+)
+"""What the verifier demands of a norm's constants."""
+register(IntegerOp(torch.ops.dgqc.group_norm.default, rule=AFFINE, values=any_value))
+register(IntegerOp(torch.ops.dgqc.layer_norm.default, rule=AFFINE, values=any_value))

@@ -18,9 +18,25 @@ from torch.nn.functional import conv2d as float_conv2d
 from torch.nn.functional import unfold
 
 from ..arithmetic.fixed_point import round_shift, saturate16, saturate32
+from ..verify.argument_rules import (
+    CODE_BITS,
+    NONNEGATIVE,
+    SHIFTS,
+    factor_and_shift,
+    group_vector,
+    grouped,
+    per_call,
+    per_channel,
+    per_group,
+    plain_number,
+    value_type,
+)
+from ..verify.checks import both
+from ..verify.overflow_proofs import convolution_bound, linear_bound, matmul_bound, pixel_convolution_bound
 from .blocks import by_rows
 from .fake import fake
 from .quantize import along
+from .record import IntegerOp, OperandArguments, ProductArguments, any_value, register
 
 
 def centered(
@@ -231,3 +247,64 @@ def matmul(
 def _(a: torch.Tensor, b: torch.Tensor, width: int) -> torch.Tensor:
     dtype = torch.int16 if width == 16 else torch.int32
     return a.new_empty((*a.shape[:-1], b.shape[-2]), dtype=dtype)
+
+
+EPILOGUE = both(
+    per_channel("column", NONNEGATIVE),
+    per_channel("bias"),
+    per_call("factor", NONNEGATIVE),
+    per_call("shift", SHIFTS),
+    per_call("bias_factor"),
+    per_call("bias_shift", SHIFTS),
+)
+"""What the verifier demands of the constants of `requantize_columns`."""
+PER_COLUMN = ("weight", "column", "bias")
+
+register(
+    IntegerOp(
+        torch.ops.dgqc.linear.default,
+        rule=both(grouped("x", "axis"), value_type("weight", torch.int8), EPILOGUE, linear_bound),
+        values=any_value,
+        product=ProductArguments((OperandArguments("x"),), "weight", PER_COLUMN),
+    )
+)
+register(
+    IntegerOp(
+        torch.ops.dgqc.conv2d.default,
+        rule=both(grouped("x", -1), value_type("weight", torch.int8), EPILOGUE, convolution_bound),
+        values=any_value,
+        product=ProductArguments((OperandArguments("x", axis=-1),), "weight", PER_COLUMN),
+    )
+)
+register(
+    IntegerOp(
+        torch.ops.dgqc.conv2d_pixel.default,
+        rule=both(
+            value_type("x", torch.int16),
+            per_group("quantize_multiplier", (0, 2**15 - 1)),
+            per_group("quantize_offset"),
+            per_group("quantize_shift", (1, 30)),
+            per_group("zero"),
+            per_group("multiple", (1, 2**31 - 1)),
+            group_vector("group", "zero", None, "positions"),
+            plain_number("bits", CODE_BITS),
+            value_type("weight", torch.int8),
+            EPILOGUE,
+            pixel_convolution_bound,
+        ),
+        values=any_value,
+        product=ProductArguments((OperandArguments("x", axis=None),), "weight", PER_COLUMN, quantizes=True),
+    )
+)
+register(
+    IntegerOp(
+        torch.ops.dgqc.matmul.default,
+        rule=both(
+            grouped("a", "a_axis", "a_"), grouped("b", "b_axis", "b_"), factor_and_shift(), matmul_bound
+        ),
+        values=any_value,
+        product=ProductArguments(
+            (OperandArguments("a", -1, "a_", "a_axis"), OperandArguments("b", -1, "b_", "b_axis"))
+        ),
+    )
+)

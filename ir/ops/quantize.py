@@ -4,7 +4,11 @@ from __future__ import annotations
 
 import torch
 
+from ..verify.argument_rules import CODE_BITS, group_vector, per_group, plain_number, value_type
+from ..verify.checks import both
+from ..verify.overflow_proofs import quantize_bound
 from .fake import fake
+from .record import IntegerOp, bit_codes, register
 
 
 def along(values: torch.Tensor, dimensions: int, axis: int) -> torch.Tensor:
@@ -40,3 +44,20 @@ def quantize(
 @fake(quantize)
 def _(x: torch.Tensor) -> torch.Tensor:
     return torch.empty_like(x, dtype=torch.uint8)
+
+
+register(
+    IntegerOp(
+        torch.ops.dgqc.quantize.default,
+        rule=both(
+            value_type("x", torch.int16),
+            per_group("multiplier", (0, 2**15 - 1)),
+            per_group("offset"),
+            per_group("shift", (1, 30)),
+            group_vector("group", "multiplier", "x", "axis"),
+            plain_number("bits", CODE_BITS),
+            quantize_bound,
+        ),
+        values=bit_codes,
+    )
+)

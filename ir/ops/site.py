@@ -4,7 +4,10 @@ from __future__ import annotations
 
 import torch
 
+from ..verify.argument_rules import step_row, value_type
+from ..verify.checks import both
 from .fake import fake
+from .record import IntegerOp, Moved, register
 
 
 @torch.library.custom_op("dgqc::site", mutates_args=())
@@ -30,3 +33,12 @@ def at_step(table: torch.Tensor, step: torch.Tensor) -> torch.Tensor:
 @fake(at_step)
 def _(table: torch.Tensor) -> torch.Tensor:
     return table.new_empty(table.shape[1:])
+
+
+register(
+    IntegerOp(
+        torch.ops.dgqc.at_step.default,
+        rule=both(step_row, value_type("table", torch.int16)),
+        values=Moved("table"),
+    )
+)

@@ -26,6 +26,12 @@ KEEP = Callable[[str, torch.Tensor], None]
 _FROZEN = (Ranges, CallQuantizer, View, DenoisingLoop, Labels)
 PLAN_TYPES: dict[str, type[Any]] = {kind.__name__: kind for kind in (*get_args(Plan), *_FROZEN)}
 """Frozen dataclasses that can be stored, by the name they are stored under; `storable` adds a backend's."""
+OLD_NAMES: Mapping[str, str] = {
+    "Glue": "Activation16",
+    "ObservedGlue": "ObservedActivation16",
+    "QuantizedGlue": "QuantizedActivation16",
+}
+"""Plans that earlier releases saved under another name, and what they are called today."""
 ENUM_TYPES: Mapping[str, type[StrEnum]] = {
     kind.__name__: kind for kind in (Coding, Dimension, Granularity, Role)
 }
@@ -127,7 +133,7 @@ def decode(
 
 
 def _plan(content: Any, tensors: Mapping[str, torch.Tensor] | None) -> Any:
-    name = content[0]
+    name = OLD_NAMES.get(content[0], content[0])
     kind = PLAN_TYPES.get(name)
     if kind is None:
         backend, dot, _ = str(name).rpartition(".")

@@ -11,20 +11,21 @@ import torch
 from torch import fx, nn
 
 from ..tensors import constant, constants
-from ..verify.rules_float import SIMULATED
-from ..verify.rules_integer import INTEGER
+from ..verify.levels import known_ops
 from .encoding import KEEP, decode, decode_shape, encode, encode_shape
 from .nibbles import pack_nibbles, unpack_nibbles
 
-TARGETS: Mapping[str, Callable[..., Any]] = {
-    "operator.getitem" if target is operator.getitem else str(target): target
-    for target in (*SIMULATED, *INTEGER)
-}
-"""Every op that a saved graph may hold: those that the verifier has a rule for, at any level."""
-_NAMES = {target: name for name, target in TARGETS.items()}
+OLD_NAMES: Mapping[str, str] = {"dgqc.gate.default": "dgqc.activation.default"}
+"""Ops that earlier releases saved under another name, and what they are called today."""
 # fx turns a graph into Python source. Only plain identifiers may get there from a file.
 _IDENTIFIER = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
 _PATH = re.compile(r"[A-Za-z0-9_]+(\.[A-Za-z0-9_]+)*")
+
+
+def target_names() -> dict[str, Callable[..., Any]]:
+    """Every op that a saved graph may hold, by its name there: those that the verifier has a rule for, at any
+    level. Asked for anew each time, since packages with ops of their own may have come since."""
+    return {"operator.getitem" if op is operator.getitem else str(op): op for op in known_ops()}
 
 
 def graph_to_json(graph: fx.GraphModule, prefix: str, bits: Mapping[str, int], keep: KEEP) -> Any:
@@ -42,7 +43,8 @@ def graph_to_json(graph: fx.GraphModule, prefix: str, bits: Mapping[str, int], k
             "shape": list(value.shape),
             "parameter": isinstance(value, nn.Parameter),
         }
-    return {"constants": saved, "nodes": [_node_to_json(node) for node in graph.graph.nodes]}
+    names = {target: name for name, target in target_names().items()}
+    return {"constants": saved, "nodes": [_node_to_json(node, names) for node in graph.graph.nodes]}
 
 
 def graph_from_json(data: Any, prefix: str, tensors: Mapping[str, torch.Tensor]) -> fx.GraphModule:
@@ -56,8 +58,9 @@ def graph_from_json(data: Any, prefix: str, tensors: Mapping[str, torch.Tensor])
         _register(root, _checked(_PATH, name), _unpacked(value, entry), bool(entry["parameter"]))
     graph = fx.Graph()
     nodes: dict[str, fx.Node] = {}
+    targets = target_names()
     for entry in data["nodes"]:
-        node = _node_from_json(entry, graph, nodes, root)
+        node = _node_from_json(entry, graph, nodes, root, targets)
         if entry["name"] in nodes:
             raise ValueError(f"two nodes are called {entry['name']}")
         nodes[entry["name"]] = node
@@ -65,8 +68,8 @@ def graph_from_json(data: Any, prefix: str, tensors: Mapping[str, torch.Tensor])
     return fx.GraphModule(root, graph, class_name="SavedGraph")
 
 
-def _node_to_json(node: fx.Node) -> dict[str, Any]:
-    target = _NAMES.get(node.target) if callable(node.target) else str(node.target)
+def _node_to_json(node: fx.Node, names: Mapping[Callable[..., Any], str]) -> dict[str, Any]:
+    target = names.get(node.target) if callable(node.target) else str(node.target)
     if target is None:
         raise TypeError(f"the op {node.target} of the node {node.name} can't be saved")
     return {
@@ -80,14 +83,21 @@ def _node_to_json(node: fx.Node) -> dict[str, Any]:
     }
 
 
-def _node_from_json(entry: Any, graph: fx.Graph, nodes: Mapping[str, fx.Node], root: nn.Module) -> fx.Node:
+def _node_from_json(
+    entry: Any,
+    graph: fx.Graph,
+    nodes: Mapping[str, fx.Node],
+    root: nn.Module,
+    targets: Mapping[str, Callable[..., Any]],
+) -> fx.Node:
     name, op, target = _checked(_IDENTIFIER, entry["name"]), entry["op"], entry["target"]
     arguments = tuple(decode(argument, nodes) for argument in entry["args"])
     keywords = {_checked(_IDENTIFIER, key): decode(value, nodes) for key, value in entry["kwargs"].items()}
     if op == "call_function":
-        if target not in TARGETS:
+        found = targets.get(OLD_NAMES.get(target, target))
+        if found is None:
             raise ValueError(f"the op {target!r} is not one that a program may hold")
-        node = graph.create_node(op, TARGETS[target], arguments, keywords, name)
+        node = graph.create_node(op, found, arguments, keywords, name)
     elif op == "get_attr":
         constant(root, _checked(_PATH, target))
         node = graph.create_node(op, target, name=name)

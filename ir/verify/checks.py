@@ -26,16 +26,18 @@ class Problem:
 
 
 @dataclass(frozen=True)
-class Scope:
+class VerificationScope:
     """What a rule may know besides its node.
 
     values: every node's shape and type, as `ir.shapes.propagated` gives them.
     sources: the placeholders that each node depends on.
+    value_range: the smallest and largest integer that can stand in a node's tensor.
     """
 
     program: Program
     values: Mapping[fx.Node, Any]
     sources: Mapping[fx.Node, frozenset[str]]
+    value_range: Callable[[fx.Node], tuple[int, int]]
 
     @property
     def calls(self) -> int:
@@ -48,28 +50,19 @@ class Scope:
 
 
 Problems = Iterator[Problem]
-Rule = Callable[[fx.Node, Scope], Problems]
+VerificationRule = Callable[[fx.Node, VerificationScope], Problems]
 """Gives every problem of one node; none when it is right."""
 
 
-def arguments(node: fx.Node) -> dict[str, Any]:
-    """An op's arguments by the names in its schema, defaults filled in."""
-    schema = node.target._schema.arguments  # type: ignore[union-attr]
-    named = {item.name: item.default_value for item in schema if item.has_default_value()}
-    named.update((item.name, value) for item, value in zip(schema, node.args, strict=False))
-    named.update(node.kwargs)
-    return named
-
-
-def anything(node: fx.Node, scope: Scope) -> Problems:
+def anything(node: fx.Node, scope: VerificationScope) -> Problems:
     """The rule of ops that are right wherever their arguments fit."""
     yield from ()
 
 
-def both(*rules: Rule) -> Rule:
+def both(*rules: VerificationRule) -> VerificationRule:
     """All of several rules."""
 
-    def check(node: fx.Node, scope: Scope) -> Problems:
+    def check(node: fx.Node, scope: VerificationScope) -> Problems:
         for rule in rules:
             yield from rule(node, scope)
 

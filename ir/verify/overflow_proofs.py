@@ -8,31 +8,23 @@ from typing import Any
 import torch
 from torch import fx
 
+from ..arithmetic.accumulators import WeightSums, accumulator, centered_codes
+from ..arithmetic.intervals import Interval, below
+from ..nodes import arguments
 from . import bounds
-from .bounds import Accumulator, Interval, WeightSums
-from .checks import Problem, Problems, Scope, arguments
+from .checks import Problem, Problems, VerificationScope
 
-aten = torch.ops.aten
 dgqc = torch.ops.dgqc
-VIEWS = (
-    aten.reshape.default,
-    aten.permute.default,
-    aten.slice.Tensor,
-    dgqc.gather.default,
-    dgqc.upsample_nearest.default,
-)
-"""Ops that move the values of their first argument and change none."""
-INT16 = (-32768, 32767)
 
 
-def quantize_bound(node: fx.Node, scope: Scope) -> Problems:
+def quantize_bound(node: fx.Node, scope: VerificationScope) -> Problems:
     """|x * multiplier + offset| < 2^31."""
     tables = _tensors(node, scope)
     found = bounds.quantize_magnitude(tables["multiplier"], tables["offset"])
     yield from _below(found, bounds.QUANTIZE_LIMIT, "|x * multiplier + offset|", "lower the shift")
 
 
-def linear_bound(node: fx.Node, scope: Scope) -> Problems:
+def linear_bound(node: fx.Node, scope: VerificationScope) -> Problems:
     """Of `dgqc::linear`."""
     named, tables = arguments(node), _tensors(node, scope)
     rank = scope.values[named["x"]].dim()
@@ -40,33 +32,33 @@ def linear_bound(node: fx.Node, scope: Scope) -> Problems:
     yield from _requantized(_operand(named["x"], tables, scope), tables, along)
 
 
-def convolution_bound(node: fx.Node, scope: Scope) -> Problems:
+def convolution_bound(node: fx.Node, scope: VerificationScope) -> Problems:
     """Of `dgqc::conv2d`: zeros of the padding count as 0."""
     tables = _tensors(node, scope)
     operand = _operand(arguments(node)["x"], tables, scope).with_zero()
     yield from _requantized(operand, tables, True)
 
 
-def pixel_convolution_bound(node: fx.Node, scope: Scope) -> Problems:
+def pixel_convolution_bound(node: fx.Node, scope: VerificationScope) -> Problems:
     """Of `dgqc::conv2d_pixel`: it quantizes by itself."""
     named, tables = arguments(node), _tensors(node, scope)
     found = bounds.quantize_magnitude(tables["quantize_multiplier"], tables["quantize_offset"])
     yield from _below(found, bounds.QUANTIZE_LIMIT, "|x * multiplier + offset|", "lower the shift")
-    operand = bounds.centered_range((0, 2 ** named["bits"] - 1), tables["zero"], tables["multiple"])
+    operand = centered_codes((0, 2 ** named["bits"] - 1), tables["zero"], tables["multiple"])
     yield from _requantized(operand, tables, False)
 
 
-def matmul_bound(node: fx.Node, scope: Scope) -> Problems:
+def matmul_bound(node: fx.Node, scope: VerificationScope) -> Problems:
     """Of `dgqc::matmul`."""
     named, tables = arguments(node), _tensors(node, scope)
     depth = int(scope.values[named["a"]].shape[-1])
     sides = []
     for side in ("a", "b"):
         rank = scope.values[named[side]].dim()
-        codes = code_range(named[side], scope)
-        reach = bounds.centered_range(codes, tables[f"{side}_zero"], tables[f"{side}_multiple"]).magnitude
+        operand = _operand(named[side], tables, scope, f"{side}_")
         along = named[f"{side}_axis"] % rank == rank - 1
-        sides.append(bounds.per_index(reach, tables[f"{side}_group"], along, depth))
+        largest = operand.absolute_maximum.double()
+        sides.append(bounds.per_index(largest, tables[f"{side}_group"], along, depth))
     found = bounds.product_magnitude(*sides)
     yield from _carried(found)
     yield from _below(
@@ -76,7 +68,7 @@ def matmul_bound(node: fx.Node, scope: Scope) -> Problems:
         yield Problem(f"width={named['width']}", "16 or 32", "a pass let a number through unchecked")
 
 
-def attend_bound(node: fx.Node, scope: Scope) -> Problems:
+def attend_bound(node: fx.Node, scope: VerificationScope) -> Problems:
     """Of `dgqc::attend`."""
     named, tables = arguments(node), _tensors(node, scope)
     weights, fraction, count = (
@@ -84,18 +76,15 @@ def attend_bound(node: fx.Node, scope: Scope) -> Problems:
         named["fraction"],
         int(scope.values[named["codes"]].shape[-1]),
     )
-    codes = code_range(named["codes"], scope)
+    codes = scope.value_range(named["codes"])
     if len(weights) <= codes[1]:
         yield Problem(
             f"{len(weights)} weights", f"{codes[1] + 1}, one for each code", "bits and table don't match"
         )
         return
-    reach = bounds.centered_range(
-        code_range(named["values"], scope), tables["zero"], tables["multiple"]
-    ).magnitude
-    largest = reach.amax(dim=1)
-    share = float(weights.abs().max()) * 2.0**-fraction
-    total = count * share * largest
+    largest = _operand(named["values"], tables, scope).absolute_maximum.double().amax(dim=1)
+    probability = float(weights.abs().max()) * 2.0**-fraction
+    total = count * probability * largest
     yield from _carried(total * 2.0**fraction)
     yield from _below(
         total * 2.0 ** (15 + min(fraction, 15)),
@@ -104,12 +93,12 @@ def attend_bound(node: fx.Node, scope: Scope) -> Problems:
         "fewer keys or smaller multiples",
     )
     kind = _coding(named, weights, fraction)
-    shares = bounds.share_sum(kind, count, codes[1] + 1) if kind else count * share + 1
-    mix = 2.0**15 * largest * shares
+    whole = bounds.probability_sum(kind, count, codes[1] + 1) if kind else count * probability + 1
+    mix = 2.0**15 * largest * whole
     yield from _below(mix * tables["factor"], bounds.PRODUCT_LIMIT, "|mix * factor|", "fewer factor bits")
 
 
-def norm_bound(node: fx.Node, scope: Scope) -> Problems:
+def norm_bound(node: fx.Node, scope: VerificationScope) -> Problems:
     """Of the norms: the sum of squares fits."""
     named, tables = arguments(node), _tensors(node, scope)
     shape = scope.values[named["x"]].shape
@@ -118,35 +107,16 @@ def norm_bound(node: fx.Node, scope: Scope) -> Problems:
     yield from _below(found, bounds.PRODUCT_LIMIT, "the sum of squares", "normalize fewer values at once")
 
 
-def code_range(node: fx.Node, scope: Scope) -> tuple[int, int]:
-    """The smallest and largest value that can stand in a tensor, from the op that made it."""
-    if scope.values[node].dtype is torch.int16:
-        return INT16
-    while node.target in VIEWS:
-        node = node.all_input_nodes[0]
-    if node.target is aten.cat.default:
-        parts = [code_range(part, scope) for part in arguments(node)["tensors"]]
-        return min(low for low, _ in parts), max(high for _, high in parts)
-    if node.target is operator.getitem and isinstance(node.args[0], fx.Node):
-        node = node.args[0]
-    named: dict[str, Any] = arguments(node) if isinstance(node.target, torch._ops.OpOverload) else {}
-    if node.target is dgqc.softmax_log2.default:
-        return 0, int(named["limit"])
-    return (0, 2 ** int(named["bits"]) - 1) if "bits" in named else (0, 255)
-
-
-def _operand(node: fx.Node, tables: dict[str, torch.Tensor], scope: Scope) -> Interval:
-    return bounds.centered_range(code_range(node, scope), tables["zero"], tables["multiple"])
+def _operand(
+    node: fx.Node, tables: dict[str, torch.Tensor], scope: VerificationScope, prefix: str = ""
+) -> Interval:
+    """What an operand's values, multiple * (code - zero), lie between: (T, G)."""
+    return centered_codes(scope.value_range(node), tables[f"{prefix}zero"], tables[f"{prefix}multiple"])
 
 
 def _requantized(operand: Interval, tables: dict[str, torch.Tensor], along: bool) -> Problems:
-    found: Accumulator
-    if along:
-        sums = WeightSums.of(tables["weight"], tables["group"], tables["zero"].shape[1])
-        found = bounds.channel_accumulator(operand, sums)
-    else:
-        one_group = torch.zeros(tables["weight"].shape[-1], dtype=torch.uint8)
-        found = bounds.pixel_accumulator(operand, WeightSums.of(tables["weight"], one_group, 1))
+    index = tables["group"] if along else None
+    found = accumulator(operand, WeightSums.of(tables["weight"], index, tables["zero"].shape[1]), along)
     yield from _carried(found.partial)
     epilogue = [tables[name] for name in ("column", "factor", "bias", "bias_factor", "bias_shift")]
     product = bounds.requantized_magnitude(found.reached, *epilogue)
@@ -154,7 +124,7 @@ def _requantized(operand: Interval, tables: dict[str, torch.Tensor], along: bool
 
 
 def _coding(named: dict[str, Any], weights: torch.Tensor, fraction: int) -> str:
-    """How codes share out an attention's whole: "log2", "uniform", or "" where that isn't certain."""
+    """How an attention's whole is split into codes: "log2", "uniform", or "" where that isn't certain."""
     parts = [named[name] for name in ("codes", "mantissa", "exponent", "first")]
     if (
         any(part.target is not operator.getitem for part in parts)
@@ -163,14 +133,17 @@ def _coding(named: dict[str, Any], weights: torch.Tensor, fraction: int) -> str:
         return ""
     if [part.args[1] for part in parts] != [0, 1, 2, 3]:
         return ""
-    shares = weights.to(torch.float64) * 2.0**-fraction
+    probabilities = weights.to(torch.float64) * 2.0**-fraction
     code = torch.arange(len(weights), dtype=torch.float64)
-    if parts[0].args[0].target is dgqc.softmax_log2.default:
-        return "log2" if bool((shares <= torch.exp2(-code)).all()) else ""
-    return "uniform" if bool((shares <= code).all()) else ""
+    softmax = parts[0].args[0].target
+    if softmax is dgqc.softmax_log2.default:
+        return "log2" if bool((probabilities <= torch.exp2(-code)).all()) else ""
+    if softmax in (dgqc.softmax_uniform.default, dgqc.softmax_static.default):
+        return "uniform" if bool((probabilities <= code).all()) else ""
+    return ""
 
 
-def _tensors(node: fx.Node, scope: Scope) -> dict[str, torch.Tensor]:
+def _tensors(node: fx.Node, scope: VerificationScope) -> dict[str, torch.Tensor]:
     return {
         name: scope.tensor(value)
         for name, value in arguments(node).items()
@@ -183,10 +156,9 @@ def _carried(found: torch.Tensor) -> Problems:
 
 
 def _below(found: torch.Tensor, limit: float, what: str, remedy: str) -> Problems:
-    largest = float(found.max()) if found.numel() else 0.0
-    if not largest < limit * bounds.CERTAIN:
+    if not below(found, limit):
         yield Problem(
-            f"{what} can reach {largest:.4g}",
+            f"{what} can reach {float(found.max()):.4g}",
             f"less than 2^{int(torch.log2(torch.tensor(limit)))}",
             f"too wide a scale or multiplier for these constants ({remedy})",
         )

@@ -10,13 +10,15 @@ import torch
 from torch import fx
 
 from .. import ops  # noqa: F401  (registers the dgqc ops)
-from .checks import Problem, Problems, Rule, Scope, anything, arguments, both, type_name
+from ..nodes import arguments
+from .argument_rules import contiguous_slice, reads_step, step_row
+from .checks import Problem, Problems, VerificationRule, VerificationScope, anything, both, type_name
 
 aten = torch.ops.aten
 dgqc = torch.ops.dgqc
 
 
-def floating(node: fx.Node, scope: Scope) -> Problems:
+def floating(node: fx.Node, scope: VerificationScope) -> Problems:
     """What depends on the sample is floating-point."""
     value = scope.values[node]
     if "sample" in scope.sources[node] and not (
@@ -25,7 +27,7 @@ def floating(node: fx.Node, scope: Scope) -> Problems:
         yield Problem(type_name(value), "a floating-point tensor", "the model computes in integers here")
 
 
-def conditioning(node: fx.Node, scope: Scope) -> Problems:
+def conditioning(node: fx.Node, scope: VerificationScope) -> Problems:
     """Ops without an integer form may look at anything but the sample."""
     if "sample" in scope.sources[node]:
         yield Problem(
@@ -35,7 +37,7 @@ def conditioning(node: fx.Node, scope: Scope) -> Problems:
         )
 
 
-def softmax(node: fx.Node, scope: Scope) -> Problems:
+def softmax(node: fx.Node, scope: VerificationScope) -> Problems:
     """Over the last axis."""
     named = arguments(node)
     rank = scope.values[named["self"]].dim()
@@ -43,7 +45,7 @@ def softmax(node: fx.Node, scope: Scope) -> Problems:
         yield Problem(f"dim={named['dim']}", "dim=-1", "the attention isn't in the captured form")
 
 
-def convolution(node: fx.Node, scope: Scope) -> Problems:
+def convolution(node: fx.Node, scope: VerificationScope) -> Problems:
     """Neither grouped nor dilated: the integer convolution is neither."""
     named = arguments(node)
     if named["groups"] != 1:
@@ -52,41 +54,14 @@ def convolution(node: fx.Node, scope: Scope) -> Problems:
         yield Problem(f"dilation={named['dilation']}", "dilation=1", "dilated ones have no integer form")
 
 
-def layer_norm(node: fx.Node, scope: Scope) -> Problems:
+def layer_norm(node: fx.Node, scope: VerificationScope) -> Problems:
     """Over the last axis."""
     shape = arguments(node)["normalized_shape"]
     if len(shape) != 1:
         yield Problem(f"normalized_shape={list(shape)}", "the last axis alone", "only rows can be normalized")
 
 
-def contiguous_slice(node: fx.Node, scope: Scope) -> Problems:
-    """Every value of a range."""
-    step = arguments(node)["step"]
-    if step != 1:
-        yield Problem(f"step={step}", "step=1", "slices with gaps have no integer form")
-
-
-def step_row(node: fx.Node, scope: Scope) -> Problems:
-    """A table with a row per call, read at `step`."""
-    named = arguments(node)
-    table = scope.values[named["table"]]
-    if table.dim() == 0 or table.shape[0] != scope.calls:
-        yield Problem(
-            f"a table of {type_name(table)}",
-            f"{scope.calls} rows, one for each call of the schedule",
-            "the table was made for another schedule",
-        )
-    yield from reads_step(node, scope)
-
-
-def reads_step(node: fx.Node, scope: Scope) -> Problems:
-    """The argument `step` is the placeholder `step`."""
-    step = arguments(node)["step"]
-    if not (isinstance(step, fx.Node) and step.op == "placeholder" and step.target == "step"):
-        yield Problem(f"step={step}", "the placeholder step", "a table is read with something else")
-
-
-def site(node: fx.Node, scope: Scope) -> Problems:
+def site(node: fx.Node, scope: VerificationScope) -> Problems:
     """Its name has a plan."""
     name = arguments(node)["name"]
     if name not in scope.program.plans:
@@ -98,7 +73,7 @@ def site(node: fx.Node, scope: Scope) -> Problems:
         )
 
 
-def fake_quantized_stepped(node: fx.Node, scope: Scope) -> Problems:
+def fake_quantized_stepped(node: fx.Node, scope: VerificationScope) -> Problems:
     """Tables with a row per call."""
     yield from reads_step(node, scope)
     for name in ("channel_scale", "channel_zero", "pixel_scale", "pixel_zero"):
@@ -107,7 +82,7 @@ def fake_quantized_stepped(node: fx.Node, scope: Scope) -> Problems:
             yield Problem(f"{name} of {type_name(table)}", f"{scope.calls} rows", "made for another schedule")
 
 
-def fake_quantized(node: fx.Node, scope: Scope) -> Problems:
+def fake_quantized(node: fx.Node, scope: VerificationScope) -> Problems:
     """Per-step tables with a row per call, groups within range."""
     named = arguments(node)
     yield from reads_step(node, scope)
@@ -121,15 +96,15 @@ def fake_quantized(node: fx.Node, scope: Scope) -> Problems:
             yield Problem(f"group {last}", f"groups 0 to {scale.shape[1] - 1}", "group and scale don't match")
 
 
-def _plain(*targets: Any) -> dict[Any, Rule]:
+def _plain(*targets: Any) -> dict[Any, VerificationRule]:
     return {target: floating for target in targets}
 
 
-def _conditioning(*targets: Any) -> dict[Any, Rule]:
+def _conditioning(*targets: Any) -> dict[Any, VerificationRule]:
     return {target: conditioning for target in targets}
 
 
-CAPTURED: Mapping[Any, Rule] = {
+CAPTURED: Mapping[Any, VerificationRule] = {
     **_plain(
         aten.linear.default,
         aten.matmul.default,
@@ -180,9 +155,9 @@ CAPTURED: Mapping[Any, Rule] = {
 }
 """The small ATen set. Ops of the second half may stand in the conditioning only."""
 
-PLANNED: Mapping[Any, Rule] = {**CAPTURED, dgqc.site.default: both(floating, site)}
+PLANNED: Mapping[Any, VerificationRule] = {**CAPTURED, dgqc.site.default: both(floating, site)}
 
-SIMULATED: Mapping[Any, Rule] = {
+SIMULATED: Mapping[Any, VerificationRule] = {
     **PLANNED,
     dgqc.fake_quantize.default: both(floating, fake_quantized),
     dgqc.fake_quantize_static.default: both(floating, fake_quantized),

@@ -10,22 +10,19 @@ from torch import fx
 
 from ..errors import VerificationError
 from ..level import Level
+from ..nodes import argument_names
+from ..ops.record import value_range
 from ..plans import Weight
 from ..printer import target_name
 from ..program import Program
 from ..shapes import TIME_INPUTS, ShapeError, propagated
 from ..tensors import constants, used_constants
-from .checks import Problem, Problems, Rule, Scope, arguments, module_path, type_name
+from .argument_rules import reads_step
+from .checks import Problem, Problems, VerificationRule, VerificationScope, module_path, type_name
+from .levels import rules_of
 from .plan_rules import plan_problems, weight_problems
-from .rules_float import CAPTURED, PLANNED, SIMULATED, reads_step
-from .rules_integer import INTEGER, integer_result
 
-RULES: Mapping[Level, Mapping[Any, Rule]] = {
-    Level.CAPTURED: CAPTURED,
-    Level.PLANNED: PLANNED,
-    Level.SIMULATED: SIMULATED,
-    Level.INTEGER: INTEGER,
-}
+INTEGER_TYPES = (torch.uint8, torch.int8, torch.int16, torch.int32, torch.int64)
 SITE = torch.ops.dgqc.site.default
 
 
@@ -53,7 +50,7 @@ def problems(program: Program) -> Iterator[tuple[fx.Node | None, Problem]]:
         return  # Shapes can't be computed.
     yield from ((None, problem) for problem in _inputs(program))
     try:
-        scope = Scope(program, propagated(program), _sources(program.graph.graph))
+        scope = _scope(program)
     except ShapeError as error:
         yield (
             error.node,
@@ -62,7 +59,7 @@ def problems(program: Program) -> Iterator[tuple[fx.Node | None, Problem]]:
             ),
         )
         return
-    rules = RULES[program.level]
+    rules = rules_of(program.level)
     for node in program.graph.graph.nodes:
         for problem in _node(node, scope, rules):
             yield node, problem
@@ -91,18 +88,14 @@ def _missing_constants(program: Program) -> Iterator[tuple[fx.Node | None, Probl
 
 
 def _unknown_ops(program: Program) -> Iterator[tuple[fx.Node | None, Problem]]:
-    rules = RULES[program.level]
+    rules = rules_of(program.level)
     for node in program.graph.graph.nodes:
         if node.op == "call_function" and node.target not in rules:
-            later = [level for level in Level if node.target in RULES[level]]
+            later = [level for level in Level if node.target in rules_of(level)]
             cause = f"it belongs to the {later[0]} level" if later else "the op has no rule and no lowering"
             yield (
                 node,
-                Problem(
-                    f"the op {target_name(node)}",
-                    f"an op of the {program.level} level (ir/rules_*.py)",
-                    cause,
-                ),
+                Problem(f"the op {target_name(node)}", f"an op of the {program.level} level", cause),
             )
         elif node.op in ("call_method", "call_module"):
             yield (
@@ -130,14 +123,14 @@ def _inputs(program: Program) -> Problems:
             )
 
 
-def _node(node: fx.Node, scope: Scope, rules: Mapping[Any, Rule]) -> Problems:
+def _node(node: fx.Node, scope: VerificationScope, rules: Mapping[Any, VerificationRule]) -> Problems:
     integer = scope.program.level is Level.INTEGER
     if node.op in ("call_function", "get_attr") and not node.users:
         yield Problem("a result that nothing uses", "used results alone", "a pass replaced its reader")
     if integer and node.op in ("placeholder", "get_attr", "call_function"):
         yield from integer_result(node, scope)
     if node.op == "call_function":
-        if integer and "step" in _argument_names(node):
+        if integer and _reads_a_step(node):
             yield from reads_step(node, scope)
         yield from rules[node.target](node, scope)
         if node.target is SITE and (plan := scope.program.plans.get(str(node.args[1]))) is not None:
@@ -155,13 +148,21 @@ def _node(node: fx.Node, scope: Scope, rules: Mapping[Any, Rule]) -> Problems:
         )
 
 
-def _argument_names(node: fx.Node) -> frozenset[str]:
-    """Of dgqc ops; aten.slice has a `step` that means something else."""
-    own = isinstance(node.target, torch._ops.OpOverload) and node.target.namespace == "dgqc"
-    return frozenset(arguments(node)) if own else frozenset()
+def integer_result(node: fx.Node, scope: VerificationScope) -> Problems:
+    """No floating-point result."""
+    value = scope.values[node]
+    for part in value if isinstance(value, list | tuple) else (value,):
+        if not isinstance(part, torch.Tensor) or part.dtype not in INTEGER_TYPES:
+            yield Problem(type_name(value), "integer tensors alone", "an op was left in floating point")
 
 
-def _stale(node: fx.Node, scope: Scope) -> Problems:
+def _reads_a_step(node: fx.Node) -> bool:
+    """Whether an op has an argument `step` for the call; aten.slice has one that means something else."""
+    of_aten = isinstance(node.target, torch._ops.OpOverload) and node.target.namespace == "aten"
+    return not of_aten and "step" in argument_names(node)
+
+
+def _stale(node: fx.Node, scope: VerificationScope) -> Problems:
     """meta["val"] is a cache that backends read: where it is there, it must be true."""
     known, value = node.meta.get("val"), scope.values[node]
     if not isinstance(known, torch.Tensor) or not isinstance(value, torch.Tensor):
@@ -210,6 +211,16 @@ def _scales(program: Program) -> Problems:
             yield Problem(
                 f"a scale of the {name} that isn't positive", "positive numbers", "its range was never seen"
             )
+
+
+def _scope(program: Program) -> VerificationScope:
+    values = propagated(program)
+    return VerificationScope(
+        program,
+        values,
+        _sources(program.graph.graph),
+        lambda node: value_range(node, values.__getitem__),
+    )
 
 
 def _sources(graph: fx.Graph) -> dict[fx.Node, frozenset[str]]:

@@ -8,10 +8,11 @@ import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from dgqc.ir.arithmetic.accumulators import WeightSums, accumulator, centered_codes
 from dgqc.ir.arithmetic.fixed_point import round_shift
+from dgqc.ir.arithmetic.intervals import CERTAIN, Interval
 from dgqc.ir.ops.attention import softmax_log2, softmax_uniform
 from dgqc.ir.verify import bounds
-from dgqc.ir.verify.bounds import Interval, WeightSums
 
 CODES = (0, 3)
 INT32 = st.integers(-(2**31) + 1, 2**31 - 1)
@@ -33,8 +34,8 @@ def test_sums_over_channel_groups_reach_their_bounds(data: st.DataObject) -> Non
     weight = table(data, -8, 7, 2, 4).to(torch.int8)
     group = table(data, 0, 1, 4).to(torch.uint8)
     zero, multiple = table(data, -3, 6, 2, 2), table(data, 1, 9, 2, 2)
-    operand = bounds.centered_range(CODES, zero, multiple)
-    found = bounds.channel_accumulator(operand, WeightSums.of(weight, group, 2))
+    operand = centered_codes(CODES, zero, multiple)
+    found = accumulator(operand, WeightSums.of(weight, group, 2))
     index = group.to(torch.int64)
     corners = torch.tensor(list(itertools.product(CODES, repeat=4)))
     for call in range(2):
@@ -49,8 +50,8 @@ def test_sums_over_channel_groups_reach_their_bounds(data: st.DataObject) -> Non
 def test_sums_in_pixel_groups_reach_their_bounds(data: st.DataObject) -> None:
     weight = table(data, -8, 7, 2, 4).to(torch.int8)
     zero, multiple = table(data, -3, 6, 1, 3), table(data, 1, 9, 1, 3)
-    operand = bounds.centered_range(CODES, zero, multiple)
-    found = bounds.pixel_accumulator(operand, WeightSums.of(weight, torch.zeros(4, dtype=torch.uint8), 1))
+    operand = centered_codes(CODES, zero, multiple)
+    found = accumulator(operand, WeightSums.of(weight, None, 3), along_channels=False)
     corners = torch.tensor(list(itertools.product(CODES, repeat=4)))
     reached = torch.cat([sums(weight, multiple[0, g] * (corners - zero[0, g])) for g in range(3)])
     assert torch.equal(found.reached.high[0], reached.amax(dim=0))
@@ -88,7 +89,7 @@ def test_no_requantized_value_is_beyond_its_bound(
     m = int(round_shift(one(column) * factor, 31))
     b = int(round_shift(one(bias) * bias_factor, bias_shift))
     # Python's integers are exact; float64 is let off its relative error.
-    assert max(abs(end * m + b) for end in (low, low + width)) * bounds.CERTAIN <= found
+    assert max(abs(end * m + b) for end in (low, low + width)) * CERTAIN <= found
 
 
 @given(multiplier=st.integers(0, 2**15 - 1), offset=INT32, x=st.integers(-32768, 32767))
@@ -105,7 +106,7 @@ def test_no_norm_is_beyond_its_bound(row: list[int], epsilon: int) -> None:
 
 
 @given(st.data(), st.integers(1, 40), st.sampled_from([1, 2**12, 2**16, 2**18]), st.booleans())
-def test_no_rows_shares_are_beyond_their_bound(
+def test_no_rows_probabilities_are_beyond_their_bound(
     data: st.DataObject, keys: int, spread: int, start: bool
 ) -> None:
     logits = table(data, -spread, spread, 1, keys + int(start)).to(torch.int32)
@@ -115,7 +116,7 @@ def test_no_rows_shares_are_beyond_their_bound(
         ("log2", softmax_log2(logits, last, "row", start)),
         ("uniform", softmax_uniform(logits, bits, "row", start)),
     ):
-        shares = torch.exp2(-codes.double()) if kind == "log2" else codes.double() / last
+        probabilities = torch.exp2(-codes.double()) if kind == "log2" else codes.double() / last
         largest = mantissa.double() * torch.exp2(-15 - exponent.double())
-        total = (shares * largest).sum() + first.double().sum() / 2**15
-        assert float(total) <= bounds.share_sum(kind, keys, last + 1)
+        total = (probabilities * largest).sum() + first.double().sum() / 2**15
+        assert float(total) <= bounds.probability_sum(kind, keys, last + 1)

@@ -6,7 +6,7 @@ import pytest
 import torch
 from programs import apply, calls, lowered, same_bits
 
-from dgqc.ir.verify.checks import arguments
+from dgqc.ir.nodes import arguments
 from dgqc.ir.verify.verifier import verify
 from dgqc.passes.graph.edit import constant
 

@@ -6,8 +6,8 @@ import pytest
 import torch
 from programs import apply, calls, lowered, same_bits
 
+from dgqc.ir.nodes import arguments as named
 from dgqc.ir.program import Program
-from dgqc.ir.verify.checks import arguments as named
 from dgqc.ir.verify.verifier import verify
 
 aten, dgqc = torch.ops.aten, torch.ops.dgqc

@@ -10,15 +10,21 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
-from typing import Any
 
 import torch
 from torch import fx
 
-from ....ir.arithmetic.operands import Values, between, code_range, operand_values, value_of
+from ....ir.arithmetic.accumulators import WeightSums, accumulator
+from ....ir.arithmetic.intervals import Interval, below
+from ....ir.arithmetic.operands import (
+    group_of_channels,
+    operand_codes,
+    operand_groups,
+    operand_values,
+    value_of,
+)
 from ....ir.errors import DgqcError
-from ....ir.verify.bounds import WeightSums
-from ....ir.verify.checks import arguments
+from ....ir.nodes import arguments
 from ..layout.rows import is_pointwise
 
 dgqc = torch.ops.dgqc
@@ -26,7 +32,6 @@ dgqc = torch.ops.dgqc
 QUAD = 4
 """Channels that a kernel multiplies at once."""
 LIMIT = 2.0**31
-CERTAIN = 1 - 2.0**-40
 SMALLEST_BLOCK = 16
 """With fewer products than this to an int32 sum the narrow kernel isn't worth it."""
 
@@ -68,7 +73,7 @@ def combination(node: fx.Node) -> Combination | None:
     key = tuple((table.data_ptr(), tuple(table.shape)) for table in tables.values())
     known = node.meta.get("combination")
     if known is None or known[0] != key:
-        known = node.meta["combination"] = (key, _combination(node, a, **tables))
+        known = node.meta["combination"] = (key, _combination(node, **tables))
     found = known[1]
     assert found is None or isinstance(found, Combination)
     return found
@@ -76,13 +81,12 @@ def combination(node: fx.Node) -> Combination | None:
 
 def _combination(
     node: fx.Node,
-    a: dict[str, Any],
     weight: torch.Tensor,
     zero: torch.Tensor,
     multiple: torch.Tensor,
     group: torch.Tensor,
 ) -> Combination | None:
-    codes = (0, 2 ** int(a["bits"]) - 1) if "bits" in a else code_range(a["x"])
+    codes = operand_codes(node)
     if codes[0] < 0:
         return None
     along = groups_channels(node)
@@ -105,13 +109,13 @@ def _combination(
         # Each row is centered before it is multiplied.
         used = torch.unique(group).to(torch.int64)
         zeros, multiples = zero[:, used].to(torch.float64), multiple[:, used].to(torch.float64)
-        reach = torch.maximum((zeros - codes[0]).abs(), (codes[1] - zeros).abs()).clamp(min=codes[1])
-        weights = (sums.positive + sums.negative).max()
-        parts, total = reach.max() * weights, (reach * multiples).max() * weights
+        largest = torch.maximum((zeros - codes[0]).abs(), (codes[1] - zeros).abs()).clamp(min=codes[1])
+        weights = sums.absolute.max()
+        parts, total = largest.max() * weights, (largest * multiples).max() * weights
         ends = (1,)
-    if not bool(parts.max() < LIMIT * CERTAIN):
+    if not below(parts, LIMIT):
         return None
-    fits = bool(total < LIMIT * CERTAIN)
+    fits = below(total, LIMIT)
     return Combination(spans, 32, (len(spans),)) if fits else Combination(spans, 64, ends)
 
 
@@ -124,7 +128,7 @@ def _ends(multiples: torch.Tensor, parts: torch.Tensor) -> tuple[int, ...]:
     for span, part in enumerate(parts):
         added = multiples[:, span, None] * part
         total = total + added
-        if span > 0 and not bool(total.max() < LIMIT * CERTAIN):
+        if span > 0 and not below(total, LIMIT):
             ends.append(span)
             total = added
     return (*ends, len(parts))
@@ -169,30 +173,22 @@ def arithmetic(node: fx.Node) -> Arithmetic:
 
     Raises DgqcError where an operand needs more than 32 bits.
     """
-    a = arguments(node)
-    weight = value_of(a["weight"]).to(torch.int64)
-    # Taps of one channel share its bound.
-    rows = weight.abs().double().reshape(weight.shape[0], -1, weight.shape[-1]).sum(dim=1)
-    depth = math.prod(weight.shape[1:])
-    if node.target is dgqc.linear.default:
-        operand = operand_values(a["x"], a["zero"], a["multiple"], a["group"], a["axis"], -1)
-    elif node.target is dgqc.conv2d.default:
-        operand = operand_values(a["x"], a["zero"], a["multiple"], a["group"], -1, -1)
-    else:
-        groups = between((0, 2 ** int(a["bits"]) - 1), value_of(a["zero"]), value_of(a["multiple"]))
-        operand = Values(groups.low.amin().reshape(1), groups.high.amax().reshape(1))
-    total = float((rows @ operand.reach.expand(rows.shape[1])).amax())
-    return _carry(node, operand, Values(weight.amin().reshape(1), weight.amax().reshape(1)), depth, total)
+    weight, group = value_of(arguments(node)["weight"]), group_of_channels(node)
+    # One bound for all calls, each group at its largest.
+    operand = operand_groups(node).united(0, keepdim=True)
+    sums = WeightSums.of(weight, group, operand.low.shape[1])
+    total = float(accumulator(operand, sums, group is not None).partial.amax())
+    return _carry(node, operand_values(node), Interval.of(weight), math.prod(weight.shape[1:]), total)
 
 
-def _carry(node: fx.Node, left: Values, right: Values, depth: int, total: float) -> Arithmetic:
+def _carry(node: fx.Node, left: Interval, right: Interval, depth: int, total: float) -> Arithmetic:
     """total: a bound on the whole sum of magnitudes."""
-    reaches = int(left.reach.amax()), int(right.reach.amax())
-    if max(reaches) >= 2**31:
+    largest = int(left.absolute_maximum.amax()), int(right.absolute_maximum.amax())
+    if max(largest) >= 2**31:
         raise DgqcError(
-            f"{node.name}: an operand reaches {max(reaches)}, but kernels hold operands in 32 bits; the"
+            f"{node.name}: an operand reaches {max(largest)}, but kernels hold operands in 32 bits; the"
             " scales of its groups must lie closer together."
         )
-    block = depth if total < 2**31 else min(depth, (2**31 - 1) // max(1, reaches[0] * reaches[1]))
-    narrow = left.fit_int16 and right.fit_int16 and block >= min(depth, SMALLEST_BLOCK)
+    block = depth if total < 2**31 else min(depth, (2**31 - 1) // max(1, largest[0] * largest[1]))
+    narrow = left.fits(16) and right.fits(16) and block >= min(depth, SMALLEST_BLOCK)
     return Arithmetic(narrow, max(1, block))

@@ -13,7 +13,7 @@ import torch
 from torch import fx
 
 from ....ir.arithmetic.operands import shape_of
-from ....ir.verify.checks import arguments
+from ....ir.nodes import arguments
 from ..layout.memory_plan import aligned
 from . import scratch_attention, scratch_products
 

@@ -10,8 +10,9 @@ from typing import Any
 import torch
 from torch import fx
 
-from ....ir.arithmetic.operands import Values, code_range, operand_values, shape_of, value_of
-from ....ir.verify.checks import arguments
+from ....ir.arithmetic.operands import operand_values, shape_of, value_of
+from ....ir.nodes import arguments
+from ....ir.ops.record import value_range
 
 PANEL = 16
 """Columns of a panel of a matmul's right side (dgqc_matmul.h)."""
@@ -68,14 +69,14 @@ def matmul_sums(node: fx.Node) -> Sums:
     if depth > MOST_CODES or depth % 4 or not all(_is_coded_by_rows(a, side) for side in ("a", "b")):
         return carried
     factors = value_of(a["a_multiple"]).to(torch.int64) * value_of(a["factor"])[:, None]
-    sums = depth * _reach(a, "a", 1) * _reach(a, "b", value_of(a["b_multiple"]))
+    sums = depth * _absolute_maximum(a, "a", 1) * _absolute_maximum(a, "b", value_of(a["b_multiple"]))
     return replace(carried, codes=sums << max(0, 32 - shift) < 2**31 and int(factors.amax()) < 2**31)
 
 
-def _reach(a: dict[str, Any], side: str, multiple: torch.Tensor | int) -> int:
+def _absolute_maximum(a: dict[str, Any], side: str, multiple: torch.Tensor | int) -> int:
     """The largest magnitude of multiple * (code - zero) of a matmul's side."""
     zero = value_of(a[f"{side}_zero"]).to(torch.int64)
-    return max(int((multiple * (end - zero)).abs().amax()) for end in code_range(a[side]))
+    return max(int((multiple * (end - zero)).abs().amax()) for end in value_range(a[side]))
 
 
 def _is_coded_by_rows(a: dict[str, Any], side: str) -> bool:
@@ -88,12 +89,11 @@ def _is_coded_by_rows(a: dict[str, Any], side: str) -> bool:
 
 def _sums_of_values(node: fx.Node) -> Sums:
     a = arguments(node)
-    left = operand_values(a["a"], a["a_zero"], a["a_multiple"], a["a_group"], a["a_axis"], -1)
-    right = operand_values(a["b"], a["b_zero"], a["b_multiple"], a["b_group"], a["b_axis"], -1)
+    left, right = operand_values(node, 0), operand_values(node, 1)
     depth, shift = shape_of(a["a"])[-1], int(value_of(a["shift"]).amin())
-    products = (left.reach * right.reach).expand(depth)
+    products = (left.absolute_maximum.double() * right.absolute_maximum.double()).expand(depth)
     # A sum is shifted left until the upper half of its product holds the result, if that is needed.
-    if left.fit_int16 and right.fit_int16 and shape_of(a["b"])[-2] > 1:
+    if left.fits(16) and right.fits(16) and shape_of(a["b"])[-2] > 1:
         if float(products.sum()) * 2.0 ** max(0, 32 - shift) < 2**31:
             return Sums(True, depth + depth % 2)
         block = _longest_stretch(products)
@@ -154,8 +154,7 @@ def attend_bytes(node: fx.Node) -> Bytes:
     longest = max((end - first for first, end in pairwise((0, *ends))), default=0)
     if coded and among and keys >= LONG_ENOUGH * len(ends) and 0 < longest <= MOST_KEYS_OF_A_STRETCH:
         return Bytes(planes, 1, ends)
-    values: Values = operand_values(a["values"], a["zero"], a["multiple"], a["group"], a["axis"], -2)
-    return Bytes(planes, 2 if values.fit_int16 else 0)
+    return Bytes(planes, 2 if operand_values(node).fits(16) else 0)
 
 
 def _ends(group: torch.Tensor) -> tuple[int, ...]:

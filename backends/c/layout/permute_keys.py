@@ -10,8 +10,8 @@ import torch
 from torch import fx
 
 from ....ir.level import Level
+from ....ir.nodes import arguments
 from ....ir.program import Program
-from ....ir.verify.checks import arguments
 from ....passes.base import Pass
 from ....passes.graph.edit import add_constant, call, clean, constant, dgqc, propagate
 from ....passes.manager.registry import register_pass

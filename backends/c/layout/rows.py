@@ -16,7 +16,7 @@ import torch
 from torch import fx
 
 from ....ir import ops  # noqa: F401  (registers the dgqc ops)
-from ....ir.verify.checks import arguments
+from ....ir.nodes import arguments
 from ....ir.views import slice_bounds, view_of
 
 aten, dgqc = torch.ops.aten, torch.ops.dgqc

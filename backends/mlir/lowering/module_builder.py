@@ -11,7 +11,7 @@ from torch import fx
 from torch_mlir import ir
 
 from ....ir.arithmetic.operands import shape_of
-from ....ir.verify.checks import arguments
+from ....ir.nodes import arguments
 from ..arithmetic.number import Number
 from ..arithmetic.tensors import each, entry
 from ..emission.constants import Constants

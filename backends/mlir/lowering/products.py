@@ -8,7 +8,7 @@ from collections.abc import Callable
 import torch
 from torch_mlir import ir
 
-from ....ir.arithmetic.operands import code_range
+from ....ir.ops.record import value_range
 from ..arithmetic.number import Number
 from ..arithmetic.tensors import Reads, each, reshaped, shape_of, width_of
 from ..emission.graph_constants import HeldWeight
@@ -26,7 +26,7 @@ def codes_of(
     b: ModuleBuilder, call: OpCall, name: str, summed: int, prefix: str = "", axis: int | None = None
 ) -> OperandCodes:
     """An operand with its tables. axis: that of its groups where the op doesn't say."""
-    low, high = code_range(call.node_of(name))
+    low, high = value_range(call.node_of(name))
     zero, multiple, group = (call[f"{prefix}{what}"] for what in ("zero", "multiple", "group"))
     place = call[f"{prefix}axis"] if axis is None else axis
     return OperandCodes(b.value(call, name), low, high, zero, multiple, group, place, summed)

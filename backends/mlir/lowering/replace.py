@@ -8,7 +8,7 @@ from typing import Any
 from torch import fx
 from torch_mlir import ir
 
-from ....ir.verify.checks import arguments
+from ....ir.nodes import arguments
 from ..arithmetic.tensors import integers
 from ..emission.graph_constants import GraphConstants
 from .importer import NODE

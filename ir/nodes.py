@@ -1,0 +1,44 @@
+"""A node's arguments by the names in its op's schema, to read and to replace."""
+
+from __future__ import annotations
+
+import operator
+from typing import Any
+
+from torch import fx
+from torch.fx.node import Argument
+
+_GETITEM = ("source", "index")
+"""Python's own function has no schema."""
+
+
+def argument_names(node: fx.Node) -> tuple[str, ...]:
+    """The names of an op's arguments, in order; `source` and `index` for `operator.getitem`."""
+    if node.target is operator.getitem:
+        return _GETITEM
+    return tuple(item.name for item in node.target._schema.arguments)  # type: ignore[union-attr]
+
+
+def arguments(node: fx.Node) -> dict[str, Any]:
+    """An op's arguments by the names in its schema, defaults filled in."""
+    named: dict[str, Any] = {}
+    if node.target is not operator.getitem:
+        schema = node.target._schema.arguments  # type: ignore[union-attr]
+        named = {item.name: item.default_value for item in schema if item.has_default_value()}
+    named.update(zip(argument_names(node), node.args, strict=False))
+    named.update(node.kwargs)
+    return named
+
+
+def argument(node: fx.Node, name: str) -> Any:
+    """One argument of an op by its name. Raises KeyError where the op has none of this name."""
+    return arguments(node)[name]
+
+
+def replace_argument(node: fx.Node, name: str, value: Argument) -> None:
+    """Gives an op another value for one argument, in place. Raises ValueError where it has none so named."""
+    place = argument_names(node).index(name)
+    if place < len(node.args):
+        node.update_arg(place, value)
+    else:
+        node.update_kwarg(name, value)
