@@ -63,10 +63,10 @@ class Interval:
 
     def fits(self, bits: int) -> bool:
         """Whether signed integers of so many bits hold all numbers."""
-        limit = 2 ** (bits - 1)
+        limit = 1 << (bits - 1)
         return int(self.low.amin()) >= -limit and int(self.high.amax()) < limit
 
 
 def below(found: torch.Tensor, limit: float) -> bool:
     """Whether all magnitudes are below a limit for certain. found: float64; none are below any."""
-    return bool(torch.lt(found, limit * CERTAIN).all())
+    return bool((found < limit * CERTAIN).all())
