@@ -17,7 +17,7 @@ from dgqc.ir.arithmetic.lookup import exp2_negative, log2, reciprocal_root
 from dgqc.ir.plans import Dimension, Operand, QuantizedOperand, Role
 from dgqc.passes.activations.timestep_tables import best_base
 from dgqc.passes.lowering.operands import quantizer
-from dgqc.passes.weights.quantize_weights import Method, round_to_nearest
+from dgqc.passes.weights.quantize_weights import RangeMethod, round_to_nearest
 
 aten, dgqc = torch.ops.aten, torch.ops.dgqc
 STEP = torch.tensor(0)
@@ -102,7 +102,7 @@ def linear() -> None:
     for bits in (8, 4):
         program = OneOp(tuple(x.shape), scale)
         float_weight = torch.randn(columns, depth) * torch.exp2(torch.randn(columns, 1))
-        weight = round_to_nearest(float_weight, bits, Method.MSE)
+        weight = round_to_nearest(float_weight, bits, RangeMethod.MSE)
         program.plans["weight"] = weight
         node = program.constant("weight", torch.zeros(columns, depth))
         dequantized = (weight.codes.double() * weight.scale[:, None]).T

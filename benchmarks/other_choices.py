@@ -21,7 +21,7 @@ from dgqc.passes.base import Pass
 from dgqc.passes.graph.edit import aten
 from dgqc.passes.graph.fold_time_embedding import FoldTimeEmbedding
 from dgqc.passes.manager.registry import register_pass
-from dgqc.passes.weights.quantize_weights import Method, round_to_nearest
+from dgqc.passes.weights.quantize_weights import RangeMethod, round_to_nearest
 
 Range = tuple[float, float]
 
@@ -151,6 +151,6 @@ class _Quantizing(FoldTimeEmbedding):
         scale = (high - low) / last
         zero = round(-low / scale)
         x = scale * ((torch.round(values[source] / scale) + zero).clamp(0, last) - zero)
-        rounded = round_to_nearest(values[weight], self.weights, Method.MSE)
+        rounded = round_to_nearest(values[weight], self.weights, RangeMethod.MSE)
         w = rounded.codes * rounded.scale[:, None]
         return super().compute(node, {**values, source: x, weight: w.to(x.dtype)})

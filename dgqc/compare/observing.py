@@ -11,7 +11,7 @@ from ..ir.plans import Operand
 from ..ir.program import Program
 from ..passes.activations.observe_ranges import Observation, ObserveRanges, observe, with_ranges
 from ..passes.base import Pass
-from ..passes.weights.reconstruction.digest import digest, structure
+from ..passes.weights.reconstruction.content_hash import content_hash, structure
 
 Observed = dict[str, Observation]
 """What was seen, by the hash of what it was seen in."""
@@ -40,7 +40,7 @@ class Remembering(Pass):
             name: (type(plan).__name__, plan.role, plan.padded) if isinstance(plan, Operand) else ""
             for name, plan in program.plans.items()
         }
-        key = digest(self.original, structure(list(program.graph.graph.nodes)), kinds)
+        key = content_hash(self.original, structure(list(program.graph.graph.nodes)), kinds)
         if key not in self.observed:
             self.observed[key] = observe(program)
         return with_ranges(program, self.observed[key])

@@ -64,11 +64,11 @@ class ChooseProbabilities(Pass):
             raise DgqcError("choose-probabilities needs calibration samples; give some with --calib.")
         total = len(program.schedule)
         judge = _Judge(program)
-        ordinals = sorted({round(i * (total - 1) / max(self.calls - 1, 1)) for i in range(self.calls)})
-        for ordinal in track(ordinals, "choosing quantizers of attentions", len(ordinals)):
-            inputs = {n: x[: self.samples] for n, x in next(program.calibration.read(ordinal)).items()}
+        steps = sorted({round(i * (total - 1) / max(self.calls - 1, 1)) for i in range(self.calls)})
+        for step in track(steps, "choosing quantizers of attentions", len(steps)):
+            inputs = {n: x[: self.samples] for n, x in next(program.calibration.read(step)).items()}
             for batch in arguments(program, inputs):
-                judge.listen(batch, ordinal)
+                judge.listen(batch, step)
         plans, chosen = dict(program.plans), {}
         for product, site in judge.sites.items():
             name, lost = str(site.args[1]), judge.lost[product]
@@ -105,27 +105,29 @@ class _Judge(BlockInterpreter):
         self.in_part: set[fx.Node] = set()
         self.lost = {product: dict.fromkeys(CANDIDATES, 0.0) for product in self.sites}
 
-    def listen(self, inputs: tuple[torch.Tensor, ...], ordinal: int) -> None:
+    def listen(self, inputs: tuple[torch.Tensor, ...], step: int) -> None:
         with torch.no_grad():
-            self.run(*inputs, torch.tensor(ordinal))
+            self.run(*inputs, torch.tensor(step))
 
     def run_node(self, n: fx.Node) -> Any:
         if n in self.sites:
-            (shares, values), _ = self.fetch_args_kwargs_from_env(n)
+            (probabilities, values), _ = self.fetch_args_kwargs_from_env(n)
             plan = self.plans[str(self.sites[n].args[1])]
-            if isinstance(shares, Rows) and len(list(shares.blocks())) >= 2 * BLOCKS:
+            if isinstance(probabilities, Rows) and len(list(probabilities.blocks())) >= 2 * BLOCKS:
                 self.in_part.add(n)
-            for part in _parts(shares):
+            for part in _parts(probabilities):
                 for coding, quantize in CANDIDATES.items():
                     change = (quantize(part, plan.bits, Granularity.ROW.value) - part) @ values  # type: ignore[union-attr]
                     self.lost[n][coding] += float(change.double().square().sum())
         return super().run_node(n)
 
 
-def _parts(shares: torch.Tensor | Rows) -> Iterator[torch.Tensor]:
+def _parts(probabilities: torch.Tensor | Rows) -> Iterator[torch.Tensor]:
     """All rows; blocks of them where they are many."""
-    if isinstance(shares, Rows):
-        blocks = list(shares.blocks())
-        yield from (shares.part(first, last) for first, last in blocks[:: max(1, len(blocks) // BLOCKS)])
+    if isinstance(probabilities, Rows):
+        blocks = list(probabilities.blocks())
+        yield from (
+            probabilities.part(first, last) for first, last in blocks[:: max(1, len(blocks) // BLOCKS)]
+        )
     else:
-        yield shares
+        yield probabilities

@@ -14,7 +14,7 @@ from ..manager.registry import register_pass
 from .grouping import Grouping, in_order
 from .kmeans_groups import cluster
 
-Floats = NDArray[numpy.float64]
+Doubles = NDArray[numpy.float64]
 
 FINE = 128
 """Where there are more indices, K-means makes so many groups of them first: pairs are looked at."""
@@ -61,16 +61,18 @@ def merged(ranges: Ranges, groups: int, padded: bool, weight: torch.Tensor | flo
     return in_order(labels)
 
 
-def _merge(low: Floats, high: Floats, members: Floats, share: Floats, groups: int) -> NDArray[numpy.int64]:
+def _merge(
+    low: Doubles, high: Doubles, members: Doubles, share: Doubles, groups: int
+) -> NDArray[numpy.int64]:
     """The group of each of n starting groups. low, high: (n, T). members: (n,). share: (T,), of a call."""
     count = len(low)
     cost = members * ((high - low) ** 2 @ share)
     label = numpy.arange(count)
 
-    def increases(one: int) -> Floats:
+    def increases(one: int) -> Doubles:
         """What a union with each other group would add."""
         union = numpy.maximum(high, high[one]) - numpy.minimum(low, low[one])
-        added: Floats = (union**2 @ share) * (members + members[one]) - cost - cost[one]
+        added: Doubles = (union**2 @ share) * (members + members[one]) - cost - cost[one]
         return added
 
     added = numpy.stack([increases(one) for one in range(count)])

@@ -7,7 +7,7 @@ from typing import ClassVar
 
 from ..manager.registry import register_pass
 from ..weights.reconstruction.as_pass import Learning
-from ..weights.reconstruction.recipe import Recipe
+from ..weights.reconstruction.settings import LearningSettings
 
 
 @register_pass
@@ -24,8 +24,8 @@ class LearnScales(Learning):
 
     name: ClassVar[str] = "learn-scales"
 
-    def recipe(self) -> Recipe:
-        return self._recipe(
+    def settings(self) -> LearningSettings:
+        return self._settings(
             scale_rate=self.rate,
             weights=False,
             scales=True,

@@ -29,7 +29,7 @@ class LogQuant(Pass):
         picture depend on its neighbours. `row` takes one s per query: finer, and it streams.
 
     Rounded, as in the code (the paper's formula shows a floor, which costs 17 dB). At the integer level
-    codes end at 31, and shares below 2^-23 of s count as 0.
+    codes end at 31, and probabilities below 2^-23 of s count as 0.
     """
 
     scale: Granularity = Granularity.ROW

@@ -40,7 +40,7 @@ class ObserveRanges(Pass):
     """Runs the calibration samples of each call through the float graph and keeps minima and maxima only.
 
     Batches are combined by the smallest minimum and the largest maximum, as in DGQ's released code. Our
-    deviation: ranges are those of the float network; the code observes behind layers that are already
+    deviation: ranges are those of the float network; the code observes after layers that are already
     fake-quantized. No activation is stored.
     """
 
@@ -75,16 +75,16 @@ def observe(program: Program) -> Observation:
     calls = len(program.schedule)
     observed: list[Mapping[str, Statistics]] = []
     samples = 0
-    for ordinal in track(range(calls), "observing ranges", calls):
+    for step in track(range(calls), "observing ranges", calls):
         observer = _Observer(program)
-        for inputs in calibration.read(ordinal):
+        for inputs in calibration.read(step):
             for batch in arguments(program, inputs):
-                observer.observe(batch, ordinal)
+                observer.observe(batch, step)
             samples += len(inputs["sample"])
         if not observer.seen:
             raise DgqcError(
-                f"The calibration samples hold none for call {ordinal} of {calls} "
-                f"(timestep {program.schedule.timesteps[ordinal]:g}); record them for the whole schedule."
+                f"The calibration samples hold none for call {step} of {calls} "
+                f"(timestep {program.schedule.timesteps[step]:g}); record them for the whole schedule."
             )
         observed.append(_side_by_side(observer.seen))
     return Observation(observed, samples, calibration.origin, calibration.synthetic)
@@ -129,9 +129,9 @@ class _Observer(BlockInterpreter):
         super().__init__(program)
         self.seen: dict[str, Statistics] = {}
 
-    def observe(self, inputs: tuple[torch.Tensor, ...], ordinal: int) -> None:
+    def observe(self, inputs: tuple[torch.Tensor, ...], step: int) -> None:
         with torch.no_grad():
-            self.run(*inputs, torch.tensor(ordinal))
+            self.run(*inputs, torch.tensor(step))
 
     def see(self, name: str, value: torch.Tensor, site: fx.Node) -> None:
         self._merge(name, _statistics(value, self.plans[name], site))

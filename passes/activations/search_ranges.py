@@ -60,15 +60,15 @@ class SearchRanges(Pass):
             raise DgqcError("search-ranges needs calibration samples; give some with --calib.")
         factors = 1 - self.spacing * torch.arange(self.candidates, dtype=torch.float64)
         searcher = _Searcher(program, factors, self.power)
-        for ordinal in track(range(calls), "searching ranges", calls):
+        for step in track(range(calls), "searching ranges", calls):
             left = self.samples
-            for inputs in calibration.read(ordinal):
+            for inputs in calibration.read(step):
                 for batch in arguments(program, {name: x[:left] for name, x in inputs.items()}):
-                    searcher.search(batch, ordinal)
+                    searcher.search(batch, step)
                 left -= len(inputs["sample"])
                 if left <= 0:
                     break
-            searcher.compare(ordinal)
+            searcher.compare(step)
         plans = dict(program.plans)
         for name, errors in searcher.errors.items():
             plan = plans[name]
@@ -108,17 +108,17 @@ class _Searcher(fx.Interpreter):
         }
         self.counts: dict[str, torch.Tensor] = {}
 
-    def search(self, inputs: tuple[torch.Tensor, ...], ordinal: int) -> None:
-        self.ordinal = ordinal
+    def search(self, inputs: tuple[torch.Tensor, ...], step: int) -> None:
+        self.step = step
         with torch.no_grad():
-            self.run(*inputs, torch.tensor(ordinal))
+            self.run(*inputs, torch.tensor(step))
 
-    def compare(self, ordinal: int) -> None:
+    def compare(self, step: int) -> None:
         """Turns what was counted at a call into errors."""
         for name, counted in self.counts.items():
-            low, high = (part[ordinal] for part in self.ranges[name])
+            low, high = (part[step] for part in self.ranges[name])
             bits = self.plans[name].operand.bits
-            self.errors[name][ordinal] = expected(counted, low, high, bits, self.factors, self.power)
+            self.errors[name][step] = expected(counted, low, high, bits, self.factors, self.power)
         self.counts = {}
 
     def run_node(self, n: fx.Node) -> Any:
@@ -132,7 +132,7 @@ class _Searcher(fx.Interpreter):
     def _count(self, name: str, x: torch.Tensor, site: fx.Node) -> None:
         plan = self.plans[name]
         x, axis = _arranged(plan, x, site)
-        low, high = (part[self.ordinal] for part in self.ranges[name])
+        low, high = (part[self.step] for part in self.ranges[name])
         new = counts(x, axis, plan.group, low, high, BINS * 2**plan.operand.bits)
         self.counts[name] = self.counts[name] + new if name in self.counts else new
 

@@ -40,7 +40,7 @@ class StepGroups(Pass):
 
     groups: K.
 
-    Our deviation: ranges are those of the float network; the code observes behind fake-quantized layers, and
+    Our deviation: ranges are those of the float network; the code observes after fake-quantized layers, and
     takes running averages of them for one group. On the same ranges both agree in every bit for more groups.
     """
 
@@ -63,11 +63,11 @@ class StepGroups(Pass):
         found: dict[str, list[CallQuantizer]] = {}
         observer = _Observer(program)
         with threadpool_limits(limits=1):
-            for ordinal in track(range(calls), "grouping each call", calls):
+            for step in track(range(calls), "grouping each call", calls):
                 observer.seen = {}
-                for inputs in calibration.read(ordinal):
+                for inputs in calibration.read(step):
                     for batch in arguments(program, inputs):
-                        observer.observe(batch, ordinal)
+                        observer.observe(batch, step)
                 for name, seen in observer.seen.items():
                     plan = program.plans[name]
                     assert isinstance(plan, Operand)
@@ -138,9 +138,9 @@ class _Observer(fx.Interpreter):
         self.plans = program.plans
         self.seen: dict[str, Ranges4] = {}
 
-    def observe(self, inputs: tuple[torch.Tensor, ...], ordinal: int) -> None:
+    def observe(self, inputs: tuple[torch.Tensor, ...], step: int) -> None:
         with torch.no_grad():
-            self.run(*inputs, torch.tensor(ordinal))
+            self.run(*inputs, torch.tensor(step))
 
     def run_node(self, n: fx.Node) -> Any:
         if n.target is not dgqc.site.default:

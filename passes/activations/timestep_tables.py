@@ -24,7 +24,7 @@ class TimestepTables(Pass):
     """Scales and zero points of every group at every call of the schedule (DGQ eq. 6-7).
 
     s = (max - min) / (2^bits - 1), z = round(-min / s), as in the released code (eq. 6 of the paper divides
-    by 2^bits and shifts by a real minimum). Rows are indexed by the call's ordinal.
+    by 2^bits and shifts by a real minimum). Rows are indexed by the step.
 
     ratio_bits: within an operand and call, group scales are integer multiples of one base scale, rounded up
         to at most 2^ratio_bits - 1 of it, so that partial sums of different groups add up exactly, and

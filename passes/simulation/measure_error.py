@@ -60,21 +60,21 @@ class MeasureError(Pass):
             log.warning("measure-error looks at the first call alone, since the model is large.")
         integers = LowerInteger().run(replace(program, graph=snapshot(program)))
         energy: dict[str, tuple[float, float]] = {}
-        ordinals = sorted({round(i * (total - 1) / max(calls - 1, 1)) for i in range(calls)})
-        for ordinal in track(ordinals, "measuring error", len(ordinals)):
-            inputs = {name: value[:1] for name, value in next(program.calibration.read(ordinal)).items()}
+        steps = sorted({round(i * (total - 1) / max(calls - 1, 1)) for i in range(calls)})
+        for step in track(steps, "measuring error", len(steps)):
+            inputs = {name: value[:1] for name, value in next(program.calibration.read(step)).items()}
             (real,) = arguments(program, inputs)
-            layers = _integer_layers(integers, real, ordinal)
-            _Comparison(program, layers, energy).compare(real, ordinal)
+            layers = _integer_layers(integers, real, step)
+            _Comparison(program, layers, energy).compare(real, step)
         decibels = {
             path: round(10 * math.log10(signal / noise), 2) if noise and signal else None
             for path, (signal, noise) in energy.items()
         }
-        return program.with_report(self.name, {"calls": ordinals, "decibels": decibels})
+        return program.with_report(self.name, {"calls": steps, "decibels": decibels})
 
 
 def _integer_layers(
-    program: Program, real: tuple[torch.Tensor, ...], ordinal: int
+    program: Program, real: tuple[torch.Tensor, ...], step: int
 ) -> Mapping[str, torch.Tensor]:
     """The 16-bit results of the layers as the float graph has them, by node name."""
     found: dict[str, torch.Tensor] = {}
@@ -89,10 +89,10 @@ def _integer_layers(
     integers = []
     for value, item in zip(real, program.inputs, strict=True):
         assert item.scale is not None
-        codes = torch.floor(value.double() / item.scale[ordinal] + 0.5)
+        codes = torch.floor(value.double() / item.scale[step] + 0.5)
         integers.append(codes.clamp(-32768, 32767).to(torch.int16))
     with torch.no_grad():
-        Recorder(program.graph).run(*integers, torch.tensor(ordinal))
+        Recorder(program.graph).run(*integers, torch.tensor(step))
     return found
 
 
@@ -105,17 +105,17 @@ class _Comparison(BlockInterpreter):
         super().__init__(program)
         self.layers, self.energy = layers, energy
 
-    def compare(self, real: tuple[torch.Tensor, ...], ordinal: int) -> None:
-        self.ordinal = ordinal
+    def compare(self, real: tuple[torch.Tensor, ...], step: int) -> None:
+        self.step = step
         with torch.no_grad():
-            self.run(*real, torch.tensor(ordinal))
+            self.run(*real, torch.tensor(step))
 
     def run_node(self, n: fx.Node) -> Any:
         value = super().run_node(n)
         plan, found = self.plans.get(f"{n.name}.output"), self.layers.get(n.name)
         if isinstance(plan, QuantizedActivation16) and found is not None:
             wanted = value.double()
-            error = found.double() * plan.scale[self.ordinal] - wanted
+            error = found.double() * plan.scale[self.step] - wanted
             signal, noise = self.energy.get(module_path(n), (0.0, 0.0))
             signal, noise = signal + float(wanted.square().sum()), noise + float(error.square().sum())
             self.energy[module_path(n)] = signal, noise

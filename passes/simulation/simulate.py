@@ -169,7 +169,7 @@ def _by_call(
 ) -> tuple[torch.Tensor, torch.Tensor]:
     """Scales and zeros along a dimension, float32 (T, size); 1 and 0 at calls that group the other one."""
     scale, zero = torch.ones(len(calls), size), torch.zeros(len(calls), size)
-    for ordinal, one in enumerate(calls):
+    for step, one in enumerate(calls):
         if one.dimension is dimension:
-            scale[ordinal], zero[ordinal] = one.scale.float(), one.zero.float()
+            scale[step], zero[step] = one.scale.float(), one.zero.float()
     return scale, zero

@@ -7,7 +7,7 @@ from typing import ClassVar
 
 from ..manager.registry import register_pass
 from .reconstruction.as_pass import Learning
-from .reconstruction.recipe import Recipe
+from .reconstruction.settings import LearningSettings
 
 
 @register_pass
@@ -16,7 +16,7 @@ class AdaRound(Learning):
     """Learns the rounding of every layer on its own, in execution order (AdaRound, as in BRECQ's code).
 
     Minimizes |layer(x_q) - layer(x)|^2 + penalty * sum of 1 - |2h - 1|^beta, x_q from the quantized network,
-    x from the float one; beta falls from 20 to 2 behind a warm-up of a fifth of the iterations. A layer keeps
+    x from the float one; beta falls from 20 to 2 after a warm-up of a fifth of the iterations. A layer keeps
     its nearest rounding where that is no worse on the samples. Scales stay those of `quantize-weights`.
 
     activations: whether activations are quantized meanwhile; the published methods leave them in float.
@@ -31,5 +31,5 @@ class AdaRound(Learning):
     blocks: ClassVar[bool] = False
     provides: ClassVar[frozenset[str]] = frozenset({"reconstructed-weights"})
 
-    def recipe(self) -> Recipe:
-        return self._recipe(weight_rate=self.rate, activations=self.activations, penalty=self.penalty)
+    def settings(self) -> LearningSettings:
+        return self._settings(weight_rate=self.rate, activations=self.activations, penalty=self.penalty)

@@ -7,7 +7,7 @@ from typing import ClassVar
 
 from ..manager.registry import register_pass
 from .reconstruction.as_pass import Learning
-from .reconstruction.recipe import Recipe
+from .reconstruction.settings import LearningSettings
 
 
 @register_pass
@@ -17,7 +17,7 @@ class Fbr(Learning):
 
     Minimizes |block(x') - block(x)|^2 + layers * sum over the layers inside, the last one excepted, of
     |layer' - layer|^2. Of x', each element comes from the quantized network or, with probability `drop`, from
-    the float one; so does each element behind each quantizer (QDrop). No rounding penalty; both rates fall to
+    the float one; so does each element after each quantizer (QDrop). No rounding penalty; both rates fall to
     0 along a cosine. Blocks are those of `brecq`.
 
     rate: of weights. scale_rate: of activations' static scales. layers: EDA-DM's gamma. The rest is as in all
@@ -35,8 +35,8 @@ class Fbr(Learning):
     name: ClassVar[str] = "fbr"
     provides: ClassVar[frozenset[str]] = frozenset({"reconstructed-weights"})
 
-    def recipe(self) -> Recipe:
-        return self._recipe(
+    def settings(self) -> LearningSettings:
+        return self._settings(
             weight_rate=self.rate,
             scale_rate=self.scale_rate,
             scales=True,

@@ -14,7 +14,7 @@ from ..graph.edit import MILLION, weight_count
 from ..manager.registry import register_pass
 from .reconstruction.as_pass import reconstructed
 from .reconstruction.compensate import Compensation
-from .reconstruction.recipe import Recipe
+from .reconstruction.settings import LearningSettings
 
 log = logging.getLogger("dgqc")
 
@@ -77,8 +77,10 @@ class Gptq(Pass):
             )
         height, width = program.inputs[0].shape[-2:]
         samples = self.samples or max(1, PIXELS // (height * width))
-        recipe = Recipe(iterations=1, batch=1, samples=samples, seed=0, activations=True)
-        return reconstructed(program, self.name, False, recipe, self.cache, self.memory, self._compensation())
+        settings = LearningSettings(iterations=1, batch=1, samples=samples, seed=0, activations=True)
+        return reconstructed(
+            program, self.name, False, settings, self.cache, self.memory, self._compensation()
+        )
 
     def _compensation(self) -> Compensation:
         return Compensation(self.damping, self.ridge, self.rows)

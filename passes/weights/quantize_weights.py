@@ -29,7 +29,7 @@ CERTAINLY = 0.999
 """Leaves room for the rounding of sums when bounds are compared."""
 
 
-class Method(StrEnum):
+class RangeMethod(StrEnum):
     """How a channel's scale is found."""
 
     MINMAX = "minmax"
@@ -52,7 +52,7 @@ class QuantizeWeights(Pass):
 
     bits: int = 8
     edges: int = 8
-    method: Method = Method.MSE
+    method: RangeMethod = RangeMethod.MSE
 
     name: ClassVar[str] = "quantize-weights"
     takes: ClassVar[Level] = Level.PLANNED
@@ -80,7 +80,7 @@ class QuantizeWeights(Pass):
         )
 
 
-def round_to_nearest(weight: torch.Tensor, bits: int, method: Method) -> Weight:
+def round_to_nearest(weight: torch.Tensor, bits: int, method: RangeMethod) -> Weight:
     """The weight's codes and scales. weight: float (N, ...)."""
     rows = weight.detach().reshape(weight.shape[0], -1).to(torch.float32)
     # Some rows at a time: what is computed on the way stays in the cache, and weights can be large.
@@ -89,11 +89,11 @@ def round_to_nearest(weight: torch.Tensor, bits: int, method: Method) -> Weight:
     return Weight(bits, codes.reshape(weight.shape), scales.to(torch.float64))
 
 
-def _round_rows(rows: torch.Tensor, bits: int, method: Method) -> tuple[torch.Tensor, torch.Tensor]:
+def _round_rows(rows: torch.Tensor, bits: int, method: RangeMethod) -> tuple[torch.Tensor, torch.Tensor]:
     """Codes int8 (N, K) and scales float32 (N,). rows: float32 (N, K)."""
     top = 2 ** (bits - 1) - 1
     largest = rows.abs().amax(dim=1).clamp(min=1e-12)
-    scale = largest / top if method is Method.MINMAX else _best_scale(rows, largest, top)
+    scale = largest / top if method is RangeMethod.MINMAX else _best_scale(rows, largest, top)
     return torch.round(rows / scale[:, None]).clamp_(-top - 1, top).to(torch.int8), scale
 
 

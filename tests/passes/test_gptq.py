@@ -90,7 +90,7 @@ def test_codes_stay_in_range_and_blocks_make_no_difference(monkeypatch: pytest.M
 
 @pytest.mark.parametrize(("span", "gain"), [(2560, 1.0), (10, 0.2)])
 def test_layers_and_the_network_get_better(span: int, gain: float, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(compensate, "SPAN", span)
+    monkeypatch.setattr(compensate, "PART", span)
     program = planned(NAME, 8, 3)
     better = apply(program, GPTQ)
     errors = better.report["gptq"]["errors"]

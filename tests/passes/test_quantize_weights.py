@@ -11,10 +11,16 @@ from programs import FRONT, apply, calls, captured
 from dgqc.ir.errors import DgqcError
 from dgqc.ir.plans import Weight
 from dgqc.passes.graph.edit import edge_convolutions
-from dgqc.passes.weights.quantize_weights import POWER, SHRINKS, Method, QuantizeWeights, round_to_nearest
+from dgqc.passes.weights.quantize_weights import (
+    POWER,
+    SHRINKS,
+    QuantizeWeights,
+    RangeMethod,
+    round_to_nearest,
+)
 
 aten = torch.ops.aten
-METHODS = pytest.mark.parametrize("method", list(Method))
+METHODS = pytest.mark.parametrize("method", list(RangeMethod))
 SEEDS = st.integers(0, 99999)
 BITS = st.integers(2, 8)
 
@@ -34,7 +40,7 @@ def value(plan: Weight) -> torch.Tensor:
 
 @METHODS
 @given(SEEDS, BITS)
-def test_codes_and_scales_have_their_types_and_ranges(method: Method, seed: int, bits: int) -> None:
+def test_codes_and_scales_have_their_types_and_ranges(method: RangeMethod, seed: int, bits: int) -> None:
     plan = round_to_nearest(weights(seed, 5, 4, 3, 3), bits, method)
     assert plan.codes.dtype is torch.int8
     assert plan.codes.shape == (5, 4, 3, 3)
@@ -47,7 +53,7 @@ def test_codes_and_scales_have_their_types_and_ranges(method: Method, seed: int,
 
 @METHODS
 @given(SEEDS, BITS)
-def test_what_is_not_clamped_is_right_within_half_a_step(method: Method, seed: int, bits: int) -> None:
+def test_what_is_not_clamped_is_right_within_half_a_step(method: RangeMethod, seed: int, bits: int) -> None:
     weight = weights(seed, 5, 40)
     plan = round_to_nearest(weight, bits, method)
     step = plan.scale[:, None]
@@ -58,7 +64,7 @@ def test_what_is_not_clamped_is_right_within_half_a_step(method: Method, seed: i
 @given(SEEDS, BITS)
 def test_minmax_clamps_nothing(seed: int, bits: int) -> None:
     weight = weights(seed, 5, 40)
-    plan = round_to_nearest(weight, bits, Method.MINMAX)
+    plan = round_to_nearest(weight, bits, RangeMethod.MINMAX)
     assert bool(((value(plan) - weight).abs() <= plan.scale[:, None] * 0.50001).all())
     assert plan.codes.abs().amax(dim=1).tolist() == [2 ** (bits - 1) - 1] * 5
 
@@ -67,11 +73,11 @@ def test_minmax_clamps_nothing(seed: int, bits: int) -> None:
 def test_the_search_is_never_worse_than_minmax(seed: int, bits: int) -> None:
     weight = weights(seed, 5, 40)
 
-    def error(method: Method) -> torch.Tensor:
+    def error(method: RangeMethod) -> torch.Tensor:
         plan = round_to_nearest(weight, bits, method)
         return (value(plan) - weight).abs().pow(POWER).sum(dim=1)
 
-    assert bool((error(Method.MSE) <= error(Method.MINMAX) * (1 + 1e-5)).all())
+    assert bool((error(RangeMethod.MSE) <= error(RangeMethod.MINMAX) * (1 + 1e-5)).all())
 
 
 @settings(deadline=None)
@@ -84,22 +90,24 @@ def test_the_search_finds_what_trying_every_range_finds(seed: int, bits: int, si
     codes = torch.round(weight / scales[:, :, None]).clamp(-top - 1, top)
     errors = (codes * scales[:, :, None] - weight).abs().pow(POWER).sum(dim=2)
     wanted = scales.gather(0, errors.argmin(dim=0)[None])[0]
-    assert torch.equal(round_to_nearest(weight, bits, Method.MSE).scale, wanted.double())
+    assert torch.equal(round_to_nearest(weight, bits, RangeMethod.MSE).scale, wanted.double())
 
 
 def test_the_search_clips_outliers_at_4_bits() -> None:
     weight = torch.cat([torch.linspace(-1, 1, 400), torch.tensor([8.0])])[None]
-    found, whole = (round_to_nearest(weight, 4, method) for method in (Method.MSE, Method.MINMAX))
+    found, whole = (round_to_nearest(weight, 4, method) for method in (RangeMethod.MSE, RangeMethod.MINMAX))
     assert float(found.scale) < 0.75 * float(whole.scale)
 
 
 def test_rows_have_scales_of_their_own() -> None:
     weight = torch.tensor([[1.0, -0.5], [100.0, 50.0]])
-    assert round_to_nearest(weight, 8, Method.MINMAX).scale.tolist() == pytest.approx([1 / 127, 100 / 127])
+    assert round_to_nearest(weight, 8, RangeMethod.MINMAX).scale.tolist() == pytest.approx(
+        [1 / 127, 100 / 127]
+    )
 
 
 def test_a_dead_row_stays_zero() -> None:
-    plan = round_to_nearest(torch.zeros(2, 5), 4, Method.MSE)
+    plan = round_to_nearest(torch.zeros(2, 5), 4, RangeMethod.MSE)
     assert plan.codes.tolist() == [[0] * 5] * 2
     assert bool((plan.scale > 0).all())
 

@@ -15,14 +15,14 @@ from dgqc.ir.program import Program
 from dgqc.ir.progress import shown_by
 from dgqc.passes.manager.manager import PassManager
 from dgqc.passes.manager.pipeline import parse_pipeline
-from dgqc.passes.weights.quantize_weights import Method, round_to_nearest
+from dgqc.passes.weights.quantize_weights import RangeMethod, round_to_nearest
+from dgqc.passes.weights.reconstruction.activation_store import ActivationStore
 from dgqc.passes.weights.reconstruction.adaround import Rounding, value
 from dgqc.passes.weights.reconstruction.blocks import Unit, units, weight_name
 from dgqc.passes.weights.reconstruction.cache import Cache, Learned
-from dgqc.passes.weights.reconstruction.digest import digest
+from dgqc.passes.weights.reconstruction.content_hash import content_hash
 from dgqc.passes.weights.reconstruction.evaluate import Evaluator, Quantizers
 from dgqc.passes.weights.reconstruction.losses import annealed, distance, rounding_penalty
-from dgqc.passes.weights.reconstruction.shelf import Shelf
 
 NAME = "class_conditional"
 QUICK = {
@@ -120,7 +120,7 @@ def test_the_evaluator_computes_what_graph_and_simulation_do(architecture: str) 
 
 def test_an_untrained_rounding_is_the_weight_itself_and_hardens_to_the_nearest() -> None:
     weight = torch.randn(6, 5, 3, 3, generator=torch.Generator().manual_seed(1))
-    plan = round_to_nearest(weight, 4, Method.MINMAX)
+    plan = round_to_nearest(weight, 4, RangeMethod.MINMAX)
     rounding = Rounding(weight, plan)
     assert torch.allclose(rounding.weight(), weight, atol=1e-5)
     assert torch.equal(rounding.hard().codes, plan.codes)
@@ -266,23 +266,23 @@ def test_what_was_learned_lowers_to_integers() -> None:
 
 def test_the_shelf_keeps_what_it_was_given_and_forgets_what_it_should() -> None:
     values = [torch.randn(4, 100) for _ in range(4)]
-    with Shelf(2.5 * values[0].nbytes) as shelf:
+    with ActivationStore(2.5 * values[0].nbytes) as store:
         for place, one in enumerate(values):
-            shelf.put((place, "float", "x"), one)
-        assert shelf.in_files == 2
+            store.put((place, "float", "x"), one)
+        assert store.in_files == 2
         rows = torch.tensor([3, 1])
         for place, one in enumerate(values):
-            assert torch.equal(shelf.get((place, "float", "x")), one)
-            assert torch.equal(shelf.get((place, "float", "x"), rows), one[rows])
+            assert torch.equal(store.get((place, "float", "x")), one)
+            assert torch.equal(store.get((place, "float", "x"), rows), one[rows])
         for place in range(4):
-            shelf.drop((place, "float", "x"))
-        assert shelf.in_files == 0
-        shelf.put((9, "float", "x"), values[0])
-        assert shelf.in_files == 0
+            store.drop((place, "float", "x"))
+        assert store.in_files == 0
+        store.put((9, "float", "x"), values[0])
+        assert store.in_files == 0
 
 
 def test_a_damaged_file_counts_as_none(tmp_path: Path) -> None:
-    cache, key = Cache(tmp_path), digest("unit")
+    cache, key = Cache(tmp_path), content_hash("unit")
     assert cache.load(key) is None
     cache.save(key, Learned({"w": torch.tensor([1, -2], dtype=torch.int8)}, {}, 2.0, 1.0))
     found = cache.load(key)
@@ -304,8 +304,8 @@ def test_a_damaged_file_counts_as_none(tmp_path: Path) -> None:
     ],
 )
 def test_digests_tell_contents_apart(one: object, other: object) -> None:
-    assert digest(one) == digest(one)
-    assert digest(one) != digest(other)
+    assert content_hash(one) == content_hash(one)
+    assert content_hash(one) != content_hash(other)
 
 
 @EACH

@@ -13,8 +13,8 @@ from ....ir.program import Program
 from ...base import Pass
 from .cache import Cache, default_folder
 from .compensate import Compensation
-from .recipe import Recipe
 from .reconstruct import reconstruct
+from .settings import LearningSettings
 
 log = logging.getLogger("dgqc")
 
@@ -23,7 +23,7 @@ GIGABYTE = 1e9
 
 @dataclass(frozen=True)
 class Learning(Pass):
-    """A pass that learns by gradient descent, behind all decisions on ranges.
+    """A pass that learns by gradient descent, after all decisions on ranges.
 
     iterations, batch, rate: of Adam. samples: of each UNet call, at most.
     memory: gigabytes of activations before files are used. cache: the folder of finished units, the user's
@@ -47,24 +47,24 @@ class Learning(Pass):
     requires: ClassVar[frozenset[str]] = frozenset({"tables", "probabilities", "weights"})
 
     def __post_init__(self) -> None:
-        self.recipe()
+        self.settings()
 
     def run(self, program: Program) -> Program:
-        return reconstructed(program, self.name, self.blocks, self.recipe(), self.cache, self.memory)
+        return reconstructed(program, self.name, self.blocks, self.settings(), self.cache, self.memory)
 
     @abstractmethod
-    def recipe(self) -> Recipe:
+    def settings(self) -> LearningSettings:
         """How a unit is learned. Raises DgqcError for options out of place."""
 
-    def _recipe(self, **options: Any) -> Recipe:
-        return Recipe(self.iterations, self.batch, self.samples, self.seed, **options)
+    def _settings(self, **options: Any) -> LearningSettings:
+        return LearningSettings(self.iterations, self.batch, self.samples, self.seed, **options)
 
 
 def reconstructed(
     program: Program,
     name: str,
     blocks: bool,
-    recipe: Recipe,
+    settings: LearningSettings,
     cache: str | None,
     memory: float,
     compensation: Compensation | None = None,
@@ -74,7 +74,7 @@ def reconstructed(
     cache: the folder of finished units, None for the user's. memory: gigabytes of samples.
     """
     kept = Cache(Path(cache) if cache else default_folder())
-    outcome = reconstruct(program, blocks, recipe, kept, memory * GIGABYTE, compensation)
+    outcome = reconstruct(program, blocks, settings, kept, memory * GIGABYTE, compensation)
     if outcome.kept:
         log.info("%s: %d of %d units were found in %s.", name, outcome.kept, len(outcome.errors), kept.folder)
     errors = {unit: [float(f"{e:.3g}") for e in pair] for unit, pair in outcome.errors.items()}

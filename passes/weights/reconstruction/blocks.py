@@ -1,8 +1,8 @@
 """What is reconstructed together: blocks found by how values flow, and single layers.
 
-A residual join is a sum whose two sides both come from the sample. The region between the value that all of
+A residual join is a sum whose two sides both come from the sample. The branch between the value that all of
 it is computed from (its immediate dominator) and the join is a block: a ResNet block has one, a transformer
-block three, one behind the other.
+block three, one after the other.
 """
 
 from __future__ import annotations
@@ -49,7 +49,7 @@ class Unit:
 
 
 @dataclass(frozen=True)
-class Region:
+class ResidualBranch:
     """The nodes between `entry`, which is outside, and `exit`, which is inside."""
 
     entry: fx.Node
@@ -85,8 +85,8 @@ def units(graph: fx.Graph, sample: str, blocks: bool) -> list[Unit]:
 
     if blocks:
         flow = {n for n, names in placeholders_behind(graph).items() if sample in names}
-        for region in _joined(_regions(graph, flow), flow, order):
-            take(_with_side_values(region.members, flow))
+        for branch in _joined(_branches(graph, flow), flow, order):
+            take(_with_side_values(branch.members, flow))
     for node in graph.nodes:
         if node.target in PRODUCTS and node not in taken:
             operand = node.args[0]
@@ -103,28 +103,28 @@ def weight_name(product: fx.Node) -> str:
 
 
 def _in_order(graph: fx.Graph, taken: dict[fx.Node, Unit]) -> list[Unit]:
-    """Units that are learned, and stretches of whatever lies between them.
+    """Units that are learned, and runs of whatever lies between them.
 
     A unit stands where its last node does: all that it reads was computed before.
     """
     result: list[Unit] = []
-    stretch: list[fx.Node] = []
+    between: list[fx.Node] = []
     for node in graph.nodes:
         if node.op != "call_function":
             continue
         unit = taken.get(node)
         if unit is None:
-            stretch.append(node)
+            between.append(node)
         elif node is unit.nodes[-1]:
-            if stretch:
-                result.append(Unit(tuple(stretch), ()))
-                stretch = []
+            if between:
+                result.append(Unit(tuple(between), ()))
+                between = []
             result.append(unit)
-    return [*result, Unit(tuple(stretch), ())] if stretch else result
+    return [*result, Unit(tuple(between), ())] if between else result
 
 
-def _regions(graph: fx.Graph, flow: set[fx.Node]) -> list[Region]:
-    """The region of every residual join, those that hold a weight and leave through their join alone."""
+def _branches(graph: fx.Graph, flow: set[fx.Node]) -> list[ResidualBranch]:
+    """The branch of every residual join, those that hold a weight and leave through their join alone."""
     found: networkx.DiGraph[fx.Node] = networkx.DiGraph()
     for node in graph.nodes:
         if node in flow:
@@ -133,7 +133,7 @@ def _regions(graph: fx.Graph, flow: set[fx.Node]) -> list[Region]:
     if start not in found:
         return []
     dominator = networkx.immediate_dominators(found, start)
-    regions = []
+    branches = []
     for join in graph.nodes:
         if join.target is not aten.add.Tensor or join not in flow:
             continue
@@ -145,41 +145,43 @@ def _regions(graph: fx.Graph, flow: set[fx.Node]) -> list[Region]:
             before = {i for i in stack.pop().all_input_nodes if i in flow and i is not entry} - members
             members.update(before)
             stack.extend(before)
-        region = Region(entry, join, frozenset(members))
-        if any(node.target in PRODUCTS for node in members) and _closed(region.members, join):
-            regions.append(region)
-    return regions
+        branch = ResidualBranch(entry, join, frozenset(members))
+        if any(node.target in PRODUCTS for node in members) and _closed(branch.members, join):
+            branches.append(branch)
+    return branches
 
 
 def _closed(members: frozenset[fx.Node], exit: fx.Node) -> bool:
     return all(set(node.users) <= members for node in members if node is not exit)
 
 
-def _joined(regions: Sequence[Region], flow: set[fx.Node], order: dict[fx.Node, int]) -> list[Region]:
-    """The innermost regions, attentions joined with what follows them in the same enclosing region.
+def _joined(
+    branches: Sequence[ResidualBranch], flow: set[fx.Node], order: dict[fx.Node, int]
+) -> list[ResidualBranch]:
+    """The innermost branches, attentions joined with what follows them in the same enclosing branch.
 
     So self-attention, cross-attention and feed-forward make one transformer block, which ends with the first
     part that doesn't attend; an attention that stands between ResNet blocks stays alone.
     """
-    around = {region: _enclosing(region, regions) for region in regions}
-    inner = [region for region in regions if region not in set(around.values())]
-    result: list[Region] = []
-    for region in sorted(inner, key=lambda one: order[one.exit]):
+    around = {branch: _enclosing(branch, branches) for branch in branches}
+    inner = [branch for branch in branches if branch not in set(around.values())]
+    result: list[ResidualBranch] = []
+    for branch in sorted(inner, key=lambda one: order[one.exit]):
         last = result[-1] if result else None
-        between = _back_to(region.entry, last.exit) if last else None
-        if last and between is not None and around[region]:
+        between = _back_to(branch.entry, last.exit) if last else None
+        if last and between is not None and around[branch]:
             part = next(one for one in inner if one.exit is last.exit)
-            members = last.members | region.members | between
-            if part.attends and around[region] == around[part] and _closed(members, region.exit):
-                result[-1] = Region(last.entry, region.exit, members)
+            members = last.members | branch.members | between
+            if part.attends and around[branch] == around[part] and _closed(members, branch.exit):
+                result[-1] = ResidualBranch(last.entry, branch.exit, members)
                 continue
-        result.append(region)
+        result.append(branch)
     return result
 
 
-def _enclosing(region: Region, regions: Sequence[Region]) -> Region | None:
-    """The smallest other region that holds this one."""
-    larger = [other for other in regions if other is not region and region.members < other.members]
+def _enclosing(branch: ResidualBranch, branches: Sequence[ResidualBranch]) -> ResidualBranch | None:
+    """The smallest other branch that holds this one."""
+    larger = [other for other in branches if other is not branch and branch.members < other.members]
     return min(larger, key=lambda other: len(other.members), default=None)
 
 

@@ -18,7 +18,7 @@ from .cache import Learned
 from .evaluate import Quantizers, by_output_position
 from .learn import FLOAT, QUANTIZED, Task
 
-SPAN = 2560
+PART = 2560
 """Inputs that may compensate for each other: time grows with the square of it, memory too."""
 BLOCK = 128
 """Inputs whose rounding errors are spread on the others together."""
@@ -51,10 +51,10 @@ class Compensation:
         plan, weight = task.weights[name], _weight(task, product)
         limit = 2 ** (plan.bits - 1)
         moments, drift = self._moments(task, product)
-        wanted = torch.split(weight.reshape(len(weight), -1).double(), SPAN, dim=1)
-        if self.ridge and len(wanted) == 1:  # several spans would each make up for all of it
+        wanted = torch.split(weight.reshape(len(weight), -1).double(), PART, dim=1)
+        if self.ridge and len(wanted) == 1:  # several parts would each make up for all of it
             wanted = (wanted[0] + _solved(moments[0], drift, self.ridge).T,)
-        given = torch.split(plan.codes.reshape(len(weight), -1).double(), SPAN, dim=1)
+        given = torch.split(plan.codes.reshape(len(weight), -1).double(), PART, dim=1)
         before = _error(given, plan.scale, wanted, moments)
         found = [
             rounded(w / plan.scale[:, None], m, limit, self.damping)
@@ -68,24 +68,24 @@ class Compensation:
         return Learned({name: codes}, {}, before, after, {name: scale})
 
     def _moments(self, task: Task, product: fx.Node) -> tuple[list[torch.Tensor], torch.Tensor]:
-        """Means over the rows x: x^T x, float64 (span, span) for each span of inputs, and x^T (y - x w^T).
+        """Means over the rows x: x^T x, float64 (size, size) for each part of the inputs; x^T (y - x w^T).
 
         The latter, float64 (inputs, N), tells how the float weights would have to move.
         """
         weight = _weight(task, product)
         weight = weight.reshape(len(weight), -1)
-        spans = [part.shape[1] for part in torch.split(weight, SPAN, dim=1)]
-        sums = [torch.zeros(span, span) for span in spans]
+        sizes = [part.shape[1] for part in torch.split(weight, PART, dim=1)]
+        sums = [torch.zeros(size, size) for size in sizes]
         drift = torch.zeros(weight.shape[1], len(weight))
-        share, count = max(1, self.rows // len(task.samples.ordinals)), 0
+        most, count = max(1, self.rows // len(task.samples.steps)), 0
         generator = torch.Generator().manual_seed(0)
         for rows, targets in layer_rows(task, product):
-            if len(rows) > share:
-                some = torch.randperm(len(rows), generator=generator)[:share]
+            if len(rows) > most:
+                some = torch.randperm(len(rows), generator=generator)[:most]
                 rows, targets = rows[some], targets[some]
             count += len(rows)
             drift.addmm_(rows.T, targets - rows @ weight.T)
-            for total, part in zip(sums, torch.split(rows, SPAN, dim=1), strict=True):
+            for total, part in zip(sums, torch.split(rows, PART, dim=1), strict=True):
                 total.addmm_(part.T, part)
         return [total.double() / count for total in sums], drift.double() / count
 
@@ -99,16 +99,16 @@ def layer_rows(task: Task, product: fx.Node) -> Iterator[tuple[torch.Tensor, tor
     quantizers = Quantizers(task.plans)
     before = [node for node in task.unit.nodes if node is not product]
     bias = product.args[2] if len(product.args) > 2 else None
-    for chunk, ordinal in enumerate(task.samples.ordinals):
+    for chunk, step in enumerate(task.samples.steps):
         given = task.samples.inputs(task.unit, chunk, QUANTIZED)
-        x = {**given, **task.evaluator.run(before, given, ordinal, {}, quantizers)}[site]
+        x = {**given, **task.evaluator.run(before, given, step, {}, quantizers)}[site]
         y = task.samples.read(chunk, FLOAT, product, None)
         if product.target is aten.conv2d.default:
             stride, padding = product.args[3], product.args[4]
             x = patches_of(x, _weight(task, product), stride, padding)  # type: ignore[arg-type]
             name = str(site.args[1])
             if site.target is dgqc.site.default and by_output_position(task.plans[name]):
-                x = quantizers(name, x, torch.tensor(ordinal), axis=2)
+                x = quantizers(name, x, torch.tensor(step), axis=2)
             x, y = x.transpose(1, 2), y.permute(0, 2, 3, 1)
         y = y.reshape(-1, y.shape[-1])
         if isinstance(bias, fx.Node):
@@ -161,7 +161,7 @@ def _solved(moments: torch.Tensor, drift: torch.Tensor, ridge: float) -> torch.T
 
 
 Parts = Sequence[torch.Tensor]
-"""Of a matrix, by spans of inputs."""
+"""Of a matrix, by parts of the inputs."""
 
 
 def _best_scale(codes: Parts, wanted: Parts, moments: Parts, scale: torch.Tensor) -> torch.Tensor:
@@ -176,7 +176,7 @@ def _best_scale(codes: Parts, wanted: Parts, moments: Parts, scale: torch.Tensor
 
 
 def _error(codes: Parts, scale: torch.Tensor, wanted: Parts, moments: Parts) -> float:
-    """Mean over rows of |x (w^ - w)|^2, spans apart."""
+    """Mean over rows of |x (w^ - w)|^2, parts apart."""
     total = 0.0
     for part, real, moment in zip(codes, wanted, moments, strict=True):
         difference = part * scale[:, None] - real

@@ -22,7 +22,7 @@ from ....ir.program import Program
 from ...graph.edit import aten, constant, dgqc
 from ...simulation.simulate import operand_axis
 
-Values = Mapping[fx.Node, torch.Tensor]
+NodeValues = Mapping[fx.Node, torch.Tensor]
 
 
 @dataclass(frozen=True)
@@ -49,14 +49,14 @@ class Quantizers:
             tables = (scale.to(torch.float32), plan.zero.to(torch.float32), plan.group)
             y = fake_quantize(x, step, *tables, axis, plan.operand.bits)
         elif isinstance(plan, QuantizedProbabilities):
-            y = self._shares(name, plan, x, step)
+            y = self._probabilities(name, plan, x, step)
         else:
             return x
         if self.drop:
             y = torch.where(torch.rand(x.shape, generator=self.generator) < self.drop, x, y)
         return y
 
-    def _shares(
+    def _probabilities(
         self, name: str, plan: QuantizedProbabilities, x: torch.Tensor, step: torch.Tensor
     ) -> torch.Tensor:
         if plan.granularity is None:
@@ -88,17 +88,17 @@ class Evaluator:
     def run(
         self,
         nodes: Sequence[fx.Node],
-        inputs: Values,
-        ordinal: int,
+        inputs: NodeValues,
+        step: int,
         weights: Mapping[str, torch.Tensor],
         quantizers: Quantizers | None,
     ) -> dict[fx.Node, torch.Tensor]:
         """The values of the nodes.
 
-        inputs: what they read from outside. ordinal: of the call. weights: in the place of the float ones, by
+        inputs: what they read from outside. step: of the call. weights: in the place of the float ones, by
         name. quantizers: of activations; None leaves them in float.
         """
-        step = torch.tensor(ordinal)
+        number = torch.tensor(step)
         found: dict[fx.Node, torch.Tensor] = {}
 
         def value(node: fx.Node) -> torch.Tensor:
@@ -106,7 +106,7 @@ class Evaluator:
                 name = str(node.target)
                 return weights[name] if name in weights else constant(self.module, node).detach()
             if node.target == "step":
-                return step
+                return number
             return found[node] if node in found else inputs[node]
 
         for node in nodes:
@@ -115,9 +115,9 @@ class Evaluator:
                 assert isinstance(source, fx.Node)
                 name, x = str(node.args[1]), value(source)
                 late = quantizers is None or by_output_position(self.plans[name])
-                found[node] = x if late or quantizers is None else quantizers(name, x, step)
+                found[node] = x if late or quantizers is None else quantizers(name, x, number)
             elif quantizers is not None and self._gathers(node):
-                found[node] = _patches(node, quantizers, value, step)
+                found[node] = _patches(node, quantizers, value, number)
             else:
                 arguments: Any = fx.node.map_arg((node.args, dict(node.kwargs)), value)
                 found[node] = node.target(*arguments[0], **arguments[1])  # type: ignore[operator]

@@ -15,7 +15,7 @@ from .blocks import Unit, weight_name
 from .cache import Learned
 from .evaluate import Evaluator, Quantizers
 from .losses import annealed, distance, rounding_penalty
-from .recipe import Recipe
+from .settings import LearningSettings
 
 FLOAT, QUANTIZED = "float", "quantized"
 """The two networks that values come from."""
@@ -28,11 +28,11 @@ FACTORS = (0.1, 10.0)
 class Samples:
     """What a unit is learned on.
 
-    ordinals: the UNet call of each chunk of samples. sizes: samples in each.
+    steps: the UNet call of each chunk of samples. sizes: samples in each.
     read: `read(chunk, network, node, rows)` gives a value's samples, all of them for None.
     """
 
-    ordinals: Sequence[int]
+    steps: Sequence[int]
     sizes: Sequence[int]
     read: Callable[[int, str, fx.Node, torch.Tensor | None], torch.Tensor]
 
@@ -51,7 +51,7 @@ class Task:
     evaluator: Evaluator
     plans: Mapping[str, Plan]
     samples: Samples
-    recipe: Recipe
+    settings: LearningSettings
 
     @property
     def output(self) -> fx.Node:
@@ -79,12 +79,14 @@ def learn(task: Task, seed: int, tick: Callable[[], object]) -> Learned:
 
     tick: called after every iteration.
     """
-    recipe = task.recipe
-    variables = Variables(_roundings(task) if recipe.weights else {}, _factors(task) if recipe.scales else {})
+    settings = task.settings
+    variables = Variables(
+        _roundings(task) if settings.weights else {}, _factors(task) if settings.scales else {}
+    )
     generator = torch.Generator().manual_seed(seed)
     with torch.enable_grad():
-        optimizers = _optimizers(variables, recipe)
-        for iteration in range(recipe.iterations if optimizers else 0):
+        optimizers = _optimizers(variables, settings)
+        for iteration in range(settings.iterations if optimizers else 0):
             for optimizer, _ in optimizers:
                 optimizer.zero_grad()
             _loss(task, variables, iteration, generator).backward()  # type: ignore[no-untyped-call]
@@ -109,14 +111,14 @@ def error(task: Task, weights: Mapping[str, Weight], factors: Mapping[str, torch
     weights, factors: in the place of what plans say.
     """
     values = {name: value(plan) for name, plan in {**task.weights, **weights}.items()}
-    quantizers = Quantizers(task.plans, factors) if task.recipe.activations else None
+    quantizers = Quantizers(task.plans, factors) if task.settings.activations else None
     samples, total = task.samples, 0.0
     with torch.no_grad():
-        for chunk, ordinal in enumerate(samples.ordinals):
+        for chunk, step in enumerate(samples.steps):
             inputs = samples.inputs(task.unit, chunk, QUANTIZED)
-            found = task.evaluator.run(task.unit.nodes, inputs, ordinal, values, quantizers)[task.output]
+            found = task.evaluator.run(task.unit.nodes, inputs, step, values, quantizers)[task.output]
             wanted = samples.read(chunk, FLOAT, task.output, None)
-            total += float(distance(found, wanted, task.recipe.power)) * samples.sizes[chunk]
+            total += float(distance(found, wanted, task.settings.power)) * samples.sizes[chunk]
     return total / sum(samples.sizes)
 
 
@@ -127,31 +129,31 @@ def sites(unit: Unit) -> list[str]:
 
 def _loss(task: Task, variables: Variables, iteration: int, generator: torch.Generator) -> torch.Tensor:
     """Of one batch, drawn from one UNet call: tables have a row per call."""
-    unit, samples, recipe = task.unit, task.samples, task.recipe
-    chunk = int(torch.randint(len(samples.ordinals), (), generator=generator))
-    rows = torch.randperm(samples.sizes[chunk], generator=generator)[: recipe.batch]
-    ordinal = samples.ordinals[chunk]
+    unit, samples, settings = task.unit, task.samples, task.settings
+    chunk = int(torch.randint(len(samples.steps), (), generator=generator))
+    rows = torch.randperm(samples.sizes[chunk], generator=generator)[: settings.batch]
+    step = samples.steps[chunk]
     inputs = samples.inputs(unit, chunk, QUANTIZED, rows)
-    real = samples.inputs(unit, chunk, FLOAT, rows) if recipe.drop or recipe.layers else {}
-    if recipe.drop:
-        inputs = {node: _mixed(x, real[node], recipe.drop, generator) for node, x in inputs.items()}
+    real = samples.inputs(unit, chunk, FLOAT, rows) if settings.drop or settings.layers else {}
+    if settings.drop:
+        inputs = {node: _mixed(x, real[node], settings.drop, generator) for node, x in inputs.items()}
     weights = {name: value(plan) for name, plan in task.weights.items() if name not in variables.roundings}
     weights |= {name: rounding.weight() for name, rounding in variables.roundings.items()}
     quantizers = None
-    if recipe.activations:
-        quantizers = Quantizers(task.plans, variables.factors, recipe.drop, generator)
-    found = task.evaluator.run(unit.nodes, inputs, ordinal, weights, quantizers)
+    if settings.activations:
+        quantizers = Quantizers(task.plans, variables.factors, settings.drop, generator)
+    found = task.evaluator.run(unit.nodes, inputs, step, weights, quantizers)
     wanted = samples.read(chunk, FLOAT, task.output, rows)
-    loss = distance(found[task.output], wanted, recipe.power)
-    if recipe.layers and len(unit.products) > 1:
+    loss = distance(found[task.output], wanted, settings.power)
+    if settings.layers and len(unit.products) > 1:
         with torch.no_grad():
-            layers = task.evaluator.run(unit.nodes, real, ordinal, {}, None)
+            layers = task.evaluator.run(unit.nodes, real, step, {}, None)
         for layer in unit.products[:-1]:
-            loss = loss + recipe.layers * distance(found[layer], layers[layer], recipe.power)
-    beta = annealed(iteration, recipe.iterations, recipe.warmup, recipe.beta_start, recipe.beta_end)
-    if recipe.penalty and beta is not None:
+            loss = loss + settings.layers * distance(found[layer], layers[layer], settings.power)
+    beta = annealed(iteration, settings.iterations, settings.warmup, settings.beta_start, settings.beta_end)
+    if settings.penalty and beta is not None:
         for rounding in variables.roundings.values():
-            loss = loss + recipe.penalty * rounding_penalty(rounding.h, beta)
+            loss = loss + settings.penalty * rounding_penalty(rounding.h, beta)
     return loss
 
 
@@ -185,17 +187,17 @@ def _factors(task: Task) -> dict[str, torch.Tensor]:
 
 
 def _optimizers(
-    variables: Variables, recipe: Recipe
+    variables: Variables, settings: LearningSettings
 ) -> list[tuple[torch.optim.Optimizer, torch.optim.lr_scheduler.LRScheduler]]:
     found: list[tuple[torch.optim.Optimizer, torch.optim.lr_scheduler.LRScheduler]] = []
     alphas = [rounding.alpha for rounding in variables.roundings.values()]
-    parts = ((alphas, recipe.weight_rate), (list(variables.factors.values()), recipe.scale_rate))
+    parts = ((alphas, settings.weight_rate), (list(variables.factors.values()), settings.scale_rate))
     for parameters, rate in parts:
         if parameters:
             optimizer = torch.optim.Adam(parameters, lr=rate)
             schedule: torch.optim.lr_scheduler.LRScheduler
-            if recipe.annealed:
-                schedule = torch.optim.lr_scheduler.CosineAnnealingLR(optimizer, T_max=recipe.iterations)
+            if settings.annealed:
+                schedule = torch.optim.lr_scheduler.CosineAnnealingLR(optimizer, T_max=settings.iterations)
             else:
                 schedule = torch.optim.lr_scheduler.ConstantLR(optimizer, factor=1.0)
             found.append((optimizer, schedule))

@@ -19,22 +19,22 @@ from ....ir.plans import Plan, QuantizedOperand, QuantizedProbabilities, Weight
 from ....ir.program import Program
 from ....ir.progress import track
 from ...graph.edit import arguments, constant, dgqc
+from .activation_store import ActivationStore
 from .adaround import value
 from .blocks import Unit, units
 from .cache import Cache, Learned
 from .compensate import Compensation
-from .digest import digest, structure
+from .content_hash import content_hash, structure
 from .evaluate import Evaluator, Quantizers
 from .learn import FLOAT, QUANTIZED, Samples, Task, learn, sites
-from .recipe import Recipe
-from .shelf import Shelf
+from .settings import LearningSettings
 
 FORMAT = 1
 """Of what is learned: another number makes everything kept before another's."""
 
 
 @dataclass(frozen=True)
-class Outcome:
+class Reconstruction:
     """plans: with what was learned. errors: before and after, by unit. kept: units found in the cache."""
 
     plans: dict[str, Plan]
@@ -45,11 +45,11 @@ class Outcome:
 def reconstruct(
     program: Program,
     blocks: bool,
-    recipe: Recipe,
+    settings: LearningSettings,
     cache: Cache,
     budget: float,
     compensation: Compensation | None = None,
-) -> Outcome:
+) -> Reconstruction:
     """Learns a program's units in order.
 
     blocks: whether blocks are learned as a whole. budget: bytes of samples that may lie in memory.
@@ -57,20 +57,22 @@ def reconstruct(
     Raises DgqcError without calibration samples.
     """
     chosen = units(program.graph.graph, program.inputs[0].name, blocks)
-    with Shelf(budget) as shelf:
-        walk = _Walk(program, recipe, cache, shelf, _read_last(chosen), compensation)
+    with ActivationStore(budget) as store:
+        walk = _Walk(program, settings, cache, store, _read_last(chosen), compensation)
         count = sum(bool(unit.products) for unit in chosen)
-        ticks = track(range(count * recipe.iterations), "reconstructing weights", count * recipe.iterations)
+        ticks = track(
+            range(count * settings.iterations), "reconstructing weights", count * settings.iterations
+        )
         for unit in chosen:
             walk.take(unit, ticks)
         next(ticks, None)
-        return Outcome(walk.plans, walk.errors, walk.kept)
+        return Reconstruction(walk.plans, walk.errors, walk.kept)
 
 
 def chunks(
     program: Program, samples: int, spread: bool = False
 ) -> Iterator[tuple[int, tuple[torch.Tensor, ...]]]:
-    """(ordinal, the graph's arguments) of up to so many samples a call, as many at once as the graph can run.
+    """(step, the graph's arguments) of up to so many samples a call, as many at once as the graph can run.
 
     spread: whether calls take turns with the samples, else all take the first: one picture's calls resemble
     each other.
@@ -78,24 +80,24 @@ def chunks(
     """
     if program.calibration is None:
         raise DgqcError("Reconstruction needs calibration samples; give some with --calib.")
-    for ordinal in range(len(program.schedule)):
+    for step in range(len(program.schedule)):
         found: list[Inputs] = []
         have = 0
-        for inputs in program.calibration.read(ordinal):
+        for inputs in program.calibration.read(step):
             part = inputs if spread else {name: x[: samples - have] for name, x in inputs.items()}
             found.append(part)
             have += len(part["sample"])
             if have >= samples and not spread:
                 break
         if not have:
-            raise DgqcError(f"The calibration samples hold none for call {ordinal}; record the whole one.")
+            raise DgqcError(f"The calibration samples hold none for call {step}; record the whole one.")
         whole = {name: torch.cat([part[name] for part in found]) for name in found[0]}
         if spread:
             order = torch.randperm(have, generator=torch.Generator().manual_seed(0))
-            turn = order[(ordinal * samples + torch.arange(min(samples, have))) % have]
+            turn = order[(step * samples + torch.arange(min(samples, have))) % have]
             whole = {name: x[turn] for name, x in whole.items()}
         for batch in arguments(program, whole):
-            yield ordinal, batch
+            yield step, batch
 
 
 class _Walk:
@@ -104,37 +106,37 @@ class _Walk:
     def __init__(
         self,
         program: Program,
-        recipe: Recipe,
+        settings: LearningSettings,
         cache: Cache,
-        shelf: Shelf,
+        store: ActivationStore,
         read_last: Mapping[Unit, tuple[fx.Node, ...]],
         compensation: Compensation | None = None,
     ) -> None:
-        self.evaluator, self.recipe, self.cache, self.shelf = Evaluator(program), recipe, cache, shelf
+        self.evaluator, self.settings, self.cache, self.store = Evaluator(program), settings, cache, store
         self.read_last, self.compensation = read_last, compensation
-        self.behind: list[tuple[Unit, str]] = []  # a unit and a network that it isn't computed in yet
+        self.pending: list[tuple[Unit, str]] = []  # a unit and a network that it isn't computed in yet
         self.plans: dict[str, Plan] = dict(program.plans)
         self.errors: dict[str, tuple[float, float]] = {}
         self.kept = 0
-        self.ordinals: list[int] = []
+        self.steps: list[int] = []
         self.sizes: list[int] = []
         placeholders = [n for n in program.graph.graph.nodes if n.op == "placeholder" and n.target != "step"]
         origin = ""
-        for chunk, (ordinal, batch) in enumerate(chunks(program, recipe.samples, compensation is not None)):
-            self.ordinals.append(ordinal)
+        for chunk, (step, batch) in enumerate(chunks(program, settings.samples, compensation is not None)):
+            self.steps.append(step)
             self.sizes.append(len(batch[0]))
-            origin = digest(origin, ordinal, batch)
+            origin = content_hash(origin, step, batch)
             for node, x in zip(placeholders, batch, strict=True):
                 self._put(chunk, FLOAT, node, x)
                 self._put(chunk, QUANTIZED, node, x)
         # What each value was made from: samples, and everything before it.
-        self.made_from = {node: digest(FORMAT, origin, node.name) for node in placeholders}
-        self.samples = Samples(self.ordinals, self.sizes, self._read)
+        self.made_from = {node: content_hash(FORMAT, origin, node.name) for node in placeholders}
+        self.samples = Samples(self.steps, self.sizes, self._read)
 
     def take(self, unit: Unit, ticks: Iterator[int]) -> None:
         """Finds a unit in the cache, or learns it, for which all units before it are computed."""
         key = self._key(unit)
-        self.behind.append((unit, FLOAT))
+        self.pending.append((unit, FLOAT))
         if unit.products:
             learned = self.cache.load(key)
             if learned is None:
@@ -142,28 +144,30 @@ class _Walk:
                 learned = self._learned(unit, key, ticks)
             else:
                 self.kept += 1
-                for _ in range(self.recipe.iterations):
+                for _ in range(self.settings.iterations):
                     next(ticks, None)
             self.plans.update(_with(self.plans, learned))
             self.errors[unit.name] = (learned.before, learned.after)
-            key = digest(key, learned.codes, learned.factors, *([learned.scales] if learned.scales else []))
-        self.made_from.update({node: digest(key, node.name) for node in unit.outputs})
-        self.behind.append((unit, QUANTIZED))
+            key = content_hash(
+                key, learned.codes, learned.factors, *([learned.scales] if learned.scales else [])
+            )
+        self.made_from.update({node: content_hash(key, node.name) for node in unit.outputs})
+        self.pending.append((unit, QUANTIZED))
 
     def _catch_up(self) -> None:
-        """Computes what was left behind, and drops values that nobody reads any more."""
-        for unit, network in self.behind:
+        """Computes what is still to be computed, and drops values that nobody reads any more."""
+        for unit, network in self.pending:
             self._run(unit, network)
             for node in self.read_last[unit] if network == QUANTIZED else ():
-                for chunk in range(len(self.ordinals)):
-                    self.shelf.drop((chunk, FLOAT, node.name))
-                    self.shelf.drop((chunk, QUANTIZED, node.name))
-        self.behind.clear()
+                for chunk in range(len(self.steps)):
+                    self.store.drop((chunk, FLOAT, node.name))
+                    self.store.drop((chunk, QUANTIZED, node.name))
+        self.pending.clear()
 
     def _learned(self, unit: Unit, key: str, ticks: Iterator[int]) -> Learned:
         # A unit's random numbers depend on the unit alone, so that it may be learned in any session.
-        seed = int(digest(self.recipe.seed, unit.name)[:15], 16)
-        task = Task(unit, self.evaluator, self.plans, self.samples, self.recipe)
+        seed = int(content_hash(self.settings.seed, unit.name)[:15], 16)
+        task = Task(unit, self.evaluator, self.plans, self.samples, self.settings)
         if self.compensation is None:
             found = learn(task, seed, lambda: next(ticks, None))
         else:
@@ -182,15 +186,17 @@ class _Walk:
         known = {name: self.plans[name] for name in names if name in self.plans}
         # With activations in float, what is learned serves every width of theirs.
         plans = {
-            name: plan for name, plan in known.items() if self.recipe.activations or isinstance(plan, Weight)
+            name: plan
+            for name, plan in known.items()
+            if self.settings.activations or isinstance(plan, Weight)
         }
-        return digest(
+        return content_hash(
             FORMAT,
             structure(unit.nodes),
             [self.made_from[node] for node in unit.inputs],
             {str(node.target): constant(self.evaluator.module, node) for node in constants},
             plans,
-            self.recipe,
+            self.settings,
             *([self.compensation] if self.compensation else []),
         )
 
@@ -201,21 +207,21 @@ class _Walk:
         if network == QUANTIZED:
             names = {str(i.target) for node in unit.nodes for i in node.all_input_nodes if i.op == "get_attr"}
             weights = {n: value(plan) for n in names if isinstance(plan := self.plans.get(n), Weight)}
-            quantizers = Quantizers(self.plans) if self.recipe.activations else None
-        for chunk, ordinal in enumerate(self.ordinals):
+            quantizers = Quantizers(self.plans) if self.settings.activations else None
+        for chunk, step in enumerate(self.steps):
             inputs = self.samples.inputs(unit, chunk, network)
             with torch.no_grad():
-                found = self.evaluator.run(unit.nodes, inputs, ordinal, weights, quantizers)
+                found = self.evaluator.run(unit.nodes, inputs, step, weights, quantizers)
             for node in unit.outputs:
                 self._put(chunk, network, node, found[node])
 
     def _put(self, chunk: int, network: str, node: fx.Node, value: torch.Tensor) -> None:
-        self.shelf.put((chunk, network, node.name), value)
+        self.store.put((chunk, network, node.name), value)
 
     def _read(self, chunk: int, network: str, node: fx.Node, rows: torch.Tensor | None) -> torch.Tensor:
         key = (chunk, network, node.name)
         # A value of the time alone has one row for all samples.
-        return self.shelf.get(key, rows if self.shelf.rows(key) == self.sizes[chunk] else None)
+        return self.store.get(key, rows if self.store.rows(key) == self.sizes[chunk] else None)
 
 
 def _with(plans: Mapping[str, Plan], learned: Learned) -> dict[str, Plan]:
@@ -235,6 +241,6 @@ def _with(plans: Mapping[str, Plan], learned: Learned) -> dict[str, Plan]:
 
 
 def _read_last(chosen: list[Unit]) -> dict[Unit, tuple[fx.Node, ...]]:
-    """The values that no unit behind each one reads."""
+    """The values that no unit after each one reads."""
     last = {node: unit for unit in chosen for node in unit.inputs}
     return {unit: tuple(node for node, reader in last.items() if reader is unit) for unit in chosen}

@@ -11,10 +11,10 @@ import torch
 from torch import fx
 
 
-def digest(*parts: Any) -> str:
+def content_hash(*parts: Any) -> str:
     """SHA-256 in hexadecimal of tensors, dataclasses, mappings, sequences and plain values.
 
-    Values of different content have different digests, whatever object holds them.
+    Values of different content have different hashes, whatever object holds them.
     """
     found = hashlib.sha256()
     _feed(found, parts)

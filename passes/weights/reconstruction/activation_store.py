@@ -13,7 +13,7 @@ Key = tuple[int, str, str]
 """(chunk of samples, network, node)"""
 
 
-class Shelf:
+class ActivationStore:
     """Tensors by key. A context manager: its temporary files go when it ends."""
 
     def __init__(self, budget: float) -> None:
@@ -25,7 +25,7 @@ class Shelf:
         self._count = 0
         self._rows: dict[Key, int] = {}
 
-    def __enter__(self) -> Shelf:
+    def __enter__(self) -> ActivationStore:
         return self
 
     def __exit__(

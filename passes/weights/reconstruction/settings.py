@@ -8,7 +8,7 @@ from ....ir.errors import DgqcError
 
 
 @dataclass(frozen=True)
-class Recipe:
+class LearningSettings:
     """Everything that a result depends on beside the program and its samples.
 
     iterations: of gradient descent, for each unit. batch: samples in each, all of one UNet call.
