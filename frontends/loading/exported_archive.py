@@ -1,150 +1,135 @@
 """Reads `torch.export` archives (.pt2) without running anything that the file brings along.
 
 `torch.export.load` is not safe by itself (PyTorch 2.13): it unpickles weights, constants and sample inputs
-without restriction when the archive asks for it, loads compiled libraries, hands symbolic sizes to
-`sympy.sympify`, which evaluates them, resolves ops by attribute from the torch package, and generates Python
-source from the names in the graph. So everything is checked first, through the reader that will load it.
+without restriction when the archive asks for it, loads compiled libraries, evaluates symbolic sizes, imports
+enums that nested inputs name, resolves ops by attribute from the torch package, and generates Python source
+from the names in the graph. So PyTorch never sees the file: its members are read and checked here, and
+written again, from what was understood, into an archive that PyTorch loads. Pickled sample inputs stay out.
 """
 
 from __future__ import annotations
 
 import io
 import json
-import pickle
+import math
 import re
-from collections.abc import Iterator
+import zipfile
+from collections.abc import Mapping
 from pathlib import Path
-from typing import Any
 
 import torch
 from torch.export import ExportedProgram
-from torch.export.pt2_archive import PT2ArchiveReader
 from torch.export.pt2_archive._package import load_pt2
 
 from ...ir.errors import DgqcError
+from ...ir.reading import reading
+from ...ir.storage.json_text import parse_json
+from ...ir.storage.schema import checked
+from .archive_schema import PayloadRecord, PayloadsRecord, ProgramRecord
 
 MEMBERS = re.compile(
     r"models/model\.json|data/weights/(weight_\d+|model_weights_config\.json)"
     r"|data/constants/(tensor_\d+|model_constants_config\.json)|data/sample_inputs/model\.pt"
-    r"|archive_format|archive_version|byteorder|version|\.data/(version|serialization_id)"
+    r"|archive_format|archive_version|byteorder|version|\.data/(version|serialization_id)",
+    re.ASCII,
 )
-OPS = re.compile(
-    r"torch\.ops\.aten\.\w+\.\w+|_operator\.(getitem|add|sub|mul|floordiv|mod|neg|eq|ne|ge|gt|le|lt)"
+MODEL, INPUTS = "models/model.json", "data/sample_inputs/model.pt"
+FOLDERS = ("data/weights/", "data/constants/")
+FIXED = {"archive_format": b"pt2", "archive_version": b"0", "byteorder": b"little", ".data/version": b"3\n"}
+REMEDY = (
+    "nothing of it was loaded, for that could run code; export the UNet with torch.export.export on plain "
+    "tensors and save it with torch.export.save"
 )
-NAMES = re.compile(r"[\w.,+\-> ]*")
-"""Strings that stay harmless when they are pasted into Python source: no brackets, quotes, line ends."""
-SYMBOL = re.compile(r"Symbol\('\w+'(, \w+=(True|False))*\)")
-SIZES = re.compile(r"([su]?\d|[-+/ (),]|\*(?!\*)|Integer|Add|Mul|Max|Min|FloorDiv|PythonMod|Mod)*")
-"""Symbolic sizes: whole numbers, symbols (s53, or Symbol('s53', integer=True)), arithmetic without powers,
-which could take forever."""
-CONTAINERS = {None, "builtins.tuple", "builtins.list", "builtins.dict", "collections.OrderedDict"}
-OUTPUTS = re.compile(r"diffusers\.models\.unets\.unet_2d(_condition)?\.UNet2D(Condition)?Output")
-FREE_TEXT = frozenset({"stack_trace", "torch_fn", "nn_module_stack", "source_fn_stack", "guards_code"})
-"""Keys whose strings are never evaluated: notes for people, and guards that ExportedUNet leaves out."""
+BYTES = {1: 1, 2: 1, 3: 2, 4: 4, 5: 8, 6: 2, 7: 4, 8: 8, 12: 1, 13: 2}
+"""Of an element, by the archive's number of its type."""
 
 
 def read_exported_program(path: Path) -> ExportedProgram:
-    """The program of a .pt2 archive, after checking that loading it runs nothing.
+    """The program of a .pt2 archive; loading it runs nothing of the file's.
 
     Raises DgqcError for an archive that is damaged, of another PyTorch, or holds more than a graph of ATen
     ops and plain tensors.
     """
-    try:
-        # One open file for check and load, so that both see the same bytes.
-        with path.open("rb") as file:
-            data: Any = io.BytesIO(file.read())
-        with PT2ArchiveReader(data) as reader:
-            _check(reader, path)
-        data.seek(0)
-        programs = load_pt2(data).exported_programs
-    except DgqcError:
-        raise
-    except Exception as error:
-        # PyTorch raises nearly anything for damaged archives.
-        reason = str(error).strip().splitlines()
-        raise DgqcError(
-            f"{path} is not a torch.export archive that PyTorch {torch.__version__} can read "
-            f"({reason[0] if reason else type(error).__name__}); save it again with torch.export.save."
-        ) from error
-    return programs["model"]
+    with reading(str(path), f"give a torch.export archive that PyTorch {torch.__version__} can read"):
+        clean = _written_again(path)
+        return load_pt2(clean).exported_programs["model"]
 
 
-def _check(reader: PT2ArchiveReader, path: Path) -> None:
-    members = list(reader.get_file_names())
-    for member in members:
-        if not MEMBERS.fullmatch(member):
-            raise _refused(path, f"it holds {member}")
-    if len(set(members)) != len(members):
-        raise _refused(path, "it holds two members of one name")
-    for config in ("data/weights/model_weights_config.json", "data/constants/model_constants_config.json"):
-        for name, payload in json.loads(reader.read_string(config))["config"].items():
-            if payload["use_pickle"] or not re.fullmatch(r"(weight|tensor)_\d+", payload["path_name"]):
-                raise _refused(path, f"its {name} is a pickled object ({payload['path_name']})")
-            if not re.fullmatch(r"[\w.]+", name):
-                raise _refused(path, f"it has a tensor called {name!r}")
-            _check_strings(payload, path)
-    try:
-        torch.load(io.BytesIO(reader.read_bytes("data/sample_inputs/model.pt")), weights_only=True)
-    except pickle.UnpicklingError as error:
-        # torch.export.load would go on without restrictions here.
-        raise _refused(path, "its sample inputs are more than tensors") from error
-    program = json.loads(reader.read_string("models/model.json"))
-    _check_strings(program, path)
-    for target in _targets(program):
-        if not OPS.fullmatch(target):
-            raise _refused(path, f"it calls {target}")
+def _written_again(path: Path) -> io.BytesIO:
+    """An archive with what `path` holds, as far as the schema knows it.
+
+    Members are stored, not packed, so none can be larger than the file; zipfile compares their checksums.
+    """
+    clean = io.BytesIO()
+    with zipfile.ZipFile(path) as old, zipfile.ZipFile(clean, "w") as new:
+        members = _members(old, path)
+        text = json.dumps(_program(old.read(members[MODEL]), path))
+        new.writestr(f"archive/{MODEL}", text)
+        for folder in FOLDERS:
+            kind = "weights" if "weights" in folder else "constants"
+            name = f"{folder}model_{kind}_config.json"
+            if name not in members:
+                raise _refused(path, f"it holds no {name}")
+            config = _payloads(old.read(members[name]), path)
+            new.writestr(f"archive/{name}", config.model_dump_json(exclude_unset=True))
+            for place in sorted({folder + payload.path_name for payload in config.config.values()}):
+                if place not in members:
+                    raise _refused(path, f"it holds no {place}")
+                new.writestr(f"archive/{place}", old.read(members[place]))
+            for tensor, payload in config.config.items():
+                _check_extent(tensor, payload, members[folder + payload.path_name].file_size, path)
+        new.writestr(f"archive/{INPUTS}", b"")
+        for name, content in FIXED.items():
+            new.writestr(f"archive/{name}", content)
+    clean.seek(0)
+    return clean
 
 
-def _check_strings(value: Any, path: Path, key: str = "") -> None:
-    """Every string of the graph, by the place it stands in."""
-    if isinstance(value, dict):
-        for name, item in value.items():
-            if not NAMES.fullmatch(name):
-                raise _refused(path, f"it has a name {name!r}")
-            if name not in FREE_TEXT:
-                _check_strings(item, path, name)
-    elif isinstance(value, list):
-        for item in value:
-            _check_strings(item, path, key)
-    elif isinstance(value, str):
-        if key in ("in_spec", "out_spec"):
-            _check_structure(json.loads(value)[1], path)
-        elif not (SIZES.fullmatch(SYMBOL.sub("1", value)) if key == "expr_str" else NAMES.fullmatch(value)):
-            raise _refused(path, f"it has a {key or 'string'} {value!r}")
+def _members(archive: zipfile.ZipFile, path: Path) -> Mapping[str, zipfile.ZipInfo]:
+    """The members by their names without the archive's own folder."""
+    found: dict[str, zipfile.ZipInfo] = {}
+    roots = set()
+    for info in archive.infolist():
+        root, _, name = info.filename.partition("/")
+        roots.add(root)
+        if not MEMBERS.fullmatch(name) or len(roots) > 1:
+            raise _refused(path, f"it holds {info.filename}")
+        if name in found:
+            raise _refused(path, f"it holds two members called {name}")
+        if info.compress_type != zipfile.ZIP_STORED:
+            raise _refused(path, f"its {name} is packed, which torch.export.save does not do")
+        found[name] = info
+    if MODEL not in found:
+        raise _refused(path, f"it holds no {MODEL}")
+    if sum(info.file_size for info in found.values()) > path.stat().st_size:
+        raise _refused(path, "its members lie on top of each other")
+    if "byteorder" in found and archive.read(found["byteorder"]) != FIXED["byteorder"]:
+        raise _refused(path, "it was written by a big-endian machine")
+    return found
 
 
-def _check_structure(spec: dict[str, Any], path: Path) -> None:
-    kind = spec["type"]
-    if kind not in CONTAINERS and not OUTPUTS.fullmatch(str(kind)):
-        raise _refused(path, f"its inputs or outputs come in a {kind}")
-    for name in _strings(json.loads(spec["context"]) if spec["context"] else None):
-        if not NAMES.fullmatch(name):
-            raise _refused(path, f"it has an input {name!r}")
-    for child in spec["children_spec"]:
-        _check_structure(child, path)
+def _program(text: bytes, path: Path) -> object:
+    found = parse_json(text, f"{path}: {MODEL}")
+    return checked(ProgramRecord, found, str(path), REMEDY).model_dump(exclude_unset=True)
 
 
-def _strings(value: Any) -> Iterator[str]:
-    if isinstance(value, str):
-        yield value
-    elif isinstance(value, dict | list):
-        for item in [*value, *value.values()] if isinstance(value, dict) else value:
-            yield from _strings(item)
+def _payloads(text: bytes, path: Path) -> PayloadsRecord:
+    return checked(PayloadsRecord, parse_json(text, f"{path}: the list of tensors"), str(path), REMEDY)
 
 
-def _targets(value: Any) -> Iterator[str]:
-    if isinstance(value, dict):
-        if isinstance(value.get("target"), str) and "inputs" in value:
-            yield value["target"]
-        for item in value.values():
-            yield from _targets(item)
-    elif isinstance(value, list):
-        for item in value:
-            yield from _targets(item)
-
-
-def _refused(path: Path, reason: str) -> DgqcError:
-    return DgqcError(
-        f"{path} is refused, for loading it could run code: {reason}; export the UNet with "
-        "torch.export.export on plain tensors and save it with torch.export.save."
+def _check_extent(name: str, payload: PayloadRecord, stored: int, path: Path) -> None:
+    """That a tensor lies within its bytes, each of them read once."""
+    about = payload.tensor_meta
+    sizes, strides = ([one.as_int for one in part] for part in (about.sizes, about.strides))
+    elements = stored // BYTES[about.dtype]
+    if len(sizes) != len(strides):
+        raise _refused(path, f"its tensor {name} has {len(sizes)} sizes and {len(strides)} strides")
+    last = about.storage_offset.as_int + sum(
+        (n - 1) * stride for n, stride in zip(sizes, strides, strict=True)
     )
+    if math.prod(sizes) > elements or (math.prod(sizes) > 0 and last >= elements):
+        raise _refused(path, f"its tensor {name} of {sizes} is larger than the bytes that are there")
+
+
+def _refused(path: Path, what: str) -> DgqcError:
+    return DgqcError(f"{path} is not what it should be: {what}; {REMEDY}.")

@@ -42,8 +42,9 @@ def checked(kind: type[AnyRecord], value: Any, what: str, remedy: str) -> AnyRec
         return kind.model_validate(value)
     except ValidationError as error:
         first = error.errors(include_url=False, include_context=False, include_input=False)[0]
+        message = first["msg"].removeprefix("Value error, ")
         place = one_line(".".join(str(part) for part in first["loc"]), 120) or "the whole"
         raise DgqcError(
-            f"{what} is not what it should be: {place}: {first['msg']} ({error.error_count()} such places); "
+            f"{what} is not what it should be: {place}: {message} ({error.error_count()} such places); "
             f"{remedy}."
         ) from error

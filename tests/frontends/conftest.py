@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable
 from functools import cache
 from pathlib import Path
@@ -97,3 +98,13 @@ def pipeline_folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
         requires_safety_checker=False,
     ).save_pretrained(folder)
     return folder
+
+
+class Hostile:
+    """Unpickling one of these writes a file."""
+
+    def __init__(self, target: Path) -> None:
+        self.target = target
+
+    def __reduce__(self) -> tuple[Any, tuple[str]]:
+        return os.system, (f"touch {self.target}",)
