@@ -9,6 +9,9 @@ program.save("unet.w4a6.dgqc")
 from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
+from .backends.registry import pass_modules
+from .passes.sources import add_source
+
 if TYPE_CHECKING:
     from .compiler.driver import compile, export_quantize_dequantize
     from .execution.compiled_program import CompiledProgram, load
@@ -25,6 +28,9 @@ __all__ = [
     "load",
     "load_calibration",
 ]
+
+# Rooms don't know each other; passes that targets bring are known by name all the same.
+add_source(pass_modules)
 
 _HOMES = {
     "compile": ".compiler.driver",

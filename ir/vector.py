@@ -17,3 +17,15 @@ class Vector:
     step: int
     inputs: dict[str, torch.Tensor]
     output: torch.Tensor
+
+
+@dataclass(frozen=True)
+class DrawingVector:
+    """A whole drawing by the denoising loop and the picture that must come out.
+
+    seed: of the noise. conditions: int16 tensors by input name, the sample left out. output: int16.
+    """
+
+    seed: int
+    conditions: dict[str, torch.Tensor]
+    output: torch.Tensor

@@ -4,18 +4,18 @@ from __future__ import annotations
 
 import difflib
 import re
-import sys
 import warnings
 from dataclasses import is_dataclass
-from functools import lru_cache
 from importlib import import_module
-from importlib.metadata import EntryPoint, entry_points
+from importlib.metadata import EntryPoint
 from typing import TypeVar
 
 from ...ir import ops  # noqa: F401  (passes name the dgqc ops when they are imported)
+from ...ir.entry_points import offered, package_of
 from ...ir.errors import PipelineError
 from ...ir.level import Level
 from ..base import Pass
+from ..sources import brought
 
 ENTRY_POINT_GROUP = "dgqc.passes"
 
@@ -51,15 +51,6 @@ BUILT_IN = {
 
 A module is imported when its pass is first asked for, so that start-up stays flat."""
 
-OF_BACKENDS = {
-    "split-products": "c.layout.split_products",
-    "permute-channels": "c.layout.permute_channels",
-    "permute-keys": "c.layout.permute_keys",
-    "fuse-rows": "c.layout.fuse_rows",
-    "plan-memory": "c.layout.plan_memory",
-}
-"""The passes that our backends append to the integer graph, and their modules below `dgqc.backends`."""
-
 ALIASES = {"stream-rows": "fuse-rows"}
 """Former names of passes, and what they are called now. Each is accepted wherever a pass is named, with a
 DeprecationWarning, until the release after the one that renamed it."""
@@ -87,14 +78,16 @@ def find_pass(name: str) -> type[Pass]:
     Raises PipelineError when no pass or more than one has the name, or when its module can't be imported.
     """
     name = current_name(name)
-    offered = [point for point in _entry_points() if point.name == name]
-    _check_unique(name, offered)
+    points = [point for point in offered(ENTRY_POINT_GROUP) if point.name == name]
+    # Asking the sources takes longer, and what is built in is none of theirs.
+    modules = [] if name in BUILT_IN else brought().get(name, [])
+    _check_unique(name, points, modules)
     if name in BUILT_IN:
         import_module(f"..{BUILT_IN[name]}", __package__)
-    elif name in OF_BACKENDS:
-        import_module(f"...backends.{OF_BACKENDS[name]}", __package__)
-    elif offered:
-        _load(offered[0])
+    elif modules:
+        _import(name, modules[0])
+    elif points:
+        _load(points[0])
     if name not in _registered:
         raise _unknown(name)
     return _registered[name]
@@ -113,12 +106,12 @@ def pass_names() -> tuple[str, ...]:
 
     Raises PipelineError when two packages define the same name.
     """
-    points = _entry_points()
-    for name in {point.name for point in points}:
-        _check_unique(name, [point for point in points if point.name == name])
-    others = {point.name for point in points} | set(_registered)
-    ours = (*BUILT_IN, *OF_BACKENDS)
-    return (*ours, *sorted(others - set(ours)))
+    points, others = offered(ENTRY_POINT_GROUP), brought()
+    for name in {*(point.name for point in points), *others}:
+        _check_unique(name, [point for point in points if point.name == name], others.get(name, []))
+    ours = dict.fromkeys((*BUILT_IN, *others))
+    rest = {point.name for point in points} | set(_registered)
+    return (*ours, *sorted(rest - set(ours)))
 
 
 def known_passes() -> tuple[type[Pass], ...]:
@@ -134,21 +127,20 @@ def known_passes() -> tuple[type[Pass], ...]:
 
 def origin(pass_class: type[Pass]) -> str:
     """The package that a pass comes from."""
-    return pass_class.__module__.partition(".")[0]
+    return _package(pass_class.__module__)
 
 
-def _entry_points() -> tuple[EntryPoint, ...]:
-    return _entry_points_on(tuple(sys.path))
-
-
-@lru_cache(maxsize=8)
-def _entry_points_on(path: tuple[str, ...]) -> tuple[EntryPoint, ...]:
-    # Keyed by the search path, so that a package found there later counts.
-    return tuple(dict.fromkeys(entry_points(group=ENTRY_POINT_GROUP)))
+def _import(name: str, module: str) -> None:
+    try:
+        import_module(module)
+    except ImportError as error:
+        raise PipelineError(
+            f"Pass {name} can't be loaded from {module} ({error}); repair or reinstall its package."
+        ) from error
 
 
 def _load(point: EntryPoint) -> None:
-    package = _package(point)
+    package = package_of(point)
     try:
         loaded = point.load()
     except (ImportError, AttributeError) as error:
@@ -164,9 +156,9 @@ def _load(point: EntryPoint) -> None:
     register_pass(loaded)
 
 
-def _check_unique(name: str, offered: list[EntryPoint]) -> None:
-    origins = sorted({_package(point) for point in offered})
-    if name in BUILT_IN or name in OF_BACKENDS:
+def _check_unique(name: str, points: list[EntryPoint], modules: list[str]) -> None:
+    origins = sorted({package_of(point) for point in points} | {_package(module) for module in modules})
+    if name in BUILT_IN:
         origins.insert(0, "dgqc")
     if len(origins) > 1:
         raise _duplicate(name, origins)
@@ -196,9 +188,8 @@ def _unknown(name: str) -> PipelineError:
     return PipelineError(f"There is no pass {name!r}: {hint}`dgqc passes` lists them all.")
 
 
-def _package(point: EntryPoint) -> str:
-    distribution = getattr(point, "dist", None)
-    return str(distribution.name) if distribution is not None else point.module.partition(".")[0]
+def _package(module: str) -> str:
+    return module.partition(".")[0]
 
 
 def _path(pass_class: type[Pass]) -> str:

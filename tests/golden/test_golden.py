@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from dgqc.passes.manager.registry import BUILT_IN, OF_BACKENDS
+from dgqc.backends.registry import pass_modules
+from dgqc.passes.manager.registry import BUILT_IN
 
 from .conftest import FOLDER, difference
 
@@ -14,7 +15,7 @@ REPORTING = {"measure-error"}
 
 def test_every_pass_has_a_golden_file() -> None:
     present = {path.name for path in FOLDER.glob("*.txt")}
-    names = (*BUILT_IN, *OF_BACKENDS)
+    names = (*BUILT_IN, *dict(pass_modules()))
     assert {f"{name}.{when}.txt" for name in names for when in ("before", "after")} <= present
 
 

@@ -18,7 +18,8 @@ from .module_builder import ModuleBuilder, OpCall
 from .operands import Limb, OperandCodes, Side, multiplied
 from .probabilities import ProbabilityLimb, probability_limbs
 from .products import codes_of
-from .record import Family, lowers
+from .record import lowers
+from .stages import Family
 
 dgqc = torch.ops.dgqc
 

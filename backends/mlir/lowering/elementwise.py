@@ -10,7 +10,8 @@ from ..arithmetic.fixed_point import round_shift, saturate
 from ..arithmetic.number import Number, index
 from ..arithmetic.tensors import Body, Map, Reads, each, entry, loop_place, reshaped, shape_of
 from .module_builder import ModuleBuilder, OpCall
-from .record import Family, lowers
+from .record import lowers
+from .stages import Family
 
 dgqc = torch.ops.dgqc
 

@@ -15,7 +15,8 @@ from .contraction import LIMIT, contracted, largest_total
 from .module_builder import ModuleBuilder, OpCall
 from .operands import Limb, OperandCodes, PerIndex, Side, as_they_are, less_128, multiplied
 from .products import codes_of
-from .record import Family, lowers
+from .record import lowers
+from .stages import Family
 
 dgqc = torch.ops.dgqc
 

@@ -8,7 +8,8 @@ from torch_mlir import ir
 from ..arithmetic.number import Number
 from ..arithmetic.tensors import each, entry, loop_place, reduced, reshaped, shape_of, width_of
 from .module_builder import ModuleBuilder, OpCall
-from .record import Family, lowers
+from .record import lowers
+from .stages import Family
 from .windows import patches
 
 dgqc = torch.ops.dgqc

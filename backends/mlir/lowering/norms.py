@@ -13,7 +13,8 @@ from ..arithmetic.lookup import reciprocal_root
 from ..arithmetic.number import Number
 from ..arithmetic.tensors import Reads, each, reduced, reshaped, shape_of
 from .module_builder import ModuleBuilder, OpCall
-from .record import Family, lowers
+from .record import lowers
+from .stages import Family
 
 dgqc = torch.ops.dgqc
 

@@ -20,8 +20,8 @@ from . import attention, elementwise, matmul, moves, norms, products, softmax
 from .check import check
 from .importer import CONSTANT, NODE, import_graph
 from .module_builder import ModuleBuilder
-from .record import Family
 from .replace import from_builtin, lower, name_of, to_builtin
+from .stages import Family
 
 LOWERINGS = (products, matmul, softmax, attention, norms, elementwise, moves)
 """Where the ops of this package are lowered; importing them registers their records."""
@@ -39,9 +39,6 @@ ATEN = (
     "torch-backend-to-linalg-on-tensors-backend-pipeline)"
 )
 CLEAN = "builtin.module(canonicalize,cse,canonicalize)"
-PASSES = ("import-fx", *(family.value for family in Family), "lower-aten", "clean-up", "externalize")
-"""All passes, in order. `lower-aten` is torch-mlir's own lowering of reshape, permute, slice and cat;
-`externalize` runs for programs whose constants are parameters."""
 
 
 @dataclass(frozen=True)

@@ -15,8 +15,9 @@ from ..emission.graph_constants import HeldWeight
 from .contraction import LIMIT, contracted
 from .module_builder import ModuleBuilder, OpCall
 from .operands import Limb, OperandCodes, Side, as_they_are, multiplied
-from .record import Family, lowers
+from .record import lowers
 from .requantize import requantized
+from .stages import Family
 from .windows import patches, window_count
 
 dgqc = torch.ops.dgqc

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from enum import StrEnum
 
 import torch
 from torch_mlir import ir
@@ -12,19 +11,10 @@ from torch_mlir import ir
 from ....ir import ops  # noqa: F401  (registers the dgqc ops, which lowerings name)
 from ....ir.errors import DgqcError
 from .module_builder import ModuleBuilder, OpCall
+from .stages import Family
 
 LoweringRule = Callable[[ModuleBuilder, OpCall], ir.Value | tuple[ir.Value, ...]]
 """From an op's arguments to its results, tensors of signless integers."""
-
-
-class Family(StrEnum):
-    """Which pass lowers an op; they run in this order."""
-
-    PRODUCTS = "lower-products"
-    ATTENTION = "lower-attention"
-    NORMS = "lower-norms"
-    ELEMENTWISE = "lower-elementwise"
-    MOVES = "lower-moves"
 
 
 @dataclass(frozen=True)

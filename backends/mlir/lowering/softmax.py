@@ -14,7 +14,8 @@ from ..arithmetic.lookup import exp2_negative, log2
 from ..arithmetic.number import Number
 from ..arithmetic.tensors import each, filled, part, reduced, reshaped, shape_of
 from .module_builder import ModuleBuilder, OpCall
-from .record import Family, lowers
+from .record import lowers
+from .stages import Family
 
 dgqc = torch.ops.dgqc
 

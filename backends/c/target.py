@@ -1,0 +1,82 @@
+"""C as a target: what it lays out, emits, compiles and runs."""
+
+from __future__ import annotations
+
+import tempfile
+import weakref
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import ClassVar
+
+from ...ir.errors import DgqcError
+from ...ir.program import Program
+from ..target import Drawer, Evidence, Runner, Target, Watch, ignore
+from .build import find_compiler
+from .emit import emit
+from .layout.plan import layout_of
+from .run import CProgram
+from .storage import Storage
+
+LAYOUT = f"{__package__}.layout"
+
+
+@dataclass(frozen=True)
+class CTarget(Target):
+    """C99 without libc, allocation or floating point.
+
+    weights: where the constants go; none chooses by their size. tile: KiB that a thread may have for itself,
+    little for a microcontroller; none is half a core's cache.
+    """
+
+    name: ClassVar[str] = "c"
+    about: ClassVar[str] = "C99 without libc, allocation or floating point"
+    runners: ClassVar[tuple[str, ...]] = ("c",)
+    favoured: ClassVar[bool] = True
+    pass_modules: ClassVar[Mapping[str, str]] = {
+        "split-products": f"{LAYOUT}.split_products",
+        "permute-channels": f"{LAYOUT}.permute_channels",
+        "permute-keys": f"{LAYOUT}.permute_keys",
+        "fuse-rows": f"{LAYOUT}.fuse_rows",
+        "plan-memory": f"{LAYOUT}.plan_memory",
+    }
+    layout_module: ClassVar[str | None] = f"{LAYOUT}.plan"
+
+    weights: Storage | None = None
+    tile: int | None = None
+
+    def passes(self) -> str:
+        rows = "fuse-rows" if self.tile is None else f"fuse-rows{{tile={self.tile},rows=1}}"
+        return f"split-products,permute-channels,permute-keys,{rows},plan-memory"
+
+    def emit(self, program: Program, directory: Path, evidence: Evidence, watch: Watch = ignore) -> None:
+        """Writes a C project with its tests."""
+        emit(program, directory, vectors=evidence.vectors, drawing=evidence.drawing, storage=self.weights)
+
+    def cannot_run(self, runner: str) -> str | None:
+        try:
+            find_compiler()
+        except DgqcError as error:
+            return str(error).rstrip(".")
+        return None
+
+    def open(self, runner: str, program: Program, project: Path | None) -> Runner:
+        library = self._library(program, project)
+        return lambda inputs, step: library.run(dict(inputs), step)
+
+    def open_drawer(self, runner: str, program: Program, project: Path | None) -> Drawer:
+        return self._library(program, project).draw
+
+    def working_memory(self, program: Program) -> int | None:
+        memory = layout_of(program).memory
+        return None if memory is None else memory.arena_bytes(1)
+
+    def _library(self, program: Program, project: Path | None) -> CProgram:
+        if project is not None:
+            return CProgram(project)
+        folder = tempfile.TemporaryDirectory(prefix="dgqc-c-")
+        emit(self.lay_out(program), Path(folder.name))
+        library = CProgram(Path(folder.name))
+        # The folder goes when the library does.
+        weakref.finalize(library, folder.cleanup)
+        return library

@@ -1,0 +1,139 @@
+"""What a backend says of itself: which passes it appends, how it emits, how it runs and why it can't.
+
+A backend is a subclass of `Target`, found by its name through an entry point of the group `dgqc.backends`
+(docs/writing-backends.md). Its module is imported whenever targets are listed, so what is heavy belongs into
+its methods.
+"""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
+from pathlib import Path
+from typing import ClassVar, Protocol
+
+import torch
+
+from ..ir.arithmetic.factor_widths import REQUIRED, FactorWidths
+from ..ir.errors import DgqcError
+from ..ir.program import Program
+from ..ir.vector import DrawingVector, Vector
+from ..passes.base import Pass
+from ..passes.manager.failures import snapshot
+from ..passes.manager.instruments import Instrument
+from ..passes.manager.manager import PassManager
+from ..passes.manager.pipeline import parse_pipeline
+
+Runner = Callable[[Mapping[str, torch.Tensor], int], torch.Tensor]
+"""run(inputs, step): int16 inputs by name, for one sample, to the int16 output."""
+
+Drawer = Callable[[torch.Tensor, Mapping[str, torch.Tensor]], torch.Tensor]
+"""draw(noise, conditions): int16 noise in Q12 and the other inputs by name, to the int16 picture in Q12."""
+
+Watch = Callable[[str, Callable[[], str]], None]
+"""watch(stage, text): told each stage of an emission, and how to get what it left as text."""
+
+
+def ignore(stage: str, text: Callable[[], str]) -> None:
+    """Watches nothing."""
+
+
+class Evidence(Protocol):
+    """What the reference computed, for the tests that a project brings. Each is computed when asked for."""
+
+    @property
+    def vectors(self) -> Sequence[Vector]:
+        """UNet calls with what must come out."""
+
+    @property
+    def drawing(self) -> DrawingVector | None:
+        """A whole drawing; None without a denoising loop, and where drawing takes minutes."""
+
+
+class Target(ABC):
+    """A way for a program to leave: a frozen dataclass whose fields are its options, as those of passes are.
+
+    name: kebab-case, unique; options are written `name{option=3}`. A bundle's folder for it has this name.
+    about: one line for listings.
+    runners: ways to run what it made, each with a name that no other target gives; empty where it runs
+        nothing.
+    favoured: whether it is emitted, and run, where nobody asks for anything else.
+    multiplies: what it can multiply at once. Every program asks for `REQUIRED`, one choice for all targets.
+    pass_modules: passes that it brings, by name, with the modules that define them.
+    layout_module: where the dataclasses of its layouts are made storable; None without any.
+    stages: of its emission, as `--print-ir-after` knows them.
+    """
+
+    name: ClassVar[str]
+    about: ClassVar[str]
+    runners: ClassVar[tuple[str, ...]] = ()
+    favoured: ClassVar[bool] = False
+    multiplies: ClassVar[FactorWidths] = REQUIRED
+    pass_modules: ClassVar[Mapping[str, str]] = {}
+    layout_module: ClassVar[str | None] = None
+    stages: ClassVar[tuple[str, ...]] = ()
+
+    def passes(self) -> str:
+        """The pipeline that it appends to the integer graph, as text."""
+        return ""
+
+    def unavailable(self) -> str | None:
+        """Why nothing can be emitted here, or None."""
+        return None
+
+    @abstractmethod
+    def emit(self, program: Program, directory: Path, evidence: Evidence, watch: Watch = ignore) -> None:
+        """Writes a program that `lay_out` has laid out into a folder, to be made if anything is written."""
+
+    def cannot_run(self, runner: str) -> str | None:
+        """Why a runner can't work here, or None."""
+        return None
+
+    def too_slow(self, runner: str, billions: float) -> str | None:
+        """Why a runner takes unbearably long for so many 10^9 multiply-accumulates a call, or None."""
+        return None
+
+    def open(self, runner: str, program: Program, project: Path | None) -> Runner:
+        """Gets a runner ready. program: at the integer level, laid out or not. project: the folder that was
+        emitted from it, where there is one; nothing is to be built inside."""
+        raise DgqcError(f"The target {self.name} emits and runs nothing.")
+
+    def open_drawer(self, runner: str, program: Program, project: Path | None) -> Drawer | None:
+        """Its own denoising loop; None where it has none, and dgqc calls its runner step by step."""
+        return None
+
+    def working_memory(self, program: Program) -> int | None:
+        """Bytes that a program it has laid out needs besides its constants; None where that isn't planned."""
+        return None
+
+    def lay_out(
+        self,
+        program: Program,
+        instruments: Sequence[Instrument] = (),
+        *,
+        verify_each: bool = True,
+        stop_after: str | None = None,
+    ) -> Program:
+        """A copy of an integer program behind this target's passes; the program itself where none is left.
+
+        Passes whose facts the program has already aren't run again. stop_after: the last pass to run.
+        Raises DgqcError where the target can't multiply as programs do, and as `PassManager.run` does.
+        """
+        if not self.multiplies.hold(REQUIRED):
+            has = self.multiplies
+            raise DgqcError(
+                f"The target {self.name} multiplies {has.factor} bits to {has.product}, but programs ask for "
+                f"{REQUIRED.factor} to {REQUIRED.product}."
+            )
+        passes = left_to_run(parse_pipeline(self.passes()), program.facts)
+        if not passes:
+            return program
+        own = replace(program, graph=snapshot(program))
+        return PassManager(passes, instruments, verify_each).run(own, stop_after)
+
+
+def left_to_run(passes: Sequence[Pass], facts: frozenset[str]) -> Sequence[Pass]:
+    """What is to be run of a pipeline: all behind the last pass whose facts hold."""
+    done = [place for place, item in enumerate(passes) if item.provides and item.provides <= facts]
+    return passes[done[-1] + 1 :] if done else passes
