@@ -14,11 +14,11 @@ from ...ir.arithmetic.operands import ensure_shapes, shape_of
 from ...ir.errors import DgqcError
 from ...ir.level import Level
 from ...ir.program import Program
-from ...ir.vector import Vector
+from ...ir.vector import DrawingVector, Vector
 from .call import Call, Place, Region
 from .functions import Line, functions_of
 from .layout.rows import value_bytes
-from .loop import Drawing, loop_memory
+from .loop import loop_memory
 from .memory import OUTPUT, Memory
 from .project import Project, Signature, source_names, write_project
 from .scope import Scope
@@ -41,7 +41,7 @@ def emit(
     *,
     name: str = "model",
     vectors: Sequence[Vector] = (),
-    drawing: Drawing | None = None,
+    drawing: DrawingVector | None = None,
     storage: Storage | None = None,
 ) -> None:
     """Writes the program as C99 into `directory`, which is made if need be (docs/c-backend.md: its layout).

@@ -12,19 +12,11 @@ import torch
 
 from ...ir.denoising import DenoisingLoop
 from ...ir.errors import DgqcError
+from ...ir.vector import DrawingVector
 from .layout.memory_plan import aligned
 from .literals import values
 
 Inputs = tuple[tuple[str, tuple[int, ...]], ...]
-
-
-@dataclass(frozen=True)
-class Drawing:
-    """A whole drawing as a test case: the noise's seed, int16 conditions by input name, int16 picture."""
-
-    seed: int
-    conditions: dict[str, torch.Tensor]
-    output: torch.Tensor
 
 
 @dataclass(frozen=True)
@@ -69,7 +61,7 @@ def write_loop(
         path.write_text(environment.get_template(f"{template}.jinja").render(context))
 
 
-def written_drawing(drawing: Drawing | None, inputs: Inputs) -> dict[str, Any] | None:
+def written_drawing(drawing: DrawingVector | None, inputs: Inputs) -> dict[str, Any] | None:
     """A drawing as C initializers. Raises DgqcError when it isn't one of this program."""
     if drawing is None:
         return None

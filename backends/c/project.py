@@ -14,9 +14,9 @@ import torch
 
 from ...ir.denoising import DenoisingLoop
 from ...ir.errors import DgqcError
-from ...ir.vector import Vector
+from ...ir.vector import DrawingVector, Vector
 from .literals import lookup_source, values
-from .loop import Drawing, write_loop, written_drawing
+from .loop import write_loop, written_drawing
 from .storage import Storage, header_words, members, weights_file, write_block
 from .tables import Tables
 
@@ -79,7 +79,7 @@ class Project:
     tables: Tables
     vectors: tuple[Vector, ...]
     loop: DenoisingLoop | None = None
-    drawing: Drawing | None = None
+    drawing: DrawingVector | None = None
 
 
 def runtime_sources() -> list[Path]:

@@ -8,10 +8,9 @@ from collections.abc import Sequence
 import torch
 
 from ..backends import reference
-from ..backends.c import Drawing
 from ..ir.arithmetic.noise import normal_noise
 from ..ir.program import Program
-from ..ir.vector import Vector
+from ..ir.vector import DrawingVector, Vector
 
 LOWEST, HIGHEST = -32768, 32767
 EXTREMES = ("zeros", "lowest", "highest", "alternating")
@@ -46,7 +45,7 @@ def reference_vectors(program: Program) -> Sequence[Vector]:
     return vectors
 
 
-def reference_drawing(program: Program) -> Drawing | None:
+def reference_drawing(program: Program) -> DrawingVector | None:
     """What the reference draws from seed 0 and random conditions, for the C project; None without a loop and
     where that takes minutes."""
     if program.loop is None or _billions(program) * len(program.schedule) > LARGE:
@@ -56,7 +55,7 @@ def reference_drawing(program: Program) -> Drawing | None:
     picture = program.loop.run(
         lambda codes, step: reference.run(program, {sample: codes, **conditions}, step), noise
     )
-    return Drawing(0, conditions, picture)
+    return DrawingVector(0, conditions, picture)
 
 
 def drawing_inputs(program: Program, seed: int) -> tuple[torch.Tensor, dict[str, torch.Tensor]]:

@@ -7,7 +7,7 @@ import pytest
 import torch
 
 from dgqc.backends import reference
-from dgqc.backends.c import Drawing, Vector, emit
+from dgqc.backends.c import DrawingVector, Vector, emit
 from dgqc.ir.arithmetic.noise import normal_noise
 
 from .kernels import Builds, Kernels, compile_runtime, planned
@@ -47,5 +47,5 @@ def emitted(tmp_path_factory: pytest.TempPathFactory) -> Path:
     noise = normal_noise(1, torch.Size(shape).numel()).reshape(shape)
     output = loop.run(lambda x, step: reference.run(program, {"sample": x, **conditions}, step), noise)
     directory = tmp_path_factory.mktemp("whole") / "model"
-    emit(program, directory, vectors=vectors, drawing=Drawing(1, conditions, output))
+    emit(program, directory, vectors=vectors, drawing=DrawingVector(1, conditions, output))
     return directory

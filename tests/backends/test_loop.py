@@ -14,7 +14,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from dgqc.backends import reference
-from dgqc.backends.c import CProgram, Drawing, emit
+from dgqc.backends.c import CProgram, DrawingVector, emit
 from dgqc.ir.arithmetic.noise import normal_noise
 from dgqc.ir.denoising import DenoisingLoop, Labels
 from dgqc.ir.errors import DgqcError
@@ -97,7 +97,7 @@ def drawn_program() -> Program:
     return planned(with_ddim(program, labels))
 
 
-def drawing_of(program: Program, seed: int, label: int) -> Drawing:
+def drawing_of(program: Program, seed: int, label: int) -> DrawingVector:
     assert program.loop is not None
     assert program.loop.labels is not None
     condition = program.loop.labels.codes[label]
@@ -107,7 +107,7 @@ def drawing_of(program: Program, seed: int, label: int) -> Drawing:
     def call(sample: torch.Tensor, step: int) -> torch.Tensor:
         return reference.run(program, {"sample": sample, "condition": condition}, step)
 
-    return Drawing(seed, {"condition": condition}, program.loop.run(call, noise))
+    return DrawingVector(seed, {"condition": condition}, program.loop.run(call, noise))
 
 
 def test_a_whole_drawing(tmp_path: Path) -> None:
