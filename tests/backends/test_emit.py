@@ -170,7 +170,7 @@ def test_builds_without_openmp(program: Program, tmp_path: Path) -> None:
 
 def test_refuses(program: Program, tmp_path: Path) -> None:
     with pytest.raises(DgqcError, match="run the pass plan-memory"):
-        emit(replace(program, memory=None), tmp_path)
+        emit(replace(program, layout=None), tmp_path)
     with pytest.raises(DgqcError, match="integer level"):
         emit(replace(program, level=Level.PLANNED), tmp_path)
     with pytest.raises(DgqcError, match="can't be the name"):
