@@ -13,7 +13,7 @@ from ...ir.plans import Coding, QuantizedProbabilities
 from ..graph.edit import aten, dgqc, shape
 from .builder import IntegerGraphBuilder
 from .layout import Layout, plain
-from .operands import as_operand, reach
+from .operands import as_operand, value_interval
 from .registry import lowers
 from .values import Logits, LoweredValue, PendingProbabilities, ProbabilityCodes, Scaled, StartProbabilities
 
@@ -106,7 +106,7 @@ def attend(
     table, fraction = probability_table(probabilities.plan)
     limit = len(table) - 1
     total = 2.5 + probabilities.keys / 2.0 ** min(limit, 30)
-    bound = math.ceil(2**15 * total * float(reach(operand.plan).max()))
+    bound = math.ceil(2**15 * total * int(value_interval(operand.plan).absolute_maximum.max()))
     factor, shift = multiplier(base / scale / 2**15, bits_for(bound))
     p = probabilities
     coded = (p.codes, p.mantissa, p.exponent, p.first, p.start)

@@ -5,6 +5,8 @@ from __future__ import annotations
 import torch
 from torch import fx
 
+from ...ir.arithmetic.accumulators import centered_codes
+from ...ir.arithmetic.intervals import Interval
 from ...ir.plans import Dimension, Operand, QuantizedOperand, Role
 from ..graph.edit import dgqc, shape
 from ..simulation.simulate import operand_axis
@@ -55,8 +57,8 @@ def quantizer(ratio: torch.Tensor, zero: torch.Tensor) -> tuple[torch.Tensor, to
     shift = torch.zeros_like(zero)
     for candidate in range(1, 27):
         multiplier = torch.round(ratio * 2.0**candidate)
-        reach = 32768 * multiplier + (zero.abs().double() + 1) * 2.0**candidate
-        shift = torch.where((multiplier < 2**15) & (reach < 2**31), candidate, shift)
+        largest = 32768 * multiplier + (zero.abs().double() + 1) * 2.0**candidate
+        shift = torch.where((multiplier < 2**15) & (largest < 2**31), candidate, shift)
     if bool((shift == 0).any()):
         raise OverflowError(f"a code step is {float(ratio.max()):g} times finer than its 16-bit input")
     multiplier = torch.round(ratio * 2.0 ** shift.double()).to(torch.int64)
@@ -105,9 +107,15 @@ def _wide_plan(builder: IntegerGraphBuilder, value: Scaled) -> QuantizedOperand:
     )
 
 
-def reach(plan: QuantizedOperand) -> torch.Tensor:
-    """The largest |multiple * (code - zero)| of each group, float64 (T, G)."""
-    if plan.operand.bits == 16:
-        return torch.full(plan.zero.shape, 32768.0, dtype=torch.float64)
-    top = 2**plan.operand.bits - 1
-    return (plan.multiple * torch.maximum(plan.zero.abs(), (top - plan.zero).abs())).double()
+def value_interval(plan: QuantizedOperand) -> Interval:
+    """What each group's values, multiple * (code - zero), lie between at each call: int64 (T, G)."""
+    return centered_codes(_codes(plan), plan.zero, plan.multiple)
+
+
+def centered_interval(plan: QuantizedOperand) -> Interval:
+    """What code - zero lies between for each group at each call: int64 (T, G)."""
+    return centered_codes(_codes(plan), plan.zero, torch.ones_like(plan.multiple))
+
+
+def _codes(plan: QuantizedOperand) -> tuple[int, int]:
+    return (-32768, 32767) if plan.operand.bits == 16 else (0, 2**plan.operand.bits - 1)

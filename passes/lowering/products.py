@@ -8,6 +8,7 @@ from typing import Any
 import torch
 from torch import fx
 
+from ...ir.arithmetic.accumulators import WeightSums, accumulator
 from ...ir.arithmetic.factor_widths import bits_beside_multiple
 from ...ir.arithmetic.fixed_point import bits_for, multiplier, normalized
 from ...ir.errors import DgqcError
@@ -16,7 +17,7 @@ from ..graph.edit import aten, dgqc, module_path, shape
 from .attention import attend, mixed_by_softmax
 from .builder import IntegerGraphBuilder
 from .layout import Layout, channels_last, plain, transposed
-from .operands import as_operand, product_tables, quantizer_tables, reach
+from .operands import as_operand, centered_interval, product_tables, quantizer_tables, value_interval
 from .registry import lowers
 from .values import (
     CodeRows,
@@ -35,17 +36,24 @@ LARGEST_SHIFT = 44
 """Shifts of columns end here, so that a bias as large as the output still fits beside the product."""
 
 
-def accumulator_bound(plan: QuantizedOperand, group: torch.Tensor, channels: bool, rows: torch.Tensor) -> int:
-    """A bound on |accumulator| over all calls and columns.
+def accumulator_bound(plan: QuantizedOperand, weight: torch.Tensor, group: torch.Tensor | None) -> int:
+    """A bound on |accumulator| over all calls and columns, on the way to the whole sum as well.
 
-    rows: |weight| summed over a channel's taps, float64 (N, K). channels: whether groups lie along K.
+    weight: int8 (N, K) or (N, kh, kw, K). group: uint8 (K,); None where groups lie along rows.
     """
-    largest = reach(plan)
-    if not channels:
-        return math.ceil(float(largest.max()) * float(rows.sum(dim=1).max()))
-    sums = torch.zeros(rows.shape[0], largest.shape[1], dtype=torch.float64)
-    sums.index_add_(1, group.to(torch.int64), rows)
-    return math.ceil(float((sums @ largest.T).max()))
+    sums = WeightSums.of(weight, group, plan.zero.shape[1])
+    return math.ceil(float(accumulator(value_interval(plan), sums, group is not None).partial.max()))
+
+
+def activation_product_bound(left: QuantizedOperand, right: QuantizedOperand, depth: int) -> int:
+    """A bound on |accumulator| of a product of activations, over all calls.
+
+    Every index counts as the worst of its side, though the verifier's proof knows which group each has: bits
+    of factors follow from this bound, and a tighter one would give other results to programs of today.
+    """
+    sides = (value_interval(plan).absolute_maximum.double().amax(dim=1) for plan in (left, right))
+    largest, other = sides
+    return math.ceil(depth * float((largest * other).max()))
 
 
 def epilogue(
@@ -103,14 +111,15 @@ def lower_linear(builder: IntegerGraphBuilder, node: fx.Node) -> LoweredValue:
     last = len(shape(node)) - 1
     operand, base = as_operand(builder, node.args[0], last, plain(last + 1))
     scale = builder.output_scale(node)
-    rows = weight.codes.double().abs()
-    bound = accumulator_bound(operand.plan, _groups(builder, operand.group), operand.axis == last, rows)
+    group = _value(builder, operand.group) if operand.axis == last else None
+    bound = accumulator_bound(operand.plan, _value(builder, codes), group)
     constants = epilogue(builder, node, weight, _bias(builder, node, 2), base, scale, bound)
     args = (operand.node, builder.step, *operand.tables, codes, *constants)
     return Scaled(builder.call(dgqc.linear.default, args, node), scale, Layout.plain(shape(node)))
 
 
-def _groups(builder: IntegerGraphBuilder, node: fx.Node) -> torch.Tensor:
+def _value(builder: IntegerGraphBuilder, node: fx.Node) -> torch.Tensor:
+    """A constant of the new graph."""
     value = getattr(builder.root, str(node.target))
     assert isinstance(value, torch.Tensor)
     return value
@@ -126,13 +135,12 @@ def lower_conv2d(builder: IntegerGraphBuilder, node: fx.Node) -> LoweredValue:
         )
     weight, codes = _weight(builder, weight_node)
     scale, layout = builder.output_scale(node), Layout(shape(node), channels_last(4))
-    rows = weight.codes.double().abs().sum(dim=(2, 3))
     assert isinstance(source, fx.Node)
     value = builder.values[source]
     bias = _bias(builder, node, 2)
     if isinstance(value, PixelPatches):
         plan, name = value.plan, f"{node.name}.input"
-        bound = accumulator_bound(plan, plan.group, False, rows)
+        bound = accumulator_bound(plan, _value(builder, codes), None)
         constants = epilogue(builder, node, weight, bias, plan.base, scale, bound)
         quantizer = quantizer_tables(builder, value.source, plan, name)
         zero, multiple = product_tables(builder, plan, name)
@@ -141,7 +149,7 @@ def lower_conv2d(builder: IntegerGraphBuilder, node: fx.Node) -> LoweredValue:
         args: tuple[Any, ...] = (*gathered, codes, *constants, stride, padding)
         return Scaled(builder.call(dgqc.conv2d_pixel.default, args, node), scale, layout)
     operand, base = as_operand(builder, source, 1, channels_last(4))
-    bound = accumulator_bound(operand.plan, _groups(builder, operand.group), True, rows)
+    bound = accumulator_bound(operand.plan, _value(builder, codes), _value(builder, operand.group))
     constants = epilogue(builder, node, weight, bias, base, scale, bound)
     tables = (operand.zero, operand.multiple, operand.group)
     args = (operand.node, builder.step, *tables, codes, *constants, stride, padding)
@@ -168,7 +176,6 @@ def lower_matmul(builder: IntegerGraphBuilder, node: fx.Node) -> LoweredValue:
     a, a_base = as_operand(builder, left, rank - 1, plain(rank))
     b, b_base = as_operand(builder, right, other_rank - 2, transposed(other_rank))
     depth = shape(left)[-1]
-    bound = math.ceil(depth * float((reach(a.plan).amax(dim=1) * reach(b.plan).amax(dim=1)).max()))
     factor = mixed_by_softmax(node)
     if factor is None:
         scale, width = builder.output_scale(node), 16
@@ -176,10 +183,11 @@ def lower_matmul(builder: IntegerGraphBuilder, node: fx.Node) -> LoweredValue:
     else:
         scale, width = torch.ones(builder.calls, dtype=torch.float64), 32
         real = a_base * b_base * factor * math.log2(math.e) * 65536
-    bits = bits_for(bound)
+    bits = bits_for(activation_product_bound(a.plan, b.plan, depth))
     if _is_coded_by_rows(a, rank - 1) and _is_coded_by_rows(b, other_rank - 2):
         # The rows' multiple stands apart in what a backend sums up.
-        total = depth * float((reach(a.plan) / a.plan.multiple).max()) * float(reach(b.plan).max())
+        sides = centered_interval(a.plan), value_interval(b.plan)
+        total = depth * float(math.prod(int(side.absolute_maximum.max()) for side in sides))
         bits = min(bits, bits_beside_multiple(real, int(a.plan.multiple.max()), total))
     mantissa, shift = multiplier(real, bits)
     requantization = (
