@@ -62,7 +62,7 @@ def _ddim(scheduler: Any) -> Sampler:
 
 
 def _combination(kind: str, now: float, then: float, timestep: int) -> Combination:
-    """now, then: the share of signal before and behind the call."""
+    """now, then: the share of signal before and after the call."""
     signal, noise = now**0.5, (1 - now) ** 0.5
     kept, added = then**0.5, (1 - then) ** 0.5
     if kind == "sample" and noise > 0:

@@ -19,8 +19,8 @@ class Calibration:
     """Samples of a UNet's inputs for each call of a schedule.
 
     schedule: the calls the samples were recorded at.
-    read: `read(ordinal)` gives the batches recorded at that call, one after another, without holding the
-        others in memory. The timestep itself is `schedule.timesteps[ordinal]`.
+    read: `read(step)` gives the batches recorded at that call, one after another, without holding the
+        others in memory. The timestep itself is `schedule.timesteps[step]`.
     synthetic: True when the samples come from denoising noise without prompts, which the report says.
     origin: one line for the report: where the samples come from.
     versions: library name to version, as recorded.

@@ -22,7 +22,7 @@ UNCLIPPED = 2**31 - 1
 
 @dataclass(frozen=True)
 class Combination:
-    """What a sampler does behind one call, x being the state and y the UNet's output, in real numbers:
+    """What a sampler does after one call, x being the state and y the UNet's output, in real numbers:
 
     clean = clean_of_state * x + clean_of_output * y, clipped to the sampler's limit,
     next = next_of_clean * clean + next_of_state * x + next_of_output * y.

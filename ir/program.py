@@ -36,8 +36,8 @@ class Program:
     that an earlier holder could see, apart from the graph itself, which a pass owns while it runs.
 
     graph: runs at every level. Its placeholders are those of `inputs` and, once the timestep is folded
-        into tables, `step` (an int64 scalar, the call's ordinal); before that, `timestep` (a float scalar
-        tensor of shape (1,)).
+        into tables, `step` (an int64 scalar, the call's index in the schedule); before that, `timestep` (a
+        float scalar tensor of shape (1,)).
     level: what may stand in the graph.
     inputs: the tensor inputs, in placeholder order, without `timestep`/`step`.
     schedule: the calls it is compiled for.

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import warnings
 from dataclasses import dataclass
 from typing import Any
 
@@ -12,8 +13,8 @@ from .errors import DgqcError
 class Schedule:
     """The timesteps of the UNet's calls, in the order a pipeline makes them.
 
-    Tables are indexed by a call's ordinal, never by arithmetic on the timestep: PNDM evaluates one
-    timestep twice, and both calls have their own entry here.
+    Tables are indexed by a call's step, its place in this list, never by arithmetic on the timestep: PNDM
+    evaluates one timestep twice, and both calls have their own entry here.
 
     scheduler: class name of the diffusers scheduler, for messages and the manifest.
     timesteps: one number per UNet call (diffusers convention, usually 0 .. 999, descending).
@@ -29,11 +30,11 @@ class Schedule:
     def __len__(self) -> int:
         return len(self.timesteps)
 
-    def ordinal(self, timestep: float, after: int = -1) -> int:
-        """The ordinal of the call with this timestep.
+    def step_of(self, timestep: float, after: int = -1) -> int:
+        """The step of the call with this timestep.
 
-        after: the ordinal of the previous call; where a timestep stands in the schedule more than once,
-            its first entry behind `after` is meant, or its first entry when there is none behind.
+        after: the step of the previous call; where a timestep stands in the schedule more than once, its
+            first entry after that one is meant, or its first entry when there is none later.
         Raises DgqcError when the timestep is not in the schedule.
         """
         found = [i for i, t in enumerate(self.timesteps) if abs(t - timestep) < 1e-3]
@@ -45,8 +46,13 @@ class Schedule:
             )
         return next((i for i in found if i > after), found[0])
 
+    def ordinal(self, timestep: float, after: int = -1) -> int:
+        """`step_of` by its old name, which goes with the next release."""
+        warnings.warn("Schedule.ordinal is now Schedule.step_of.", DeprecationWarning, stacklevel=2)
+        return self.step_of(timestep, after)
+
     def nearest(self, timestep: float) -> int:
-        """The ordinal of the call whose timestep is nearest."""
+        """The step of the call whose timestep is nearest."""
         return min(range(len(self)), key=lambda i: abs(self.timesteps[i] - timestep))
 
     def to_json(self) -> dict[str, Any]:

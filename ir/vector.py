@@ -11,7 +11,7 @@ import torch
 class Vector:
     """One UNet call and what must come out.
 
-    step: ordinal of the call. inputs: int16 tensors by input name. output: int16.
+    step: the index of the call. inputs: int16 tensors by input name. output: int16.
     """
 
     step: int

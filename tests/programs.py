@@ -29,9 +29,9 @@ PLANNING = (
 )
 
 
-def samples(name: str, ordinal: int) -> Inputs:
+def samples(name: str, step: int) -> Inputs:
     """The calibration batch of a call: random inputs of its own."""
-    return architectures.example_inputs(_captured(name)[0], BATCH, seed=ordinal)
+    return architectures.example_inputs(_captured(name)[0], BATCH, seed=step)
 
 
 @cache
@@ -43,8 +43,8 @@ def _captured(name: str) -> tuple[architectures.UNet, Program]:
 def captured(name: str) -> Program:
     """One of the small architectures with samples, as a copy that passes may change."""
 
-    def read(ordinal: int) -> Iterator[Inputs]:
-        yield samples(name, ordinal)
+    def read(step: int) -> Iterator[Inputs]:
+        yield samples(name, step)
 
     calibration = Calibration(SCHEDULE, read, synthetic=True, origin="random numbers")
     return replace(own(_captured(name)[1]), calibration=calibration)
@@ -93,35 +93,35 @@ def arguments(program: Program, inputs: Inputs) -> tuple[torch.Tensor, ...]:
     return tuple(results)
 
 
-def run_float(program: Program, inputs: Inputs, ordinal: int) -> torch.Tensor:
+def run_float(program: Program, inputs: Inputs, step: int) -> torch.Tensor:
     """The output at a level with floats, float32."""
     named = dict(zip((item.name for item in program.inputs), arguments(program, inputs), strict=True))
-    named["timestep"] = torch.tensor([program.schedule.timesteps[ordinal]])
-    named["step"] = torch.tensor(ordinal)
+    named["timestep"] = torch.tensor([program.schedule.timesteps[step]])
+    named["step"] = torch.tensor(step)
     names = [str(n.target) for n in program.graph.graph.nodes if n.op == "placeholder"]
     with torch.no_grad():
         output: torch.Tensor = program.graph(*(named[name] for name in names))
     return output
 
 
-def run_integer(program: Program, inputs: Inputs, ordinal: int) -> torch.Tensor:
+def run_integer(program: Program, inputs: Inputs, step: int) -> torch.Tensor:
     """The output at the integer level for one sample, as the real values it stands for, float64."""
     assert program.output_scale is not None
     codes = []
     for value, item in zip(arguments(program, inputs), program.inputs, strict=True):
         assert item.scale is not None
-        rounded = torch.floor(value.double() / item.scale[ordinal] + 0.5)
+        rounded = torch.floor(value.double() / item.scale[step] + 0.5)
         codes.append(rounded.clamp(-32768, 32767).to(torch.int16))
-    output: torch.Tensor = program.graph(*codes, torch.tensor(ordinal))
-    return output.double() * program.output_scale[ordinal]
+    output: torch.Tensor = program.graph(*codes, torch.tensor(step))
+    return output.double() * program.output_scale[step]
 
 
 def same_bits(before: Program, after: Program, name: str) -> bool:
     """Whether two integer programs of an architecture give the same codes at each call, not few of them."""
-    for ordinal in range(len(SCHEDULE)):
-        values = arguments(before, {key: value[:1] for key, value in samples(name, ordinal).items()})
+    for step in range(len(SCHEDULE)):
+        values = arguments(before, {key: value[:1] for key, value in samples(name, step).items()})
         codes = [(value * 8000).clamp(-32768, 32767).to(torch.int16) for value in values]
-        one, other = (program.graph(*codes, torch.tensor(ordinal)) for program in (before, after))
+        one, other = (program.graph(*codes, torch.tensor(step)) for program in (before, after))
         if not torch.equal(one, other) or one.unique().numel() <= 100:
             return False
     return True

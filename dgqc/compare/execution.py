@@ -42,7 +42,7 @@ class SimulatedProgram:
     ) -> torch.Tensor:
         """One UNet call, as `CompiledProgram.answer`. There is one backend, and no nearest step."""
         time = float(torch.as_tensor(timestep).reshape(-1)[0])
-        self._last = self.program.schedule.ordinal(time, after=self._last)
+        self._last = self.program.schedule.step_of(time, after=self._last)
         with torch.no_grad():
             parts = [
                 self.program.graph(*batch, torch.tensor(self._last))

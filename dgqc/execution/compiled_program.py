@@ -189,7 +189,7 @@ class CompiledProgram:
             )
         schedule = self.program.schedule
         try:
-            return schedule.ordinal(times[0], after=self._last_step)
+            return schedule.step_of(times[0], after=self._last_step)
         except DgqcError:
             if not allow_nearest:
                 raise

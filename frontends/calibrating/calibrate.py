@@ -158,8 +158,8 @@ class _Recorder:
 
     def calls(self) -> Iterator[tuple[int, int, Inputs]]:
         for index, calls in enumerate(self.batches):
-            for ordinal, inputs in enumerate(calls):
-                yield ordinal, index, inputs
+            for step, inputs in enumerate(calls):
+                yield step, index, inputs
 
 
 def _tensors(bound: Mapping[str, Any]) -> dict[str, torch.Tensor]:

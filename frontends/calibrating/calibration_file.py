@@ -1,6 +1,6 @@
 """Recorded UNet calls in one safetensors file.
 
-Tensors are called `ordinal/batch/input`, `003/000/sample`; one that does not change from call to call (a
+Tensors are called `step/batch/input`, `003/000/sample`; one that does not change from call to call (a
 context, the time ids) stands once, under `shared/batch/input`. The metadata holds the rest.
 """
 
@@ -59,17 +59,17 @@ def save_calibration(
 ) -> None:
     """Writes recorded calls to a temporary file beside `path` and renames it.
 
-    calls: (ordinal, batch, inputs) in any order; all are held in memory until written. An input of one
+    calls: (step, batch, inputs) in any order; all are held in memory until written. An input of one
         batch that is equal at all calls is stored once.
     Raises DgqcError when the file can't be written.
     """
     found = Path(path)
     recorded: dict[int, dict[int, Inputs]] = {}
-    for ordinal, batch, inputs in calls:
-        recorded.setdefault(batch, {})[ordinal] = inputs
+    for step, batch, inputs in calls:
+        recorded.setdefault(batch, {})[step] = inputs
     tensors: dict[str, torch.Tensor] = {}
-    for batch, by_ordinal in recorded.items():
-        tensors.update(_batch_tensors(batch, by_ordinal))
+    for batch, by_step in recorded.items():
+        tensors.update(_batch_tensors(batch, by_step))
     metadata = {"dgqc_calibration": json.dumps({"format": FORMAT, **_to_json(recording)})}
     try:
         found.parent.mkdir(parents=True, exist_ok=True)
@@ -104,27 +104,26 @@ def load_calibration(path: str | Path) -> Calibration:
     recording = _from_json(metadata.get("dgqc_calibration"), found)
     batches = _batches(shapes, recording.schedule, found)
 
-    def read(ordinal: int) -> Iterator[Inputs]:
-        for names in batches[ordinal]:
+    def read(step: int) -> Iterator[Inputs]:
+        for names in batches[step]:
             with safe_open(found, framework="pt", device="cpu") as file:
                 yield {name: file.get_tensor(key) for name, key in names.items()}
 
     return Calibration(recording.schedule, read, recording.synthetic, recording.origin, recording.versions)
 
 
-def _batch_tensors(batch: int, by_ordinal: Mapping[int, Inputs]) -> Iterator[tuple[str, torch.Tensor]]:
-    first = next(iter(by_ordinal.values()))
+def _batch_tensors(batch: int, by_step: Mapping[int, Inputs]) -> Iterator[tuple[str, torch.Tensor]]:
+    first = next(iter(by_step.values()))
     shared = {
         name
         for name in first
-        if len(by_ordinal) > 1
-        and all(torch.equal(inputs[name], first[name]) for inputs in by_ordinal.values())
+        if len(by_step) > 1 and all(torch.equal(inputs[name], first[name]) for inputs in by_step.values())
     }
     for name in shared:
         yield f"shared/{batch:03d}/{name}", first[name].contiguous().clone()
-    for ordinal, inputs in by_ordinal.items():
+    for step, inputs in by_step.items():
         for name in inputs.keys() - shared:
-            yield f"{ordinal:03d}/{batch:03d}/{name}", inputs[name].contiguous().clone()
+            yield f"{step:03d}/{batch:03d}/{name}", inputs[name].contiguous().clone()
 
 
 def _batches(
@@ -132,7 +131,7 @@ def _batches(
 ) -> list[list[dict[str, str]]]:
     """For each call and batch, the tensor's key by input name."""
     shared: dict[str, dict[str, str]] = {}
-    calls: dict[int, dict[str, dict[str, str]]] = {ordinal: {} for ordinal in range(len(schedule))}
+    calls: dict[int, dict[str, dict[str, str]]] = {step: {} for step in range(len(schedule))}
     for key, shape in sorted(shapes.items()):
         where, batch, name = key.split("/") if key.count("/") == 2 else ("", "", key)
         if name not in INPUTS or not (where == "shared" or (where.isdigit() and int(where) in calls)):
@@ -145,22 +144,21 @@ def _batches(
         places.setdefault(batch, {})[name] = key
     first: dict[str, tuple[int, ...]] | None = None
     result: list[list[dict[str, str]]] = []
-    for ordinal, batches in calls.items():
+    for step, batches in calls.items():
         result.append([{**shared.get(batch, {}), **names} for batch, names in sorted(batches.items())])
         if not batches:
-            raise DgqcError(f"{path} holds nothing for call {ordinal} of {len(schedule)}; record it again.")
+            raise DgqcError(f"{path} holds nothing for call {step} of {len(schedule)}; record it again.")
         for names in result[-1]:
             sizes = {name: shapes[key] for name, key in names.items()}
             if "sample" not in sizes or len({size[0] for size in sizes.values()}) != 1:
                 raise DgqcError(
-                    f"{path}: call {ordinal} has inputs of shapes {sizes}, which is no batch; record it "
-                    "again."
+                    f"{path}: call {step} has inputs of shapes {sizes}, which is no batch; record it again."
                 )
             each = {name: size[1:] for name, size in sizes.items()}
             first = first or each
             if each != first:
                 raise DgqcError(
-                    f"{path}: call {ordinal} has inputs {each}, but earlier ones {first}; record it again."
+                    f"{path}: call {step} has inputs {each}, but earlier ones {first}; record it again."
                 )
     return result
 

@@ -29,13 +29,13 @@ def mid_block_inputs(model: nn.Module, calibration: Calibration) -> torch.Tensor
 
     handle = place.register_forward_pre_hook(keep, with_kwargs=True) if place is not None else None
     try:
-        for ordinal in track(range(calls), "comparing calls", calls):
-            inputs = dict(next(calibration.read(ordinal)))
+        for step in track(range(calls), "comparing calls", calls):
+            inputs = dict(next(calibration.read(step)))
             if place is None:
                 seen.append(inputs["sample"].float())
                 continue
             with torch.no_grad():
-                timestep = calibration.schedule.timesteps[ordinal]
+                timestep = calibration.schedule.timesteps[step]
                 model(**call_arguments(inputs), timestep=timestep, return_dict=False)
     finally:
         if handle is not None:

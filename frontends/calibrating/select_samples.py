@@ -103,9 +103,9 @@ def in_turn(counts: Sequence[int], trajectories: int, seed: int) -> tuple[frozen
 def _reader(
     calibration: Calibration, chosen: Callable[[], tuple[frozenset[int], ...]]
 ) -> Callable[[int], Iterator[Inputs]]:
-    def read(ordinal: int) -> Iterator[Inputs]:
-        wanted, first = chosen()[ordinal], 0
-        for inputs in calibration.read(ordinal):
+    def read(step: int) -> Iterator[Inputs]:
+        wanted, first = chosen()[step], 0
+        for inputs in calibration.read(step):
             size = len(inputs["sample"])
             rows = [row for row in range(size) if first + row in wanted]
             if rows:
@@ -115,8 +115,8 @@ def _reader(
     return read
 
 
-def _count(calibration: Calibration, ordinal: int) -> int:
-    count = sum(len(inputs["sample"]) for inputs in calibration.read(ordinal))
+def _count(calibration: Calibration, step: int) -> int:
+    count = sum(len(inputs["sample"]) for inputs in calibration.read(step))
     if not count:
-        raise DgqcError(f"The calibration holds no samples for call {ordinal}; record it again.")
+        raise DgqcError(f"The calibration holds no samples for call {step}; record it again.")
     return count

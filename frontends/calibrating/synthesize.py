@@ -18,7 +18,7 @@ from ..loading.model_inputs import ModelInput, call_arguments, model_config, mod
 from .calibrate import Progress, versions
 
 PIXELS_PER_LATENT = 8
-"""Side of the pixel square behind one latent, for the picture sizes in SDXL's time ids."""
+"""Side of the square of pixels that one latent stands for, for the picture sizes in SDXL's time ids."""
 
 
 def synthesize(
@@ -55,12 +55,12 @@ def synthesize(
     for index, count in enumerate(counts):
         conditions = {one.name: _draw(one, model, count, inputs[0], generator) for one in inputs[2:]}
         calls = _denoise(model, scheduler, schedule, inputs[0], count, conditions, generator)
-        for ordinal, sample in enumerate(calls):
-            recorded[ordinal].append({"sample": sample, **conditions})
+        for step, sample in enumerate(calls):
+            recorded[step].append({"sample": sample, **conditions})
             if progress:
-                progress(index * len(schedule) + ordinal + 1, len(counts) * len(schedule))
+                progress(index * len(schedule) + step + 1, len(counts) * len(schedule))
     origin = f"{samples} samples denoised from noise without prompts"
-    return Calibration(schedule, lambda ordinal: iter(recorded[ordinal]), True, origin, versions())
+    return Calibration(schedule, lambda step: iter(recorded[step]), True, origin, versions())
 
 
 def _denoise(
@@ -76,7 +76,7 @@ def _denoise(
     own = copy.deepcopy(scheduler)
     # Multistep schedulers remember earlier calls; setting the timesteps again forgets them.
     own.set_timesteps(own.num_inference_steps)
-    steps = [float(step) for step in own.timesteps]
+    steps = [float(timestep) for timestep in own.timesteps]
     if steps != list(schedule.timesteps):
         raise DgqcError(
             f"The scheduler makes {len(steps)} calls, which are not the schedule's {len(schedule)}; take "
@@ -89,17 +89,17 @@ def _denoise(
     # Channels that the model takes but does not predict (an inpainting mask) stay as drawn.
     extra = torch.randn((count, sample.shape[1] - channels, *sample.shape[2:]), generator=generator)
     latents = torch.randn((count, channels, *sample.shape[2:]), generator=generator) * own.init_noise_sigma
-    for ordinal, step in enumerate(own.timesteps):
-        scaled = torch.cat([own.scale_model_input(latents, step), extra], dim=1)
+    for step, timestep in enumerate(own.timesteps):
+        scaled = torch.cat([own.scale_model_input(latents, timestep), extra], dim=1)
         assert scaled.shape == shape
         yield scaled
         with torch.no_grad():
             # Channels that it predicts beyond the sample's are a variance, which these schedulers don't take.
-            predicted = _call(model, scaled, step, conditions)[:, :channels]
-            latents = own.step(predicted, step, latents, return_dict=False, **options)[0]
+            predicted = _call(model, scaled, timestep, conditions)[:, :channels]
+            latents = own.step(predicted, timestep, latents, return_dict=False, **options)[0]
         if not bool(torch.isfinite(latents).all()):
             raise DgqcError(
-                f"Denoising without prompts runs away to infinity at call {ordinal} of {len(schedule)}; "
+                f"Denoising without prompts runs away to infinity at call {step} of {len(schedule)}; "
                 "record samples with `dgqc calibrate` and give them instead."
             )
 
@@ -110,9 +110,9 @@ def _latent_channels(model: nn.Module, sample: ModelInput) -> int:
 
 
 def _call(
-    model: nn.Module, sample: torch.Tensor, step: torch.Tensor, conditions: dict[str, torch.Tensor]
+    model: nn.Module, sample: torch.Tensor, timestep: torch.Tensor, conditions: dict[str, torch.Tensor]
 ) -> torch.Tensor:
-    inputs = {"sample": sample, "timestep": step.reshape(1).to(torch.float32), **conditions}
+    inputs = {"sample": sample, "timestep": timestep.reshape(1).to(torch.float32), **conditions}
     if isinstance(model, ExportedUNet):
         exported: torch.Tensor = model(**inputs)
         return exported

@@ -151,7 +151,7 @@ def concatenate(rewriter: Rewriter, values: list[CapturedValue], dim: int = 0) -
 def pad(
     rewriter: Rewriter, value: fx.Node, padding: list[int], mode: str = "constant", fill: float | None = None
 ) -> CapturedValue:
-    """Zeros around an image wait for the convolution; zeros behind a vector (an embedding of odd width) are
+    """Zeros around an image wait for the convolution; zeros after a vector (an embedding of odd width) are
     a slice of it times zero, which has the right batch size."""
     if mode != "constant" or fill or any(amount < 0 for amount in padding):
         raise rewriter.unsupported(detail="only padding with zeros is known")

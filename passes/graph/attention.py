@@ -72,7 +72,7 @@ def _only_product(part: fx.Node) -> fx.Node | None:
 
 
 def _logits(node: object) -> tuple[fx.Node, ...]:
-    """The products behind softmax's argument, through scalar factors and one concatenation."""
+    """The products upstream of softmax, through scalar factors and one concatenation."""
     if not isinstance(node, fx.Node):
         return ()
     if node.target is aten.matmul.default:

@@ -85,7 +85,7 @@ def ancestors(nodes: Iterable[fx.Node]) -> set[fx.Node]:
     return seen
 
 
-def placeholders_behind(graph: fx.Graph) -> dict[fx.Node, frozenset[str]]:
+def placeholders_upstream(graph: fx.Graph) -> dict[fx.Node, frozenset[str]]:
     """For each node, the names of the placeholders it depends on."""
     found: dict[fx.Node, frozenset[str]] = {}
     for node in graph.nodes:

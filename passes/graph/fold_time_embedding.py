@@ -13,7 +13,7 @@ from ...ir.level import Level
 from ...ir.program import Program
 from ..base import Pass
 from ..manager.registry import register_pass
-from .edit import add_constant, call, clean, constant, dgqc, placeholders_behind, propagate
+from .edit import add_constant, call, clean, constant, dgqc, placeholders_upstream, propagate
 
 
 @register_pass
@@ -23,7 +23,7 @@ class FoldTimeEmbedding(Pass):
 
     Exact: the tables hold what the float model computes. The embedding's parameters leave the program, and
     with them TFMQ-DM's whole problem of quantizing temporal features (docs/methods.md). The placeholder
-    `timestep` is replaced by `step`, the call's ordinal.
+    `timestep` is replaced by `step`, the index of the call in the schedule.
     """
 
     name: ClassVar[str] = "fold-time-embedding"
@@ -34,10 +34,10 @@ class FoldTimeEmbedding(Pass):
     def run(self, program: Program) -> Program:
         module, graph = program.graph, program.graph.graph
         timestep = next(n for n in graph.nodes if n.op == "placeholder" and n.target == "timestep")
-        behind = placeholders_behind(graph)
-        temporal = [n for n in graph.nodes if behind[n] == {"timestep"}]
+        upstream = placeholders_upstream(graph)
+        temporal = [n for n in graph.nodes if upstream[n] == {"timestep"}]
         frontier = [
-            n for n in temporal if any(behind[u] != {"timestep"} or u.op == "output" for u in n.users)
+            n for n in temporal if any(upstream[u] != {"timestep"} or u.op == "output" for u in n.users)
         ]
         parameters = _constants_of(temporal)
         tables = self._evaluate(module, timestep, temporal, frontier, program.schedule.timesteps)

@@ -83,13 +83,13 @@ class InsertSites(Pass):
 
         for attention in found:
             _value_sites(graph, attention.value, attention.parts, plans, self.bits, attention.start)
-            shares = attention.parts[-1]
-            source = shares.args[0]
+            last = attention.parts[-1]
+            source = last.args[0]
             assert isinstance(source, fx.Node)
             name = f"{attention.softmax.name}.probabilities"
-            with graph.inserting_before(shares):
+            with graph.inserting_before(last):
                 site = call(graph, dgqc.site.default, (source, name), attention.softmax)
-            shares.update_arg(0, site)
+            last.update_arg(0, site)
             plans[name] = Probabilities(self.bits)
         inside = {node for attention in found for node in attention.parts}
         start_logits = {attention.logits[0] for attention in found if attention.start}

@@ -12,7 +12,7 @@ from ...ir.program import Input, Program
 from ..base import Pass
 from ..lowering.families import has_lowering, no_integer_form
 from ..manager.registry import register_pass
-from .edit import aten, clean, constant, placeholders_behind, propagate, shape
+from .edit import aten, clean, constant, placeholders_upstream, propagate, shape
 
 GLUE = frozenset(
     {
@@ -44,13 +44,13 @@ class SplitPrologue(Pass):
 
     def run(self, program: Program) -> Program:
         graph = program.graph.graph
-        behind = placeholders_behind(graph)
+        upstream = placeholders_upstream(graph)
         hoisted: set[fx.Node] = set()
         for node in graph.nodes:
             if node.op != "call_function":
                 continue
             if not has_lowering(node):
-                _refuse_unless_conditioning(node, behind[node])
+                _refuse_unless_conditioning(node, upstream[node])
                 hoisted |= _region_above(node)
             elif node.target in GLUE and _reads_only(node, hoisted):
                 hoisted.add(node)
@@ -58,13 +58,13 @@ class SplitPrologue(Pass):
             return program
         frontier = [n for n in graph.nodes if n in hoisted and any(u not in hoisted for u in n.users)]
         prologue = _extract(program, hoisted, frontier)
-        return _cut(program, hoisted, frontier, prologue, behind).with_report(
-            self.name, {"inputs": [_input_name(n, behind) for n in frontier]}
+        return _cut(program, hoisted, frontier, prologue, upstream).with_report(
+            self.name, {"inputs": [_input_name(n, upstream) for n in frontier]}
         )
 
 
-def _refuse_unless_conditioning(node: fx.Node, behind: frozenset[str]) -> None:
-    if behind & {"sample", "step"}:
+def _refuse_unless_conditioning(node: fx.Node, upstream: frozenset[str]) -> None:
+    if upstream & {"sample", "step"}:
         raise no_integer_form(node)
 
 
@@ -85,8 +85,8 @@ def _reads_only(node: fx.Node, region: set[fx.Node]) -> bool:
     return bool(calls) and all(i in region for i in calls)
 
 
-def _input_name(node: fx.Node, behind: dict[fx.Node, frozenset[str]]) -> str:
-    return "_".join(sorted(behind[node])) + "_embedding"
+def _input_name(node: fx.Node, upstream: dict[fx.Node, frozenset[str]]) -> str:
+    return "_".join(sorted(upstream[node])) + "_embedding"
 
 
 def _extract(program: Program, hoisted: set[fx.Node], frontier: list[fx.Node]) -> fx.GraphModule:
@@ -120,14 +120,14 @@ def _cut(
     hoisted: set[fx.Node],
     frontier: list[fx.Node],
     prologue: fx.GraphModule,
-    behind: dict[fx.Node, frozenset[str]],
+    upstream: dict[fx.Node, frozenset[str]],
 ) -> Program:
     graph = program.graph.graph
     kept = _kept_placeholders(program, hoisted)
     step = next(n for n in graph.nodes if n.op == "placeholder" and n.target == "step")
     inputs = [item for item in program.inputs if item.name in {str(n.target) for n in kept}]
     for number, node in enumerate(frontier):
-        name = _input_name(node, behind) + (f"_{number}" if number else "")
+        name = _input_name(node, upstream) + (f"_{number}" if number else "")
         with graph.inserting_before(step):
             placeholder = graph.placeholder(name)
         placeholder.meta.update(val=node.meta["val"], module=node.meta.get("module"))

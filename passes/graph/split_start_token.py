@@ -12,7 +12,7 @@ from ...ir.program import Program
 from ..base import Pass
 from ..manager.registry import register_pass
 from .attention import Attention, attentions
-from .edit import aten, call, clean, placeholders_behind, propagate, shape
+from .edit import aten, call, clean, placeholders_upstream, propagate, shape
 
 
 @register_pass
@@ -37,12 +37,12 @@ class SplitStartToken(Pass):
 
     def run(self, program: Program) -> Program:
         graph = program.graph.graph
-        behind = placeholders_behind(graph)
+        upstream = placeholders_upstream(graph)
         count = 0
         for attention in attentions(graph):
             keys = attention.logits[0].args[1]
             assert isinstance(keys, fx.Node)
-            crosses = behind[keys] == {"encoder_hidden_states"}
+            crosses = upstream[keys] == {"encoder_hidden_states"}
             if crosses and not attention.start and shape(keys)[-1] > 1:
                 _split(graph, attention)
                 count += 1

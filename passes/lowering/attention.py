@@ -42,7 +42,7 @@ def mixed_by_softmax(product: fx.Node) -> float | None:
 
 @lowers(aten.softmax.int)
 def lower_softmax(builder: IntegerGraphBuilder, node: fx.Node) -> LoweredValue:
-    """Held back until the site behind it says how probabilities are quantized."""
+    """Held back until the site downstream says how probabilities are quantized."""
     source = node.args[0]
     assert isinstance(source, fx.Node)
     logits = builder.values[source]
@@ -96,7 +96,7 @@ def probability_table(plan: QuantizedProbabilities) -> tuple[torch.Tensor, int]:
 def attend(
     builder: IntegerGraphBuilder, node: fx.Node, probabilities: ProbabilityCodes, values: fx.Node
 ) -> Scaled:
-    """`dgqc::attend` with the scale of the 16-bit site behind `node`.
+    """`dgqc::attend` with the scale of the 16-bit site downstream of `node`.
 
     values: the old graph's node of all values (..., keys, features).
     """

@@ -112,7 +112,7 @@ class IntegerGraphBuilder:
         return self.program.plans[str(site.args[1])]
 
     def output_scale(self, node: fx.Node) -> torch.Tensor:
-        """The scale that the 16-bit site behind a node gives it: float64 (T,)."""
+        """The scale that the 16-bit site downstream of a node gives it: float64 (T,)."""
         for user in node.users:
             if user.target is dgqc.site.default:
                 plan = self.plan(user)

@@ -60,13 +60,13 @@ class Layout:
         return replace(self, order=order)
 
     def permuted(self, dimensions: Sequence[int]) -> Layout:
-        """The same memory behind `aten.permute`."""
+        """The same memory after `aten.permute`."""
         axes = [dimension % len(self.shape) for dimension in dimensions]
         shape = tuple(self.shape[axis] for axis in axes)
         return Layout(shape, tuple(axes.index(axis) for axis in self.order))
 
     def reshaped(self, shape: Sequence[int]) -> Layout | None:
-        """The same memory behind `aten.reshape`; None where values would have to move, since axes that are
+        """The same memory after `aten.reshape`; None where values would have to move, since axes that are
         merged do not lie side by side."""
         if tuple(shape) == self.shape:
             return self
@@ -79,7 +79,7 @@ class Layout:
             found[first] = after
         order = [axis for first in sorted(found) for axis in found[first]]
         for axis, size in enumerate(shape):
-            if size == 1:  # it may lie anywhere: behind its neighbour
+            if size == 1:  # it may lie anywhere: after its neighbour
                 order.insert(order.index(axis - 1) + 1 if axis else 0, axis)
         return Layout(tuple(shape), tuple(order))
 

@@ -18,7 +18,7 @@ from .values import LoweredValue, Scaled
 LARGEST_GROUP = 2**22
 """Elements that share a mean: their squared deviations must add up below 2^62."""
 LARGEST_SHIFT = 40
-"""Gains keep their shift below this, so that a division by a large deviation still fits behind it."""
+"""Gains keep their shift below this, so that a division by a large deviation still fits after it."""
 
 
 @lowers(aten.group_norm.default)

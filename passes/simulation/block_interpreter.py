@@ -94,12 +94,12 @@ class BlockInterpreter(fx.Interpreter):
                 return normalized
             scales = user.target is aten.mul.Tensor and not isinstance(user.args[1], fx.Node)
             softens = user.target is aten.softmax.int and user.args[1] in (-1, last)
-            if not (scales or softens or self._is_share(user)):
+            if not (scales or softens or self._is_site_of_probabilities(user)):
                 return False
             node, normalized = user, normalized or softens
         return False
 
-    def _is_share(self, node: fx.Node) -> bool:
+    def _is_site_of_probabilities(self, node: fx.Node) -> bool:
         """Whether a node is a site of probabilities, which may be looked at in parts."""
         if node.target is not dgqc.site.default:
             return False

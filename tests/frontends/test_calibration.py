@@ -76,14 +76,14 @@ def test_round_trip(pipeline: Any, pipeline_folder: Path, tmp_path: Path) -> Non
     ]
     assert recorded.schedule.timesteps == tuple(float(call["timestep"]) for call in expected[0])
     for found in (recorded, load_calibration(output)):
-        for ordinal in range(STEPS):
-            batches = list(found.read(ordinal))
+        for step in range(STEPS):
+            batches = list(found.read(step))
             # Both halves of the guidance.
             assert [batch["sample"].shape for batch in batches] == [(4, 4, 8, 8), (2, 4, 8, 8)]
             for batch, calls in zip(batches, expected, strict=True):
                 assert batch.keys() == {"sample", "encoder_hidden_states"}
                 for name, value in batch.items():
-                    torch.testing.assert_close(value, calls[ordinal][name], rtol=0, atol=0)
+                    torch.testing.assert_close(value, calls[step][name], rtol=0, atol=0)
                 assert batch["encoder_hidden_states"].shape[1] == TOKENS
     with safe_open(output, "pt") as file:
         keys = set(file.keys())
@@ -110,7 +110,7 @@ def test_without_guidance_and_with_pndm(pipeline: Any, tmp_path: Path) -> None:
     assert found.schedule == schedule
     assert len(found.schedule) == STEPS + 1
     assert found.schedule.timesteps[1] == found.schedule.timesteps[2]
-    twice = [next(iter(found.read(ordinal)))["sample"] for ordinal in (1, 2)]
+    twice = [next(iter(found.read(step)))["sample"] for step in (1, 2)]
     assert twice[0].shape[0] == 1
     assert not torch.equal(*twice)
     assert not own.unet._forward_pre_hooks
@@ -183,10 +183,10 @@ def test_synthesize(name: str) -> None:
     assert made.synthetic
     assert made.schedule == schedule
     expected = set(architectures.example_inputs(unet))
-    for ordinal, timestep in enumerate(schedule.timesteps):
-        batches = list(made.read(ordinal))
+    for step, timestep in enumerate(schedule.timesteps):
+        batches = list(made.read(step))
         assert [batch["sample"].shape[0] for batch in batches] == [2, 1]
-        for batch, same in zip(batches, again.read(ordinal), strict=True):
+        for batch, same in zip(batches, again.read(step), strict=True):
             assert batch.keys() == expected
             assert all(torch.equal(batch[key], same[key]) for key in batch)
             architectures.run_model(unet, dict(batch), timestep)
@@ -200,7 +200,7 @@ def test_synthesize_where_channels_differ(channels: tuple[int, int]) -> None:
     unet = tiny_unet(in_channels=channels[0], out_channels=channels[1])
     scheduler, schedule = schedule_for(None, 3)
     made = synthesize(unet, scheduler, schedule, samples=1, context_length=3)
-    first, last = (next(iter(made.read(ordinal)))["sample"] for ordinal in (0, 2))
+    first, last = (next(iter(made.read(step)))["sample"] for step in (0, 2))
     assert first.shape[1] == channels[0]
     changed = [not torch.equal(*pair) for pair in zip(first[0], last[0], strict=True)]
     assert changed == [c < channels[1] for c in range(channels[0])]
@@ -213,7 +213,7 @@ def test_synthesize_follows_the_scheduler() -> None:
         {**DDIMScheduler(clip_sample=False).config, "_class_name": "DDIMScheduler"}, 2
     )
     made = synthesize(unet, scheduler, schedule, samples=1, context_length=3)
-    first, second = (next(iter(made.read(ordinal))) for ordinal in range(2))
+    first, second = (next(iter(made.read(step))) for step in range(2))
     noise = architectures.run_model(unet, dict(first), schedule.timesteps[0])
     now, then = (scheduler.alphas_cumprod[int(step)] for step in schedule.timesteps)
     clean = (first["sample"] - (1 - now).sqrt() * noise) / now.sqrt()

@@ -24,8 +24,8 @@ def test_pndm_evaluates_one_timestep_twice() -> None:
     _, schedule = schedule_for(config_of(PNDMScheduler(skip_prk_steps=True, steps_offset=1)), 10)
     assert len(schedule) == 11
     assert schedule.timesteps[1] == schedule.timesteps[2]
-    assert schedule.ordinal(schedule.timesteps[1]) == 1
-    assert schedule.ordinal(schedule.timesteps[1], after=1) == 2
+    assert schedule.step_of(schedule.timesteps[1]) == 1
+    assert schedule.step_of(schedule.timesteps[1], after=1) == 2
 
 
 def test_second_order_schedulers_call_twice() -> None:

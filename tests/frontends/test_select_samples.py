@@ -37,9 +37,9 @@ class Middle(nn.Module):
 def calibration() -> Calibration:
     """Samples that say where they come from: call * 100 + trajectory."""
 
-    def read(ordinal: int) -> Iterator[Inputs]:
+    def read(step: int) -> Iterator[Inputs]:
         for batch in range(BATCHES):
-            rows = torch.arange(batch * SIZE, (batch + 1) * SIZE) + 100 * ordinal
+            rows = torch.arange(batch * SIZE, (batch + 1) * SIZE) + 100 * step
             yield {"sample": rows.float().reshape(-1, 1, 1, 1).expand(-1, 2, 1, 1).clone()}
 
     times = tuple(float(t) for t in (900, 500, 490, 480, 10))
@@ -156,7 +156,7 @@ def test_features_come_from_the_middle_attention() -> None:
     inputs = architectures.example_inputs(unet, 2)
     seen: list[torch.Tensor] = []
     hook = unet.mid_block.attentions[0].register_forward_pre_hook(lambda m, given: seen.append(given[0]))
-    found = mid_block_inputs(unet, Calibration(schedule, lambda ordinal: iter([inputs]), False, ""))
+    found = mid_block_inputs(unet, Calibration(schedule, lambda step: iter([inputs]), False, ""))
     hook.remove()
     assert torch.equal(found, torch.stack(seen))
     assert not torch.equal(found[0], found[1])

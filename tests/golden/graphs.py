@@ -177,8 +177,8 @@ def calibrated(program: Program) -> Program:
     shape = program.inputs[0].shape
     count = torch.Size(shape).numel()
 
-    def read(ordinal: int) -> Iterator[Inputs]:
+    def read(step: int) -> Iterator[Inputs]:
         for sign in (1.0, -3.0):
-            yield {"sample": sign * (ordinal + 1) * torch.arange(count, dtype=torch.float32).reshape(shape)}
+            yield {"sample": sign * (step + 1) * torch.arange(count, dtype=torch.float32).reshape(shape)}
 
     return replace(program, calibration=Calibration(SCHEDULE, read, synthetic=False, origin="whole numbers"))

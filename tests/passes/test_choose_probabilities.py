@@ -39,7 +39,7 @@ def two_attentions() -> Program:
 
 
 def calibrated(program: Program) -> Program:
-    def read(ordinal: int) -> Iterator[Inputs]:
+    def read(step: int) -> Iterator[Inputs]:
         yield {"sample": OCTAVES.expand(3, 2, KEYS), "encoder_hidden_states": EVEN.expand(3, 2, KEYS)}
 
     return replace(program, calibration=Calibration(SCHEDULE, read, synthetic=False, origin="by hand"))

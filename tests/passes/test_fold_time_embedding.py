@@ -19,16 +19,16 @@ NAMES = pytest.mark.parametrize("name", ["only_cross_attention", "class_conditio
 def test_every_call_computes_what_the_model_does_at_its_timestep(name: str) -> None:
     folded = apply(captured(name), "fold-time-embedding")
     unet = ARCHITECTURES[name]()
-    for ordinal, timestep in enumerate(SCHEDULE.timesteps):
+    for step, timestep in enumerate(SCHEDULE.timesteps):
         inputs = samples(name, 7)
-        found = run_float(folded, inputs, ordinal)
+        found = run_float(folded, inputs, step)
         # The model's attention has another order of sums.
         assert torch.allclose(found, run_model(unet, dict(inputs), timestep), atol=1e-4)
-        assert torch.equal(found, run_float(captured(name), inputs, ordinal)), "the tables are exact"
+        assert torch.equal(found, run_float(captured(name), inputs, step)), "the tables are exact"
 
 
 @NAMES
-def test_the_timestep_is_replaced_by_the_calls_ordinal(name: str) -> None:
+def test_the_timestep_is_replaced_by_the_calls_step(name: str) -> None:
     folded = apply(captured(name), "fold-time-embedding")
     names = [str(node.target) for node in folded.graph.graph.nodes if node.op == "placeholder"]
     assert names == [*(item.name for item in folded.inputs), "step"]

@@ -48,11 +48,11 @@ def test_integers_are_as_close_to_the_float_model_as_the_simulation(
     simulated, integer = apply(decided, "simulate"), lowered(name, bits, weights, scale)
     verify(integer)
     by_simulation, by_integers, between = [], [], []
-    for ordinal in range(len(SCHEDULE)):
+    for step in range(len(SCHEDULE)):
         for index in range(2):
-            inputs = one(samples(name, ordinal), index)
-            reference = run_float(captured(name), inputs, ordinal)
-            floats, integers = run_float(simulated, inputs, ordinal), run_integer(integer, inputs, ordinal)
+            inputs = one(samples(name, step), index)
+            reference = run_float(captured(name), inputs, step)
+            floats, integers = run_float(simulated, inputs, step), run_integer(integer, inputs, step)
             by_simulation.append(decibels(reference, floats))
             by_integers.append(decibels(reference, integers))
             between.append(decibels(floats, integers))
@@ -88,7 +88,7 @@ def test_no_tensor_is_a_float(name: str, bits: int, weights: int, scale: str) ->
 def test_the_same_input_gives_the_same_integers_and_other_calls_others() -> None:
     integer = lowered("only_cross_attention")
     inputs = one(samples("only_cross_attention", 0), 0)
-    first, again, other = (run_integer(integer, inputs, ordinal) for ordinal in (0, 0, 3))
+    first, again, other = (run_integer(integer, inputs, step) for step in (0, 0, 3))
     assert torch.equal(first, again)
     assert not torch.equal(first, other)
 

@@ -20,10 +20,10 @@ def test_the_last_layers_figure_is_that_of_the_output() -> None:
     report = measured.report["measure-error"]
     assert report["calls"] == [0, len(SCHEDULE) - 1]
     wanted, found = [], []
-    for ordinal in report["calls"]:
-        inputs = {name: value[:1] for name, value in samples(NAME, ordinal).items()}
-        wanted.append(run_float(captured(NAME), inputs, ordinal))
-        found.append(run_integer(lowered(NAME, 8, 4), inputs, ordinal))
+    for step in report["calls"]:
+        inputs = {name: value[:1] for name, value in samples(NAME, step).items()}
+        wanted.append(run_float(captured(NAME), inputs, step))
+        found.append(run_integer(lowered(NAME, 8, 4), inputs, step))
     whole = decibels(torch.stack(wanted), torch.stack(found))
     assert report["decibels"]["conv_out"] == pytest.approx(whole, abs=0.05)
     assert len(report["decibels"]) > 10

@@ -19,9 +19,9 @@ NAME = "only_cross_attention"
 def test_the_function_stays() -> None:
     apart = apply(captured(NAME), FRONT)
     merged = apply(apart, "merge-quantizers")
-    for ordinal in range(len(SCHEDULE)):
-        inputs = samples(NAME, ordinal)
-        assert torch.equal(run_float(merged, inputs, ordinal), run_float(apart, inputs, ordinal))
+    for step in range(len(SCHEDULE)):
+        inputs = samples(NAME, step)
+        assert torch.equal(run_float(merged, inputs, step), run_float(apart, inputs, step))
 
 
 def test_no_two_sites_read_one_value_with_one_plan_and_geometry() -> None:

@@ -20,7 +20,7 @@ from dgqc.ir.program import Program
 
 dgqc = torch.ops.dgqc
 NAMES = pytest.mark.parametrize("name", ["only_cross_attention", "class_conditional"])
-ORDINALS = pytest.mark.parametrize("ordinal", range(len(SCHEDULE)))
+STEPS = pytest.mark.parametrize("step", range(len(SCHEDULE)))
 
 
 @cache
@@ -28,16 +28,16 @@ def observed(name: str) -> Program:
     """Each call's batch comes in two pieces."""
     program = apply(captured(name), f"{FRONT},split-start-token,insert-sites,merge-quantizers")
 
-    def read(ordinal: int) -> Iterator[Inputs]:
+    def read(step: int) -> Iterator[Inputs]:
         for part in (slice(0, 1), slice(1, BATCH)):
-            yield {key: value[part] for key, value in samples(name, ordinal).items()}
+            yield {key: value[part] for key, value in samples(name, step).items()}
 
     calibration = Calibration(SCHEDULE, read, synthetic=True, origin="two batches")
     return apply(replace(program, calibration=calibration), "observe-ranges")
 
 
 @cache
-def values(name: str, ordinal: int) -> dict[str, list[torch.Tensor]]:
+def values(name: str, step: int) -> dict[str, list[torch.Tensor]]:
     """What goes through each site at a call, sample by sample."""
     program = observed(name)
     seen: dict[str, list[torch.Tensor]] = {}
@@ -49,10 +49,10 @@ def values(name: str, ordinal: int) -> dict[str, list[torch.Tensor]]:
                 return args[0]
             return super().call_function(target, args, kwargs)
 
-    batch = arguments(program, samples(name, ordinal))
+    batch = arguments(program, samples(name, step))
     with torch.no_grad():
         for one in range(BATCH):
-            Recorder(program.graph).run(*(part[one : one + 1] for part in batch), torch.tensor(ordinal))
+            Recorder(program.graph).run(*(part[one : one + 1] for part in batch), torch.tensor(step))
     return seen
 
 
@@ -79,9 +79,9 @@ def brute_force(site: fx.Node, role: Role, samples: list[torch.Tensor]) -> tuple
 
 
 @NAMES
-@ORDINALS
-def test_operands_have_the_smallest_and_largest_of_every_index(name: str, ordinal: int) -> None:
-    program, seen = observed(name), values(name, ordinal)
+@STEPS
+def test_operands_have_the_smallest_and_largest_of_every_index(name: str, step: int) -> None:
+    program, seen = observed(name), values(name, step)
     roles = set()
     for site in calls(program, dgqc.site.default):
         plan = program.plans[str(site.args[1])]
@@ -92,25 +92,25 @@ def test_operands_have_the_smallest_and_largest_of_every_index(name: str, ordina
             for one, other in zip(found, wanted, strict=True):
                 assert one.shape == (len(SCHEDULE), len(other))
                 # A batch's sums are rounded differently from a sample's.
-                assert torch.allclose(one[ordinal].double(), other, rtol=1e-4, atol=1e-5), site
+                assert torch.allclose(one[step].double(), other, rtol=1e-4, atol=1e-5), site
     assert roles == set(Role)
 
 
 @NAMES
-@ORDINALS
-def test_other_values_have_their_largest_magnitude(name: str, ordinal: int) -> None:
-    program, seen = observed(name), values(name, ordinal)
+@STEPS
+def test_other_values_have_their_largest_magnitude(name: str, step: int) -> None:
+    program, seen = observed(name), values(name, step)
     kinds = set()
     for site_name, plan in program.plans.items():
         if isinstance(plan, ObservedActivation16 | ObservedProbabilities):
             kinds.add(type(plan))
             wanted = torch.stack([x.abs().amax() for x in seen[site_name]]).amax()
-            assert float(plan.high[ordinal]) == pytest.approx(float(wanted), rel=1e-4, abs=1e-5)
+            assert float(plan.high[step]) == pytest.approx(float(wanted), rel=1e-4, abs=1e-5)
     assert kinds == {ObservedActivation16, ObservedProbabilities}
 
 
 def test_two_calls_at_one_timestep_have_ranges_of_their_own() -> None:
-    """PNDM evaluates a timestep twice, with other samples; tables go by the call's ordinal."""
+    """PNDM evaluates a timestep twice, with other samples; tables go by the call's step."""
     assert SCHEDULE.timesteps[1] == SCHEDULE.timesteps[2]
     program = observed("only_cross_attention")
     different = [
@@ -142,7 +142,7 @@ def test_a_call_without_samples_is_refused_by_its_number() -> None:
     program = apply(captured("class_conditional"), f"{FRONT},insert-sites")
     calibration = Calibration(
         SCHEDULE,
-        lambda ordinal: iter([] if ordinal == 2 else [samples("class_conditional", ordinal)]),
+        lambda step: iter([] if step == 2 else [samples("class_conditional", step)]),
         synthetic=True,
         origin="holes",
     )

@@ -16,9 +16,9 @@ def test_prologue_and_program_together_compute_the_same(name: str) -> None:
     whole = apply(captured(name), "fold-time-embedding")
     split = apply(whole, "split-prologue")
     assert split.prologue is not None
-    for ordinal in (0, 3):
-        inputs = samples(name, ordinal)
-        assert torch.equal(run_float(split, inputs, ordinal), run_float(whole, inputs, ordinal))
+    for step in (0, 3):
+        inputs = samples(name, step)
+        assert torch.equal(run_float(split, inputs, step), run_float(whole, inputs, step))
 
 
 @pytest.mark.parametrize("name", ["class_conditional", "stable_diffusion_xl"])

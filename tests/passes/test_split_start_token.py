@@ -7,7 +7,7 @@ import torch
 from programs import SCHEDULE, apply, calls, captured, run_float, samples
 
 from dgqc.passes.graph.attention import attentions
-from dgqc.passes.graph.edit import placeholders_behind
+from dgqc.passes.graph.edit import placeholders_upstream
 
 aten = torch.ops.aten
 FRONT = "fold-time-embedding,split-prologue"
@@ -18,17 +18,17 @@ def test_the_graph_computes_the_same(name: str) -> None:
     whole = apply(captured(name), FRONT)
     split = apply(whole, "split-start-token")
     assert len(calls(split, aten.matmul.default)) > len(calls(whole, aten.matmul.default))
-    for ordinal in range(len(SCHEDULE)):
-        inputs = samples(name, ordinal)
-        expected = run_float(whole, inputs, ordinal)
-        assert torch.allclose(run_float(split, inputs, ordinal), expected, atol=1e-5)
+    for step in range(len(SCHEDULE)):
+        inputs = samples(name, step)
+        expected = run_float(whole, inputs, step)
+        assert torch.allclose(run_float(split, inputs, step), expected, atol=1e-5)
 
 
 def test_exactly_the_cross_attentions_are_split() -> None:
     split = apply(captured("only_cross_attention"), f"{FRONT},split-start-token")
     found = attentions(split.graph.graph)
-    behind = placeholders_behind(split.graph.graph)
-    crosses = [behind[one.logits[0].args[1]] == {"encoder_hidden_states"} for one in found]  # type: ignore[index]
+    upstream = placeholders_upstream(split.graph.graph)
+    crosses = [upstream[one.logits[0].args[1]] == {"encoder_hidden_states"} for one in found]  # type: ignore[index]
     assert [one.start for one in found] == crosses
     assert set(crosses) == {True, False}
     assert split.report["split-start-token"] == {"cross_attentions": sum(crosses)}

@@ -14,7 +14,7 @@ from functools import cached_property
 import networkx
 from torch import fx
 
-from ...graph.edit import aten, dgqc, placeholders_behind
+from ...graph.edit import aten, dgqc, placeholders_upstream
 
 PRODUCTS = (aten.linear.default, aten.conv2d.default)
 
@@ -84,7 +84,7 @@ def units(graph: fx.Graph, sample: str, blocks: bool) -> list[Unit]:
             taken.update(dict.fromkeys(chosen, unit))
 
     if blocks:
-        flow = {n for n, names in placeholders_behind(graph).items() if sample in names}
+        flow = {n for n, names in placeholders_upstream(graph).items() if sample in names}
         for branch in _joined(_branches(graph, flow), flow, order):
             take(_with_side_values(branch.members, flow))
     for node in graph.nodes:
