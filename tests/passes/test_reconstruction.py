@@ -53,8 +53,8 @@ def learned_units(program: Program, blocks: bool) -> list[Unit]:
     return [unit for unit in units(program.graph.graph, "sample", blocks) if unit.products]
 
 
-def simulated(program: Program, ordinal: int) -> torch.Tensor:
-    return run_float(apply(program, "simulate"), samples(NAME, ordinal), ordinal)
+def simulated(program: Program, step: int) -> torch.Tensor:
+    return run_float(apply(program, "simulate"), samples(NAME, step), step)
 
 
 @pytest.mark.parametrize("architecture", ["demo_like", "unconditional", "only_cross_attention"])
