@@ -23,8 +23,8 @@ from random import Random
 from tempfile import TemporaryDirectory
 
 from dgqc.backends.c import find_compiler
+from dgqc.backends.c.emission.project import RUNTIME
 from dgqc.backends.c.layout.permute_channels import in_quads
-from dgqc.backends.c.project import RUNTIME
 
 HERE = Path(__file__).parent
 GROUPS = 8

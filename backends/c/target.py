@@ -12,11 +12,11 @@ from typing import ClassVar
 from ...ir.errors import DgqcError
 from ...ir.program import Program
 from ..target import Drawer, Evidence, Runner, Target, Watch, ignore
-from .build import find_compiler
-from .emit import emit
+from .emission.emit import emit
+from .emission.storage import Storage
+from .execution.build import find_compiler
+from .execution.run import CProgram
 from .layout.plan import layout_of
-from .run import CProgram
-from .storage import Storage
 
 LAYOUT = f"{__package__}.layout"
 

@@ -10,8 +10,8 @@ from typing import Any
 import torch
 
 from dgqc import load
-from dgqc.backends.c.build import read_signature
-from dgqc.backends.c.storage import Storage
+from dgqc.backends.c.emission.storage import Storage
+from dgqc.backends.c.execution.build import read_signature
 from dgqc.execution.boundary import to_integers
 
 from .contenders import Contender

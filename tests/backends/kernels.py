@@ -19,19 +19,19 @@ from typing import Any, ClassVar
 import torch
 
 from dgqc.backends import reference
-from dgqc.backends.c.call import ROWS, STEP, Argument, Call, Place, Region, Struct
-from dgqc.backends.c.calls import calls_of
-from dgqc.backends.c.emit import copied_output, output_of
+from dgqc.backends.c.emission.constants import ConstantBlock
+from dgqc.backends.c.emission.emit import copied_output, output_of
+from dgqc.backends.c.emission.literals import lookup_source
+from dgqc.backends.c.emission.places import Places
+from dgqc.backends.c.emission.project import runtime_sources
+from dgqc.backends.c.kernels.context import EmissionContext
+from dgqc.backends.c.kernels.kernel_call import ROWS, STEP, Argument, KernelCall, MemoryRegion, Place, Struct
+from dgqc.backends.c.kernels.registry import calls_of
 from dgqc.backends.c.layout.fuse_rows import FuseRows
 from dgqc.backends.c.layout.fusion_groups import FusionGroup
 from dgqc.backends.c.layout.plan import layout_of
 from dgqc.backends.c.layout.plan_memory import PlanMemory
 from dgqc.backends.c.layout.rows import row_count
-from dgqc.backends.c.literals import lookup_source
-from dgqc.backends.c.memory import Memory
-from dgqc.backends.c.project import runtime_sources
-from dgqc.backends.c.scope import Scope
-from dgqc.backends.c.tables import Tables
 from dgqc.ir.program import Program
 
 GUARD = 0x5A
@@ -85,7 +85,7 @@ class Kernels:
         """Makes the calls and gives the output; checks that nothing else was written."""
         return Run(self, program, inputs, step).result()
 
-    def call(self, kernel: str, call: Call, arguments: tuple[Argument, ...], run: Run) -> None:
+    def call(self, kernel: str, call: KernelCall, arguments: tuple[Argument, ...], run: Run) -> None:
         """One function of a kernel."""
         given: list[Any] = []
         if call.parameters is not None:
@@ -129,33 +129,33 @@ class Run:
     def __init__(
         self, kernels: Kernels, program: Program, inputs: Mapping[str, torch.Tensor], step: int
     ) -> None:
-        tables = Tables()
-        memory = Memory(program, tables)
+        constants = ConstantBlock()
+        places = Places(program, constants)
         output = output_of(program)
         self.step, self._inputs, self._keep = step, inputs, []
         self.rows, self.finer, self._random = (0, 0), 1, Random(step)
-        self._shared = memory.plan.shared_bytes
-        self._size = memory.plan.arena_bytes(1)
+        self._shared = places.plan.shared_bytes
+        self._size = places.plan.arena_bytes(1)
         self._arena = torch.full((self._size + 2 * MARGIN,), GUARD, dtype=torch.uint8)
         self._start = -(-(self._arena.data_ptr() + 64) // 64) * 64
         value = output.meta["val"]
         self._output = torch.full(tuple(value.shape), GUARD, dtype=value.dtype)
         before = {name: tensor.clone() for name, tensor in inputs.items()}
-        scope = Scope(memory, tables, dict(program.report.get("weight-bits", {})))
+        context = EmissionContext(places, constants, dict(program.report.get("weight-bits", {})))
         nodes = {node.name: node for node in program.graph.graph.nodes}
         fusion = layout_of(program).fusion
         assert fusion is not None
         for group in fusion.groups:
-            within, calls = replace(scope, group_rows=max(1, group.rows)), list[tuple[int, Call]]()
+            within, calls = replace(context, group_rows=max(1, group.rows)), list[tuple[int, KernelCall]]()
             for node in (nodes[name] for name in group.nodes):
                 finer = row_count(node) // group.rows if group.block else 1
                 calls += [(finer, call) for call in calls_of(node, within)]
             self._run_group(kernels, group, calls)
-        for call in copied_output(output, memory):
+        for call in copied_output(output, places):
             kernels.call(call.kernel, call, call.arguments, self)
         assert all(torch.equal(before[name], inputs[name]) for name in inputs), "an input was written to"
 
-    def _run_group(self, kernels: Kernels, group: FusionGroup, calls: list[tuple[int, Call]]) -> None:
+    def _run_group(self, kernels: Kernels, group: FusionGroup, calls: list[tuple[int, KernelCall]]) -> None:
         for _, call in calls:
             if call.begin is not None:
                 kernels.call(f"{call.kernel}_begin", call, call.begin, self)
@@ -197,13 +197,13 @@ class Run:
         if place is None:
             return 0
         offset = place.offset + self.rows[0] * place.row_bytes
-        if place.region is Region.ARENA:
+        if place.region is MemoryRegion.ARENA:
             return self._start + offset
-        if place.region is Region.OWN:
+        if place.region is MemoryRegion.OWN:
             return self._start + self._shared + offset
-        if place.region is Region.OUTPUT:
+        if place.region is MemoryRegion.OUTPUT:
             return self._output.data_ptr() + offset
-        if place.region is Region.INPUT:
+        if place.region is MemoryRegion.INPUT:
             return self._inputs[place.base.removeprefix("run->")].data_ptr() + offset
         assert place.tensor is not None
         self._keep.append(place.tensor)

@@ -10,7 +10,7 @@ import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from dgqc.backends.c.kernels.scratch_attention import Bytes, Sums, attend_bytes, matmul_sums
+from dgqc.backends.c.kernels.scratch_attention import AttendBytes, MatmulSums, attend_bytes, matmul_sums
 from dgqc.ir.arithmetic.operands import ensure_shapes
 from dgqc.ir.program import Program
 
@@ -98,7 +98,7 @@ def test_codes_by_rows(kernels: Builds, seed: int, rows: int, columns: int, quad
     check(kernels, program, {name: graph.values(*shape) for name, shape in sizes.items()})
 
 
-def sums_of(depth: int, multiple: int, shift: int, columns: int = 3) -> Sums:
+def sums_of(depth: int, multiple: int, shift: int, columns: int = 3) -> MatmulSums:
     graph = started()
     left, right = (graph.constant(torch.zeros(1, size, depth, dtype=torch.uint8)) for size in (3, columns))
     tables = [grouped(graph, depth, 0, multiple) for _ in range(2)]
@@ -109,11 +109,11 @@ def sums_of(depth: int, multiple: int, shift: int, columns: int = 3) -> Sums:
 
 
 def test_matmul_carries_sums_in_few_and_equal_stretches() -> None:
-    assert sums_of(40, 1, 40) == Sums(True, 40)
-    assert sums_of(41, 1, 40) == Sums(True, 42), "whole pairs"
+    assert sums_of(40, 1, 40) == MatmulSums(True, 40)
+    assert sums_of(41, 1, 40) == MatmulSums(True, 42), "whole pairs"
     # 40 * (127 * 255)^2 is 19.6 * 2^31.
-    assert sums_of(40, 127, 40) == Sums(True, 2)
-    assert sums_of(40, 60, 40) == Sums(True, 8), (
+    assert sums_of(40, 127, 40) == MatmulSums(True, 2)
+    assert sums_of(40, 60, 40) == MatmulSums(True, 8), (
         "5 stretches of 8: 5.03 * 2^31 has no room in fewer than 6 of 7"
     )
     assert not sums_of(40, 200, 40).narrow, "an operand passes int16"
@@ -145,7 +145,7 @@ def test_matmul_takes_codes_as_they_are_where_sums_fit(
 
 def test_matmul_shifts_sums_left_only_where_they_fit() -> None:
     """Below a shift of 32, the upper half of a product holds the result only of a sum shifted left."""
-    assert sums_of(40, 1, 23) == Sums(True, 40)
+    assert sums_of(40, 1, 23) == MatmulSums(True, 40)
     assert not sums_of(40, 1, 20).narrow
     assert not sums_of(40, 60, 31).narrow
 
@@ -283,11 +283,11 @@ def test_groups_of_keys_side_by_side(
         y.update_arg(places.index(name), table)
     program, inputs = as_program(graph, y)
     ensure_shapes(program)
-    assert attend_bytes(y) == Bytes(0, 1, tuple(torch.tensor(stretches).cumsum(0).tolist()))
+    assert attend_bytes(y) == AttendBytes(0, 1, tuple(torch.tensor(stretches).cumsum(0).tolist()))
     check(kernels, program, inputs)
 
 
-def bytes_of(values: torch.Tensor, by_key: bool, multiple: int, table: list[int] = LOG_SHARES) -> Bytes:
+def bytes_of(values: torch.Tensor, by_key: bool, multiple: int, table: list[int] = LOG_SHARES) -> AttendBytes:
     graph = started()
     y = shares_times_values(graph, torch.zeros(1, 3, 9, dtype=torch.uint8), values, by_key, multiple, table)
     ensure_shapes(graph.finish(y))
@@ -296,11 +296,11 @@ def bytes_of(values: torch.Tensor, by_key: bool, multiple: int, table: list[int]
 
 def test_values_are_bytes_where_they_can_be() -> None:
     codes, wide = torch.zeros(1, 9, 4, dtype=torch.uint8), torch.zeros(1, 9, 4, dtype=torch.int16)
-    assert bytes_of(codes, False, 9999) == Bytes(3, 1), "columns' multiples come behind the sum"
-    assert bytes_of(codes, True, 127) == Bytes(3, 2)
+    assert bytes_of(codes, False, 9999) == AttendBytes(3, 1), "columns' multiples come behind the sum"
+    assert bytes_of(codes, True, 127) == AttendBytes(3, 2)
     assert bytes_of(codes, True, 129).value == 0, "129 * 255 doesn't fit int16"
-    assert bytes_of(wide, False, 1) == Bytes(3, 2)
-    assert bytes_of(codes, False, 1, WHOLE_SHARES) == Bytes(0, 1), "codes are shares"
+    assert bytes_of(wide, False, 1) == AttendBytes(3, 2)
+    assert bytes_of(codes, False, 1, WHOLE_SHARES) == AttendBytes(0, 1), "codes are shares"
 
 
 @settings(max_examples=10, deadline=None)

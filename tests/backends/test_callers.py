@@ -15,7 +15,7 @@ import torch
 
 from dgqc.backends import reference
 from dgqc.backends.c import CProgram, build, emit
-from dgqc.backends.c.processors import instruction_sets, usable_processors
+from dgqc.backends.c.execution.processors import instruction_sets, usable_processors
 from dgqc.ir.errors import DgqcError
 from dgqc.ir.program import Program
 

@@ -15,7 +15,7 @@ import torch
 
 from dgqc.backends import reference
 from dgqc.backends.c import CProgram, Vector, build, emit, find_compiler
-from dgqc.backends.c.arenas import Handle
+from dgqc.backends.c.execution.arenas import Handle
 from dgqc.ir.errors import DgqcError
 from dgqc.ir.level import Level
 from dgqc.ir.program import Program

@@ -10,8 +10,8 @@ from pathlib import Path
 import pytest
 import torch
 
-from dgqc.backends.c.literals import lookup_source
-from dgqc.backends.c.project import RUNTIME
+from dgqc.backends.c.emission.literals import lookup_source
+from dgqc.backends.c.emission.project import RUNTIME
 from dgqc.ir.arithmetic.fixed_point import floor_log2, round_shift
 from dgqc.ir.arithmetic.lookup import exp2_negative, log2, reciprocal_root
 

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 from toolchains import FREESTANDING, Target, compile_each, need
 
-from dgqc.backends.c.project import RUNTIME
+from dgqc.backends.c.emission.project import RUNTIME
 
 BOARD = Path(__file__).parent.parent.parent / "examples" / "microcontroller" / "board"
 

@@ -9,7 +9,7 @@ import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from dgqc.backends.c.kernels.product_sums import Arithmetic, arithmetic
+from dgqc.backends.c.kernels.product_sums import GeneralSums, arithmetic
 from dgqc.ir.arithmetic.operands import ensure_shapes
 
 from .cases import CASES
@@ -108,6 +108,6 @@ def test_both_ways_to_carry_sums_occur() -> None:
     program = graph.finish(y)
     ensure_shapes(program)
     kept = [arithmetic(node) for node in program.graph.graph.nodes if node.meta.get("wanted")]
-    assert kept[0] == Arithmetic(True, 600)
-    assert kept[1] == Arithmetic(True, (2**31 - 1) // (32768 * 127))
+    assert kept[0] == GeneralSums(True, 600)
+    assert kept[1] == GeneralSums(True, (2**31 - 1) // (32768 * 127))
     assert not kept[2].narrow

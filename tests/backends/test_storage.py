@@ -13,8 +13,8 @@ from hypothesis import strategies as st
 
 from dgqc.backends import reference
 from dgqc.backends.c import CProgram, Storage, Vector, emit
-from dgqc.backends.c.storage import storage_for, write_block
-from dgqc.backends.c.tables import HEADER_BYTES, Tables, sums_of
+from dgqc.backends.c.emission.constants import HEADER_BYTES, ConstantBlock, sums_of
+from dgqc.backends.c.emission.storage import storage_for, write_block
 from dgqc.ir.errors import DgqcError
 from dgqc.ir.program import Program
 
@@ -141,19 +141,19 @@ def test_large_sums_wrap() -> None:
 
 
 def test_the_block_holds_each_tensor_once_and_aligned(tmp_path: Path) -> None:
-    tables, made = Tables(), torch.arange(50, dtype=torch.int32)
+    constants, made = ConstantBlock(), torch.arange(50, dtype=torch.int32)
     places = [
-        tables.add(made),
-        tables.add(torch.tensor([5], dtype=torch.uint8)),
-        tables.add(made.clone(), offset=8),
-        tables.add(torch.zeros(0, dtype=torch.int16)),
+        constants.add(made),
+        constants.add(torch.tensor([5], dtype=torch.uint8)),
+        constants.add(made.clone(), offset=8),
+        constants.add(torch.zeros(0, dtype=torch.int16)),
     ]
     large = torch.arange(1024, dtype=torch.int16)
-    places.append(tables.add(large))
+    places.append(constants.add(large))
     assert [place.start for place in places] == [64, 264, 64, 272, 320]
-    write_block(tables, tmp_path / "block")
+    write_block(constants, tmp_path / "block")
     data = (tmp_path / "block").read_bytes()
-    assert len(data) == tables.size == 320 + 2048
+    assert len(data) == constants.size == 320 + 2048
     assert data[64:264] == made.numpy().tobytes()
     assert data[264] == 5
     assert not any(data[265:320])

@@ -12,8 +12,8 @@ import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from dgqc.backends.c.panels import panels
-from dgqc.backends.c.project import RUNTIME
+from dgqc.backends.c.emission.project import RUNTIME
+from dgqc.backends.c.kernels.panels import panels
 
 from .integer_graph import pick
 

@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from torch import fx
 
 from dgqc.backends.c.kernels.product_sums import combination
-from dgqc.backends.c.products import span_sums, sums_pay
+from dgqc.backends.c.kernels.products import span_sums, sums_pay
 from dgqc.ir.arithmetic.operands import ensure_shapes, value_of
 from dgqc.ir.ops.product import convolved
 

@@ -37,7 +37,7 @@ SMALLEST_BLOCK = 16
 
 
 @dataclass(frozen=True)
-class Combination:
+class SegmentSums:
     """How a fast kernel carries its sum.
 
     spans: first channel and number of channels of each. total_bits: 32, or 64 where the whole sum needs that.
@@ -64,7 +64,7 @@ class Combination:
         return self.row_bytes == self.channels
 
 
-def combination(node: fx.Node) -> Combination | None:
+def combination(node: fx.Node) -> SegmentSums | None:
     """Of a linear or convolution node; None where only the general kernel takes it: codes of 16 bits, zero
     points around an image that no byte holds, or sums of a span that need more than 32 bits."""
     a = arguments(node)
@@ -75,7 +75,7 @@ def combination(node: fx.Node) -> Combination | None:
     if known is None or known[0] != key:
         known = node.meta["combination"] = (key, _combination(node, **tables))
     found = known[1]
-    assert found is None or isinstance(found, Combination)
+    assert found is None or isinstance(found, SegmentSums)
     return found
 
 
@@ -85,7 +85,7 @@ def _combination(
     zero: torch.Tensor,
     multiple: torch.Tensor,
     group: torch.Tensor,
-) -> Combination | None:
+) -> SegmentSums | None:
     codes = operand_codes(node)
     if codes[0] < 0:
         return None
@@ -116,7 +116,7 @@ def _combination(
     if not below(parts, LIMIT):
         return None
     fits = below(total, LIMIT)
-    return Combination(spans, 32, (len(spans),)) if fits else Combination(spans, 64, ends)
+    return SegmentSums(spans, 32, (len(spans),)) if fits else SegmentSums(spans, 64, ends)
 
 
 def _ends(multiples: torch.Tensor, parts: torch.Tensor) -> tuple[int, ...]:
@@ -156,7 +156,7 @@ def _spans(group: torch.Tensor) -> tuple[tuple[int, int], ...]:
 
 
 @dataclass(frozen=True)
-class Arithmetic:
+class GeneralSums:
     """How a general kernel carries its sum.
 
     narrow: operands fit int16 and `block` products at a time fit int32; otherwise operands are int32 and
@@ -168,7 +168,7 @@ class Arithmetic:
     block: int
 
 
-def arithmetic(node: fx.Node) -> Arithmetic:
+def arithmetic(node: fx.Node) -> GeneralSums:
     """Of a linear or convolution node.
 
     Raises DgqcError where an operand needs more than 32 bits.
@@ -181,7 +181,7 @@ def arithmetic(node: fx.Node) -> Arithmetic:
     return _carry(node, operand_values(node), Interval.of(weight), math.prod(weight.shape[1:]), total)
 
 
-def _carry(node: fx.Node, left: Interval, right: Interval, depth: int, total: float) -> Arithmetic:
+def _carry(node: fx.Node, left: Interval, right: Interval, depth: int, total: float) -> GeneralSums:
     """total: a bound on the whole sum of magnitudes."""
     largest = int(left.absolute_maximum.amax()), int(right.absolute_maximum.amax())
     if max(largest) >= 2**31:
@@ -191,4 +191,4 @@ def _carry(node: fx.Node, left: Interval, right: Interval, depth: int, total: fl
         )
     block = depth if total < 2**31 else min(depth, (2**31 - 1) // max(1, largest[0] * largest[1]))
     narrow = left.fits(16) and right.fits(16) and block >= min(depth, SMALLEST_BLOCK)
-    return Arithmetic(narrow, max(1, block))
+    return GeneralSums(narrow, max(1, block))

@@ -33,7 +33,7 @@ LONG_ENOUGH = 64
 
 
 @dataclass(frozen=True)
-class Sums:
+class MatmulSums:
     """How a matmul carries its sums.
 
     narrow: operands fit int16, and sums of each stretch of `block` products int32; otherwise operands are
@@ -49,7 +49,7 @@ class Sums:
 
 
 @dataclass(frozen=True)
-class Bytes:
+class AttendBytes:
     """What attend multiplies.
 
     planes: bytes of a share; 0 where a code is its own share. value: bytes of a value: 1 for 8-bit codes as
@@ -62,7 +62,7 @@ class Bytes:
     ends: tuple[int, ...] = ()
 
 
-def matmul_sums(node: fx.Node) -> Sums:
+def matmul_sums(node: fx.Node) -> MatmulSums:
     """From a matmul's actual tables."""
     carried, a = _sums_of_values(node), arguments(node)
     depth, shift = shape_of(a["a"])[-1], int(value_of(a["shift"]).amin())
@@ -87,7 +87,7 @@ def _is_coded_by_rows(a: dict[str, Any], side: str) -> bool:
     return coded and not (along and bool(group.any()))
 
 
-def _sums_of_values(node: fx.Node) -> Sums:
+def _sums_of_values(node: fx.Node) -> MatmulSums:
     a = arguments(node)
     left, right = operand_values(node, 0), operand_values(node, 1)
     depth, shift = shape_of(a["a"])[-1], int(value_of(a["shift"]).amin())
@@ -95,11 +95,11 @@ def _sums_of_values(node: fx.Node) -> Sums:
     # A sum is shifted left until the upper half of its product holds the result, if that is needed.
     if left.fits(16) and right.fits(16) and shape_of(a["b"])[-2] > 1:
         if float(products.sum()) * 2.0 ** max(0, 32 - shift) < 2**31:
-            return Sums(True, depth + depth % 2)
+            return MatmulSums(True, depth + depth % 2)
         block = _longest_stretch(products)
         if shift >= 32 and block:
-            return Sums(True, block)
-    return Sums(False, depth)
+            return MatmulSums(True, block)
+    return MatmulSums(False, depth)
 
 
 def _longest_stretch(products: torch.Tensor) -> int:
@@ -115,7 +115,7 @@ def _longest_stretch(products: torch.Tensor) -> int:
 
 
 def matmul_shared(node: fx.Node, a: dict[str, Any]) -> tuple[int, ...]:
-    """Tables of both sides, then the right side's values."""
+    """ConstantBlock of both sides, then the right side's values."""
     left, right = shape_of(a["a"]), shape_of(a["b"])
     tables = (4 * left[a["a_axis"]],) * 2 + (4 * right[a["b_axis"]],) * 2
     batches, columns, depth = math.prod(right[:-2]), right[-2], right[-1]
@@ -137,24 +137,24 @@ def matmul_scratch(node: fx.Node, a: dict[str, Any], rows: int) -> tuple[int, ..
     return (min(rows, ROWS) * (2 * (depth + depth % 2) if sums.narrow else 4 * depth),)
 
 
-def attend_bytes(node: fx.Node) -> Bytes:
+def attend_bytes(node: fx.Node) -> AttendBytes:
     """From an attend's actual tables."""
     a = arguments(node)
     shares = value_of(a["weights"]).to(torch.int64)
     fit = next((n for n in range(1, PLANES + 1) if int(shares.amax()) < 2 ** (8 * n)), None)
     keys = shape_of(a["codes"])[-1]
     if fit is None or int(shares.amin()) < 0 or shares.numel() > CODES or keys > MOST_KEYS:
-        return Bytes(PLANES, 0)
+        return AttendBytes(PLANES, 0)
     planes = 0 if torch.equal(shares, torch.arange(shares.numel())) else fit
     if a["values"].meta["val"].dtype == torch.uint8 and not groups_of_keys(a):
-        return Bytes(planes, 1)
+        return AttendBytes(planes, 1)
     ends = _ends(value_of(a["group"])) if groups_of_keys(a) and not a["start"] else ()
     zero, coded = value_of(a["zero"]), a["values"].meta["val"].dtype == torch.uint8 and planes == 0
     among = int(zero.amin()) >= 0 and int(zero.amax()) <= 255
     longest = max((end - first for first, end in pairwise((0, *ends))), default=0)
     if coded and among and keys >= LONG_ENOUGH * len(ends) and 0 < longest <= MOST_KEYS_OF_A_STRETCH:
-        return Bytes(planes, 1, ends)
-    return Bytes(planes, 2 if operand_values(node).fits(16) else 0)
+        return AttendBytes(planes, 1, ends)
+    return AttendBytes(planes, 2 if operand_values(node).fits(16) else 0)
 
 
 def _ends(group: torch.Tensor) -> tuple[int, ...]:
@@ -169,7 +169,7 @@ def groups_of_keys(a: dict[str, Any]) -> bool:
 
 
 def attend_shared(node: fx.Node, a: dict[str, Any]) -> tuple[int, ...]:
-    """Tables of the values, bytes of the shares, panels of the values."""
+    """ConstantBlock of the values, bytes of the shares, panels of the values."""
     values, how = shape_of(a["values"]), attend_bytes(node)
     count, keys = values[-2] if groups_of_keys(a) else values[-1], shape_of(a["codes"])[-1]
     ends = how.ends or (keys,)

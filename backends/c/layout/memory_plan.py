@@ -14,7 +14,7 @@ ALIGNMENT = 64
 @storable("c")
 @dataclass(frozen=True)
 class Buffer:
-    """Memory that lives from one fusion group to another.
+    """Places that lives from one fusion group to another.
 
     name: the node's name; `node.2` for the third result of an op, `node.shared` for what its kernel prepares,
         `node.scratch` for what it needs while it runs.

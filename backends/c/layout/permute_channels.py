@@ -15,8 +15,8 @@ from ....passes.base import Pass
 from ....passes.graph.edit import add_constant, call, clean, constant, dgqc, propagate
 from ....passes.manager.registry import register_pass
 from ..kernels.product_sums import QUAD
-from .column_order import products_behind
 from .columns import present, with_columns
+from .upstream_products import products_behind
 
 GROUP_AND_WEIGHT = {dgqc.linear.default: (4, 6), dgqc.conv2d.default: (4, 5)}
 """Where products with weights take their groups and their weights."""

@@ -7,36 +7,36 @@ from typing import Any
 
 from torch import fx, ops
 
-from ...ir.arithmetic.operands import shape_of, value_of
-from ...ir.errors import DgqcError
-from ...ir.program import Program
-from .call import Place, Region
-from .layout.memory_plan import MemoryPlan
-from .layout.plan import layout_of
-from .tables import Tables
+from ....ir.arithmetic.operands import shape_of, value_of
+from ....ir.errors import DgqcError
+from ....ir.program import Program
+from ..kernels.kernel_call import MemoryRegion, Place
+from ..layout.memory_plan import MemoryPlan
+from ..layout.plan import layout_of
+from .constants import ConstantBlock
 
 ARENA, OWN, OUTPUT = "run->arena", "own", "run->output"
 """The emitted names of the memory that all threads share, of the thread's own, and of the result."""
 
 
-class Memory:
+class Places:
     """The plan of `plan-memory` as pointers."""
 
-    def __init__(self, program: Program, tables: Tables) -> None:
+    def __init__(self, program: Program, constants: ConstantBlock) -> None:
         """Raises DgqcError when the program has no memory plan."""
         memory = layout_of(program).memory
         if memory is None:
             raise DgqcError("The C backend needs a memory plan; run the pass plan-memory as the last one.")
         self.plan: MemoryPlan = memory
-        self._tables = tables
+        self._constants = constants
         self._nodes = {node.name: node for node in program.graph.graph.nodes}
         self._views = {view.name: view for view in self.plan.views}
         self._places = {
-            **{b.name: Place(Region.ARENA, ARENA, b.offset) for b in self.plan.buffers},
-            **{b.name: Place(Region.OWN, OWN, b.offset) for b in self.plan.thread_buffers},
+            **{b.name: Place(MemoryRegion.ARENA, ARENA, b.offset) for b in self.plan.buffers},
+            **{b.name: Place(MemoryRegion.OWN, OWN, b.offset) for b in self.plan.thread_buffers},
         }
         if self.plan.output is not None:
-            self._places[self.plan.output] = Place(Region.OUTPUT, OUTPUT)
+            self._places[self.plan.output] = Place(MemoryRegion.OUTPUT, OUTPUT)
 
     def is_view(self, node: fx.Node) -> bool:
         """Whether a value needs no computing: it lies inside another, or is a row of a table."""
@@ -65,10 +65,10 @@ class Memory:
             return Place(place.region, place.base, place.offset + offset)
         node = self._nodes.get(name)
         if node is not None and node.op == "placeholder":
-            return Place(Region.INPUT, f"run->{node.target}", offset)
+            return Place(MemoryRegion.INPUT, f"run->{node.target}", offset)
         if node is not None and node.op == "get_attr":
-            return self._tables.add(value_of(node), offset)
+            return self._constants.add(value_of(node), offset)
         if node is not None and node.target is ops.dgqc.at_step.default:
             table = value_of(node.args[0])
-            return self._tables.add(table, offset, math.prod(shape_of(node)) * table.element_size())
+            return self._constants.add(table, offset, math.prod(shape_of(node)) * table.element_size())
         raise DgqcError(f"The memory plan has no place for {name}; run plan-memory again, as the last pass.")

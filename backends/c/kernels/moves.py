@@ -8,36 +8,41 @@ from typing import Any
 import torch
 from torch import fx
 
-from ...ir.arithmetic.operands import shape_of, value_of
+from ....ir.arithmetic.operands import shape_of, value_of
 from .broadcast import merged_permutation
-from .call import ROWS, Call, Place, struct, unsupported
-from .scope import Scope
+from .context import EmissionContext
+from .kernel_call import ROWS, KernelCall, Place, struct, unsupported
 
 
 def _moved(
-    node: fx.Node, source: fx.Node, shape: tuple[int, ...], strides: tuple[int, ...], first: int, scope: Scope
-) -> Call:
+    node: fx.Node,
+    source: fx.Node,
+    shape: tuple[int, ...],
+    strides: tuple[int, ...],
+    first: int,
+    context: EmissionContext,
+) -> KernelCall:
     """A copy in another order. shape: of the result; strides, first: where its elements lie in the source."""
     merged = merged_permutation(shape, strides)
     if merged is None:
         raise unsupported(node, f"{len(shape)} interleaved axes", "at most 6")
     item = node.meta["val"].element_size()
     parameters = struct(size=merged[0], stride=merged[1], item=item)
-    return scope.by_rows("permute", node, parameters, (scope.memory.at(source, first * item),))
+    return context.by_rows("permute", node, parameters, (context.places.at(source, first * item),))
 
 
 def _strides(shape: tuple[int, ...]) -> tuple[int, ...]:
     return tuple(math.prod(shape[axis + 1 :]) for axis in range(len(shape)))
 
 
-def permute(node: fx.Node, a: dict[str, Any], scope: Scope) -> Call:
+def permute(node: fx.Node, a: dict[str, Any], context: EmissionContext) -> KernelCall:
     """`aten.permute`, where it moves anything."""
     strides = _strides(shape_of(a["self"]))
     order = [axis % len(strides) for axis in a["dims"]]
-    return _moved(node, a["self"], shape_of(node), tuple(strides[axis] for axis in order), 0, scope)
+    return _moved(node, a["self"], shape_of(node), tuple(strides[axis] for axis in order), 0, context)
 
 
-def gather(node: fx.Node, a: dict[str, Any], scope: Scope) -> Call:
+def gather(node: fx.Node, a: dict[str, Any], context: EmissionContext) -> KernelCall:
     """`dgqc::gather`: a permutation of one axis from a table."""
     shape, order = shape_of(node), value_of(a["order"])
     axis = a["axis"] % len(shape)
@@ -47,13 +52,13 @@ def gather(node: fx.Node, a: dict[str, Any], scope: Scope) -> Call:
         outer=math.prod(shape[:axis]),
         count=shape[axis],
         inner=math.prod(shape[axis + 1 :]),
-        order=scope.tables.add(order.to(torch.int16)),
-        pages=scope.tables.add(_pages(order)),
+        order=context.constants.add(order.to(torch.int16)),
+        pages=context.constants.add(_pages(order)),
         item=node.meta["val"].element_size(),
     )
     if axis == len(shape) - 1:
-        return scope.by_rows("gather", node, parameters, (scope.rows(a["x"]),))
-    return Call("gather", (scope.memory.at(a["x"]), scope.memory.at(node)), parameters)
+        return context.by_rows("gather", node, parameters, (context.rows(a["x"]),))
+    return KernelCall("gather", (context.places.at(a["x"]), context.places.at(node)), parameters)
 
 
 def _pages(order: torch.Tensor) -> torch.Tensor:
@@ -62,7 +67,7 @@ def _pages(order: torch.Tensor) -> torch.Tensor:
     return torch.tensor(ends, dtype=torch.uint8)
 
 
-def slice_tensor(node: fx.Node, a: dict[str, Any], scope: Scope) -> Call:
+def slice_tensor(node: fx.Node, a: dict[str, Any], context: EmissionContext) -> KernelCall:
     """`aten.slice`, where it is not a view."""
     shape = shape_of(a["self"])
     axis = a["dim"] % len(shape)
@@ -73,16 +78,16 @@ def slice_tensor(node: fx.Node, a: dict[str, Any], scope: Scope) -> Call:
     if axis == len(shape) - 1 and step == 1:
         item = node.meta["val"].element_size()
         run, row = shape_of(node)[-1] * item, shape[-1] * item
-        return _copied(scope.rows(a["self"]).behind(first * item), row, run, scope.rows(node), run)
-    return _moved(node, a["self"], shape_of(node), tuple(strides), first, scope)
+        return _copied(context.rows(a["self"]).behind(first * item), row, run, context.rows(node), run)
+    return _moved(node, a["self"], shape_of(node), tuple(strides), first, context)
 
 
-def _copied(source: Place, source_row: int, run: int, result: Place, result_row: int) -> Call:
+def _copied(source: Place, source_row: int, run: int, result: Place, result_row: int) -> KernelCall:
     """A run of bytes of each row."""
-    return Call("copy", (ROWS, run, source, source_row, result, result_row), by_rows=True)
+    return KernelCall("copy", (ROWS, run, source, source_row, result, result_row), by_rows=True)
 
 
-def cat(node: fx.Node, a: dict[str, Any], scope: Scope) -> list[Call]:
+def cat(node: fx.Node, a: dict[str, Any], context: EmissionContext) -> list[KernelCall]:
     """`aten.cat`: a copy for each part."""
     shape, item = shape_of(node), node.meta["val"].element_size()
     axis = a["dim"] % len(shape)
@@ -91,9 +96,9 @@ def cat(node: fx.Node, a: dict[str, Any], scope: Scope) -> list[Call]:
     for part in a["tensors"]:
         run = math.prod(shape_of(part)[axis:]) * item
         if axis == len(shape) - 1:
-            calls.append(_copied(scope.rows(part), run, run, scope.rows(node).behind(offset), row))
+            calls.append(_copied(context.rows(part), run, run, context.rows(node).behind(offset), row))
         else:
-            target = scope.memory.at(node, offset)
-            calls.append(Call("copy", (count, run, scope.memory.at(part), run, target, row)))
+            target = context.places.at(node, offset)
+            calls.append(KernelCall("copy", (count, run, context.places.at(part), run, target, row)))
         offset += run
     return calls

@@ -7,29 +7,29 @@ from typing import Any
 
 from torch import fx
 
-from ...ir.arithmetic.operands import value_of
-from .call import ROWS, STEP, Argument, Call, Place, Struct
-from .layout.rows import part, value_bytes
-from .memory import Memory
-from .tables import Tables
+from ....ir.arithmetic.operands import value_of
+from ..emission.constants import ConstantBlock
+from ..emission.places import Places
+from ..layout.rows import part, value_bytes
+from .kernel_call import ROWS, STEP, Argument, KernelCall, Place, Struct
 
 
 @dataclass(frozen=True)
-class Scope:
+class EmissionContext:
     """What rules need besides their node.
 
     weight_bits: width of weight constants by `get_attr` target. group_rows: of the fusion group that the node
     is in.
     """
 
-    memory: Memory
-    tables: Tables
+    places: Places
+    constants: ConstantBlock
     weight_bits: dict[str, int]
     group_rows: int = 1
 
     def table(self, node: Any) -> Place:
         """A constant of the graph."""
-        return self.tables.add(value_of(node))
+        return self.constants.add(value_of(node))
 
     def named(self, a: dict[str, Any], *names: str) -> dict[str, Place]:
         """Several constants by their argument names."""
@@ -41,28 +41,28 @@ class Scope:
 
     def rows(self, node: Any, number: int | None = None) -> Place:
         """A value at the rows of a block; one of them where an op has several results."""
-        place = self.memory.at(node) if number is None else self.memory.part(node, number)
+        place = self.places.at(node) if number is None else self.places.part(node, number)
         return place.by_rows(value_bytes(part(node, number or 0)) // self.group_rows)
 
     def by_rows(
         self, kernel: str, node: fx.Node, parameters: Struct, sources: tuple[Place, ...], *, kind: str = "",
         whole: tuple[Place, ...] = (),
-    ) -> Call:  # fmt: skip
+    ) -> KernelCall:  # fmt: skip
         """The calls of a kernel that is run by rows, and takes the step.
 
         sources: what `dgqc_KERNEL_rows` reads. whole: what `dgqc_KERNEL_begin` reads.
         """
-        shared, scratch = self.memory.shared(node), self.memory.scratch(node)
+        shared, scratch = self.places.shared(node), self.places.scratch(node)
         value = node.meta["val"]
         count = len(value) if isinstance(value, list | tuple) else None
         results = [self.rows(node)] if count is None else [self.rows(node, i) for i in range(count)]
         own = [place for place in (shared, scratch) if place is not None]
         begin: tuple[Argument, ...] | None = (STEP, *whole, shared) if shared is not None else None
-        return Call(kernel, (STEP, ROWS, *sources, *results, *own), parameters, kind, True, begin)
+        return KernelCall(kernel, (STEP, ROWS, *sources, *results, *own), parameters, kind, True, begin)
 
     def pointers(self, node: fx.Node, *sources: Any) -> tuple[Argument, ...]:
         """What most kernels that compute a whole value take: step, sources, result, and scratch memory where
         the op has any."""
-        scratch = self.memory.scratch(node)
-        places = (*(self.memory.at(source) for source in sources), self.memory.at(node))
+        scratch = self.places.scratch(node)
+        places = (*(self.places.at(source) for source in sources), self.places.at(node))
         return (STEP, *places, scratch) if scratch else (STEP, *places)

@@ -11,8 +11,8 @@ from itertools import pairwise
 import numpy
 import torch
 
-from .call import Place, Region
-from .layout.memory_plan import aligned
+from ..kernels.kernel_call import MemoryRegion, Place
+from ..layout.memory_plan import aligned
 
 WEIGHTS = "run->weights"
 """The emitted name of the block."""
@@ -27,7 +27,7 @@ PIECE = 2**24
 
 
 @dataclass
-class Tables:
+class ConstantBlock:
     """What the kernels of one program read: weights, columns, tables over steps.
 
     In the block every tensor begins at a multiple of 64, small ones at a multiple of 8.
@@ -45,7 +45,7 @@ class Tables:
             self._starts[key] = self._end if tensor.nbytes < SMALL else aligned(self._end)
             self._tensors.append(tensor)
             self._end = self._starts[key] + -(-tensor.nbytes // WORD) * WORD
-        return Place(Region.CONSTANT, WEIGHTS, offset, step_bytes, tensor, start=self._starts[key])
+        return Place(MemoryRegion.CONSTANT, WEIGHTS, offset, step_bytes, tensor, start=self._starts[key])
 
     @property
     def size(self) -> int:

@@ -12,15 +12,15 @@ from functools import lru_cache
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
-from ...ir.errors import DgqcError
+from ....ir.errors import DgqcError
+from ..emission.project import INTERFACE, Signature
 from .processors import instruction_sets
-from .project import INTERFACE, Signature
 
 COMPILERS = ("cc", "gcc", "clang")
 FLAGS = ("-std=c99", "-O3", "-march=native", "-mtune=generic", "-fPIC")
 """Tuned for one machine, gcc keeps pointers in vector registers, and products lose up to a tenth."""
 DATA_FLAGS = ("-std=c99", "-O0", "-fPIC")
-"""Constants have nothing to optimize."""
+"""ConstantBlock have nothing to optimize."""
 PROCESSES = 2
 KEPT_DAYS = 30
 """How long a library stays in the cache after it was last used."""

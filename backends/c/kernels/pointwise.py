@@ -7,14 +7,14 @@ from typing import Any
 
 from torch import fx
 
-from ...ir.arithmetic.operands import shape_of, value_of
+from ....ir.arithmetic.operands import shape_of, value_of
+from ..layout.rows import part, row_arguments, row_bytes
 from .broadcast import merged_rows
-from .call import Call, Rule, Struct, struct, unsupported
-from .layout.rows import part, row_arguments, row_bytes
-from .scope import Scope
+from .context import EmissionContext
+from .kernel_call import CallsOf, KernelCall, Struct, struct, unsupported
 
 
-def quantize(node: fx.Node, a: dict[str, Any], scope: Scope) -> Call:
+def quantize(node: fx.Node, a: dict[str, Any], context: EmissionContext) -> KernelCall:
     """`dgqc::quantize`."""
     shape = shape_of(a["x"])
     axis = a["axis"] % len(shape)
@@ -23,31 +23,31 @@ def quantize(node: fx.Node, a: dict[str, Any], scope: Scope) -> Call:
         columns=shape[-1],
         count=shape[axis],
         inner=0 if by_column else math.prod(shape[axis + 1 : -1]),
-        **scope.named(a, "multiplier", "offset", "shift"),
-        group=scope.group(a["group"]),
+        **context.named(a, "multiplier", "offset", "shift"),
+        group=context.group(a["group"]),
         groups=value_of(a["multiplier"]).shape[1],
         bits=a["bits"],
     )
-    return scope.by_rows("quantize", node, parameters, (scope.rows(a["x"]),))
+    return context.by_rows("quantize", node, parameters, (context.rows(a["x"]),))
 
 
-def rescale(node: fx.Node, a: dict[str, Any], scope: Scope) -> Call:
+def rescale(node: fx.Node, a: dict[str, Any], context: EmissionContext) -> KernelCall:
     """`dgqc::rescale`."""
-    parameters = struct(columns=shape_of(node)[-1], **scope.named(a, "factor", "shift"))
-    return scope.by_rows("rescale", node, parameters, (scope.rows(a["x"]),))
+    parameters = struct(columns=shape_of(node)[-1], **context.named(a, "factor", "shift"))
+    return context.by_rows("rescale", node, parameters, (context.rows(a["x"]),))
 
 
-def pair(kernel: str, *tables: str) -> Rule:
+def pair(kernel: str, *tables: str) -> CallsOf:
     """The rule of `dgqc::add` or `dgqc::mul`. tables: the names of their constants."""
 
-    def call(node: fx.Node, a: dict[str, Any], scope: Scope) -> Call:
+    def call(node: fx.Node, a: dict[str, Any], context: EmissionContext) -> KernelCall:
         by_rows = row_arguments(node) or ()
         sides = {name: _side(node, shape_of(a[name]), name not in by_rows) for name in ("a", "b")}
         sources = (
-            scope.rows(a[name]) if name in by_rows else scope.memory.at(a[name]) for name in ("a", "b")
+            context.rows(a[name]) if name in by_rows else context.places.at(a[name]) for name in ("a", "b")
         )
-        parameters = struct(pair=struct(columns=shape_of(node)[-1], **sides), **scope.named(a, *tables))
-        return scope.by_rows(kernel, node, parameters, tuple(sources))
+        parameters = struct(pair=struct(columns=shape_of(node)[-1], **sides), **context.named(a, *tables))
+        return context.by_rows(kernel, node, parameters, tuple(sources))
 
     return call
 
@@ -61,18 +61,18 @@ def _side(node: fx.Node, shape: tuple[int, ...], whole: bool) -> Struct:
     return struct(whole=whole, size=size, stride=stride, single=shape[-1] == 1)
 
 
-def upsample_nearest(node: fx.Node, a: dict[str, Any], scope: Scope) -> Call:
+def upsample_nearest(node: fx.Node, a: dict[str, Any], context: EmissionContext) -> KernelCall:
     """`dgqc::upsample_nearest`."""
     _, height, width, _ = shape_of(a["x"])
     sizes = {"height": height, "width": width, "out_height": a["height"], "out_width": a["width"]}
     parameters = struct(bytes=row_bytes(part(node)), **sizes)
-    source = scope.memory.at(a["x"])
-    return scope.by_rows("upsample_nearest", node, parameters, (source,), kind="upsample")
+    source = context.places.at(a["x"])
+    return context.by_rows("upsample_nearest", node, parameters, (source,), kind="upsample")
 
 
-def avg_pool2d(node: fx.Node, a: dict[str, Any], scope: Scope) -> Call:
+def avg_pool2d(node: fx.Node, a: dict[str, Any], context: EmissionContext) -> KernelCall:
     """`dgqc::avg_pool2d`."""
     _, height, width, channels = shape_of(a["x"])
     sizes = {"channels": channels, "height": height, "width": width, "out_width": shape_of(node)[2]}
     parameters = struct(**sizes, kernel=a["kernel"], stride=a["stride"])
-    return scope.by_rows("avg_pool2d", node, parameters, (scope.memory.at(a["x"]),), kind="pool")
+    return context.by_rows("avg_pool2d", node, parameters, (context.places.at(a["x"]),), kind="pool")

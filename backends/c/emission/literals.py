@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import torch
 
-from ...ir.arithmetic.lookup import LOG2, RECIPROCAL_ROOT
-from ...ir.arithmetic.noise import QUANTILES
+from ....ir.arithmetic.lookup import LOG2, RECIPROCAL_ROOT
+from ....ir.arithmetic.noise import QUANTILES
 
 C_TYPES = {torch.int16: "int16_t", torch.int32: "int32_t", torch.int64: "int64_t"}
 WORDS_A_LINE, NUMBERS_A_LINE = 6, 12

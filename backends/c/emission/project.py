@@ -12,18 +12,18 @@ from typing import TYPE_CHECKING
 import jinja2
 import torch
 
-from ...ir.denoising import DenoisingLoop
-from ...ir.errors import DgqcError
-from ...ir.vector import DrawingVector, Vector
+from ....ir.denoising import DenoisingLoop
+from ....ir.errors import DgqcError
+from ....ir.vector import DrawingVector, Vector
+from .constants import ConstantBlock
 from .literals import lookup_source, values
 from .loop import write_loop, written_drawing
 from .storage import Storage, header_words, members, weights_file, write_block
-from .tables import Tables
 
 if TYPE_CHECKING:
     from .functions import Function
 
-HERE = Path(__file__).parent
+HERE = Path(__file__).parents[1]
 RUNTIME = HERE / "runtime"
 INTERFACE = "interface.json"
 
@@ -76,7 +76,7 @@ class Project:
     signature: Signature
     functions: list[Function]
     copies: list[str]
-    tables: Tables
+    constants: ConstantBlock
     vectors: tuple[Vector, ...]
     loop: DenoisingLoop | None = None
     drawing: DrawingVector | None = None
@@ -114,8 +114,8 @@ def write_project(project: Project, directory: Path) -> None:
         "copies": project.copies,
         "storage": signature.storage.value,
         "weights_file": weights_file(name),
-        "header": [f"0x{word:016x}U" for word in header_words(project.tables)],
-        "members": members(project.tables) if signature.storage is Storage.ARRAY else [],
+        "header": [f"0x{word:016x}U" for word in header_words(project.constants)],
+        "members": members(project.constants) if signature.storage is Storage.ARRAY else [],
         "vectors": _vectors(project),
         "drawing": written_drawing(project.drawing, signature.inputs),
         "sources": signature.sources,
@@ -141,7 +141,7 @@ def write_project(project: Project, directory: Path) -> None:
     else:
         files |= {f"weights_{signature.storage}.c": sources / f"{name}_weights.c"}
     if signature.storage is not Storage.ARRAY:
-        write_block(project.tables, directory / weights_file(name))
+        write_block(project.constants, directory / weights_file(name))
     if project.loop is not None:
         write_loop(environment, project.loop, directory, signature.name, signature.inputs)
     for template, path in files.items():

@@ -7,8 +7,8 @@ from enum import StrEnum
 from pathlib import Path
 from typing import Any
 
+from .constants import HEADER_BYTES, WORD, ConstantBlock
 from .literals import C_TYPES, values, words
-from .tables import HEADER_BYTES, WORD, Tables
 
 LARGEST_ARRAY = 2**20
 """Bytes. A compiler takes half a second and 45 MB of memory over each megabyte of an array."""
@@ -42,25 +42,27 @@ def weights_file(name: str) -> str:
     return f"{name}_weights.bin"
 
 
-def write_block(tables: Tables, path: Path) -> None:
+def write_block(constants: ConstantBlock, path: Path) -> None:
     """The binary file: the header, then every tensor."""
     with path.open("wb") as file:
-        file.write(tables.header())
-        file.writelines(tables.pieces())
+        file.write(constants.header())
+        file.writelines(constants.pieces())
 
 
-def header_words(tables: Tables) -> list[int]:
+def header_words(constants: ConstantBlock) -> list[int]:
     """The header as eight 64-bit words."""
-    return list(struct.unpack(f"<{HEADER_WORDS}Q", tables.header()))
+    return list(struct.unpack(f"<{HEADER_WORDS}Q", constants.header()))
 
 
-def members(tables: Tables) -> list[dict[str, Any]]:
+def members(constants: ConstantBlock) -> list[dict[str, Any]]:
     """A struct that lies in memory as the block does: type, name, size and initializer of each member.
 
     Members reach up to the next one, so that there is nothing between them.
     """
-    found = [{"type": "uint64_t", "name": "header", "size": HEADER_WORDS, "values": words(tables.header())}]
-    for number, (tensor, room) in enumerate(tables.parts()):
+    found = [
+        {"type": "uint64_t", "name": "header", "size": HEADER_WORDS, "values": words(constants.header())}
+    ]
+    for number, (tensor, room) in enumerate(constants.parts()):
         kind = C_TYPES.get(tensor.dtype, "uint64_t")
         size = room // (tensor.element_size() if tensor.dtype in C_TYPES else WORD)
         found.append({"type": kind, "name": f"table_{number}", "size": size, "values": values(tensor)})

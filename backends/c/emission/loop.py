@@ -10,10 +10,10 @@ from typing import Any
 import jinja2
 import torch
 
-from ...ir.denoising import DenoisingLoop
-from ...ir.errors import DgqcError
-from ...ir.vector import DrawingVector
-from .layout.memory_plan import aligned
+from ....ir.denoising import DenoisingLoop
+from ....ir.errors import DgqcError
+from ....ir.vector import DrawingVector
+from ..layout.memory_plan import aligned
 from .literals import values
 
 Inputs = tuple[tuple[str, tuple[int, ...]], ...]

@@ -7,15 +7,15 @@ from typing import Any
 import torch
 from torch import fx
 
-from ...ir.errors import UnsupportedOperation
-from ...ir.nodes import arguments
+from ....ir.errors import UnsupportedOperation
+from ....ir.nodes import arguments
 from . import attention, moves, norms, pointwise, products
-from .call import Call, Rule
-from .scope import Scope
+from .context import EmissionContext
+from .kernel_call import CallsOf, KernelCall
 
 aten, dgqc = torch.ops.aten, torch.ops.dgqc
 
-RULES: dict[Any, Rule] = {
+RULES: dict[Any, CallsOf] = {
     dgqc.quantize.default: pointwise.quantize,
     dgqc.linear.default: products.linear,
     dgqc.conv2d.default: products.conv2d,
@@ -41,9 +41,9 @@ RULES: dict[Any, Rule] = {
 """Op to the rule that calls its kernel. Views and `at_step` need none: they are places in memory."""
 
 
-def calls_of(node: fx.Node, scope: Scope) -> list[Call]:
+def calls_of(node: fx.Node, context: EmissionContext) -> list[KernelCall]:
     """The kernel calls that compute a node; none for a view. Raises UnsupportedOperation for unknown ops."""
-    if node.op != "call_function" or scope.memory.is_view(node):
+    if node.op != "call_function" or context.places.is_view(node):
         return []
     rule = RULES.get(node.target)
     if rule is None:
@@ -51,5 +51,5 @@ def calls_of(node: fx.Node, scope: Scope) -> list[Call]:
             f"{node.name} calls {node.target}, which has no C kernel; add one (docs/c-backend.md), or lower"
             " it to the ops of the integer level."
         )
-    calls = rule(node, arguments(node), scope)
+    calls = rule(node, arguments(node), context)
     return calls if isinstance(calls, list) else [calls]

@@ -8,14 +8,14 @@ from dataclasses import dataclass, replace
 
 from torch import fx
 
-from ...ir.program import Program
-from .call import ROWS, Argument, Call, text
-from .calls import calls_of
-from .layout.fusion_groups import FusionGroup
-from .layout.plan import layout_of
-from .layout.rows import row_count
-from .memory import OWN
-from .scope import Scope
+from ....ir.program import Program
+from ..kernels.context import EmissionContext
+from ..kernels.kernel_call import ROWS, Argument, KernelCall, text
+from ..kernels.registry import calls_of
+from ..layout.fusion_groups import FusionGroup
+from ..layout.plan import layout_of
+from ..layout.rows import row_count
+from .places import OWN
 
 
 @dataclass(frozen=True)
@@ -26,7 +26,7 @@ class Line:
     """
 
     comment: str
-    call: Call
+    call: KernelCall
     number: int
     finer: int = 1
 
@@ -88,7 +88,7 @@ class Function:
     loops: tuple[Loop, ...] = ()
 
 
-def functions_of(program: Program, scope: Scope) -> list[Function]:
+def functions_of(program: Program, context: EmissionContext) -> list[Function]:
     """All fusion groups in their order."""
     fusion = layout_of(program).fusion
     assert fusion is not None
@@ -96,7 +96,7 @@ def functions_of(program: Program, scope: Scope) -> list[Function]:
     functions, number = list[Function](), 0
     for group in fusion.groups:
         members, lines = [nodes[name] for name in group.nodes], dict[str, list[Line]]()
-        within = replace(scope, group_rows=max(1, group.rows))
+        within = replace(context, group_rows=max(1, group.rows))
         for node in members:
             finer = row_count(node) // group.rows if group.block else 1
             calls = enumerate(calls_of(node, within), number)

@@ -10,20 +10,20 @@ from pathlib import Path
 import torch
 from torch import fx
 
-from ...ir.arithmetic.operands import ensure_shapes, shape_of
-from ...ir.errors import DgqcError
-from ...ir.level import Level
-from ...ir.program import Program
-from ...ir.vector import DrawingVector, Vector
-from .call import Call, Place, Region
+from ....ir.arithmetic.operands import ensure_shapes, shape_of
+from ....ir.errors import DgqcError
+from ....ir.level import Level
+from ....ir.program import Program
+from ....ir.vector import DrawingVector, Vector
+from ..kernels.context import EmissionContext
+from ..kernels.kernel_call import KernelCall, MemoryRegion, Place
+from ..layout.rows import value_bytes
+from .constants import ConstantBlock
 from .functions import Line, functions_of
-from .layout.rows import value_bytes
 from .loop import loop_memory
-from .memory import OUTPUT, Memory
+from .places import OUTPUT, Places
 from .project import Project, Signature, source_names, write_project
-from .scope import Scope
 from .storage import Storage, storage_for
-from .tables import Tables
 
 C_WORDS = frozenset({
     "auto", "break", "case", "char", "const", "continue", "default", "do", "double", "else", "enum",
@@ -54,25 +54,27 @@ def emit(
     Raises DgqcError when the program or the name can't be emitted.
     """
     _check(program, name)
-    tables = Tables()
-    memory = Memory(program, tables)
-    functions = functions_of(program, Scope(memory, tables, dict(program.report.get("weight-bits", {}))))
+    constants = ConstantBlock()
+    places = Places(program, constants)
+    functions = functions_of(
+        program, EmissionContext(places, constants, dict(program.report.get("weight-bits", {})))
+    )
     result = output_of(program)
-    place = storage or storage_for(tables.size)
+    place = storage or storage_for(constants.size)
     signature = Signature(
         name=name,
         inputs=tuple((item.name, item.shape) for item in program.inputs),
         output=shape_of(result),
         steps=len(program.schedule),
-        shared_bytes=memory.plan.shared_bytes,
-        thread_bytes=memory.plan.thread_bytes,
+        shared_bytes=places.plan.shared_bytes,
+        thread_bytes=places.plan.thread_bytes,
         storage=place,
-        weights_bytes=tables.size,
+        weights_bytes=constants.size,
         sources=source_names(name, place, program.loop is not None),
         draw_bytes=loop_memory(math.prod(program.inputs[0].shape)).bytes if program.loop else 0,
     )
-    copies = [Line("output", call, 0).statement for call in copied_output(result, memory)]
-    project = Project(signature, functions, copies, tables, tuple(vectors), program.loop, drawing)
+    copies = [Line("output", call, 0).statement for call in copied_output(result, places)]
+    project = Project(signature, functions, copies, constants, tuple(vectors), program.loop, drawing)
     write_project(project, directory)
 
 
@@ -84,13 +86,13 @@ def output_of(program: Program) -> fx.Node:
     return result
 
 
-def copied_output(result: fx.Node, memory: Memory) -> list[Call]:
+def copied_output(result: fx.Node, places: Places) -> list[KernelCall]:
     """What brings the result to the caller's output where it isn't computed there."""
-    source = memory.at(result)
-    if source.region is Region.OUTPUT:
+    source = places.at(result)
+    if source.region is MemoryRegion.OUTPUT:
         return []
     size = value_bytes(result.meta["val"])
-    return [Call("copy", (1, size, source, 0, Place(Region.OUTPUT, OUTPUT), 0))]
+    return [KernelCall("copy", (1, size, source, 0, Place(MemoryRegion.OUTPUT, OUTPUT), 0))]
 
 
 def _check(program: Program, name: str) -> None:

@@ -10,10 +10,10 @@ from typing import Any
 import torch
 from torch import fx
 
-from ...ir.errors import UnsupportedOperation
+from ....ir.errors import UnsupportedOperation
 
 
-class Region(StrEnum):
+class MemoryRegion(StrEnum):
     """Where memory comes from."""
 
     ARENA = "arena"
@@ -34,7 +34,7 @@ class Place:
     row_bytes: bytes behind it for each row before the block's first; 0 where it points at the beginning.
     """
 
-    region: Region
+    region: MemoryRegion
     base: str
     offset: int = 0
     step_bytes: int = 0
@@ -49,9 +49,9 @@ class Place:
         terms += [f"{STEP} * {self.step_bytes}"] if self.step_bytes else []
         terms += [f"rows.first * {self.row_bytes}"] if self.row_bytes else []
         offset = " + ".join(terms) or "0"
-        if self.region in (Region.INPUT, Region.OUTPUT) and not terms:
+        if self.region in (MemoryRegion.INPUT, MemoryRegion.OUTPUT) and not terms:
             return self.base
-        read = self.region in (Region.INPUT, Region.CONSTANT)
+        read = self.region in (MemoryRegion.INPUT, MemoryRegion.CONSTANT)
         return f"dgqc_{'inside' if read else 'at'}({self.base}, {offset})"
 
     def behind(self, offset: int) -> Place:
@@ -60,7 +60,7 @@ class Place:
 
     def by_rows(self, row_bytes: int) -> Place:
         """The same value, read or written at a block's rows. A tile holds no other rows than these."""
-        return self if self.region is Region.OWN else replace(self, row_bytes=row_bytes)
+        return self if self.region is MemoryRegion.OWN else replace(self, row_bytes=row_bytes)
 
 
 @dataclass(frozen=True)
@@ -109,7 +109,7 @@ class Reduction:
 
 
 @dataclass(frozen=True)
-class Call:
+class KernelCall:
     """One call of a kernel.
 
     kernel: its name without `dgqc_`. arguments: what follows the parameters.
@@ -137,5 +137,6 @@ def unsupported(node: fx.Node, found: str, expected: str) -> UnsupportedOperatio
     return UnsupportedOperation(f"{node.name} ({node.target}) has {found}; the C backend takes {expected}.")
 
 
-Rule = Callable[[fx.Node, dict[str, Any], Any], "Call | list[Call]"]
-"""rule(node, its arguments by name, scope): the calls that compute a node; scope is a `rules.Scope`."""
+CallsOf = Callable[[fx.Node, dict[str, Any], Any], "KernelCall | list[KernelCall]"]
+"""rule(node, its arguments by name, context): the calls that compute a node; context is a
+`rules.EmissionContext`."""

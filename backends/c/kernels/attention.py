@@ -9,20 +9,26 @@ from typing import Any
 import torch
 from torch import fx
 
-from ...ir.arithmetic.operands import shape_of, value_of
-from .call import ROWS, STEP, Call, Reduction, Rule, Struct, struct, unsupported
-from .kernels.scratch_attention import attend_bytes, groups_of_keys, matmul_sums
-from .scope import Scope
+from ....ir.arithmetic.operands import shape_of, value_of
+from .context import EmissionContext
+from .kernel_call import ROWS, STEP, CallsOf, KernelCall, Reduction, Struct, struct, unsupported
+from .scratch_attention import attend_bytes, groups_of_keys, matmul_sums
 
 
 def _operand(
-    scope: Scope, code: fx.Node, zero: Any, multiple: Any, group: Any, axis: int, along_depth: bool
+    context: EmissionContext,
+    code: fx.Node,
+    zero: Any,
+    multiple: Any,
+    group: Any,
+    axis: int,
+    along_depth: bool,
 ) -> Struct:
     """A `dgqc_operand`. axis: along which groups lie; along_depth: whether that is the summed one."""
     return struct(
-        zero=scope.table(zero),
-        multiple=scope.table(multiple),
-        group=scope.group(group),
+        zero=context.table(zero),
+        multiple=context.table(multiple),
+        group=context.group(group),
         groups=value_of(zero).shape[1],
         count=shape_of(code)[axis],
         along_depth=along_depth,
@@ -30,11 +36,11 @@ def _operand(
     )
 
 
-def _side(scope: Scope, a: dict[str, Any], name: str) -> Struct:
+def _side(context: EmissionContext, a: dict[str, Any], name: str) -> Struct:
     """One side of a matmul: `a` or `b`."""
     zero, multiple, group, axis = (a[f"{name}_{what}"] for what in ("zero", "multiple", "group", "axis"))
     along_depth = axis % len(shape_of(a[name])) == len(shape_of(a[name])) - 1
-    return _operand(scope, a[name], zero, multiple, group, axis, along_depth)
+    return _operand(context, a[name], zero, multiple, group, axis, along_depth)
 
 
 def _batches(node: fx.Node, left: tuple[int, ...], right: tuple[int, ...]) -> tuple[int, int]:
@@ -47,7 +53,7 @@ def _batches(node: fx.Node, left: tuple[int, ...], right: tuple[int, ...]) -> tu
     return batches, shared
 
 
-def matmul(node: fx.Node, a: dict[str, Any], scope: Scope) -> Call:
+def matmul(node: fx.Node, a: dict[str, Any], context: EmissionContext) -> KernelCall:
     """`dgqc::matmul`."""
     left, right = shape_of(a["a"]), shape_of(a["b"])
     batches, shared = _batches(node, left, right)
@@ -58,21 +64,23 @@ def matmul(node: fx.Node, a: dict[str, Any], scope: Scope) -> Call:
         rows=left[-2],
         depth=left[-1],
         columns=right[-2],
-        left=_side(scope, a, "a"),
-        right=_side(scope, a, "b"),
-        **scope.named(a, "factor", "shift"),
+        left=_side(context, a, "a"),
+        right=_side(context, a, "b"),
+        **context.named(a, "factor", "shift"),
         width=a["width"],
         arithmetic=struct(narrow=sums.narrow, block=sums.block),
         by_codes=sums.codes,
     )
-    return scope.by_rows("matmul", node, parameters, (scope.rows(a["a"]),), whole=(scope.memory.at(a["b"]),))
+    return context.by_rows(
+        "matmul", node, parameters, (context.rows(a["a"]),), whole=(context.places.at(a["b"]),)
+    )
 
 
-def softmax(kernel: str) -> Rule:
+def softmax(kernel: str) -> CallsOf:
     """The rule of one of the three `dgqc::softmax_*`."""
 
-    def call(node: fx.Node, a: dict[str, Any], scope: Scope) -> Call:
-        shape, logits = shape_of(a["logits"]), scope.rows(a["logits"])
+    def call(node: fx.Node, a: dict[str, Any], context: EmissionContext) -> KernelCall:
+        shape, logits = shape_of(a["logits"]), context.rows(a["logits"])
         static = kernel == "softmax_static"
         tables = ("inverse", "shift", "mantissa", "exponent")
         parameters = struct(
@@ -81,10 +89,10 @@ def softmax(kernel: str) -> Rule:
             start=a["start"],
             bits=a.get("bits", 0),
             limit=a.get("limit", 0),
-            **(scope.named(a, *tables) if static else dict.fromkeys(tables)),
+            **(context.named(a, *tables) if static else dict.fromkeys(tables)),
         )
-        shared = scope.memory.shared(node)
-        made = scope.by_rows(kernel, node, parameters, (logits,), kind="softmax")
+        shared = context.places.shared(node)
+        made = context.by_rows(kernel, node, parameters, (logits,), kind="softmax")
         if shared is None:
             return replace(made, arguments=(*made.arguments, None))
         reduction = Reduction("softmax", (STEP, ROWS, logits, shared), (STEP, shared))
@@ -93,7 +101,7 @@ def softmax(kernel: str) -> Rule:
     return call
 
 
-def attend(node: fx.Node, a: dict[str, Any], scope: Scope) -> Call:
+def attend(node: fx.Node, a: dict[str, Any], context: EmissionContext) -> KernelCall:
     """`dgqc::attend`."""
     codes, values, how = shape_of(a["codes"]), shape_of(a["values"]), attend_bytes(node)
     batches, shared = _batches(node, codes, values)
@@ -105,18 +113,18 @@ def attend(node: fx.Node, a: dict[str, Any], scope: Scope) -> Call:
         keys=codes[-1],
         columns=values[-1],
         start=a["start"],
-        shares=scope.table(a["weights"]),
+        shares=context.table(a["weights"]),
         codes=value_of(a["weights"]).numel(),
         fraction=a["fraction"],
         planes=how.planes,
         value_bytes=how.value,
         spans=len(how.ends),
-        ends=scope.tables.add(torch.tensor(how.ends, dtype=torch.int32)) if how.ends else None,
+        ends=context.constants.add(torch.tensor(how.ends, dtype=torch.int32)) if how.ends else None,
         values=_operand(
-            scope, a["values"], a["zero"], a["multiple"], a["group"], -2 if by_key else -1, by_key
+            context, a["values"], a["zero"], a["multiple"], a["group"], -2 if by_key else -1, by_key
         ),
-        **scope.named(a, "factor", "shift"),
+        **context.named(a, "factor", "shift"),
     )
-    sources = tuple(scope.rows(a[name]) for name in ("codes", "mantissa", "exponent", "first"))
-    whole = scope.memory.at(a["values"])
-    return scope.by_rows("attend", node, parameters, (*sources, whole), whole=(whole,))
+    sources = tuple(context.rows(a[name]) for name in ("codes", "mantissa", "exponent", "first"))
+    whole = context.places.at(a["values"])
+    return context.by_rows("attend", node, parameters, (*sources, whole), whole=(whole,))

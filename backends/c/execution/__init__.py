@@ -1,0 +1,1 @@
+"""Emitted C, built by a compiler of this machine and called."""
