@@ -42,6 +42,12 @@ class WeightSums:
         """Sums of magnitudes, float64 (G, N)."""
         return self.positive + self.negative
 
+    @property
+    def largest_part(self) -> torch.Tensor:
+        """The largest magnitude of a sum over some of a group's entries, whichever, float64 (G, N): times the
+        largest code it bounds sums of codes that aren't centered, at any point on the way."""
+        return torch.maximum(self.positive, self.negative)
+
 
 @dataclass(frozen=True)
 class Accumulator:

@@ -14,7 +14,7 @@ from dataclasses import dataclass
 import torch
 from torch import fx
 
-from ....ir.arithmetic.accumulators import WeightSums, accumulator
+from ....ir.arithmetic.accumulators import WeightSums, accumulator, centered_codes
 from ....ir.arithmetic.intervals import Interval, below
 from ....ir.arithmetic.operands import (
     group_of_channels,
@@ -100,7 +100,7 @@ def _combination(
         zeros, multiples = zero[:, of_span].to(torch.float64), multiple[:, of_span].to(torch.float64)
         if has_image(node) and not bool(((zeros >= 0) & (zeros <= 255)).all()):
             return None
-        largest = torch.maximum(sums.positive, sums.negative)
+        largest = sums.largest_part
         parts = largest * codes[1]
         # What zero points add up to leaves by way of the offsets, which have 64 bits.
         total = torch.maximum(multiples @ parts, (multiples * zeros.abs()) @ largest).max()
@@ -108,8 +108,9 @@ def _combination(
     else:
         # Each row is centered before it is multiplied.
         used = torch.unique(group).to(torch.int64)
-        zeros, multiples = zero[:, used].to(torch.float64), multiple[:, used].to(torch.float64)
-        largest = torch.maximum((zeros - codes[0]).abs(), (codes[1] - zeros).abs()).clamp(min=codes[1])
+        multiples = multiple[:, used].to(torch.float64)
+        centered = centered_codes(codes, zero[:, used], torch.ones_like(multiples))
+        largest = centered.absolute_maximum.double().clamp(min=codes[1])
         weights = sums.absolute.max()
         parts, total = largest.max() * weights, (largest * multiples).max() * weights
         ends = (1,)
