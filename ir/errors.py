@@ -50,9 +50,11 @@ def _without_middle(text: str, longest: int) -> str:
 
 
 def reason(error: BaseException) -> str:
-    """What another library's error says: its first line without the final period, or its type's name."""
-    lines = str(error).strip().splitlines()
-    if isinstance(error, KeyError) and lines:
-        return f"{one_line(lines[0], LONGEST_MESSAGE // 2)} is missing"
-    text = one_line(lines[0].strip(), LONGEST_MESSAGE // 2).rstrip(".") if lines else ""
-    return text or type(error).__name__
+    """What another library's error says: its first sentence without the period, or its type's name."""
+    lines = [line.strip() for line in str(error).splitlines() if line.strip()]
+    if not lines:
+        return type(error).__name__
+    # A line that ends in a colon says nothing without the next.
+    first = " ".join(lines[:2]) if lines[0].endswith(":") else lines[0]
+    text = one_line(first, LONGEST_MESSAGE // 2).rstrip(".")
+    return f"{text} is missing" if isinstance(error, KeyError) else text

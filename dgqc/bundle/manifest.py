@@ -147,12 +147,12 @@ def read_manifest(directory: Path) -> Manifest:
     data = read_json_object(path, DAMAGED)
     if not is_bundle(data):
         raise DgqcError(f"{path} is no dgqc bundle's manifest; give a folder that `dgqc compile` wrote.")
-    found = data.get("format")
-    if found != FORMAT:
-        remedy = "compile the model again" if isinstance(found, int) and found < FORMAT else "update dgqc"
+    version = data.get("format")
+    if version != FORMAT:
+        remedy = "compile the model again" if isinstance(version, int) and version < FORMAT else "update dgqc"
         raise DgqcError(
-            f"{directory} has bundle format {found}, written by dgqc {data.get('dgqc')}, but this dgqc reads "
-            f"format {FORMAT}; {remedy}."
+            f"{directory} has bundle format {version}, written by dgqc {data.get('dgqc')}, but this dgqc "
+            f"reads format {FORMAT}; {remedy}."
         )
     own = data.pop(OWN_HASH, None)
     record = checked(ManifestRecord, data, str(path), DAMAGED)

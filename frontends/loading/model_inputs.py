@@ -15,6 +15,11 @@ from ...ir.errors import DgqcError, UnsupportedOperation
 NAMES = ("sample", "timestep", "encoder_hidden_states", "class_labels", "text_embeds", "time_ids")
 """All inputs a captured graph may have, in placeholder order."""
 
+SDXL_IDS, REFINER_IDS = 6, 5
+"""Time ids: original size, crop and target size; the refiner has an aesthetic score instead of the latter."""
+OPENCLIP_WIDTH = 1280
+"""Of the pooled text embedding that SDXL and its refiner take."""
+
 ADDED_CONDITIONS = ("text_embeds", "time_ids")
 """Inputs that diffusers' models take inside `added_cond_kwargs`."""
 
@@ -53,13 +58,46 @@ def model_inputs(
     if isinstance(model, UNet2DConditionModel):
         inputs.append(ModelInput("encoder_hidden_states", (1, context_length, _context_width(config))))
     inputs += _class_labels(model, config)
-    if config.get("addition_embed_type") == "text_time":
-        ids = 6
-        text = int(config["projection_class_embeddings_input_dim"]) - ids * int(
-            config["addition_time_embed_dim"]
-        )
-        inputs += [ModelInput("text_embeds", (1, text)), ModelInput("time_ids", (1, ids))]
+    if (ids := _time_ids(config)) is not None:
+        inputs += [ModelInput("text_embeds", (1, text_width(config) or 0)), ModelInput("time_ids", (1, ids))]
     return tuple(inputs)
+
+
+def text_width(config: Mapping[str, Any]) -> int | None:
+    """Numbers of the pooled text embedding that the model takes beside time ids; None where it takes none."""
+    ids = _time_ids(config)
+    return None if ids is None else _conditioning(config)[0] - ids * _conditioning(config)[1]
+
+
+def _time_ids(config: Mapping[str, Any]) -> int | None:
+    """How many time ids the model takes: six as SDXL, or five as its refiner; None where it takes none.
+
+    A config says only how wide text embedding and ids are together. Both models' text embedding is
+    OpenCLIP's, so the number of ids is the one that leaves its width; six for models of another width.
+    Raises DgqcError where not even a text embedding is left.
+    """
+    if config.get("addition_embed_type") != "text_time":
+        return None
+    width, each = _conditioning(config)
+    ids = next((ids for ids in (SDXL_IDS, REFINER_IDS) if width - ids * each == OPENCLIP_WIDTH), SDXL_IDS)
+    if width - ids * each < 1:
+        raise DgqcError(
+            f"The model's config has projection_class_embeddings_input_dim={width}, which is less than {ids} "
+            f"time ids of {each} numbers; give the config that the model was saved with."
+        )
+    return ids
+
+
+def _conditioning(config: Mapping[str, Any]) -> tuple[int, int]:
+    """Numbers of text embedding and time ids together, and of one embedded id."""
+    found = [config.get("projection_class_embeddings_input_dim"), config.get("addition_time_embed_dim")]
+    width, each = (value if isinstance(value, int) else 0 for value in found)
+    if width < 1 or each < 1:
+        raise DgqcError(
+            "The model's config has addition_embed_type='text_time', but not the widths of its inputs; give "
+            "the config that the model was saved with."
+        )
+    return width, each
 
 
 def model_config(model: nn.Module) -> Mapping[str, Any]:
@@ -120,6 +158,8 @@ def _refuse_unknown_conditioning(config: Mapping[str, Any]) -> None:
         "addition_embed_type": (None, "text_time"),
         "encoder_hid_dim_type": (None, "text_proj"),
         "time_cond_proj_dim": (None,),
+        # GLIGEN's gated layers take boxes and phrases; without them they would only pass by.
+        "attention_type": (None, "default"),
     }
     for key, values in known.items():
         if config.get(key) not in values:

@@ -6,48 +6,91 @@ import pickle
 import re
 import zipfile
 from collections import OrderedDict
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import torch
-from torch import nn
 
 from ...ir.errors import DgqcError
+from ...ir.reading import reading
+from .file_kinds import refuse_damaged_zip, refuse_other_kinds
 
-LAYERS = re.compile(r"(torch\.nn\.modules|diffusers\.models)(\.\w+)+")
+LAYERS = re.compile(r"(torch\.nn\.modules|diffusers\.models)(\.\w+)+", re.ASCII)
 """Names that stand for layers, and so for inert containers of weights."""
 
 CONFIGURATION = "diffusers.configuration_utils.FrozenDict"
+DEEPEST = 64
+"""Layers inside one another."""
+MOST = 100_000
+"""Weights of a model."""
 
 
-class InertLayer(nn.Module):
-    """Stands in for any layer class of a file: holds its weights and attributes, runs nothing.
+class InertLayer:
+    """Stands in for any layer class of a file: keeps what the file says of it, and does nothing.
 
-    Subclasses carry the original class's name.
+    state: the layer's attributes as they were saved, of any kind. Subclasses carry the original class's name.
+    It is no nn.Module, so no hook that the file brings along is ever called.
     """
+
+    state: Any = None
 
     def __init__(self) -> None:
         raise TypeError("a layer in a file is restored, not constructed")
+
+    def __setstate__(self, state: Any) -> None:
+        self.state = state
 
 
 def read_pickle(path: Path) -> Any:
     """What `torch.save` wrote, on the CPU: tensors, containers, and layers as InertLayers.
 
     The file's imports are listed before anything is unpickled, and one that is not of torch.nn.modules or
-    diffusers.models is refused by name. None is imported: layers become InertLayers, whose `state_dict` is
-    the original's. The unpickler is PyTorch's restricted one.
+    diffusers.models is refused by name. None is imported: layers become InertLayers. The unpickler is
+    PyTorch's restricted one.
     Raises DgqcError for such a file, and for one that is no PyTorch pickle.
     """
-    with torch.serialization.safe_globals([_stand_in(name, path) for name in _imports(path)]):
-        try:
-            return torch.load(path, map_location="cpu", weights_only=True)
-        except (RuntimeError, EOFError, ValueError, KeyError, AttributeError, TypeError, OSError) as error:
-            raise _unreadable(path, error) from error
-        except pickle.UnpicklingError as error:
-            raise DgqcError(
-                f"{path} holds more than weights{_import_in(error)}, so it is not loaded; save a diffusers "
-                "folder with unet.save_pretrained instead."
-            ) from error
+    refuse_other_kinds(path)
+    with reading(str(path), "it is no complete PyTorch file; copy or save it again with torch.save"):
+        refuse_damaged_zip(path)
+        with torch.serialization.safe_globals([_stand_in(name, path) for name in _imports(path)]):
+            try:
+                return torch.load(path, map_location="cpu", weights_only=True)
+            except pickle.UnpicklingError as error:
+                if wanted := re.search(r"GLOBAL ([\w.]+)", str(error)):
+                    raise _refused(wanted.group(1), path) from error
+                raise
+
+
+def layer_weights(layer: InertLayer, path: Path) -> dict[str, Any]:
+    """What the layer's `state_dict` would be: its parameters and persistent buffers by dotted name.
+
+    Raises DgqcError where the layer's state isn't one of a layer.
+    """
+    with reading(str(path), "save a state dict, or a folder with unet.save_pretrained"):
+        found: dict[str, Any] = {}
+        for name, value in _weights(layer, "", 0):
+            found[name] = value
+            if len(found) > MOST:
+                raise ValueError(f"it has more than {MOST} weights")
+        return found
+
+
+def _weights(layer: Any, prefix: str, depth: int) -> Iterator[tuple[str, Any]]:
+    state = layer.state if isinstance(layer, InertLayer) else None
+    if depth > DEEPEST or not isinstance(state, dict):
+        raise ValueError(f"its layer {prefix or type(layer).__name__} has no state of a layer")
+    parts = {name: state.get(name) or {} for name in ("_parameters", "_buffers", "_modules")}
+    if not all(isinstance(part, dict) for part in parts.values()):
+        raise ValueError(f"its layer {prefix or type(layer).__name__} has no state of a layer")
+    passing = state.get("_non_persistent_buffers_set") or ()
+    for kind in ("_parameters", "_buffers"):
+        for name, value in parts[kind].items():
+            if value is not None and not (kind == "_buffers" and name in passing):
+                yield f"{prefix}{name}", value
+    for name, inner in parts["_modules"].items():
+        if inner is not None:
+            yield from _weights(inner, f"{prefix}{name}.", depth + 1)
 
 
 def _imports(path: Path) -> list[str]:
@@ -55,11 +98,7 @@ def _imports(path: Path) -> list[str]:
     if not zipfile.is_zipfile(path):
         # The format before PyTorch 1.6: the restricted unpickler then allows no class at all.
         return []
-    try:
-        return sorted(set(torch.serialization.get_unsafe_globals_in_checkpoint(path)))
-    except Exception as error:
-        # The scanner stumbles over broken pickles in many ways; none of them has run anything.
-        raise _unreadable(path, error) from error
+    return sorted(set(torch.serialization.get_unsafe_globals_in_checkpoint(path)))
 
 
 def _stand_in(name: str, path: Path) -> Any:
@@ -67,24 +106,12 @@ def _stand_in(name: str, path: Path) -> Any:
     if name == CONFIGURATION:
         return OrderedDict, name
     if not LAYERS.fullmatch(name):
-        raise DgqcError(
-            f"{path} wants to import {name} while it is loaded, which could run code, so it is refused; give "
-            "a file with weights or a diffusers UNet only, or a folder from unet.save_pretrained."
-        )
+        raise _refused(name, path)
     return type(name.rpartition(".")[2], (InertLayer,), {}), name
 
 
-def _import_in(error: pickle.UnpicklingError) -> str:
-    found = re.search(r"GLOBAL ([\w.]+)", str(error))
-    return f" (it wants to import {found.group(1)})" if found else ""
-
-
-def _unreadable(path: Path, error: Exception) -> DgqcError:
+def _refused(name: str, path: Path) -> DgqcError:
     return DgqcError(
-        f"{path} is not a complete PyTorch file ({_reason(error)}); copy or save it again with torch.save."
+        f"{path} wants to import {name} while it is loaded, which could run code, so it is refused; give "
+        "a file with weights or a diffusers UNet only, or a folder from unet.save_pretrained."
     )
-
-
-def _reason(error: Exception) -> str:
-    lines = str(error).strip().splitlines()
-    return lines[0] if lines else type(error).__name__

@@ -9,10 +9,15 @@ import torch
 from diffusers import UNet2DConditionModel, UNet2DModel
 from torch import nn
 
-from ...ir.errors import DgqcError
+from ...ir.errors import DgqcError, one_line
+from ...ir.reading import explained
+from .unet_config import checked_config
 
 CLASSES: dict[str, Any] = {"UNet2DConditionModel": UNet2DConditionModel, "UNet2DModel": UNet2DModel}
 """Model classes by the name that stands in a config."""
+
+MOST_ELEMENTS = 2 * 10**10
+"""Weights of a model; SDXL's UNet has 2.6 billion."""
 
 PREFIXES = ("module.", "_orig_mod.", "unet.", "model.")
 """What wrappers put before every key of a state dict."""
@@ -27,21 +32,15 @@ def empty_unet(config: Mapping[str, Any], source: str) -> nn.Module:
     config: a diffusers config with its `_class_name`.
     Raises DgqcError when it describes something else or can't be built.
     """
-    name = config.get("_class_name")
-    if name not in CLASSES:
-        raise DgqcError(
-            f"{source} describes a {name or 'model without a _class_name'}, but dgqc compiles "
-            f"{' and '.join(CLASSES)}."
-        )
-    try:
-        with torch.device("meta"):
-            model: nn.Module = CLASSES[name].from_config(dict(config))
-    except Exception as error:
-        # Diffusers' constructors raise whatever a wrong value leads to.
-        reason = str(error).strip().splitlines()
-        raise DgqcError(
-            f"diffusers can't build a {name} from {source}: {reason[0] if reason else type(error).__name__}."
-        ) from error
+    plain = checked_config(config, source)
+    name = plain["_class_name"]
+    # Diffusers' constructors raise whatever a wrong value leads to.
+    doing = f"diffusers can't build a {name} from {source}"
+    with explained(doing, "give the config that it was saved with"), torch.device("meta"):
+        model: nn.Module = CLASSES[name].from_config(plain)
+    elements = sum(parameter.numel() for parameter in model.parameters())
+    if elements > MOST_ELEMENTS:
+        raise DgqcError(f"{source} describes a UNet of {elements} weights, which is more than any has.")
     return model.eval()
 
 
@@ -56,6 +55,8 @@ def build_unet(config: Mapping[str, Any], weights: Mapping[str, Any], source: st
     expected = model.state_dict()
     matched = _matched(weights, expected, source)
     for name, tensor in expected.items():
+        if fault := _not_plain(matched[name]):
+            raise DgqcError(f"{source}: the weight {name} is {fault}; save the UNet's float weights.")
         if matched[name].shape != tensor.shape:
             raise DgqcError(
                 f"{source}: {name} has shape {tuple(matched[name].shape)}, but the config's UNet has "
@@ -79,9 +80,15 @@ def _matched(weights: Mapping[str, Any], expected: Mapping[str, Any], source: st
     for key, value in weights.items():
         if not isinstance(key, str) or not isinstance(value, torch.Tensor):
             raise DgqcError(
-                f"{source}: {key!r} is a {type(value).__name__}, not a weight; give a state dict of tensors."
+                f"{source}: {one_line(repr(key), 100)} is a {type(value).__name__}, not a weight; give a "
+                "state dict of tensors."
             )
         found[key] = value
+    if adapter := next((key for key in found if ".lora_" in key or ".base_layer." in key), None):
+        raise DgqcError(
+            f"{source} holds an adapter beside the weights ({adapter}); fuse it with pipe.fuse_lora() and "
+            "pipe.unload_lora_weights(), or merge_and_unload() of peft, and save again."
+        )
     if any(key.startswith("model.diffusion_model.") for key in found):
         raise DgqcError(
             f"{source} is an original Stable Diffusion checkpoint (model.diffusion_model.*); convert it with "
@@ -114,3 +121,17 @@ def _finite_float(name: str, tensor: torch.Tensor, source: str) -> torch.Tensor:
     if not bool(torch.isfinite(converted).all()):
         raise DgqcError(f"{source}: the weight {name} holds NaN or infinite values; give a file without.")
     return converted
+
+
+def _not_plain(tensor: torch.Tensor) -> str | None:
+    """What keeps a tensor from being numbers in memory, one for each element."""
+    if tensor.is_meta:
+        return "on the meta device, without values"
+    if tensor.is_nested or tensor.layout is not torch.strided:
+        return f"stored as {'nested' if tensor.is_nested else str(tensor.layout).removeprefix('torch.')}"
+    if tensor.is_quantized or not tensor.dtype.is_floating_point:
+        kind = str(tensor.dtype).removeprefix("torch.")
+        return f"of type {kind}, which are no floats, and no scales say what they stand for"
+    if tensor.numel() * tensor.element_size() > tensor.untyped_storage().nbytes():
+        return f"a view of {tensor.numel()} elements on fewer numbers"
+    return None

@@ -1,0 +1,91 @@
+"""Limits of a UNet's config, looked at before anything is built from it."""
+
+from __future__ import annotations
+
+import json
+import math
+from collections.abc import Mapping
+from typing import Annotated, Any
+
+from pydantic import ConfigDict, Field
+
+from ...ir.errors import DgqcError, one_line
+from ...ir.reading import reading
+from ...ir.storage.json_text import parse_json
+from ...ir.storage.schema import Record, checked
+
+CLASSES = ("UNet2DConditionModel", "UNet2DModel")
+MOST_LAYERS = 2000
+"""Residual blocks and transformer layers; SDXL's UNet has 87."""
+LARGEST_NUMBER = 2**24
+
+Layers = Annotated[int, Field(ge=0, le=MOST_LAYERS)]
+Width = Annotated[int, Field(ge=1, le=LARGEST_NUMBER)]
+Blocks = Annotated[list[Width], Field(min_length=1, max_length=32)]
+
+
+class UNetConfigRecord(Record):
+    """What decides how much is built; the rest of a config is diffusers' to understand."""
+
+    model_config = ConfigDict(extra="allow")
+
+    block_out_channels: Blocks = Field(default=[320, 640, 1280, 1280])
+    layers_per_block: Layers | list[Layers] = 2
+    transformer_layers_per_block: Layers | list[Layers | list[Layers]] = 1
+    reverse_transformer_layers_per_block: Layers | list[Layers | list[Layers]] | None = None
+    in_channels: Width = 4
+    out_channels: Width = 4
+    cross_attention_dim: Width | list[Width] | None = 1280
+    num_class_embeds: Width | None = None
+    sample_size: Width | list[Width] | None = None
+
+
+def checked_config(config: Mapping[str, Any], source: str) -> dict[str, Any]:
+    """The config as plain JSON values.
+
+    Raises DgqcError for another model's, for numbers that no model has, and for more layers than can be built
+    in a reasonable time.
+    """
+    name = config.get("_class_name")
+    if not isinstance(name, str) or name not in CLASSES:
+        kind = name if isinstance(name, str) else f"model whose _class_name is {one_line(repr(name), 100)}"
+        raise DgqcError(
+            f"{source} describes a {kind if name else 'model without a _class_name'}, but dgqc compiles "
+            f"{' and '.join(CLASSES)}."
+        )
+    with reading(f"The config of {source}", "give the config.json that the UNet was saved with"):
+        plain: dict[str, Any] = parse_json(json.dumps(dict(config)), f"The config of {source}")
+    remedy = "give the config.json that the UNet was saved with"
+    record = checked(UNetConfigRecord, plain, f"The config of {source}", remedy)
+    if excess := _excess(plain):
+        raise DgqcError(f"The config of {source} has {excess}, which no UNet has; {remedy}.")
+    layers = _layers(record)
+    if layers > MOST_LAYERS:
+        raise DgqcError(
+            f"The config of {source} describes {layers} layers, but dgqc builds up to {MOST_LAYERS}; "
+            f"{remedy}."
+        )
+    return plain
+
+
+def _layers(record: UNetConfigRecord) -> int:
+    """Residual blocks, each with its transformer layers: an upper bound of what is built."""
+    blocks = len(record.block_out_channels)
+    per_block = _largest(record.layers_per_block)
+    both = (record.transformer_layers_per_block, record.reverse_transformer_layers_per_block or 0)
+    return 2 * blocks * (per_block + 1) * (1 + max(_largest(one) for one in both))
+
+
+def _largest(value: Any) -> int:
+    if isinstance(value, list):
+        return max((_largest(one) for one in value), default=0)
+    return int(value)
+
+
+def _excess(config: Mapping[str, Any]) -> str | None:
+    """The first number that is out of every range, said with its key."""
+    for key, value in config.items():
+        for one in value if isinstance(value, list) else [value]:
+            if isinstance(one, int | float) and (not math.isfinite(one) or abs(one) > LARGEST_NUMBER):
+                return f"{key}={one}"
+    return None
