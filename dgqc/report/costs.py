@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass
-from enum import StrEnum
 from math import prod
 from typing import Any
 
@@ -12,21 +11,10 @@ import torch
 from torch import fx
 
 from ..ir.level import Level
+from ..ir.ops.captured import ProductKind, is_layer, is_view, product_kind, summed
 from ..ir.program import Program
 
 aten = torch.ops.aten
-
-VIEWS = frozenset({aten.reshape.default, aten.permute.default, aten.slice.Tensor})
-"""Ops that hold no memory of their own."""
-
-
-class Kind(StrEnum):
-    """What a product multiplies."""
-
-    CONVOLUTION = "convolution"
-    LINEAR = "linear"
-    ATTENTION = "attention"
-    """Two activations: queries with keys, probabilities with values."""
 
 
 @dataclass(frozen=True)
@@ -40,7 +28,7 @@ class Product:
     temporal: whether it depends on the timestep alone, so that compiling turns it into a table.
     """
 
-    kind: Kind
+    kind: ProductKind
     module: str
     macs: int
     weights: int = 0
@@ -66,7 +54,7 @@ class Costs:
     temporal_values: int
     activations: int
 
-    def macs(self, kind: Kind | None = None, *, edge: bool | None = None) -> int:
+    def macs(self, kind: ProductKind | None = None, *, edge: bool | None = None) -> int:
         """Multiply-accumulates of one kind, of the edges, or of all."""
         return sum(
             p.macs for p in self.products if kind in (None, p.kind) and (edge is None or p.edge == edge)
@@ -91,22 +79,21 @@ def count(program: Program, parameters: int) -> Costs:
 
 
 def _products(graph: fx.Graph, timed: set[fx.Node]) -> Iterator[Product]:
-    convolutions = [node for node in graph.nodes if node.target is aten.conv2d.default]
+    convolutions = [node for node in graph.nodes if product_kind(node) is ProductKind.CONVOLUTION]
     edges = {convolutions[0], convolutions[-1]} if convolutions else set()
     for node in graph.nodes:
+        kind = product_kind(node)
+        if kind is None:
+            continue
         module = str(node.meta.get("module") or node.name)
-        temporal = node in timed
-        if node.target in (aten.conv2d.default, aten.linear.default):
+        macs, temporal = _size(node) * summed(node), node in timed
+        if is_layer(node):
             weight = _shape(node.args[1])
-            depth = prod(weight[1:])
-            kind = Kind.CONVOLUTION if node.target is aten.conv2d.default else Kind.LINEAR
-            macs = _size(node) * depth
             yield Product(
                 kind, module, macs, prod(weight), weight[0], weight[1], edge=node in edges, temporal=temporal
             )
-        elif node.target is aten.matmul.default:
-            depth = _shape(node.args[0])[-1]
-            yield Product(Kind.ATTENTION, module, _size(node) * depth, channels=depth, temporal=temporal)
+        else:
+            yield Product(kind, module, macs, channels=summed(node), temporal=temporal)
 
 
 def _temporal(graph: fx.Graph) -> set[fx.Node]:
@@ -123,7 +110,7 @@ def _most_alive(graph: fx.Graph) -> int:
     order = {node: place for place, node in enumerate(graph.nodes)}
     change = [0] * (len(order) + 1)
     for node, place in order.items():
-        if node.op in ("get_attr", "output") or node.target in VIEWS:
+        if node.op in ("get_attr", "output") or is_view(node):
             continue
         size = _shape(node)[-1] if _is_score(node) else _size(node)
         last = max((order[user] for user in _readers(node)), default=place)
@@ -139,7 +126,7 @@ def _most_alive(graph: fx.Graph) -> int:
 def _readers(node: fx.Node) -> Iterator[fx.Node]:
     for user in node.users:
         yield user
-        if user.target in VIEWS:
+        if is_view(user):
             yield from _readers(user)
 
 

@@ -14,11 +14,12 @@ from ..compiler.settings import FLOAT, FLOAT_OPT, Settings, settings_of
 from ..frontends.capturing.capture import capture
 from ..frontends.loading.load import LoadedModel, config_only, load_model
 from ..ir.errors import DgqcError
+from ..ir.ops.captured import ProductKind
 from ..ir.program import Program
 from ..ir.storage.json_text import read_json_object
 from ..passes.manager.pipeline import parse_pipeline
 from ..passes.manager.presets import pipeline_for
-from .costs import Costs, Kind, count
+from .costs import Costs, count
 from .sizes import Sizes, count_sizes, estimate_sizes
 
 MB = 1e6
@@ -98,7 +99,7 @@ def figures(costs: Costs, settings: Settings, sizes: Sizes, arena: int, notes: l
         "bops_t": nominal / 1e12,
         "bops_as_built_t": built / 1e12,
         "macs_g": costs.macs() / 1e9,
-        "macs_by_kind_g": {kind.value: costs.macs(kind) / 1e9 for kind in Kind},
+        "macs_by_kind_g": {kind.value: costs.macs(kind) / 1e9 for kind in ProductKind},
         "parameters_m": costs.parameters / 1e6,
         "arena_bytes": arena,
         "table_bytes": sizes.tables,
@@ -120,7 +121,7 @@ def model_costs(model: nn.Module, captured: Program) -> Costs:
 
 
 def _bops_as_built(costs: Costs, settings: Settings) -> tuple[int, int, int]:
-    attention = costs.macs(Kind.ATTENTION)
+    attention = costs.macs(ProductKind.ATTENTION)
     edges = costs.macs(edge=True)
     inner = costs.macs() - attention - edges
     return (

@@ -11,8 +11,9 @@ import torch
 from torch import fx
 
 from ..compiler.settings import Settings
+from ..ir.ops.captured import ProductKind
 from ..ir.program import Program
-from .costs import Costs, Kind
+from .costs import Costs
 
 STATIC = frozenset({"column", "bias", "gamma", "beta", "group", "a_group", "b_group", "order", "weights"})
 """Arguments of `dgqc::` ops that hold one value per column, channel or code, whatever the step."""
@@ -61,7 +62,7 @@ def estimate_sizes(costs: Costs, settings: Settings, steps: int) -> Sizes:
         if product.temporal:
             continue
         groups = min(settings.groups, product.channels)
-        operands = 2 if product.kind is Kind.ATTENTION else 1
+        operands = 2 if product.kind is ProductKind.ATTENTION else 1
         bits = settings.edge_bits if product.edge else settings.weight_bits
         weights += product.weights * (4 if bits <= 4 else 8) // 8
         tables += steps * (operands * groups * OPERAND_BYTES + PRODUCT_BYTES)

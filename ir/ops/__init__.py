@@ -1,18 +1,19 @@
 """The `dgqc::` ops: one family a file, each with its schema, its fake kernel, its integer reference and
 its record (`record.py`).
 
-Conventions. `step` is an int64 scalar, the ordinal of the UNet call; a table's first axis is the step.
-A real multiplier is an int32 mantissa with an int32 shift. `group` holds the group of each index of
-`axis`. References are exact integer arithmetic, written to be read: they carry integers in float64 where
-that reaches a fast matrix product, below 2^53, where every float64 integer is exact.
+Conventions. `step` is an int64 scalar, the index of the UNet call in the schedule; a table's first axis is
+the step. A real multiplier is an int32 mantissa with an int32 shift. `group` holds the group of each index of
+`axis`. References are exact integer arithmetic, written to be read: they carry integers in float64 where that
+reaches a fast matrix product, below 2^53, where every float64 integer is exact.
 """
 
-from . import activation, aten, attention, elementwise, norm, product, quantize, simulate, site
+from . import activation, aten, attention, captured_aten, elementwise, norm, product, quantize, simulate, site
 
 __all__ = [
     "activation",
     "aten",
     "attention",
+    "captured_aten",
     "elementwise",
     "norm",
     "product",

@@ -9,6 +9,8 @@ from __future__ import annotations
 import torch
 from torch.nn.functional import unfold
 
+from ..verify.rules_float import fake_quantized, fake_quantized_stepped
+from .planned import PlannedOp, register_planned
 from .product import convolved
 from .quantize import along
 
@@ -186,3 +188,14 @@ for _schema, _function in (
 ):
     _library.define(_schema)  # type: ignore[no-untyped-call]
     _library.impl(_schema.split("(")[0], _function, "CompositeImplicitAutograd")  # type: ignore[no-untyped-call]
+
+dgqc = torch.ops.dgqc
+register_planned(
+    PlannedOp(dgqc.fake_quantize.default, fake_quantized),
+    PlannedOp(dgqc.fake_quantize_static.default, fake_quantized),
+    PlannedOp(dgqc.fake_quantize_stepped.default, fake_quantized_stepped),
+    PlannedOp(dgqc.conv2d_stepped_simulated.default, fake_quantized_stepped),
+    PlannedOp(dgqc.conv2d_pixel_simulated.default, fake_quantized),
+    PlannedOp(dgqc.fake_quantize_log2.default),
+    PlannedOp(dgqc.fake_quantize_uniform.default),
+)

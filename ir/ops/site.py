@@ -4,9 +4,13 @@ from __future__ import annotations
 
 import torch
 
+from ..level import Level
 from ..verify.argument_rules import step_row, value_type
 from ..verify.checks import both
+from ..verify.rules_float import has_plan
+from .captured import CapturedOp, register_captured
 from .fake import fake
+from .planned import PlannedOp, register_planned
 from .record import IntegerOp, Moved, register
 
 
@@ -19,6 +23,9 @@ def site(x: torch.Tensor, name: str) -> torch.Tensor:
 @fake(site)
 def _(x: torch.Tensor) -> torch.Tensor:
     return torch.empty_like(x)
+
+
+register_planned(PlannedOp(torch.ops.dgqc.site.default, has_plan, Level.PLANNED))
 
 
 @torch.library.custom_op("dgqc::at_step", mutates_args=())
@@ -42,3 +49,4 @@ register(
         values=Moved("table"),
     )
 )
+register_captured(CapturedOp(torch.ops.dgqc.at_step.default, step_row, made_by="fold-time-embedding"))

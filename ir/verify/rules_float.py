@@ -1,21 +1,13 @@
-"""Which ops may stand at the captured, planned and simulated levels, and what each must look like."""
+"""What the verifier demands of ops at the captured, planned and simulated levels."""
 
 from __future__ import annotations
-
-import operator
-from collections.abc import Mapping
-from typing import Any
 
 import torch
 from torch import fx
 
-from .. import ops  # noqa: F401  (registers the dgqc ops)
 from ..nodes import arguments
-from .argument_rules import contiguous_slice, reads_step, step_row
-from .checks import Problem, Problems, VerificationRule, VerificationScope, anything, both, type_name
-
-aten = torch.ops.aten
-dgqc = torch.ops.dgqc
+from .argument_rules import reads_step
+from .checks import Problem, Problems, VerificationScope, type_name
 
 
 def floating(node: fx.Node, scope: VerificationScope) -> Problems:
@@ -61,7 +53,7 @@ def layer_norm(node: fx.Node, scope: VerificationScope) -> Problems:
         yield Problem(f"normalized_shape={list(shape)}", "the last axis alone", "only rows can be normalized")
 
 
-def site(node: fx.Node, scope: VerificationScope) -> Problems:
+def has_plan(node: fx.Node, scope: VerificationScope) -> Problems:
     """Its name has a plan."""
     name = arguments(node)["name"]
     if name not in scope.program.plans:
@@ -94,77 +86,3 @@ def fake_quantized(node: fx.Node, scope: VerificationScope) -> Problems:
         last = int(scope.tensor(group).max())
         if last >= scale.shape[1]:
             yield Problem(f"group {last}", f"groups 0 to {scale.shape[1] - 1}", "group and scale don't match")
-
-
-def _plain(*targets: Any) -> dict[Any, VerificationRule]:
-    return {target: floating for target in targets}
-
-
-def _conditioning(*targets: Any) -> dict[Any, VerificationRule]:
-    return {target: conditioning for target in targets}
-
-
-CAPTURED: Mapping[Any, VerificationRule] = {
-    **_plain(
-        aten.linear.default,
-        aten.matmul.default,
-        aten.group_norm.default,
-        aten.silu.default,
-        aten.gelu.default,
-        aten.add.Tensor,
-        aten.mul.Tensor,
-        aten.cat.default,
-        aten.reshape.default,
-        aten.permute.default,
-        aten.upsample_nearest2d.vec,
-        aten.avg_pool2d.default,
-    ),
-    aten.conv2d.default: both(floating, convolution),
-    aten.softmax.int: both(floating, softmax),
-    aten.layer_norm.default: both(floating, layer_norm),
-    aten.slice.Tensor: both(floating, contiguous_slice),
-    dgqc.at_step.default: step_row,
-    **_conditioning(
-        aten.sin.default,
-        aten.cos.default,
-        aten.exp.default,
-        aten.log.default,
-        aten.sqrt.default,
-        aten.neg.default,
-        aten.reciprocal.default,
-        aten.div.Tensor,
-        aten.div.Scalar,
-        aten.sub.Tensor,
-        aten.pow.Tensor_Scalar,
-        aten.mul.Scalar,
-        aten.add.Scalar,
-        aten.embedding.default,
-        aten.expand.default,
-        aten.unsqueeze.default,
-        aten.squeeze.dim,
-        aten.view.default,
-        aten.to.dtype,
-        aten._to_copy.default,
-        aten.arange.default,
-        aten.arange.start,
-        aten.full.default,
-        aten.relu.default,
-        aten.tanh.default,
-        aten.sigmoid.default,
-    ),
-}
-"""The small ATen set. Ops of the second half may stand in the conditioning only."""
-
-PLANNED: Mapping[Any, VerificationRule] = {**CAPTURED, dgqc.site.default: both(floating, site)}
-
-SIMULATED: Mapping[Any, VerificationRule] = {
-    **PLANNED,
-    dgqc.fake_quantize.default: both(floating, fake_quantized),
-    dgqc.fake_quantize_static.default: both(floating, fake_quantized),
-    dgqc.fake_quantize_stepped.default: both(floating, fake_quantized_stepped),
-    dgqc.conv2d_stepped_simulated.default: both(floating, fake_quantized_stepped),
-    dgqc.fake_quantize_log2.default: floating,
-    dgqc.fake_quantize_uniform.default: floating,
-    dgqc.conv2d_pixel_simulated.default: both(floating, fake_quantized),
-    operator.getitem: anything,
-}

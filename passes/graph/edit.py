@@ -12,6 +12,7 @@ from torch import fx
 from torch._subclasses.fake_tensor import FakeTensorMode
 
 from ...ir import ops as ops  # registers the `dgqc::` ops that are named below
+from ...ir.ops.captured import is_layer
 from ...ir.program import Program
 
 aten = torch.ops.aten
@@ -32,8 +33,7 @@ def constant(graph: fx.GraphModule, node: fx.Node) -> torch.Tensor:
 
 def weight_count(graph: fx.GraphModule) -> int:
     """How many weights the products of a float graph have."""
-    products = [n for n in graph.graph.nodes if n.target in (aten.linear.default, aten.conv2d.default)]
-    return sum(constant(graph, n.args[1]).numel() for n in products)
+    return sum(constant(graph, n.args[1]).numel() for n in graph.graph.nodes if is_layer(n))
 
 
 def shape(node: fx.Node) -> tuple[int, ...]:

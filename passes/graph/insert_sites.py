@@ -9,34 +9,13 @@ from torch import fx
 
 from ...ir.errors import DgqcError
 from ...ir.level import Level
+from ...ir.ops.captured import ProductKind, chooses_scale, product_kind
 from ...ir.plans import Activation16, Operand, Plan, Probabilities, Role
 from ...ir.program import Program
 from ..base import Pass
 from ..manager.registry import register_pass
 from .attention import attentions
-from .edit import aten, call, clean, dgqc, edge_convolutions, propagate
-
-PRODUCERS = frozenset(
-    {
-        aten.linear.default,
-        aten.conv2d.default,
-        aten.group_norm.default,
-        aten.layer_norm.default,
-        aten.silu.default,
-        aten.gelu.default,
-        aten.cat.default,
-        aten.matmul.default,
-        aten.add.Tensor,
-    }
-)
-"""Ops whose result gets a scale of its own. Views, pooling, upsampling and positive factors keep theirs."""
-
-
-def chooses_scale(node: fx.Node) -> bool:
-    """Whether a node's result gets a scale of its own at the integer level."""
-    if node.target is aten.mul.Tensor:
-        return isinstance(node.args[1], fx.Node) or float(node.args[1]) <= 0  # type: ignore[arg-type]
-    return node.op == "placeholder" or node.target in PRODUCERS
+from .edit import call, clean, dgqc, edge_convolutions, propagate
 
 
 @register_pass
@@ -94,13 +73,14 @@ class InsertSites(Pass):
         inside = {node for attention in found for node in attention.parts}
         start_logits = {attention.logits[0] for attention in found if attention.start}
         for node in list(graph.nodes):
-            if node.target is aten.linear.default:
+            kind = product_kind(node)
+            if kind is ProductKind.LINEAR:
                 operand(node, 0, Role.LINEAR, self.bits, False, "input")
-            elif node.target is aten.conv2d.default:
+            elif kind is ProductKind.CONVOLUTION:
                 bits = max(self.bits, self.edges) if node in edges else self.bits
                 if bits <= 8:
                     operand(node, 0, Role.CONVOLUTION, bits, any(node.args[4]), "input")
-            elif node.target is aten.matmul.default and node not in inside:
+            elif kind is ProductKind.ATTENTION and node not in inside:
                 operand(node, 0, Role.LEFT, self.bits, False, "left")
                 if node not in start_logits:  # the start token's key stays 16 bits wide
                     operand(node, 1, Role.RIGHT, self.bits, False, "right")

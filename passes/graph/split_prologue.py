@@ -8,22 +8,12 @@ from typing import ClassVar
 from torch import fx
 
 from ...ir.level import Level
+from ...ir.ops.captured import captured_op
 from ...ir.program import Input, Program
 from ..base import Pass
 from ..lowering.families import has_lowering, no_integer_form
 from ..manager.registry import register_pass
-from .edit import aten, clean, constant, placeholders_upstream, propagate, shape
-
-GLUE = frozenset(
-    {
-        aten.add.Tensor,
-        aten.mul.Tensor,
-        aten.cat.default,
-        aten.slice.Tensor,
-        aten.reshape.default,
-        aten.permute.default,
-    }
-)
+from .edit import clean, constant, placeholders_upstream, propagate, shape
 
 
 @register_pass
@@ -52,7 +42,7 @@ class SplitPrologue(Pass):
             if not has_lowering(node):
                 _refuse_unless_conditioning(node, upstream[node])
                 hoisted |= _region_above(node)
-            elif node.target in GLUE and _reads_only(node, hoisted):
+            elif _follows(node, hoisted):
                 hoisted.add(node)
         if not hoisted:
             return program
@@ -80,7 +70,11 @@ def _region_above(node: fx.Node) -> set[fx.Node]:
     return region
 
 
-def _reads_only(node: fx.Node, region: set[fx.Node]) -> bool:
+def _follows(node: fx.Node, region: set[fx.Node]) -> bool:
+    """Whether a node with an integer form moves as well, since it reads nothing but what moves."""
+    record = captured_op(node)
+    if record is None or not record.follows_conditioning:
+        return False
     calls = [i for i in node.all_input_nodes if i.op != "get_attr"]
     return bool(calls) and all(i in region for i in calls)
 

@@ -8,13 +8,13 @@ from ...ir.errors import DgqcError, UnsupportedOperation
 from ..graph.edit import module_path
 from . import attention, elementwise, norms, products, sites, views  # noqa: F401  (they register lowerings)
 from .builder import IntegerGraphBuilder
-from .registry import lowering_of
+from .registry import lowerings
 from .values import LoweredValue
 
 
 def has_lowering(node: fx.Node) -> bool:
     """Whether a call of the captured level has an integer form."""
-    return lowering_of(node.target) is not None
+    return node.target in lowerings()
 
 
 def no_integer_form(node: fx.Node) -> UnsupportedOperation:
@@ -30,7 +30,7 @@ def lower(builder: IntegerGraphBuilder, node: fx.Node) -> LoweredValue:
 
     Raises UnsupportedOperation where it has no integer form, DgqcError where its values fit none.
     """
-    lowering = lowering_of(node.target)
+    lowering = lowerings().get(node.target)
     if lowering is None:
         raise no_integer_form(node)
     try:

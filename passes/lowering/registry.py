@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import Any
 
 from torch import fx
@@ -13,7 +13,7 @@ from .values import LoweredValue
 Lowering = Callable[[IntegerGraphBuilder, fx.Node], LoweredValue]
 """From a node of the planned level to what it becomes: `(builder, node) -> value`."""
 
-_LOWERINGS: dict[Any, Lowering] = {}
+_lowerings: dict[Any, Lowering] = {}
 
 
 def lowers(*targets: Callable[..., Any]) -> Callable[[Lowering], Lowering]:
@@ -24,14 +24,14 @@ def lowers(*targets: Callable[..., Any]) -> Callable[[Lowering], Lowering]:
 
     def register(lowering: Lowering) -> Lowering:
         for target in targets:
-            if _LOWERINGS.setdefault(target, lowering) is not lowering:
-                raise ValueError(f"{target} is lowered by {_LOWERINGS[target].__qualname__} already")
+            if _lowerings.setdefault(target, lowering) is not lowering:
+                raise ValueError(f"{target} is lowered by {_lowerings[target].__qualname__} already")
         return lowering
 
     return register
 
 
-def lowering_of(target: Any) -> Lowering | None:
-    """The integer form of an op; None where it has none. Families register when they are imported:
-    `passes.lowering.families` imports dgqc's own."""
-    return _LOWERINGS.get(target)
+def lowerings() -> Mapping[Any, Lowering]:
+    """All integer forms by their ops. Families register when they are imported: `passes.lowering.families`
+    imports dgqc's own."""
+    return dict(_lowerings)

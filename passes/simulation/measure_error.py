@@ -13,22 +13,19 @@ from torch import fx
 
 from ...ir.errors import DgqcError
 from ...ir.level import Level
+from ...ir.nodes import argument
+from ...ir.ops.record import is_product, product_of
 from ...ir.plans import QuantizedActivation16
 from ...ir.program import Program
 from ...ir.progress import track
 from ..base import Pass
-from ..graph.edit import MILLION, arguments, dgqc, module_path, weight_count
+from ..graph.edit import MILLION, arguments, constant, module_path, weight_count
 from ..lowering.lower_integer import LowerInteger
 from ..manager.failures import snapshot
 from ..manager.registry import register_pass
 from .block_interpreter import BlockInterpreter
 
 log = logging.getLogger("dgqc")
-
-CONVOLUTIONS = (dgqc.conv2d.default, dgqc.conv2d_pixel.default)
-"""Their results are channels last."""
-LAYERS = (*CONVOLUTIONS, dgqc.linear.default, dgqc.matmul.default, dgqc.attend.default)
-"""Ops whose results are compared."""
 
 
 @register_pass
@@ -82,8 +79,9 @@ def _integer_layers(
     class Recorder(fx.Interpreter):
         def run_node(self, n: fx.Node) -> Any:
             value = super().run_node(n)
-            if n.target in LAYERS and value.dtype is torch.int16:
-                found[n.name] = value.permute(0, 3, 1, 2) if n.target in CONVOLUTIONS else value
+            if is_product(n) and value.dtype is torch.int16:
+                # Images are channels last.
+                found[n.name] = value.permute(0, 3, 1, 2) if _is_convolution(program, n) else value
             return value
 
     integers = []
@@ -94,6 +92,13 @@ def _integer_layers(
     with torch.no_grad():
         Recorder(program.graph).run(*integers, torch.tensor(step))
     return found
+
+
+def _is_convolution(program: Program, node: fx.Node) -> bool:
+    product = product_of(node)
+    if product is None or product.weight is None:
+        return False
+    return constant(program.graph, argument(node, product.weight)).dim() == 4
 
 
 class _Comparison(BlockInterpreter):

@@ -10,11 +10,12 @@ import torch
 
 from ...ir.errors import DgqcError
 from ...ir.level import Level
+from ...ir.ops.captured import is_layer
 from ...ir.plans import Plan, Weight
 from ...ir.program import Program
 from ...ir.progress import track
 from ..base import Pass
-from ..graph.edit import aten, constant, edge_convolutions
+from ..graph.edit import constant, edge_convolutions
 from ..manager.registry import register_pass
 
 SHRINKS = 80
@@ -69,7 +70,7 @@ class QuantizeWeights(Pass):
         graph = program.graph.graph
         edges = edge_convolutions(graph)
         plans: dict[str, Plan] = dict(program.plans)
-        products = [n for n in graph.nodes if n.target in (aten.linear.default, aten.conv2d.default)]
+        products = [n for n in graph.nodes if is_layer(n)]
         for node in track(products, "quantizing weights", len(products)):
             name = str(node.args[1].target)
             bits = max(self.bits, min(self.edges, 8)) if node in edges else self.bits

@@ -9,7 +9,7 @@ from pathlib import Path
 import architectures
 import pytest
 
-from dgqc.report.costs import Kind
+from dgqc.ir.ops.captured import ProductKind
 from dgqc.report.report import Report, report_on
 
 PRESETS = {"fp32": 1, "w8a8": 16, "w8a6": 64 / 3, "w4a8": 32, "w4a6": 128 / 3}
@@ -63,7 +63,7 @@ def test_stable_diffusion_xl(stable_diffusion_xl: Path) -> None:
 
 def test_kinds_add_up(stable_diffusion: Path) -> None:
     found = report(stable_diffusion, "w4a6")
-    assert set(found["macs_by_kind_g"]) == {kind.value for kind in Kind}
+    assert set(found["macs_by_kind_g"]) == {kind.value for kind in ProductKind}
     assert sum(found["macs_by_kind_g"].values()) == pytest.approx(found["macs_g"])
 
 

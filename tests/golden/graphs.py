@@ -33,7 +33,7 @@ from dgqc.passes.graph.merge_quantizers import MergeQuantizers
 
 aten, dgqc = torch.ops.aten, torch.ops.dgqc
 SCHEDULE = Schedule("DDIMScheduler", (8.0, 4.0))
-GLUE_SCALE = torch.tensor([2.0**-8, 2.0**-9], dtype=torch.float64)
+OUTPUT_SCALE = torch.tensor([2.0**-8, 2.0**-9], dtype=torch.float64)
 
 
 class Sketch:
@@ -162,7 +162,7 @@ def _decide(plan: Plan, shape: tuple[int, ...]) -> Plan:
     if isinstance(plan, Probabilities):
         return QuantizedProbabilities(plan.bits, Coding.LOG2, Granularity.ROW, None)
     if isinstance(plan, Activation16):
-        return QuantizedActivation16(GLUE_SCALE)
+        return QuantizedActivation16(OUTPUT_SCALE)
     assert isinstance(plan, Operand)
     axis = {Role.CONVOLUTION: 1, Role.RIGHT: len(shape) - 2}.get(plan.role, len(shape) - 1)
     group = torch.arange(shape[axis]) % 2

@@ -14,9 +14,8 @@ from functools import cached_property
 import networkx
 from torch import fx
 
+from ....ir.ops.captured import is_layer
 from ...graph.edit import aten, dgqc, placeholders_upstream
-
-PRODUCTS = (aten.linear.default, aten.conv2d.default)
 
 
 @dataclass(frozen=True)
@@ -76,7 +75,7 @@ def units(graph: fx.Graph, sample: str, blocks: bool) -> list[Unit]:
         products = []
         for node in chosen:
             # A weight that two layers share is learned where it is met first.
-            if node.target in PRODUCTS and weight_name(node) not in learned:
+            if is_layer(node) and weight_name(node) not in learned:
                 learned.add(weight_name(node))
                 products.append(node)
         if products:
@@ -88,7 +87,7 @@ def units(graph: fx.Graph, sample: str, blocks: bool) -> list[Unit]:
         for branch in _joined(_branches(graph, flow), flow, order):
             take(_with_side_values(branch.members, flow))
     for node in graph.nodes:
-        if node.target in PRODUCTS and node not in taken:
+        if is_layer(node) and node not in taken:
             operand = node.args[0]
             own = operand.target is dgqc.site.default and set(operand.users) == {node}
             take({node, operand} if own and operand not in taken else {node})
@@ -146,7 +145,7 @@ def _branches(graph: fx.Graph, flow: set[fx.Node]) -> list[ResidualBranch]:
             members.update(before)
             stack.extend(before)
         branch = ResidualBranch(entry, join, frozenset(members))
-        if any(node.target in PRODUCTS for node in members) and _closed(branch.members, join):
+        if any(is_layer(node) for node in members) and _closed(branch.members, join):
             branches.append(branch)
     return branches
 

@@ -1,0 +1,118 @@
+"""One record for each op of the captured level: all that is to be known of it before it becomes integers.
+
+How an exported model comes to hold the op is a capture rule (`dgqc.frontends.capturing.registry`), and its
+integer form a lowering (`dgqc.passes.lowering.registry`); both register under the record's target. Everything
+else that dgqc asks of a captured op, it asks the record. `register_captured` takes records of other packages'
+ops as well.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from enum import StrEnum
+from math import prod
+from typing import Any
+
+from torch import fx
+
+from ..verify.checks import VerificationRule, anything
+
+
+class ProductKind(StrEnum):
+    """What a product multiplies. Its weight, if it has one, is its second argument, output channels first."""
+
+    CONVOLUTION = "convolution"
+    LINEAR = "linear"
+    ATTENTION = "attention"
+    """Two activations: queries with keys, probabilities with values."""
+
+
+def never(node: fx.Node) -> bool:
+    """The result keeps the scale of the first argument, as in views."""
+    return False
+
+
+def always(node: fx.Node) -> bool:
+    """The result's values are others than the arguments'."""
+    return True
+
+
+@dataclass(frozen=True)
+class CapturedOp:
+    """What is to be known of an op of the captured level.
+
+    target: the ATen overload, or a custom op.
+    rule: what the verifier demands of a node, apart from floating-point results where it sees the sample.
+    conditioning: whether it may only see what is known before the first call: the timestep and the added
+        conditions. Such ops have no lowering; all others have one.
+    new_scale: whether a node's 16-bit result gets a scale of its own, and so a site.
+    product: for products, what they multiply.
+    view: whether the result has the values of the first argument and no memory of its own.
+    follows_conditioning: whether it moves in front of the program where it reads nothing but what moves.
+    made_by: the pass that puts it into the graph; "" where models are captured with it, by a capture rule.
+    """
+
+    target: Any
+    rule: VerificationRule = anything
+    conditioning: bool = False
+    new_scale: Callable[[fx.Node], bool] = never
+    product: ProductKind | None = None
+    view: bool = False
+    follows_conditioning: bool = False
+    made_by: str = ""
+
+
+_records: dict[Any, CapturedOp] = {}
+
+
+def register_captured(*records: CapturedOp) -> None:
+    """Makes ops ones of the captured level. Raises ValueError where an op has a record already."""
+    for record in records:
+        if record.target in _records:
+            raise ValueError(f"{record.target} has a record already; an op has one")
+        _records[record.target] = record
+
+
+def captured_ops() -> Mapping[Any, CapturedOp]:
+    """All records by their ops, in the order of registration."""
+    return dict(_records)
+
+
+def captured_op(node: fx.Node) -> CapturedOp | None:
+    """The record of a node's op; None for inputs, constants and ops of other levels."""
+    return _records.get(node.target) if node.op == "call_function" else None
+
+
+def product_kind(node: fx.Node) -> ProductKind | None:
+    """What a node multiplies; None where it is no product."""
+    found = captured_op(node)
+    return None if found is None else found.product
+
+
+def is_layer(node: fx.Node) -> bool:
+    """Whether a node is a product with weights."""
+    return product_kind(node) in (ProductKind.CONVOLUTION, ProductKind.LINEAR)
+
+
+def is_view(node: fx.Node) -> bool:
+    """Whether a node's result has no memory of its own."""
+    found = captured_op(node)
+    return found is not None and found.view
+
+
+def chooses_scale(node: fx.Node) -> bool:
+    """Whether a node's 16-bit result has a scale of its own at the integer level. That of an input does."""
+    found = captured_op(node)
+    return node.op == "placeholder" if found is None else found.new_scale(node)
+
+
+def summed(node: fx.Node) -> int:
+    """Of how many products each value is the sum that a product gives.
+
+    node: it and its arguments have `meta["val"]`, on any device.
+    """
+    side = node.args[1] if is_layer(node) else node.args[0]
+    assert isinstance(side, fx.Node)
+    sizes = side.meta["val"].shape
+    return int(prod(sizes[1:]) if is_layer(node) else sizes[-1])
