@@ -1,0 +1,23 @@
+"""The architecture page's picture is the code's."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+DOCS = Path(__file__).parent.parent / "docs"
+
+
+def test_the_picture_is_what_the_code_looks_like() -> None:
+    check = [sys.executable, DOCS / "architecture.py", "--check"]
+    environment = {**os.environ, "PYTHONPATH": str(DOCS)}
+    done = subprocess.run(check, capture_output=True, text=True, env=environment, check=False)
+    assert done.returncode == 0, done.stderr
+
+
+def test_every_room_is_in_the_picture() -> None:
+    picture = (DOCS / "images" / "architecture.svg").read_text(encoding="utf-8")
+    rooms = {path.parent for path in DOCS.parent.glob("*/__init__.py")} - {DOCS.parent / "tests"}
+    assert {room.name for room in rooms if f">{room.name}/<" not in picture} == set()
