@@ -6,11 +6,9 @@ import torch
 from torch import fx
 from torch.fx.node import Argument
 
-from ....passes.graph.edit import add_constant, constant, dgqc
-
-PRODUCTS = (dgqc.linear.default, dgqc.conv2d.default)
-"""A column is an index of the result's last axis, and of the first of these arguments:"""
-PER_COLUMN = ("weight", "column", "bias")
+from ....ir.nodes import argument_names
+from ....ir.ops.record import product_of
+from ....passes.graph.edit import add_constant, constant
 
 
 def with_columns(
@@ -21,15 +19,17 @@ def with_columns(
     columns: int64 (n,). suffix: for names of new constants, which stand in front of the product; the old
     ones stay for others who read them. widths: bits of weights by name, to which the new one's are added.
     """
+    multiplied = product_of(product)
+    assert multiplied is not None
     found = list(product.args)
     with module.graph.inserting_before(product):
-        for place, argument in enumerate(product.target._schema.arguments):  # type: ignore[union-attr]
-            if argument.name in PER_COLUMN:
+        for place, name in enumerate(argument_names(product)):
+            if name in multiplied.per_column:
                 old = found[place]
                 assert isinstance(old, fx.Node)
                 new = add_constant(module, f"{old.target}_{suffix}", constant(module, old)[columns])
                 found[place] = new
-                if argument.name == "weight":
+                if name == multiplied.weight:
                     widths[str(new.target)] = widths.get(str(old.target), 8)
     return tuple(found)
 

@@ -9,6 +9,7 @@ from torch import fx
 
 from ....ir.arithmetic.operands import ensure_shapes
 from ....ir.level import Level
+from ....ir.ops.record import has_weight, reads_all_keys
 from ....ir.program import Program
 from ....ir.views import View, is_computed, views_of
 from ....passes.base import Pass
@@ -16,7 +17,7 @@ from ....passes.manager.registry import register_pass
 from .fusion_builder import FusionBuilder
 from .fusion_groups import FusionGroup, FusionPlan
 from .plan import CLayout
-from .rows import KEYS, WEIGHTS, group_rows, row_arguments, row_count, work
+from .rows import group_rows, row_arguments, row_count, work
 from .thread_buffers import inner_values, thread_bytes
 
 TILE = 8
@@ -77,9 +78,9 @@ class FuseRows(Pass):
 
     def _fewest(self, node: fx.Node) -> int:
         """The fewest rows of one node that are worth a block."""
-        if node.target in WEIGHTS:
+        if has_weight(node):
             return self.rows
-        return min(self.rows, TILE) if node.target in KEYS else 1
+        return min(self.rows, TILE) if reads_all_keys(node) else 1
 
 
 def _block_sizes(rows: int) -> list[int]:

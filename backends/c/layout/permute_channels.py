@@ -10,6 +10,8 @@ import torch
 from torch import fx
 
 from ....ir.level import Level
+from ....ir.nodes import argument, replace_argument
+from ....ir.ops.record import product_of, takes_codes_and_weight
 from ....ir.program import Program
 from ....passes.base import Pass
 from ....passes.graph.edit import add_constant, call, clean, constant, dgqc, propagate
@@ -18,8 +20,6 @@ from ..kernels.product_sums import QUAD
 from .columns import present, with_columns
 from .upstream_products import products_behind
 
-GROUP_AND_WEIGHT = {dgqc.linear.default: (4, 6), dgqc.conv2d.default: (4, 5)}
-"""Where products with weights take their groups and their weights."""
 WHOLE_QUADS = ((0,), (2, 2), (1, 3), (1, 1, 2), (2, 3, 3), (1, 1, 1, 1), (3, 3, 3, 3))
 """Remainders of sizes, divided by four, that add up to multiples of it."""
 
@@ -63,14 +63,14 @@ class PermuteChannels(Pass):
 
 def _feeds_weights_only(quantize: fx.Node) -> bool:
     """Whether all readers are products with weights whose groups lie along the summed axis, the last."""
-    if quantize.args[6] != len(quantize.meta["val"].shape) - 1:
+    if argument(quantize, "axis") != len(quantize.meta["val"].shape) - 1:
         return False
-    return all(user.target in GROUP_AND_WEIGHT for user in quantize.users)
+    return all(takes_codes_and_weight(user) for user in quantize.users)
 
 
 def _order(module: fx.GraphModule, quantize: fx.Node) -> torch.Tensor | None:
     """The order of channels to come; None where groups are side by side already."""
-    group = constant(module, quantize.args[5])  # type: ignore[arg-type]
+    group = constant(module, argument(quantize, "group"))
     if bool((group[1:] >= group[:-1]).all()):
         return None
     return torch.cat([(group == one).nonzero()[:, 0] for one in in_quads(torch.bincount(group).tolist())])
@@ -79,38 +79,39 @@ def _order(module: fx.GraphModule, quantize: fx.Node) -> torch.Tensor | None:
 def _permute(module: fx.GraphModule, quantize: fx.Node, order: torch.Tensor, widths: dict[str, int]) -> bool:
     """Has a node's readers read its channels in this order. Returns whether codes are gathered for that."""
     readers, products = list(quantize.users), products_behind(quantize)
-    old = quantize.args[5]
-    assert isinstance(old, fx.Node)
+    old = argument(quantize, "group")
     with module.graph.inserting_before(quantize):
         group = add_constant(module, f"{quantize.name}_sorted_group", constant(module, old)[order])
     if products is None:
         codes = _gathered(module, quantize, order)
     else:
         codes = quantize
-        quantize.update_arg(5, group)
+        replace_argument(quantize, "group", group)
         for product in products:
             product.args = with_columns(module, product, order, "ordered", widths)
     for reader in readers:
-        group_place, weight_place = GROUP_AND_WEIGHT[reader.target]  # type: ignore[index]
-        weight_node = reader.args[weight_place]
-        assert isinstance(weight_node, fx.Node)
+        known = product_of(reader)
+        assert known is not None
+        assert known.weight is not None
+        (operand,) = known.operands
+        weight_node = argument(reader, known.weight)
         weight = constant(module, weight_node)[..., order].contiguous()
         with module.graph.inserting_before(reader):
             new = add_constant(module, f"{weight_node.target}_by_group", weight)
         widths[str(new.target)] = widths.get(str(weight_node.target), 8)
-        reader.update_arg(0, codes)
-        reader.update_arg(group_place, group)
-        reader.update_arg(weight_place, new)
+        replace_argument(reader, operand.codes, codes)
+        replace_argument(reader, operand.group, group)
+        replace_argument(reader, known.weight, new)
     return products is None
 
 
 def _gathered(module: fx.GraphModule, quantize: fx.Node, order: torch.Tensor) -> fx.Node:
     """The node's codes in this order."""
-    graph, axis, name = module.graph, quantize.args[6], quantize.name
+    graph, axis, name = module.graph, argument(quantize, "axis"), quantize.name
     with graph.inserting_after(quantize):
         moved = call(graph, dgqc.gather.default, (quantize, None, axis), quantize, f"{name}_by_group")
     with graph.inserting_before(moved):
-        moved.update_arg(1, add_constant(module, f"{name}_order", order.to(torch.int32)))
+        replace_argument(moved, "order", add_constant(module, f"{name}_order", order.to(torch.int32)))
     return moved
 
 

@@ -10,7 +10,7 @@ import torch
 from torch import fx
 
 from ....ir.level import Level
-from ....ir.nodes import arguments
+from ....ir.nodes import arguments, replace_argument
 from ....ir.program import Program
 from ....passes.base import Pass
 from ....passes.graph.edit import add_constant, call, clean, constant, dgqc, propagate
@@ -93,7 +93,7 @@ def _gather(module: fx.GraphModule, node: fx.Node, name: str, moves: fx.Node, or
     axis = len(codes.meta["val"].shape) - 2
     with module.graph.inserting_before(node):
         moved = call(module.graph, dgqc.gather.default, (codes, moves, axis), codes, f"{codes.name}_by_key")
-    node.update_arg(_place(node, name), moved)
+    replace_argument(node, name, moved)
 
 
 def _reorder(module: fx.GraphModule, node: fx.Node, name: str, order: torch.Tensor) -> None:
@@ -101,9 +101,4 @@ def _reorder(module: fx.GraphModule, node: fx.Node, name: str, order: torch.Tens
     known = arguments(node)[name]
     with module.graph.inserting_before(node):
         new = add_constant(module, f"{node.name}_{name}_by_key", constant(module, known)[order])
-    node.update_arg(_place(node, name), new)
-
-
-def _place(node: fx.Node, name: str) -> int:
-    schema = node.target._schema  # type: ignore[union-attr]
-    return [argument.name for argument in schema.arguments].index(name)
+    replace_argument(node, name, new)

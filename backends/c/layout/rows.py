@@ -16,7 +16,8 @@ import torch
 from torch import fx
 
 from ....ir import ops  # noqa: F401  (registers the dgqc ops)
-from ....ir.nodes import arguments
+from ....ir.nodes import argument, arguments
+from ....ir.ops.record import product_of
 from ....ir.views import slice_bounds, view_of
 
 aten, dgqc = torch.ops.aten, torch.ops.dgqc
@@ -89,10 +90,6 @@ BY_ROWS: dict[Any, By] = {
     aten.cat.default: _cat,
 }
 """The table."""
-WEIGHTS = (dgqc.linear.default, dgqc.conv2d.default, dgqc.conv2d_pixel.default)
-"""Ops that read a whole weight for each block of rows."""
-KEYS = (dgqc.matmul.default, dgqc.attend.default)
-"""Ops that read all keys for each block of rows."""
 
 
 def row_arguments(node: fx.Node) -> tuple[str, ...] | None:
@@ -142,9 +139,12 @@ def work(node: fx.Node) -> int:
 
 def _products(node: fx.Node) -> int:
     """Products in each value of a sum."""
-    if node.target in WEIGHTS:
-        return math.prod(part(arguments(node)["weight"]).shape[1:])
-    return int(part(node.all_input_nodes[0]).shape[-1]) if node.target in KEYS else 0
+    product = product_of(node)
+    if product is None:
+        return 0
+    if product.weight is not None:
+        return math.prod(part(argument(node, product.weight)).shape[1:])
+    return int(part(node.all_input_nodes[0]).shape[-1])
 
 
 def part(node: fx.Node, number: int = 0) -> torch.Tensor:

@@ -10,12 +10,13 @@ import torch
 from torch import fx
 
 from ....ir.level import Level
+from ....ir.ops.record import takes_codes_and_weight
 from ....ir.program import Program
 from ....ir.views import slice_bounds
 from ....passes.base import Pass
 from ....passes.graph.edit import aten, call, clean, propagate
 from ....passes.manager.registry import register_pass
-from .columns import PRODUCTS, present, with_columns
+from .columns import present, with_columns
 
 
 @register_pass
@@ -37,7 +38,7 @@ class SplitProducts(Pass):
 
     def run(self, program: Program) -> Program:
         widths = dict(program.report.get("weight-bits", {}))
-        found = {node: _parts(node) for node in program.graph.graph.nodes if node.target in PRODUCTS}
+        found = {node: _parts(node) for node in program.graph.graph.nodes if takes_codes_and_weight(node)}
         split = {product: parts for product, parts in found.items() if parts}
         for product, parts in split.items():
             _split(program.graph, product, parts, widths)
