@@ -19,7 +19,7 @@ decomposed = torch.ops.quantized_decomposed
 
 
 def export(program: Program) -> torch.export.ExportedProgram:
-    """ATen and `quantized_decomposed` ops alone: float inputs and the call's ordinal to the float output.
+    """ATen and `quantized_decomposed` ops alone: float inputs and the step to the float output.
 
     program: at the planned level, behind `timestep-tables`.
     Raises DgqcError where a plan has several groups, a scale that is found at run time, or codes that are
@@ -35,12 +35,12 @@ def export(program: Program) -> torch.export.ExportedProgram:
     module = fx.GraphModule(program.graph, graph)
     step = next(node for node in graph.nodes if node.op == "placeholder" and node.target == "step")
     with graph.inserting_after(step):
-        ordinal = graph.call_function(aten.reshape.default, (step, [1]))
+        index = graph.call_function(aten.reshape.default, (step, [1]))
     for node in list(graph.nodes):
         if node.target is dgqc.site.default:
-            node.replace_all_uses_with(_site(program, module, node, ordinal))
+            node.replace_all_uses_with(_site(program, module, node, index))
         elif node.target is dgqc.at_step.default:
-            node.replace_all_uses_with(_row(module, node, ordinal))
+            node.replace_all_uses_with(_row(module, node, index))
         elif node.op == "get_attr":
             _weight(program, module, node)
     graph.eliminate_dead_code()
@@ -48,7 +48,7 @@ def export(program: Program) -> torch.export.ExportedProgram:
     return torch.export.export(module, _examples(program, module), strict=False)
 
 
-def _site(program: Program, module: fx.GraphModule, site: fx.Node, ordinal: fx.Node) -> fx.Node:
+def _site(program: Program, module: fx.GraphModule, site: fx.Node, index: fx.Node) -> fx.Node:
     """The pair that the site's plan says; its source where the value stays as it is."""
     source, name = site.args
     plan = program.plans[str(name)]
@@ -74,7 +74,7 @@ def _site(program: Program, module: fx.GraphModule, site: fx.Node, ordinal: fx.N
     tables = (scale.to(torch.float32), zero.to(torch.int64))
     graph, last = module.graph, 2**bits - 1
     with graph.inserting_before(site):
-        row = [graph.call_function(aten.index_select.default, (_add(module, t), 0, ordinal)) for t in tables]
+        row = [graph.call_function(aten.index_select.default, (_add(module, t), 0, index)) for t in tables]
         how = (*row, 0, last, torch.uint8 if bits <= 8 else torch.uint16)
         codes = graph.call_function(decomposed.quantize_per_tensor.tensor, (source, *how))
         return graph.call_function(decomposed.dequantize_per_tensor.tensor, (codes, *how))
@@ -93,13 +93,13 @@ def _weight(program: Program, module: fx.GraphModule, node: fx.Node) -> None:
         node.replace_all_uses_with(value)
 
 
-def _row(module: fx.GraphModule, node: fx.Node, ordinal: fx.Node) -> fx.Node:
+def _row(module: fx.GraphModule, node: fx.Node, index: fx.Node) -> fx.Node:
     """The call's row of a table, by ATen ops."""
     table = node.args[0]
     assert isinstance(table, fx.Node)
     shape = list(constant(module, str(table.target)).shape[1:])
     with module.graph.inserting_before(node):
-        row = module.graph.call_function(aten.index_select.default, (table, 0, ordinal))
+        row = module.graph.call_function(aten.index_select.default, (table, 0, index))
         return module.graph.call_function(aten.reshape.default, (row, shape))
 
 

@@ -83,14 +83,14 @@ def main() -> None:
     request = Request(workload.unet, calibration=samples, pass_pipeline=front, stop_after="insert-sites")
     program, _ = lower(request)
     given = []
-    for ordinal in np.linspace(0, workload.steps - 1, chosen.calls).round().astype(int).tolist():
+    for step in np.linspace(0, workload.steps - 1, chosen.calls).round().astype(int).tolist():
         batch = {
-            key: torch.cat([part[key] for part in samples.read(ordinal)])
+            key: torch.cat([part[key] for part in samples.read(step)])
             for key in ("sample", "encoder_hidden_states")
         }
         (real,) = arguments(program, batch)
         with torch.no_grad():
-            given.append((real, torch.tensor(ordinal), program.graph(*real, torch.tensor(ordinal))))
+            given.append((real, torch.tensor(step), program.graph(*real, torch.tensor(step))))
     print("| probabilities | 8 bits | 6 bits | 4 bits |\n| --- | --- | --- | --- |")
     for title, quantizer in QUANTIZERS.items():
         means = []

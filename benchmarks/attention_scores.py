@@ -36,8 +36,8 @@ def scores(workload: Workload) -> Iterator[Scores]:
     for place, module in unet.named_modules():
         if isinstance(module, Attention):
             _watch(place, module, seen)
-    for ordinal, timestep in enumerate(workload.held_out.schedule.timesteps):
-        for inputs in workload.held_out.read(ordinal):
+    for step, timestep in enumerate(workload.held_out.schedule.timesteps):
+        for inputs in workload.held_out.read(step):
             with torch.no_grad():
                 unet(**call_arguments(inputs), timestep=timestep)
             yield from seen

@@ -198,18 +198,18 @@ def report(
 ) -> None:
     unet = load_model(model).model
     calls = list(enumerate(samples.schedule.timesteps))
-    recorded = [record(unet, samples.read(ordinal), timestep) for ordinal, timestep in calls]
+    recorded = [record(unet, samples.read(step), timestep) for step, timestep in calls]
     alone, compiled = [], []
     for wide in bits:
         for count in groups:
             opt = f"dgq-exact-w8a{wide}g{count}"
             program, _ = lower(Request(model, opt=opt, calibration=samples, stop_after="step-groups"))
             here, there = [], []
-            for ordinal, found in enumerate(recorded):
+            for step, found in enumerate(recorded):
                 for _, site in sites(program.plans, unet, found):
                     theirs = site.theirs(authors, wide, count)
                     here.append(agreement(site, site.ours(count), theirs))
-                    there.append(agreement(site, site.plan.calls[ordinal], theirs))
+                    there.append(agreement(site, site.plan.calls[step], theirs))
             alone.append(row(wide, count, here))
             compiled.append(row(wide, count, there))
             print(alone[-1], file=sys.stderr)

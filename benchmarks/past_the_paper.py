@@ -39,8 +39,8 @@ def picture_costs(workload: Workload, store: Store) -> list[float]:
     def measured() -> list[float]:
         whole = draw(drawing, None).astype(float)
         found = []
-        for ordinal in range(len(workload.calibration.schedule)):
-            pictures = draw(drawing, None, lambda unet, at=ordinal: disturb(unet, at))
+        for step in range(len(workload.calibration.schedule)):
+            pictures = draw(drawing, None, lambda unet, at=step: disturb(unet, at))
             found.append(float(np.square(pictures - whole).mean()))
         return found
 
@@ -49,13 +49,13 @@ def picture_costs(workload: Workload, store: Store) -> list[float]:
     return costs
 
 
-def disturb(unet: nn.Module, ordinal: int) -> None:
+def disturb(unet: nn.Module, step: int) -> None:
     """From now on noise is added to the output of one call."""
     calls = count()
-    generator = torch.Generator().manual_seed(ordinal)
+    generator = torch.Generator().manual_seed(step)
 
     def disturbed(module: nn.Module, arguments: Any, output: Any) -> Any:
-        if next(calls) != ordinal:
+        if next(calls) != step:
             return output
         x = output[0]
         noise = torch.randn(x.shape, generator=generator) * x.square().mean().sqrt()

@@ -74,9 +74,7 @@ def make_calibration(work: Path, steps: int, samples: int) -> None:
         versions=made.versions,
     )
     calls = (
-        (ordinal, batch, inputs)
-        for ordinal in range(len(schedule))
-        for batch, inputs in enumerate(made.read(ordinal))
+        (step, batch, inputs) for step in range(len(schedule)) for batch, inputs in enumerate(made.read(step))
     )
     save_calibration(file, recording, calls)
 

@@ -31,7 +31,7 @@ def make(subject: Subject, contender: Contender) -> dict[str, Any]:
     caller, weights = _built(bundle / "c", subject.work / "emitted" / preset)
     inputs, scale = _inputs(subject, bundle, caller.parent)
     files = [caller, *weights]
-    command = [caller, inputs, str(subject.ordinal()), f"{scale:.9g}", *weights]
+    command = [caller, inputs, str(subject.step()), f"{scale:.9g}", *weights]
     size = sum(file.stat().st_size for file in files)
     return {"bytes": size, "command": [str(part) for part in command]}
 
@@ -54,13 +54,13 @@ def _built(project: Path, folder: Path) -> tuple[Path, list[Path]]:
 
 
 def _inputs(subject: Subject, bundle: Path, folder: Path) -> tuple[Path, float]:
-    """A file with the integer inputs, one behind the other, and the scale of the output."""
+    """A file with the integer inputs, one after the other, and the scale of the output."""
     program = load(bundle).program
-    ordinal = subject.ordinal()
+    step = subject.step()
     arguments = subject.arguments()
     named = {given.name: torch.from_numpy(arguments[given.name]) for given in program.inputs}
-    integers = to_integers(program, named, ordinal)
+    integers = to_integers(program, named, step)
     file = folder / "inputs.s16"
     file.write_bytes(b"".join(integers[given.name].numpy().tobytes() for given in program.inputs))
     assert program.output_scale is not None
-    return file, float(program.output_scale[ordinal])
+    return file, float(program.output_scale[step])

@@ -80,15 +80,15 @@ def _integers(subject: Subject, preset: str, folder: Path) -> None:
     bundle = subject.work / f"{preset}.dgqc"
     if not bundle.exists():
         run((DGQC, "compile", subject.model, "-O", preset, "--calib", subject.calibration, "-o", bundle))
-    program, ordinal = load(bundle).program, subject.ordinal()
+    program, step = load(bundle).program, subject.step()
     emit(program, folder)
     arguments = subject.arguments()
     named = {given.name: torch.from_numpy(arguments[given.name]) for given in program.inputs}
-    integers = to_integers(program, named, ordinal)
+    integers = to_integers(program, named, step)
     given = {item.name: integers[item.name].numpy() for item in program.inputs}
     assert program.output_scale is not None
-    scale = np.float32(program.output_scale[ordinal])
-    np.savez(folder / INPUTS, **given, step=np.asarray(ordinal), scale=scale)
+    scale = np.float32(program.output_scale[step])
+    np.savez(folder / INPUTS, **given, step=np.asarray(step), scale=scale)
     _compile(folder)
 
 

@@ -44,7 +44,7 @@ class Subject:
         inside = self.model / "unet"
         return UNet2DConditionModel.from_pretrained(inside if inside.exists() else self.model).eval()
 
-    def ordinal(self) -> int:
+    def step(self) -> int:
         """The call of the schedule that is timed: one in the middle."""
         from dgqc.frontends.calibrating.calibration_file import load_calibration
 
@@ -52,7 +52,7 @@ class Subject:
 
     def keep_arguments(self) -> None:
         """Writes what every contender is called with: the first recorded sample at that call."""
-        np.savez(self._kept(), **next(self._recorded(self.ordinal())))
+        np.savez(self._kept(), **next(self._recorded(self.step())))
 
     def arguments(self) -> Arguments:
         """What `keep_arguments` wrote."""
@@ -63,19 +63,19 @@ class Subject:
         """What int8 is calibrated with: the first ROWS recorded samples at every call of the schedule."""
         from dgqc.frontends.calibrating.calibration_file import load_calibration
 
-        for ordinal in range(len(load_calibration(self.calibration).schedule)):
-            for _, arguments in zip(range(ROWS), self._recorded(ordinal), strict=False):
+        for step in range(len(load_calibration(self.calibration).schedule)):
+            for _, arguments in zip(range(ROWS), self._recorded(step), strict=False):
                 yield arguments
 
     def _kept(self) -> Path:
         return self.work / "inputs.npz"
 
-    def _recorded(self, ordinal: int) -> Iterator[Arguments]:
+    def _recorded(self, step: int) -> Iterator[Arguments]:
         from dgqc.frontends.calibrating.calibration_file import load_calibration
 
         recorded = load_calibration(self.calibration)
-        timestep = np.array([recorded.schedule.timesteps[ordinal]], dtype=np.float32)
-        for batch in recorded.read(ordinal):
+        timestep = np.array([recorded.schedule.timesteps[step]], dtype=np.float32)
+        for batch in recorded.read(step):
             for sample, context in zip(batch["sample"], batch["encoder_hidden_states"], strict=True):
                 values = (sample[None].float().numpy(), timestep, context[None].float().numpy())
                 yield dict(zip(NAMES, values, strict=True))

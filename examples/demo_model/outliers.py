@@ -29,7 +29,7 @@ def with_outliers(
     channels: how many at each place, chosen by the seed. factor: what they are multiplied by; a power of two,
     or rounding differs.
 
-    The places are those where nothing but a linear map stands between producer and consumer: behind the norms
+    The places are those where nothing but a linear map stands between producer and consumer: after the norms
     of transformer blocks, in the values of GEGLU, and in the values of attentions. Inside of ResNet blocks
     SiLU stands between, and in the residual stream a norm over all channels.
     """

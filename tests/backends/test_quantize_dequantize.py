@@ -34,10 +34,10 @@ def exported(plain: Program) -> ExportedProgram:
 def test_it_gives_what_the_simulation_gives(plain: Program, exported: ExportedProgram) -> None:
     run = exported.module()
     simulated = apply(plain, "simulate")
-    for ordinal in (0, len(plain.schedule) - 1):
-        inputs = {name: value[:1] for name, value in samples(NAME, ordinal).items()}
-        found = run(*arguments(plain, inputs), torch.tensor(ordinal))
-        torch.testing.assert_close(found, run_float(simulated, inputs, ordinal), rtol=1e-4, atol=1e-4)
+    for step in (0, len(plain.schedule) - 1):
+        inputs = {name: value[:1] for name, value in samples(NAME, step).items()}
+        found = run(*arguments(plain, inputs), torch.tensor(step))
+        torch.testing.assert_close(found, run_float(simulated, inputs, step), rtol=1e-4, atol=1e-4)
 
 
 def test_it_holds_ops_that_others_know(plain: Program, exported: ExportedProgram) -> None:

@@ -54,6 +54,6 @@ class KeepSensitiveSites(Pass):
         if not raised:
             raise DgqcError(
                 f"No undecided operand stands in a module that matches {self.module!r}; look up module paths "
-                "with --print-ir-after=insert-sites, and put the pass right behind insert-sites."
+                "with --print-ir-after=insert-sites, and put the pass right after insert-sites."
             )
         return replace(program, plans=plans).with_report(self.name, {"bits": self.bits, "sites": raised})
