@@ -18,9 +18,9 @@ from torch import fx
 
 from dgqc.compare.store import Store
 from dgqc.compare.trajectory import decibels
-from dgqc.compare.workload import Sizes, demo
+from dgqc.compare.workload import Amounts, demo
 from dgqc.compiler.driver import lower
-from dgqc.compiler.prepare import Request
+from dgqc.compiler.request import Request
 from dgqc.demo_model import pipeline_dir
 from dgqc.ir.ops.simulate import fake_quantize_log2, fake_quantize_uniform, largest_share
 from dgqc.ir.plans import Probabilities
@@ -76,7 +76,7 @@ def main() -> None:
     parser.add_argument("-o", "--output", type=Path, default=Path("build/tables"))
     chosen = parser.parse_args()
     torch.set_num_threads(1)
-    sizes = Sizes(calibration=1, held_out=chosen.held_out, pictures=0)
+    sizes = Amounts(calibration=1, held_out=chosen.held_out, pictures=0)
     workload = demo(Store(chosen.output / "measured"), sizes, None, chosen.model)
     samples = workload.held_out
     front = "fold-time-embedding,split-prologue,split-start-token,insert-sites"

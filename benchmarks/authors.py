@@ -30,7 +30,7 @@ from torch.nn.functional import unfold
 
 from dgqc.cli.console import quiet_libraries
 from dgqc.compiler.driver import lower
-from dgqc.compiler.prepare import Request
+from dgqc.compiler.request import Request
 from dgqc.demo_model import pipeline_dir, prompts
 from dgqc.frontends.calibrating.calibrate import calibrate
 from dgqc.frontends.loading.load import load_model

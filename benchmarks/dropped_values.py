@@ -10,7 +10,7 @@ import torch
 from torch import nn
 
 from dgqc.compare import Workload
-from dgqc.compare.drawing import Drawing, draw
+from dgqc.compare.drawing import PictureSeries, draw
 from dgqc.compare.store import Store, files_digest
 
 Choice = Callable[[torch.Tensor], torch.Tensor]
@@ -64,7 +64,7 @@ def dropped_table(workload: Workload, store: Store) -> str:
     return "\n".join([*lines, "", f"{len(whole)} pictures each.", ""])
 
 
-def _drawn(store: Store, key: list[str], drawing: Drawing, name: str, choose: Choice | None) -> Any:
+def _drawn(store: Store, key: list[str], drawing: PictureSeries, name: str, choose: Choice | None) -> Any:
     def change(unet: nn.Module) -> None:
         if choose is not None:
             drop(unet, choose)

@@ -34,7 +34,7 @@ from dgqc.compare.judges import PixelJudge, choose
 from dgqc.compare.output import as_markdown, write
 from dgqc.compare.plots import plot
 from dgqc.compare.store import Store
-from dgqc.compare.workload import Sizes, demo
+from dgqc.compare.workload import Amounts, demo
 from dgqc.demo_model import pipeline_dir
 from dgqc.ir.errors import DgqcError
 
@@ -137,10 +137,10 @@ def main() -> None:
     torch.set_num_threads(arguments.threads)
     store = Store(arguments.output / "measured")
     judge = choose(None, arguments.model, None, None)
-    sizes = Sizes(arguments.calibration, arguments.held_out, arguments.pictures)
+    sizes = Amounts(arguments.calibration, arguments.held_out, arguments.pictures)
     workload = demo(store, sizes, judge, arguments.model, unseen=True)
     # Ablations are told apart by signal to noise; pictures of so small differences are alike.
-    silent = demo(store, Sizes(arguments.calibration, arguments.held_out, 0), None, arguments.model)
+    silent = demo(store, Amounts(arguments.calibration, arguments.held_out, 0), None, arguments.model)
     silent.__dict__["observed"] = workload.observed
 
     def rows(name: str, wanted: Sequence[Candidate], on: Workload) -> Callable[[], str]:

@@ -12,7 +12,6 @@ import numpy as np
 from numpy.typing import NDArray
 from rich.table import Table
 
-from .cli.console import table
 from .compiler.driver import compile
 from .compiler.samples import shown
 from .demo_model import load_pipeline, pipeline_dir, prompts
@@ -24,6 +23,7 @@ from .ir.calibration import Calibration
 from .ir.progress import track
 from .picture_grid import write_grid
 from .report.quality import signal_to_noise
+from .report.table import table
 
 PRESETS = ("w8a8", "w4a6")
 PROMPTS = 16
@@ -31,7 +31,7 @@ PROMPTS = 16
 
 
 @dataclass(frozen=True)
-class Row:
+class DemoRow:
     """One program's figures.
 
     size_mb: of weights and tables, decimal. bops_t: 10^12 bit operations a call. alignment: share of the
@@ -48,17 +48,17 @@ class Row:
 
 
 @dataclass(frozen=True)
-class Outcome:
+class DemoOutcome:
     """What the demo found, and the grid of pictures it wrote."""
 
-    rows: tuple[Row, ...]
+    rows: tuple[DemoRow, ...]
     picture: Path
 
     def to_json(self) -> dict[str, Any]:
         return {"rows": [asdict(row) for row in self.rows], "picture": str(self.picture)}
 
 
-def run_demo(output: Path, *, steps: int, pictures: int) -> Outcome:
+def run_demo(output: Path, *, steps: int, pictures: int) -> DemoOutcome:
     """Compiles the demo model at each of `PRESETS` and draws with all of them.
 
     output: where the calibration (kept for the next time), the bundles and the pictures go.
@@ -80,10 +80,10 @@ def run_demo(output: Path, *, steps: int, pictures: int) -> Outcome:
         rows.append(_row(name, programs, calibration, alignment(columns[name], scenes), seconds))
     picture = output / "demo.png"
     write_grid(picture, captions, columns)
-    return Outcome(tuple(rows), picture)
+    return DemoOutcome(tuple(rows), picture)
 
 
-def as_table(outcome: Outcome) -> Table:
+def as_table(outcome: DemoOutcome) -> Table:
     """For a terminal."""
     made = table("program", "size MB", "TBOPs a call", "alignment %", "signal to noise dB", "drawing s")
     for row in outcome.rows:
@@ -127,11 +127,11 @@ def _row(
     calibration: Calibration,
     aligned: float,
     seconds: float,
-) -> Row:
+) -> DemoRow:
     summary = next(iter(programs.values())).report["summary"]
     if name not in programs:
         macs = 1e9 * summary["macs_g"]
-        return Row("float", summary["float_size_mb"], 2 * macs * 32 * 32 / 1e12, aligned, None, seconds)
+        return DemoRow("float", summary["float_size_mb"], 2 * macs * 32 * 32 / 1e12, aligned, None, seconds)
     own = programs[name].report["summary"]
     noise = signal_to_noise(programs[name], load_pipeline().unet, calibration)
-    return Row(name, own["size_mb"], own["bops_t"], aligned, noise, seconds)
+    return DemoRow(name, own["size_mb"], own["bops_t"], aligned, noise, seconds)

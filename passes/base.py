@@ -3,10 +3,24 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from typing import ClassVar
+from typing import ClassVar, TypedDict
 
 from ..ir.level import Level
 from ..ir.program import Program
+
+
+class Decisions(TypedDict, total=False):
+    """Figures of a whole program that options can settle before anything runs.
+
+    weight_bits, activation_bits: of most products. edge_bits, edge_activation_bits: of the first and the last
+    convolution. groups: that share a quantizer within an operand, at most.
+    """
+
+    weight_bits: int
+    activation_bits: int
+    edge_bits: int
+    edge_activation_bits: int
+    groups: int
 
 
 class Pass(ABC):
@@ -32,3 +46,8 @@ class Pass(ABC):
     @abstractmethod
     def run(self, program: Program) -> Program:
         """Give back the program with the pass applied. The manager updates `level` and `facts`."""
+
+    def decides(self) -> Decisions:
+        """What its options settle, for reports on models that nobody has compiled; a later pass's word
+        counts."""
+        return {}

@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path, PurePosixPath
 from typing import Annotated, Any, Literal
 
@@ -35,7 +35,7 @@ class FileRecord(Record):
 
 
 class InputRecord(Record):
-    """`ModelInput` in the manifest, under its name."""
+    """`InputShape` in the manifest, under its name."""
 
     shape: Annotated[list[Size], Field(max_length=8)]
     floating: bool
@@ -55,10 +55,9 @@ class ManifestRecord(Record):
     format: int
     dgqc: Text
     model: Text
-    opt: Text
+    request: dict[str, Text | bool | int | float | list[int] | None]
     pipeline: Text
     schedule: ScheduleRecord
-    loop: Text | None
     calibration: CalibrationRecord
     inputs: dict[str, InputRecord]
     files: dict[str, FileRecord]
@@ -73,7 +72,7 @@ class FileEntry:
 
 
 @dataclass(frozen=True)
-class ModelInput:
+class InputShape:
     """One input of the model: its shape for one sample; whether it takes numbers rather than labels."""
 
     name: str
@@ -87,22 +86,26 @@ class Provenance:
 
     version: of the dgqc that compiled it.
     model: class name of the model.
-    opt: the preset, or "custom" for a pipeline of the user's own.
     pipeline: the passes, as text.
     calibration: where the ranges come from, one line.
     synthetic: whether that was denoising noise without prompts.
     inputs: what the model itself takes, without the timestep.
-    loop: the denoising loop's sampler, "ddim", or None where there is no loop.
+    request: what was asked for, by the names that `dgqc.compile` takes.
     """
 
     version: str
     model: str
-    opt: str
     pipeline: str
     calibration: str
     synthetic: bool
-    inputs: tuple[ModelInput, ...]
-    loop: str | None = None
+    inputs: tuple[InputShape, ...]
+    request: Mapping[str, Any] = field(default_factory=dict)
+
+    @property
+    def opt(self) -> str:
+        """The preset, or "custom" for a pipeline of the user's own."""
+        custom = self.request.get("pass_pipeline") is not None
+        return "custom" if custom else str(self.request.get("opt", "custom"))
 
 
 @dataclass(frozen=True)
@@ -124,10 +127,9 @@ class Manifest:
             "format": FORMAT,
             "dgqc": made.version,
             "model": made.model,
-            "opt": made.opt,
+            "request": dict(made.request),
             "pipeline": made.pipeline,
             "schedule": self.schedule.to_json(),
-            "loop": made.loop,
             "calibration": {"origin": made.calibration, "synthetic": made.synthetic},
             "inputs": {i.name: {"shape": list(i.shape), "floating": i.floating} for i in made.inputs},
             "files": {path: {"sha256": f.sha256, "size": f.size} for path, f in sorted(self.files.items())},
@@ -205,12 +207,11 @@ def _manifest(record: ManifestRecord) -> Manifest:
     provenance = Provenance(
         version=record.dgqc,
         model=record.model,
-        opt=record.opt,
         pipeline=record.pipeline,
         calibration=record.calibration.origin,
         synthetic=record.calibration.synthetic,
-        inputs=tuple(ModelInput(name, tuple(one.shape), one.floating) for name, one in record.inputs.items()),
-        loop=record.loop,
+        inputs=tuple(InputShape(name, tuple(one.shape), one.floating) for name, one in record.inputs.items()),
+        request=record.request,
     )
     schedule = Schedule(record.schedule.scheduler, tuple(record.schedule.timesteps))
     return Manifest(provenance, schedule, files)

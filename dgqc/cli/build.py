@@ -3,16 +3,20 @@
 from __future__ import annotations
 
 import sys
+from collections.abc import Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from ..compiler.request import Request
 from ..ir.errors import DgqcError
 from . import options
 from .console import as_json, progress, result, say
+from .from_fields import takes_fields
 
 if TYPE_CHECKING:
+    from ..passes.base import Pass
     from ..passes.manager.instruments import Instrument, Timing
 
 
@@ -23,75 +27,43 @@ def register(app: typer.Typer) -> None:
     app.command("demo")(demo)
 
 
+@takes_fields()
 def compile_model(
-    model: options.Model,
-    opt: options.Opt = "w4a6",
+    asked: dict[str, Any],
     output: Annotated[
         Path | None, typer.Option("-o", "--output", help="The bundle; MODEL.PRESET.dgqc by default.")
     ] = None,
     target: Annotated[str, typer.Option("--target", help="What to emit: c, mlir or c,mlir.")] = "c",
-    calib: Annotated[
-        Path | None, typer.Option("--calib", help="Samples from `dgqc calibrate`; else synthetic ones.")
-    ] = None,
-    steps: options.Steps = None,
-    pass_pipeline: options.Pipeline = None,
-    print_ir_after: options.PrintAfter = None,
-    timing: options.Timing = False,
-    verify_each: options.VerifyEach = options.Switch.ON,
-    stop_after: options.StopAfter = None,
-    sample_size: options.SampleSize = None,
-    context_length: options.ContextLength = None,
-    samples: Annotated[int, typer.Option("--samples", min=1, help="Synthetic samples without --calib.")] = 8,
-    seed: options.Seed = 0,
-    loop: options.Loop = None,
+    print_ir_after: options.PrintIrAfter = None,
+    timing: options.ShowTiming = False,
     weights: Annotated[
         options.Weights | None,
         typer.Option("--weights", help="Where the C project's constants go; by their size where left out."),
     ] = None,
-    calib_select: options.CalibSelect = "all",
-    calib_samples: options.CalibSamples = None,
     json: options.Json = False,
 ) -> None:
     """Compile a diffusion UNet into integers."""
     from ..bundle.bundle import check_output, check_targets
     from ..compiler.driver import finish, lower
-    from ..compiler.prepare import Request
     from ..execution.backends import MLIR_PROJECT
-    from ..passes.manager.presets import pipeline_for
     from .mlir_watch import MlirWatch
 
     targets = tuple(part.strip() for part in target.split(","))
     check_targets(targets, weights)
-    place = output or options.default_output(model, opt if pass_pipeline is None else "custom")
-    if stop_after is None:
+    clock, instruments = instruments_for(print_ir_after, timing)
+    request = Request(**asked, instruments=instruments)
+    place = output or options.default_output(request)
+    if request.stop_after is None:
         check_output(place)
-    pipeline = pass_pipeline or pipeline_for(opt)
-    clock, instruments = instruments_for(print_ir_after, timing, pipeline, MLIR_PROJECT in targets)
-    request = Request(
-        model=model,
-        opt=opt,
-        calibration=calib,
-        steps=steps,
-        pass_pipeline=pass_pipeline,
-        sample_size=options.sample_size(sample_size),
-        context_length=context_length,
-        samples=samples,
-        seed=seed,
-        instruments=instruments,
-        verify_each=verify_each is options.Switch.ON,
-        stop_after=stop_after,
-        loop=loop,
-        calib_select=calib_select,
-        calib_samples=calib_samples,
-    )
+    check_printed(print_ir_after, request.passes, MLIR_PROJECT in targets)
     with progress():
         program, provenance = lower(request)
-        if stop_after is None:
+        if request.stop_after is None:
             watch = MlirWatch(print_ir_after or [], sys.stderr, clock)
             finish(program, provenance).save(place, targets, weights=weights, watch=watch)
         if timing:
             say(clock.table())
-    if stop_after is not None:
+    if request.stop_after is not None:
         from .graph_files import print_or_save
 
         print_or_save(program, output)
@@ -148,32 +120,32 @@ def demo(
         result(f"Pictures: {outcome.picture}")
 
 
-def instruments_for(
-    print_after: list[str] | None, timing: bool, pipeline: str, mlir: bool = False
-) -> tuple[Timing, list[Instrument]]:
-    """A clock, and the instruments that the options ask for.
-
-    mlir: whether the passes of the MLIR pipeline follow.
-    Raises DgqcError when the graph is to be printed after a pass that the pipeline doesn't hold.
-    """
+def instruments_for(print_after: list[str] | None, timing: bool) -> tuple[Timing, list[Instrument]]:
+    """A clock, and the instruments that the options ask for."""
     from ..passes.manager.instruments import PrintAfter, Timing
-    from ..passes.manager.pipeline import parse_pipeline
 
-    names = [item.name for item in parse_pipeline(pipeline)]
-    if mlir and print_after:
-        from ..backends.mlir.lowering.pipeline import PASSES
-
-        names += PASSES
-    for name in print_after or ():
-        if name not in (*names, "all"):
-            held = ", ".join(names)
-            raise DgqcError(f"--print-ir-after={name}: the pipeline holds no such pass, only {held}.")
     clock = Timing()
     chosen: list[Instrument] = [clock] if timing else []
     if print_after:
         wanted = None if "all" in print_after else frozenset(print_after)
         chosen.append(PrintAfter(wanted, sys.stderr))
     return clock, chosen
+
+
+def check_printed(print_after: list[str] | None, passes: Sequence[Pass], mlir: bool = False) -> None:
+    """Raises DgqcError when the graph is to be printed after a pass that the pipeline doesn't hold.
+
+    mlir: whether the passes of the MLIR pipeline follow.
+    """
+    names = [item.name for item in passes]
+    if mlir and print_after:
+        from ..backends.mlir.lowering.stages import STAGES
+
+        names += STAGES
+    for name in print_after or ():
+        if name not in (*names, "all"):
+            held = ", ".join(names)
+            raise DgqcError(f"--print-ir-after={name}: the pipeline holds no such pass, only {held}.")
 
 
 def read_prompts(path: Path) -> list[str]:

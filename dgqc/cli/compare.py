@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from ..compare import Workload
     from ..compare.judges import Judge
     from ..compare.store import Store
-    from ..compare.workload import Sizes
+    from ..compare.workload import Amounts
 
 PRESETS = "naive,q-diffusion,tfmq,eda,dgq,dgq-exact,ours"
 BITS = "w8a8,w8a6,w4a8,w4a6"
@@ -81,11 +81,11 @@ def compare(
     from ..compare.output import for_terminal, write
     from ..compare.plots import plot
     from ..compare.store import Store
-    from ..compare.workload import Sizes
+    from ..compare.workload import Amounts
 
     wanted = candidates(_names(presets), _names(bits), _settings(setting or []), simulated)
     store = Store(output / "measured")
-    sizes = Sizes(calib_prompts, held_out, pictures, steps)
+    sizes = Amounts(calib_prompts, held_out, pictures, steps)
     asked = _Asked(sizes, prompts, other_prompts, unseen, calib, guidance_scale, judge, clip, real)
     workload = _workload(model, store, asked)
     rows = []
@@ -106,7 +106,7 @@ def compare(
 class _Asked:
     """What the command line says about the workload."""
 
-    sizes: Sizes
+    sizes: Amounts
     prompts: Path | None
     other_prompts: Path | None
     unseen: bool
@@ -160,13 +160,13 @@ def _workload(model: Path | None, store: Store, asked: _Asked) -> Workload:
 
 
 def _judge(place: Path, asked: _Asked, drawn: Sequence[str]) -> Judge | None:
-    from ..compare.judges import Kind, choose
+    from ..compare.judges import JudgeKind, choose
 
-    if asked.judge is not None and asked.judge not in list(Kind):
-        raise DgqcError(f"There is no judge {asked.judge!r}; choose one of {', '.join(Kind)}.")
+    if asked.judge is not None and asked.judge not in list(JudgeKind):
+        raise DgqcError(f"There is no judge {asked.judge!r}; choose one of {', '.join(JudgeKind)}.")
     if not asked.sizes.pictures:
         return None
-    return choose(Kind(asked.judge) if asked.judge else None, place, asked.clip, asked.real, drawn)
+    return choose(JudgeKind(asked.judge) if asked.judge else None, place, asked.clip, asked.real, drawn)
 
 
 def _names(text: str) -> list[str]:

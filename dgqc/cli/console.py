@@ -13,7 +13,6 @@ from typing import Any
 
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TaskID, TextColumn, TimeRemainingColumn
-from rich.table import Table
 
 from ..ir.progress import shown_by
 
@@ -35,14 +34,6 @@ def say(text: str) -> None:
     """One line for the user, on stderr, so that stdout holds results only."""
     sys.stderr.write(text + "\n")
     sys.stderr.flush()
-
-
-def table(*columns: str, title: str | None = None) -> Table:
-    """A table whose columns but the first are aligned right. What is too long goes on in the next line."""
-    made = Table(title=title, title_justify="left")
-    for place, column in enumerate(columns):
-        made.add_column(column, justify="left" if place == 0 else "right", overflow="fold")
-    return made
 
 
 @contextmanager

@@ -7,8 +7,10 @@ from typing import Annotated, Any
 
 import typer
 
+from ..report.table import table
 from . import options
-from .console import as_json, progress, result, table
+from .console import as_json, progress, result
+from .from_fields import takes_fields
 
 
 def register(app: typer.Typer) -> None:
@@ -19,14 +21,14 @@ def register(app: typer.Typer) -> None:
     app.command("bench")(bench)
 
 
+@takes_fields("pass_pipeline", "sample_size", "context_length")
 def report(
+    asked: dict[str, Any],
     path: Annotated[Path, typer.Argument(metavar="DIR|MODEL", help="A bundle, a model or its config.json.")],
     opt: Annotated[
         str, typer.Option("-O", "--opt", metavar="PRESET", help="For a model: w4a6; fp32 is the float one.")
     ] = "w4a6",
     steps: Annotated[int, typer.Option("--steps", min=1, help="For a model: UNet calls in all.")] = 25,
-    sample_size: options.SampleSize = None,
-    context_length: options.ContextLength = None,
     html: Annotated[Path | None, typer.Option("--html", help="Write one HTML page.")] = None,
     json: options.Json = False,
 ) -> None:
@@ -34,9 +36,7 @@ def report(
     from ..report.report import report_on
     from ..report.text import as_html, as_table
 
-    found = report_on(
-        path, opt, steps=steps, sample_size=options.sample_size(sample_size), context_length=context_length
-    )
+    found = report_on(path, opt, steps=steps, **asked)
     if html is not None:
         html.write_text(as_html(found), encoding="utf-8")
     if json:
@@ -99,7 +99,7 @@ def run(
     output: Annotated[
         Path | None, typer.Option("-o", "--output", help="Write the output there, .safetensors.")
     ] = None,
-    backend: options.Backend = None,
+    backend: options.BackendName = None,
     allow_nearest_step: options.AllowNearest = False,
     seed: options.Seed = 0,
     json: options.Json = False,

@@ -9,8 +9,10 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from ..report.table import table
 from . import options
-from .console import as_json, progress, result, say, table
+from .console import as_json, progress, result, say
+from .from_fields import takes_fields
 
 if TYPE_CHECKING:
     from ..passes.base import Pass
@@ -53,7 +55,9 @@ def passes(
     result(listing)
 
 
+@takes_fields("verify_each", "stop_after")
 def opt(
+    asked: dict[str, Any],
     graph: Annotated[
         Path, typer.Argument(metavar="GRAPH", help="A folder that --stop-after or a failing pass wrote.")
     ],
@@ -64,25 +68,25 @@ def opt(
     calib: Annotated[
         Path | None, typer.Option("--calib", help="Samples, for passes that observe ranges.")
     ] = None,
-    print_ir_after: options.PrintAfter = None,
-    timing: options.Timing = False,
-    verify_each: options.VerifyEach = options.Switch.ON,
-    stop_after: options.StopAfter = None,
+    print_ir_after: options.PrintIrAfter = None,
+    timing: options.ShowTiming = False,
 ) -> None:
     """Run passes on a saved graph."""
     from ..frontends.calibrating.calibration_file import load_calibration
     from ..passes.manager.manager import PassManager
     from ..passes.manager.pipeline import parse_pipeline
-    from .build import instruments_for
+    from .build import check_printed, instruments_for
     from .graph_files import load_graph, print_or_save
 
     program = load_graph(graph)
     if calib is not None:
         program = replace(program, calibration=load_calibration(calib))
-    clock, instruments = instruments_for(print_ir_after, timing, pass_pipeline)
-    manager = PassManager(parse_pipeline(pass_pipeline), instruments, verify_each is options.Switch.ON)
+    pipeline = parse_pipeline(pass_pipeline)
+    check_printed(print_ir_after, pipeline)
+    clock, instruments = instruments_for(print_ir_after, timing)
+    manager = PassManager(pipeline, instruments, asked["verify_each"])
     with progress():
-        program = manager.run(program, stop_after)
+        program = manager.run(program, asked["stop_after"])
     if timing:
         say(clock.table())
     print_or_save(program, output)

@@ -5,14 +5,16 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from functools import cached_property
 
-from ..compiler.settings import FLOAT as FLOAT_WIDTHS
-from ..compiler.settings import Settings, settings_of
 from ..ir.errors import DgqcError
 from ..ir.level import Level
 from ..passes.base import Pass
 from ..passes.manager.pipeline import format_pipeline, parse_pipeline
 from ..passes.manager.presets import METHODS, OURS, pipeline_for
+from ..passes.simulation.measure_error import MeasureError
+from ..report.widths import FLOAT as FLOAT_WIDTHS
+from ..report.widths import Widths, decided
 
 FLOAT = "float"
 OWN = "ours"
@@ -30,20 +32,21 @@ class Candidate:
     name: str
     passes: str
 
-    @property
-    def parsed(self) -> tuple[Pass, ...]:
+    @cached_property
+    def pipeline(self) -> tuple[Pass, ...]:
         return parse_pipeline(self.passes)
 
     @property
-    def settings(self) -> Settings:
-        return settings_of(self.parsed) if self.passes else FLOAT_WIDTHS
+    def widths(self) -> Widths:
+        """As its passes' options settle them."""
+        return decided(self.pipeline) if self.pipeline else FLOAT_WIDTHS
 
     @property
     def runs_as(self) -> str:
         """integers, simulation or float."""
-        if not self.passes:
+        if not self.pipeline:
             return FLOAT
-        return "integers" if self.parsed[-1].leaves is Level.INTEGER else "simulation"
+        return "integers" if self.pipeline[-1].leaves is Level.INTEGER else "simulation"
 
 
 def candidate(name: str) -> Candidate:
@@ -60,8 +63,8 @@ def candidate(name: str) -> Candidate:
 
 def simulation(one: Candidate) -> Candidate:
     """The simulation of a candidate's plan: its passes up to the last decision, then `simulate`."""
-    planned = [p for p in one.parsed if p.leaves is Level.PLANNED and p.name != "measure-error"]
-    earlier = [p for p in one.parsed if p.leaves is Level.CAPTURED]
+    earlier = [p for p in one.pipeline if p.leaves is Level.CAPTURED]
+    planned = [p for p in one.pipeline if p.leaves is Level.PLANNED and not isinstance(p, MeasureError)]
     passes = format_pipeline([*earlier, *planned, *parse_pipeline("simulate")])
     return Candidate(one.name.removesuffix(SIMULATED) + SIMULATED, passes)
 

@@ -16,7 +16,7 @@ from PIL import Image
 from torch import nn
 
 from ..ir.errors import DgqcError
-from .judges import Pictures
+from .drawing import Pictures
 
 CLIP = "openai/clip-vit-base-patch16"
 INCEPTION = "weights-inception-2015-12-05-6726825d.pth"

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -13,19 +13,21 @@ from numpy.typing import NDArray
 from torch import nn
 
 from ..demo_model.model import to_pictures
-from ..execution.diffusers_unet import CompiledUNet
+from ..execution.diffusers_unet import CompiledUNet, Runnable
 from ..frontends.loading.pipelines import load_pipeline, quietly
 from ..ir.errors import DgqcError
 from ..ir.progress import track
 from ..ir.storage.json_text import read_json_object
-from .execution import Executable
+
+Pictures = NDArray[np.uint8]
+"""(N, height, width, 3)"""
 
 AT_ONCE = 16
 """Pictures that are drawn, and kept, together."""
 
 
 @dataclass(frozen=True)
-class Drawing:
+class PictureSeries:
     """What is drawn: prompt i from noise with seed `first_seed + i`. guidance: None is the pipeline's own."""
 
     model: Path
@@ -34,11 +36,11 @@ class Drawing:
     steps: int
     guidance: float | None
 
-    def parts(self) -> list[Drawing]:
+    def parts(self) -> list[PictureSeries]:
         """Itself, `AT_ONCE` prompts at a time, so that more pictures continue what fewer began."""
         starts = range(0, len(self.prompts), AT_ONCE)
         return [
-            Drawing(self.model, self.prompts[i : i + AT_ONCE], self.first_seed + i, self.steps, self.guidance)
+            replace(self, prompts=self.prompts[i : i + AT_ONCE], first_seed=self.first_seed + i)
             for i in starts
         ]
 
@@ -53,9 +55,9 @@ def has_latent_pictures(model: Path) -> bool:
 
 
 def draw(
-    what: Drawing, program: Executable | None, change: Callable[[nn.Module], None] | None = None
-) -> NDArray[np.uint8]:
-    """Pictures uint8 (N, height, width, 3). program: in the UNet's place; None draws with the float model,
+    what: PictureSeries, program: Runnable | None, change: Callable[[nn.Module], None] | None = None
+) -> Pictures:
+    """The pictures. program: in the UNet's place; None draws with the float model,
     which `change` may be allowed to change first.
 
     Raises DgqcError where the pipeline fails.

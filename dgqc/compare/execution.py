@@ -5,7 +5,7 @@ from __future__ import annotations
 import copy
 from collections.abc import Mapping
 from dataclasses import replace
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import torch
 
@@ -17,12 +17,11 @@ from ..ir.level import Level
 from ..ir.program import Program
 from ..passes.graph.edit import arguments
 from ..passes.manager.manager import PassManager
-from ..report.report import summarize
+from ..report.report import entry_with, summarize
+from ..report.widths import Planned
+from .candidates import Candidate
 from .observing import remembering
-
-if TYPE_CHECKING:
-    from .candidates import Candidate
-    from .workload import Workload
+from .workload import Workload
 
 
 class SimulatedProgram:
@@ -62,10 +61,12 @@ def build(one: Candidate, workload: Workload) -> Executable:
     start = workload.start
     captured = start.program[0]
     copied = replace(copy.deepcopy(replace(captured, calibration=None)), calibration=captured.calibration)
-    program = PassManager(remembering(one.parsed, workload.observed)).run(copied)
+    planned = Planned()
+    program = PassManager(remembering(one.pipeline, workload.observed), [planned]).run(copied)
     if program.level is Level.INTEGER:
-        program = program.with_report("summary", summarize(start.costs, one.settings, program))
-        return finish(program, replace(start.provenance, opt=one.name, pipeline=one.passes))
+        program = program.with_report("summary", summarize(start.costs, planned, program))
+        request = workload.request_for(one.passes).recorded()
+        return finish(program, replace(start.provenance, request=request, pipeline=one.passes))
     if program.level is Level.SIMULATED:
         return SimulatedProgram(program)
     raise DgqcError(
@@ -73,9 +74,9 @@ def build(one: Candidate, workload: Workload) -> Executable:
     )
 
 
-def call(program: Executable, inputs: Inputs, ordinal: int) -> torch.Tensor:
+def call(program: Executable, inputs: Inputs, step: int) -> torch.Tensor:
     """One UNet call on a batch."""
-    return program.answer(inputs, program.program.schedule.timesteps[ordinal])
+    return program.answer(inputs, program.program.schedule.timesteps[step])
 
 
 def facts(program: Executable) -> dict[str, Any]:
@@ -85,5 +86,5 @@ def facts(program: Executable) -> dict[str, Any]:
     return {
         "size_mb": summary.get("size_mb"),
         "table_bytes": summary.get("table_bytes"),
-        "layers_db": report.get("measure-error", {}).get("decibels", {}),
+        "layers_db": entry_with(report, "decibels").get("decibels", {}),
     }

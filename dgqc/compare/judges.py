@@ -19,13 +19,10 @@ from ..demo_model.classifier import Classifier, load_classifier, picture_feature
 from ..demo_model.evaluate import alignment, frechet_distance, reference_pictures
 from ..demo_model.pictures import PICTURE_SIZE, Scene, is_held_out, parse_caption
 from ..ir.errors import DgqcError
-from .drawing import has_latent_pictures
+from .drawing import Pictures, has_latent_pictures
 from .trajectory import MOST_DB
 
 log = logging.getLogger("dgqc")
-
-Pictures = NDArray[np.uint8]
-"""(N, height, width, 3)"""
 
 REAL = 4096
 """Real pictures that stand for reality."""
@@ -45,7 +42,7 @@ class Judge(Protocol):
         """beside: the float model's pictures of the same prompts and seeds; None for its own."""
 
 
-class Kind(StrEnum):
+class JudgeKind(StrEnum):
     """Of judges."""
 
     DEMO = "demo"
@@ -56,7 +53,7 @@ class Kind(StrEnum):
 
 
 def choose(
-    kind: Kind | None, model: Path, clip: Path | None, real: Path | None, prompts: Sequence[str] = ()
+    kind: JudgeKind | None, model: Path, clip: Path | None, real: Path | None, prompts: Sequence[str] = ()
 ) -> Judge | None:
     """The judge of a model's pictures.
 
@@ -67,8 +64,8 @@ def choose(
     machine.
     """
     if kind is not None or clip or real:
-        return _ready(kind or (Kind.FID if real else Kind.CLIP), clip, real, prompts)
-    usual = Kind.DEMO if has_latent_pictures(model) else Kind.CLIP
+        return _ready(kind or (JudgeKind.FID if real else JudgeKind.CLIP), clip, real, prompts)
+    usual = JudgeKind.DEMO if has_latent_pictures(model) else JudgeKind.CLIP
     try:
         return _ready(usual, clip, real, prompts)
     except DgqcError as reason:
@@ -76,18 +73,18 @@ def choose(
         return PixelJudge()
 
 
-def _ready(kind: Kind, clip: Path | None, real: Path | None, prompts: Sequence[str]) -> Judge | None:
+def _ready(kind: JudgeKind, clip: Path | None, real: Path | None, prompts: Sequence[str]) -> Judge | None:
     found: Judge
-    if kind is Kind.NONE:
+    if kind is JudgeKind.NONE:
         return None
-    if kind is Kind.DEMO:
+    if kind is JudgeKind.DEMO:
         found = DemoJudge()
-    elif kind is Kind.PIXELS:
+    elif kind is JudgeKind.PIXELS:
         found = PixelJudge()
     else:
         from .clip_judge import clip_judge
 
-        found = clip_judge(clip, real, inception=kind is Kind.FID)
+        found = clip_judge(clip, real, inception=kind is JudgeKind.FID)
     found.check(prompts)
     return found
 

@@ -11,7 +11,7 @@ from typing import Any
 
 from rich.table import Table
 
-from ..cli.console import table
+from ..report.table import table
 from .row import Row
 
 DIGITS = {"alignment": 1, "frechet real": 1, "table bytes": 0, "TBOPs": 4}
@@ -91,6 +91,6 @@ def _trajectory(rows: Sequence[Row]) -> str:
     text = StringIO()
     writer = csv.writer(text, lineterminator="\n")
     writer.writerow(["call", *(row.name for row in measured)])
-    for ordinal, values in enumerate(zip(*(row.snr_db for row in measured), strict=True)):
-        writer.writerow([ordinal, *values])
+    for step, values in enumerate(zip(*(row.snr_db for row in measured), strict=True)):
+        writer.writerow([step, *values])
     return text.getvalue()

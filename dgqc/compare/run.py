@@ -12,9 +12,9 @@ import numpy as np
 
 from ..report.report import bops
 from .candidates import FLOAT, Candidate, candidate
-from .drawing import Drawing, draw
+from .drawing import Pictures, PictureSeries, draw
 from .execution import Executable, build, call, facts
-from .judges import Judge, Pictures
+from .judges import Judge
 from .row import Row
 from .store import Store
 from .trajectory import signal_to_noise
@@ -40,7 +40,7 @@ class Measured:
 
     def __init__(self, one: Candidate, workload: Workload, store: Store) -> None:
         self.one, self.workload, self.store = one, workload, store
-        self.key = [version("dgqc"), workload.identity, one.passes]
+        self.key = [version("dgqc"), workload.identity, workload.request_for(one.passes).recorded()]
         self.seconds: dict[str, float] = {}
 
     @cached_property
@@ -49,7 +49,7 @@ class Measured:
         return build(self.one, self.workload) if self.one.passes else None
 
     def row(self) -> Row:
-        costs, widths, judge = self.workload.start.costs, self.one.settings, self.workload.judge
+        costs, widths, judge = self.workload.start.costs, self.one.widths, self.workload.judge
         about: dict[str, Any] = {"size_mb": 4 * costs.parameters / 1e6}
         if self.one.passes:
             about = self._timed("compile", [], self._facts)
@@ -71,14 +71,14 @@ class Measured:
             **about,
         )
 
-    def pictures(self, drawing: Drawing) -> Pictures:
+    def pictures(self, drawing: PictureSeries) -> Pictures:
         """Drawn, or kept from an earlier time."""
         parts = drawing.parts()
         return np.concatenate(
             [self.store.pictures([*self.key, one.to_json()], partial(self._draw, one)) for one in parts]
         )
 
-    def _draw(self, drawing: Drawing) -> Pictures:
+    def _draw(self, drawing: PictureSeries) -> Pictures:
         return draw(drawing, self.program)
 
     def _facts(self) -> dict[str, Any]:
@@ -90,7 +90,7 @@ class Measured:
         assert program is not None
         return signal_to_noise(partial(call, program), self.workload.references)
 
-    def _judged(self, drawing: Drawing, judge: Judge) -> dict[str, float]:
+    def _judged(self, drawing: PictureSeries, judge: Judge) -> dict[str, float]:
         floats = Measured(candidate(FLOAT), self.workload, self.store)
         beside = floats.pictures(drawing) if self.one.passes else None
         return judge.judge(self.pictures(drawing), drawing.prompts, beside)

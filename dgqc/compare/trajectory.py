@@ -13,8 +13,8 @@ from ..frontends.loading.model_inputs import call_arguments
 from ..ir.calibration import Calibration, Inputs
 from ..ir.progress import track
 
-Call = Callable[[Inputs, int], torch.Tensor]
-"""call(inputs, ordinal): one UNet call on a batch."""
+Answer = Callable[[Inputs, int], torch.Tensor]
+"""answer(inputs, step): one UNet call on a batch."""
 
 MOST_DB = 200.0
 """Stands for no noise at all, which JSON has no number for."""
@@ -31,8 +31,8 @@ class Reference:
 def references(model: nn.Module, held_out: Calibration) -> list[Reference]:
     """One for each call of the schedule, all recorded samples in each."""
     found = []
-    for ordinal, timestep in enumerate(held_out.schedule.timesteps):
-        batches = list(held_out.read(ordinal))
+    for step, timestep in enumerate(held_out.schedule.timesteps):
+        batches = list(held_out.read(step))
         inputs = {name: torch.cat([batch[name] for batch in batches]) for name in batches[0]}
         with torch.no_grad():
             wanted = model(**call_arguments(inputs), timestep=timestep, return_dict=False)[0]
@@ -40,10 +40,10 @@ def references(model: nn.Module, held_out: Calibration) -> list[Reference]:
     return found
 
 
-def signal_to_noise(call: Call, against: list[Reference]) -> list[float]:
+def signal_to_noise(answer: Answer, against: list[Reference]) -> list[float]:
     """Decibels at each call: 10 log10(sum y^2 / sum (y - y^)^2)."""
     calls = track(enumerate(against), "comparing calls", len(against))
-    return [decibels(one.wanted, call(one.inputs, ordinal)) for ordinal, one in calls]
+    return [decibels(one.wanted, answer(one.inputs, step)) for step, one in calls]
 
 
 def decibels(wanted: torch.Tensor, found: torch.Tensor) -> float:

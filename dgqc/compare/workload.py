@@ -10,7 +10,8 @@ from typing import Any
 
 from torch import nn
 
-from ..compiler.prepare import Request, Start, begin
+from ..compiler.prepare import Start, begin
+from ..compiler.request import Request
 from ..compiler.samples import lazy, shown
 from ..demo_model import pipeline_dir
 from ..demo_model import prompts as demo_prompts
@@ -23,7 +24,7 @@ from ..frontends.loading.pipelines import load_pipeline, unknown_words
 from ..frontends.schedules import schedule_for
 from ..ir.calibration import Calibration
 from ..ir.errors import DgqcError
-from .drawing import Drawing, has_latent_pictures
+from .drawing import PictureSeries, has_latent_pictures
 from .judges import Judge
 from .observing import Observed
 from .store import Store, digest, files_digest
@@ -35,7 +36,7 @@ BATCH = 8
 
 
 @dataclass(frozen=True)
-class Sizes:
+class Amounts:
     """How much is measured. calibration, held_out, pictures (of each set): prompts. steps: of denoising."""
 
     calibration: int = 16
@@ -59,7 +60,7 @@ class Workload:
     steps: int
     calibration: Calibration
     held_out: Calibration
-    drawings: Mapping[str, Drawing]
+    drawings: Mapping[str, PictureSeries]
     judge: Judge | None
     identity: str
     held_out_identity: str
@@ -77,7 +78,11 @@ class Workload:
     @cached_property
     def start(self) -> Start:
         """The captured model, which all candidates begin with a copy of."""
-        return begin(Request(self.model, calibration=self.calibration, pass_pipeline=""), ())
+        return begin(self.request_for(""))
+
+    def request_for(self, passes: str) -> Request:
+        """What is asked of the compiler for a candidate's passes."""
+        return Request(self.model, calibration=self.calibration, pass_pipeline=passes)
 
     @cached_property
     def observed(self) -> Observed:
@@ -93,7 +98,7 @@ def is_pipeline(model: Path) -> bool:
 def prompted(
     model: Path,
     store: Store,
-    sizes: Sizes,
+    sizes: Amounts,
     judge: Judge | None,
     *,
     calibration_prompts: Sequence[str],
@@ -130,7 +135,7 @@ def prompted(
         samples, samples_key = load_calibration(calibration), files_digest(calibration)
     held_out, held_out_key = recorded(prompts[: sizes.held_out], HELD_OUT_SEED)
     drawings = {
-        name: Drawing(model, tuple(some[: sizes.pictures]), 0, sizes.steps, guidance)
+        name: PictureSeries(model, tuple(some[: sizes.pictures]), 0, sizes.steps, guidance)
         for name, some in sets.items()
     }
     return Workload(
@@ -145,7 +150,9 @@ def prompted(
     )
 
 
-def _check_numbers(sizes: Sizes, sets: Mapping[str, Sequence[str]], calibration_prompts: int | None) -> None:
+def _check_numbers(
+    sizes: Amounts, sets: Mapping[str, Sequence[str]], calibration_prompts: int | None
+) -> None:
     """Raises DgqcError where there are fewer prompts than asked for.
 
     sets: by name, "" those to compare on. calibration_prompts: None where samples are recorded already.
@@ -167,7 +174,7 @@ def _check_numbers(sizes: Sizes, sets: Mapping[str, Sequence[str]], calibration_
 
 def demo(
     store: Store,
-    sizes: Sizes,
+    sizes: Amounts,
     judge: Judge | None,
     model: Path | None = None,
     *,
@@ -204,7 +211,7 @@ def demo(
     )
 
 
-def unprompted(model: Path, sizes: Sizes, calibration: Path | None = None) -> Workload:
+def unprompted(model: Path, sizes: Amounts, calibration: Path | None = None) -> Workload:
     """A UNet without a pipeline around it: compared on noise that the model itself denoises."""
     loaded = load_model(model)
     scheduler, schedule = schedule_for(loaded.scheduler, sizes.steps)

@@ -8,7 +8,7 @@ from typing import Any
 
 import torch
 
-from ..bundle.manifest import ModelInput
+from ..bundle.manifest import InputShape
 from ..execution.boundary import to_integers
 from ..frontends.samplers import sampler_for
 from ..ir.arithmetic.fixed_point import multiplier, shared_shift_multipliers
@@ -22,7 +22,7 @@ LABELS = "class_labels"
 
 
 def with_loop(
-    program: Program, name: str, scheduler: Mapping[str, Any] | None, model_inputs: tuple[ModelInput, ...]
+    program: Program, name: str, scheduler: Mapping[str, Any] | None, model_inputs: tuple[InputShape, ...]
 ) -> Program:
     """The program with a denoising loop.
 
@@ -109,7 +109,7 @@ def _refuse_changing_scale(given: Input) -> None:
         )
 
 
-def _labels(program: Program, model_inputs: tuple[ModelInput, ...]) -> Labels | None:
+def _labels(program: Program, model_inputs: tuple[InputShape, ...]) -> Labels | None:
     """The codes of every class label, where labels are all that the program's condition is made of."""
     taken = [one for one in model_inputs if one.name != "sample"]
     count = _label_count(program)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from importlib.metadata import version
 from pathlib import Path
@@ -11,7 +11,7 @@ from typing import Any
 
 from torch import nn
 
-from ..bundle.manifest import ModelInput, Provenance
+from ..bundle.manifest import InputShape, Provenance
 from ..frontends.calibrating.calibration_file import load_calibration
 from ..frontends.calibrating.select_samples import Selection, select
 from ..frontends.calibrating.synthesize import synthesize
@@ -24,12 +24,10 @@ from ..ir.errors import DgqcError
 from ..ir.program import Program
 from ..ir.schedule import Schedule
 from ..ir.verify.verifier import verify
-from ..passes.base import Pass
-from ..passes.manager.instruments import Instrument
 from ..passes.manager.pipeline import format_pipeline
-from ..passes.manager.presets import DEFAULT_PRESET
 from ..report.costs import Costs
 from ..report.report import model_costs
+from .request import Request
 from .samples import check_samples, lazy, shown, sizes
 
 log = logging.getLogger("dgqc")
@@ -38,28 +36,6 @@ STEPS = 25
 """UNet calls where neither the user nor a calibration says otherwise."""
 CONTEXT_LENGTH = 77
 """Tokens of CLIP, where no calibration says otherwise."""
-
-
-@dataclass(frozen=True)
-class Request:
-    """What to compile, and how; the fields are the arguments of `compile`."""
-
-    model: nn.Module | str | Path
-    opt: str = DEFAULT_PRESET
-    calibration: Calibration | str | Path | None = None
-    steps: int | None = None
-    pass_pipeline: str | None = None
-    sample_size: tuple[int, int] | None = None
-    context_length: int | None = None
-    samples: int = 8
-    batch_size: int = 4
-    seed: int = 0
-    instruments: Sequence[Instrument] = ()
-    verify_each: bool = True
-    stop_after: str | None = None
-    loop: str | None = None
-    calib_select: str = Selection.ALL
-    calib_samples: int | None = None
 
 
 @dataclass(frozen=True)
@@ -75,12 +51,11 @@ class Start:
     scheduler: Mapping[str, Any] | None
 
 
-def begin(request: Request, passes: Sequence[Pass]) -> Start:
+def begin(request: Request) -> Start:
     """Loads and captures the model, and gets its calibration ready.
 
     Raises DgqcError as `compile` does.
     """
-    _selection(request.calib_select)
     model, scheduler, tokens = _open(request.model)
     recorded = _recorded(request.calibration)
     schedule = _schedule(request.steps, scheduler, recorded)
@@ -94,16 +69,16 @@ def begin(request: Request, passes: Sequence[Pass]) -> Start:
     if recorded is not None:
         check_samples(recorded, program)
     calibration = recorded or _synthetic(request, model, scheduler, schedule, sample_size, context_length)
-    calibration = _selected(request, calibration, model)
+    how = Selection(request.calib_select)
+    calibration = select(calibration, how, model, request.calib_samples, seed=request.seed)
     provenance = Provenance(
         version=version("dgqc"),
         model=type(model).__name__,
-        opt="custom" if request.pass_pipeline is not None else request.opt,
-        pipeline=format_pipeline(passes),
+        pipeline=format_pipeline(request.passes),
         calibration=calibration.origin,
         synthetic=calibration.synthetic,
         inputs=_inputs(program),
-        loop=request.loop,
+        request=request.recorded(),
     )
     costs = model_costs(model, program)
     return Start([replace(program, calibration=calibration)], provenance, costs, scheduler)
@@ -117,34 +92,19 @@ def _open(model: nn.Module | str | Path) -> tuple[nn.Module, Mapping[str, Any] |
     return loaded.model, loaded.scheduler, loaded.context_length
 
 
-def _inputs(captured: Program) -> tuple[ModelInput, ...]:
+def _inputs(captured: Program) -> tuple[InputShape, ...]:
     types = {
         str(node.target): node.meta["val"].dtype
         for node in captured.graph.graph.nodes
         if node.op == "placeholder"
     }
     return tuple(
-        ModelInput(given.name, given.shape, types[given.name].is_floating_point) for given in captured.inputs
+        InputShape(given.name, given.shape, types[given.name].is_floating_point) for given in captured.inputs
     )
 
 
 def _recorded(calibration: Calibration | str | Path | None) -> Calibration | None:
     return load_calibration(Path(calibration)) if isinstance(calibration, str | Path) else calibration
-
-
-def _selection(text: str) -> Selection:
-    try:
-        return Selection(text)
-    except ValueError:
-        known = ", ".join(Selection)
-        raise DgqcError(
-            f"There is no choice {text!r} of calibration samples; choose one of {known}."
-        ) from None
-
-
-def _selected(request: Request, calibration: Calibration, model: nn.Module) -> Calibration:
-    how = _selection(request.calib_select)
-    return select(calibration, how, model, request.calib_samples, seed=request.seed)
 
 
 def _schedule(

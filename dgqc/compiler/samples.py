@@ -23,8 +23,8 @@ def lazy(schedule: Schedule, origin: str, record: Callable[[], Calibration]) -> 
     """
     recorded = cache(record)
 
-    def read(ordinal: int) -> Iterator[Inputs]:
-        return recorded().read(ordinal)
+    def read(step: int) -> Iterator[Inputs]:
+        return recorded().read(step)
 
     return Calibration(schedule, read, synthetic=True, origin=origin)
 

@@ -2,17 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-
 import torch
 
+from ..ir.calibration import Inputs
 from ..ir.errors import DgqcError
 from ..ir.program import Program
 
-Floats = Mapping[str, torch.Tensor]
 
-
-def to_integers(program: Program, inputs: Floats, step: int) -> dict[str, torch.Tensor]:
+def to_integers(program: Program, inputs: Inputs, step: int) -> dict[str, torch.Tensor]:
     """The int16 inputs of the integer graph for one sample.
 
     inputs: the model's own, batch 1, by name. step: of the schedule.
@@ -44,7 +41,7 @@ def to_floats(program: Program, output: torch.Tensor, step: int) -> torch.Tensor
     return (output.to(torch.float64) * program.output_scale[step].to(torch.float64)).to(torch.float32)
 
 
-def _prologue(program: Program, inputs: Floats) -> Floats:
+def _prologue(program: Program, inputs: Inputs) -> Inputs:
     if program.prologue is None:
         return inputs
     with torch.no_grad():

@@ -25,9 +25,9 @@ def signal_to_noise(
     model: a diffusers UNet. samples: recorded inputs, of the program's schedule. Infinite if nothing differs.
     """
     signal = noise = 0.0
-    for ordinal in evenly_spaced(len(samples.schedule), calls):
-        inputs = {name: value[:SAMPLES] for name, value in next(samples.read(ordinal)).items()}
-        timestep = samples.schedule.timesteps[ordinal]
+    for step in evenly_spaced(len(samples.schedule), calls):
+        inputs = {name: value[:SAMPLES] for name, value in next(samples.read(step)).items()}
+        timestep = samples.schedule.timesteps[step]
         with torch.no_grad():
             wanted: torch.Tensor = model(**call_arguments(inputs), timestep=timestep, return_dict=False)[0]
         found = compiled.answer(inputs, timestep)

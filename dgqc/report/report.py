@@ -10,7 +10,6 @@ from typing import Any
 from torch import nn
 
 from ..bundle.manifest import NAME, Manifest, check_files, is_bundle, read_manifest
-from ..compiler.settings import FLOAT, FLOAT_OPT, Settings, settings_of
 from ..frontends.capturing.capture import capture
 from ..frontends.loading.load import LoadedModel, config_only, load_model
 from ..ir.errors import DgqcError
@@ -21,9 +20,12 @@ from ..passes.manager.pipeline import parse_pipeline
 from ..passes.manager.presets import pipeline_for
 from .costs import Costs, count
 from .sizes import Sizes, count_sizes, estimate_sizes
+from .widths import FLOAT, Planned, Widths, decided
 
 MB = 1e6
 CONTEXT_LENGTH = 77
+FLOAT_OPT = "fp32"
+"""Stands for the model as it came."""
 
 Report = dict[str, Any]
 """JSON with at least `float_size_mb`, `size_mb` (decimal megabytes), `bops_t` (10^12), `macs_g` (10^9),
@@ -31,9 +33,15 @@ Report = dict[str, Any]
 
 
 def report_on(
-    path: Path, opt: str, *, steps: int, sample_size: tuple[int, int] | None, context_length: int | None
+    path: Path,
+    opt: str,
+    *,
+    steps: int,
+    sample_size: tuple[int, int] | None,
+    context_length: int | None,
+    pass_pipeline: str | None = None,
 ) -> Report:
-    """The report on a bundle, or on a model as `opt` would compile it.
+    """The report on a bundle, or on a model as `opt` or `pass_pipeline` would compile it.
 
     path: a bundle, or anything that holds a model; a config.json without weights is enough.
     Raises DgqcError when it is neither.
@@ -41,18 +49,16 @@ def report_on(
     if _is_bundle(path):
         return bundle_report(path)
     loaded = _shapes_only(path)
-    settings = FLOAT if opt == FLOAT_OPT else settings_of(parse_pipeline(pipeline_for(opt)))
+    widths = _asked(opt, pass_pipeline)
     context = context_length or loaded.context_length or CONTEXT_LENGTH
     costs = model_costs(loaded.model, capture(loaded.model, sample_size=sample_size, context_length=context))
-    if settings is FLOAT:
-        sizes = Sizes(4 * costs.parameters, 0, 0, 0)
-    else:
-        sizes = estimate_sizes(costs, settings, steps)
-    arena = costs.activations * (4 if settings is FLOAT else 2)
-    about = {"model": type(loaded.model).__name__, "opt": opt, "calls": steps, "estimated": True}
+    whole = Sizes(4 * costs.parameters, 0, 0, 0)
+    sizes = whole if widths is FLOAT else estimate_sizes(costs, widths, steps)
+    arena = costs.activations * (4 if widths is FLOAT else 2)
+    about = {"model": type(loaded.model).__name__, "opt": "custom" if pass_pipeline else opt, "calls": steps}
     estimated = "Size, tables and arena are estimated from shapes; a bundle's are counted."
-    notes = [] if settings is FLOAT else [estimated]
-    return about | figures(costs, settings, sizes, arena, notes)
+    notes = [] if widths is FLOAT else [estimated]
+    return about | {"estimated": True} | figures(costs, widths, sizes, arena, notes)
 
 
 def bundle_report(directory: Path) -> Report:
@@ -78,21 +84,28 @@ def bundle_report(directory: Path) -> Report:
         "calibration": {"origin": made.calibration, "synthetic": made.synthetic},
         "bytes_on_disk": _on_disk(manifest),
         "estimated": False,
-        "layer_error_db": passes.get("measure-error", {}).get("decibels", {}),
+        "layer_error_db": entry_with(passes, "decibels").get("decibels", {}),
     }
     return about | summary | {"notes": notes, "passes": passes}
 
 
-def summarize(costs: Costs, settings: Settings, program: Program) -> Report:
-    """The figures of an integer-level program, to be kept in its bundle."""
-    memory: Mapping[str, Any] = program.report.get("plan-memory", {})
-    return figures(costs, settings, count_sizes(program), int(memory.get("arena_bytes", 0)), [])
+def summarize(costs: Costs, planned: Planned, program: Program) -> Report:
+    """The figures of an integer-level program, to be kept in its bundle. planned: read before lowering."""
+    arena = int(entry_with(program.report, "arena_bytes").get("arena_bytes", 0))
+    found = figures(costs, planned.widths or Widths(), count_sizes(program), arena, [])
+    return found | {"probabilities": planned.probabilities}
 
 
-def figures(costs: Costs, settings: Settings, sizes: Sizes, arena: int, notes: list[str]) -> Report:
+def entry_with(report: Mapping[str, Any], figure: str) -> Mapping[str, Any]:
+    """What the pass that reported a figure reported, whatever it is called; nothing where none did."""
+    entries = (entry for entry in report.values() if isinstance(entry, Mapping) and figure in entry)
+    return next(entries, {})
+
+
+def figures(costs: Costs, widths: Widths, sizes: Sizes, arena: int, notes: list[str]) -> Report:
     """The figures that reports on models and on bundles share."""
-    nominal = bops(costs.macs(), settings.weight_bits, settings.activation_bits)
-    built = sum(_bops_as_built(costs, settings))
+    nominal = bops(costs.macs(), widths.weight_bits, widths.activation_bits)
+    built = sum(_bops_as_built(costs, widths))
     return {
         "float_size_mb": 4 * costs.parameters / MB,
         "size_mb": sizes.total / MB,
@@ -104,8 +117,8 @@ def figures(costs: Costs, settings: Settings, sizes: Sizes, arena: int, notes: l
         "arena_bytes": arena,
         "table_bytes": sizes.tables,
         "size_bytes": asdict(sizes),
-        **settings.to_json(),
-        "notes": [*_bops_notes(settings, nominal, built), *notes],
+        **widths.to_json(),
+        "notes": [*_bops_notes(widths, nominal, built), *notes],
     }
 
 
@@ -120,25 +133,33 @@ def model_costs(model: nn.Module, captured: Program) -> Costs:
     return count(captured, sum(parameter.numel() for parameter in model.parameters()))
 
 
-def _bops_as_built(costs: Costs, settings: Settings) -> tuple[int, int, int]:
+def _bops_as_built(costs: Costs, widths: Widths) -> tuple[int, int, int]:
     attention = costs.macs(ProductKind.ATTENTION)
     edges = costs.macs(edge=True)
     inner = costs.macs() - attention - edges
     return (
-        bops(inner, settings.weight_bits, settings.activation_bits),
-        bops(attention, settings.activation_bits, settings.activation_bits),
-        bops(edges, settings.edge_bits, max(settings.edge_bits, settings.activation_bits)),
+        bops(inner, widths.weight_bits, widths.activation_bits),
+        bops(attention, widths.activation_bits, widths.activation_bits),
+        bops(edges, widths.edge_bits, widths.edge_activation_bits),
     )
 
 
-def _bops_notes(settings: Settings, nominal: int, built: int) -> list[str]:
-    if settings == FLOAT:
+def _bops_notes(widths: Widths, nominal: int, built: int) -> list[str]:
+    if widths == FLOAT:
         return []
+    same = widths.edge_bits == widths.edge_activation_bits
+    edges = f"{widths.edge_bits}" if same else f"{widths.edge_bits}/{widths.edge_activation_bits}"
     return [
-        f"BOPs count every product at {settings.weight_bits}/{settings.activation_bits} bits, as the paper "
-        f"does; the first and last convolution stay at {settings.edge_bits} bits and attention multiplies "
+        f"BOPs count every product at {widths.weight_bits}/{widths.activation_bits} bits, as the paper "
+        f"does; the first and last convolution stay at {edges} bits and attention multiplies "
         f"activations by activations, which makes {built / 1e12:.4g} T instead of {nominal / 1e12:.4g} T."
     ]
+
+
+def _asked(opt: str, pass_pipeline: str | None) -> Widths:
+    if opt == FLOAT_OPT and pass_pipeline is None:
+        return FLOAT
+    return decided(parse_pipeline(pipeline_for(opt) if pass_pipeline is None else pass_pipeline))
 
 
 def _shapes_only(path: Path) -> LoadedModel:

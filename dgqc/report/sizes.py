@@ -10,10 +10,10 @@ from typing import Any
 import torch
 from torch import fx
 
-from ..compiler.settings import Settings
 from ..ir.ops.captured import ProductKind
 from ..ir.program import Program
 from .costs import Costs
+from .widths import Widths
 
 STATIC = frozenset({"column", "bias", "gamma", "beta", "group", "a_group", "b_group", "order", "weights"})
 """Arguments of `dgqc::` ops that hold one value per column, channel or code, whatever the step."""
@@ -55,15 +55,15 @@ def count_sizes(program: Program) -> Sizes:
     return Sizes(**found)
 
 
-def estimate_sizes(costs: Costs, settings: Settings, steps: int) -> Sizes:
+def estimate_sizes(costs: Costs, widths: Widths, steps: int) -> Sizes:
     """What `count_sizes` will find after compiling, from shapes; norms and residuals are left out."""
     weights = tables = columns = 0
     for product in costs.products:
         if product.temporal:
             continue
-        groups = min(settings.groups, product.channels)
+        groups = min(widths.groups, product.channels)
         operands = 2 if product.kind is ProductKind.ATTENTION else 1
-        bits = settings.edge_bits if product.edge else settings.weight_bits
+        bits = widths.edge_bits if product.edge else widths.weight_bits
         weights += product.weights * (4 if bits <= 4 else 8) // 8
         tables += steps * (operands * groups * OPERAND_BYTES + PRODUCT_BYTES)
         # Scale and bias of a column, and the group of each channel.

@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections import Counter
+from collections.abc import Iterator, Mapping
 from html import escape
 from typing import Any
 
 from rich.table import Table
 
-from ..cli.console import table
-from .report import Report
+from .report import Report, entry_with
+from .table import table
 
 KIB = 1024
 
@@ -36,31 +37,31 @@ def rows(report: Report) -> Iterator[tuple[str, str]]:
     yield "  with edges and attention as built", f"{report['bops_as_built_t']:.4g} T"
     yield "bits of weights / activations", f"{report['weight_bits']} / {report['activation_bits']}"
     yield "groups", str(report["groups"])
-    yield from _probabilities(report.get("passes", {}).get("choose-probabilities"))
+    yield from _probabilities(report.get("probabilities", {}))
     yield "tables by step", f"{report['table_bytes'] / KIB:.1f} KiB"
     yield "working memory", f"{report['arena_bytes'] / KIB:.1f} KiB"
-    yield from _arena(report.get("passes", {}).get("plan-memory"))
+    yield from _arena(entry_with(report.get("passes", {}), "arena_bytes"))
     for path, decibels in _least_exact(report.get("layer_error_db", {})):
         yield f"  error of {path}", f"{decibels:.1f} dB"
     if "bytes_on_disk" in report:
         yield "bundle on disk", f"{report['bytes_on_disk'] / 1e6:.2f} MB"
 
 
-def _probabilities(choice: dict[str, Any] | None) -> Iterator[tuple[str, str]]:
-    """How attentions are coded, and those that aren't coded as most are."""
-    if not choice or not choice["counts"]:
+def _probabilities(codings: dict[str, str]) -> Iterator[tuple[str, str]]:
+    """How attentions are coded, and those that aren't coded as most are. codings: by place in the model."""
+    if not codings:
         return
-    counts: dict[str, int] = choice["counts"]
+    counts = Counter(codings.values())
     yield "attention probabilities", ", ".join(f"{count} {coding}" for coding, count in counts.items())
     most = max(counts, key=counts.__getitem__)
-    for path, coding in choice["chosen"].items():
+    for path, coding in codings.items():
         if coding != most:
             yield f"  of {path}", coding
 
 
-def _arena(memory: dict[str, Any] | None, count: int = 5) -> Iterator[tuple[str, str]]:
+def _arena(memory: Mapping[str, Any], count: int = 5) -> Iterator[tuple[str, str]]:
     """The map of the arena: its parts, the busiest moment, the largest buffers."""
-    if memory is None:
+    if not memory:
         return
     yield "  for all threads", f"{memory['shared_bytes'] / KIB:.1f} KiB"
     yield "  for each thread", f"{memory['thread_bytes'] / KIB:.1f} KiB"

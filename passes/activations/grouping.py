@@ -17,7 +17,7 @@ from ...ir.level import Level
 from ...ir.plans import Dimension, GroupedOperand, PlacedOperand, Plan, Ranges, Role
 from ...ir.program import Program
 from ...ir.progress import track
-from ..base import Pass
+from ..base import Decisions, Pass
 from ..graph.edit import dgqc, shape
 
 
@@ -44,6 +44,9 @@ class Grouping(Pass):
     @abstractmethod
     def assign(self, plan: PlacedOperand) -> torch.Tensor:
         """The group of each index, int64 (n,), numbered 0 .. G-1 in the order in which they first appear."""
+
+    def decides(self) -> Decisions:
+        return {"groups": self.groups}
 
     def run(self, program: Program) -> Program:
         plans: dict[str, Plan] = dict(program.plans)

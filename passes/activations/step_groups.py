@@ -16,7 +16,7 @@ from ...ir.ops.simulate import patches_of
 from ...ir.plans import CallQuantizer, Dimension, Operand, Plan, Ranges, Role, SteppedOperand
 from ...ir.program import Program
 from ...ir.progress import track
-from ..base import Pass
+from ..base import Decisions, Pass
 from ..graph.edit import arguments, dgqc
 from ..manager.registry import register_pass
 from .kmeans_groups import cluster
@@ -55,6 +55,9 @@ class StepGroups(Pass):
     def __post_init__(self) -> None:
         if not 1 <= self.groups <= 256:
             raise DgqcError(f"step-groups takes 1 to 256 groups, not {self.groups}.")
+
+    def decides(self) -> Decisions:
+        return {"groups": self.groups}
 
     def run(self, program: Program) -> Program:
         calibration, calls = program.calibration, len(program.schedule)

@@ -12,7 +12,7 @@ from ...ir.level import Level
 from ...ir.ops.captured import ProductKind, chooses_scale, product_kind
 from ...ir.plans import Activation16, Operand, Plan, Probabilities, Role
 from ...ir.program import Program
-from ..base import Pass
+from ..base import Decisions, Pass
 from ..manager.registry import register_pass
 from .attention import attentions
 from .edit import call, clean, dgqc, edge_convolutions, propagate
@@ -42,6 +42,9 @@ class InsertSites(Pass):
             raise DgqcError(f"insert-sites takes bits from 2 to 8, not {self.bits}.")
         if not (self.edges == 16 or 2 <= self.edges <= 8):
             raise DgqcError(f"insert-sites takes edges from 2 to 8, or 16, not {self.edges}.")
+
+    def decides(self) -> Decisions:
+        return {"activation_bits": self.bits, "edge_activation_bits": max(self.bits, self.edges)}
 
     def run(self, program: Program) -> Program:
         graph = program.graph.graph

@@ -17,8 +17,6 @@ from ...ir.errors import PipelineError
 PRESETS = ("w8a8", "w8a6", "w8a4", "w4a8", "w4a6", "w4a4")
 """Bits of weights, bits of activations. `w4a6` means 8 groups, `w4a6g16` 16, `w4a6g1` none."""
 
-DEFAULT_PRESET = "w4a6"
-
 _FRONT = "fold-time-embedding,split-prologue,"
 _START = "split-start-token,"
 _SITES = (

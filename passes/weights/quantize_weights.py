@@ -14,7 +14,7 @@ from ...ir.ops.captured import is_layer
 from ...ir.plans import Plan, Weight
 from ...ir.program import Program
 from ...ir.progress import track
-from ..base import Pass
+from ..base import Decisions, Pass
 from ..graph.edit import constant, edge_convolutions
 from ..manager.registry import register_pass
 
@@ -66,6 +66,13 @@ class QuantizeWeights(Pass):
             if not 2 <= option <= 8:
                 raise DgqcError(f"quantize-weights takes 2 to 8 bits, not {option}.")
 
+    def decides(self) -> Decisions:
+        return {"weight_bits": self.bits, "edge_bits": self._edge_bits}
+
+    @property
+    def _edge_bits(self) -> int:
+        return max(self.bits, min(self.edges, 8))
+
     def run(self, program: Program) -> Program:
         graph = program.graph.graph
         edges = edge_convolutions(graph)
@@ -73,7 +80,7 @@ class QuantizeWeights(Pass):
         products = [n for n in graph.nodes if is_layer(n)]
         for node in track(products, "quantizing weights", len(products)):
             name = str(node.args[1].target)
-            bits = max(self.bits, min(self.edges, 8)) if node in edges else self.bits
+            bits = self._edge_bits if node in edges else self.bits
             if name not in plans:
                 plans[name] = round_to_nearest(constant(program.graph, node.args[1]), bits, self.method)
         return replace(program, plans=plans).with_report(

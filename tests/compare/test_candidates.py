@@ -31,7 +31,7 @@ def test_a_simulation_makes_the_same_decisions_and_has_no_integers() -> None:
     assert simulated.passes.endswith(",simulate")
     assert "error-groups{groups=16}" in simulated.passes
     assert "lower-integer" not in simulated.passes
-    assert simulated.settings == whole.settings
+    assert simulated.widths == whole.widths
     assert names("ours", "w4a6", simulated=True) == ["w4a6", "w4a6:simulated"]
 
 

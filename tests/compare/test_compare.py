@@ -13,12 +13,12 @@ from dgqc.cli import main as command_line
 from dgqc.compare import candidate, compare
 from dgqc.compare import run as run_module
 from dgqc.compare.store import Store
-from dgqc.compare.workload import Sizes, Workload, unprompted
+from dgqc.compare.workload import Amounts, Workload, unprompted
 from dgqc.demo_model import prompts
 from dgqc.demo_model.train import Settings, Trainer
 from dgqc.frontends.loading.pipelines import unknown_words
 
-SIZES = Sizes(calibration=2, held_out=2, pictures=0, steps=2)
+SIZES = Amounts(calibration=2, held_out=2, pictures=0, steps=2)
 NAMES = ["w8a8", "w8a8:simulated", "w4a4", "naive-w4a4", "dgq-exact-w8a8,iterations=1"]
 
 

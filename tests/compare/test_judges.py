@@ -7,7 +7,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from dgqc.compare.judges import DemoJudge, Kind, PixelJudge, choose
+from dgqc.compare.judges import DemoJudge, JudgeKind, PixelJudge, choose
 from dgqc.demo_model import pipeline_dir
 from dgqc.demo_model.evaluate import evaluation_scenes
 from dgqc.demo_model.pictures import draw
@@ -61,7 +61,7 @@ def test_where_the_usual_judge_cannot_read_prompts_pixels_are_compared(
     assert isinstance(found, PixelJudge)
     assert "can't read the prompt 'a cat'" in caplog.text
     with pytest.raises(DgqcError, match="can't read the prompt"):
-        choose(Kind.DEMO, pipeline_dir(), None, None, ["a cat"])
+        choose(JudgeKind.DEMO, pipeline_dir(), None, None, ["a cat"])
     pictures = scenes[1]
     assert found.judge(pictures, [], None) == {}
     assert found.judge(np.clip(pictures, 5, None) - 5, [], np.clip(pictures, 5, None)) == {
@@ -72,11 +72,13 @@ def test_where_the_usual_judge_cannot_read_prompts_pixels_are_compared(
 
 def test_the_demo_model_brings_its_judge(tmp_path: Path) -> None:
     assert isinstance(choose(None, pipeline_dir(), None, None), DemoJudge)
-    assert choose(Kind.NONE, pipeline_dir(), None, None) is None
+    assert choose(JudgeKind.NONE, pipeline_dir(), None, None) is None
 
 
-@pytest.mark.parametrize("kind", [None, Kind.CLIP, Kind.FID])
-def test_missing_weights_of_clip_are_named_before_anything_runs(tmp_path: Path, kind: Kind | None) -> None:
+@pytest.mark.parametrize("kind", [None, JudgeKind.CLIP, JudgeKind.FID])
+def test_missing_weights_of_clip_are_named_before_anything_runs(
+    tmp_path: Path, kind: JudgeKind | None
+) -> None:
     pytest.importorskip("torchmetrics")
     with pytest.raises(DgqcError, match=r"CLIP's weights are not on this machine .*--clip, or .*none\.$"):
         choose(kind, tmp_path, tmp_path, None)

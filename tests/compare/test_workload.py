@@ -7,10 +7,10 @@ from pathlib import Path
 import pytest
 
 from dgqc.compare.store import Store
-from dgqc.compare.workload import Sizes, prompted
+from dgqc.compare.workload import Amounts, prompted
 from dgqc.ir.errors import DgqcError
 
-SIZES = Sizes(calibration=3, held_out=1, pictures=2)
+SIZES = Amounts(calibration=3, held_out=1, pictures=2)
 
 
 @pytest.mark.parametrize(

@@ -6,7 +6,7 @@ import architectures
 import pytest
 
 from dgqc.compiler.driver import lower
-from dgqc.compiler.prepare import Request
+from dgqc.compiler.request import Request
 from dgqc.ir.errors import DgqcError
 
 UNET = architectures.ARCHITECTURES["class_conditional"]()

@@ -1,0 +1,179 @@
+"""What a compile is asked for. Every option is declared here, once.
+
+`dgqc.compile`, the command line, the manifest and the keys of caches are made from these fields. Another
+option is one field here, and the place where it acts.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+from dataclasses import KW_ONLY, dataclass, field, fields
+from functools import cached_property
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from ..ir.errors import DgqcError
+from .option import option, option_of
+
+if TYPE_CHECKING:
+    # Needed for types alone: `dgqc --help` does not wait for torch.
+    from torch import nn
+
+    from ..ir.calibration import Calibration
+    from ..passes.base import Pass
+    from ..passes.manager.instruments import Instrument
+
+
+def height_and_width(text: str | None) -> tuple[int, int] | None:
+    """(height, width) of `64x48`. Raises DgqcError when it is something else."""
+    if text is None:
+        return None
+    found = re.fullmatch(r"([1-9]\d*)x([1-9]\d*)", text)
+    if not found:
+        raise DgqcError(f"--sample-size is {text!r}, but it is written as height x width: 64x64.")
+    return int(found[1]), int(found[2])
+
+
+@dataclass(frozen=True)
+class Request:
+    """What to compile, and how."""
+
+    model: nn.Module | str | Path = field(
+        metadata=option(
+            (),
+            "A UNet's or pipeline's folder, .pt, .safetensors or .pt2.",
+            kind=Path,
+            metavar="MODEL",
+            python="Or a diffusers UNet.",
+            recorded=False,  # the manifest has its class
+        )
+    )
+    opt: str = field(
+        default="w4a6",
+        metadata=option(("-O", "--opt"), "Widths and groups: w4a6, w8a8, w4a6g16,edges=8.", metavar="PRESET"),
+    )
+    _: KW_ONLY
+    calibration: Calibration | str | Path | None = field(
+        default=None,
+        metadata=option(
+            "--calib",
+            "Samples from `dgqc calibrate`; else synthetic ones.",
+            kind=Path,
+            python="A calibration or its file; None lets the model denoise noise, without prompts, which is "
+            "said in the log and in the report.",
+            recorded=False,  # the manifest has its origin
+        ),
+    )
+    steps: int | None = field(
+        default=None,
+        metadata=option(
+            "--steps",
+            "UNet calls of the schedule.",
+            kind=int,
+            least=1,
+            python="None takes the calibration's, or 25.",
+        ),
+    )
+    pass_pipeline: str | None = field(
+        default=None,
+        metadata=option("--pass-pipeline", "Passes as text, in the place of -O.", metavar="PASSES"),
+    )
+    sample_size: tuple[int, int] | None = field(
+        default=None,
+        metadata=option(
+            "--sample-size",
+            "Size of the latents, 64x64 for instance.",
+            metavar="HxW",
+            read=height_and_width,
+            python="Height and width; None takes the calibration's, then the model's own.",
+        ),
+    )
+    context_length: int | None = field(
+        default=None,
+        metadata=option(
+            "--context-length",
+            "Tokens of encoder_hidden_states.",
+            kind=int,
+            least=1,
+            python="None takes the calibration's, then the model's own, then 77.",
+        ),
+    )
+    samples: int = field(
+        default=8, metadata=option("--samples", "Synthetic samples without --calib.", kind=int, least=1)
+    )
+    batch_size: int = field(
+        default=4, metadata=option("--batch-size", "Synthetic samples at a time.", kind=int, least=1)
+    )
+    seed: int = field(default=0, metadata=option("--seed", "Of random numbers.", kind=int, least=0))
+    calib_select: str = field(
+        default="all",
+        metadata=option(
+            "--calib-select",
+            "Which samples to use: all, uniform or tdac.",
+            metavar="HOW",
+            choices=("all", "uniform", "tdac"),
+            python="uniform takes as many of each call; tdac is EDA-DM's choice by density and diversity.",
+        ),
+    )
+    calib_samples: int | None = field(
+        default=None,
+        metadata=option(
+            "--calib-samples",
+            "How many samples uniform and tdac choose.",
+            kind=int,
+            least=1,
+            python="None takes one of each trajectory.",
+        ),
+    )
+    loop: str | None = field(
+        default=None,
+        metadata=option(
+            "--loop",
+            "Add the denoising loop, in integers too: ddim.",
+            metavar="SAMPLER",
+            python="For `CompiledProgram.draw`, and as emitted C.",
+        ),
+    )
+    verify_each: bool = field(
+        default=True,
+        metadata=option("--verify-each", "Verify the graph after every pass.", kind=bool, recorded=False),
+    )
+    stop_after: str | None = field(
+        default=None,
+        metadata=option(
+            "--stop-after",
+            "Print or save the graph after this pass.",
+            metavar="PASS",
+            python="For `dgqc.compiler.driver.lower`: what is not whole can't be run as a compiled program.",
+            recorded=False,  # what isn't whole has no manifest
+        ),
+    )
+    instruments: Sequence[Instrument] = field(
+        default=(),
+        metadata=option(
+            (),
+            "Told before and after each pass, as --print-ir-after and --timing are.",
+            recorded=False,
+        ),
+    )
+
+    def __post_init__(self) -> None:
+        for one in fields(self):
+            option_of(one).check(one.name, getattr(self, one.name))
+
+    @cached_property
+    def passes(self) -> tuple[Pass, ...]:
+        """The pipeline that is asked for, read once.
+
+        Raises PipelineError for an unknown preset, pass or option.
+        """
+        from ..passes.manager.pipeline import parse_pipeline
+        from ..passes.manager.presets import pipeline_for
+
+        return parse_pipeline(pipeline_for(self.opt) if self.pass_pipeline is None else self.pass_pipeline)
+
+    def recorded(self) -> dict[str, Any]:
+        """The values that a result depends on and JSON can hold, by name: for manifests and cache keys."""
+        values = {one.name: getattr(self, one.name) for one in fields(self) if option_of(one).recorded}
+        return {name: list(value) if isinstance(value, tuple) else value for name, value in values.items()}

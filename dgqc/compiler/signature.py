@@ -1,0 +1,29 @@
+"""A function that takes what a dataclass declares: one declaration for type checkers, `help` and readers."""
+
+from __future__ import annotations
+
+import inspect
+from collections.abc import Callable
+from typing import Any, ParamSpec, TypeVar
+
+from .option import documentation
+
+P = ParamSpec("P")
+R = TypeVar("R")
+
+
+def takes(declared: Callable[P, object]) -> Callable[[Callable[..., R]], Callable[P, R]]:
+    """Decorator: the function has the signature of a dataclass of options, and documents each of them.
+
+    They stand behind the first paragraph of its docstring.
+    """
+
+    def decorate(function: Callable[..., R]) -> Callable[P, R]:
+        changed: Any = function
+        own = inspect.signature(function)
+        changed.__signature__ = inspect.signature(declared).replace(return_annotation=own.return_annotation)
+        first, _, rest = (inspect.getdoc(function) or "").partition("\n\n")
+        changed.__doc__ = "\n\n".join(filter(None, (first, documentation(declared), rest)))
+        return function
+
+    return decorate
