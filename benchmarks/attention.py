@@ -22,7 +22,7 @@ from dgqc.compare.workload import Amounts, demo
 from dgqc.compiler.driver import lower
 from dgqc.compiler.request import Request
 from dgqc.demo_model import pipeline_dir
-from dgqc.ir.ops.simulate import fake_quantize_log2, fake_quantize_uniform, largest_share
+from dgqc.ir.ops.simulate import fake_quantize_log2, fake_quantize_uniform, largest_probability
 from dgqc.ir.plans import Probabilities
 from dgqc.ir.program import Program
 from dgqc.passes.graph.edit import arguments
@@ -38,7 +38,7 @@ def normalized(p: torch.Tensor, bits: int) -> torch.Tensor:
 
 def half_steps(p: torch.Tensor, bits: int) -> torch.Tensor:
     """Powers of the square root of two."""
-    largest = largest_share(p, "row")
+    largest = largest_probability(p, "row")
     halves = torch.round(-2 * torch.log2((p / largest).clamp(min=1e-38))).clamp(0, 2**bits - 1)
     return largest * torch.exp2(-halves / 2)
 

@@ -1,4 +1,4 @@
-"""Functions of one variable: exp2 as a polynomial, gates as pieces of parabolas; log2, 1/sqrt as tables.
+"""Functions of one variable: exp2 as a polynomial, activation functions as parabolas; log2, 1/sqrt as tables.
 
 The tables are computed here once and given to every backend, so that all of them look up the same integers.
 """
@@ -22,7 +22,7 @@ RECIPROCAL_ROOT = torch.tensor(
 )
 """1/sqrt((i + 0.5)/64) in Q30, i = 16 .. 63: where the Newton iteration starts."""
 ACTIVATION_PIECES = 64
-"""Of a gate's table."""
+"""Of an activation function's table."""
 
 
 def exp2_negative(z: torch.Tensor) -> torch.Tensor:
@@ -64,33 +64,33 @@ def reciprocal_root(v: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
     return root, half
 
 
-def activation_table(gate: Callable[[float], float], reach: float) -> torch.Tensor:
-    """A gate g with g(x) + g(-x) = 1 (sigmoid, the normal distribution) on -reach .. 0, in 64 parabolas.
+def activation_table(sigmoidal: Callable[[float], float], end: float) -> torch.Tensor:
+    """The g of an activation function x * g(x), with g(x) + g(-x) = 1, on -end .. 0, in 64 parabolas.
 
     Returns int32 (3, 64): at place t in -4096 .. 4095 of a piece, g is value - t (slope - t curve), value in
-    Q16, slope and curve in Q31 and Q46 of a place. Each passes through the gate at the piece's Chebyshev
+    Q16, slope and curve in Q31 and Q46 of a place. Each passes through g at the piece's Chebyshev
     points. All fit 16 bits.
     """
-    half, node = reach / ACTIVATION_PIECES / 2, math.sqrt(3) / 2
+    half, node = end / ACTIVATION_PIECES / 2, math.sqrt(3) / 2
     pieces = []
     for piece in range(ACTIVATION_PIECES):
         middle = -(2 * piece + 1) * half
-        nearer, value, farther = (gate(middle + offset * half) for offset in (node, 0, -node))
+        nearer, value, farther = (sigmoidal(middle + offset * half) for offset in (node, 0, -node))
         slope, curve = (nearer - farther) / (2 * node), (nearer + farther - 2 * value) / (2 * node**2)
         pieces.append((round(value * 2**16), round(slope * 2**19), round(curve * 2**22)))
     return torch.tensor(pieces, dtype=torch.int32).T.contiguous()
 
 
 def sigmoid(x: float) -> float:
-    """Gate of SiLU."""
+    """The g of SiLU."""
     return 1 / (1 + math.exp(-x))
 
 
 def normal_distribution(x: float) -> float:
-    """Gate of GELU."""
+    """The g of GELU."""
     return 0.5 * (1 + math.erf(x / math.sqrt(2)))
 
 
 def normal_distribution_by_tanh(x: float) -> float:
-    """Gate of GELU's tanh approximation."""
+    """The g of GELU's tanh approximation."""
     return 0.5 * (1 + math.tanh(math.sqrt(2 / math.pi) * (x + 0.044715 * x**3)))

@@ -9,7 +9,7 @@ from torch import fx
 
 from ..errors import DgqcError
 from ..nodes import arguments
-from ..ops.record import ProductArguments, product_of, value_range
+from ..ops.integer import ProductArguments, product_of, value_range
 from ..program import Program
 from ..shapes import propagated
 from ..tensors import constant
@@ -18,7 +18,7 @@ from .intervals import Interval
 
 
 def value_of(node: Any) -> torch.Tensor:
-    """The tensor behind a `get_attr` node. Raises DgqcError for any other node."""
+    """The tensor that a `get_attr` node names. Raises DgqcError for any other node."""
     if not isinstance(node, fx.Node) or node.op != "get_attr":
         raise DgqcError(f"{node} must be a constant of the integer graph (a get_attr node).")
     owner = node.graph.owning_module

@@ -1,5 +1,5 @@
 """The `dgqc::` ops: one family a file, each with its schema, its fake kernel, its integer reference and
-its record (`record.py`).
+its record (`integer.py`; those of the float levels in `captured.py` and `planned.py`).
 
 Conventions. `step` is an int64 scalar, the index of the UNet call in the schedule; a table's first axis is
 the step. A real multiplier is an int32 mantissa with an int32 shift. `group` holds the group of each index of
@@ -7,14 +7,25 @@ the step. A real multiplier is an int32 mantissa with an int32 shift. `group` ho
 reaches a fast matrix product, below 2^53, where every float64 integer is exact.
 """
 
-from . import activation, aten, attention, captured_aten, elementwise, norm, product, quantize, simulate, site
+from . import (
+    activation,
+    attention,
+    captured_aten,
+    elementwise,
+    integer_aten,
+    norm,
+    product,
+    quantize,
+    simulate,
+    site,
+)
 
 __all__ = [
     "activation",
-    "aten",
     "attention",
     "captured_aten",
     "elementwise",
+    "integer_aten",
     "norm",
     "product",
     "quantize",

@@ -9,7 +9,7 @@ from ..arithmetic.lookup import ACTIVATION_PIECES
 from ..verify.argument_rules import factor_and_shift, per_call, value_type
 from ..verify.checks import both
 from .fake import fake
-from .record import IntegerOp, any_value, register
+from .integer import IntegerOp, any_value, register_integer
 
 
 @torch.library.custom_op("dgqc::activation", mutates_args=())
@@ -46,7 +46,7 @@ def _(x: torch.Tensor) -> torch.Tensor:
     return torch.empty_like(x)
 
 
-register(
+register_integer(
     IntegerOp(
         torch.ops.dgqc.activation.default,
         rule=both(

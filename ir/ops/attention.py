@@ -29,8 +29,7 @@ from ..verify.checks import Problem, Problems, VerificationScope, both
 from ..verify.overflow_proofs import attend_bound
 from .blocks import by_rows
 from .fake import fake
-from .product import centered
-from .record import (
+from .integer import (
     IntegerOp,
     Known,
     OperandArguments,
@@ -38,11 +37,12 @@ from .record import (
     ValueRange,
     any_value,
     bit_codes,
-    register,
+    register_integer,
 )
+from .product import centered
 
 MAX_EXPONENT = 40
-"""Scales below 2^-40 count as 2^-40: their share of any output is below one step."""
+"""Scales below 2^-40 count as 2^-40: what they add to any output is below one step."""
 
 
 def negative_log2_probability(logits: torch.Tensor) -> torch.Tensor:
@@ -107,6 +107,21 @@ def softmax_codes(
     return codes, mantissa, exponent, first
 
 
+def _up_to_limit(node: fx.Node, known: Known) -> ValueRange:
+    return 0, int(argument(node, "limit"))
+
+
+def _few_keys(node: fx.Node, scope: VerificationScope) -> Problems:
+    """At most 2^16 keys, so that the sum of exponentials fits."""
+    count = scope.values[argument(node, "logits")].shape[-1]
+    if count > 2**16:
+        yield Problem(f"{count} keys", "at most 65536", "the picture is too large for integer softmax")
+
+
+GRANULARITY = one_of("granularity", "row", "tensor")
+LOGITS = both(value_type("logits", torch.int32), _few_keys)
+
+
 @torch.library.custom_op("dgqc::softmax_log2", mutates_args=())
 def softmax_log2(
     logits: torch.Tensor, limit: int, granularity: str, start: bool
@@ -129,6 +144,15 @@ def softmax_log2(
 @fake(softmax_log2)
 def _(logits: torch.Tensor, start: bool) -> tuple[torch.Tensor, torch.Tensor, torch.Tensor, torch.Tensor]:
     return _softmax_shapes(logits, start)
+
+
+register_integer(
+    IntegerOp(
+        torch.ops.dgqc.softmax_log2.default,
+        rule=both(LOGITS, plain_number("limit", (1, 31)), GRANULARITY),
+        values=_up_to_limit,
+    )
+)
 
 
 def _softmax_shapes(
@@ -160,6 +184,15 @@ def softmax_uniform(
 @fake(softmax_uniform)
 def _(logits: torch.Tensor, start: bool) -> tuple[torch.Tensor, torch.Tensor, torch.Tensor, torch.Tensor]:
     return _softmax_shapes(logits, start)
+
+
+register_integer(
+    IntegerOp(
+        torch.ops.dgqc.softmax_uniform.default,
+        rule=both(LOGITS, plain_number("bits", CODE_BITS), GRANULARITY),
+        values=bit_codes,
+    )
+)
 
 
 @torch.library.custom_op("dgqc::softmax_static", mutates_args=())
@@ -196,6 +229,22 @@ def _(logits: torch.Tensor, start: bool) -> tuple[torch.Tensor, torch.Tensor, to
     return _softmax_shapes(logits, start)
 
 
+register_integer(
+    IntegerOp(
+        torch.ops.dgqc.softmax_static.default,
+        rule=both(
+            LOGITS,
+            per_call("inverse", NONNEGATIVE),
+            per_call("shift", SHIFTS),
+            per_call("mantissa", (0, 2**15)),
+            per_call("exponent", (1, 47)),
+            plain_number("bits", CODE_BITS),
+        ),
+        values=bit_codes,
+    )
+)
+
+
 @torch.library.custom_op("dgqc::attend", mutates_args=())
 def attend(
     codes: torch.Tensor,
@@ -225,7 +274,7 @@ def attend(
     15 .. 23, or 0 for whole numbers. values: uint8 or int16 (..., N + start, D); zero, multiple, group, axis
     as in `dgqc::matmul`.
     Returns int16 (..., M, D).
-    Widths: quantized shares of a row sum to at most 1.5 + N / 2^limit, so |mix| stays below
+    Widths: quantized probabilities of a row sum to at most 1.5 + N / 2^limit, so |mix| stays below
     2^15 * (2.5 + N / 2^limit) * max|v'|; the sum itself is below N * 2^fraction * max|v'| < 2^53.
     """
     operand = centered(values, step, zero, multiple, group, axis)
@@ -234,8 +283,8 @@ def attend(
     def mixed(
         codes: torch.Tensor, mantissa: torch.Tensor, exponent: torch.Tensor, first: torch.Tensor
     ) -> tuple[torch.Tensor]:
-        shares = weights.to(torch.float64)[codes.to(torch.int64)]
-        total = (shares @ rest).to(torch.int64)
+        probabilities = weights.to(torch.float64)[codes.to(torch.int64)]
+        total = (probabilities @ rest).to(torch.int64)
         if fraction > 15:
             total = round_shift(total, fraction - 15)
         mix = round_shift(total * mantissa.to(torch.int64), min(fraction, 15) + exponent.to(torch.int64))
@@ -251,48 +300,7 @@ def _(codes: torch.Tensor, values: torch.Tensor) -> torch.Tensor:
     return codes.new_empty((*codes.shape[:-1], values.shape[-1]), dtype=torch.int16)
 
 
-def _up_to_limit(node: fx.Node, known: Known) -> ValueRange:
-    return 0, int(argument(node, "limit"))
-
-
-def _few_keys(node: fx.Node, scope: VerificationScope) -> Problems:
-    """At most 2^16 keys, so that the sum of exponentials fits."""
-    count = scope.values[argument(node, "logits")].shape[-1]
-    if count > 2**16:
-        yield Problem(f"{count} keys", "at most 65536", "the picture is too large for integer softmax")
-
-
-GRANULARITY = one_of("granularity", "row", "tensor")
-LOGITS = both(value_type("logits", torch.int32), _few_keys)
-register(
-    IntegerOp(
-        torch.ops.dgqc.softmax_log2.default,
-        rule=both(LOGITS, plain_number("limit", (1, 31)), GRANULARITY),
-        values=_up_to_limit,
-    )
-)
-register(
-    IntegerOp(
-        torch.ops.dgqc.softmax_uniform.default,
-        rule=both(LOGITS, plain_number("bits", CODE_BITS), GRANULARITY),
-        values=bit_codes,
-    )
-)
-register(
-    IntegerOp(
-        torch.ops.dgqc.softmax_static.default,
-        rule=both(
-            LOGITS,
-            per_call("inverse", NONNEGATIVE),
-            per_call("shift", SHIFTS),
-            per_call("mantissa", (0, 2**15)),
-            per_call("exponent", (1, 47)),
-            plain_number("bits", CODE_BITS),
-        ),
-        values=bit_codes,
-    )
-)
-register(
+register_integer(
     IntegerOp(
         torch.ops.dgqc.attend.default,
         rule=both(

@@ -8,7 +8,7 @@ from ..arithmetic.fixed_point import round_shift, saturate16
 from ..verify.argument_rules import SHIFTS, factor_and_shift, per_call, permutation, value_type
 from ..verify.checks import anything, both
 from .fake import fake
-from .record import IntegerOp, Moved, any_value, register
+from .integer import IntegerOp, Moved, any_value, register_integer
 
 
 @torch.library.custom_op("dgqc::add", mutates_args=())
@@ -35,6 +35,22 @@ def _(a: torch.Tensor, b: torch.Tensor) -> torch.Tensor:
     return torch.empty_like(a + b)
 
 
+register_integer(
+    IntegerOp(
+        torch.ops.dgqc.add.default,
+        rule=both(
+            value_type("a", torch.int16),
+            value_type("b", torch.int16),
+            per_call("a_factor", (-(2**30), 2**30)),
+            per_call("b_factor", (-(2**30), 2**30)),
+            per_call("shift", SHIFTS),
+        ),
+        values=any_value,
+        elementwise=2,
+    )
+)
+
+
 @torch.library.custom_op("dgqc::mul", mutates_args=())
 def mul(
     a: torch.Tensor, b: torch.Tensor, step: torch.Tensor, factor: torch.Tensor, shift: torch.Tensor
@@ -49,6 +65,16 @@ def _(a: torch.Tensor, b: torch.Tensor) -> torch.Tensor:
     return torch.empty_like(a + b)
 
 
+register_integer(
+    IntegerOp(
+        torch.ops.dgqc.mul.default,
+        rule=both(value_type("a", torch.int16), value_type("b", torch.int16), factor_and_shift()),
+        values=any_value,
+        elementwise=2,
+    )
+)
+
+
 @torch.library.custom_op("dgqc::rescale", mutates_args=())
 def rescale(x: torch.Tensor, step: torch.Tensor, factor: torch.Tensor, shift: torch.Tensor) -> torch.Tensor:
     """y = saturate16((x * factor + half) >> shift): the same real values in another scale. x: int16."""
@@ -59,6 +85,16 @@ def rescale(x: torch.Tensor, step: torch.Tensor, factor: torch.Tensor, shift: to
 @fake(rescale)
 def _(x: torch.Tensor) -> torch.Tensor:
     return torch.empty_like(x)
+
+
+register_integer(
+    IntegerOp(
+        torch.ops.dgqc.rescale.default,
+        rule=both(value_type("x", torch.int16), factor_and_shift()),
+        values=any_value,
+        elementwise=1,
+    )
+)
 
 
 @torch.library.custom_op("dgqc::upsample_nearest", mutates_args=())
@@ -75,6 +111,9 @@ def upsample_nearest(x: torch.Tensor, height: int, width: int) -> torch.Tensor:
 @fake(upsample_nearest)
 def _(x: torch.Tensor, height: int, width: int) -> torch.Tensor:
     return x.new_empty((x.shape[0], height, width, x.shape[3]))
+
+
+register_integer(IntegerOp(torch.ops.dgqc.upsample_nearest.default, rule=anything, values=Moved("x")))
 
 
 @torch.library.custom_op("dgqc::avg_pool2d", mutates_args=())
@@ -95,6 +134,11 @@ def _(x: torch.Tensor, kernel: int, stride: int) -> torch.Tensor:
     return x.new_empty((x.shape[0], height, width, x.shape[3]))
 
 
+register_integer(
+    IntegerOp(torch.ops.dgqc.avg_pool2d.default, rule=value_type("x", torch.int16), values=any_value)
+)
+
+
 @torch.library.custom_op("dgqc::gather", mutates_args=())
 def gather(x: torch.Tensor, order: torch.Tensor, axis: int) -> torch.Tensor:
     """y[..., j, ...] = x[..., order[j], ...] along `axis`: puts the channels of a group side by side.
@@ -109,36 +153,4 @@ def _(x: torch.Tensor) -> torch.Tensor:
     return torch.empty_like(x)
 
 
-register(
-    IntegerOp(
-        torch.ops.dgqc.add.default,
-        rule=both(
-            value_type("a", torch.int16),
-            value_type("b", torch.int16),
-            per_call("a_factor", (-(2**30), 2**30)),
-            per_call("b_factor", (-(2**30), 2**30)),
-            per_call("shift", SHIFTS),
-        ),
-        values=any_value,
-        elementwise=2,
-    )
-)
-register(
-    IntegerOp(
-        torch.ops.dgqc.mul.default,
-        rule=both(value_type("a", torch.int16), value_type("b", torch.int16), factor_and_shift()),
-        values=any_value,
-        elementwise=2,
-    )
-)
-register(
-    IntegerOp(
-        torch.ops.dgqc.rescale.default,
-        rule=both(value_type("x", torch.int16), factor_and_shift()),
-        values=any_value,
-        elementwise=1,
-    )
-)
-register(IntegerOp(torch.ops.dgqc.upsample_nearest.default, rule=anything, values=Moved("x")))
-register(IntegerOp(torch.ops.dgqc.avg_pool2d.default, rule=value_type("x", torch.int16), values=any_value))
-register(IntegerOp(torch.ops.dgqc.gather.default, rule=permutation, values=Moved("x")))
+register_integer(IntegerOp(torch.ops.dgqc.gather.default, rule=permutation, values=Moved("x")))

@@ -10,7 +10,7 @@ from ..verify.argument_rules import NONNEGATIVE, SHIFTS, per_call, per_channel, 
 from ..verify.checks import both
 from ..verify.overflow_proofs import norm_bound
 from .fake import fake
-from .record import IntegerOp, any_value, register
+from .integer import IntegerOp, any_value, register_integer
 
 
 def centered_rows(rows: torch.Tensor) -> torch.Tensor:
@@ -50,6 +50,21 @@ def gains(
     gain = round_shift(gamma.to(torch.int64) * gamma_factor[step].to(torch.int64), 31)
     product = beta.to(torch.int64) * beta_factor[step].to(torch.int64)
     return gain, round_shift(product, beta_shift[step].to(torch.int64))
+
+
+AFFINE = both(
+    value_type("x", torch.int16),
+    per_channel("gamma"),
+    per_call("gamma_factor", NONNEGATIVE),
+    # The reciprocal root adds up to 22 to this shift, and the sum must stay within 62.
+    per_call("gamma_shift", (0, 40)),
+    per_channel("beta"),
+    per_call("beta_factor"),
+    per_call("beta_shift", SHIFTS),
+    per_call("epsilon", (1, 2**60), dtype=torch.int64),
+    norm_bound,
+)
+"""What the verifier demands of a norm's constants."""
 
 
 @torch.library.custom_op("dgqc::group_norm", mutates_args=())
@@ -94,6 +109,9 @@ def _(x: torch.Tensor) -> torch.Tensor:
     return torch.empty_like(x)
 
 
+register_integer(IntegerOp(torch.ops.dgqc.group_norm.default, rule=AFFINE, values=any_value))
+
+
 @torch.library.custom_op("dgqc::layer_norm", mutates_args=())
 def layer_norm(
     x: torch.Tensor,
@@ -118,18 +136,4 @@ def _(x: torch.Tensor) -> torch.Tensor:
     return torch.empty_like(x)
 
 
-AFFINE = both(
-    value_type("x", torch.int16),
-    per_channel("gamma"),
-    per_call("gamma_factor", NONNEGATIVE),
-    # The reciprocal root adds up to 22 to this shift, and the sum must stay within 62.
-    per_call("gamma_shift", (0, 40)),
-    per_channel("beta"),
-    per_call("beta_factor"),
-    per_call("beta_shift", SHIFTS),
-    per_call("epsilon", (1, 2**60), dtype=torch.int64),
-    norm_bound,
-)
-"""What the verifier demands of a norm's constants."""
-register(IntegerOp(torch.ops.dgqc.group_norm.default, rule=AFFINE, values=any_value))
-register(IntegerOp(torch.ops.dgqc.layer_norm.default, rule=AFFINE, values=any_value))
+register_integer(IntegerOp(torch.ops.dgqc.layer_norm.default, rule=AFFINE, values=any_value))

@@ -35,8 +35,8 @@ from ..verify.checks import both
 from ..verify.overflow_proofs import convolution_bound, linear_bound, matmul_bound, pixel_convolution_bound
 from .blocks import by_rows
 from .fake import fake
+from .integer import IntegerOp, OperandArguments, ProductArguments, any_value, register_integer
 from .quantize import along
-from .record import IntegerOp, OperandArguments, ProductArguments, any_value, register
 
 
 def centered(
@@ -80,6 +80,19 @@ def requantize_columns(
     return saturate16(round_shift(accumulator * m + b, shift[step].to(torch.int64)))
 
 
+EPILOGUE = both(
+    per_channel("column", NONNEGATIVE),
+    per_channel("bias"),
+    per_call("factor", NONNEGATIVE),
+    per_call("shift", SHIFTS),
+    per_call("bias_factor"),
+    per_call("bias_shift", SHIFTS),
+)
+"""What the verifier demands of the constants of `requantize_columns`."""
+PER_COLUMN = ("weight", "column", "bias")
+"""A weight's and an epilogue's constants with an entry for each column."""
+
+
 @torch.library.custom_op("dgqc::linear", mutates_args=())
 def linear(
     x: torch.Tensor,
@@ -109,6 +122,16 @@ def linear(
 @fake(linear)
 def _(x: torch.Tensor, weight: torch.Tensor) -> torch.Tensor:
     return x.new_empty((*x.shape[:-1], weight.shape[0]), dtype=torch.int16)
+
+
+register_integer(
+    IntegerOp(
+        torch.ops.dgqc.linear.default,
+        rule=both(grouped("x", "axis"), value_type("weight", torch.int8), EPILOGUE, linear_bound),
+        values=any_value,
+        product=ProductArguments((OperandArguments("x"),), "weight", PER_COLUMN),
+    )
+)
 
 
 def convolved(size: int, kernel: int, stride: int, padding: int) -> int:
@@ -164,6 +187,16 @@ def _(x: torch.Tensor, weight: torch.Tensor, stride: list[int], padding: list[in
     return x.new_empty(output_shape(x, weight, stride, padding), dtype=torch.int16)
 
 
+register_integer(
+    IntegerOp(
+        torch.ops.dgqc.conv2d.default,
+        rule=both(grouped("x", -1), value_type("weight", torch.int8), EPILOGUE, convolution_bound),
+        values=any_value,
+        product=ProductArguments((OperandArguments("x", axis=-1),), "weight", PER_COLUMN),
+    )
+)
+
+
 @torch.library.custom_op("dgqc::conv2d_pixel", mutates_args=())
 def conv2d_pixel(
     x: torch.Tensor,
@@ -208,6 +241,28 @@ def _(x: torch.Tensor, weight: torch.Tensor, stride: list[int], padding: list[in
     return x.new_empty(output_shape(x, weight, stride, padding), dtype=torch.int16)
 
 
+register_integer(
+    IntegerOp(
+        torch.ops.dgqc.conv2d_pixel.default,
+        rule=both(
+            value_type("x", torch.int16),
+            per_group("quantize_multiplier", (0, 2**15 - 1)),
+            per_group("quantize_offset"),
+            per_group("quantize_shift", (1, 30)),
+            per_group("zero"),
+            per_group("multiple", (1, 2**31 - 1)),
+            group_vector("group", "zero", None, "positions"),
+            plain_number("bits", CODE_BITS),
+            value_type("weight", torch.int8),
+            EPILOGUE,
+            pixel_convolution_bound,
+        ),
+        values=any_value,
+        product=ProductArguments((OperandArguments("x", axis=None),), "weight", PER_COLUMN, quantizes=True),
+    )
+)
+
+
 @torch.library.custom_op("dgqc::matmul", mutates_args=())
 def matmul(
     a: torch.Tensor,
@@ -249,54 +304,7 @@ def _(a: torch.Tensor, b: torch.Tensor, width: int) -> torch.Tensor:
     return a.new_empty((*a.shape[:-1], b.shape[-2]), dtype=dtype)
 
 
-EPILOGUE = both(
-    per_channel("column", NONNEGATIVE),
-    per_channel("bias"),
-    per_call("factor", NONNEGATIVE),
-    per_call("shift", SHIFTS),
-    per_call("bias_factor"),
-    per_call("bias_shift", SHIFTS),
-)
-"""What the verifier demands of the constants of `requantize_columns`."""
-PER_COLUMN = ("weight", "column", "bias")
-
-register(
-    IntegerOp(
-        torch.ops.dgqc.linear.default,
-        rule=both(grouped("x", "axis"), value_type("weight", torch.int8), EPILOGUE, linear_bound),
-        values=any_value,
-        product=ProductArguments((OperandArguments("x"),), "weight", PER_COLUMN),
-    )
-)
-register(
-    IntegerOp(
-        torch.ops.dgqc.conv2d.default,
-        rule=both(grouped("x", -1), value_type("weight", torch.int8), EPILOGUE, convolution_bound),
-        values=any_value,
-        product=ProductArguments((OperandArguments("x", axis=-1),), "weight", PER_COLUMN),
-    )
-)
-register(
-    IntegerOp(
-        torch.ops.dgqc.conv2d_pixel.default,
-        rule=both(
-            value_type("x", torch.int16),
-            per_group("quantize_multiplier", (0, 2**15 - 1)),
-            per_group("quantize_offset"),
-            per_group("quantize_shift", (1, 30)),
-            per_group("zero"),
-            per_group("multiple", (1, 2**31 - 1)),
-            group_vector("group", "zero", None, "positions"),
-            plain_number("bits", CODE_BITS),
-            value_type("weight", torch.int8),
-            EPILOGUE,
-            pixel_convolution_bound,
-        ),
-        values=any_value,
-        product=ProductArguments((OperandArguments("x", axis=None),), "weight", PER_COLUMN, quantizes=True),
-    )
-)
-register(
+register_integer(
     IntegerOp(
         torch.ops.dgqc.matmul.default,
         rule=both(

@@ -8,7 +8,7 @@ from ..verify.argument_rules import CODE_BITS, group_vector, per_group, plain_nu
 from ..verify.checks import both
 from ..verify.overflow_proofs import quantize_bound
 from .fake import fake
-from .record import IntegerOp, bit_codes, register
+from .integer import IntegerOp, bit_codes, register_integer
 
 
 def along(values: torch.Tensor, dimensions: int, axis: int) -> torch.Tensor:
@@ -46,7 +46,7 @@ def _(x: torch.Tensor) -> torch.Tensor:
     return torch.empty_like(x, dtype=torch.uint8)
 
 
-register(
+register_integer(
     IntegerOp(
         torch.ops.dgqc.quantize.default,
         rule=both(

@@ -66,7 +66,7 @@ def fake_quantize_stepped(
     return s * ((straight_through_round(x / s) + z).clamp(0, 2**bits - 1) - z)
 
 
-def largest_share(p: torch.Tensor, granularity: str) -> torch.Tensor:
+def largest_probability(p: torch.Tensor, granularity: str) -> torch.Tensor:
     """The largest p of each row or sample, broadcastable against p; above 0, since it is divided by.
 
     Where the start token takes all there is, the others' probabilities vanish in floating point.
@@ -80,7 +80,7 @@ def fake_quantize_log2(p: torch.Tensor, bits: int, granularity: str) -> torch.Te
 
     p: float (B, ..., M, N), probabilities. A probability of 0 gets the last code, not 0.
     """
-    s = largest_share(p, granularity)
+    s = largest_probability(p, granularity)
     exponent = straight_through_round(-torch.log2((p / s).clamp(min=1e-38))).clamp(0, 2**bits - 1)
     result: torch.Tensor = s * torch.exp2(-exponent)
     return result
@@ -88,7 +88,7 @@ def fake_quantize_log2(p: torch.Tensor, bits: int, granularity: str) -> torch.Te
 
 def fake_quantize_uniform(p: torch.Tensor, bits: int, granularity: str) -> torch.Tensor:
     """Uniform codes 0 .. 2^bits - 1, the last for the largest p of each row or sample. p: (B, ..., M, N)."""
-    s = largest_share(p, granularity) / (2**bits - 1)
+    s = largest_probability(p, granularity) / (2**bits - 1)
     result: torch.Tensor = s * straight_through_round(p / s)
     return result
 

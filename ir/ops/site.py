@@ -10,8 +10,8 @@ from ..verify.checks import both
 from ..verify.rules_float import has_plan
 from .captured import CapturedOp, register_captured
 from .fake import fake
+from .integer import IntegerOp, Moved, register_integer
 from .planned import PlannedOp, register_planned
-from .record import IntegerOp, Moved, register
 
 
 @torch.library.custom_op("dgqc::site", mutates_args=())
@@ -42,11 +42,13 @@ def _(table: torch.Tensor) -> torch.Tensor:
     return table.new_empty(table.shape[1:])
 
 
-register(
+register_integer(
     IntegerOp(
         torch.ops.dgqc.at_step.default,
         rule=both(step_row, value_type("table", torch.int16)),
         values=Moved("table"),
     )
 )
+
+
 register_captured(CapturedOp(torch.ops.dgqc.at_step.default, step_row, made_by="fold-time-embedding"))

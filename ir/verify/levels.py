@@ -7,8 +7,8 @@ from typing import Any
 
 from ..level import Level
 from ..ops.captured import captured_ops
+from ..ops.integer import integer_ops
 from ..ops.planned import planned_ops
-from ..ops.record import integer_ops
 from .checks import VerificationRule, both
 from .rules_float import conditioning, floating
 

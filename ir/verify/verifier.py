@@ -11,7 +11,7 @@ from torch import fx
 from ..errors import VerificationError
 from ..level import Level
 from ..nodes import argument_names
-from ..ops.record import value_range
+from ..ops.integer import value_range
 from ..plans import Weight
 from ..printer import target_name
 from ..program import Program

@@ -1,4 +1,4 @@
-"""16-bit values between products: sums, gates, resampling."""
+"""16-bit values between products: sums, activation functions, resampling."""
 
 from __future__ import annotations
 
@@ -25,8 +25,8 @@ from .values import Logits, LoweredValue, OthersProduct, Scaled, StartProduct
 
 CONSTANT_STEPS = 16384
 """The 16-bit code of a scalar."""
-SIGMOID_REACH, NORMAL_REACH = 16.0, 8.0
-"""Where the gates' tables end: below 2^-17 beyond."""
+SIGMOID_END, NORMAL_END = 16.0, 8.0
+"""Where the tables of activation functions end: g is below 2^-17 beyond."""
 
 
 @lowers(dgqc.at_step.default)
@@ -138,13 +138,13 @@ def lower_activation(builder: IntegerGraphBuilder, node: fx.Node) -> LoweredValu
     """SiLU and both forms of GELU, through `dgqc::activation`."""
     value, scale = builder.scaled(node.args[0]), builder.output_scale(node)
     if node.target is aten.silu.default:
-        name, function, reach = "sigmoid", sigmoid, SIGMOID_REACH
+        name, function, end = "sigmoid", sigmoid, SIGMOID_END
     elif "tanh" in (*node.args, *node.kwargs.values()):
-        name, function, reach = "normal_by_tanh", normal_distribution_by_tanh, NORMAL_REACH
+        name, function, end = "normal_by_tanh", normal_distribution_by_tanh, NORMAL_END
     else:
-        name, function, reach = "normal", normal_distribution, NORMAL_REACH
-    table = builder.constant(name, activation_table(function, reach))
-    place, place_shift = multiplier(value.scale * ACTIVATION_PIECES * 8192 / reach, 16)
+        name, function, end = "normal", normal_distribution, NORMAL_END
+    table = builder.constant(name, activation_table(function, end))
+    place, place_shift = multiplier(value.scale * ACTIVATION_PIECES * 8192 / end, 16)
     factor, shift = multiplier(value.scale / scale / 65536, bits_for(2**31))
     tables = [
         builder.table(f"{node.name}.{what}", item)

@@ -14,7 +14,7 @@ from torch import fx
 from ...ir.errors import DgqcError
 from ...ir.level import Level
 from ...ir.nodes import argument
-from ...ir.ops.record import is_product, product_of
+from ...ir.ops.integer import is_product, product_of
 from ...ir.plans import QuantizedActivation16
 from ...ir.program import Program
 from ...ir.progress import track

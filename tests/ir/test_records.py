@@ -13,15 +13,15 @@ import torch
 from torch import fx
 
 from dgqc.ir.nodes import argument, argument_names, arguments, replace_argument
-from dgqc.ir.ops import record
-from dgqc.ir.ops.record import (
+from dgqc.ir.ops import integer
+from dgqc.ir.ops.integer import (
     IntegerOp,
     Moved,
     OperandArguments,
     any_value,
     bit_codes,
     integer_ops,
-    register,
+    register_integer,
     value_range,
 )
 from dgqc.ir.verify.checks import anything
@@ -55,8 +55,8 @@ def own_records() -> dict[str, IntegerOp]:
 def test_each_op_has_all_its_parts(name: str) -> None:
     file, known = defined()[name].relative_to(ROOT), own_records().get(name)
     assert known is not None, (
-        f"dgqc::{name} has no record: write register(IntegerOp(torch.ops.dgqc.{name}.default, ...)) in"
-        f" {file}, below its reference."
+        f"dgqc::{name} has no record: write register_integer(IntegerOp(torch.ops.dgqc.{name}.default, ...))"
+        f" in {file}, below its reference."
     )
     missing = missing_part(name, known)
     assert missing is None, f"dgqc::{name} lacks {missing}"
@@ -120,11 +120,12 @@ def node_of(target: Any, args: tuple[Any, ...], **keywords: Any) -> fx.Node:
 
 
 def test_an_op_of_ones_own_is_registered_once(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(record, "_records", {})
-    known = register(IntegerOp(aten.relu.default, rule=anything, values=any_value))
+    monkeypatch.setattr(integer, "_records", {})
+    known = IntegerOp(aten.relu.default, rule=anything, values=any_value)
+    register_integer(known)
     assert integer_ops() == {aten.relu.default: known}
     with pytest.raises(ValueError, match="has a record already"):
-        register(known)
+        register_integer(known)
 
 
 def test_ranges_follow_from_records() -> None:
@@ -155,11 +156,11 @@ def test_queries_ask_records() -> None:
     def answers(target: Any) -> tuple[bool, ...]:
         node = graph.call_function(target, (x, x))
         asked = (
-            record.is_product,
-            record.has_weight,
-            record.takes_codes_and_weight,
-            record.reads_all_keys,
-            record.moves_values,
+            integer.is_product,
+            integer.has_weight,
+            integer.takes_codes_and_weight,
+            integer.reads_all_keys,
+            integer.moves_values,
         )
         return tuple(query(node) for query in asked)
 
@@ -168,9 +169,9 @@ def test_queries_ask_records() -> None:
     assert answers(dgqc.attend.default) == (True, False, False, True, False)
     assert answers(dgqc.gather.default) == (False, False, False, False, True)
     assert answers(aten.silu.default) == (False, False, False, False, False)
-    assert record.elementwise_arguments(graph.call_function(dgqc.add.default, (x, x, x))) == (x, x)
-    assert record.elementwise_arguments(x) == ()
-    assert record.record_of(x) is None
+    assert integer.elementwise_arguments(graph.call_function(dgqc.add.default, (x, x, x))) == (x, x)
+    assert integer.elementwise_arguments(x) == ()
+    assert integer.integer_op(x) is None
     assert OperandArguments("a", prefix="a_").multiple == "a_multiple"
 
 

@@ -12,7 +12,7 @@ from torch import fx
 
 from ....ir.arithmetic.operands import operand_values, shape_of, value_of
 from ....ir.nodes import arguments
-from ....ir.ops.record import value_range
+from ....ir.ops.integer import value_range
 
 PANEL = 16
 """Columns of a panel of a matmul's right side (dgqc_matmul.h)."""

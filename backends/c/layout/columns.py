@@ -7,7 +7,7 @@ from torch import fx
 from torch.fx.node import Argument
 
 from ....ir.nodes import argument_names
-from ....ir.ops.record import product_of
+from ....ir.ops.integer import product_of
 from ....passes.graph.edit import add_constant, constant
 
 

@@ -9,7 +9,7 @@ from torch import fx
 
 from ....ir.arithmetic.operands import ensure_shapes
 from ....ir.level import Level
-from ....ir.ops.record import has_weight, reads_all_keys
+from ....ir.ops.integer import has_weight, reads_all_keys
 from ....ir.program import Program
 from ....ir.views import View, is_computed, views_of
 from ....passes.base import Pass

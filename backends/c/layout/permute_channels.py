@@ -11,7 +11,7 @@ from torch import fx
 
 from ....ir.level import Level
 from ....ir.nodes import argument, replace_argument
-from ....ir.ops.record import product_of, takes_codes_and_weight
+from ....ir.ops.integer import product_of, takes_codes_and_weight
 from ....ir.program import Program
 from ....passes.base import Pass
 from ....passes.graph.edit import add_constant, call, clean, constant, dgqc, propagate

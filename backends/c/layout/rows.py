@@ -17,7 +17,7 @@ from torch import fx
 
 from ....ir import ops  # noqa: F401  (registers the dgqc ops)
 from ....ir.nodes import argument, arguments
-from ....ir.ops.record import product_of
+from ....ir.ops.integer import product_of
 from ....ir.views import slice_bounds, view_of
 
 aten, dgqc = torch.ops.aten, torch.ops.dgqc

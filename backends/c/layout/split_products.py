@@ -10,7 +10,7 @@ import torch
 from torch import fx
 
 from ....ir.level import Level
-from ....ir.ops.record import takes_codes_and_weight
+from ....ir.ops.integer import takes_codes_and_weight
 from ....ir.program import Program
 from ....ir.views import slice_bounds
 from ....passes.base import Pass

@@ -6,7 +6,7 @@ from collections.abc import Iterable
 
 from torch import fx
 
-from ....ir.ops.record import elementwise_arguments, takes_codes_and_weight
+from ....ir.ops.integer import elementwise_arguments, takes_codes_and_weight
 from ....passes.graph.edit import shape
 
 

@@ -8,7 +8,7 @@ from collections.abc import Callable
 import torch
 from torch_mlir import ir
 
-from ....ir.ops.record import value_range
+from ....ir.ops.integer import value_range
 from ..arithmetic.number import Number
 from ..arithmetic.tensors import Reads, each, reshaped, shape_of, width_of
 from ..emission.graph_constants import HeldWeight

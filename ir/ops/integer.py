@@ -2,7 +2,7 @@
 
 A record stands beside its op's reference, in a module of this package, and says what the verifier demands,
 which values come out, and what the arguments are. Everything else in dgqc asks these records and knows no op
-by its name. `register` takes records of other packages' ops as well.
+by its name. `register_integer` takes records of other packages' ops as well.
 """
 
 from __future__ import annotations
@@ -124,12 +124,12 @@ class IntegerOp:
 _records: dict[Any, IntegerOp] = {}
 
 
-def register(record: IntegerOp) -> IntegerOp:
-    """Makes an op one of the integer level. Raises ValueError where the op has a record already."""
-    if record.target in _records:
-        raise ValueError(f"{record.target} has a record already; an op has one")
-    _records[record.target] = record
-    return record
+def register_integer(*records: IntegerOp) -> None:
+    """Makes ops ones of the integer level. Raises ValueError where an op has a record already."""
+    for record in records:
+        if record.target in _records:
+            raise ValueError(f"{record.target} has a record already; an op has one")
+        _records[record.target] = record
 
 
 def integer_ops() -> Mapping[Any, IntegerOp]:
@@ -137,14 +137,14 @@ def integer_ops() -> Mapping[Any, IntegerOp]:
     return dict(_records)
 
 
-def record_of(node: fx.Node) -> IntegerOp | None:
+def integer_op(node: fx.Node) -> IntegerOp | None:
     """The record of a node's op; None for inputs, constants and ops of other levels."""
     return _records.get(node.target) if node.op == "call_function" else None
 
 
 def product_of(node: fx.Node) -> ProductArguments | None:
     """What a node multiplies; None where it is no product."""
-    found = record_of(node)
+    found = integer_op(node)
     return None if found is None else found.product
 
 
@@ -174,13 +174,13 @@ def reads_all_keys(node: fx.Node) -> bool:
 
 def moves_values(node: fx.Node) -> bool:
     """Whether a node puts the values of an argument in other places and changes none."""
-    found = record_of(node)
+    found = integer_op(node)
     return found is not None and found.moves is not None
 
 
 def elementwise_arguments(node: fx.Node) -> tuple[Any, ...]:
     """The arguments that a node's columns depend on column by column, see `IntegerOp.elementwise`."""
-    found = record_of(node)
+    found = integer_op(node)
     return () if found is None else tuple(node.args[: found.elementwise])
 
 
@@ -197,5 +197,5 @@ def value_range(node: fx.Node, value: Callable[[fx.Node], Any] | None = None) ->
 
 
 def _known(node: fx.Node) -> ValueRange | None:
-    found = record_of(node)
+    found = integer_op(node)
     return None if found is None else found.values(node, _known)

@@ -10,7 +10,7 @@ from torch import fx
 from ..nodes import argument
 from ..verify.argument_rules import contiguous_slice, same_type
 from ..verify.checks import anything
-from .record import IntegerOp, Known, Moved, ValueRange, register
+from .integer import IntegerOp, Known, Moved, ValueRange, register_integer
 
 aten = torch.ops.aten
 
@@ -21,8 +21,8 @@ def _one_result(node: fx.Node, known: Known) -> ValueRange | None:
     return known(argument(node, "source")) if first else None
 
 
-register(IntegerOp(aten.reshape.default, rule=anything, values=Moved("self")))
-register(IntegerOp(aten.permute.default, rule=anything, values=Moved("self")))
-register(IntegerOp(aten.slice.Tensor, rule=contiguous_slice, values=Moved("self")))
-register(IntegerOp(aten.cat.default, rule=same_type, values=Moved("tensors")))
-register(IntegerOp(operator.getitem, rule=anything, values=_one_result))
+register_integer(IntegerOp(aten.reshape.default, rule=anything, values=Moved("self")))
+register_integer(IntegerOp(aten.permute.default, rule=anything, values=Moved("self")))
+register_integer(IntegerOp(aten.slice.Tensor, rule=contiguous_slice, values=Moved("self")))
+register_integer(IntegerOp(aten.cat.default, rule=same_type, values=Moved("tensors")))
+register_integer(IntegerOp(operator.getitem, rule=anything, values=_one_result))
