@@ -25,14 +25,14 @@ WINDOW = ([3, 3], [1, 1], [1, 1])
 def lowered(program: Program) -> Program:
     """A captured program with plans made by hand, as integers."""
     done = LowerInteger().run(decided(sited(program)))
-    return replace(done, level=LowerInteger.leaves)
+    return replace(done, level=LowerInteger.leaves, facts=done.facts | LowerInteger.provides)
 
 
 def shaped(program: Program) -> Program:
     """A program built op by op, with the shapes that passes ask for."""
     for node, value in propagated(program).items():
         node.meta["val"] = value
-    return program
+    return replace(program, facts=LowerInteger.provides)
 
 
 def case(name: str, **choice: object) -> Program:
@@ -49,7 +49,7 @@ PROGRAMS: dict[str, Callable[[], Program]] = {
     "start-token": lambda: lowered(SplitStartToken().run(attention(crossing=True))),
     "every-op": lambda: shaped(unet_like()),
     "denoising-loop": lambda: with_ddim(shaped(unet_like(seed=1, size=4, tokens=3))),
-    "hand-made": hand_made.integer,
+    "hand-made": lambda: shaped(hand_made.integer()),
     "wide-product": lambda: case(
         "linear",
         batch=1,

@@ -4,48 +4,52 @@ from __future__ import annotations
 
 import hashlib
 import importlib.metadata
-import importlib.util
 import math
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
 import torch
-from programs import apply
 
-from dgqc.backends import c, reference
+from dgqc.backends import reference
+from dgqc.backends.registry import find_target
 from dgqc.ir.program import Program
 from dgqc.ir.tensors import constant
+from dgqc.ir.vector import DrawingVector, Vector
 
 Record = dict[str, Any]
 """`results`, `constants`: a hash each. `c`, `mlir`: hashes by file; of MLIR also who printed it."""
-LAYOUT = "split-products,permute-channels,permute-keys,stream-rows,plan-memory"
+TEXTS = {"c": ("include/*.h", "src/*.c"), "mlir": ("*.mlir",)}
+"""What targets generate for a program: neither the runtime, nor the test around it."""
 PRINTER = "torch-mlir"
 """Writes the text of a module, each version in its own way."""
 SIZES = (2**15, 2**13, 2**11)
 """How large the inputs are that results are taken of; of large ones too much saturates."""
 
 
+class NoEvidence:
+    """No test vectors: what they hold is in the results already."""
+
+    vectors: Sequence[Vector] = ()
+    drawing: DrawingVector | None = None
+
+
 def record_of(program: Program, folder: Path) -> Record:
     """Emits the program into `folder` and takes hashes.
 
-    program: at the integer level, before any backend's passes. That those of the C backend don't change its
-    results is checked on the way.
+    program: at the integer level, before any backend's passes. That these don't change its results is checked
+    on the way. A target that can't emit here is left out.
     """
-    laid_out = apply(program, LAYOUT)
-    results = results_of(program)
-    assert results == results_of(laid_out), "the C backend's passes change what the program computes"
-    c.emit(laid_out, folder / "c", storage=c.Storage.ARRAY)
-    record = {
-        "results": results,
-        "constants": constants_of(program),
-        "c": _files(folder / "c", "include/*.h", "src/*.c"),
-    }
-    if importlib.util.find_spec("torch_mlir"):
-        from dgqc.backends.mlir.emit import emit
-
-        emit(program, folder / "mlir")
-        version = importlib.metadata.version(PRINTER)
-        record["mlir"] = {**_files(folder / "mlir", "*.mlir"), PRINTER: version}
+    record: Record = {"results": results_of(program), "constants": constants_of(program)}
+    for name, patterns in TEXTS.items():
+        target = find_target(name)()
+        if target.unavailable() is None:
+            laid_out = target.lay_out(program, verify_each=False)
+            assert results_of(laid_out) == record["results"], f"{name}'s passes change what it computes"
+            target.emit(laid_out, folder / name, NoEvidence())
+            record[name] = _files(folder / name, patterns)
+    if "mlir" in record:
+        record["mlir"][PRINTER] = importlib.metadata.version(PRINTER)
     return record
 
 
@@ -81,7 +85,7 @@ def differences(before: Record, after: Record) -> str:
         before, after = ({**record, "mlir": {}} for record in (before, after))
     files = [
         f"{kind}/{name}"
-        for kind in ("c", "mlir")
+        for kind in TEXTS
         for name in sorted(before.get(kind, {}).keys() | after.get(kind, {}).keys())
         if before.get(kind, {}).get(name) != after.get(kind, {}).get(name)
     ]
@@ -103,8 +107,8 @@ def _inputs(program: Program, size: int) -> dict[str, torch.Tensor]:
     }
 
 
-def _files(folder: Path, *patterns: str) -> dict[str, str]:
-    """Hashes of what was generated for this program: not the runtime, and not the test around it."""
+def _files(folder: Path, patterns: Sequence[str]) -> dict[str, str]:
+    """Hashes of what matches, but for the runtime."""
     paths = [
         path for pattern in patterns for path in sorted(folder.glob(pattern)) if "dgqc_" not in path.name
     ]
