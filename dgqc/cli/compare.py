@@ -24,55 +24,68 @@ PRESETS = "naive,q-diffusion,tfmq,eda,dgq,dgq-exact,ours"
 BITS = "w8a8,w8a6,w4a8,w4a6"
 
 
+Model = Annotated[
+    Path | None,
+    typer.Argument(metavar="[MODEL]", help="A pipeline's or UNet's folder; the demo model if left out."),
+]
+Presets = Annotated[str, typer.Option("--presets", help="Methods, or whole presets such as w4a6g16.")]
+Bits = Annotated[str, typer.Option("--bits", help="Widths to take the methods at.")]
+Setting = Annotated[
+    list[str] | None,
+    typer.Option("--set", metavar="KEY=VALUE", help="For presets that take it: iterations=100."),
+]
+Simulated = Annotated[bool, typer.Option("--simulated", help="Each integer program's simulation beside it.")]
+Prompts = Annotated[
+    Path | None,
+    typer.Option("--prompts", help="One a line: the first calibrate, the others are compared on."),
+]
+OtherPrompts = Annotated[
+    Path | None, typer.Option("--other-prompts", help="A second set, drawn and judged beside the first.")
+]
+Calib = Annotated[
+    Path | None, typer.Option("--calib", help="Samples from `dgqc calibrate`, in the place of prompts.")
+]
+CalibPrompts = Annotated[int, typer.Option("--calib-prompts", min=1, help="To calibrate with.")]
+HeldOut = Annotated[int, typer.Option("--held-out", min=1, help="Prompts for signal to noise.")]
+PictureCount = Annotated[int, typer.Option("--pictures", min=0, help="To draw and judge, of each set.")]
+Unseen = Annotated[bool, typer.Option(help="Whether the demo model also draws pairs of shapes it never saw.")]
+Steps = Annotated[int, typer.Option("--steps", min=1, help="Denoising steps.")]
+Guidance = Annotated[
+    float | None, typer.Option("--guidance-scale", help="The pipeline's own where it is left out.")
+]
+JudgeName = Annotated[
+    str | None,
+    typer.Option("--judge", help="demo, clip, fid (clip, distances, scores), pixels or none."),
+]
+Clip = Annotated[Path | None, typer.Option("--clip", help="The folder of CLIP's weights.")]
+Real = Annotated[Path | None, typer.Option("--real", help="A folder of real pictures, for fid.")]
+Output = Annotated[Path, typer.Option("-o", "--output", help="Where everything goes and is kept.")]
+
+
 def register(app: typer.Typer) -> None:
     """Adds the command."""
     app.command("compare")(compare)
 
 
 def compare(
-    model: Annotated[
-        Path | None,
-        typer.Argument(metavar="[MODEL]", help="A pipeline's or UNet's folder; the demo model if left out."),
-    ] = None,
-    presets: Annotated[
-        str, typer.Option("--presets", help="Methods, or whole presets such as w4a6g16.")
-    ] = PRESETS,
-    bits: Annotated[str, typer.Option("--bits", help="Widths to take the methods at.")] = BITS,
-    setting: Annotated[
-        list[str] | None,
-        typer.Option("--set", metavar="KEY=VALUE", help="For presets that take it: iterations=100."),
-    ] = None,
-    simulated: Annotated[
-        bool, typer.Option("--simulated", help="Each integer program's simulation beside it.")
-    ] = False,
-    prompts: Annotated[
-        Path | None,
-        typer.Option("--prompts", help="One a line: the first calibrate, the others are compared on."),
-    ] = None,
-    other_prompts: Annotated[
-        Path | None, typer.Option("--other-prompts", help="A second set, drawn and judged beside the first.")
-    ] = None,
-    calib: Annotated[
-        Path | None, typer.Option("--calib", help="Samples from `dgqc calibrate`, in the place of prompts.")
-    ] = None,
-    calib_prompts: Annotated[int, typer.Option("--calib-prompts", min=1, help="To calibrate with.")] = 16,
-    held_out: Annotated[int, typer.Option("--held-out", min=1, help="Prompts for signal to noise.")] = 4,
-    pictures: Annotated[int, typer.Option("--pictures", min=0, help="To draw and judge, of each set.")] = 16,
-    unseen: Annotated[
-        bool, typer.Option(help="Whether the demo model also draws pairs of shapes it never saw.")
-    ] = True,
-    steps: Annotated[int, typer.Option("--steps", min=1, help="Denoising steps.")] = 25,
-    guidance_scale: Annotated[
-        float | None, typer.Option("--guidance-scale", help="The pipeline's own where it is left out.")
-    ] = None,
-    judge: Annotated[
-        str | None, typer.Option("--judge", help="demo, clip, fid (clip, distances, scores), pixels or none.")
-    ] = None,
-    clip: Annotated[Path | None, typer.Option("--clip", help="The folder of CLIP's weights.")] = None,
-    real: Annotated[Path | None, typer.Option("--real", help="A folder of real pictures, for fid.")] = None,
-    output: Annotated[Path, typer.Option("-o", "--output", help="Where everything goes and is kept.")] = Path(
-        "build/compare"
-    ),
+    model: Model = None,
+    presets: Presets = PRESETS,
+    bits: Bits = BITS,
+    setting: Setting = None,
+    simulated: Simulated = False,
+    prompts: Prompts = None,
+    other_prompts: OtherPrompts = None,
+    calib: Calib = None,
+    calib_prompts: CalibPrompts = 16,
+    held_out: HeldOut = 4,
+    pictures: PictureCount = 16,
+    unseen: Unseen = True,
+    steps: Steps = 25,
+    guidance_scale: Guidance = None,
+    judge: JudgeName = None,
+    clip: Clip = None,
+    real: Real = None,
+    output: Output = Path("build/compare"),
     json: options.Json = False,
 ) -> None:
     """Compare presets on one model: signal to noise, pictures, size. Started again, it goes on."""

@@ -11,6 +11,7 @@ import torch
 from torch import fx
 
 from ..ir.level import Level
+from ..ir.ops.captured import is_layer
 from ..ir.plans import (
     GroupedOperand,
     Operand,
@@ -22,7 +23,7 @@ from ..ir.plans import (
 )
 from ..ir.program import Program
 from ..passes.base import Decisions, Pass
-from ..passes.graph.edit import aten, dgqc, edge_convolutions, module_path
+from ..passes.graph.edit import dgqc, edge_convolutions, module_path
 
 
 @dataclass(frozen=True)
@@ -79,7 +80,7 @@ def widths_of(program: Program) -> Widths:
     weights, edge_weights = Counter[int](), Counter[int]()
     operands, edge_operands = Counter[int](), Counter[int]()
     for node in graph.nodes:
-        if node.target in (aten.linear.default, aten.conv2d.default):
+        if is_layer(node):
             weight = plans.get(str(node.args[1].target))
             if isinstance(weight, Weight):
                 (edge_weights if node in edges else weights)[weight.bits] += weight.codes.numel()
