@@ -15,7 +15,7 @@ from ..arithmetic.tensors import Reads, each, entry, part, reshaped, shape_of
 from .contraction import LIMIT, contracted
 from .elementwise import requantize
 from .module_builder import ModuleBuilder, OpCall
-from .operands import Limb, OperandCodes, Side, multiplied
+from .operands import GroupedCodes, Limb, Side, multiplied
 from .probabilities import ProbabilityLimb, probability_limbs
 from .products import codes_of
 from .record import lowers
@@ -80,7 +80,7 @@ def _first(values: ir.Value, axis: int) -> ir.Value:
 
 
 def _fewest_products(
-    b: ModuleBuilder, values: OperandCodes, probabilities: torch.Tensor, keys: int
+    b: ModuleBuilder, values: GroupedCodes, probabilities: torch.Tensor, keys: int
 ) -> tuple[Side, Sequence[ProbabilityLimb]]:
     """The values, and limbs of the probabilities, so that 32 bits hold every sum of products of two limbs."""
     found = []

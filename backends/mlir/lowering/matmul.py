@@ -13,7 +13,7 @@ from ..arithmetic.number import Number, number
 from ..arithmetic.tensors import Reads, each, reduced, reshaped, shape_of, width_of
 from .contraction import LIMIT, contracted, largest_total
 from .module_builder import ModuleBuilder, OpCall
-from .operands import Limb, OperandCodes, PerIndex, Side, as_they_are, less_128, multiplied
+from .operands import GroupedCodes, Limb, PerIndex, Side, as_they_are, less_128, multiplied
 from .products import codes_of
 from .record import lowers
 from .stages import Family
@@ -68,7 +68,7 @@ def matmul(b: ModuleBuilder, call: OpCall) -> ir.Value:
     return reshaped(found, [*first.shape[:-1], columns])
 
 
-def _sides(b: ModuleBuilder, first: OperandCodes, second: OperandCodes) -> tuple[Side, Side, PerIndex | None]:
+def _sides(b: ModuleBuilder, first: GroupedCodes, second: GroupedCodes) -> tuple[Side, Side, PerIndex | None]:
     """Both sides, and what is still to be taken from the left one, by index along K.
 
     Where groups of `a` change along K and sums are large, codes of `a` are stored as they are: their

@@ -69,7 +69,7 @@ class Side:
 
 
 @dataclass(frozen=True)
-class OperandCodes:
+class GroupedCodes:
     """An operand as the graph has it.
 
     value: i8 (unsigned codes) or i16. low, high: its smallest and largest code. zero, multiple: int32 (T, G).
@@ -124,7 +124,7 @@ class OperandCodes:
         return self.unsigned and not self.changing
 
 
-def as_they_are(b: ModuleBuilder, codes: OperandCodes) -> Side:
+def as_they_are(b: ModuleBuilder, codes: GroupedCodes) -> Side:
     """Plain codes as one limb of 8 bits: less their zeros where that fits, else less 128."""
     if _fit(codes.ends(), 8):
         return multiplied(b, codes)
@@ -132,14 +132,14 @@ def as_they_are(b: ModuleBuilder, codes: OperandCodes) -> Side:
     return replace(less_128(codes), scale=_row_scale(codes), offset=PerIndex(zeros.table - 128, zeros.group))
 
 
-def less_128(codes: OperandCodes) -> Side:
+def less_128(codes: GroupedCodes) -> Side:
     """Unsigned codes as one limb of 8 bits; scale and offset are the caller's."""
     limb = each(codes.shape, 8, [(codes.value, range(len(codes.shape)))], lambda code: code ^ 128)
     return Side([Limb(limb, 1)], None, None, _absolute_maximum(codes.ends()))
 
 
 def multiplied(
-    b: ModuleBuilder, codes: OperandCodes, *, other: OperandCodes | None = None, narrow: bool = False
+    b: ModuleBuilder, codes: GroupedCodes, *, other: GroupedCodes | None = None, narrow: bool = False
 ) -> Side:
     """The values themselves, but for a scale of rows, without an offset.
 
@@ -190,7 +190,7 @@ def _lowest(width: int, limbs: int) -> int:
     return -sum(1 << (width * place + width - 1) for place in range(limbs))
 
 
-def _row_scale(codes: OperandCodes) -> PerIndex | None:
+def _row_scale(codes: GroupedCodes) -> PerIndex | None:
     multiples = codes.multiples()
     return None if bool((multiples.table == 1).all()) else multiples
 

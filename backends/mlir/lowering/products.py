@@ -14,7 +14,7 @@ from ..arithmetic.tensors import Reads, each, reshaped, shape_of, width_of
 from ..emission.graph_constants import HeldWeight
 from .contraction import LIMIT, contracted
 from .module_builder import ModuleBuilder, OpCall
-from .operands import Limb, OperandCodes, Side, as_they_are, multiplied
+from .operands import GroupedCodes, Limb, Side, as_they_are, multiplied
 from .record import lowers
 from .requantize import requantized
 from .stages import Family
@@ -25,12 +25,12 @@ dgqc = torch.ops.dgqc
 
 def codes_of(
     b: ModuleBuilder, call: OpCall, name: str, summed: int, prefix: str = "", axis: int | None = None
-) -> OperandCodes:
+) -> GroupedCodes:
     """An operand with its tables. axis: that of its groups where the op doesn't say."""
     low, high = value_range(call.node_of(name))
     zero, multiple, group = (call[f"{prefix}{what}"] for what in ("zero", "multiple", "group"))
     place = call[f"{prefix}axis"] if axis is None else axis
-    return OperandCodes(b.value(call, name), low, high, zero, multiple, group, place, summed)
+    return GroupedCodes(b.value(call, name), low, high, zero, multiple, group, place, summed)
 
 
 @lowers(dgqc.linear.default, Family.PRODUCTS)
@@ -62,7 +62,7 @@ def conv2d(b: ModuleBuilder, call: OpCall) -> ir.Value:
     return reshaped(_times_weight(b, call, side, rows, 1), [1, *size, call["weight"].shape[0]])
 
 
-def _for_weight(b: ModuleBuilder, codes: OperandCodes, weight: HeldWeight, zero: bool = False) -> Side:
+def _for_weight(b: ModuleBuilder, codes: GroupedCodes, weight: HeldWeight, zero: bool = False) -> Side:
     """The left side of a product with a weight. zero: whether the value 0 must have limbs too."""
     zeros_fit = int(codes.zero.min()) >= 0 and int(codes.zero.max()) <= 255
     if codes.plain and (zeros_fit or not zero):
@@ -94,7 +94,7 @@ def conv2d_pixel(b: ModuleBuilder, call: OpCall) -> ir.Value:
         return ((value(n).to(32) * m(n) + r(n)) >> s(n)).clamp(0, last).to(8)
 
     codes = each(shape_of(values), 8, reads.operands, body)
-    side = as_they_are(b, OperandCodes(codes, 0, last, call["zero"], call["multiple"], call["group"], 0, 1))
+    side = as_they_are(b, GroupedCodes(codes, 0, last, call["zero"], call["multiple"], call["group"], 0, 1))
     found = _times_weight(b, call, side, lambda limb: limb, 1)
     return reshaped(found, [1, *size, call["weight"].shape[0]])
 
