@@ -71,11 +71,19 @@ def emit(
         storage=place,
         weights_bytes=constants.size,
         sources=source_names(name, place, program.loop is not None),
+        timesteps=tuple(program.schedule.timesteps),
+        scales=_scales(program),
         draw_bytes=loop_memory(math.prod(program.inputs[0].shape)).bytes if program.loop else 0,
     )
     copies = [Line("output", call, 0).statement for call in copied_output(result, places)]
     project = Project(signature, functions, copies, constants, tuple(vectors), program.loop, drawing)
     write_project(project, directory)
+
+
+def _scales(program: Program) -> dict[str, tuple[float, ...]]:
+    """What a step of each input and of the output is worth at each call."""
+    scales = {**{item.name: item.scale for item in program.inputs}, "output": program.output_scale}
+    return {name: tuple(scale.tolist()) for name, scale in scales.items() if scale is not None}
 
 
 def output_of(program: Program) -> fx.Node:

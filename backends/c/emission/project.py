@@ -5,7 +5,9 @@ from __future__ import annotations
 import json
 import math
 import shutil
+from collections.abc import Sequence
 from dataclasses import asdict, dataclass
+from importlib.metadata import version
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -19,6 +21,7 @@ from .constants import ConstantBlock
 from .literals import lookup_source, values
 from .loop import write_loop, written_drawing
 from .storage import Storage, header_words, members, weights_file, write_block
+from .symbols import symbols_source
 
 if TYPE_CHECKING:
     from .functions import Function
@@ -36,6 +39,8 @@ class Signature:
     shared_bytes, thread_bytes: of the arena's part for all threads, and of each thread's part.
     storage, weights_bytes: where the constants are, and how many.
     sources: the files in `src` that make up the program, without their `.c`.
+    timesteps: of the schedule's calls. scales: what an integer step of each input, and of the `output`, is
+        worth at each call.
     draw_bytes: what a drawing needs besides; 0 where the program has none.
     """
 
@@ -48,6 +53,8 @@ class Signature:
     storage: Storage
     weights_bytes: int
     sources: tuple[str, ...]
+    timesteps: tuple[float, ...]
+    scales: dict[str, tuple[float, ...]]
     draw_bytes: int = 0
 
     def to_json(self) -> str:
@@ -59,9 +66,15 @@ class Signature:
         inputs = tuple((str(name), tuple(shape)) for name, shape in data["inputs"])
         names = ("steps", "shared_bytes", "thread_bytes", "weights_bytes", "draw_bytes")
         sizes = {name: int(data[name]) for name in names}
-        storage, sources = Storage(data["storage"]), tuple(data["sources"])
         return Signature(
-            data["name"], inputs, tuple(data["output"]), storage=storage, sources=sources, **sizes
+            data["name"],
+            inputs,
+            tuple(data["output"]),
+            storage=Storage(data["storage"]),
+            sources=tuple(data["sources"]),
+            timesteps=tuple(data.get("timesteps", ())),
+            scales={name: tuple(scale) for name, scale in data.get("scales", {}).items()},
+            **sizes,
         )
 
 
@@ -104,8 +117,11 @@ def write_project(project: Project, directory: Path) -> None:
     for path in runtime_sources():
         shutil.copyfile(path, sources / path.name)
     (sources / "dgqc_lookup.c").write_text(lookup_source())
+    texts = [path.read_text(encoding="utf-8") for path in sorted(sources.glob("dgqc_*"))]
+    (sources / "dgqc_symbols.h").write_text(symbols_source(texts))
     context = {
         "name": name,
+        "version": version("dgqc"),
         "upper": name.upper(),
         "signature": signature,
         "inputs": [(item, " x ".join(map(str, shape)), math.prod(shape)) for item, shape in signature.inputs],
@@ -119,6 +135,8 @@ def write_project(project: Project, directory: Path) -> None:
         "vectors": _vectors(project),
         "drawing": written_drawing(project.drawing, signature.inputs),
         "sources": signature.sources,
+        "timesteps": _numbers(signature.timesteps),
+        "scales": [(item, _numbers(scale)) for item, scale in signature.scales.items()],
     }
     files = {
         "model.h": directory / "include" / f"{name}.h",
@@ -128,6 +146,9 @@ def write_project(project: Project, directory: Path) -> None:
         "vectors.c": directory / "vectors.c",
         "Makefile": directory / "Makefile",
         "CMakeLists.txt": directory / "CMakeLists.txt",
+        "config.cmake": directory / f"{name}-config.cmake.in",
+        "pkg-config.pc": directory / f"{name}.pc.in",
+        "scales.h": directory / "include" / f"{name}_scales.h",
     }
     environment = jinja2.Environment(
         loader=jinja2.FileSystemLoader(HERE / "templates"),
@@ -147,6 +168,11 @@ def write_project(project: Project, directory: Path) -> None:
     for template, path in files.items():
         path.write_text(environment.get_template(f"{template}.jinja").render(context))
     (directory / INTERFACE).write_text(signature.to_json())
+
+
+def _numbers(values: Sequence[float]) -> str:
+    """C initializers that give back the same double precision numbers."""
+    return ",\n    ".join(repr(float(value)) for value in values)
 
 
 def _vectors(project: Project) -> list[dict[str, object]]:

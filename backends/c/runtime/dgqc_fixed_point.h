@@ -10,6 +10,8 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "dgqc_symbols.h"
+
 typedef char dgqc_shifts_are_arithmetic[((-3) >> 1) == -2 ? 1 : -1];
 
 /* Defined in dgqc_lookup.c, which the compiler writes: every backend looks up the same integers. */

@@ -18,6 +18,7 @@
 #include <stdint.h>
 
 #include "dgqc_streams.h"
+#include "dgqc_symbols.h"
 
 /* Codes that enter a product: multiple * (code - zero), both of the index's group. */
 typedef struct {

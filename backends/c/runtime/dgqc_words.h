@@ -7,6 +7,11 @@
 
 /* memcpy of a constant number of bytes. To a freestanding compiler memcpy is a function like any other, which it would
  * call even for four of them; its own it always writes out. */
+/* Vector paths are written in the words of gcc and clang; other compilers take the portable one, same bits. */
+#if !defined(__GNUC__) && !defined(DGQC_PORTABLE)
+#define DGQC_PORTABLE
+#endif
+
 #ifdef __GNUC__
 #define DGQC_COPY_FEW(to, from, bytes) __builtin_memcpy(to, from, bytes)
 #else
