@@ -140,7 +140,7 @@ def test_guards_and_labels(tmp_path: Path) -> None:
     emit(program, tmp_path)
     compiled = CProgram(tmp_path)
     values = torch.zeros(compiled.signature.draw_bytes, dtype=torch.int64)
-    program_of, data = ctypes.addressof(compiled._program), values.data_ptr()
+    program_of, data = ctypes.addressof(compiled._arenas._free[0]), values.data_ptr()
 
     def draw(*arguments: int | None) -> int:
         return int(compiled._library.model_draw(*map(ctypes.c_void_p, arguments)))
