@@ -11,7 +11,7 @@ from typing import Any
 import torch
 from torch import fx
 
-from .nodes import arguments
+from .nodes import argument, arguments
 
 aten, dgqc = torch.ops.aten, torch.ops.dgqc
 
@@ -42,11 +42,12 @@ def view_of(node: fx.Node) -> View | None:
         return None
     source = node.all_input_nodes[0]
     if node.target is operator.getitem:
-        return View(node.name, f"{source.name}.{node.args[1]}", 0)
+        return View(node.name, f"{source.name}.{argument(node, 'index')}", 0)
     if node.target is aten.reshape.default:
         return View(node.name, source.name, 0)
-    if node.target is aten.permute.default and keeps_order(tuple(source.meta["val"].shape), node.args[1]):
-        return View(node.name, source.name, 0)
+    if node.target is aten.permute.default:
+        shape = tuple(source.meta["val"].shape)
+        return View(node.name, source.name, 0) if keeps_order(shape, argument(node, "dims")) else None
     if node.target is aten.slice.Tensor:
         axis, start, step = slice_bounds(node)
         shape = tuple(source.meta["val"].shape)

@@ -10,6 +10,7 @@ from typing import Any
 import torch
 from torch import fx, nn
 
+from ..ops.packages import import_packages
 from ..tensors import constant, constants
 from ..verify.levels import known_ops
 from .encoding import KEEP, decode, decode_shape, encode, encode_shape
@@ -58,7 +59,7 @@ def graph_from_json(data: Any, prefix: str, tensors: Mapping[str, torch.Tensor])
         _register(root, _checked(_PATH, name), _unpacked(value, entry), bool(entry["parameter"]))
     graph = fx.Graph()
     nodes: dict[str, fx.Node] = {}
-    targets = target_names()
+    targets = _targets_for(data["nodes"])
     for entry in data["nodes"]:
         node = _node_from_json(entry, graph, nodes, root, targets)
         if entry["name"] in nodes:
@@ -66,6 +67,16 @@ def graph_from_json(data: Any, prefix: str, tensors: Mapping[str, torch.Tensor])
         nodes[entry["name"]] = node
     graph.lint()
     return fx.GraphModule(root, graph, class_name="SavedGraph")
+
+
+def _targets_for(entries: Any) -> dict[str, Callable[..., Any]]:
+    """All ops by name, after other packages' have been imported where the graph holds one that is unknown."""
+    known = target_names()
+    asked = {OLD_NAMES.get(one["target"], one["target"]) for one in entries if one["op"] == "call_function"}
+    if not asked <= set(known):
+        import_packages()
+        known = target_names()
+    return known
 
 
 def _node_to_json(node: fx.Node, names: Mapping[Callable[..., Any], str]) -> dict[str, Any]:

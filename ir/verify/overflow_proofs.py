@@ -10,7 +10,7 @@ from torch import fx
 
 from ..arithmetic.accumulators import WeightSums, accumulator, centered_codes
 from ..arithmetic.intervals import Interval, below
-from ..nodes import arguments
+from ..nodes import argument, arguments
 from . import bounds
 from .checks import Problem, Problems, VerificationScope
 
@@ -126,16 +126,16 @@ def _requantized(operand: Interval, tables: dict[str, torch.Tensor], along: bool
 def _coding(named: dict[str, Any], weights: torch.Tensor, fraction: int) -> str:
     """How an attention's whole is split into codes: "log2", "uniform", or "" where that isn't certain."""
     parts = [named[name] for name in ("codes", "mantissa", "exponent", "first")]
-    if (
-        any(part.target is not operator.getitem for part in parts)
-        or len({part.args[0] for part in parts}) != 1
-    ):
+    if any(part.target is not operator.getitem for part in parts):
         return ""
-    if [part.args[1] for part in parts] != [0, 1, 2, 3]:
+    if [argument(part, "index") for part in parts] != [0, 1, 2, 3]:
+        return ""
+    sources = {argument(part, "source") for part in parts}
+    if len(sources) > 1:
         return ""
     probabilities = weights.to(torch.float64) * 2.0**-fraction
     code = torch.arange(len(weights), dtype=torch.float64)
-    softmax = parts[0].args[0].target
+    softmax = sources.pop().target
     if softmax is dgqc.softmax_log2.default:
         return "log2" if bool((probabilities <= torch.exp2(-code)).all()) else ""
     if softmax in (dgqc.softmax_uniform.default, dgqc.softmax_static.default):

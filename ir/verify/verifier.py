@@ -10,7 +10,7 @@ from torch import fx
 
 from ..errors import VerificationError
 from ..level import Level
-from ..nodes import argument_names
+from ..nodes import argument, argument_names
 from ..ops.integer import value_range
 from ..plans import Weight
 from ..printer import target_name
@@ -133,7 +133,7 @@ def _node(node: fx.Node, scope: VerificationScope, rules: Mapping[Any, Verificat
         if integer and _reads_a_step(node):
             yield from reads_step(node, scope)
         yield from rules[node.target](node, scope)
-        if node.target is SITE and (plan := scope.program.plans.get(str(node.args[1]))) is not None:
+        if node.target is SITE and (plan := scope.program.plans.get(argument(node, "name"))) is not None:
             if isinstance(plan, Weight):
                 yield Problem(
                     "a weight's plan on a site",
@@ -176,7 +176,7 @@ def _stale(node: fx.Node, scope: VerificationScope) -> Problems:
 
 
 def _plans(program: Program) -> Problems:
-    sites = [str(node.args[1]) for node in program.graph.graph.nodes if node.target is SITE]
+    sites = [str(argument(node, "name")) for node in program.graph.graph.nodes if node.target is SITE]
     for name in sorted({name for name in sites if sites.count(name) > 1}):
         yield Problem(f"two sites called {name!r}", "a name for each", "a pass copied a site")
     weights = {name: tensor for name, tensor in constants(program.graph)}

@@ -14,9 +14,11 @@ import pytest
 import torch
 from hypothesis import given
 from hypothesis import strategies as st
+from torch import fx, nn
 
 from dgqc.ir.errors import DgqcError
 from dgqc.ir.level import Level
+from dgqc.ir.ops import integer, packages
 from dgqc.ir.plans import (
     Coding,
     Dimension,
@@ -33,8 +35,10 @@ from dgqc.ir.plans import (
 from dgqc.ir.printer import format_graph
 from dgqc.ir.program import Program
 from dgqc.ir.storage.encoding import PLAN_TYPES, storable
+from dgqc.ir.storage.graph_json import graph_from_json, graph_to_json
 from dgqc.ir.storage.nibbles import pack_nibbles, unpack_nibbles
 from dgqc.ir.storage.serialize import load_program, save_program
+from dgqc.ir.verify.checks import anything
 from dgqc.ir.verify.verifier import verify
 from dgqc.ir.views import View
 
@@ -153,6 +157,48 @@ def test_nibbles(codes: list[int]) -> None:
     packed = pack_nibbles(tensor)
     assert packed.numel() == (len(codes) + 1) // 2
     assert torch.equal(unpack_nibbles(packed, [len(codes)]), tensor)
+
+
+def test_plans_of_the_first_release_load(tmp_path: Path) -> None:
+    def rename(document: Any) -> None:
+        for plan in document["body"]["plans"].values():
+            plan["plan"][0] = plan["plan"][0].replace("Activation16", "Glue")
+
+    program = hand_made.planned()
+    save_program(program, tmp_path)
+    edit(rename, sign=True)(tmp_path)
+    assert "QuantizedGlue" in (tmp_path / "program.json").read_text()
+    assert format_graph(load_program(tmp_path)) == format_graph(program)
+
+
+def test_ops_of_the_first_release_load() -> None:
+    graph = fx.Graph()
+    x = graph.placeholder("x")
+    graph.output(graph.call_function(torch.ops.dgqc.activation.default, (x,) * 7))
+    saved = graph_to_json(fx.GraphModule(nn.Module(), graph), "graph", {}, lambda key, tensor: None)
+    saved["nodes"][1]["target"] = "dgqc.gate.default"
+    loaded = graph_from_json(saved, "graph", {})
+    assert [node.target for node in loaded.graph.nodes] == [node.target for node in graph.nodes]
+
+
+def test_ops_of_other_packages_are_imported_to_load(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    maximum = torch.ops.aten.maximum.default
+    record = integer.IntegerOp(maximum, anything, integer.any_value)
+
+    class Module:
+        def load(self) -> None:
+            monkeypatch.setitem(integer._records, maximum, record)
+
+    program = hand_made.integer()
+    node = next(n for n in program.graph.graph.nodes if n.target is torch.ops.dgqc.add.default)
+    node.target, node.args = maximum, node.args[:2]
+    with pytest.MonkeyPatch.context() as while_saving:
+        while_saving.setitem(integer._records, maximum, record)
+        save_program(program, tmp_path)
+    with pytest.raises(DgqcError, match=r"aten.maximum.default' is not one that a program may hold"):
+        load_program(tmp_path)
+    monkeypatch.setattr(packages, "offered", lambda group: [Module()] if group == "dgqc.ops" else [])
+    assert format_graph(load_program(tmp_path)) == format_graph(program)
 
 
 def test_saving_again_replaces(tmp_path: Path) -> None:
