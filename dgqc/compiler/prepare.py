@@ -14,7 +14,7 @@ from torch import nn
 from ..bundle.manifest import InputShape, Provenance
 from ..frontends.calibrating.calibration_file import load_calibration
 from ..frontends.calibrating.select_samples import Selection, select
-from ..frontends.calibrating.synthesize import synthesize
+from ..frontends.calibrating.synthesize import rehearse, synthesize
 from ..frontends.capturing.capture import capture
 from ..frontends.loading.load import load_model
 from ..frontends.samplers import sampler_for
@@ -139,6 +139,7 @@ def _synthetic(
         "with `dgqc calibrate` for better pictures."
     )
     scheduler, _ = schedule_for(scheduler_config, request.steps or STEPS)
+    rehearse(scheduler)
 
     def record() -> Calibration:
         return synthesize(

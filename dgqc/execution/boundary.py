@@ -7,6 +7,7 @@ import torch
 from ..ir.calibration import Inputs
 from ..ir.errors import DgqcError
 from ..ir.program import Program
+from ..ir.reading import explained
 
 
 def to_integers(program: Program, inputs: Inputs, step: int) -> dict[str, torch.Tensor]:
@@ -44,7 +45,8 @@ def to_floats(program: Program, output: torch.Tensor, step: int) -> torch.Tensor
 def _prologue(program: Program, inputs: Inputs) -> Inputs:
     if program.prologue is None:
         return inputs
-    with torch.no_grad():
+    # A label beyond the model's classes, a float in the place of one: what embeddings say of it.
+    with torch.no_grad(), explained("The inputs are not what the model takes", "give the model's own inputs"):
         names = [str(node.target) for node in program.prologue.graph.nodes if node.op == "placeholder"]
         results = program.prologue(*(inputs[name] for name in names))
     values = results if isinstance(results, tuple | list) else (results,)

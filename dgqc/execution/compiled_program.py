@@ -21,7 +21,7 @@ from ..ir.program import Program
 from .backends import Drawer, Runner, default_backend, open_backend, open_drawer
 from .boundary import to_floats, to_integers
 from .diffusers_unet import CompiledUNet
-from .named_inputs import named_inputs
+from .named_inputs import check_inputs, named_inputs
 
 log = logging.getLogger("dgqc")
 
@@ -98,7 +98,7 @@ class CompiledProgram:
         allow_nearest_step: bool = False,
     ) -> torch.Tensor:
         """`run` with its inputs by name."""
-        self._check(inputs)
+        check_inputs(inputs, self.provenance.inputs)
         step = self._step(timestep, allow_nearest_step)
         sample = inputs["sample"]
         samples = [
@@ -139,7 +139,7 @@ class CompiledProgram:
         shape = self.program.inputs[0].shape
         noise = normal_noise(seed, math.prod(shape)).reshape(shape)
         inputs = named_inputs(torch.zeros(shape), encoder_hidden_states, class_labels, added_cond_kwargs)
-        self._check(inputs)
+        check_inputs(inputs, self.provenance.inputs)
         conditions = to_integers(self.program, inputs, 0)
         del conditions[self.program.inputs[0].name]
         return self.draw_integers(noise, conditions, backend=backend).to(torch.float32) / (1 << NOISE_BITS)
@@ -163,23 +163,6 @@ class CompiledProgram:
     def as_diffusers_unet(self, unet: nn.Module, **options: Any) -> CompiledUNet:
         """A drop-in for `unet` in a diffusers pipeline; see `dgqc.execution.diffusers_unet.CompiledUNet`."""
         return CompiledUNet(self, unet, **options)
-
-    def _check(self, inputs: Inputs) -> None:
-        taken = [one.name for one in self.provenance.inputs]
-        for name in taken:
-            if name not in inputs:
-                raise DgqcError(f"The program needs the input {name}, but it was not given.")
-        batch = inputs["sample"].shape[0]
-        for name, value in inputs.items():
-            if name not in taken:
-                raise DgqcError(
-                    f"The program has no input {name}; it takes {', '.join(taken)}, so call it without."
-                )
-            if value.shape[0] != batch:
-                raise DgqcError(
-                    f"Input {name} holds {value.shape[0]} samples and the input sample {batch}; "
-                    "give the same number."
-                )
 
     def _step(self, timestep: torch.Tensor | float, allow_nearest: bool) -> int:
         times = sorted(set(torch.as_tensor(timestep, dtype=torch.float64).reshape(-1).tolist()))

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 
 import torch
 
+from ..bundle.manifest import ModelInput
 from ..ir.calibration import Inputs
+from ..ir.errors import DgqcError
 
 
 def named_inputs(
@@ -23,3 +25,40 @@ def named_inputs(
         **(added_cond_kwargs or {}),
     }
     return {name: value for name, value in given.items() if value is not None}
+
+
+def check_inputs(inputs: Inputs, taken: Sequence[ModelInput]) -> None:
+    """Raises DgqcError unless these are the inputs that a program takes, of one number of samples.
+
+    taken: the program's. Shapes beyond the first axis are the program's own business.
+    """
+    names = [one.name for one in taken]
+    for name in names:
+        if name not in inputs:
+            raise DgqcError(f"The program needs the input {name}, but it was not given.")
+    batch = _samples("sample", inputs["sample"])
+    if not inputs["sample"].dtype.is_floating_point:
+        raise DgqcError(
+            f"Input sample is {inputs['sample'].dtype}, and the answer would be too; give it as float32."
+        )
+    for name, value in inputs.items():
+        if name not in names:
+            raise DgqcError(
+                f"The program has no input {name}; it takes {', '.join(names)}, so call it without."
+            )
+        if _samples(name, value) != batch:
+            raise DgqcError(
+                f"Input {name} holds {value.shape[0]} samples and the input sample {batch}; give the same "
+                "number."
+            )
+
+
+def _samples(name: str, value: torch.Tensor) -> int:
+    """How many samples an input holds."""
+    if value.dim() < 1 or value.shape[0] < 1:
+        raise DgqcError(f"Input {name} has shape {tuple(value.shape)}; give at least one sample.")
+    if value.layout is not torch.strided or value.is_quantized or value.is_meta:
+        raise DgqcError(f"Input {name} holds no plain numbers (it is {value.layout}); give a dense tensor.")
+    if value.is_complex() or value.dtype is torch.bool:
+        raise DgqcError(f"Input {name} is {value.dtype}; give real numbers.")
+    return int(value.shape[0])

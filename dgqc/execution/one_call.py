@@ -7,10 +7,10 @@ from pathlib import Path
 from typing import Any
 
 import torch
-from safetensors import SafetensorError
 from safetensors.torch import load_file, save_file
 
 from ..ir.errors import DgqcError
+from ..ir.reading import explained, reading
 from .compiled_program import CompiledProgram
 
 
@@ -35,7 +35,8 @@ def call_once(
     result = compiled.answer(values, when, backend=backend, allow_nearest_step=allow_nearest_step)
     seconds = time.perf_counter() - start
     if output is not None:
-        save_file({"sample": result.contiguous()}, output)
+        with explained(f"The output can't be written to {output}", "give a writable path"):
+            save_file({"sample": result.contiguous()}, output)
     return {
         "timestep": when,
         "shape": list(result.shape),
@@ -58,10 +59,6 @@ def random_floats(compiled: CompiledProgram, seed: int) -> dict[str, torch.Tenso
 
 
 def _read(path: Path) -> dict[str, torch.Tensor]:
-    try:
+    with reading(str(path), "give the UNet's inputs by name in a safetensors file"):
         tensors: dict[str, torch.Tensor] = load_file(path)
         return tensors
-    except (SafetensorError, OSError) as error:
-        raise DgqcError(
-            f"{path} is no safetensors file ({error}); give the UNet's inputs by name."
-        ) from error

@@ -18,6 +18,7 @@ from torch import nn
 
 from ...ir.calibration import Calibration, Inputs
 from ...ir.errors import DgqcError, UnsupportedOperation
+from ...ir.reading import explained
 from ...ir.schedule import Schedule
 from ..loading.model_inputs import ADDED_CONDITIONS, NAMES
 from ..loading.pipelines import load_pipeline, unknown_words
@@ -178,13 +179,6 @@ def _tensors(bound: Mapping[str, Any]) -> dict[str, torch.Tensor]:
 
 
 def _run(pipeline: Any, **options: Any) -> None:
-    try:
+    doing = f"The {type(pipeline).__name__} failed while it was recorded"
+    with explained(doing, "check that it makes pictures by itself"):
         pipeline(output_type="latent", **options)
-    except DgqcError:
-        raise
-    except (RuntimeError, ValueError, TypeError, AttributeError) as error:
-        reason = str(error).strip().splitlines()
-        raise DgqcError(
-            f"The {type(pipeline).__name__} failed while it was recorded: "
-            f"{reason[0] if reason else type(error).__name__}; check that it makes pictures by itself."
-        ) from error

@@ -12,15 +12,19 @@ import tempfile
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Annotated, Any, Literal
 
 import torch
+from pydantic import Field
 from safetensors import SafetensorError, safe_open
 from safetensors.torch import save_file
 
 from ...ir.calibration import Calibration, Inputs
 from ...ir.errors import DgqcError
+from ...ir.reading import reading
 from ...ir.schedule import Schedule
+from ...ir.storage.json_text import parse_json
+from ...ir.storage.schema import Record, ScheduleRecord, Text, checked
 from ..loading.model_inputs import NAMES
 
 FORMAT = 1
@@ -34,6 +38,23 @@ RANKS = {
     "text_embeds": (2,),
     "time_ids": (2,),
 }
+
+
+TYPES = frozenset({"F16", "BF16", "F32", "F64", "I32", "I64"})
+"""What an input may be stored as."""
+
+
+class RecordingRecord(Record):
+    """`Recording` in the file."""
+
+    format: Literal[1]
+    schedule: ScheduleRecord
+    synthetic: bool
+    origin: Text
+    prompts_sha256: Text
+    seeds: Annotated[list[int], Field(max_length=10_000_000)]
+    guidance_scale: float | None
+    versions: dict[str, Text]
 
 
 @dataclass(frozen=True)
@@ -95,19 +116,28 @@ def load_calibration(path: str | Path) -> Calibration:
     found = Path(path)
     if not found.is_file():
         raise DgqcError(f"{found} does not exist; record one with `dgqc calibrate`.")
-    try:
-        with safe_open(found, framework="pt", device="cpu") as file:
-            metadata = file.metadata() or {}
-            shapes = {name: tuple(file.get_slice(name).get_shape()) for name in file.keys()}  # noqa: SIM118
-    except (SafetensorError, OSError) as error:
-        raise DgqcError(f"{found} is not a complete safetensors file ({error}); record it again.") from error
+    with (
+        reading(str(found), "it is not a complete safetensors file; record it again"),
+        safe_open(found, framework="pt", device="cpu") as file,
+    ):
+        metadata = file.metadata() or {}
+        slices = {name: file.get_slice(name) for name in file.keys()}  # noqa: SIM118  (not a dict)
+        shapes = {name: tuple(one.get_shape()) for name, one in slices.items()}
+        types = {name: one.get_dtype() for name, one in slices.items()}
+    for name, kind in types.items():
+        if kind not in TYPES:
+            raise DgqcError(f"{found}: {name} is of type {kind}, which no input has; record it again.")
     recording = _from_json(metadata.get("dgqc_calibration"), found)
     batches = _batches(shapes, recording.schedule, found)
 
     def read(step: int) -> Iterator[Inputs]:
         for names in batches[step]:
-            with safe_open(found, framework="pt", device="cpu") as file:
-                yield {name: file.get_tensor(key) for name, key in names.items()}
+            with (
+                reading(str(found), "it changed since it was opened; record it again"),
+                safe_open(found, framework="pt", device="cpu") as file,
+            ):
+                values = {name: file.get_tensor(key) for name, key in names.items()}
+            yield values
 
     return Calibration(recording.schedule, read, recording.synthetic, recording.origin, recording.versions)
 
@@ -134,7 +164,10 @@ def _batches(
     calls: dict[int, dict[str, dict[str, str]]] = {step: {} for step in range(len(schedule))}
     for key, shape in sorted(shapes.items()):
         where, batch, name = key.split("/") if key.count("/") == 2 else ("", "", key)
-        if name not in INPUTS or not (where == "shared" or (where.isdigit() and int(where) in calls)):
+        if name not in INPUTS or not (
+            where == "shared"
+            or (where.isascii() and where.isdigit() and len(where) < 10 and int(where) in calls)
+        ):
             raise DgqcError(
                 f"{path} holds a tensor {key!r}, which is no input of a recorded call; record it again."
             )
@@ -180,21 +213,19 @@ def _from_json(text: str | None, path: Path) -> Recording:
         raise DgqcError(
             f"{path} is a safetensors file without a calibration in it; record one with `dgqc calibrate`."
         )
-    try:
-        data = json.loads(text)
-        if data["format"] > FORMAT:
-            raise DgqcError(
-                f"{path} has calibration format {data['format']}, but this dgqc reads up to {FORMAT}; update "
-                "dgqc."
-            )
-        return Recording(
-            schedule=Schedule.from_json(data["schedule"]),
-            synthetic=bool(data["synthetic"]),
-            origin=str(data["origin"]),
-            prompts=str(data["prompts_sha256"]),
-            seeds=tuple(int(seed) for seed in data["seeds"]),
-            guidance_scale=None if data["guidance_scale"] is None else float(data["guidance_scale"]),
-            versions={str(name): str(version) for name, version in data["versions"].items()},
+    data = parse_json(text, f"The metadata of {path}", "record it again")
+    version = data.get("format") if isinstance(data, dict) else None
+    if isinstance(version, int) and version > FORMAT:
+        raise DgqcError(
+            f"{path} has calibration format {version}, but this dgqc reads up to {FORMAT}; update dgqc."
         )
-    except (json.JSONDecodeError, KeyError, TypeError, ValueError, AttributeError) as error:
-        raise DgqcError(f"{path} has damaged calibration metadata ({error}); record it again.") from error
+    record = checked(RecordingRecord, data, f"The metadata of {path}", "it is damaged; record it again")
+    return Recording(
+        schedule=Schedule(record.schedule.scheduler, tuple(record.schedule.timesteps)),
+        synthetic=record.synthetic,
+        origin=record.origin,
+        prompts=record.prompts_sha256,
+        seeds=tuple(record.seeds),
+        guidance_scale=record.guidance_scale,
+        versions=record.versions,
+    )

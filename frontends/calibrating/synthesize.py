@@ -5,6 +5,7 @@ from __future__ import annotations
 import copy
 import inspect
 from collections.abc import Iterator
+from contextlib import AbstractContextManager
 from typing import Any
 
 import torch
@@ -12,11 +13,15 @@ from torch import nn
 
 from ...ir.calibration import Calibration, Inputs
 from ...ir.errors import DgqcError
+from ...ir.reading import explained
 from ...ir.schedule import Schedule
 from ..loading.exported_unet import ExportedUNet
-from ..loading.model_inputs import ModelInput, call_arguments, model_config, model_inputs
+from ..loading.model_inputs import SDXL_IDS, ModelInput, call_arguments, model_config, model_inputs
 from .calibrate import Progress, versions
 
+INSTEAD = "record samples with `dgqc calibrate` and give them instead"
+AESTHETIC_SCORE = 6.0
+"""What SDXL's refiner is told where nobody says otherwise."""
 PIXELS_PER_LATENT = 8
 """Side of the square of pixels that one latent stands for, for the picture sizes in SDXL's time ids."""
 
@@ -73,35 +78,57 @@ def _denoise(
     generator: torch.Generator,
 ) -> Iterator[torch.Tensor]:
     """The UNet's `sample` at each call, one after another."""
-    own = copy.deepcopy(scheduler)
-    # Multistep schedulers remember earlier calls; setting the timesteps again forgets them.
-    own.set_timesteps(own.num_inference_steps)
+    own, options = _rewound(scheduler)
     steps = [float(timestep) for timestep in own.timesteps]
     if steps != list(schedule.timesteps):
         raise DgqcError(
             f"The scheduler makes {len(steps)} calls, which are not the schedule's {len(schedule)}; take "
             "both from schedule_for."
         )
-    takes_generator = "generator" in inspect.signature(own.step).parameters
-    options = {"generator": generator} if takes_generator else {}
+    if "generator" in options:
+        options["generator"] = generator
     channels = _latent_channels(model, sample)
     shape = (count, *sample.shape[1:])
     # Channels that the model takes but does not predict (an inpainting mask) stay as drawn.
     extra = torch.randn((count, sample.shape[1] - channels, *sample.shape[2:]), generator=generator)
     latents = torch.randn((count, channels, *sample.shape[2:]), generator=generator) * own.init_noise_sigma
     for step, timestep in enumerate(own.timesteps):
-        scaled = torch.cat([own.scale_model_input(latents, timestep), extra], dim=1)
+        with _denoising(own):
+            scaled = torch.cat([own.scale_model_input(latents, timestep), extra], dim=1)
         assert scaled.shape == shape
         yield scaled
-        with torch.no_grad():
+        with _denoising(own), torch.no_grad():
             # Channels that it predicts beyond the sample's are a variance, which these schedulers don't take.
             predicted = _call(model, scaled, timestep, conditions)[:, :channels]
             latents = own.step(predicted, timestep, latents, return_dict=False, **options)[0]
         if not bool(torch.isfinite(latents).all()):
             raise DgqcError(
                 f"Denoising without prompts runs away to infinity at call {step} of {len(schedule)}; "
-                "record samples with `dgqc calibrate` and give them instead."
+                f"{INSTEAD}."
             )
+
+
+def rehearse(scheduler: Any) -> None:
+    """Makes one call's step on zeros. Raises DgqcError for a scheduler that can't denoise from noise alone,
+    as one that fills in a picture, or one that doesn't know what its model predicts."""
+    own, options = _rewound(scheduler)
+    with _denoising(own):
+        zeros = torch.zeros(1, 1, 8, 8) * own.init_noise_sigma
+        own.scale_model_input(zeros, own.timesteps[0])
+        own.step(zeros, own.timesteps[0], zeros, return_dict=False, **options)
+
+
+def _rewound(scheduler: Any) -> tuple[Any, dict[str, Any]]:
+    """A copy of the scheduler before its first call, and what its `step` takes beside the usual."""
+    with _denoising(scheduler):
+        own = copy.deepcopy(scheduler)
+        # Multistep schedulers remember earlier calls; setting the timesteps again forgets them.
+        own.set_timesteps(own.num_inference_steps)
+        return own, {"generator": None} if "generator" in inspect.signature(own.step).parameters else {}
+
+
+def _denoising(scheduler: Any) -> AbstractContextManager[None]:
+    return explained(f"A {type(scheduler).__name__} can't denoise from noise without prompts", INSTEAD)
 
 
 def _latent_channels(model: nn.Module, sample: ModelInput) -> int:
@@ -126,7 +153,8 @@ def _draw(
     shape = (count, *one.shape[1:])
     if one.name == "time_ids":
         height, width = (PIXELS_PER_LATENT * side for side in sample.shape[2:])
-        return torch.tensor([[height, width, 0, 0, height, width]], dtype=torch.float32).repeat(count, 1)
+        last = [height, width] if one.shape[1] == SDXL_IDS else [AESTHETIC_SCORE]
+        return torch.tensor([[height, width, 0, 0, *last]], dtype=torch.float32).repeat(count, 1)
     if one.name == "class_labels" and not one.dtype.is_floating_point:
         classes = model_config(model).get("num_class_embeds") or 1
         return torch.randint(0, int(classes), shape, generator=generator)

@@ -2,20 +2,30 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+import re
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
 import diffusers
+import torch
 import transformers
 from diffusers import DiffusionPipeline
 
-from ...ir.errors import DgqcError
+from ...ir.errors import DgqcError, one_line
+from ...ir.reading import explained
 from ...ir.storage.json_text import read_json_object
 
 LIBRARIES = frozenset({None, "diffusers", "transformers", "stable_diffusion", "stable_diffusion_xl"})
 """Where a pipeline's parts may come from; others would be imported by name from the pipeline's folder."""
+
+
+WEIGHTS = re.compile(
+    r"(?:diffusion_pytorch_model|model)(?:\.([a-z]\w*))?(?:-\d+-of-\d+)?\.(?:safetensors|bin)", re.ASCII
+)
+"""A file of weights as diffusers names it, and its variant."""
+VOCABULARIES = ("tokenizer.json", "vocab.json", "vocab.txt", "spiece.model", "sentencepiece.bpe.model")
 
 
 def load_pipeline(folder: Path) -> Any:
@@ -27,26 +37,55 @@ def load_pipeline(folder: Path) -> Any:
         raise DgqcError(f"{folder} has no model_index.json; give the folder of a diffusers pipeline.")
     index = read_json_object(folder / "model_index.json")
     for name, value in index.items():
-        foreign = isinstance(value, list) and value and value[0] not in LIBRARIES
-        if foreign or (name == "_class_name" and not isinstance(value, str)):
+        if fault := _foreign(name, value):
             raise DgqcError(
-                f"{folder / 'model_index.json'} takes its {name} from code of its own ({value}), which is "
-                "not run; give a pipeline made of diffusers and transformers."
+                f"{folder / 'model_index.json'} takes its {name} from {fault}, which is not run; give a "
+                "pipeline made of diffusers and transformers."
             )
+    _check_tokenizers(folder, index)
     # Null parts must be given, and what is compared should not depend on a checker's opinion.
     absent = {name: None for name, value in index.items() if isinstance(value, list) and value[0] is None}
     if "safety_checker" in index:
         absent["safety_checker"] = None
-    try:
-        anything: Any = DiffusionPipeline
-        with quietly():
-            return anything.from_pretrained(folder, local_files_only=True, **absent)
-    except Exception as error:
-        # Any part of a pipeline may be damaged in its own way.
-        reason = str(error).strip().splitlines()
-        raise DgqcError(
-            f"diffusers can't load the pipeline {folder}: {reason[0] if reason else type(error).__name__}."
-        ) from error
+    options = {**absent, "variant": _variant(folder)}
+    anything: Any = DiffusionPipeline
+    with explained(f"diffusers can't load the pipeline {folder}", "copy or save it again"), quietly():
+        return anything.from_pretrained(folder, local_files_only=True, **options).to(torch.float32)
+
+
+def _foreign(name: str, value: Any) -> str | None:
+    """Where a part would come from, other than the two libraries; None for a part that may be loaded."""
+    if name == "_class_name":
+        return None if isinstance(value, str) and value.isidentifier() else "code of its own"
+    if not isinstance(value, list):
+        return None
+    known = len(value) == 2 and all(part is None or isinstance(part, str) for part in value)
+    if known and value[0] in LIBRARIES and (value[1] is None or value[1].isidentifier()):
+        return None
+    return f"code of its own ({one_line(str(value), 100)})"
+
+
+def _variant(folder: Path) -> str | None:
+    """The variant, such as fp16, where a part's weights come as that only."""
+    for part in sorted(path for path in folder.iterdir() if path.is_dir()):
+        found = [match for path in part.iterdir() if (match := WEIGHTS.fullmatch(path.name))]
+        variants = sorted(match.group(1) or "" for match in found)
+        if variants and variants[0]:
+            return variants[0]
+    return None
+
+
+def _check_tokenizers(folder: Path, index: Mapping[str, Any]) -> None:
+    """Raises DgqcError for a tokenizer without a vocabulary, of which the libraries say something else."""
+    for name, value in index.items():
+        if not name.startswith("tokenizer") or not isinstance(value, list) or value[0] is None:
+            continue
+        place = folder / name
+        if not any((place / file).is_file() for file in VOCABULARIES):
+            raise DgqcError(
+                f"The pipeline's {name} has no vocabulary: {place} holds none of {', '.join(VOCABULARIES)}; "
+                "download the whole folder."
+            )
 
 
 def unknown_words(tokenizer: Any, prompts: Sequence[str]) -> list[str]:

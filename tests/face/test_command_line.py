@@ -113,6 +113,14 @@ def test_unknown_backend(run: Run, saved: Path) -> None:
     refused(run("run", saved, "--backend", "tpu"), "There is no backend 'tpu'")
 
 
+def test_inputs_and_outputs_that_are_no_files(run: Run, saved: Path, tmp_path: Path) -> None:
+    inputs = tmp_path / "inputs.safetensors"
+    for kept in (b"", b"\0" * 8, b"\xff" * 100, b"\x08\0\0\0\0\0\0\0[[[[[[[["):
+        inputs.write_bytes(kept)
+        refused(run("run", saved, "--inputs", inputs), "inputs.safetensors can't be read")
+    refused(run("run", saved, "--backend", "reference", "-o", tmp_path), "The output can't be written to")
+
+
 def test_full_disk_and_interruption(
     run: Run, model_folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -48,6 +48,15 @@ def test_dtype_follows_the_sample(program: CompiledProgram, sample: torch.Tensor
     [
         (lambda s: s[:, :2], "the program was compiled for"),
         (lambda s: s * float("nan"), "not finite"),
+        (lambda s: s.to(torch.int32), "is torch.int32, and the answer would be too"),
+        (lambda s: s > 0, "is torch.bool; give real numbers"),
+        (lambda s: s.to(torch.complex64), "is torch.complex64; give real numbers"),
+        (lambda s: s.to_sparse(), "holds no plain numbers"),
+        (lambda s: s.to("meta"), "holds no plain numbers"),
+        (lambda s: s[:0], "give at least one sample"),
+        (lambda s: s.sum(), "give at least one sample"),
+        (lambda s: s[0], "the program was compiled for"),
+        (lambda s: s[:, :, :0], "the program was compiled for"),
     ],
 )
 def test_wrong_samples(program: CompiledProgram, sample: torch.Tensor, change: object, message: str) -> None:

@@ -15,6 +15,8 @@ from safetensors import safe_open
 from safetensors.torch import save_file
 
 from dgqc.frontends import calibrate, load_calibration, schedule_for, synthesize
+from dgqc.frontends.calibrating.synthesize import rehearse
+from dgqc.frontends.loading.model_inputs import model_inputs
 from dgqc.ir.calibration import Calibration
 from dgqc.ir.errors import DgqcError, UnsupportedOperation
 
@@ -171,6 +173,11 @@ def test_damaged_files_are_refused(pipeline: Any, tmp_path: Path) -> None:
     check("no input", {**tensors, "009/000/sample": torch.zeros(1, 4, 8, 8)})
     check("can't have", {**tensors, "000/000/sample": torch.zeros(4, 8, 8)})
     check("no batch", {**tensors, "000/000/sample": torch.zeros(3, 4, 8, 8)})
+    check("no input", {**tensors, "\u00b2/000/sample": torch.zeros(1, 4, 8, 8)})
+    check("can't have", {**tensors, "000/000/sample": torch.zeros(0, 4, 8, 8)})
+    check("of type BOOL", {**tensors, "000/000/sample": torch.zeros(1, 4, 8, 8) > 0})
+    check("schedule.timesteps", tensors, schedule={"scheduler": "DDIMScheduler", "timesteps": []})
+    check("synthetic", tensors, synthetic="yes")
     check("but earlier ones", {**tensors, "001/000/sample": torch.zeros(2, 4, 9, 8)})
 
 
@@ -219,6 +226,44 @@ def test_synthesize_follows_the_scheduler() -> None:
     clean = (first["sample"] - (1 - now).sqrt() * noise) / now.sqrt()
     expected = then.sqrt() * clean + (1 - then).sqrt() * noise
     torch.testing.assert_close(second["sample"], expected, rtol=1e-4, atol=1e-4)
+
+
+@pytest.mark.parametrize(
+    "config",
+    [
+        {"_class_name": "RePaintScheduler"},
+        {"_class_name": "KarrasVeScheduler"},
+        {"_class_name": "EulerAncestralDiscreteScheduler", "prediction_type": "sample"},
+        {"_class_name": "DDPMScheduler", "prediction_type": "else"},
+    ],
+)
+def test_schedulers_that_need_more_than_noise(config: dict[str, Any]) -> None:
+    scheduler, schedule = schedule_for(config, 3)
+    name = config["_class_name"]
+    with pytest.raises(DgqcError, match=f"A {name} can't denoise from noise without prompts .*; record"):
+        rehearse(scheduler)
+    with pytest.raises(DgqcError, match=f"A {name} can't denoise from noise"):
+        synthesize(tiny_unet(), scheduler, schedule, samples=1, context_length=3)
+
+
+def test_rehearsing_changes_nothing() -> None:
+    scheduler, schedule = schedule_for({"_class_name": "PNDMScheduler", "skip_prk_steps": True}, 3)
+    before = str(vars(scheduler))
+    rehearse(scheduler)
+    assert str(vars(scheduler)) == before
+    assert len(schedule) == 4
+
+
+def test_a_refiner_is_told_an_aesthetic_score() -> None:
+    unet = tiny_unet(
+        addition_embed_type="text_time",
+        addition_time_embed_dim=256,
+        projection_class_embeddings_input_dim=2560,
+    )
+    inputs = {one.name: one.shape for one in model_inputs(unet, None, 3)}
+    assert (inputs["text_embeds"], inputs["time_ids"]) == ((1, 1280), (1, 5))
+    made = synthesize(unet, *schedule_for(None, 1), samples=1, context_length=3)
+    assert next(iter(made.read(0)))["time_ids"].tolist() == [[64, 64, 0, 0, 6]]
 
 
 def test_synthesize_refusals() -> None:

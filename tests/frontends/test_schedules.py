@@ -51,6 +51,11 @@ def config_of(scheduler: Any) -> dict[str, Any]:
         ({"_class_name": "MyScheduler"}, 5, "MyScheduler, which is no scheduler"),
         ({"_class_name": "UNet2DModel"}, 5, "UNet2DModel, which is no scheduler"),
         ({}, 5, "the class nothing"),
+        ({"_class_name": ["DDIMScheduler"]}, 5, "the class nothing"),
+        ({"_class_name": "FlowMatchEulerDiscreteScheduler"}, 5, "has no scale_model_input"),
+        ({"_class_name": "DDIMScheduler", "num_train_timesteps": 10**12}, 5, "is out of range"),
+        ({"_class_name": "DDIMScheduler", "beta_start": "x"}, 5, "can't build a DDIMScheduler"),
+        (None, 10**9, "1000000000 steps make no schedule"),
         ({"_class_name": "DDIMScheduler", "beta_schedule": "odd"}, 5, "can't build a DDIMScheduler"),
     ],
 )
