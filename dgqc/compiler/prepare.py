@@ -16,6 +16,7 @@ from ..frontends.calibrating.calibration_file import load_calibration
 from ..frontends.calibrating.select_samples import Selection, select
 from ..frontends.calibrating.synthesize import rehearse, synthesize
 from ..frontends.capturing.capture import capture
+from ..frontends.loading.live_models import check_live
 from ..frontends.loading.load import load_model
 from ..frontends.samplers import sampler_for
 from ..frontends.schedules import schedule_for
@@ -56,7 +57,7 @@ def begin(request: Request) -> Start:
 
     Raises DgqcError as `compile` does.
     """
-    model, scheduler, tokens = _open(request.model)
+    model, scheduler, tokens = _open(request.model, request.weights_key)
     recorded = _recorded(request.calibration)
     schedule = _schedule(request.steps, scheduler, recorded)
     if request.loop is not None:
@@ -84,11 +85,14 @@ def begin(request: Request) -> Start:
     return Start([replace(program, calibration=calibration)], provenance, costs, scheduler)
 
 
-def _open(model: nn.Module | str | Path) -> tuple[nn.Module, Mapping[str, Any] | None, int | None]:
+def _open(
+    model: nn.Module | str | Path, weights_key: str | None
+) -> tuple[nn.Module, Mapping[str, Any] | None, int | None]:
     """The model, its pipeline's scheduler config and its tokens per prompt, as far as they are known."""
     if isinstance(model, nn.Module):
+        check_live(model)
         return model, None, None
-    loaded = load_model(Path(model))
+    loaded = load_model(Path(model), weights_key)
     return loaded.model, loaded.scheduler, loaded.context_length
 
 

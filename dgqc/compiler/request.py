@@ -54,6 +54,15 @@ class Request:
         metadata=option(("-O", "--opt"), "Widths and groups: w4a6, w8a8, w4a6g16,edges=8.", metavar="PRESET"),
     )
     _: KW_ONLY
+    weights_key: str | None = field(
+        default=None,
+        metadata=option(
+            "--weights-key",
+            "Which weights of a checkpoint: ema.",
+            metavar="NAME",
+            python="What a .pt calls them; None takes a usual name, and says so where there are several.",
+        ),
+    )
     calibration: Calibration | str | Path | None = field(
         default=None,
         metadata=option(

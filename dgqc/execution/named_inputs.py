@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 
 import torch
 
-from ..bundle.manifest import ModelInput
+from ..bundle.manifest import InputShape
 from ..ir.calibration import Inputs
 from ..ir.errors import DgqcError
 
@@ -27,7 +27,7 @@ def named_inputs(
     return {name: value for name, value in given.items() if value is not None}
 
 
-def check_inputs(inputs: Inputs, taken: Sequence[ModelInput]) -> None:
+def check_inputs(inputs: Inputs, taken: Sequence[InputShape]) -> None:
     """Raises DgqcError unless these are the inputs that a program takes, of one number of samples.
 
     taken: the program's. Shapes beyond the first axis are the program's own business.

@@ -55,7 +55,7 @@ def build_unet(config: Mapping[str, Any], weights: Mapping[str, Any], source: st
     expected = model.state_dict()
     matched = _matched(weights, expected, source)
     for name, tensor in expected.items():
-        if fault := _not_plain(matched[name]):
+        if fault := not_plain(matched[name]):
             raise DgqcError(f"{source}: the weight {name} is {fault}; save the UNet's float weights.")
         if matched[name].shape != tensor.shape:
             raise DgqcError(
@@ -123,7 +123,7 @@ def _finite_float(name: str, tensor: torch.Tensor, source: str) -> torch.Tensor:
     return converted
 
 
-def _not_plain(tensor: torch.Tensor) -> str | None:
+def not_plain(tensor: torch.Tensor) -> str | None:
     """What keeps a tensor from being numbers in memory, one for each element."""
     if tensor.is_meta:
         return "on the meta device, without values"
