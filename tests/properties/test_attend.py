@@ -13,7 +13,7 @@ from dgqc.ir.plans import Dimension, QuantizedOperand, Role
 from dgqc.ir.plans import Operand as OperandPlan
 from dgqc.passes.lowering.attention import attend, probability_table
 from dgqc.passes.lowering.layout import Layout
-from dgqc.passes.lowering.values import GroupedCodes, ProbabilityCodes, Scaled
+from dgqc.passes.lowering.values import OperandCodes, ProbabilityCodes, Scaled
 
 from .attention import logits, plan, probabilities, scale_of, softmax
 from .eager import EagerBuilder
@@ -35,7 +35,7 @@ def values_of(builder: EagerBuilder, value: Operand, base: float) -> object:
         value.multiple.to(torch.int64),
         value.zero.to(torch.int64),
     )
-    codes = GroupedCodes(value.codes, Layout.plain(value.codes.shape), decided, *value.tables)  # type: ignore[arg-type]
+    codes = OperandCodes(value.codes, Layout.plain(value.codes.shape), decided, *value.tables)  # type: ignore[arg-type]
     return builder.input(codes, *value.codes.shape)
 
 

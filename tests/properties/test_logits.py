@@ -13,7 +13,7 @@ from dgqc.ir.plans import Dimension, QuantizedOperand, Role
 from dgqc.ir.plans import Operand as OperandPlan
 from dgqc.passes.lowering.layout import Layout
 from dgqc.passes.lowering.products import lower_matmul
-from dgqc.passes.lowering.values import GroupedCodes, Logits, Scaled
+from dgqc.passes.lowering.values import Logits, OperandCodes, Scaled
 
 from .eager import EagerBuilder
 from .numbers import SEEDS
@@ -32,7 +32,7 @@ def quantized(builder: EagerBuilder, value: Operand, role: Role, base: float) ->
         value.multiple.to(torch.int64),
         value.zero.to(torch.int64),
     )
-    codes = GroupedCodes(value.codes, Layout.plain(value.codes.shape), plan, *value.tables)  # type: ignore[arg-type]
+    codes = OperandCodes(value.codes, Layout.plain(value.codes.shape), plan, *value.tables)  # type: ignore[arg-type]
     return builder.input(codes, *value.codes.shape)
 
 
