@@ -31,11 +31,12 @@ Runner = Callable[[Mapping[str, torch.Tensor], int], torch.Tensor]
 Drawer = Callable[[torch.Tensor, Mapping[str, torch.Tensor]], torch.Tensor]
 """draw(noise, conditions): int16 noise in Q12 and the other inputs by name, to the int16 picture in Q12."""
 
-Watch = Callable[[str, Callable[[], str]], None]
-"""watch(stage, text): told each stage of an emission, and how to get what it left as text."""
+Watch = Callable[[str, float, Callable[[], str]], None]
+"""watch(stage, seconds, text): told each stage of an emission, how long it took, and how to get what it left
+as text."""
 
 
-def ignore(stage: str, text: Callable[[], str]) -> None:
+def ignore(stage: str, seconds: float, text: Callable[[], str]) -> None:
     """Watches nothing."""
 
 
@@ -77,6 +78,10 @@ class Target(ABC):
     def passes(self) -> str:
         """The pipeline that it appends to the integer graph, as text."""
         return ""
+
+    def pass_names(self) -> tuple[str, ...]:
+        """What these passes are called, in order."""
+        return tuple(item.name for item in parse_pipeline(self.passes()))
 
     def unavailable(self) -> str | None:
         """Why nothing can be emitted here, or None."""

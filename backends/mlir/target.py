@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import tempfile
+import time
 import weakref
 from dataclasses import dataclass
 from pathlib import Path
@@ -39,8 +40,12 @@ class MlirTarget(Target):
         """Writes a module with its test vectors and a script that runs them."""
         from .emission.emit import emit
 
+        last = time.perf_counter()
+
         def told(stage: str, module: ir.Module) -> None:
-            watch(stage, lambda: _text(module))
+            nonlocal last
+            watch(stage, time.perf_counter() - last, lambda: _text(module))
+            last = time.perf_counter()
 
         emit(program, directory, vectors=evidence.vectors, watch=told)
 

@@ -2,33 +2,34 @@
 
 manifest.json   format version, provenance, schedule, SHA-256 and size of every file
 report.json     what the passes reported
-program/        the integer graph
-c/              the C project with test vectors, of a program compiled with --target c
-mlir/           the MLIR project with test vectors, of a program compiled with --target mlir
+program/        the integer graph, as no target has laid it out yet
+TARGET/         what a target emitted, with test vectors: c/, mlir/
 """
 
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from ..backends import c, mlir
-from ..execution.backends import C_PROJECT, MLIR_PROJECT
+from ..backends.registry import import_layouts
+from ..backends.selection import check_targets, select_targets
+from ..backends.target import Target, Watch, ignore
 from ..ir.errors import DgqcError
 from ..ir.program import Program
 from ..ir.storage.json_text import read_json_object
 from ..ir.storage.serialize import load_program, save_program
-from ..ir.vector import Vector
+from ..passes.manager.instruments import Instrument
 from .manifest import DAMAGED, NAME, Manifest, Provenance, check_files, list_files, read_manifest
 from .output_directory import refuse_foreign, written_whole
-from .vectors import reference_drawing, reference_vectors
+from .vectors import ReferenceEvidence
 
 PROGRAM = "program"
-TARGETS = (C_PROJECT, MLIR_PROJECT)
 REPORT = "report.json"
+SUMMARY, ARENA = "summary", "arena_bytes"
+"""Where a report says how much working memory a program takes."""
 
 
 @dataclass(frozen=True)
@@ -43,30 +44,33 @@ class Contents:
 def save(
     contents: Contents,
     directory: Path,
-    targets: Sequence[str] = (C_PROJECT,),
+    targets: Sequence[str | Target] | None = None,
     *,
     weights: str | None = None,
-    watch: Callable[[str, Any], None] | None = None,
+    instruments: Sequence[Instrument] = (),
+    verify_each: bool = True,
+    watch: Watch = ignore,
 ) -> Path:
     """Writes a bundle as a whole or not at all, in the place of an older bundle where there is one.
 
-    targets: what to emit, of `TARGETS`.
-    weights: where the C project's constants go: "array", "object" or "file"; None chooses by their size.
-    watch: told each pass of the MLIR pipeline and the module it left.
+    targets: what to emit, such as "c" or "c{weights=file}"; None takes the favoured ones.
+    weights: where the constants go, for a target that has this option.
+    instruments: told about the targets' passes. verify_each: whether the graph is verified after each.
+    watch: told each stage of an emission.
     Raises DgqcError when something else than a bundle stands there, or it can't be written.
     """
-    check_targets(targets, weights)
+    chosen = select_targets(targets, weights=weights)
+    check_targets(chosen)
+    program, report = contents.program, dict(contents.report)
+    evidence = ReferenceEvidence(program)
     with written_whole(directory, refuse_other_than_bundle) as folder:
-        save_program(contents.program, folder / PROGRAM)
-        vectors = reference_vectors(contents.program)
-        if C_PROJECT in targets:
-            drawing = reference_drawing(contents.program)
-            storage = None if weights is None else c.Storage(weights)
-            c.emit(contents.program, folder / C_PROJECT, vectors=vectors, drawing=drawing, storage=storage)
-        if MLIR_PROJECT in targets:
-            _emit_mlir(contents.program, folder / MLIR_PROJECT, vectors, watch)
-        _write_json(folder / REPORT, dict(contents.report))
-        manifest = Manifest(contents.provenance, contents.program.schedule, list_files(folder))
+        save_program(program, folder / PROGRAM)
+        for target in chosen:
+            laid_out = target.lay_out(program, instruments, verify_each=verify_each)
+            target.emit(laid_out, folder / target.name, evidence, watch)
+            report = _with_layout(report, target, laid_out)
+        _write_json(folder / REPORT, _with_memory(report, program))
+        manifest = Manifest(contents.provenance, program.schedule, list_files(folder))
         _write_json(folder / NAME, manifest.to_json())
     return directory
 
@@ -78,6 +82,7 @@ def read(directory: Path) -> Contents:
     """
     manifest = read_manifest(directory)
     check_files(directory, manifest)
+    import_layouts()
     program = load_program(directory / PROGRAM)
     if program.schedule != manifest.schedule:
         raise DgqcError(f"{directory} says one schedule in {NAME} and another in its program; {DAMAGED}.")
@@ -111,30 +116,21 @@ def refuse_other_than_bundle(directory: Path) -> None:
         )
 
 
-def check_targets(targets: Sequence[str], weights: str | None = None) -> None:
-    """Raises DgqcError for an unknown target, one that can't be emitted here, and `weights` without C."""
-    for target in targets:
-        if target not in TARGETS:
-            raise DgqcError(f"There is no target {target!r}; choose c, mlir or c,mlir.")
-    if weights is not None and C_PROJECT not in targets:
-        raise DgqcError(
-            f"weights={weights} says where the C project's constants go, but C isn't a target; add it."
-        )
-    reason = mlir.missing(MLIR_PROJECT) if MLIR_PROJECT in targets else None
-    if reason:
-        raise DgqcError(f"The target mlir can't be emitted: {reason}.")
+def _with_layout(report: dict[str, Any], target: Target, laid_out: Program) -> dict[str, Any]:
+    """The report with what a target's passes reported, and its working memory where nobody said so before."""
+    added = {name: entry for name, entry in laid_out.report.items() if name not in report}
+    summary, memory = report.get(SUMMARY), target.working_memory(laid_out)
+    if summary is not None and memory is not None and ARENA not in summary:
+        added[SUMMARY] = {**summary, ARENA: memory}
+    return {**report, **added}
 
 
-def _emit_mlir(
-    program: Program,
-    folder: Path,
-    vectors: Sequence[Vector],
-    watch: Callable[[str, Any], None] | None,
-) -> None:
-    from ..backends.mlir.emission.emit import emit
-    from ..backends.mlir.lowering.pipeline import ignore
-
-    emit(program, folder, vectors=vectors, watch=watch or ignore)
+def _with_memory(report: dict[str, Any], program: Program) -> dict[str, Any]:
+    """The report with the working memory of a favoured target, where none that was emitted plans any."""
+    for target in select_targets():
+        if SUMMARY in report and ARENA not in report[SUMMARY]:
+            report = _with_layout(report, target, target.lay_out(program))
+    return report
 
 
 def _write_json(path: Path, data: Any) -> None:

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
+from dataclasses import dataclass
+from functools import cached_property
 
 import torch
 
@@ -32,6 +34,21 @@ def random_inputs(program: Program, seed: int) -> dict[str, torch.Tensor]:
 def extreme_inputs(program: Program, kind: str) -> dict[str, torch.Tensor]:
     """One sample of int16 inputs at the ends of the range. kind: one of `EXTREMES`."""
     return {given.name: _extreme(given.shape, kind) for given in program.inputs}
+
+
+@dataclass(frozen=True)
+class ReferenceEvidence:
+    """What the reference computes for the tests of emitted projects, when it is first asked for."""
+
+    program: Program
+
+    @cached_property
+    def vectors(self) -> Sequence[Vector]:
+        return reference_vectors(self.program)
+
+    @cached_property
+    def drawing(self) -> DrawingVector | None:
+        return reference_drawing(self.program)
 
 
 def reference_vectors(program: Program) -> Sequence[Vector]:

@@ -14,6 +14,7 @@ from ..ir.errors import DgqcError
 from . import options
 from .console import as_json, progress, result, say
 from .from_fields import takes_fields
+from .targets import TARGET_HELP, StageWatch, stage_names
 
 if TYPE_CHECKING:
     from ..passes.base import Pass
@@ -33,34 +34,35 @@ def compile_model(
     output: Annotated[
         Path | None, typer.Option("-o", "--output", help="The bundle; MODEL.PRESET.dgqc by default.")
     ] = None,
-    target: Annotated[str, typer.Option("--target", help="What to emit: c, mlir or c,mlir.")] = "c",
+    target: Annotated[str | None, typer.Option("--target", metavar="NAMES", help=TARGET_HELP)] = None,
     print_ir_after: options.PrintIrAfter = None,
     timing: options.ShowTiming = False,
     weights: Annotated[
-        options.Weights | None,
-        typer.Option("--weights", help="Where the C project's constants go; by their size where left out."),
+        str | None,
+        typer.Option("--weights", metavar="WHERE", help="Of constants: array, object or file; else by size."),
     ] = None,
     json: options.Json = False,
 ) -> None:
     """Compile a diffusion UNet into integers."""
-    from ..bundle.bundle import check_output, check_targets
+    from ..backends.selection import check_targets, select_targets
+    from ..bundle.bundle import check_output
     from ..compiler.driver import finish, lower
-    from ..execution.backends import MLIR_PROJECT
-    from .mlir_watch import MlirWatch
 
-    targets = tuple(part.strip() for part in target.split(","))
-    check_targets(targets, weights)
+    targets = select_targets(None if target is None else [target], weights=weights)
+    check_targets(targets)
     clock, instruments = instruments_for(print_ir_after, timing)
     request = Request(**asked, instruments=instruments)
     place = output or options.default_output(request)
     if request.stop_after is None:
         check_output(place)
-    check_printed(print_ir_after, request.passes, MLIR_PROJECT in targets)
+    check_printed(print_ir_after, request.passes, stage_names(targets))
     with progress():
-        program, provenance = lower(request)
+        program, provenance = lower(request, targets)
         if request.stop_after is None:
-            watch = MlirWatch(print_ir_after or [], sys.stderr, clock)
-            finish(program, provenance).save(place, targets, weights=weights, watch=watch)
+            watch = StageWatch(print_ir_after or [], sys.stderr, clock)
+            finish(program, provenance).save(
+                place, targets, instruments=instruments, verify_each=request.verify_each, watch=watch
+            )
         if timing:
             say(clock.table())
     if request.stop_after is not None:
@@ -132,16 +134,12 @@ def instruments_for(print_after: list[str] | None, timing: bool) -> tuple[Timing
     return clock, chosen
 
 
-def check_printed(print_after: list[str] | None, passes: Sequence[Pass], mlir: bool = False) -> None:
+def check_printed(print_after: list[str] | None, passes: Sequence[Pass], others: Sequence[str] = ()) -> None:
     """Raises DgqcError when the graph is to be printed after a pass that the pipeline doesn't hold.
 
-    mlir: whether the passes of the MLIR pipeline follow.
+    others: names of passes and stages that follow, of targets.
     """
-    names = [item.name for item in passes]
-    if mlir and print_after:
-        from ..backends.mlir.lowering.stages import STAGES
-
-        names += STAGES
+    names = [*(item.name for item in passes), *others]
     for name in print_after or ():
         if name not in (*names, "all"):
             held = ", ".join(names)

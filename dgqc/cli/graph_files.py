@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
+from ..backends.registry import import_layouts
 from ..bundle.output_directory import written_whole
 from ..ir.errors import DgqcError
 from ..ir.printer import format_graph
@@ -26,8 +27,7 @@ def load_graph(folder: Path) -> Program:
     """A graph that `print_or_save` or a failing pass wrote. Raises DgqcError when it is no such folder."""
     if not folder.is_dir():
         raise DgqcError(f"{folder} is not a folder; give one that --stop-after or a failing pass wrote.")
-    from ..backends import c  # noqa: F401  (a graph may hold its layout)
-
+    import_layouts()
     return load_program(folder)
 
 

@@ -55,7 +55,7 @@ def verify(
     batch: Annotated[int, typer.Option("--batch", min=1, help="Random inputs for each call.")] = 1,
     seed: options.Seed = 0,
     backends: Annotated[
-        str | None, typer.Option("--backends", metavar="NAMES", help="Some of c,iree,llvm instead of all.")
+        str | None, typer.Option("--backends", metavar="NAMES", help="Some, such as c,iree, instead of all.")
     ] = None,
     json: options.Json = False,
 ) -> None:

@@ -17,6 +17,7 @@ from . import build as command_build
 from . import compare as command_compare
 from . import inspect as command_inspect
 from . import passes as command_passes
+from . import targets as command_targets
 from .console import quiet_libraries, result, say
 
 DONE, WRONG_INPUT, INTERRUPTED = 0, 2, 130
@@ -49,7 +50,7 @@ def options(version: ShowVersion = False) -> None:
     """Compile diffusion UNets into integers."""
 
 
-for commands in (command_build, command_compare, command_inspect, command_passes):
+for commands in (command_build, command_compare, command_inspect, command_passes, command_targets):
     commands.register(app)
 
 

@@ -19,14 +19,6 @@ class Switch(StrEnum):
     OFF = "off"
 
 
-class Weights(StrEnum):
-    """`dgqc.backends.c.Storage`, which takes long to import."""
-
-    ARRAY = "array"
-    OBJECT = "object"
-    FILE = "file"
-
-
 Bundle = Annotated[Path, typer.Argument(metavar="DIR", help="A folder that `dgqc compile` wrote.")]
 Json = Annotated[bool, typer.Option("--json", help="Print JSON.")]
 PrintIrAfter = Annotated[
@@ -36,7 +28,7 @@ PrintIrAfter = Annotated[
 ShowTiming = Annotated[bool, typer.Option("--timing", help="Print how long each pass took, on stderr.")]
 Seed = Annotated[int, typer.Option("--seed", min=0, help="Of random numbers.")]
 BackendName = Annotated[
-    str | None, typer.Option("--backend", metavar="NAME", help="c, iree, llvm or reference.")
+    str | None, typer.Option("--backend", metavar="NAME", help="What runs it; `dgqc targets` lists them.")
 ]
 AllowNearest = Annotated[
     bool, typer.Option("--allow-nearest-step", help="Map other timesteps to the nearest compiled one.")

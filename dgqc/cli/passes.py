@@ -28,30 +28,41 @@ def passes(
     pipeline: Annotated[
         str | None, typer.Option("--pipeline", metavar="PRESET", help="Print the passes behind a preset.")
     ] = None,
+    target: Annotated[
+        str | None,
+        typer.Option("--target", metavar="NAMES", help="And what these targets append."),
+    ] = None,
     json: options.Json = False,
 ) -> None:
     """List the passes, or print the pipeline of a preset."""
+    from ..backends.registry import known_targets
+    from ..backends.selection import select_targets
     from ..ir import ops  # noqa: F401  (registers the dgqc ops, which passes name)
     from ..passes.manager.presets import pipeline_for
     from ..passes.manager.registry import known_passes
 
     if pipeline is not None:
         text = pipeline_for(pipeline)
+        appended = {one.name: one.passes() for one in select_targets([target])} if target else {}
         if json:
-            as_json({"preset": pipeline, "pipeline": text})
-        else:
-            result(text)
+            as_json({"preset": pipeline, "pipeline": text, "targets": appended})
+            return
+        result(text)
+        for name, passes_of_target in appended.items():
+            result(f"then, for {name}: {passes_of_target or 'nothing'}")
         return
-    described = [_describe(item) for item in known_passes()]
+    owners = {name: one.name for one in known_targets() for name in one.pass_modules}
+    described = [{**_describe(item), "target": owners.get(item.name)} for item in known_passes()]
     if json:
         as_json(described)
         return
-    listing = table("pass", "takes", "leaves", "options", "what it does")
+    listing = table("pass", "takes", "leaves", "options", "for", "what it does")
     for column in listing.columns:
         column.justify = "left"
     for one in described:
         written = "\n".join(f"{o['name']}={o['default']}" for o in one["options"])
-        listing.add_row(one["name"], one["takes"], one["leaves"], written, one["summary"])
+        owner = one["target"] or "all"
+        listing.add_row(one["name"], one["takes"], one["leaves"], written, owner, one["summary"])
     result(listing)
 
 

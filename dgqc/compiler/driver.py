@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -10,6 +11,8 @@ from torch import nn
 from torch.export import ExportedProgram
 
 from ..backends import quantize_dequantize
+from ..backends.selection import stopping_target
+from ..backends.target import Target
 from ..bundle.manifest import Provenance
 from ..execution.compiled_program import CompiledProgram
 from ..ir.errors import DgqcError
@@ -47,18 +50,26 @@ def export_quantize_dequantize(
     return quantize_dequantize.export(lower(request)[0])
 
 
-def lower(request: Request) -> tuple[Program, Provenance]:
-    """Takes a model through its pipeline, to the end or to `request.stop_after`."""
+def lower(request: Request, targets: Sequence[Target] = ()) -> tuple[Program, Provenance]:
+    """Takes a model through its pipeline, to the end or to `request.stop_after`.
+
+    targets: among whose passes it may stop, too; they aren't run else.
+    """
     planned = Planned()
     manager = PassManager(request.passes, (*request.instruments, planned), request.verify_each)
     manager.check(Level.CAPTURED)
     start = begin(request)
     # Popped, so that nobody holds the float weights any more once the passes have let go of them.
-    program = manager.run(start.program.pop(), request.stop_after)
+    stopping = stopping_target(targets, request.stop_after, request.passes)
+    program = manager.run(start.program.pop(), None if stopping else request.stop_after)
     if program.level is Level.INTEGER:
         if request.loop is not None:
             program = with_loop(program, request.loop, start.scheduler, start.provenance.inputs)
         program = program.with_report("summary", summarize(start.costs, planned, program))
+    if stopping is not None:
+        program = stopping.lay_out(
+            program, request.instruments, verify_each=request.verify_each, stop_after=request.stop_after
+        )
     return program, start.provenance
 
 

@@ -1,76 +1,53 @@
-"""Runs the integer level through a backend, by the backend's name."""
+"""Runs the integer level through a backend, by the name of a target's runner."""
 
 from __future__ import annotations
 
-import tempfile
-import weakref
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from pathlib import Path
 
 import torch
 
-from ..backends import mlir
-from ..backends.c import CProgram, find_compiler
+from ..backends.registry import REFERENCE, find_runner, known_targets
+from ..backends.target import Drawer, Runner, Target
 from ..ir.errors import DgqcError
 from ..ir.program import Program
 
-Runner = Callable[[Mapping[str, torch.Tensor], int], torch.Tensor]
-"""run(inputs, ordinal): int16 inputs by name, for one sample, to the int16 output."""
-
-Drawer = Callable[[torch.Tensor, Mapping[str, torch.Tensor]], torch.Tensor]
-"""draw(noise, conditions): int16 noise in Q12 and the other inputs by name, to the int16 picture in Q12."""
-
-BACKENDS = ("reference", "c", "iree", "llvm")
-C_PROJECT, MLIR_PROJECT = "c", "mlir"
-"""Where emitted projects lie in a bundle."""
-
 
 def unavailable() -> dict[str, str]:
-    """Backends that can't run here, with the reason."""
-    reasons = {}
-    try:
-        find_compiler()
-    except DgqcError as error:
-        reasons["c"] = str(error).rstrip(".")
-    absent = {name: mlir.missing(name) for name in ("iree", "llvm")}
-    return {**reasons, **{name: reason for name, reason in absent.items() if reason}}
+    """Runners that can't work here, with the reason."""
+    found = {name: target().cannot_run(name) for target in known_targets() for name in target.runners}
+    return {name: reason for name, reason in found.items() if reason is not None}
 
 
 def default_backend() -> str:
-    """The C program where a compiler is at hand, else the reference; both give the same bits."""
-    return "reference" if "c" in unavailable() else "c"
+    """The first favoured runner that can work here, else the reference; all give the same bits."""
+    favoured = ((target(), name) for target in known_targets() if target.favoured for name in target.runners)
+    return next((name for target, name in favoured if target.cannot_run(name) is None), REFERENCE)
 
 
 def open_backend(name: str, program: Program, bundle: Path | None = None) -> Runner:
     """A runner for an integer-level program.
 
     bundle: its folder, if it has one, whose emitted projects are used; nothing is built inside.
-    Raises DgqcError when there is no such backend, or it can't run here.
+    Raises DgqcError when there is no such runner, or it can't work here.
     """
-    if name not in BACKENDS:
-        raise DgqcError(f"There is no backend {name!r}; choose one of {', '.join(BACKENDS)}.")
-    if reason := unavailable().get(name):
-        raise DgqcError(f"Backend {name} can't run: {reason}; or choose the reference backend.")
-    runners: dict[str, Callable[[Program, Path | None], Runner]] = {
-        "reference": _reference,
-        "c": _c,
-        "iree": _iree,
-        "llvm": _llvm,
-    }
-    return runners[name](program, bundle)
+    target = _able(name)
+    return target.open(name, program, _project(target, bundle))
 
 
 def open_drawer(name: str, program: Program, bundle: Path | None = None) -> Drawer:
-    """The denoising loop of an integer-level program: emitted C draws by itself, others call by call.
+    """The denoising loop of an integer-level program: some targets draw by themselves, others call by call.
 
     Raises DgqcError as `open_backend` does, and for a program without a loop.
     """
     loop = program.loop
     if loop is None:
         raise DgqcError('The program has no denoising loop; compile it with --loop ddim (loop="ddim").')
-    if name == "c" and name not in unavailable():
-        return _c_library(program, bundle).draw
-    run, sample = open_backend(name, program, bundle), program.inputs[0].name
+    target = _able(name)
+    own = target.open_drawer(name, program, _project(target, bundle))
+    if own is not None:
+        return own
+    run, sample = target.open(name, program, _project(target, bundle)), program.inputs[0].name
 
     def draw(noise: torch.Tensor, conditions: Mapping[str, torch.Tensor]) -> torch.Tensor:
         return loop.run(lambda codes, step: run({sample: codes, **conditions}, step), noise)
@@ -78,49 +55,14 @@ def open_drawer(name: str, program: Program, bundle: Path | None = None) -> Draw
     return draw
 
 
-def _reference(program: Program, bundle: Path | None) -> Runner:
-    from ..backends import reference
-
-    def run(inputs: Mapping[str, torch.Tensor], step: int) -> torch.Tensor:
-        return reference.run(program, inputs, step)
-
-    return run
+def _able(name: str) -> Target:
+    target = find_runner(name)()
+    if reason := target.cannot_run(name):
+        raise DgqcError(f"Backend {name} can't run: {reason}; or choose the reference backend.")
+    return target
 
 
-def _c(program: Program, bundle: Path | None) -> Runner:
-    library = _c_library(program, bundle)
-    return lambda inputs, step: library.run(dict(inputs), step)
-
-
-def _c_library(program: Program, bundle: Path | None) -> CProgram:
-    from ..backends import c
-
-    if bundle is not None and (bundle / C_PROJECT).is_dir():
-        return c.CProgram(bundle / C_PROJECT)
-    folder = tempfile.TemporaryDirectory(prefix="dgqc-c-")
-    c.emit(program, Path(folder.name))
-    library = c.CProgram(Path(folder.name))
-    # The folder goes when the library does.
-    weakref.finalize(library, folder.cleanup)
-    return library
-
-
-def _iree(program: Program, bundle: Path | None) -> Runner:
-    from ..backends.mlir.execution.iree import IreeProgram
-
-    if bundle is not None and (bundle / MLIR_PROJECT).is_dir():
-        return IreeProgram(bundle / MLIR_PROJECT).run
-    from ..backends.mlir.emission.emit import emit
-
-    folder = tempfile.TemporaryDirectory(prefix="dgqc-mlir-")
-    emit(program, Path(folder.name))
-    loaded = IreeProgram(Path(folder.name))
-    # Its parameters are read from the folder while it lives.
-    weakref.finalize(loaded, folder.cleanup)
-    return loaded.run
-
-
-def _llvm(program: Program, bundle: Path | None) -> Runner:
-    from ..backends.mlir.execution.llvm import LlvmProgram
-
-    return LlvmProgram(program).run
+def _project(target: Target, bundle: Path | None) -> Path | None:
+    """Where a bundle holds what a target emitted."""
+    folder = None if bundle is None else bundle / target.name
+    return folder if folder is not None and folder.is_dir() else None

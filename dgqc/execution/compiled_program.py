@@ -155,7 +155,7 @@ class CompiledProgram:
             self._drawers[name] = open_drawer(name, self.program, self._bundle)
         return self._drawers[name](noise, conditions)
 
-    def save(self, directory: str | Path, targets: Sequence[str] = ("c",), **options: Any) -> Path:
+    def save(self, directory: str | Path, targets: Sequence[str] | None = None, **options: Any) -> Path:
         """Writes the program as a bundle; see `dgqc.bundle.bundle.save`."""
         contents = Contents(self.program, self.provenance, self.report)
         return save_bundle(contents, Path(directory), targets, **options)

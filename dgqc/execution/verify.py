@@ -8,14 +8,14 @@ from typing import Any
 
 import torch
 
+from ..backends.registry import REFERENCE, find_runner, known_targets, runner_names
 from ..bundle.vectors import EXTREMES, drawing_inputs, extreme_inputs, random_inputs
 from ..ir.errors import DgqcError
 from ..ir.progress import track
-from .backends import BACKENDS, unavailable
+from .backends import unavailable
 from .compiled_program import CompiledProgram
 
-LLVM_WORK = 0.1
-"""From so many 10^9 multiply-accumulates a call on, LLVM runs only where it is asked for."""
+RUNS_NOTHING = "it emits and runs nothing"
 
 
 @dataclass(frozen=True)
@@ -109,12 +109,13 @@ def chosen_backends(
     Raises DgqcError for a backend that there isn't, and when nothing is left to compare with the reference.
     """
     for name in wanted or ():
-        if name not in BACKENDS:
-            raise DgqcError(f"There is no backend {name!r}; choose some of {', '.join(BACKENDS)}.")
-    named = [name for name in BACKENDS if wanted is None or name in wanted or name == "reference"]
-    reasons = {**(_too_slow(compiled) if wanted is None else {}), **unavailable()}
+        find_runner(name)
+    named = [name for name in runner_names() if wanted is None or name in wanted or name == REFERENCE]
+    reasons = {**(_too_much(compiled) if wanted is None else {}), **unavailable()}
     skipped = {name: reasons[name] for name in named if name in reasons}
     backends = tuple(name for name in named if name not in skipped)
+    if wanted is None:
+        skipped |= {target.name: RUNS_NOTHING for target in known_targets() if not target.runners}
     if len(backends) < 2:
         why = "; ".join(f"{name}: {reason}" for name, reason in skipped.items()) or "no other was asked for"
         raise DgqcError(
@@ -123,12 +124,11 @@ def chosen_backends(
     return backends, skipped
 
 
-def _too_slow(compiled: CompiledProgram) -> dict[str, str]:
-    """Backends that would take very long for this program."""
+def _too_much(compiled: CompiledProgram) -> dict[str, str]:
+    """Runners that would take very long for this program, as their targets say."""
     work = compiled.report.get("summary", {}).get("macs_g", 0)
-    if work <= LLVM_WORK:
-        return {}
-    return {"llvm": f"its loops are slow for {work:.1f}e9 products a call; name it in --backends"}
+    found = {name: target().too_slow(name, work) for target in known_targets() for name in target.runners}
+    return {name: reason for name, reason in found.items() if reason is not None}
 
 
 def evenly_spaced(count: int, sampled: int | None) -> tuple[int, ...]:

@@ -90,9 +90,9 @@ def bundle_report(directory: Path) -> Report:
 
 
 def summarize(costs: Costs, planned: Planned, program: Program) -> Report:
-    """The figures of an integer-level program, to be kept in its bundle. planned: read before lowering."""
-    arena = int(entry_with(program.report, "arena_bytes").get("arena_bytes", 0))
-    found = figures(costs, planned.widths or Widths(), count_sizes(program), arena, [])
+    """The figures of an integer-level program, to be kept in its bundle, but for its working memory, which a
+    target adds. planned: read before lowering."""
+    found = figures(costs, planned.widths or Widths(), count_sizes(program), None, [])
     return found | {"probabilities": planned.probabilities}
 
 
@@ -102,7 +102,7 @@ def entry_with(report: Mapping[str, Any], figure: str) -> Mapping[str, Any]:
     return next(entries, {})
 
 
-def figures(costs: Costs, widths: Widths, sizes: Sizes, arena: int, notes: list[str]) -> Report:
+def figures(costs: Costs, widths: Widths, sizes: Sizes, arena: int | None, notes: list[str]) -> Report:
     """The figures that reports on models and on bundles share."""
     nominal = bops(costs.macs(), widths.weight_bits, widths.activation_bits)
     built = sum(_bops_as_built(costs, widths))
@@ -114,7 +114,7 @@ def figures(costs: Costs, widths: Widths, sizes: Sizes, arena: int, notes: list[
         "macs_g": costs.macs() / 1e9,
         "macs_by_kind_g": {kind.value: costs.macs(kind) / 1e9 for kind in ProductKind},
         "parameters_m": costs.parameters / 1e6,
-        "arena_bytes": arena,
+        **({} if arena is None else {"arena_bytes": arena}),
         "table_bytes": sizes.tables,
         "size_bytes": asdict(sizes),
         **widths.to_json(),

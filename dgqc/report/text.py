@@ -39,7 +39,8 @@ def rows(report: Report) -> Iterator[tuple[str, str]]:
     yield "groups", str(report["groups"])
     yield from _probabilities(report.get("probabilities", {}))
     yield "tables by step", f"{report['table_bytes'] / KIB:.1f} KiB"
-    yield "working memory", f"{report['arena_bytes'] / KIB:.1f} KiB"
+    if "arena_bytes" in report:
+        yield "working memory", f"{report['arena_bytes'] / KIB:.1f} KiB"
     yield from _arena(entry_with(report.get("passes", {}), "arena_bytes"))
     for path, decibels in _least_exact(report.get("layer_error_db", {})):
         yield f"  error of {path}", f"{decibels:.1f} dB"

@@ -33,7 +33,11 @@ class Timing:
 
     def after(self, item: Pass, program: Program, seconds: float) -> None:
         """Notes both."""
-        self.seconds.append((item.name, seconds))
+        self.note(item.name, seconds)
+
+    def note(self, name: str, seconds: float) -> None:
+        """What anything else took that runs as passes do."""
+        self.seconds.append((name, seconds))
         self.peaks.append(peak_memory())
 
     def table(self) -> str:

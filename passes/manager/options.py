@@ -20,7 +20,6 @@ from types import NoneType, UnionType
 from typing import Any, Union, get_args, get_origin, get_type_hints
 
 from ...ir.errors import PipelineError
-from ..base import Pass
 
 BARE = re.compile(r"""[^\s,{}="'\\]+""")
 """What may stand without quotes."""
@@ -52,17 +51,13 @@ class Option:
         return f"{choices} or none" if self.optional else choices
 
 
-def options_of(pass_class: type[Pass]) -> tuple[Option, ...]:
-    """The options of a pass, in the order of its fields.
+def options_of(pass_class: type[Any]) -> tuple[Option, ...]:
+    """The options of a pass, or of anything else that is written as one, in the order of its fields.
 
     Raises PipelineError when a field has a type that can't be written in a pipeline.
     """
     hints = get_type_hints(pass_class)
-    return tuple(
-        _option(pass_class, field, hints[field.name])
-        for field in fields(pass_class)  # type: ignore[arg-type]
-        if field.init
-    )
+    return tuple(_option(pass_class, field, hints[field.name]) for field in fields(pass_class) if field.init)
 
 
 def read_value(option: Option, text: str, quoted: bool) -> Any:
@@ -97,7 +92,7 @@ def write_value(value: Any) -> str:
     return f'"{escaped}"'
 
 
-def _option(pass_class: type[Pass], field: Field[Any], hint: Any) -> Option:
+def _option(pass_class: type[Any], field: Field[Any], hint: Any) -> Option:
     kinds = get_args(hint) if get_origin(hint) in (Union, UnionType) else (hint,)
     plain = [kind for kind in kinds if kind is not NoneType]
     supported = len(plain) == 1 and isinstance(plain[0], type)

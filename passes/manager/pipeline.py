@@ -13,7 +13,7 @@ from __future__ import annotations
 
 import difflib
 import re
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import MISSING
 from typing import Any
 
@@ -33,7 +33,15 @@ def parse_pipeline(text: str) -> tuple[Pass, ...]:
     Raises PipelineError naming the pass, the option, what would be right and the position (from 1) in the
     text.
     """
-    return _Parser(text).pipeline()
+    return _Parser(text, find_pass, "pass").everything()
+
+
+def parse_configured(text: str, find: Callable[[str], type[Any]], kind: str) -> tuple[Any, ...]:
+    """Other things that are written as passes are: frozen dataclasses with a `name`, and options as fields.
+
+    find: the class of a name. kind: what they are, for messages. Raises PipelineError as `parse_pipeline`.
+    """
+    return _Parser(text, find, kind).everything()
 
 
 def format_pipeline(passes: Sequence[Pass]) -> str:
@@ -52,31 +60,32 @@ def format_pass(item: Pass) -> str:
 
 
 class _Parser:
-    """Reads one text from left to right."""
+    """Reads one text from left to right. find: the class of a name. kind: what the text lists."""
 
-    def __init__(self, text: str) -> None:
+    def __init__(self, text: str, find: Callable[[str], type[Any]], kind: str) -> None:
         self.text = text
+        self.find, self.kind = find, kind
         self.position = 0
 
-    def pipeline(self) -> tuple[Pass, ...]:
-        passes: list[Pass] = []
+    def everything(self) -> tuple[Any, ...]:
+        found: list[Any] = []
         self.skip(_SPACE)
-        while not self.at_end or passes:
-            passes.append(self.one_pass())
+        while not self.at_end or found:
+            found.append(self.one())
             self.skip(_SPACE)
             if self.at_end:
                 break
             if not self.accept(","):
-                raise self.error(f"a comma or the end after {passes[-1].name}")
+                raise self.error(f"a comma or the end after {found[-1].name}")
             self.skip(_SPACE)
-        return tuple(passes)
+        return tuple(found)
 
-    def one_pass(self) -> Pass:
+    def one(self) -> Any:
         name = self.match(_NAME)
         if not name:
-            raise self.error("the name of a pass")
-        pass_class = find_pass(name)
-        options = options_of(pass_class)
+            raise self.error(f"the name of a {self.kind}")
+        found = self.find(name)
+        options = options_of(found)
         given: dict[str, Any] = {}
         if self.accept("{"):
             self.skip(_SPACE)
@@ -86,45 +95,46 @@ class _Parser:
                 separated = self.skip(_SEPARATOR)
                 if not separated and not self.text.startswith("}", self.position):
                     raise self.error(f"a comma or }} after the option {field.replace('_', '-')} of {name}")
-        return _build(pass_class, options, given)
+        return _build(self.kind, found, options, given)
 
-    def option(self, pass_name: str, options: tuple[Option, ...], given: dict[str, Any]) -> tuple[str, Any]:
+    def option(self, name: str, options: tuple[Option, ...], given: dict[str, Any]) -> tuple[str, Any]:
         start = self.position
         key = self.match(_NAME)
         if not key:
-            raise self.error(f"an option of {pass_name} or its closing }}")
+            raise self.error(f"an option of {name} or its closing }}")
         option = next((option for option in options if option.name == key.replace("_", "-")), None)
         if option is None:
-            raise _unknown_option(pass_name, key, options, start)
+            raise _unknown_option(f"{self.kind.capitalize()} {name}", key, options, start)
         if option.field in given:
             raise PipelineError(
-                f"Pass {pass_name} is given its option {key} twice, at position {start + 1}; give it once."
+                f"{self.kind.capitalize()} {name} is given its option {key} twice, at position {start + 1}; "
+                "give it once."
             )
         if not self.accept("="):
             if option.kind is bool:
                 return option.field, True
-            raise self.error(f"= and {option.expected} after the option {key} of {pass_name}")
-        text, quoted = self.value(pass_name, option)
+            raise self.error(f"= and {option.expected} after the option {key} of {name}")
+        text, quoted = self.value(name, option)
         try:
             return option.field, read_value(option, text, quoted)
         except ValueError:
             raise PipelineError(
-                f"Pass {pass_name} has {key}={text} at position {start + 1}, but {key} takes "
+                f"{self.kind.capitalize()} {name} has {key}={text} at position {start + 1}, but {key} takes "
                 f"{option.expected}."
             ) from None
 
-    def value(self, pass_name: str, option: Option) -> tuple[str, bool]:
+    def value(self, name: str, option: Option) -> tuple[str, bool]:
         """A value's text and whether it was quoted."""
         if not self.accept('"'):
             word = self.match(BARE)
             if not word:
-                raise self.error(f"{option.expected} for the option {option.name} of {pass_name}")
+                raise self.error(f"{option.expected} for the option {option.name} of {name}")
             return word, False
         characters = []
         while not self.accept('"'):
             self.accept("\\")
             if self.at_end:
-                raise self.error(f'a closing " for the option {option.name} of {pass_name}')
+                raise self.error(f'a closing " for the option {option.name} of {name}')
             characters.append(self.text[self.position])
             self.position += 1
         return "".join(characters), True
@@ -147,28 +157,29 @@ class _Parser:
         return bool(self.match(pattern))
 
     def error(self, expected: str) -> PipelineError:
-        found = "the pipeline ends" if self.at_end else f"there is {self.text[self.position :][:12]!r}"
+        whole = "pipeline" if self.kind == "pass" else f"list of {self.kind}s"
+        found = f"the {whole} ends" if self.at_end else f"there is {self.text[self.position :][:12]!r}"
         return PipelineError(
-            f"The pipeline needs {expected} at position {self.position + 1}, but {found} in {self.text!r}."
+            f"The {whole} needs {expected} at position {self.position + 1}, but {found} in {self.text!r}."
         )
 
 
-def _build(pass_class: type[Pass], options: tuple[Option, ...], given: dict[str, Any]) -> Pass:
+def _build(kind: str, made: type[Any], options: tuple[Option, ...], given: dict[str, Any]) -> Any:
     for option in options:
         if option.default is MISSING and option.field not in given:
             raise PipelineError(
-                f"Pass {pass_class.name} needs its option {option.name} ({option.expected}): write "
-                f"{pass_class.name}{{{option.name}=...}}."
+                f"{kind.capitalize()} {made.name} needs its option {option.name} ({option.expected}): write "
+                f"{made.name}{{{option.name}=...}}."
             )
     try:
-        return pass_class(**given)
+        return made(**given)
     except (ValueError, DgqcError) as error:
-        raise PipelineError(f"Pass {pass_class.name} refuses its options: {error}") from error
+        raise PipelineError(f"{kind.capitalize()} {made.name} refuses its options: {error}") from error
 
 
-def _unknown_option(name: str, key: str, options: tuple[Option, ...], start: int) -> PipelineError:
+def _unknown_option(whose: str, key: str, options: tuple[Option, ...], start: int) -> PipelineError:
     names = [option.name for option in options]
     close = difflib.get_close_matches(key, names, n=1)
     hint = f" (did you mean {close[0]}?)" if close else ""
     allowed = f"its options are {', '.join(names)}" if names else "it takes none"
-    return PipelineError(f"Pass {name} has no option {key}{hint}, at position {start + 1}; {allowed}.")
+    return PipelineError(f"{whose} has no option {key}{hint}, at position {start + 1}; {allowed}.")

@@ -29,7 +29,7 @@ _STATIC = "observe-ranges,static-ranges,"
 _LAYERWISE = "outlier-dims,kmeans-groups{groups=1},"
 _TABLES = "uniform-quant,timestep-tables,"
 _BRECQ = "brecq{iterations=$iterations,rate=$rate},"
-_REST = "measure-error,lower-integer,split-products,permute-channels,permute-keys,$streams,plan-memory"
+_REST = "measure-error,lower-integer"
 
 PIPELINE = Template(
     _FRONT + _START + _SITES + _OUR_GROUPS + "$probabilities,timestep-tables,${rounding}" + _REST
@@ -46,8 +46,8 @@ class Method:
     settings: Mapping[str, str]
 
 
-_WIDTHS = {"edges": "8", "tile": ""}
-_DGQ = {"edges": "8", "scale": "tensor", "probabilities": "log2", "tile": ""}
+_WIDTHS = {"edges": "8"}
+_DGQ = {"edges": "8", "scale": "tensor", "probabilities": "log2"}
 _LEARNED = {"iterations": "1000", "rate": "0.01"}
 """Published are 20000 iterations at a rate of 0.001, which take a GPU."""
 
@@ -61,7 +61,6 @@ OURS = Method(
         "probabilities": "",
         "ranges": "",
         "rounding": "auto",
-        "tile": "",
     },
 )
 
@@ -134,6 +133,8 @@ _ROUNDING = {
     "fbr": "fbr{iterations=1000,rate=0.03},",
 }
 _RANGES = {"minmax": "", "searched": "search-ranges{candidates=9,samples=16},"}
+MOVED = {"tile": "c"}
+"""Keys of former releases that are options of a target now."""
 _CHOICES = {
     "edges": (*(str(bits) for bits in range(2, 9)), "16"),
     "grouping": ("error", "kmeans"),
@@ -141,7 +142,6 @@ _CHOICES = {
     "probabilities": ("auto", "log2", "uniform"),
     "ranges": tuple(_RANGES),
     "rounding": tuple(_ROUNDING),
-    "tile": ("2", "4", "8", "16", "32", "64", "128", "256"),
 }
 _NUMBERS = {"iterations": r"[1-9]\d{0,6}", "rate": r"\d*\.?\d+(e-?\d+)?"}
 _PRESET = re.compile(
@@ -157,8 +157,8 @@ def pipeline_for(opt: str) -> str:
     bits where nothing is said. scale: what shares a scale of attention probabilities; static is one per call,
     for uniform ones. probabilities: how they are coded; auto chooses for each attention, and holds where
     scale=row and nothing else is said. rounding: of weights; auto is gptq for up to 100
-    million, nearest the quickest, brecq and fbr take hours. iterations, rate: of methods that learn. tile:
-    KiB of a thread's own memory, little for a microcontroller; half a core's cache if not said.
+    million, nearest the quickest, brecq and fbr take hours. iterations, rate: of methods that learn.
+    The text ends with the integer graph; what a target appends to it is the target's business.
     Raises PipelineError for an unknown preset, an unknown key or a value out of place.
     """
     preset, *settings = (part.strip() for part in opt.split(","))
@@ -184,7 +184,6 @@ def pipeline_for(opt: str) -> str:
         activations=found["activations"],
         groups=found["groups"] or "8",
         method=",method=minmax" if found["method"] == "naive" else "",
-        streams=f"fuse-rows{{tile={chosen['tile']} rows=1}}" if chosen.get("tile") else "fuse-rows",
     )
 
 
@@ -216,6 +215,12 @@ def _method(preset: str, name: str | None) -> Method:
 
 def _setting(opt: str, method: Method, text: str) -> tuple[str, str]:
     key, _, value = text.partition("=")
+    if key in MOVED:
+        target = MOVED[key]
+        raise PipelineError(
+            f"-O {opt} has {text!r}, an option of the target {target} now: write "
+            f"--target '{target}{{{text}}}'."
+        )
     if key not in method.settings:
         raise PipelineError(
             f"-O {opt} has {text!r} behind the preset, where only "

@@ -21,7 +21,6 @@ import dgqc
 from dgqc.backends.mlir.emission.emit import emit
 from dgqc.backends.mlir.emission.parameters import ConstantStore
 from dgqc.backends.mlir.execution.iree import loaded
-from dgqc.bundle.bundle import MLIR_PROJECT
 from dgqc.bundle.vectors import random_inputs, reference_vectors
 from dgqc.execution.compiled_program import CompiledProgram
 from dgqc.execution.verify import verify
@@ -95,7 +94,7 @@ def test_stock_tools_give_the_same_bits(tiny: CompiledProgram, bundle: Path, tmp
 def test_stock_tools_read_the_module(tiny: CompiledProgram, bundle: Path, tmp_path: Path) -> None:
     emit(tiny.program, tmp_path, store=ConstantStore.PARAMETERS)
     opt = ("torch-mlir-opt", "model.mlir", "-o", os.devnull)
-    assert stock(bundle / MLIR_PROJECT, *opt).returncode == 0
+    assert stock(bundle / "mlir", *opt).returncode == 0
     assert stock(tmp_path, *opt, "--allow-unregistered-dialect").returncode == 0
 
 

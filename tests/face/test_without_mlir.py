@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from dgqc.backends.mlir.execution import packages
-from dgqc.bundle.bundle import check_targets
+from dgqc.backends.selection import check_targets, select_targets
 from dgqc.execution.backends import open_backend
 from dgqc.execution.compiled_program import CompiledProgram
 from dgqc.execution.verify import chosen_backends
@@ -19,12 +19,12 @@ def nothing_installed(monkeypatch: pytest.MonkeyPatch) -> None:
 
 def test_the_target_is_refused() -> None:
     with pytest.raises(DgqcError, match=r"torch-mlir is not installed \(pip install dgqc\[iree\]\)"):
-        check_targets(("c", "mlir"))
+        check_targets(select_targets(["c", "mlir"]))
 
 
 def test_a_place_for_weights_needs_the_c_project() -> None:
-    with pytest.raises(DgqcError, match="weights=file says where the C project's constants go"):
-        check_targets(("mlir",), "file")
+    with pytest.raises(DgqcError, match=r"weights=file is an option of none of the targets \(mlir\)"):
+        select_targets(["mlir"], weights="file")
 
 
 def test_verify_skips_and_says_why(program: CompiledProgram) -> None:

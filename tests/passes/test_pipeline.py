@@ -228,7 +228,6 @@ def test_what_holds_where_nothing_is_said(opt: str, present: str, absent: str) -
 
 
 def test_preset_options_reach_their_passes() -> None:
-    assert "fuse-rows{tile=8 rows=1}" in pipeline_for("w4a6,tile=8")
     text = pipeline_for("w4a6g16,edges=4,scale=tensor")
     for part in (
         "insert-sites{bits=6,edges=4}",
@@ -247,7 +246,8 @@ def test_preset_options_reach_their_passes() -> None:
         ("w4a6g257", "There is no preset 'w4a6g257'"),
         ("w4a6,edge=8", "'edge=8' behind the preset, where only edges=, grouping=, scale="),
         ("smooth-w4a6", "There is no method 'smooth' in the preset smooth-w4a6: choose one of naive, "),
-        ("naive-w4a6,scale=row", "'scale=row' behind the preset, where only edges=, tile= may stand"),
+        ("naive-w4a6,scale=row", "'scale=row' behind the preset, where only edges= may stand"),
+        ("w4a6,tile=8", "has 'tile=8', an option of the target c now: write --target 'c{tile=8}'"),
         ("tfmq-w4a6g16", "asks for groups, but tfmq has none"),
         ("eda-w4a6,iterations=0", "iterations is a number above 0"),
         ("w4a6,scale=tensor,probabilities=auto", "which goes with scale=row alone"),
