@@ -45,7 +45,7 @@ def check_targets(targets: Sequence[Target]) -> None:
 def stopping_target(
     targets: Sequence[Target], stop_after: str | None, passes: Sequence[Pass]
 ) -> Target | None:
-    """The target among whose passes a compile is to stop; None where that is one of the pipeline's, or none."""
+    """The target among whose passes a compile is to stop; None where that is in the pipeline, or nowhere."""
     if stop_after is None:
         return None
     name = current_name(stop_after)

@@ -11,6 +11,7 @@ from typing import Any
 import torch
 from torch import nn
 
+from ..backends.target import Drawer, Runner, Target
 from ..bundle.bundle import Contents, read
 from ..bundle.bundle import save as save_bundle
 from ..bundle.manifest import Provenance
@@ -18,7 +19,7 @@ from ..ir.arithmetic.noise import NOISE_BITS, normal_noise
 from ..ir.calibration import Inputs
 from ..ir.errors import DgqcError
 from ..ir.program import Program
-from .backends import Drawer, Runner, default_backend, open_backend, open_drawer
+from .backends import default_backend, open_backend, open_drawer
 from .boundary import to_floats, to_integers
 from .diffusers_unet import CompiledUNet
 from .named_inputs import check_inputs, named_inputs
@@ -155,7 +156,9 @@ class CompiledProgram:
             self._drawers[name] = open_drawer(name, self.program, self._bundle)
         return self._drawers[name](noise, conditions)
 
-    def save(self, directory: str | Path, targets: Sequence[str] | None = None, **options: Any) -> Path:
+    def save(
+        self, directory: str | Path, targets: Sequence[str | Target] | None = None, **options: Any
+    ) -> Path:
         """Writes the program as a bundle; see `dgqc.bundle.bundle.save`."""
         contents = Contents(self.program, self.provenance, self.report)
         return save_bundle(contents, Path(directory), targets, **options)

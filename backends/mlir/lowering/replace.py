@@ -13,7 +13,8 @@ from ..arithmetic.tensors import integers
 from ..emission.graph_constants import GraphConstants
 from .importer import NODE
 from .module_builder import ModuleBuilder, OpCall
-from .record import Family, lowering_of
+from .record import lowering_of
+from .stages import Family
 
 WIDTHS = {"si8": 8, "ui8": 8, "si16": 16, "si32": 32, "si64": 64}
 
