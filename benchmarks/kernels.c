@@ -115,11 +115,11 @@ static dgqc_operand operand_of(const shape *of)
 
 static dgqc_combination combination_of(const dgqc_operand *operand)
 {
-    dgqc_span spans[GROUPS];
+    dgqc_segment segments[GROUPS];
     dgqc_combination combination = {GROUPS, 0, 32, 1, NULL};
-    dgqc_find_spans(operand, operand->count, 0, spans);
+    dgqc_find_segments(operand, operand->count, 0, segments);
     for (size_t s = 0; s < GROUPS; s++) {
-        combination.row_bytes += dgqc_span_quads(spans + s) * DGQC_QUAD;
+        combination.row_bytes += dgqc_segment_quads(segments + s) * DGQC_QUAD;
     }
     return combination;
 }
@@ -191,9 +191,9 @@ static seconds time_of(const layer *of, size_t row_count)
     seconds taken;
     const double start = now();
     if (of->is_linear) {
-        dgqc_linear_begin(&of->linear, 0, of->shared);
+        dgqc_linear_prepare(&of->linear, 0, of->shared);
     } else {
-        dgqc_conv2d_begin(&of->conv, 0, of->x, of->shared);
+        dgqc_conv2d_prepare(&of->conv, 0, of->x, of->shared);
     }
     const double prepared = now();
     if (of->is_linear) {

@@ -27,11 +27,12 @@ from dgqc.backends.c.emission.project import runtime_sources
 from dgqc.backends.c.kernels.context import EmissionContext
 from dgqc.backends.c.kernels.kernel_call import ROWS, STEP, Argument, KernelCall, MemoryRegion, Place, Struct
 from dgqc.backends.c.kernels.registry import calls_of
+from dgqc.backends.c.kernels.runtime_header import defined
+from dgqc.backends.c.kernels.value_rows import row_count
 from dgqc.backends.c.layout.fuse_rows import FuseRows
 from dgqc.backends.c.layout.fusion_groups import FusionGroup
 from dgqc.backends.c.layout.plan import layout_of
 from dgqc.backends.c.layout.plan_memory import PlanMemory
-from dgqc.backends.c.layout.rows import row_count
 from dgqc.ir.program import Program
 
 GUARD = 0x5A
@@ -69,7 +70,8 @@ def parameter_types() -> dict[str, type[ctypes.Structure]]:
             for item in names.split(","):
                 field, _, size = item.strip(" *]\n").partition("[")
                 base = ctypes.c_void_p if "*" in item else {**plain, **types}[kind]
-                fields.append((field, base * int(size) if size else base))
+                count = defined(size) if size.startswith("DGQC_") else int(size or 1)
+                fields.append((field, base * count if size else base))
         types[name] = type(name, (ctypes.Structure,), {"_fields_": fields})
     return types
 
@@ -157,8 +159,8 @@ class Run:
 
     def _run_group(self, kernels: Kernels, group: FusionGroup, calls: list[tuple[int, KernelCall]]) -> None:
         for _, call in calls:
-            if call.begin is not None:
-                kernels.call(f"{call.kernel}_begin", call, call.begin, self)
+            if call.prepare is not None:
+                kernels.call(f"{call.kernel}_prepare", call, call.prepare, self)
             if not call.by_rows:
                 kernels.call(call.kernel, call, call.arguments, self)
         loops = [place for place, (_, call) in enumerate(calls) if call.reduction] + [len(calls)]
@@ -199,7 +201,7 @@ class Run:
         offset = place.offset + self.rows[0] * place.row_bytes
         if place.region is MemoryRegion.ARENA:
             return self._start + offset
-        if place.region is MemoryRegion.OWN:
+        if place.region is MemoryRegion.THREAD:
             return self._start + self._shared + offset
         if place.region is MemoryRegion.OUTPUT:
             return self._output.data_ptr() + offset

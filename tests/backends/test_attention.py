@@ -10,7 +10,8 @@ import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from dgqc.backends.c.kernels.scratch_attention import AttendBytes, MatmulSums, attend_bytes, matmul_sums
+from dgqc.backends.c.kernels.attend import AttendBytes, attend_bytes
+from dgqc.backends.c.kernels.matmul_sums import MatmulSums, matmul_sums
 from dgqc.ir.arithmetic.operands import ensure_shapes
 from dgqc.ir.program import Program
 

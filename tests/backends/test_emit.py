@@ -71,7 +71,7 @@ def test_a_wrong_vector_fails(program: Program, tmp_path: Path) -> None:
 
 def special_headers(path: Path) -> set[str]:
     """What a file may include besides: threads in one place, intrinsics in files named after them."""
-    if path.stem == "dgqc_streams":
+    if path.stem == "dgqc_rows":
         return {"omp.h"}
     x86, arm = {"avx2": "immintrin.h", "avx512": "immintrin.h"}, {"neon": "arm_neon.h", "mve": "arm_mve.h"}
     named = {**x86, **arm, "dsp": "arm_acle.h"}

@@ -12,10 +12,11 @@ from hypothesis import strategies as st
 from torch import fx
 
 from dgqc.backends import reference
+from dgqc.backends.c.kernels.value_rows import row_count
 from dgqc.backends.c.layout.fuse_rows import FuseRows
 from dgqc.backends.c.layout.fusion_groups import FusionGroup
 from dgqc.backends.c.layout.plan import layout_of
-from dgqc.backends.c.layout.rows import keeps_rows, row_count, row_sources
+from dgqc.backends.c.layout.rows import keeps_rows, row_sources
 from dgqc.backends.c.layout.thread_buffers import readers
 from dgqc.ir.program import Program
 from dgqc.ir.views import is_computed, root_of, views_of

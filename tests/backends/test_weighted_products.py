@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from torch import fx
 
 from dgqc.backends.c.kernels.product_sums import combination
-from dgqc.backends.c.kernels.products import span_sums, sums_pay
+from dgqc.backends.c.kernels.products import segment_sums, sums_pay
 from dgqc.ir.arithmetic.operands import ensure_shapes, value_of
 from dgqc.ir.ops.product import convolved
 
@@ -171,7 +171,7 @@ def test_which_kernel_takes_what(codes: Codes, depth: int, expected: tuple[int, 
     node = graph.call(dgqc.linear.default, *args)
     ensure_shapes(graph.finish(node))
     found = combination(node)
-    assert (found and (len(found.spans), found.total_bits, len(found.ends))) == expected
+    assert (found and (len(found.segments), found.total_bits, len(found.ends))) == expected
 
 
 def test_zero_points_around_an_image_are_bytes() -> None:
@@ -223,5 +223,5 @@ def test_sums_of_weights_are_stored_where_they_are_small(
     spans, values = combination(node), value_of(weight)
     assert spans is not None
     assert sums_pay(values, 8, spans) == known
-    assert int(span_sums(values, spans).sum()) == int(values.sum())
+    assert int(segment_sums(values, spans).sum()) == int(values.sum())
     check(kernels, program, {"x": graph.values(1, 6, 6, channels)})

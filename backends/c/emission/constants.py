@@ -12,16 +12,17 @@ import numpy
 import torch
 
 from ..kernels.kernel_call import MemoryRegion, Place
+from ..kernels.runtime_header import defined
 from ..layout.memory_plan import aligned
 
 WEIGHTS = "run->weights"
 """The emitted name of the block."""
 MAGIC, FORMAT = b"dgqc.wts", 1
 """How a block begins. The format is raised whenever an older program could misread it."""
-HEADER_BYTES = 64
+WORD = 8
+HEADER_BYTES = defined("DGQC_WEIGHTS_HEADER") * WORD
 SMALL = 1024
 """Bytes. Smaller tensors are aligned to words only: programs have thousands, of a few numbers each."""
-WORD = 8
 PIECE = 2**24
 """Bytes that are added up at a time."""
 
@@ -53,7 +54,7 @@ class ConstantBlock:
         return aligned(self._end)
 
     def parts(self) -> Iterator[tuple[torch.Tensor, int]]:
-        """What stands behind the header in order: each tensor, and the bytes up to the next one."""
+        """What stands after the header in order: each tensor, and the bytes up to the next one."""
         starts = [*self._starts.values(), self.size]
         for tensor, (start, end) in zip(self._tensors, pairwise(starts), strict=True):
             yield tensor, end - start

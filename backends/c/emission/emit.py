@@ -17,7 +17,8 @@ from ....ir.program import Program
 from ....ir.vector import DrawingVector, Vector
 from ..kernels.context import EmissionContext
 from ..kernels.kernel_call import KernelCall, MemoryRegion, Place
-from ..layout.rows import value_bytes
+from ..kernels.registry import sources_of
+from ..kernels.value_rows import value_bytes
 from .constants import ConstantBlock
 from .functions import Line, functions_of
 from .loop import loop_memory
@@ -59,6 +60,7 @@ def emit(
     functions = functions_of(
         program, EmissionContext(places, constants, dict(program.report.get("weight-bits", {})))
     )
+    kernel_sources = sources_of(program.graph.graph.nodes)
     result = output_of(program)
     place = storage or storage_for(constants.size)
     signature = Signature(
@@ -70,13 +72,15 @@ def emit(
         thread_bytes=places.plan.thread_bytes,
         storage=place,
         weights_bytes=constants.size,
-        sources=source_names(name, place, program.loop is not None),
+        sources=source_names(name, place, program.loop is not None, kernel_sources),
         timesteps=tuple(program.schedule.timesteps),
         scales=_scales(program),
         draw_bytes=loop_memory(math.prod(program.inputs[0].shape)).bytes if program.loop else 0,
     )
     copies = [Line("output", call, 0).statement for call in copied_output(result, places)]
-    project = Project(signature, functions, copies, constants, tuple(vectors), program.loop, drawing)
+    project = Project(
+        signature, functions, copies, constants, tuple(vectors), program.loop, drawing, kernel_sources
+    )
     write_project(project, directory)
 
 

@@ -12,10 +12,10 @@ from ....ir.program import Program
 from ..kernels.context import EmissionContext
 from ..kernels.kernel_call import ROWS, Argument, KernelCall, text
 from ..kernels.registry import calls_of
+from ..kernels.value_rows import row_count
 from ..layout.fusion_groups import FusionGroup
 from ..layout.plan import layout_of
-from ..layout.rows import row_count
-from .places import OWN
+from .places import THREAD_MEMORY
 
 
 @dataclass(frozen=True)
@@ -45,13 +45,13 @@ class Line:
         return self._calling(self.call.kernel + "_rows" * self.call.by_rows, self.call.arguments)
 
     @property
-    def begin(self) -> str:
+    def prepare(self) -> str:
         """What runs before the first block; nothing where there is nothing to prepare."""
-        begin = self.call.begin
-        return "" if begin is None else self._calling(f"{self.call.kernel}_begin", begin)
+        prepare = self.call.prepare
+        return "" if prepare is None else self._calling(f"{self.call.kernel}_prepare", prepare)
 
     def reducing(self) -> tuple[str, str]:
-        """What an extra loop over all blocks ends with, and what comes behind that loop."""
+        """What an extra loop over all blocks ends with, and what comes after that loop."""
         found = self.call.reduction
         assert found is not None
         rows = self._calling(f"{found.kernel}_reduce_rows", found.rows)
@@ -66,15 +66,15 @@ class Line:
 
 @dataclass(frozen=True)
 class Loop:
-    """Statements for each block of rows, then statements that run once behind the loop."""
+    """Statements for each block of rows, then statements that run once after the loop."""
 
     body: tuple[tuple[str, str], ...]
     after: tuple[str, ...] = ()
 
     @property
-    def uses_own(self) -> bool:
-        """Whether a statement uses the thread's own memory."""
-        return any(re.search(rf"\b{OWN}\b", statement) for _, statement in self.body)
+    def uses_thread_memory(self) -> bool:
+        """Whether a statement uses the thread's memory."""
+        return any(re.search(rf"\b{THREAD_MEMORY}\b", statement) for _, statement in self.body)
 
 
 @dataclass(frozen=True)
@@ -120,8 +120,8 @@ def _function(
                 before = [lines[other.name] for other in _needed(node, members)]
                 loops.append(Loop((*_body(before), (line.comment, rows)), (end,)))
     loops.append(Loop(_body(lines[node.name] for node in members)))
-    begins = tuple((line.comment, line.begin) for line in flat if line.begin)
-    return Function(number, group, flat, begins, tuple(loops))
+    prepared = tuple((line.comment, line.prepare) for line in flat if line.prepare)
+    return Function(number, group, flat, prepared, tuple(loops))
 
 
 def _needed(node: fx.Node, group: list[fx.Node]) -> list[fx.Node]:

@@ -15,8 +15,8 @@ from ..layout.memory_plan import MemoryPlan
 from ..layout.plan import layout_of
 from .constants import ConstantBlock
 
-ARENA, OWN, OUTPUT = "run->arena", "own", "run->output"
-"""The emitted names of the memory that all threads share, of the thread's own, and of the result."""
+ARENA, THREAD_MEMORY, OUTPUT = "run->arena", "per_thread", "run->output"
+"""The emitted names of the memory that all threads share, of the thread's part, and of the result."""
 
 
 class Places:
@@ -33,7 +33,7 @@ class Places:
         self._views = {view.name: view for view in self.plan.views}
         self._places = {
             **{b.name: Place(MemoryRegion.ARENA, ARENA, b.offset) for b in self.plan.buffers},
-            **{b.name: Place(MemoryRegion.OWN, OWN, b.offset) for b in self.plan.thread_buffers},
+            **{b.name: Place(MemoryRegion.THREAD, THREAD_MEMORY, b.offset) for b in self.plan.thread_buffers},
         }
         if self.plan.output is not None:
             self._places[self.plan.output] = Place(MemoryRegion.OUTPUT, OUTPUT)
@@ -43,7 +43,7 @@ class Places:
         return node.name in self._views or node.target is ops.dgqc.at_step.default
 
     def at(self, node: fx.Node | Any, offset: int = 0) -> Place:
-        """`offset` bytes behind a value's first element. Raises DgqcError when the plan doesn't know it."""
+        """`offset` bytes after a value's first element. Raises DgqcError when the plan doesn't know it."""
         view = self._views.get(node.name)
         return self._place(view.of, view.offset + offset) if view else self._place(node.name, offset)
 

@@ -17,6 +17,8 @@ import torch
 from ....ir.denoising import DenoisingLoop
 from ....ir.errors import DgqcError
 from ....ir.vector import DrawingVector, Vector
+from ..kernels.runtime_header import RUNTIME
+from ..layout.memory_plan import ALIGNMENT
 from .constants import ConstantBlock
 from .literals import lookup_source, values
 from .loop import write_loop, written_drawing
@@ -26,8 +28,7 @@ from .symbols import symbols_source
 if TYPE_CHECKING:
     from .functions import Function
 
-HERE = Path(__file__).parents[1]
-RUNTIME = HERE / "runtime"
+TEMPLATES = Path(__file__).parents[1] / "templates"
 INTERFACE = "interface.json"
 
 
@@ -83,7 +84,7 @@ class Project:
     """Everything that goes into a folder.
 
     functions: the fusion groups. copies: what brings the result to the output. drawing: what the loop must
-        draw.
+        draw. kernel_sources: C files of kernels that other packages register.
     """
 
     signature: Signature
@@ -93,6 +94,7 @@ class Project:
     vectors: tuple[Vector, ...]
     loop: DenoisingLoop | None = None
     drawing: DrawingVector | None = None
+    kernel_sources: tuple[Path, ...] = ()
 
 
 def runtime_sources() -> list[Path]:
@@ -100,12 +102,21 @@ def runtime_sources() -> list[Path]:
     return sorted(path for path in RUNTIME.iterdir() if path.suffix in (".c", ".h"))
 
 
-def source_names(name: str, storage: Storage, loop: bool = False) -> tuple[str, ...]:
-    """What a program's folder `src` holds to be compiled, constants first since they take longest."""
-    kernels = sorted(path.stem for path in runtime_sources() if path.suffix == ".c")
+def source_names(
+    name: str, storage: Storage, loop: bool = False, kernel_sources: Sequence[Path] = ()
+) -> tuple[str, ...]:
+    """What a program's folder `src` holds to be compiled, constants first since they take longest.
+
+    Raises DgqcError where two files would have one name.
+    """
+    kernels = sorted(path.stem for path in (*runtime_sources(), *kernel_sources) if path.suffix == ".c")
     own = (name, f"{name}_loop") if loop else (name,)
     constants = () if storage is Storage.FILE else (f"{name}_weights",)
-    return (*constants, *own, "dgqc_lookup", *kernels)
+    found = (*constants, *own, "dgqc_lookup", *kernels)
+    twice = next((source for source in found if found.count(source) > 1), None)
+    if twice is not None:
+        raise DgqcError(f"Two C files would be called {twice}.c; rename the kernel's source.")
+    return found
 
 
 def write_project(project: Project, directory: Path) -> None:
@@ -114,10 +125,11 @@ def write_project(project: Project, directory: Path) -> None:
     name, sources = signature.name, directory / "src"
     (directory / "include").mkdir(parents=True, exist_ok=True)
     sources.mkdir(exist_ok=True)
-    for path in runtime_sources():
+    kernels = (*runtime_sources(), *project.kernel_sources)
+    for path in kernels:
         shutil.copyfile(path, sources / path.name)
     (sources / "dgqc_lookup.c").write_text(lookup_source())
-    texts = [path.read_text(encoding="utf-8") for path in sorted(sources.glob("dgqc_*"))]
+    texts = [lookup_source(), *(path.read_text(encoding="utf-8") for path in kernels)]
     (sources / "dgqc_symbols.h").write_text(symbols_source(texts))
     context = {
         "name": name,
@@ -137,6 +149,8 @@ def write_project(project: Project, directory: Path) -> None:
         "sources": signature.sources,
         "timesteps": _numbers(signature.timesteps),
         "scales": [(item, _numbers(scale)) for item, scale in signature.scales.items()],
+        "kernel_headers": [path.name for path in project.kernel_sources if path.suffix == ".h"],
+        "alignment": ALIGNMENT,
     }
     files = {
         "model.h": directory / "include" / f"{name}.h",
@@ -151,7 +165,7 @@ def write_project(project: Project, directory: Path) -> None:
         "scales.h": directory / "include" / f"{name}_scales.h",
     }
     environment = jinja2.Environment(
-        loader=jinja2.FileSystemLoader(HERE / "templates"),
+        loader=jinja2.FileSystemLoader(TEMPLATES),
         undefined=jinja2.StrictUndefined,
         trim_blocks=True,
         lstrip_blocks=True,

@@ -9,7 +9,9 @@ from typing import ClassVar
 
 import torch
 
-ARENA_ALIGNMENT = 64
+from ..kernels.runtime_header import defined
+
+ARENA_ALIGNMENT = defined("DGQC_ALIGNMENT")
 
 
 class Handle(ctypes.Structure):

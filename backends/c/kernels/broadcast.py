@@ -5,7 +5,9 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 
-PAIR_AXES, PERMUTE_AXES = 3, 6
+from .runtime_header import defined
+
+PAIR_AXES, PERMUTE_AXES = defined("DGQC_PAIR_AXES"), defined("DGQC_PERMUTE_AXES")
 Axes = tuple[tuple[int, ...], ...]
 
 

@@ -10,8 +10,8 @@ from torch import fx
 from ....ir.arithmetic.operands import value_of
 from ..emission.constants import ConstantBlock
 from ..emission.places import Places
-from ..layout.rows import part, value_bytes
 from .kernel_call import ROWS, STEP, Argument, KernelCall, Place, Struct
+from .value_rows import part, value_bytes
 
 
 @dataclass(frozen=True)
@@ -50,15 +50,15 @@ class EmissionContext:
     ) -> KernelCall:  # fmt: skip
         """The calls of a kernel that is run by rows, and takes the step.
 
-        sources: what `dgqc_KERNEL_rows` reads. whole: what `dgqc_KERNEL_begin` reads.
+        sources: what `dgqc_KERNEL_rows` reads. whole: what `dgqc_KERNEL_prepare` reads.
         """
         shared, scratch = self.places.shared(node), self.places.scratch(node)
         value = node.meta["val"]
         count = len(value) if isinstance(value, list | tuple) else None
         results = [self.rows(node)] if count is None else [self.rows(node, i) for i in range(count)]
-        own = [place for place in (shared, scratch) if place is not None]
-        begin: tuple[Argument, ...] | None = (STEP, *whole, shared) if shared is not None else None
-        return KernelCall(kernel, (STEP, ROWS, *sources, *results, *own), parameters, kind, True, begin)
+        memory = [place for place in (shared, scratch) if place is not None]
+        prepare: tuple[Argument, ...] | None = (STEP, *whole, shared) if shared is not None else None
+        return KernelCall(kernel, (STEP, ROWS, *sources, *results, *memory), parameters, kind, True, prepare)
 
     def pointers(self, node: fx.Node, *sources: Any) -> tuple[Argument, ...]:
         """What most kernels that compute a whole value take: step, sources, result, and scratch memory where

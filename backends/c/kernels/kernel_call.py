@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from dataclasses import dataclass, replace
 from enum import StrEnum
 from typing import Any
@@ -17,8 +16,8 @@ class MemoryRegion(StrEnum):
     """Where memory comes from."""
 
     ARENA = "arena"
-    OWN = "own"
-    """A thread's own part of the arena."""
+    THREAD = "thread"
+    """A thread's part of the arena."""
     OUTPUT = "output"
     INPUT = "input"
     CONSTANT = "constant"
@@ -28,10 +27,10 @@ class MemoryRegion(StrEnum):
 class Place:
     """A pointer.
 
-    base: the C expression of the memory it points into. offset: bytes behind it.
-    step_bytes: bytes behind it for each step, of a table whose rows are steps.
+    base: the C expression of the memory it points into. offset: bytes after it.
+    step_bytes: bytes after it for each step, of a table whose rows are steps.
     tensor, start: of constants only, their values and where they begin in the block of all constants.
-    row_bytes: bytes behind it for each row before the block's first; 0 where it points at the beginning.
+    row_bytes: bytes after it for each row before the block's first; 0 where it points at the beginning.
     """
 
     region: MemoryRegion
@@ -54,13 +53,14 @@ class Place:
         read = self.region in (MemoryRegion.INPUT, MemoryRegion.CONSTANT)
         return f"dgqc_{'inside' if read else 'at'}({self.base}, {offset})"
 
-    def behind(self, offset: int) -> Place:
-        """So many bytes behind this one."""
+    def after(self, offset: int) -> Place:
+        """So many bytes after this one."""
         return replace(self, offset=self.offset + offset)
 
     def by_rows(self, row_bytes: int) -> Place:
-        """The same value, read or written at a block's rows. A tile holds no other rows than these."""
-        return self if self.region is MemoryRegion.OWN else replace(self, row_bytes=row_bytes)
+        """The same value, read or written at a block's rows. A thread buffer holds no other rows than
+        these."""
+        return self if self.region is MemoryRegion.THREAD else replace(self, row_bytes=row_bytes)
 
 
 @dataclass(frozen=True)
@@ -115,8 +115,8 @@ class KernelCall:
     kernel: its name without `dgqc_`. arguments: what follows the parameters.
     parameters: its struct, None where it has none. kind: of the struct, where it isn't called as the kernel.
     by_rows: the function is `dgqc_KERNEL_rows`, called for each block of rows; otherwise `dgqc_KERNEL`,
-    called once. begin: arguments of `dgqc_KERNEL_begin`, called once before all blocks; None where there is
-    nothing to prepare.
+    called once. prepare: arguments of `dgqc_KERNEL_prepare`, called once before all blocks; None where there
+    is nothing to prepare.
     """
 
     kernel: str
@@ -124,7 +124,7 @@ class KernelCall:
     parameters: Struct | None = None
     kind: str = ""
     by_rows: bool = False
-    begin: tuple[Argument, ...] | None = None
+    prepare: tuple[Argument, ...] | None = None
     reduction: Reduction | None = None
 
     @property
@@ -135,8 +135,3 @@ class KernelCall:
 def unsupported(node: fx.Node, found: str, expected: str) -> UnsupportedOperation:
     """An op that has a kernel, but not for this."""
     return UnsupportedOperation(f"{node.name} ({node.target}) has {found}; the C backend takes {expected}.")
-
-
-CallsOf = Callable[[fx.Node, dict[str, Any], Any], "KernelCall | list[KernelCall]"]
-"""rule(node, its arguments by name, context): the calls that compute a node; context is a
-`rules.EmissionContext`."""

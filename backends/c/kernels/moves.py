@@ -1,4 +1,4 @@
-"""Copies in another order: permute, gather, slice, cat."""
+"""Kernels of copies in another order: permute, gather, slice, cat."""
 
 from __future__ import annotations
 
@@ -9,9 +9,17 @@ import torch
 from torch import fx
 
 from ....ir.arithmetic.operands import shape_of, value_of
+from ....ir.views import slice_bounds
 from .broadcast import merged_permutation
 from .context import EmissionContext
+from .kernel import Kernel, by_rows
 from .kernel_call import ROWS, KernelCall, Place, struct, unsupported
+from .runtime_header import defined
+from .value_rows import row_shape
+
+aten, dgqc = torch.ops.aten, torch.ops.dgqc
+
+PAGE, RUN = defined("DGQC_GATHER_PAGE"), defined("DGQC_GATHER_RUN")
 
 
 def _moved(
@@ -35,14 +43,14 @@ def _strides(shape: tuple[int, ...]) -> tuple[int, ...]:
     return tuple(math.prod(shape[axis + 1 :]) for axis in range(len(shape)))
 
 
-def permute(node: fx.Node, a: dict[str, Any], context: EmissionContext) -> KernelCall:
+def _permute(node: fx.Node, a: dict[str, Any], context: EmissionContext) -> KernelCall:
     """`aten.permute`, where it moves anything."""
     strides = _strides(shape_of(a["self"]))
     order = [axis % len(strides) for axis in a["dims"]]
     return _moved(node, a["self"], shape_of(node), tuple(strides[axis] for axis in order), 0, context)
 
 
-def gather(node: fx.Node, a: dict[str, Any], context: EmissionContext) -> KernelCall:
+def _gather(node: fx.Node, a: dict[str, Any], context: EmissionContext) -> KernelCall:
     """`dgqc::gather`: a permutation of one axis from a table."""
     shape, order = shape_of(node), value_of(a["order"])
     axis = a["axis"] % len(shape)
@@ -62,12 +70,12 @@ def gather(node: fx.Node, a: dict[str, Any], context: EmissionContext) -> Kernel
 
 
 def _pages(order: torch.Tensor) -> torch.Tensor:
-    """The first and the last stretch of 128 indices that each 64 of an order lie in, uint8 (n, 2)."""
-    ends = [[int(part.min()), int(part.max())] for part in torch.split(order // 128, 64)]
+    """The first and the last page of indices that each run of an order lies in, uint8 (n, 2)."""
+    ends = [[int(part.min()), int(part.max())] for part in torch.split(order // PAGE, RUN)]
     return torch.tensor(ends, dtype=torch.uint8)
 
 
-def slice_tensor(node: fx.Node, a: dict[str, Any], context: EmissionContext) -> KernelCall:
+def _slice(node: fx.Node, a: dict[str, Any], context: EmissionContext) -> KernelCall:
     """`aten.slice`, where it is not a view."""
     shape = shape_of(a["self"])
     axis = a["dim"] % len(shape)
@@ -78,7 +86,7 @@ def slice_tensor(node: fx.Node, a: dict[str, Any], context: EmissionContext) -> 
     if axis == len(shape) - 1 and step == 1:
         item = node.meta["val"].element_size()
         run, row = shape_of(node)[-1] * item, shape[-1] * item
-        return _copied(context.rows(a["self"]).behind(first * item), row, run, context.rows(node), run)
+        return _copied(context.rows(a["self"]).after(first * item), row, run, context.rows(node), run)
     return _moved(node, a["self"], shape_of(node), tuple(strides), first, context)
 
 
@@ -87,7 +95,7 @@ def _copied(source: Place, source_row: int, run: int, result: Place, result_row:
     return KernelCall("copy", (ROWS, run, source, source_row, result, result_row), by_rows=True)
 
 
-def cat(node: fx.Node, a: dict[str, Any], context: EmissionContext) -> list[KernelCall]:
+def _cat(node: fx.Node, a: dict[str, Any], context: EmissionContext) -> list[KernelCall]:
     """`aten.cat`: a copy for each part."""
     shape, item = shape_of(node), node.meta["val"].element_size()
     axis = a["dim"] % len(shape)
@@ -96,9 +104,33 @@ def cat(node: fx.Node, a: dict[str, Any], context: EmissionContext) -> list[Kern
     for part in a["tensors"]:
         run = math.prod(shape_of(part)[axis:]) * item
         if axis == len(shape) - 1:
-            calls.append(_copied(context.rows(part), run, run, context.rows(node).behind(offset), row))
+            calls.append(_copied(context.rows(part), run, run, context.rows(node).after(offset), row))
         else:
             target = context.places.at(node, offset)
             calls.append(KernelCall("copy", (count, run, context.places.at(part), run, target, row)))
         offset += run
     return calls
+
+
+def _rows_of_gather(node: fx.Node, a: dict[str, Any]) -> tuple[str, ...] | None:
+    """By rows along the last axis only."""
+    axes = len(row_shape(node)) + 1
+    return ("x",) if a["axis"] % axes == axes - 1 else None
+
+
+def _rows_of_slice(node: fx.Node, a: dict[str, Any]) -> tuple[str, ...]:
+    axis, _, step = slice_bounds(node)
+    return ("self",) if axis == len(row_shape(node)) and step == 1 else ()
+
+
+def _rows_of_cat(node: fx.Node, a: dict[str, Any]) -> tuple[str, ...] | None:
+    axes = len(row_shape(node)) + 1
+    return ("tensors",) if a["dim"] % axes == axes - 1 else None
+
+
+KERNELS = (
+    Kernel(dgqc.gather.default, _gather, _rows_of_gather),
+    Kernel(aten.permute.default, _permute, by_rows()),
+    Kernel(aten.slice.Tensor, _slice, _rows_of_slice),
+    Kernel(aten.cat.default, _cat, _rows_of_cat),
+)

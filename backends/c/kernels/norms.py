@@ -1,21 +1,26 @@
-"""Norms and activation functions as calls."""
+"""The kernels of norms."""
 
 from __future__ import annotations
 
 import math
 from typing import Any
 
+import torch
 from torch import fx
 
 from ....ir.arithmetic.operands import shape_of
 from .context import EmissionContext
-from .kernel_call import CallsOf, KernelCall, struct
+from .kernel import CallsOf, Kernel, by_rows
+from .kernel_call import KernelCall, struct
+from .runtime_header import defined
+
+dgqc = torch.ops.dgqc
 
 
-def norm(kernel: str) -> CallsOf:
-    """The rule of `dgqc::group_norm` or `dgqc::layer_norm`."""
+def _calling(kernel: str) -> CallsOf:
+    """The calls of `dgqc::group_norm` or `dgqc::layer_norm`."""
 
-    def call(node: fx.Node, a: dict[str, Any], context: EmissionContext) -> KernelCall:
+    def calls(node: fx.Node, a: dict[str, Any], context: EmissionContext) -> KernelCall:
         shape = shape_of(a["x"])
         by_group = kernel == "group_norm"
         tables = ("gamma", "beta", "gamma_factor", "gamma_shift", "beta_factor", "beta_shift", "epsilon")
@@ -28,11 +33,24 @@ def norm(kernel: str) -> CallsOf:
         whole = (context.places.at(a["x"]),) if by_group else ()
         return context.by_rows(kernel, node, parameters, (context.rows(a["x"]),), kind="norm", whole=whole)
 
-    return call
+    return calls
 
 
-def activation(node: fx.Node, a: dict[str, Any], context: EmissionContext) -> KernelCall:
-    """`dgqc::activation`."""
-    tables = context.named(a, "table", "index_factor", "index_shift", "factor", "shift")
-    parameters = struct(columns=shape_of(node)[-1], **tables)
-    return context.by_rows("activation", node, parameters, (context.rows(a["x"]),))
+def _strips(node: fx.Node) -> int:
+    return -(-shape_of(node)[-1] // defined("DGQC_STRIP"))
+
+
+def _of_group_norm(node: fx.Node, a: dict[str, Any]) -> tuple[int, ...]:
+    return (_strips(node) * defined("DGQC_GROUP_NORM_STRIP_BYTES"),)
+
+
+def _of_layer_norm(node: fx.Node, a: dict[str, Any]) -> tuple[int, ...]:
+    """The largest offset, then strips."""
+    return 8, _strips(node) * defined("DGQC_LAYER_NORM_STRIP_BYTES")
+
+
+KERNELS = (
+    # All rows are read before the first one is normalized.
+    Kernel(dgqc.group_norm.default, _calling("group_norm"), by_rows(), _of_group_norm),
+    Kernel(dgqc.layer_norm.default, _calling("layer_norm"), by_rows("x"), _of_layer_norm),
+)

@@ -5,10 +5,10 @@ from __future__ import annotations
 import torch
 from torch.nn.functional import pad
 
-COLUMNS = 16
-"""Columns of a panel."""
-QUAD = 4
-"""Indices of the summed axis that lie side by side."""
+from .runtime_header import defined
+
+COLUMNS, QUAD = defined("DGQC_PANEL_COLUMNS"), defined("DGQC_QUAD")
+"""Columns of a panel, and indices of the summed axis that lie side by side in it."""
 
 
 def panels(weight: torch.Tensor, bits: int) -> torch.Tensor:

@@ -1,9 +1,9 @@
 """How linear and convolutions carry their sums, from the actual weights and tables.
 
-The fast kernels combine groups: neighbouring channels of one group are a span, whose sum is carried in 32
-bits; the sum over all spans, each times its multiple, in 32 bits where they hold it, else in 64, to which
-stretches of spans add sums of 32. Zero points leave it only at the end, so bounds are on codes as they are.
-The general kernels sum centered operands.
+The fast kernels combine groups: neighbouring channels of one group are a segment, whose sum is carried in 32
+bits; the sum over all segments, each times its multiple, in 32 bits where they hold it, else in 64, to which
+accumulation blocks of segments add sums of 32. Zero points leave it only at the end, so bounds are on codes
+as they are. The general kernels sum centered operands.
 """
 
 from __future__ import annotations
@@ -25,11 +25,11 @@ from ....ir.arithmetic.operands import (
 )
 from ....ir.errors import DgqcError
 from ....ir.nodes import arguments
-from ..layout.rows import is_pointwise
+from .runtime_header import defined
 
 dgqc = torch.ops.dgqc
 
-QUAD = 4
+QUAD = defined("DGQC_QUAD")
 """Channels that a kernel multiplies at once."""
 LIMIT = 2.0**31
 SMALLEST_BLOCK = 16
@@ -40,23 +40,24 @@ SMALLEST_BLOCK = 16
 class SegmentSums:
     """How a fast kernel carries its sum.
 
-    spans: first channel and number of channels of each. total_bits: 32, or 64 where the whole sum needs that.
-    ends: of the stretches of spans whose sums 32 bits hold: the number of spans up to there. Where total_bits
-        is 64, the sum of a stretch of one span is without its multiple.
+    segments: first channel and number of channels of each. total_bits: 32, or 64 where the whole sum needs
+        that.
+    ends: of the accumulation blocks, whose sums 32 bits hold: the number of segments up to there. Where
+        total_bits is 64, the sum of a block of one segment is without its multiple.
     """
 
-    spans: tuple[tuple[int, int], ...]
+    segments: tuple[tuple[int, int], ...]
     total_bits: int
     ends: tuple[int, ...]
 
     @property
     def row_bytes(self) -> int:
-        """Of a row's (a pixel's) codes, each span padded to the whole quads that it touches."""
-        return sum(QUAD * (-(-(first + count) // QUAD) - first // QUAD) for first, count in self.spans)
+        """Of a row's (a pixel's) codes, each segment padded to the whole quads that it touches."""
+        return sum(QUAD * (-(-(first + count) // QUAD) - first // QUAD) for first, count in self.segments)
 
     @property
     def channels(self) -> int:
-        return sum(count for _, count in self.spans)
+        return sum(count for _, count in self.segments)
 
     @property
     def is_spread(self) -> bool:
@@ -66,7 +67,7 @@ class SegmentSums:
 
 def combination(node: fx.Node) -> SegmentSums | None:
     """Of a linear or convolution node; None where only the general kernel takes it: codes of 16 bits, zero
-    points around an image that no byte holds, or sums of a span that need more than 32 bits."""
+    points around an image that no byte holds, or sums of a segment that need more than 32 bits."""
     a = arguments(node)
     tables = {name: value_of(a[name]) for name in ("weight", "zero", "multiple", "group")}
     # Weights can be large, and planners ask again and again.
@@ -90,14 +91,14 @@ def _combination(
     if codes[0] < 0:
         return None
     along = groups_channels(node)
-    # Where the first group is all there is, or rows have theirs, channels are one span.
+    # Where the first group is all there is, or rows have theirs, channels are one segment.
     index = group if along and bool(group.any()) else torch.zeros(weight.shape[-1], dtype=torch.uint8)
-    spans = _spans(index)
-    span = torch.arange(len(spans)).repeat_interleave(torch.tensor([count for _, count in spans]))
-    sums = WeightSums.of(weight, span, len(spans))
+    segments = _segments(index)
+    segment = torch.arange(len(segments)).repeat_interleave(torch.tensor([count for _, count in segments]))
+    sums = WeightSums.of(weight, segment, len(segments))
     if along:
-        of_span = index[[first for first, _ in spans]].to(torch.int64)
-        zeros, multiples = zero[:, of_span].to(torch.float64), multiple[:, of_span].to(torch.float64)
+        of_segment = index[[first for first, _ in segments]].to(torch.int64)
+        zeros, multiples = zero[:, of_segment].to(torch.float64), multiple[:, of_segment].to(torch.float64)
         if has_image(node) and not bool(((zeros >= 0) & (zeros <= 255)).all()):
             return None
         largest = sums.largest_part
@@ -117,22 +118,29 @@ def _combination(
     if not below(parts, LIMIT):
         return None
     fits = below(total, LIMIT)
-    return SegmentSums(spans, 32, (len(spans),)) if fits else SegmentSums(spans, 64, ends)
+    return SegmentSums(segments, 32, (len(segments),)) if fits else SegmentSums(segments, 64, ends)
 
 
 def _ends(multiples: torch.Tensor, parts: torch.Tensor) -> tuple[int, ...]:
-    """Ends of few stretches of spans whose sums 32 bits hold; one that is too large alone stands alone.
+    """Ends of few blocks of segments whose sums 32 bits hold; one that is too large alone stands alone.
 
-    multiples: float64 (T, spans). parts: float64 (spans, N), bounds on the spans' sums.
+    multiples: float64 (T, segments). parts: float64 (segments, N), bounds on the segments' sums.
     """
     ends, total = [], torch.zeros(())
-    for span, part in enumerate(parts):
-        added = multiples[:, span, None] * part
+    for segment, part in enumerate(parts):
+        added = multiples[:, segment, None] * part
         total = total + added
-        if span > 0 and not below(total, LIMIT):
-            ends.append(span)
+        if segment > 0 and not below(total, LIMIT):
+            ends.append(segment)
             total = added
     return (*ends, len(parts))
+
+
+def is_pointwise(node: fx.Node) -> bool:
+    """Whether a convolution is a matrix product of its pixels."""
+    a = arguments(node)
+    window = (*a["weight"].meta["val"].shape[1:3], *a["stride"])
+    return node.target is dgqc.conv2d.default and set(window) == {1} and not any(a["padding"])
 
 
 def groups_channels(node: fx.Node) -> bool:
@@ -149,8 +157,8 @@ def has_image(node: fx.Node) -> bool:
     return node.target is dgqc.conv2d.default and not is_pointwise(node)
 
 
-def _spans(group: torch.Tensor) -> tuple[tuple[int, int], ...]:
-    """First channel and number of channels of each stretch of one group."""
+def _segments(group: torch.Tensor) -> tuple[tuple[int, int], ...]:
+    """First channel and number of channels of each segment."""
     _, counts = torch.unique_consecutive(group, return_counts=True)
     firsts = counts.cumsum(0) - counts
     return tuple(zip(firsts.tolist(), counts.tolist(), strict=True))

@@ -1,7 +1,8 @@
-"""Linear and convolution as calls."""
+"""The kernels of products with weights: linear and convolutions."""
 
 from __future__ import annotations
 
+import math
 from typing import Any
 
 import torch
@@ -9,13 +10,29 @@ from torch import fx
 
 from ....ir.arithmetic.operands import shape_of, value_of
 from ....ir.errors import DgqcError
-from ..layout.rows import is_pointwise
 from .context import EmissionContext
+from .kernel import Kernel, by_rows
 from .kernel_call import KernelCall, Place, Struct, struct
 from .panels import panels, quads_of
-from .product_sums import SegmentSums, arithmetic, combination
+from .product_sums import (
+    QUAD,
+    SegmentSums,
+    arithmetic,
+    combination,
+    groups_channels,
+    has_image,
+    is_pointwise,
+)
+from .runtime_header import defined
+
+dgqc = torch.ops.dgqc
 
 SUM_BITS, SIXTEENTH = 32, 16
+PANEL = defined("DGQC_PANEL_COLUMNS")
+BLOCK_ROWS = defined("DGQC_BLOCK_ROWS")
+"""Rows that a kernel multiplies at once, however many it is given; a general one these, and so many
+columns:"""
+ROWS, COLUMNS = defined("DGQC_ROWS"), defined("DGQC_COLUMNS")
 
 
 def _operand(
@@ -35,7 +52,7 @@ def _operand(
     )
 
 
-def linear(node: fx.Node, a: dict[str, Any], context: EmissionContext) -> KernelCall:
+def _linear(node: fx.Node, a: dict[str, Any], context: EmissionContext) -> KernelCall:
     """`dgqc::linear`."""
     shape = shape_of(a["x"])
     return _call("linear", node, a, context, _rows(a["x"], context), (), {
@@ -45,7 +62,7 @@ def linear(node: fx.Node, a: dict[str, Any], context: EmissionContext) -> Kernel
     })  # fmt: skip
 
 
-def conv2d(node: fx.Node, a: dict[str, Any], context: EmissionContext) -> KernelCall:
+def _conv2d(node: fx.Node, a: dict[str, Any], context: EmissionContext) -> KernelCall:
     """`dgqc::conv2d`: a matrix product where the window is one pixel."""
     operand = _operand(context, a["x"], a["zero"], a["multiple"], a["group"], -1, -1)
     if is_pointwise(node):
@@ -55,7 +72,7 @@ def conv2d(node: fx.Node, a: dict[str, Any], context: EmissionContext) -> Kernel
     return _call("conv2d", node, a, context, image, image, {"window": _window(node, a), "operand": operand})
 
 
-def conv2d_pixel(node: fx.Node, a: dict[str, Any], context: EmissionContext) -> KernelCall:
+def _conv2d_pixel(node: fx.Node, a: dict[str, Any], context: EmissionContext) -> KernelCall:
     """`dgqc::conv2d_pixel`."""
     patches = struct(
         window=_window(node, a),
@@ -93,10 +110,10 @@ def _call(
         return context.by_rows(f"{kernel}_general", node, parameters, sources)
     ends = torch.tensor(found.ends, dtype=torch.int32)
     sums = struct(
-        spans=len(found.spans),
+        segments=len(found.segments),
         row_bytes=found.row_bytes,
         total_bits=found.total_bits,
-        stretches=len(found.ends),
+        accumulations=len(found.ends),
         ends=context.constants.add(ends) if len(found.ends) > 1 else None,
     )
     parameters = struct(**fields, weights=_weights(context, a, found), combination=sums)
@@ -112,8 +129,8 @@ def _rows(x: fx.Node, context: EmissionContext) -> tuple[Place, ...]:
     return (context.rows(x),)
 
 
-def _weights(context: EmissionContext, a: dict[str, Any], spans: SegmentSums | None) -> Struct:
-    """A `dgqc_weights`. spans: of the summed axis, where a kernel takes it by spans."""
+def _weights(context: EmissionContext, a: dict[str, Any], segments: SegmentSums | None) -> Struct:
+    """A `dgqc_weights`. segments: of the summed axis, where a kernel takes it by segments."""
     weight = value_of(a["weight"])
     bits = context.weight_bits.get(str(a["weight"].target), 8)
     if bits == 4 and (int(weight.amin()) < -8 or int(weight.amax()) > 7):
@@ -127,24 +144,28 @@ def _weights(context: EmissionContext, a: dict[str, Any], spans: SegmentSums | N
             bits=bits,
         ),
         **context.named(a, "column", "factor", "shift", "bias", "bias_factor", "bias_shift"),
-        sums=context.constants.add(span_sums(weight, spans))
-        if spans and sums_pay(weight, bits, spans)
+        sums=context.constants.add(segment_sums(weight, segments))
+        if segments and sums_pay(weight, bits, segments)
         else None,
     )
 
 
-def span_sums(weight: torch.Tensor, spans: SegmentSums) -> torch.Tensor:
-    """What the weights of each span add up to, over all taps: int32 (spans, N). weight: int8 (N, ..., C)."""
+def segment_sums(weight: torch.Tensor, segments: SegmentSums) -> torch.Tensor:
+    """What the weights of each segment add up to, over all taps: int32 (segments, N). weight: int8 (N, ...,
+    C)."""
     channels = weight.flatten(1, -2).sum(dim=1, dtype=torch.int32) if weight.ndim > 2 else weight
     return torch.stack(
-        [channels[:, first : first + count].sum(dim=1, dtype=torch.int32) for first, count in spans.spans]
+        [
+            channels[:, first : first + count].sum(dim=1, dtype=torch.int32)
+            for first, count in segments.segments
+        ]
     )
 
 
-def sums_pay(weight: torch.Tensor, bits: int, spans: SegmentSums) -> bool:
+def sums_pay(weight: torch.Tensor, bits: int, segments: SegmentSums) -> bool:
     """Whether their sums take at most a sixteenth of what the weights take; a call then spares reading them
     once more."""
-    return SUM_BITS * weight.shape[0] * len(spans.spans) * SIXTEENTH <= weight.numel() * bits
+    return SUM_BITS * weight.shape[0] * len(segments.segments) * SIXTEENTH <= weight.numel() * bits
 
 
 def _window(node: fx.Node, a: dict[str, Any]) -> Struct:
@@ -162,3 +183,59 @@ def _window(node: fx.Node, a: dict[str, Any]) -> Struct:
         out_height=shape_of(node)[1],
         out_width=shape_of(node)[2],
     )
+
+
+def _rows_of_conv2d(node: fx.Node, a: dict[str, Any]) -> tuple[str, ...]:
+    return ("x",) if is_pointwise(node) else ()
+
+
+def _shared(node: fx.Node, a: dict[str, Any]) -> tuple[int, ...]:
+    """What `dgqc_product_prepare` or `dgqc_general_prepare` takes, then a convolution's image."""
+    weight, found = value_of(a["weight"]), combination(node)
+    columns = weight.shape[0]
+    if found is None:
+        count = weight.shape[-1] if groups_channels(node) else value_of(a["group"]).numel()
+        return (defined("DGQC_GENERAL_BYTES"), 8 * columns, 8 * columns, 4 * count, 4 * count)
+    columns = -(-columns // PANEL) * PANEL
+    sums = () if groups_channels(node) else (4 * columns,)
+    segments, taps = len(found.segments), math.prod(weight.shape[1:-1])
+    orders = (defined("DGQC_SEGMENT_BYTES") * segments, 4 * segments, 4 * segments)
+    runs = defined("DGQC_RUN_BYTES") * segments * taps
+    blocks = defined("DGQC_ACCUMULATION_BYTES") * len(found.ends)
+    image = (_image_bytes(a, found.row_bytes),) if has_image(node) else ()
+    per_column = (4 * columns, 8 * columns, *sums)
+    return (defined("DGQC_PRODUCT_BYTES"), *per_column, *orders, found.row_bytes, runs, blocks, *image)
+
+
+def _scratch(node: fx.Node, a: dict[str, Any], rows: int) -> tuple[int, ...]:
+    found = combination(node)
+    if found is None:
+        return _scratch_of_general(node, a, min(rows, ROWS))
+    if has_image(node):
+        return ()
+    if node.target is dgqc.conv2d_pixel.default:
+        return (min(rows, BLOCK_ROWS) * found.row_bytes * math.prod(value_of(a["weight"]).shape[1:-1]),)
+    # A kernel takes scratch memory always or never.
+    return (1 if found.is_spread else min(rows, BLOCK_ROWS) * found.row_bytes,)
+
+
+def _scratch_of_general(node: fx.Node, a: dict[str, Any], rows: int) -> tuple[int, ...]:
+    weight, value = value_of(a["weight"]), 2 if arithmetic(node).narrow else 4
+    depth = math.prod(weight.shape[1:-1]) * -(-weight.shape[-1] // QUAD) * QUAD
+    codes = (depth,) if node.target is dgqc.conv2d_pixel.default else ()
+    return (rows * depth * value, *codes, COLUMNS * depth * value)
+
+
+def _image_bytes(a: dict[str, Any], pixel: int) -> int:
+    """The image with its halo."""
+    _, height, width, _ = shape_of(a["x"])
+    vertical, horizontal = a["padding"]
+    return int((height + 2 * vertical) * (width + 2 * horizontal)) * pixel
+
+
+KERNELS = (
+    Kernel(dgqc.linear.default, _linear, by_rows("x"), _shared, _scratch),
+    Kernel(dgqc.conv2d.default, _conv2d, _rows_of_conv2d, _shared, _scratch),
+    # Patches of one image overlap, so it is read whole.
+    Kernel(dgqc.conv2d_pixel.default, _conv2d_pixel, by_rows(), _shared, _scratch),
+)

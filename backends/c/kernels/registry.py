@@ -1,55 +1,86 @@
-"""Each op of the integer level as a call of its runtime kernel: the table."""
+"""Every op's kernel: those of this package, and those that other packages register."""
 
 from __future__ import annotations
 
+from collections.abc import Iterable, Mapping
+from pathlib import Path
 from typing import Any
 
-import torch
 from torch import fx
 
 from ....ir.errors import UnsupportedOperation
 from ....ir.nodes import arguments
-from . import attention, moves, norms, pointwise, products
+from ..layout.memory_plan import aligned
+from . import attend, images, matmul, moves, norms, pairs, pointwise, products, softmax
 from .context import EmissionContext
-from .kernel_call import CallsOf, KernelCall
+from .kernel import Kernel
+from .kernel_call import KernelCall
+from .value_rows import part
 
-aten, dgqc = torch.ops.aten, torch.ops.dgqc
+FAMILIES = (pointwise, products, matmul, softmax, attend, norms, pairs, images, moves)
+"""The modules that hold kernels, each with its `KERNELS`."""
 
-RULES: dict[Any, CallsOf] = {
-    dgqc.quantize.default: pointwise.quantize,
-    dgqc.linear.default: products.linear,
-    dgqc.conv2d.default: products.conv2d,
-    dgqc.conv2d_pixel.default: products.conv2d_pixel,
-    dgqc.matmul.default: attention.matmul,
-    dgqc.softmax_log2.default: attention.softmax("softmax_log2"),
-    dgqc.softmax_uniform.default: attention.softmax("softmax_uniform"),
-    dgqc.softmax_static.default: attention.softmax("softmax_static"),
-    dgqc.attend.default: attention.attend,
-    dgqc.group_norm.default: norms.norm("group_norm"),
-    dgqc.layer_norm.default: norms.norm("layer_norm"),
-    dgqc.activation.default: norms.activation,
-    dgqc.rescale.default: pointwise.rescale,
-    dgqc.add.default: pointwise.pair("add", "a_factor", "b_factor", "shift"),
-    dgqc.mul.default: pointwise.pair("mul", "factor", "shift"),
-    dgqc.upsample_nearest.default: pointwise.upsample_nearest,
-    dgqc.avg_pool2d.default: pointwise.avg_pool2d,
-    dgqc.gather.default: moves.gather,
-    aten.permute.default: moves.permute,
-    aten.slice.Tensor: moves.slice_tensor,
-    aten.cat.default: moves.cat,
-}
-"""Op to the rule that calls its kernel. Views and `at_step` need none: they are places in memory."""
+_kernels: dict[Any, Kernel] = {kernel.op: kernel for family in FAMILIES for kernel in family.KERNELS}
+
+
+def register_kernel(kernel: Kernel) -> Kernel:
+    """Makes a kernel of another package known. Raises ValueError where its op has one already."""
+    if kernel.op in _kernels:
+        raise ValueError(f"{kernel.op} has a C kernel already")
+    _kernels[kernel.op] = kernel
+    return kernel
+
+
+def kernels() -> Mapping[Any, Kernel]:
+    """All kernels by their ops. Views and `at_step` need none: they are places in memory."""
+    return dict(_kernels)
+
+
+def kernel_of(node: fx.Node) -> Kernel | None:
+    """The kernel of a node's op; None where it has none."""
+    return _kernels.get(node.target) if node.op == "call_function" else None
 
 
 def calls_of(node: fx.Node, context: EmissionContext) -> list[KernelCall]:
     """The kernel calls that compute a node; none for a view. Raises UnsupportedOperation for unknown ops."""
     if node.op != "call_function" or context.places.is_view(node):
         return []
-    rule = RULES.get(node.target)
-    if rule is None:
+    kernel = kernel_of(node)
+    if kernel is None:
         raise UnsupportedOperation(
             f"{node.name} calls {node.target}, which has no C kernel; add one (docs/c-backend.md), or lower"
             " it to the ops of the integer level."
         )
-    calls = rule(node, arguments(node), context)
+    calls = kernel.calls(node, arguments(node), context)
     return calls if isinstance(calls, list) else [calls]
+
+
+def row_arguments(node: fx.Node) -> tuple[str, ...] | None:
+    """Names of the arguments that a node reads row by row; None where it is computed whole."""
+    kernel = kernel_of(node)
+    return None if kernel is None or not part(node).dim() else kernel.rows(node, arguments(node))
+
+
+def shared_bytes(node: fx.Node) -> int:
+    """Bytes that a node's kernel prepares once a call, for all rows and threads; 0 where it prepares
+    nothing."""
+    kernel = kernel_of(node)
+    return 0 if kernel is None else _taken(kernel.shared(node, arguments(node)))
+
+
+def scratch_bytes(node: fx.Node, rows: int) -> int:
+    """Bytes of scratch memory that a node's kernel needs for blocks of so many rows; 0 for ops without
+    any."""
+    kernel = kernel_of(node)
+    return 0 if kernel is None else _taken(kernel.scratch(node, arguments(node), rows))
+
+
+def sources_of(nodes: Iterable[fx.Node]) -> tuple[Path, ...]:
+    """The C files that these nodes' kernels need beside the runtime's own, each once."""
+    used = (kernel_of(node) for node in nodes)
+    return tuple(dict.fromkeys(path for kernel in used if kernel is not None for path in kernel.sources))
+
+
+def _taken(sizes: tuple[int, ...]) -> int:
+    """A kernel cuts its buffers off its memory one after another, each rounded up (`dgqc_take`)."""
+    return sum(aligned(size) for size in sizes)

@@ -1,4 +1,7 @@
-"""Output columns of products with weights: how to take some of them, or all in another order."""
+"""Output columns of products with weights: how to take some of them, or all in another order.
+
+A column is an index of the result's last axis, and of the first axis of some constants.
+"""
 
 from __future__ import annotations
 
@@ -19,17 +22,16 @@ def with_columns(
     columns: int64 (n,). suffix: for names of new constants, which stand in front of the product; the old
     ones stay for others who read them. widths: bits of weights by name, to which the new one's are added.
     """
-    multiplied = product_of(product)
-    assert multiplied is not None
-    found = list(product.args)
+    found, known = list(product.args), product_of(product)
+    assert known is not None
     with module.graph.inserting_before(product):
         for place, name in enumerate(argument_names(product)):
-            if name in multiplied.per_column:
+            if name in known.per_column:
                 old = found[place]
                 assert isinstance(old, fx.Node)
                 new = add_constant(module, f"{old.target}_{suffix}", constant(module, old)[columns])
                 found[place] = new
-                if name == multiplied.weight:
+                if name == known.weight:
                     widths[str(new.target)] = widths.get(str(old.target), 8)
     return tuple(found)
 

@@ -14,14 +14,14 @@ from ....ir.program import Program
 from ....ir.views import View, is_computed, views_of
 from ....passes.base import Pass
 from ....passes.manager.registry import register_pass
+from ..kernels.registry import row_arguments
+from ..kernels.runtime_header import defined
+from ..kernels.value_rows import row_count
 from .fusion_builder import FusionBuilder
 from .fusion_groups import FusionGroup, FusionPlan
 from .plan import CLayout
-from .rows import group_rows, row_arguments, row_count, work
+from .rows import group_rows, work
 from .thread_buffers import inner_values, thread_bytes
-
-TILE = 8
-"""Most rows that a kernel of attention computes at once."""
 
 
 @register_pass
@@ -80,7 +80,7 @@ class FuseRows(Pass):
         """The fewest rows of one node that are worth a block."""
         if has_weight(node):
             return self.rows
-        return min(self.rows, TILE) if reads_all_keys(node) else 1
+        return min(self.rows, defined("DGQC_MOST_TILE_ROWS")) if reads_all_keys(node) else 1
 
 
 def _block_sizes(rows: int) -> list[int]:

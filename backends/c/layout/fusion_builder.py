@@ -10,7 +10,8 @@ from operator import or_
 from torch import fx
 
 from ....ir.views import View, root_of
-from .rows import group_rows, keeps_rows, row_arguments, row_sources
+from ..kernels.registry import row_arguments
+from .rows import group_rows, keeps_rows, row_sources
 
 MOST_ROWS_IN_ONE = 32
 """Rows of one value that may make up a row of another: heads of a token, say."""

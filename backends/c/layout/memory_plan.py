@@ -6,8 +6,9 @@ from dataclasses import dataclass
 
 from ....ir.storage.encoding import storable
 from ....ir.views import View
+from ..kernels.runtime_header import defined
 
-ALIGNMENT = 64
+ALIGNMENT = defined("DGQC_ALIGNMENT")
 """Every buffer starts at a multiple of this many bytes."""
 
 

@@ -18,7 +18,7 @@ from ....passes.graph.edit import add_constant, call, clean, constant, dgqc, pro
 from ....passes.manager.registry import register_pass
 from ..kernels.product_sums import QUAD
 from .columns import present, with_columns
-from .upstream_products import products_behind
+from .upstream_products import upstream_products
 
 WHOLE_QUADS = ((0,), (2, 2), (1, 3), (1, 1, 2), (2, 3, 3), (1, 1, 1, 1), (3, 3, 3, 3))
 """Remainders of sizes, divided by four, that add up to multiples of it."""
@@ -78,7 +78,7 @@ def _order(module: fx.GraphModule, quantize: fx.Node) -> torch.Tensor | None:
 
 def _permute(module: fx.GraphModule, quantize: fx.Node, order: torch.Tensor, widths: dict[str, int]) -> bool:
     """Has a node's readers read its channels in this order. Returns whether codes are gathered for that."""
-    readers, products = list(quantize.users), products_behind(quantize)
+    readers, products = list(quantize.users), upstream_products(quantize)
     old = argument(quantize, "group")
     with module.graph.inserting_before(quantize):
         group = add_constant(module, f"{quantize.name}_sorted_group", constant(module, old)[order])
@@ -117,7 +117,7 @@ def _gathered(module: fx.GraphModule, quantize: fx.Node, order: torch.Tensor) ->
 
 def in_quads(sizes: Sequence[int]) -> list[int]:
     """Groups of these sizes in an order in which as few as possible share a quad of channels: sets of them
-    that fill whole quads one behind the other, the smallest sets first.
+    that fill whole quads one after the other, the smallest sets first.
     """
     rest: dict[int, list[int]] = {over: [] for over in range(QUAD)}
     for one in reversed(range(len(sizes))):

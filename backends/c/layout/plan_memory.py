@@ -15,12 +15,12 @@ from ....ir.program import Program
 from ....ir.views import View, views_of
 from ....passes.base import Pass
 from ....passes.manager.registry import register_pass
-from ..kernels.scratch import scratch_bytes, shared_bytes
+from ..kernels.registry import scratch_bytes, shared_bytes
+from ..kernels.value_rows import value_bytes
 from .fusion_groups import FusionGroup
 from .memory_plan import Buffer, MemoryPlan
 from .packing import alive_at, pack, size_of
 from .plan import CLayout, layout_of
-from .rows import value_bytes
 from .thread_buffers import readers, results, thread_buffers
 
 

@@ -8,10 +8,11 @@ import torch
 from torch import fx
 
 from ....ir.views import View
-from ..kernels.scratch import scratch_bytes
+from ..kernels.registry import scratch_bytes
+from ..kernels.value_rows import row_count, value_bytes
 from .memory_plan import Buffer
 from .packing import pack, size_of
-from .rows import group_rows, row_count, value_bytes
+from .rows import group_rows
 
 
 def results(node: fx.Node) -> Iterator[tuple[str, torch.Tensor]]:

@@ -5,14 +5,15 @@
 #include "dgqc_internal.h"
 #include "dgqc_tile.h"
 
-/* Byte planes of a share, and entries of their table. */
-enum { DGQC_PLANES = 3, DGQC_CODES = 256 };
+/* Limbs (bytes) of a probability at most, and entries of their table. */
+#define DGQC_LIMBS 3
+#define DGQC_CODES 256
 
-/* What begin leaves: tables of this step, a value for each index of the grouped axis; the bytes of each code's share,
- * lowest plane first; and the values as panels. */
+/* What `prepare` leaves: tables of this step, a value for each index of the grouped axis; the limbs of each code's probability,
+ * lowest first; and the values as panels. */
 typedef struct {
     const int32_t *zero, *multiple;
-    const uint8_t *digits; /* [DGQC_PLANES][DGQC_CODES] */
+    const uint8_t *limbs; /* [DGQC_LIMBS][DGQC_CODES] */
     const int8_t *panels;
 } dgqc_attend_shared;
 
@@ -23,48 +24,48 @@ typedef struct {
     int16_t *y;
 } dgqc_attend_block;
 
-/* A stretch of keys of one group: its keys, and where its quads begin in the panels. Where stretches meet within a
+/* Keys of one group side by side, and where their quads begin in the panels. Where segments meet within a
  * quad of keys, each has one there, with zeros in the place of the other's keys. */
 typedef struct {
     size_t index, first, end, quad;
-} dgqc_attend_span;
+} dgqc_attend_segment;
 
-static inline size_t dgqc_attend_spans(const dgqc_attend_parameters *p)
+static inline size_t dgqc_attend_segments(const dgqc_attend_parameters *p)
 {
-    return p->spans > 0 ? p->spans : 1;
+    return p->segments > 0 ? p->segments : 1;
 }
 
-static inline size_t dgqc_attend_span_quads(const dgqc_attend_span *span)
+static inline size_t dgqc_attend_segment_quads(const dgqc_attend_segment *segment)
 {
-    return (span->end + DGQC_QUAD - 1) / DGQC_QUAD - span->first / DGQC_QUAD;
+    return (segment->end + DGQC_QUAD - 1) / DGQC_QUAD - segment->first / DGQC_QUAD;
 }
 
-static inline dgqc_attend_span dgqc_attend_first_span(const dgqc_attend_parameters *p)
+static inline dgqc_attend_segment dgqc_attend_first_segment(const dgqc_attend_parameters *p)
 {
-    const dgqc_attend_span span = {0, 0, p->spans > 0 ? (size_t)p->ends[0] : p->keys, 0};
-    return span;
+    const dgqc_attend_segment segment = {0, 0, p->segments > 0 ? (size_t)p->ends[0] : p->keys, 0};
+    return segment;
 }
 
-/* Behind the last, its `quad` is the number of all. */
-static inline dgqc_attend_span dgqc_attend_next_span(const dgqc_attend_parameters *p, const dgqc_attend_span *span)
+/* After the last, its `quad` is the number of all. */
+static inline dgqc_attend_segment dgqc_attend_next_segment(const dgqc_attend_parameters *p, const dgqc_attend_segment *segment)
 {
-    const size_t index = span->index + 1;
-    const dgqc_attend_span next = {index, span->end, index < p->spans ? (size_t)p->ends[index] : p->keys,
-                                   span->quad + dgqc_attend_span_quads(span)};
+    const size_t index = segment->index + 1;
+    const dgqc_attend_segment next = {index, segment->end, index < p->segments ? (size_t)p->ends[index] : p->keys,
+                                   segment->quad + dgqc_attend_segment_quads(segment)};
     return next;
 }
 
-#define DGQC_EVERY_SPAN(p, span)                                                                              \
-    dgqc_attend_span span = dgqc_attend_first_span(p);                                                        \
-    span.index < dgqc_attend_spans(p);                                                                        \
-    span = dgqc_attend_next_span(p, &span)
+#define DGQC_EVERY_SEGMENT(p, segment)                                                                              \
+    dgqc_attend_segment segment = dgqc_attend_first_segment(p);                                                        \
+    segment.index < dgqc_attend_segments(p);                                                                        \
+    segment = dgqc_attend_next_segment(p, &segment)
 
 /* The panels of one batch of values. */
 static inline dgqc_panels dgqc_attend_panels(const dgqc_attend_parameters *p, const int8_t *data)
 {
     size_t quads = 0;
-    for (DGQC_EVERY_SPAN(p, span)) {
-        quads = span.quad + dgqc_attend_span_quads(&span);
+    for (DGQC_EVERY_SEGMENT(p, segment)) {
+        quads = segment.quad + dgqc_attend_segment_quads(&segment);
     }
     const dgqc_panels panels = {
         .data = data, .columns = p->columns * (size_t)p->value_bytes, .quads = quads, .bits = 8};
@@ -92,7 +93,7 @@ typedef struct {
     int64_t factor;
 } dgqc_attend_scale;
 
-/* sum: shares times values of row r; start: the start token's value, 0 where there is none. */
+/* sum: probabilities times values of row r; start: the start token's value, 0 where there is none. */
 static inline int16_t dgqc_attend_finish(const dgqc_attend_scale *scale, const dgqc_attend_block *block, size_t r,
                                          int64_t sum, int64_t start)
 {

@@ -31,13 +31,13 @@ static inline uint32_t word_of(int16_t found[DGQC_QUAD][VALUES], size_t i, int u
     return word;
 }
 
-/* The keys of a quad that belong to a span, in the quad-th place of the panels. */
+/* The keys of a quad that belong to a segment, in the quad-th place of the panels. */
 static void pack_quad(const dgqc_attend_parameters *p, const dgqc_attend_shared *s, const void *values,
-                      const dgqc_attend_span *span, size_t key, size_t quad, size_t panel, int8_t *panels)
+                      const dgqc_attend_segment *segment, size_t key, size_t quad, size_t panel, int8_t *panels)
 {
     const size_t size = (size_t)p->value_bytes, start = (size_t)p->start;
-    const size_t first = key < span->first ? span->first - key : 0;
-    const size_t last = span->end - key < DGQC_QUAD ? span->end - key : (size_t)DGQC_QUAD;
+    const size_t first = key < segment->first ? segment->first - key : 0;
+    const size_t last = segment->end - key < DGQC_QUAD ? segment->end - key : (size_t)DGQC_QUAD;
     for (size_t d = 0; d < p->columns; d += VALUES) {
         const size_t count = p->columns - d < VALUES ? p->columns - d : (size_t)VALUES;
         int16_t found[DGQC_QUAD][VALUES];
@@ -57,10 +57,10 @@ void dgqc_attend_pack(const dgqc_attend_parameters *p, const dgqc_attend_shared 
 {
     const dgqc_panels all = dgqc_attend_panels(p, panels);
     memset(panels, 0, dgqc_attend_batch_bytes(p)); /* columns beyond the last */
-    for (DGQC_EVERY_SPAN(p, span)) {
-        const size_t key = span.first / DGQC_QUAD * DGQC_QUAD, quads = dgqc_attend_span_quads(&span);
+    for (DGQC_EVERY_SEGMENT(p, segment)) {
+        const size_t key = segment.first / DGQC_QUAD * DGQC_QUAD, quads = dgqc_attend_segment_quads(&segment);
         for (size_t q = 0; q < quads; q++) {
-            pack_quad(p, s, values, &span, key + q * DGQC_QUAD, span.quad + q, dgqc_panel_bytes(&all), panels);
+            pack_quad(p, s, values, &segment, key + q * DGQC_QUAD, segment.quad + q, dgqc_panel_bytes(&all), panels);
         }
     }
 }

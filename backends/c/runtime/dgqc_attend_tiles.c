@@ -1,15 +1,15 @@
-/* Shares times values, tile by tile (dgqc_tile.h). Codes that are shares are multiplied as they are; else a share's bytes
- * are, plane by plane. Stretches of keys are added up one by one, since each has its own zero and multiple. */
+/* Probabilities times values, tile by tile (dgqc_tile.h). Codes that are probabilities are multiplied as they are; else their
+ * limbs are, one by one. Segments of keys are added up one by one, since each has its own zero and multiple. */
 
 #include "dgqc_attend.h"
 #include "dgqc_lanes_bytes.h"
 
-/* What tiles of some rows multiply: the bytes of shares, and what they add up to in each span. */
+/* What tiles of some rows multiply: the limbs of probabilities, and what they add up to in each segment. */
 typedef struct {
-    const uint8_t *bytes[DGQC_PLANES][DGQC_TILE_ROWS];
-    int64_t (*sums)[DGQC_TILE_ROWS]; /* [spans] */
-    size_t count, planes;
-} share_rows;
+    const uint8_t *bytes[DGQC_LIMBS][DGQC_TILE_ROWS];
+    int64_t (*sums)[DGQC_TILE_ROWS]; /* [segments] */
+    size_t count, limbs;
+} probability_rows;
 
 /* y[i] = table[x[i]] */
 static void look_up(const uint8_t *table, size_t codes, const uint8_t *x, size_t count, uint8_t *y)
@@ -52,13 +52,13 @@ static int64_t sum_of(const uint8_t *bytes, size_t count)
 #endif
 }
 
-/* A row's bytes of one plane: where its codes lie, or in scratch memory, if they aren't codes, or if no other row lies
- * behind it where the last quad ends. */
-static const uint8_t *bytes_of(const dgqc_attend_parameters *p, const uint8_t *digits, const uint8_t *codes, int is_last,
+/* One limb of a row: where its codes lie, or in scratch memory, if they aren't codes, or if no other row lies
+ * after it where the last quad ends. */
+static const uint8_t *bytes_of(const dgqc_attend_parameters *p, const uint8_t *limbs, const uint8_t *codes, int is_last,
                                uint8_t *scratch)
 {
-    if (p->planes > 0) {
-        look_up(digits, p->codes, codes, p->keys, scratch);
+    if (p->limbs > 0) {
+        look_up(limbs, p->codes, codes, p->keys, scratch);
     } else if (is_last && p->keys % DGQC_QUAD > 0) {
         dgqc_copy_short(codes, p->keys, scratch);
     } else {
@@ -67,20 +67,20 @@ static const uint8_t *bytes_of(const dgqc_attend_parameters *p, const uint8_t *d
     return scratch;
 }
 
-static share_rows rows_of(const dgqc_attend_parameters *p, const uint8_t *digits, const uint8_t *codes, size_t count,
+static probability_rows rows_of(const dgqc_attend_parameters *p, const uint8_t *limbs, const uint8_t *codes, size_t count,
                           void *scratch)
 {
     const size_t stride = (p->keys + DGQC_QUAD - 1) / DGQC_QUAD * DGQC_QUAD;
-    share_rows rows = {.count = count, .planes = p->planes > 0 ? (size_t)p->planes : 1};
-    rows.sums = dgqc_take(&scratch, dgqc_attend_spans(p) * sizeof *rows.sums);
+    probability_rows rows = {.count = count, .limbs = p->limbs > 0 ? (size_t)p->limbs : 1};
+    rows.sums = dgqc_take(&scratch, dgqc_attend_segments(p) * sizeof *rows.sums);
     uint8_t *to = scratch;
-    for (size_t plane = 0; plane < rows.planes; plane++, digits += DGQC_CODES) {
-        for (size_t r = 0; r < count; r++, to += p->planes > 0 ? stride : 0) {
-            const uint8_t *const bytes = bytes_of(p, digits, codes + r * p->keys, r + 1 == count, to);
-            rows.bytes[plane][r] = bytes;
-            for (DGQC_EVERY_SPAN(p, span)) {
-                const int64_t sum = sum_of(bytes + span.first, span.end - span.first) * ((int64_t)1 << (8 * plane));
-                rows.sums[span.index][r] = plane > 0 ? rows.sums[span.index][r] + sum : sum;
+    for (size_t limb = 0; limb < rows.limbs; limb++, limbs += DGQC_CODES) {
+        for (size_t r = 0; r < count; r++, to += p->limbs > 0 ? stride : 0) {
+            const uint8_t *const bytes = bytes_of(p, limbs, codes + r * p->keys, r + 1 == count, to);
+            rows.bytes[limb][r] = bytes;
+            for (DGQC_EVERY_SEGMENT(p, segment)) {
+                const int64_t sum = sum_of(bytes + segment.first, segment.end - segment.first) * ((int64_t)1 << (8 * limb));
+                rows.sums[segment.index][r] = limb > 0 ? rows.sums[segment.index][r] + sum : sum;
             }
         }
     }
@@ -99,24 +99,24 @@ static void add_parts(const int32_t *parts, size_t rows, size_t columns, int32_t
     }
 }
 
-/* totals[r][c] = shares times the bytes of columns column .. column + DGQC_TILE_COLUMNS - 1: as they are stored, or with
- * groups of keys as what they stand for. A span's share of it fits 32 bits before it is multiplied. */
-static void add_spans(const dgqc_attend_parameters *p, const dgqc_attend_shared *s, const dgqc_panels *panels,
-                      const share_rows *rows, size_t column, int64_t totals[DGQC_TILE_ROWS][DGQC_TILE_COLUMNS])
+/* totals[r][c] = probabilities times the bytes of columns column .. column + DGQC_TILE_COLUMNS - 1: as they are stored, or with
+ * groups of keys as what they stand for. A segment's part of it fits 32 bits before it is multiplied. */
+static void add_segments(const dgqc_attend_parameters *p, const dgqc_attend_shared *s, const dgqc_panels *panels,
+                      const probability_rows *rows, size_t column, int64_t totals[DGQC_TILE_ROWS][DGQC_TILE_COLUMNS])
 {
     const size_t left = panels->columns - column, columns = left < DGQC_TILE_COLUMNS ? left : (size_t)DGQC_TILE_COLUMNS;
     memset(totals, 0, DGQC_TILE_ROWS * sizeof *totals);
-    for (DGQC_EVERY_SPAN(p, span)) {
-        const dgqc_run run = {(uint32_t)(span.first / DGQC_QUAD * DGQC_QUAD), (uint32_t)span.quad,
-                              (uint32_t)dgqc_attend_span_quads(&span), 1};
+    for (DGQC_EVERY_SEGMENT(p, segment)) {
+        const dgqc_run run = {(uint32_t)(segment.first / DGQC_QUAD * DGQC_QUAD), (uint32_t)segment.quad,
+                              (uint32_t)dgqc_attend_segment_quads(&segment), 1};
         const dgqc_sum sum = {&run, 1, 1};
         int32_t less[DGQC_TILE_ROWS] = {0}, parts[DGQC_TILE_ROWS * DGQC_TILE_COLUMNS];
-        for (size_t r = 0; p->spans > 0 && r < rows->count; r++) {
-            less[r] = (s->zero[span.first] - 128) * (int32_t)rows->sums[span.index][r];
+        for (size_t r = 0; p->segments > 0 && r < rows->count; r++) {
+            less[r] = (s->zero[segment.first] - 128) * (int32_t)rows->sums[segment.index][r];
         }
-        for (size_t plane = 0; plane < rows->planes; plane++) {
-            const int32_t factor = p->spans > 0 ? s->multiple[span.first] : 1 << (8 * plane);
-            dgqc_tile(panels, &sum, rows->bytes[plane], rows->count, column, NULL, parts);
+        for (size_t limb = 0; limb < rows->limbs; limb++) {
+            const int32_t factor = p->segments > 0 ? s->multiple[segment.first] : 1 << (8 * limb);
+            dgqc_tile(panels, &sum, rows->bytes[limb], rows->count, column, NULL, parts);
             add_parts(parts, rows->count, columns, factor, less, totals);
         }
     }
@@ -131,7 +131,7 @@ typedef struct {
 static void read_columns(const dgqc_attend_parameters *p, const dgqc_attend_shared *s, const void *values, size_t first,
                          size_t count, tile_columns *columns)
 {
-    const int grouped = p->value_bytes == 1 && p->spans == 0;
+    const int grouped = p->value_bytes == 1 && p->segments == 0;
     for (size_t c = 0; c < DGQC_TILE_COLUMNS; c++) {
         const size_t d = first + (c < count ? c : 0);
         columns->zero[c] = grouped ? s->zero[d] - 128 : 0; /* bytes are stored 128 lower */
@@ -140,21 +140,21 @@ static void read_columns(const dgqc_attend_parameters *p, const dgqc_attend_shar
     }
 }
 
-/* y[c] for all of a tile's columns: those beyond the matrix mean nothing. shares: the sum of row r's. */
+/* y[c] for all of a tile's columns: those beyond the matrix mean nothing. probabilities: the sum of row r's. */
 static void finish_row(const dgqc_attend_parameters *p, const tile_columns *columns, const dgqc_attend_scale *scale,
-                       const dgqc_attend_block *block, size_t r, int64_t shares, const int64_t *totals, int16_t *y)
+                       const dgqc_attend_block *block, size_t r, int64_t probabilities, const int64_t *totals, int16_t *y)
 {
     const dgqc_attend_scale by = *scale;
     const dgqc_attend_block row = *block;
     if (p->value_bytes == 2) {
         for (size_t c = 0; c < DGQC_TILE_COLUMNS / 2; c++) {
-            const int64_t total = totals[2 * c] + 256 * totals[2 * c + 1] + 128 * shares;
+            const int64_t total = totals[2 * c] + 256 * totals[2 * c + 1] + 128 * probabilities;
             y[c] = dgqc_attend_finish(&by, &row, r, total, columns->start[c]);
         }
         return;
     }
     for (size_t c = 0; c < DGQC_TILE_COLUMNS; c++) {
-        const int64_t total = columns->multiple[c] * (totals[c] - columns->zero[c] * shares);
+        const int64_t total = columns->multiple[c] * (totals[c] - columns->zero[c] * probabilities);
         y[c] = dgqc_attend_finish(&by, &row, r, total, columns->start[c]);
     }
 }
@@ -164,7 +164,7 @@ void dgqc_attend_tiles(const dgqc_attend_parameters *p, const dgqc_attend_shared
                        size_t count, void *scratch)
 {
     const dgqc_panels panels = dgqc_attend_panels(p, data);
-    const share_rows rows = rows_of(p, s->digits, block->codes + r * p->keys, count, scratch);
+    const probability_rows rows = rows_of(p, s->limbs, block->codes + r * p->keys, count, scratch);
     const size_t size = (size_t)p->value_bytes;
     for (size_t column = 0; column < panels.columns; column += DGQC_TILE_COLUMNS) {
         const size_t left = panels.columns - column, first = column / size;
@@ -172,7 +172,7 @@ void dgqc_attend_tiles(const dgqc_attend_parameters *p, const dgqc_attend_shared
         int64_t totals[DGQC_TILE_ROWS][DGQC_TILE_COLUMNS];
         tile_columns columns;
         read_columns(p, s, values, first, some, &columns);
-        add_spans(p, s, &panels, &rows, column, totals);
+        add_segments(p, s, &panels, &rows, column, totals);
         for (size_t i = 0; i < count; i++) {
             int16_t y[DGQC_TILE_COLUMNS];
             finish_row(p, &columns, scale, block, r + i, rows.sums[0][i], totals[i], y);

@@ -2,7 +2,7 @@
 
 #include "dgqc_product.h"
 
-/* Of the image with its halo, every pixel spread, which lies behind the product in shared memory. */
+/* Of the image with its halo, every pixel spread, which lies after the product in shared memory. */
 static inline size_t line_bytes(const dgqc_conv2d_parameters *p)
 {
     return (p->window.width + 2 * p->window.padding_width) * p->combination.row_bytes;
@@ -31,19 +31,19 @@ static void fill_line(const dgqc_conv2d_parameters *p, const dgqc_product *produ
     if (dgqc_is_spread(&p->combination, w->channels)) {
         memcpy(y, from, w->width * bytes);
     } else {
-        dgqc_spread_rows(product->spans, p->combination.spans, w->width, from, w->channels, y, bytes);
+        dgqc_spread_rows(product->segments, p->combination.segments, w->width, from, w->channels, y, bytes);
     }
     fill_pixels(product, bytes, w->padding_width, y + w->width * bytes);
 }
 
-void dgqc_conv2d_begin(const dgqc_conv2d_parameters *p, size_t step, const uint8_t *x, void *shared)
+void dgqc_conv2d_prepare(const dgqc_conv2d_parameters *p, size_t step, const uint8_t *x, void *shared)
 {
     const dgqc_window *const w = &p->window;
     const dgqc_taps taps = {w->kernel_height, w->kernel_width, line_bytes(p)};
     const dgqc_product *const product =
-        dgqc_product_begin(&p->weights, &p->operand, &p->combination, w->channels, &taps, step, shared);
-    uint8_t *const image = product->behind;
-    dgqc_spread_zeros(product->spans, p->combination.spans, product->pixel);
+        dgqc_product_prepare(&p->weights, &p->operand, &p->combination, w->channels, &taps, step, shared);
+    uint8_t *const image = product->rest;
+    dgqc_spread_zeros(product->segments, p->combination.segments, product->pixel);
     const size_t lines = w->height + 2 * w->padding_height;
     DGQC_PARALLEL_FROM(lines * line_bytes(p))
     for (size_t line = 0; line < lines; line++) {
@@ -55,7 +55,7 @@ void dgqc_conv2d_begin(const dgqc_conv2d_parameters *p, size_t step, const uint8
 static void multiply(const dgqc_conv2d_parameters *p, dgqc_rows rows, const dgqc_product *product, int16_t *y)
 {
     const dgqc_window *const w = &p->window;
-    const uint8_t *const image = product->behind, *row[DGQC_BLOCK_ROWS];
+    const uint8_t *const image = product->rest, *row[DGQC_BLOCK_ROWS];
     for (size_t r = 0; r < rows.count; r++) {
         const size_t line = (rows.first + r) / w->out_width, column = (rows.first + r) % w->out_width;
         row[r] = image + line * w->stride_height * line_bytes(p) +

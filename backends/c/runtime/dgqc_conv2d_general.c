@@ -2,9 +2,9 @@
 
 #include "dgqc_internal.h"
 
-void dgqc_conv2d_general_begin(const dgqc_conv2d_general_parameters *p, size_t step, void *shared)
+void dgqc_conv2d_general_prepare(const dgqc_conv2d_general_parameters *p, size_t step, void *shared)
 {
-    dgqc_general_begin(&p->weights, &p->operand, step, shared);
+    dgqc_general_prepare(&p->weights, &p->operand, step, shared);
 }
 
 /* The operand values of a position's patch, over zeros. */

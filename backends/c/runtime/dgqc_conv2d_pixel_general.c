@@ -2,10 +2,10 @@
 
 #include "dgqc_internal.h"
 
-void dgqc_conv2d_pixel_general_begin(const dgqc_conv2d_pixel_general_parameters *p, size_t step,
+void dgqc_conv2d_pixel_general_prepare(const dgqc_conv2d_pixel_general_parameters *p, size_t step,
                                      void *shared)
 {
-    dgqc_general_begin(&p->weights, &p->patches.operand, step, shared);
+    dgqc_general_prepare(&p->weights, &p->patches.operand, step, shared);
 }
 
 void dgqc_conv2d_pixel_general_rows(const dgqc_conv2d_pixel_general_parameters *p, size_t step, dgqc_rows rows,

@@ -54,7 +54,7 @@ static inline int32_t dgqc_floor_log2(int64_t x)
     return position;
 }
 
-/* 2^-z in Q30, 0 .. 2^30. z: Q16, 0 .. 2^32 - 1. ir/lookup.py: EXP2 has the coefficients. */
+/* 2^-z in Q30, 0 .. 2^30. z: Q16, 0 .. 2^32 - 1. ir/arithmetic/lookup.py: EXP2 has the coefficients. */
 static inline int32_t dgqc_exp2_negative(uint32_t z)
 {
     const uint32_t whole = z >> 16;

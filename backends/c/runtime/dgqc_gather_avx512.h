@@ -1,5 +1,5 @@
 /* Bytes in another order, 64 at a time: a permutation picks from 128 neighbours at once, and `pages` says which of these
- * stretches 64 results come from. They are few where an order goes through the channels once for each group. */
+ * pages 64 results come from. They are few where an order goes through the channels once for each group. */
 #ifndef DGQC_GATHER_AVX512_H
 #define DGQC_GATHER_AVX512_H
 

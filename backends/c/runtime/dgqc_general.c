@@ -2,7 +2,7 @@
 
 #include "dgqc_internal.h"
 
-void dgqc_general_begin(const dgqc_weights *weights, const dgqc_operand *operand, size_t step, void *shared)
+void dgqc_general_prepare(const dgqc_weights *weights, const dgqc_operand *operand, size_t step, void *shared)
 {
     const size_t columns = weights->panels.columns;
     const int64_t factor = weights->factor[step], bias_factor = weights->bias_factor[step];

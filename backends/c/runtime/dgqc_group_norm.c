@@ -2,15 +2,17 @@
 
 #include "dgqc_norm.h"
 
-/* What begin leaves for each channel: y = (16 x - mean) * a * 2^-shift + offset / 256. In lanes: everything times
+/* What `prepare` leaves for each channel: y = (16 x - mean) * a * 2^-shift + offset / 256. In lanes: everything times
  * `left`, a power of two, plus bias, and the upper half shifted by `right`. left is 0 where that isn't possible.
- * The first two are used while it begins. 64 bits are in the lanes' order. */
+ * The first two are used while it is prepared. 64 bits are in the lanes' order. */
 typedef struct {
     int64_t sum[DGQC_STRIP], squares[DGQC_STRIP];
     int64_t offset[DGQC_STRIP], bias[DGQC_STRIP];
     int32_t mean[DGQC_STRIP], a[DGQC_STRIP], shift[DGQC_STRIP], left[DGQC_STRIP], right[DGQC_STRIP];
     int lanes_can; /* for all channels of the strip */
 } strip;
+
+typedef char a_strip_fits[sizeof(strip) <= DGQC_GROUP_NORM_STRIP_BYTES ? 1 : -1];
 
 enum { RUN = 64 }; /* rows that stay in the nearest cache while their channels are added up */
 
@@ -69,7 +71,7 @@ static void derive(const dgqc_spread *spread, const dgqc_gain *gain, int32_t gai
     s->lanes_can = s->lanes_can && fits;
 }
 
-void dgqc_group_norm_begin(const dgqc_norm_parameters *p, size_t step, const int16_t *x, void *shared)
+void dgqc_group_norm_prepare(const dgqc_norm_parameters *p, size_t step, const int16_t *x, void *shared)
 {
     strip *const strips = shared;
     const size_t count = dgqc_strips(p);

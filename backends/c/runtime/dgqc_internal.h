@@ -8,14 +8,20 @@
 #include "dgqc_runtime.h"
 #include "dgqc_words.h"
 
-/* Products are computed for this many rows and columns at a time (ir/scratch_products.py). */
-enum { DGQC_ROWS = 32, DGQC_COLUMNS = 4 };
+/* What stands in a `#define DGQC_NAME number` here and in the other headers is read by the planner as well, which must know
+ * how much memory kernels take (backends/c/kernels). */
 
-/* Cuts `bytes` off the front of scratch memory, rounded up to 64 (ir/scratch.py does the same sum). */
+/* General products are computed for this many rows and columns at a time. */
+#define DGQC_ROWS 32
+#define DGQC_COLUMNS 4
+/* Rows shorter than this are quantized some at a time, with their tables side by side. */
+#define DGQC_SHORT_ROW 256
+
+/* Cuts `bytes` off the front of scratch memory, rounded up to DGQC_ALIGNMENT. */
 static inline void *dgqc_take(void **scratch, size_t bytes)
 {
     void *taken = *scratch;
-    *scratch = (unsigned char *)taken + ((bytes + 63) & ~(size_t)63);
+    *scratch = (unsigned char *)taken + (bytes + DGQC_ALIGNMENT - 1) / DGQC_ALIGNMENT * DGQC_ALIGNMENT;
     return taken;
 }
 
@@ -23,7 +29,7 @@ static inline void *dgqc_take(void **scratch, size_t bytes)
 static inline const void *dgqc_taken(const void **shared, size_t bytes)
 {
     const void *taken = *shared;
-    *shared = (const unsigned char *)taken + ((bytes + 63) & ~(size_t)63);
+    *shared = (const unsigned char *)taken + (bytes + DGQC_ALIGNMENT - 1) / DGQC_ALIGNMENT * DGQC_ALIGNMENT;
     return taken;
 }
 
@@ -38,7 +44,7 @@ typedef struct {
     size_t batch, row, count;
 } dgqc_piece;
 
-/* The piece behind the first `done` rows of a block. */
+/* The piece after the first `done` rows of a block. */
 static inline dgqc_piece dgqc_next_piece(size_t rows_a_batch, dgqc_rows rows, size_t done)
 {
     dgqc_piece piece = {(rows.first + done) / rows_a_batch, (rows.first + done) % rows_a_batch, rows.count - done};
@@ -80,15 +86,17 @@ void dgqc_dot(const dgqc_arithmetic *arithmetic, const void *rows, size_t row_st
 /* The codes of an output position's patch, every pixel padded with zeros to whole quads. */
 void dgqc_gather_patch(const dgqc_patches *patches, size_t step, const int16_t *x, size_t position, uint8_t *y);
 
-/* What the general products' `begin` leaves at the beginning of shared memory. */
-enum { DGQC_GENERAL_BYTES = 64 };
+/* What the general products' `prepare` leaves at the beginning of shared memory. */
+#define DGQC_GENERAL_BYTES 64
 
 typedef struct {
     int64_t *m, *b;           /* of every column; b carries the rounding half */
     int32_t *zero, *multiple; /* of every index along the grouped axis */
 } dgqc_general;
 
-void dgqc_general_begin(const dgqc_weights *weights, const dgqc_operand *operand, size_t step, void *shared);
+typedef char dgqc_a_general_fits[sizeof(dgqc_general) <= DGQC_GENERAL_BYTES ? 1 : -1];
+
+void dgqc_general_prepare(const dgqc_weights *weights, const dgqc_operand *operand, size_t step, void *shared);
 
 /* Indices of the summed axis, each tap padded to whole quads. */
 static inline size_t dgqc_depth(const dgqc_panels *panels)

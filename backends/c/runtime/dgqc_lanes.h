@@ -30,7 +30,7 @@ static inline lanes lanes_splat_word(const void *word)
     return lanes_splat((int32_t)dgqc_load_word(word));
 }
 
-/* The first `count` values, zeros behind them; all where count is LANES or more. */
+/* The first `count` values, zeros after them; all where count is LANES or more. */
 static inline lanes lanes_load16_some(const int16_t *x, size_t count)
 {
     int16_t each[LANES] = {0};

@@ -60,7 +60,7 @@ static inline void lanes_store8(uint8_t *y, lanes v)
     _mm_storel_epi64((void *)y, _mm_packus_epi16(pairs, pairs));
 }
 
-/* Of four vectors, one behind the other; bytes hold them. */
+/* Of four vectors, one after the other; bytes hold them. */
 static inline void lanes_store8_four(uint8_t *y, lanes a, lanes b, lanes c, lanes d)
 {
     /* Packing goes by halves; the permutation puts them in order. */

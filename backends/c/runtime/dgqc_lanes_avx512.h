@@ -56,7 +56,7 @@ static inline void lanes_store8(uint8_t *y, lanes v)
     _mm_storeu_si128((void *)y, _mm512_cvtepi32_epi8((__m512i)v));
 }
 
-/* Of four vectors, one behind the other; bytes hold them. */
+/* Of four vectors, one after the other; bytes hold them. */
 static inline void lanes_store8_four(uint8_t *y, lanes a, lanes b, lanes c, lanes d)
 {
     /* Packing goes by quarters; the permutation puts them in order. */

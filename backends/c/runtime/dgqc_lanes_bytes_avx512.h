@@ -41,7 +41,7 @@ static inline lanes lanes_lookup(const uint8_t *table, size_t count, lanes bytes
 #endif
 }
 
-/* The first `count` bytes, less than a vector's, zeros behind them. */
+/* The first `count` bytes, less than a vector's, zeros after them. */
 static inline lanes lanes_load_bytes_some(const void *x, size_t count)
 {
     return (lanes)_mm512_maskz_loadu_epi8(((__mmask64)1 << count) - 1, x);

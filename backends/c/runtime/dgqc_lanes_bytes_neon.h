@@ -30,7 +30,7 @@ static inline lanes lanes_lookup(const uint8_t *table, size_t count, lanes bytes
     return vreinterpretq_s32_u8(found);
 }
 
-/* The first `count` bytes, less than a vector's, zeros behind them. */
+/* The first `count` bytes, less than a vector's, zeros after them. */
 static inline lanes lanes_load_bytes_some(const void *x, size_t count)
 {
     uint8_t bytes[4 * LANES] = {0};

@@ -57,7 +57,7 @@ static inline void lanes_store8(uint8_t *y, lanes v)
     dgqc_store_word(y, vget_lane_u32(vreinterpret_u32_u8(bytes), 0));
 }
 
-/* Of four vectors, one behind the other; bytes hold them. */
+/* Of four vectors, one after the other; bytes hold them. */
 static inline void lanes_store8_four(uint8_t *y, lanes a, lanes b, lanes c, lanes d)
 {
     const uint16x8_t ab = vuzp1q_u16(vreinterpretq_u16_s32(a), vreinterpretq_u16_s32(b));

@@ -46,7 +46,7 @@ static inline void lanes_store8(uint8_t *y, lanes v)
     *y = (uint8_t)v;
 }
 
-/* Of four vectors, one behind the other; bytes hold them. */
+/* Of four vectors, one after the other; bytes hold them. */
 static inline void lanes_store8_four(uint8_t *y, lanes a, lanes b, lanes c, lanes d)
 {
     y[0] = (uint8_t)a, y[1] = (uint8_t)b, y[2] = (uint8_t)c, y[3] = (uint8_t)d;

@@ -2,18 +2,20 @@
 
 #include "dgqc_norm.h"
 
-/* What begin leaves: offsets in 1/256 steps, and with 128 more in the lanes' order; before all strips the largest of
+/* What `prepare` leaves: offsets in 1/256 steps, and with 128 more in the lanes' order; before all strips the largest of
  * these, in 64 bytes. */
 typedef struct {
     int32_t gain[DGQC_STRIP];
     int64_t offset[DGQC_STRIP], placed[DGQC_STRIP];
 } strip;
 
-void dgqc_layer_norm_begin(const dgqc_norm_parameters *p, size_t step, void *shared)
+typedef char a_strip_fits[sizeof(strip) <= DGQC_LAYER_NORM_STRIP_BYTES ? 1 : -1];
+
+void dgqc_layer_norm_prepare(const dgqc_norm_parameters *p, size_t step, void *shared)
 {
-    int64_t *const reach = dgqc_take(&shared, sizeof *reach);
+    int64_t *const largest = dgqc_take(&shared, sizeof *largest);
     strip *const strips = shared;
-    *reach = 0;
+    *largest = 0;
     for (size_t c = 0; c < dgqc_strips(p) * DGQC_STRIP; c++) {
         const dgqc_gain gain = dgqc_gain_of(p, step, c);
         const int64_t above = gain.offset + 128, size = above < 0 ? -above : above;
@@ -21,7 +23,7 @@ void dgqc_layer_norm_begin(const dgqc_norm_parameters *p, size_t step, void *sha
         to->gain[c % DGQC_STRIP] = gain.gain;
         to->offset[c % DGQC_STRIP] = gain.offset;
         to->placed[dgqc_strip_place(c % DGQC_STRIP)] = above;
-        *reach = size > *reach ? size : *reach;
+        *largest = size > *largest ? size : *largest;
     }
 }
 
@@ -50,13 +52,13 @@ static void normalize(const dgqc_spread *spread, int32_t shift, const strip *str
 void dgqc_layer_norm_rows(const dgqc_norm_parameters *p, size_t step, dgqc_rows rows, const int16_t *x, int16_t *y,
                           const void *shared)
 {
-    const int64_t *const reach = dgqc_taken(&shared, sizeof *reach);
+    const int64_t *const largest = dgqc_taken(&shared, sizeof *largest);
     const strip *const strips = shared;
     for (size_t r = 0; r < rows.count; r++, x += p->channels, y += p->channels) {
         const dgqc_moments moments = dgqc_moments_of(x, p->channels);
         const dgqc_spread spread = dgqc_spread_of(&moments, p->epsilon[step]);
         const int32_t shift = p->gamma_shift[step] + spread.half + 6;
-        if (dgqc_norm_fits(shift, *reach)) {
+        if (dgqc_norm_fits(shift, *largest)) {
             normalize(&spread, shift, strips, x, p->channels, y);
             continue;
         }

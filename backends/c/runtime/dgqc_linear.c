@@ -2,10 +2,10 @@
 
 #include "dgqc_product.h"
 
-void dgqc_linear_begin(const dgqc_linear_parameters *p, size_t step, void *shared)
+void dgqc_linear_prepare(const dgqc_linear_parameters *p, size_t step, void *shared)
 {
     const dgqc_taps one = {1, 1, 0};
-    dgqc_product_begin(&p->weights, &p->operand, &p->combination, p->depth, &one, step, shared);
+    dgqc_product_prepare(&p->weights, &p->operand, &p->combination, p->depth, &one, step, shared);
 }
 
 /* At most DGQC_BLOCK_ROWS rows, of `left`. */
@@ -18,7 +18,7 @@ static void multiply(const dgqc_linear_parameters *p, size_t step, dgqc_rows row
     const size_t bytes = p->combination.row_bytes;
     const size_t next = left - rows.count < DGQC_BLOCK_ROWS ? left - rows.count : (size_t)DGQC_BLOCK_ROWS;
     if (!direct) {
-        dgqc_spread_rows(product->spans, p->combination.spans, rows.count, x, p->depth, spread, bytes);
+        dgqc_spread_rows(product->segments, p->combination.segments, rows.count, x, p->depth, spread, bytes);
     }
     for (size_t r = 0; r < rows.count; r++) {
         row[r] = (direct ? x : spread) + r * bytes;

@@ -2,9 +2,9 @@
 
 #include "dgqc_internal.h"
 
-void dgqc_linear_general_begin(const dgqc_linear_general_parameters *p, size_t step, void *shared)
+void dgqc_linear_general_prepare(const dgqc_linear_general_parameters *p, size_t step, void *shared)
 {
-    dgqc_general_begin(&p->weights, &p->operand, step, shared);
+    dgqc_general_prepare(&p->weights, &p->operand, step, shared);
 }
 
 /* At most DGQC_ROWS rows. */

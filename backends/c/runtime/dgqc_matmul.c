@@ -26,7 +26,7 @@ static tables expanded(const dgqc_operand *operand, const void **shared)
     return t;
 }
 
-/* Values of row `row` (of its batch), `count` of them from index k on, one behind another. */
+/* Values of row `row` (of its batch), `count` of them from index k on, one after another. */
 static void center(const dgqc_operand *operand, const tables *t, const void *codes, size_t row, size_t k,
                    size_t count, int narrow, void *y)
 {
@@ -51,7 +51,7 @@ static void pack(const dgqc_matmul_parameters *p, const tables *t, const void *c
     }
 }
 
-void dgqc_matmul_begin(const dgqc_matmul_parameters *p, size_t step, const void *b, void *shared)
+void dgqc_matmul_prepare(const dgqc_matmul_parameters *p, size_t step, const void *b, void *shared)
 {
     expand(&p->left, step, &shared);
     const tables right = expand(&p->right, step, &shared);

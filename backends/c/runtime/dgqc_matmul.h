@@ -5,7 +5,7 @@
 #include "dgqc_internal.h"
 
 /* Columns of a panel, and int16_t of one column in a panel of `depth` values. */
-enum { DGQC_PANEL = 16 };
+#define DGQC_PANEL 16
 
 static inline size_t dgqc_pairs(size_t depth)
 {

@@ -79,7 +79,7 @@ static inline size_t dgqc_matmul_row(size_t row, size_t count)
     return row < count ? row : count - 1;
 }
 
-/* `multiply` fills a tile: the vectors of its row r go to to + r * stride, one behind the other. */
+/* `multiply` fills a tile: the vectors of its row r go to to + r * stride, one after the other. */
 typedef void dgqc_matmul_multiply(const void *operands, const dgqc_matmul_place *at, int32_t *to, size_t stride);
 
 /* Has it fill y[count][p->columns] tile by tile. Tiles have rows and columns beyond the matrix, whose results are left

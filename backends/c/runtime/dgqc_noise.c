@@ -1,4 +1,4 @@
-/* Standard normal noise from a hash and a table (ir/noise.py). */
+/* Standard normal noise from a hash and a table (ir/arithmetic/noise.py). */
 
 #include "dgqc_fixed_point.h"
 #include "dgqc_runtime.h"
@@ -11,19 +11,19 @@ static uint32_t mix(uint32_t x)
     return x ^ (x >> 16);
 }
 
-/* 32 random bits as one standard normal number in Q12: a sign, and the share of magnitudes above. */
+/* 32 random bits as one standard normal number in Q12: a sign, and the portion of magnitudes above. */
 static int16_t normal(uint32_t bits)
 {
-    uint32_t share = bits & 0x7FFFFFFFU;
+    uint32_t portion = bits & 0x7FFFFFFFU;
     int32_t octave, here, magnitude;
     const int16_t *entry;
-    if (share < 1U << 15) {
-        share = 1U << 15;
+    if (portion < 1U << 15) {
+        portion = 1U << 15;
     }
-    octave = dgqc_floor_log2((int64_t)share);
-    entry = &dgqc_normal_table[(uint32_t)(octave - 15) * 16 + ((share >> (octave - 4)) & 15U)];
+    octave = dgqc_floor_log2((int64_t)portion);
+    entry = &dgqc_normal_table[(uint32_t)(octave - 15) * 16 + ((portion >> (octave - 4)) & 15U)];
     here = entry[0];
-    magnitude = here - (((here - entry[1]) * (int32_t)((share >> (octave - 12)) & 255U) + 128) >> 8);
+    magnitude = here - (((here - entry[1]) * (int32_t)((portion >> (octave - 12)) & 255U) + 128) >> 8);
     return (int16_t)((bits >> 31) != 0 ? -magnitude : magnitude);
 }
 

@@ -6,7 +6,10 @@
 #include "dgqc_lanes.h"
 
 /* Tables of channels come in strips, which are whole vectors on any machine. */
-enum { DGQC_STRIP = 16 };
+#define DGQC_STRIP 16
+/* What a strip takes in shared memory. */
+#define DGQC_GROUP_NORM_STRIP_BYTES 840
+#define DGQC_LAYER_NORM_STRIP_BYTES 320
 
 static inline size_t dgqc_strips(const dgqc_norm_parameters *p)
 {
@@ -19,7 +22,7 @@ static inline size_t dgqc_strip_place(size_t channel)
     return channel / LANES * LANES + lanes_place(channel % LANES);
 }
 
-/* Gain (below 2^31) and offset (in 1/256 output steps) of one channel at this step, zeros behind the last one. */
+/* Gain (below 2^31) and offset (in 1/256 output steps) of one channel at this step, zeros after the last one. */
 typedef struct {
     int32_t gain;
     int64_t offset;
@@ -32,7 +35,7 @@ typedef struct {
     int64_t sum, squares, count;
 } dgqc_moments;
 
-/* Adds up values that lie one behind another. */
+/* Adds up values that lie one after another. */
 dgqc_moments dgqc_moments_of(const int16_t *x, size_t count);
 
 /* Mean in 1/16 steps, and how to get from 16 x - mean to the normalized value: root * 2^-45 * 2^-half. */
@@ -73,10 +76,10 @@ static inline int dgqc_norm_left(int32_t shift)
     return shift < 24 ? 24 - shift : 0;
 }
 
-/* Whether it is possible. reach: the largest |offset + 128|. The sum stays below 2^62 + 2^61. */
-static inline int dgqc_norm_fits(int32_t shift, int64_t reach)
+/* Whether it is possible. largest: of |offset + 128|. The sum stays below 2^62 + 2^61. */
+static inline int dgqc_norm_fits(int32_t shift, int64_t largest)
 {
-    return shift >= 15 && shift <= 55 && reach < (int64_t)1 << (61 - shift - dgqc_norm_left(shift));
+    return shift >= 15 && shift <= 55 && largest < (int64_t)1 << (61 - shift - dgqc_norm_left(shift));
 }
 
 #endif

@@ -3,11 +3,13 @@
 #define DGQC_PRODUCT_H
 
 #include "dgqc_internal.h"
-#include "dgqc_spans.h"
+#include "dgqc_segments.h"
 
 /* Rows are multiplied this many at a time, so that they and two panels stay in a core's cache; and what a
- * dgqc_product and a dgqc_stretch of it take in shared memory (ir/scratch_products.py). */
-enum { DGQC_BLOCK_ROWS = 64, DGQC_PRODUCT_BYTES = 192, DGQC_STRETCH_BYTES = 32 };
+ * dgqc_product and a dgqc_accumulation of it take in shared memory at most. */
+#define DGQC_BLOCK_ROWS 64
+#define DGQC_PRODUCT_BYTES 192
+#define DGQC_ACCUMULATION_BYTES 32
 
 /* The taps of a convolution's window over codes that lie in memory as an image. A matrix has one tap. */
 typedef struct {
@@ -15,31 +17,31 @@ typedef struct {
     size_t line;          /* bytes from an image row to the next */
 } dgqc_taps;
 
-/* Spans whose sum 32 bits hold, how many, and what it is multiplied by before it joins a total of 64. */
+/* Segments whose sum 32 bits hold, how many, and what it is multiplied by before it joins a total of 64. */
 typedef struct {
     dgqc_sum sum;
-    uint32_t spans;
+    uint32_t segments;
     int32_t multiple;
-} dgqc_stretch;
+} dgqc_accumulation;
 
-typedef char dgqc_a_stretch_fits[sizeof(dgqc_stretch) <= DGQC_STRETCH_BYTES ? 1 : -1];
+typedef char dgqc_an_accumulation_fits[sizeof(dgqc_accumulation) <= DGQC_ACCUMULATION_BYTES ? 1 : -1];
 
-/* What a call's `begin` prepares at the beginning of shared memory, for all rows. */
+/* What a call's `prepare` prepares at the beginning of shared memory, for all rows. */
 typedef struct {
     dgqc_panels panels;
-    dgqc_span *spans;     /* in the order of channels */
-    size_t span_count;
-    uint32_t *order;      /* which span is summed when, stretch by stretch */
-    uint32_t *ratios;     /* dgqc_run.ratio of each span's first run, in that order */
+    dgqc_segment *segments;     /* in the order of channels */
+    size_t segment_count;
+    uint32_t *order;      /* which segment is summed when, block by block */
+    uint32_t *ratios;     /* dgqc_run.ratio of each segment's first run, in that order */
     dgqc_run *runs;       /* in that order */
-    size_t span_runs;     /* of each span */
-    dgqc_stretch *stretches; /* a total of 32 bits is the sum of a single one */
-    size_t stretch_count;
+    size_t segment_runs;     /* of each segment */
+    dgqc_accumulation *accumulations; /* a total of 32 bits is the sum of a single one */
+    size_t accumulation_count;
     uint8_t *pixel;       /* ones, spread; a convolution puts its halo's zero points there afterwards */
     int32_t *m;           /* what `requantizer` points at */
     int64_t *b;           /* the same; without what zero points add */
     int32_t *column_sums; /* of the weights, where groups lie along rows; else NULL */
-    void *behind;         /* where shared memory goes on */
+    void *rest;           /* where shared memory goes on */
     dgqc_requantizer requantizer;
     int total_bits;
 } dgqc_product;
@@ -47,7 +49,7 @@ typedef struct {
 typedef char dgqc_a_product_fits[sizeof(dgqc_product) <= DGQC_PRODUCT_BYTES ? 1 : -1];
 
 /* Prepares a product at the beginning of shared memory. channels: of a row, or of a pixel. */
-dgqc_product *dgqc_product_begin(const dgqc_weights *weights, const dgqc_operand *operand,
+dgqc_product *dgqc_product_prepare(const dgqc_weights *weights, const dgqc_operand *operand,
                                  const dgqc_combination *combination, size_t channels, const dgqc_taps *taps,
                                  size_t step, void *shared);
 

@@ -17,14 +17,14 @@ void dgqc_product_long(const dgqc_product *product, const uint8_t *const *rows, 
                        const void *ahead, int64_t *totals)
 {
     memset(totals, 0, count * DGQC_TILE_COLUMNS * sizeof *totals);
-    for (const dgqc_stretch *s = product->stretches; s < product->stretches + product->stretch_count; s++) {
+    for (const dgqc_accumulation *s = product->accumulations; s < product->accumulations + product->accumulation_count; s++) {
         int32_t parts[DGQC_TILE_ROWS * DGQC_TILE_COLUMNS];
         const lanes multiple = lanes_splat(s->multiple);
         dgqc_tile(&product->panels, &s->sum, rows, count, column, ahead, parts);
         for (size_t i = 0; i < count * DGQC_TILE_COLUMNS; i += LANES) {
             lanes_add_products(totals + i, lanes_load(parts + i), multiple);
         }
-        /* Each stretch fetches its own share of what is ahead. */
+        /* Each accumulation block fetches its own part of what is ahead. */
         ahead = ahead ? (const unsigned char *)ahead + quads_of(&s->sum) * DGQC_AHEAD : NULL;
     }
 }
@@ -33,13 +33,13 @@ void dgqc_product_zeros(const dgqc_product *product, size_t column, int64_t tota
 {
     const uint8_t *const ones = product->pixel;
     memset(totals, 0, DGQC_TILE_COLUMNS * sizeof *totals);
-    for (size_t s = 0; s < product->span_count; s++) {
+    for (size_t s = 0; s < product->segment_count; s++) {
         int32_t parts[DGQC_TILE_ROWS * DGQC_TILE_COLUMNS];
-        const dgqc_span *const span = product->spans + product->order[s];
-        const dgqc_sum one = {product->runs + s * product->span_runs, product->span_runs, 1};
+        const dgqc_segment *const segment = product->segments + product->order[s];
+        const dgqc_sum one = {product->runs + s * product->segment_runs, product->segment_runs, 1};
         dgqc_tile(&product->panels, &one, &ones, 1, column, NULL, parts);
         for (size_t c = 0; c < DGQC_TILE_COLUMNS; c++) {
-            totals[c] += (int64_t)span->multiple * span->zero * parts[c];
+            totals[c] += (int64_t)segment->multiple * segment->zero * parts[c];
         }
     }
 }
@@ -74,7 +74,7 @@ static void multiply_by_group(const dgqc_product *product, const uint8_t *const 
     int32_t totals[DGQC_TILE_ROWS * DGQC_TILE_COLUMNS];
     const size_t left = product->panels.columns - column;
     const size_t columns = left < DGQC_TILE_COLUMNS ? left : (size_t)DGQC_TILE_COLUMNS;
-    dgqc_tile(&product->panels, &product->stretches->sum, rows, count, column, ahead, totals);
+    dgqc_tile(&product->panels, &product->accumulations->sum, rows, count, column, ahead, totals);
     for (size_t r = 0; r < count; r++) {
         int32_t *const row = totals + r * DGQC_TILE_COLUMNS;
         for (size_t c = 0; c < columns; c++) {
@@ -84,21 +84,21 @@ static void multiply_by_group(const dgqc_product *product, const uint8_t *const 
     dgqc_requantize(totals, count, column, columns, &product->requantizer, y, product->panels.columns);
 }
 
-/* What a tile fetches for those after it. The first few of a column fetch the next panels; behind the last come the
+/* What a tile fetches for those after it. The first few of a column fetch the next panels; after the last come the
  * first, for the next block of rows. The others, column by column, fetch those rows. */
 static const void *ahead_of(const dgqc_panels *panels, size_t column, size_t tile, const uint8_t *rows,
                             size_t rows_bytes)
 {
-    enum { SHARES = 2 * DGQC_BLOCK_BYTES / DGQC_AHEAD, OTHERS = DGQC_BLOCK_ROWS / DGQC_TILE_ROWS - SHARES };
+    enum { PORTIONS = 2 * DGQC_BLOCK_BYTES / DGQC_AHEAD, OTHERS = DGQC_BLOCK_ROWS / DGQC_TILE_ROWS - PORTIONS };
     const size_t next = column + DGQC_TILE_COLUMNS < panels->columns ? column + DGQC_TILE_COLUMNS : 0;
-    const size_t bytes = dgqc_panel_bytes(panels), share = 2 * bytes / SHARES;
-    if (tile >= SHARES) {
-        const size_t offset = (column / DGQC_TILE_COLUMNS * OTHERS + tile - SHARES) * share;
-        if (offset + share <= rows_bytes) {
+    const size_t bytes = dgqc_panel_bytes(panels), portion = 2 * bytes / PORTIONS;
+    if (tile >= PORTIONS) {
+        const size_t offset = (column / DGQC_TILE_COLUMNS * OTHERS + tile - PORTIONS) * portion;
+        if (offset + portion <= rows_bytes) {
             return rows + offset;
         }
     }
-    return (const unsigned char *)panels->data + next / DGQC_PANEL_COLUMNS * bytes + tile % SHARES * share;
+    return (const unsigned char *)panels->data + next / DGQC_PANEL_COLUMNS * bytes + tile % PORTIONS * portion;
 }
 
 void dgqc_product_rows(const dgqc_product *product, const uint8_t *const *rows, size_t count,
@@ -115,7 +115,7 @@ void dgqc_product_rows(const dgqc_product *product, const uint8_t *const *rows, 
             } else if (groups) {
                 multiply_by_group(product, rows + r, some, column, ahead, groups + r, to);
             } else {
-                dgqc_tile_requantized(panels, &product->stretches->sum, rows + r, some, column, ahead,
+                dgqc_tile_requantized(panels, &product->accumulations->sum, rows + r, some, column, ahead,
                                       &product->requantizer, to);
             }
         }

@@ -9,16 +9,13 @@ static inline uint8_t code(int32_t x, int32_t m, int32_t r, int32_t s, int32_t l
     return (uint8_t)(q < 0 ? 0 : q > last ? last : q);
 }
 
-/* Short rows are quantized some at a time, with their tables side by side (ir/scratch.py: SHORT_ROW). */
-enum { SHORT_ROW = 256 };
-
 static size_t repeats(const dgqc_quantize_parameters *p)
 {
-    return p->inner == 0 && p->columns < SHORT_ROW ? SHORT_ROW / p->columns : 1;
+    return p->inner == 0 && p->columns < DGQC_SHORT_ROW ? DGQC_SHORT_ROW / p->columns : 1;
 }
 
 /* Prepared: multiplier, offset and shift of this step for each index of the grouped axis. */
-void dgqc_quantize_begin(const dgqc_quantize_parameters *p, size_t step, void *shared)
+void dgqc_quantize_prepare(const dgqc_quantize_parameters *p, size_t step, void *shared)
 {
     const int32_t *const tables[3] = {p->multiplier, p->offset, p->shift};
     for (size_t i = 0; i < 3; i++) {

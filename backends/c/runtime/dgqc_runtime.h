@@ -1,12 +1,12 @@
 /* The kernels that an emitted program calls.
  *
- * Every kernel takes its constants in one const struct, the step (the ordinal of the UNet call, 0 .. steps-1),
+ * Every kernel takes its constants in one const struct, the step (the UNet call's index in the schedule, 0 .. steps-1),
  * its tensors (contiguous, one sample) and, where it needs it, memory to work in, all owned by the caller.
  * A per-step table's first axis is the step. Kernels never allocate, never fail and use integers only; that
  * their arguments are right is proved when the program is compiled.
  *
  * A kernel that works row by row (a row is everything along the last axis) has up to two functions:
- *   dgqc_X_begin runs once a call and prepares what all rows need in `shared`;
+ *   dgqc_X_prepare runs once a call and prepares what all rows need in `shared`;
  *   dgqc_X_rows computes some rows of the result. What it reads row by row, and what it writes, points at the first
  *   of these rows; what it reads whole points at its beginning. It may run for several blocks of rows at once.
  * `scratch` holds nothing between two calls. Either is left out where a kernel doesn't need it.
@@ -17,7 +17,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
-#include "dgqc_streams.h"
+#include "dgqc_rows.h"
 #include "dgqc_symbols.h"
 
 /* Codes that enter a product: multiple * (code - zero), both of the index's group. */
@@ -50,11 +50,12 @@ typedef struct {
 
 /* How the sums of several groups of channels become one. */
 typedef struct {
-    size_t spans;     /* of neighbouring channels of one group */
-    size_t row_bytes; /* of a row's (a pixel's) codes, each span padded to the quads of the panels that it touches */
+    size_t segments;     /* of neighbouring channels of one group */
+    size_t row_bytes; /* of a row's (a pixel's) codes, each segment padded to the quads of the panels that it touches */
     int total_bits;   /* 32, or 64 where the whole sum needs that */
-    size_t stretches; /* of spans whose sums 32 bits hold; where total_bits is 64, that of one span without its multiple */
-    const int32_t *ends; /* [stretches]: the number of spans up to there; NULL: a single one */
+    size_t accumulations; /* blocks of segments whose sums 32 bits hold; where total_bits is 64, that of one segment
+                             without its multiple */
+    const int32_t *ends; /* [accumulations]: the number of segments up to there; NULL: a single one */
 } dgqc_combination;
 
 /* A weight matrix and the way from its sums to int16:
@@ -66,7 +67,7 @@ typedef struct {
     const int32_t *shift;  /* [steps] */
     const int32_t *bias;   /* [columns] */
     const int32_t *bias_factor, *bias_shift; /* [steps] */
-    const int32_t *sums; /* [spans][columns]: each span's weights added up; NULL: a call does that itself */
+    const int32_t *sums; /* [segments][columns]: each segment's weights added up; NULL: a call does that itself */
 } dgqc_weights;
 
 typedef struct {
@@ -142,7 +143,7 @@ typedef struct {
     dgqc_operand left, right;
     const int32_t *factor, *shift; /* [steps] */
     int width;                     /* 16 or 32 bits of output */
-    dgqc_arithmetic arithmetic;    /* narrow: block is even, each stretch of `block` products from a multiple of it on fits
+    dgqc_arithmetic arithmetic;    /* narrow: block is even, every `block` products from a multiple of it on fit
                                       int32, and so does the whole sum times 2^(32 - shift) where shift < 32 */
     int by_codes;                  /* 1: 8-bit codes, zeros too, in whole quads, with groups along the rows of both sides
                                       or a single one; left multiples fit int16, 255 * 255 * depth times right ones
@@ -161,14 +162,14 @@ typedef struct {
     size_t batches, value_batches;
     size_t rows, keys, columns; /* of a batch; keys: without the start token */
     int start;
-    const int32_t *shares; /* [codes], what a code stands for, in Q`fraction` */
+    const int32_t *probabilities; /* [codes], what a code stands for, in Q`fraction` */
     size_t codes;          /* at most 256 */
     int fraction;          /* 0, or at least 15 */
-    int planes;      /* bytes of a share, at most 3; 0: each code stands for itself */
-    int value_bytes; /* 1: 8-bit codes, with groups along the columns, or along keys in `spans`; 2: values fit int16_t;
+    int limbs;      /* bytes of a probability, at most 3; 0: each code stands for itself */
+    int value_bytes; /* 1: 8-bit codes, with groups along the columns, or along keys in `segments`; 2: values fit int16_t;
                         0: any others. 1 and 2 take at most 2^16 keys */
-    size_t spans;        /* stretches of keys of one group, where codes are shares; else 0 */
-    const int32_t *ends; /* [spans], the key behind each */
+    size_t segments;        /* of keys of one group side by side, where codes are probabilities; else 0 */
+    const int32_t *ends; /* [segments], the key after each */
     dgqc_operand values;
     const int32_t *factor, *shift; /* [steps] */
 } dgqc_attend_parameters;
@@ -188,10 +189,12 @@ typedef struct {
     const int32_t *factor, *shift;             /* [steps] */
 } dgqc_activation_parameters;
 
+#define DGQC_PAIR_AXES 3
+
 /* One of two tensors that are broadcast against each other to rows of `columns`. */
 typedef struct {
     int whole;                 /* 1: it is broadcast over rows and given whole, 0: it is given at the block's rows */
-    size_t size[3], stride[3]; /* axes of the rows, and how far it moves along each; not whole: stride[2] a row */
+    size_t size[DGQC_PAIR_AXES], stride[DGQC_PAIR_AXES]; /* axes of the rows, and how far it moves along each; not whole: stride[2] a row */
     int single;                /* 1: one value for all columns */
 } dgqc_side;
 
@@ -225,15 +228,20 @@ typedef struct {
     size_t kernel, stride;
 } dgqc_pool_parameters;
 
+#define DGQC_PERMUTE_AXES 6
+
 typedef struct {
-    size_t size[6], stride[6]; /* of y, in elements of x; the last is a row */
+    size_t size[DGQC_PERMUTE_AXES], stride[DGQC_PERMUTE_AXES]; /* of y, in elements of x; the last is a row */
     size_t item;
 } dgqc_permute_parameters;
 
+#define DGQC_GATHER_RUN 64
+#define DGQC_GATHER_PAGE 128
+
 typedef struct {
-    size_t outer, count, inner; /* axes before, along and behind the permuted one; count below 2^15 */
+    size_t outer, count, inner; /* axes before, along and after the permuted one; count below 2^15 */
     const int16_t *order;       /* [count] */
-    const uint8_t *pages;       /* [count / 64 rounded up][2], along the last axis: order / 128 lies between these */
+    const uint8_t *pages;       /* [count / DGQC_GATHER_RUN rounded up][2], along the last axis: order / DGQC_GATHER_PAGE lies between these */
     size_t item;                /* bytes of an element: 1, 2 or 4 */
 } dgqc_gather_parameters;
 
@@ -250,7 +258,7 @@ typedef struct {
 } dgqc_denoise_parameters;
 
 /* 64-bit words at the beginning of a program's block of constants: magic, format and header bytes, all bytes, the
- * sum of all 32-bit words behind the header, and the sum of that sum's values on the way. */
+ * sum of all 32-bit words after the header, and the sum of that sum's values on the way. */
 #define DGQC_WEIGHTS_HEADER 8
 
 /* Whether a block begins with this header. weights: at least DGQC_WEIGHTS_HEADER words. */
@@ -269,30 +277,30 @@ static inline const void *dgqc_inside(const void *tensor, size_t offset)
     return (const unsigned char *)tensor + offset;
 }
 
-void dgqc_quantize_begin(const dgqc_quantize_parameters *p, size_t step, void *shared);
+void dgqc_quantize_prepare(const dgqc_quantize_parameters *p, size_t step, void *shared);
 void dgqc_quantize_rows(const dgqc_quantize_parameters *p, size_t step, dgqc_rows rows, const int16_t *x,
                         uint8_t *y, const void *shared);
 /* Products of codes and weights. The general ones take any codes and any sums, and are slower by far. */
-void dgqc_linear_begin(const dgqc_linear_parameters *p, size_t step, void *shared);
+void dgqc_linear_prepare(const dgqc_linear_parameters *p, size_t step, void *shared);
 void dgqc_linear_rows(const dgqc_linear_parameters *p, size_t step, dgqc_rows rows, const uint8_t *x, int16_t *y,
                       const void *shared, void *scratch);
-void dgqc_linear_general_begin(const dgqc_linear_general_parameters *p, size_t step, void *shared);
+void dgqc_linear_general_prepare(const dgqc_linear_general_parameters *p, size_t step, void *shared);
 void dgqc_linear_general_rows(const dgqc_linear_general_parameters *p, size_t step, dgqc_rows rows, const void *x,
                               int16_t *y, const void *shared, void *scratch);
-void dgqc_conv2d_begin(const dgqc_conv2d_parameters *p, size_t step, const uint8_t *x, void *shared);
+void dgqc_conv2d_prepare(const dgqc_conv2d_parameters *p, size_t step, const uint8_t *x, void *shared);
 void dgqc_conv2d_rows(const dgqc_conv2d_parameters *p, size_t step, dgqc_rows rows, int16_t *y, const void *shared);
-void dgqc_conv2d_general_begin(const dgqc_conv2d_general_parameters *p, size_t step, void *shared);
+void dgqc_conv2d_general_prepare(const dgqc_conv2d_general_parameters *p, size_t step, void *shared);
 void dgqc_conv2d_general_rows(const dgqc_conv2d_general_parameters *p, size_t step, dgqc_rows rows, const void *x,
                               int16_t *y, const void *shared, void *scratch);
-void dgqc_conv2d_pixel_begin(const dgqc_conv2d_pixel_parameters *p, size_t step, void *shared);
+void dgqc_conv2d_pixel_prepare(const dgqc_conv2d_pixel_parameters *p, size_t step, void *shared);
 void dgqc_conv2d_pixel_rows(const dgqc_conv2d_pixel_parameters *p, size_t step, dgqc_rows rows, const int16_t *x,
                             int16_t *y, const void *shared, void *scratch);
-void dgqc_conv2d_pixel_general_begin(const dgqc_conv2d_pixel_general_parameters *p, size_t step, void *shared);
+void dgqc_conv2d_pixel_general_prepare(const dgqc_conv2d_pixel_general_parameters *p, size_t step, void *shared);
 void dgqc_conv2d_pixel_general_rows(const dgqc_conv2d_pixel_general_parameters *p, size_t step, dgqc_rows rows,
                                     const int16_t *x, int16_t *y, const void *shared, void *scratch);
 /* a @ b^T: rows of a are [rows of all batches][depth], b is [right_batches][columns][depth]. y: int16_t or int32_t, as
  * wide as p->width says. */
-void dgqc_matmul_begin(const dgqc_matmul_parameters *p, size_t step, const void *b, void *shared);
+void dgqc_matmul_prepare(const dgqc_matmul_parameters *p, size_t step, const void *b, void *shared);
 void dgqc_matmul_rows(const dgqc_matmul_parameters *p, size_t step, dgqc_rows rows, const void *a, void *y,
                       const void *shared, void *scratch);
 /* -log2 of the probabilities of rows of logits as codes: [rows][keys - start]; mantissa, exponent, first: [rows].
@@ -312,14 +320,14 @@ void dgqc_softmax_static_rows(const dgqc_softmax_parameters *p, size_t step, dgq
                               const int32_t *logits, uint8_t *codes, int32_t *mantissa, int32_t *exponent,
                               int32_t *first, const void *shared);
 /* codes, mantissa, exponent, first: at the block's rows; values: [value_batches][keys + start][columns]. */
-void dgqc_attend_begin(const dgqc_attend_parameters *p, size_t step, const void *values, void *shared);
+void dgqc_attend_prepare(const dgqc_attend_parameters *p, size_t step, const void *values, void *shared);
 void dgqc_attend_rows(const dgqc_attend_parameters *p, size_t step, dgqc_rows rows, const uint8_t *codes,
                       const int32_t *mantissa, const int32_t *exponent, const int32_t *first, const void *values,
                       int16_t *y, const void *shared, void *scratch);
-void dgqc_group_norm_begin(const dgqc_norm_parameters *p, size_t step, const int16_t *x, void *shared);
+void dgqc_group_norm_prepare(const dgqc_norm_parameters *p, size_t step, const int16_t *x, void *shared);
 void dgqc_group_norm_rows(const dgqc_norm_parameters *p, size_t step, dgqc_rows rows, const int16_t *x, int16_t *y,
                           const void *shared);
-void dgqc_layer_norm_begin(const dgqc_norm_parameters *p, size_t step, void *shared);
+void dgqc_layer_norm_prepare(const dgqc_norm_parameters *p, size_t step, void *shared);
 void dgqc_layer_norm_rows(const dgqc_norm_parameters *p, size_t step, dgqc_rows rows, const int16_t *x, int16_t *y,
                           const void *shared);
 void dgqc_activation_rows(const dgqc_activation_parameters *p, size_t step, dgqc_rows rows, const int16_t *x, int16_t *y);
@@ -340,9 +348,9 @@ void dgqc_gather(const dgqc_gather_parameters *p, const void *x, void *y);
 /* x is read whole. */
 void dgqc_permute_rows(const dgqc_permute_parameters *p, size_t step, dgqc_rows rows, const void *x, void *y);
 
-/* Standard normal noise in Q12 from a seed, the same on every machine (ir/noise.py). */
+/* Standard normal noise in Q12 from a seed, the same on every machine (ir/arithmetic/noise.py). */
 void dgqc_normal_noise(uint32_t seed, size_t count, int16_t *y);
-/* What a denoising loop does before, between and behind the calls (ir/denoising.py). */
+/* What a denoising loop does before, between and after the calls (ir/denoising.py). */
 void dgqc_denoise_begin(const dgqc_denoise_parameters *p, const int16_t *noise, int32_t *state);
 void dgqc_denoise_sample(const dgqc_denoise_parameters *p, size_t step, const int32_t *state, int16_t *sample);
 void dgqc_denoise_update(const dgqc_denoise_parameters *p, size_t step, const int16_t *output, int32_t *state);

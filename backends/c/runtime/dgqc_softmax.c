@@ -29,14 +29,14 @@ static int64_t exp2_total(const int32_t *x, size_t count, int32_t largest)
     }
     for (; j < count; j += LANES) {
         const lanes some = lanes_load_some(x + j, count - j, largest);
-        const lanes share = lanes_exp2_negative(lanes_subtract(top, some));
-        total = long_lanes_add(total, lanes_widen_unsigned(lanes_keep(share, count - j)));
+        const lanes power = lanes_exp2_negative(lanes_subtract(top, some));
+        total = long_lanes_add(total, lanes_widen_unsigned(lanes_keep(power, count - j)));
     }
     return long_lanes_total(total);
 }
 
-/* Shared memory: the sample's best in the first 64 bytes, then every row's. */
-enum { ROWS_BEGIN = 64 / sizeof(int64_t) };
+/* Shared memory: the sample's best in the first DGQC_ALIGNMENT bytes, then every row's. */
+enum { ROWS_BEGIN = DGQC_ALIGNMENT / sizeof(int64_t) };
 
 dgqc_softmax_row dgqc_softmax_look(const dgqc_softmax_parameters *p, const int32_t *logits)
 {

@@ -2,12 +2,12 @@
 
 #include "dgqc_softmax.h"
 
-/* (share * (2^bits - 1) + 2^29) >> 30 of lanes in 0 .. 2^30, in 32 bits: a rounded division by 2^bits takes the place of
+/* (power * (2^bits - 1) + 2^29) >> 30 of lanes in 0 .. 2^30, in 32 bits: a rounded division by 2^bits takes the place of
  * what the product has too much. */
-static inline lanes code_of(lanes share, int bits)
+static inline lanes code_of(lanes power, int bits)
 {
-    const lanes excess = lanes_shift_right_unsigned(lanes_add(share, lanes_splat((1 << bits) - 1)), bits);
-    const lanes rounded = lanes_add(share, lanes_splat(1 << (29 - bits)));
+    const lanes excess = lanes_shift_right_unsigned(lanes_add(power, lanes_splat((1 << bits) - 1)), bits);
+    const lanes rounded = lanes_add(power, lanes_splat(1 << (29 - bits)));
     return lanes_shift_right_unsigned(lanes_subtract(rounded, excess), 30 - bits);
 }
 
@@ -23,7 +23,7 @@ static inline void store(uint8_t *codes, lanes code, size_t left)
 /* round(2^-octaves below the scale * (2^bits - 1)). lower: how far the row's largest lies below the scale. */
 static void codes_below(const dgqc_softmax_row *row, int64_t lower, int bits, uint8_t *codes)
 {
-    const int32_t nothing = 32 << 16; /* octaves below which a share is 0 in Q30 */
+    const int32_t nothing = 32 << 16; /* octaves below which a power is 0 in Q30 */
     const lanes top = lanes_splat(row->largest), cap = lanes_splat(nothing);
     const lanes rest = lanes_splat(dgqc_capped(lower, nothing));
     for (size_t j = 0; j < row->keys; j += LANES) {
@@ -34,8 +34,8 @@ static void codes_below(const dgqc_softmax_row *row, int64_t lower, int bits, ui
     }
 }
 
-/* 2^-octaves of the key and those behind it. */
-static inline lanes shares_at(const dgqc_softmax_row *row, size_t key)
+/* 2^-octaves of the key and those after it. */
+static inline lanes powers_at(const dgqc_softmax_row *row, size_t key)
 {
     return lanes_exp2_negative(lanes_subtract(lanes_splat(row->largest), lanes_load(row->logits + key)));
 }
@@ -47,8 +47,8 @@ static int64_t codes_and_total(const dgqc_softmax_row *row, int bits, uint8_t *c
     long_lanes total = long_lanes_splat(0);
     size_t j = 0;
     for (; j + 4 * LANES <= row->keys; j += 4 * LANES) {
-        const lanes a = shares_at(row, j), b = shares_at(row, j + LANES);
-        const lanes c = shares_at(row, j + 2 * LANES), d = shares_at(row, j + 3 * LANES);
+        const lanes a = powers_at(row, j), b = powers_at(row, j + LANES);
+        const lanes c = powers_at(row, j + 2 * LANES), d = powers_at(row, j + 3 * LANES);
         lanes_store8_four(codes + j, code_of(a, bits), code_of(b, bits), code_of(c, bits), code_of(d, bits));
         total = long_lanes_add(total, lanes_widen_unsigned(lanes_add(a, b)));
         total = long_lanes_add(total, lanes_widen_unsigned(lanes_add(c, d)));
@@ -56,9 +56,9 @@ static int64_t codes_and_total(const dgqc_softmax_row *row, int bits, uint8_t *c
     for (; j < row->keys; j += LANES) {
         const size_t left = row->keys - j;
         const lanes x = lanes_load_some(row->logits + j, left, row->largest);
-        const lanes share = lanes_keep(lanes_exp2_negative(lanes_subtract(top, x)), left);
-        store(codes + j, code_of(share, bits), left);
-        total = long_lanes_add(total, lanes_widen_unsigned(share));
+        const lanes power = lanes_keep(lanes_exp2_negative(lanes_subtract(top, x)), left);
+        store(codes + j, code_of(power, bits), left);
+        total = long_lanes_add(total, lanes_widen_unsigned(power));
     }
     return long_lanes_total(total);
 }

@@ -1,11 +1,11 @@
 /* Sums of products of a few rows of codes (u8) and panels of weights (s8): what every product kernel is made of.
  *
- * The summed axis falls into runs: stretches of quads that are contiguous in a row's codes and in the panels, such as
+ * The summed axis falls into runs: quads that are contiguous in a row's codes and in the panels, such as
  * a tap of a convolution, or a group of channels. The total is
  *
  *     (..((part_0 * ratio_1 + part_1) * ratio_2 + part_2)..) * last    modulo 2^32
  *
- * which adds up the groups' parts, each times a multiple of its own, without leaving registers: dgqc_spans.c finds
+ * which adds up the groups' parts, each times a multiple of its own, without leaving registers: dgqc_segments.c finds
  * ratios for any multiples. One run and a `last` of 1 are a plain product.
  */
 #ifndef DGQC_TILE_H
@@ -37,14 +37,22 @@ enum { DGQC_TILE_ROWS = 4, DGQC_TILE_COLUMNS = 16 };
 #else
 enum { DGQC_TILE_ROWS = 4, DGQC_TILE_COLUMNS = 16 };
 #endif
-enum { DGQC_PANEL_COLUMNS = 16, DGQC_QUAD = 4, DGQC_BLOCK_BYTES = 64 };
+#define DGQC_PANEL_COLUMNS 16
+#define DGQC_QUAD 4
+#define DGQC_BLOCK_BYTES 64
+/* No machine's tile has more. */
+#define DGQC_MOST_TILE_ROWS 8
+typedef char dgqc_tile_rows_fit[DGQC_TILE_ROWS <= DGQC_MOST_TILE_ROWS ? 1 : -1];
 
 typedef struct {
-    uint32_t code; /* bytes behind the row's pointer */
+    uint32_t code; /* bytes after the row's pointer */
     uint32_t quad; /* of the panels */
     uint32_t quads;
     uint32_t ratio; /* 1 in most runs, and of no effect in the first */
 } dgqc_run;
+
+#define DGQC_RUN_BYTES 16
+typedef char dgqc_a_run_fits[sizeof(dgqc_run) <= DGQC_RUN_BYTES ? 1 : -1];
 
 typedef struct {
     const dgqc_run *runs;
@@ -79,7 +87,7 @@ static inline const int8_t *dgqc_panel(const dgqc_panels *panels, size_t column)
 void dgqc_tile(const dgqc_panels *panels, const dgqc_sum *sum, const uint8_t *const *rows, size_t row_count,
                size_t column, const void *ahead, int32_t *totals);
 
-enum { DGQC_AHEAD = 32 };
+#define DGQC_AHEAD 32
 
 /* How totals become int16: saturate16((total * m + b) >> shift). */
 typedef struct {

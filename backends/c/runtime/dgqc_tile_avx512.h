@@ -45,7 +45,7 @@ static inline vector vector_high_half(vector block)
 }
 #endif
 
-/* The panel behind; there is none behind the last, which is read twice. */
+/* The next panel; there is none after the last, which is read twice. */
 static inline size_t bytes_to_right(const dgqc_panels *panels, size_t column)
 {
     return column + DGQC_PANEL_COLUMNS < panels->columns ? dgqc_panel_bytes(panels) : 0;

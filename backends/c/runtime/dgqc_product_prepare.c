@@ -1,4 +1,4 @@
-/* What a product prepares once a call: columns' multipliers, spans, runs, and what zero points add. */
+/* What a product prepares once a call: columns' multipliers, segments, runs, and what zero points add. */
 
 #include "dgqc_product.h"
 
@@ -29,8 +29,8 @@ static void add_zeros(const dgqc_product *product, const int32_t *sums, size_t n
     const size_t columns = product->panels.columns, left = columns - n;
     const size_t some = left < DGQC_TILE_COLUMNS ? left : (size_t)DGQC_TILE_COLUMNS;
     memset(zeros, 0, DGQC_TILE_COLUMNS * sizeof *zeros);
-    for (size_t s = 0; s < product->span_count; s++) {
-        const int64_t factor = (int64_t)product->spans[s].multiple * product->spans[s].zero;
+    for (size_t s = 0; s < product->segment_count; s++) {
+        const int64_t factor = (int64_t)product->segments[s].multiple * product->segments[s].zero;
         for (size_t c = 0; c < some; c++) {
             zeros[c] += factor * sums[s * columns + n + c];
         }
@@ -40,8 +40,8 @@ static void add_zeros(const dgqc_product *product, const int32_t *sums, size_t n
 /* Whether a row of zero points can be multiplied like any other. */
 static int zeros_are_codes(const dgqc_product *product)
 {
-    for (size_t s = 0; s < product->span_count; s++) {
-        if (product->spans[s].zero < 0 || product->spans[s].zero > 255) {
+    for (size_t s = 0; s < product->segment_count; s++) {
+        if (product->segments[s].zero < 0 || product->segments[s].zero > 255) {
             return 0;
         }
     }
@@ -53,7 +53,7 @@ static void multiply_zeros(const dgqc_product *product, size_t n, int64_t zeros[
 {
     const uint8_t *const row = product->pixel;
     int32_t totals[DGQC_TILE_ROWS * DGQC_TILE_COLUMNS];
-    dgqc_tile(&product->panels, &product->stretches->sum, &row, 1, n, NULL, totals);
+    dgqc_tile(&product->panels, &product->accumulations->sum, &row, 1, n, NULL, totals);
     for (size_t c = 0; c < DGQC_TILE_COLUMNS; c++) {
         zeros[c] = totals[c];
     }
@@ -64,10 +64,10 @@ static void center(dgqc_product *product, const int32_t *sums)
 {
     const int as_codes = zeros_are_codes(product);
     if (as_codes) {
-        dgqc_spread_zeros(product->spans, product->span_count, product->pixel);
+        dgqc_spread_zeros(product->segments, product->segment_count, product->pixel);
     }
     const size_t columns = product->panels.columns, depth = product->panels.quads * DGQC_QUAD;
-    DGQC_PARALLEL_FROM(columns * (sums ? product->span_count * sizeof *sums : depth))
+    DGQC_PARALLEL_FROM(columns * (sums ? product->segment_count * sizeof *sums : depth))
     for (size_t n = 0; n < columns; n += DGQC_TILE_COLUMNS) {
         int64_t zeros[DGQC_TILE_COLUMNS];
         if (sums) {
@@ -99,71 +99,71 @@ static void sum_columns(dgqc_product *product)
     }
 }
 
-/* The stretches, and the order of their spans. */
-static void order_spans(dgqc_product *product, const dgqc_combination *combination)
+/* The accumulation blocks, and the order of their segments. */
+static void order_segments(dgqc_product *product, const dgqc_combination *combination)
 {
-    for (size_t i = 0, first = 0, end; i < product->stretch_count; i++, first = end) {
-        dgqc_stretch *const stretch = product->stretches + i;
-        end = combination->ends ? (size_t)combination->ends[i] : product->span_count;
-        const uint32_t last = dgqc_order_spans(product->spans, first, end, product->order, product->ratios);
+    for (size_t i = 0, first = 0, end; i < product->accumulation_count; i++, first = end) {
+        dgqc_accumulation *const accumulation = product->accumulations + i;
+        end = combination->ends ? (size_t)combination->ends[i] : product->segment_count;
+        const uint32_t last = dgqc_order_segments(product->segments, first, end, product->order, product->ratios);
         const int alone = product->total_bits == 64 && end - first == 1;
-        stretch->spans = (uint32_t)(end - first);
-        stretch->sum.last = alone ? 1 : last;
-        stretch->multiple = alone ? product->spans[first].multiple : 1;
+        accumulation->segments = (uint32_t)(end - first);
+        accumulation->sum.last = alone ? 1 : last;
+        accumulation->multiple = alone ? product->segments[first].multiple : 1;
     }
 }
 
-/* The runs of every span in turn, over taps that are `pixel` bytes apart along a line, and `line` bytes across.
- * Where a pixel is one span, those of a line follow one another without a gap, and become one run. */
+/* The runs of every segment in turn, over taps that are `pixel` bytes apart along a line, and `line` bytes across.
+ * Where a pixel is one segment, those of a line follow one another without a gap, and become one run. */
 static void lay_runs(dgqc_product *product, const dgqc_taps *taps, size_t pixel, size_t line)
 {
-    const size_t spans = product->span_count, quads = product->panels.quads / (taps->height * taps->width);
-    const int merged = spans == 1 && pixel == quads * DGQC_QUAD;
+    const size_t segments = product->segment_count, quads = product->panels.quads / (taps->height * taps->width);
+    const int merged = segments == 1 && pixel == quads * DGQC_QUAD;
     dgqc_run *run = product->runs;
-    for (size_t s = 0; s < spans; s++) {
-        const dgqc_span *const span = product->spans + product->order[s];
+    for (size_t s = 0; s < segments; s++) {
+        const dgqc_segment *const segment = product->segments + product->order[s];
         const size_t width = merged ? 1 : taps->width;
         for (size_t tap = 0; tap < taps->height * width; tap++, run++) {
             const size_t y = tap / width, x = tap % width;
-            run->code = (uint32_t)(span->code + y * line + x * pixel);
-            run->quad = (uint32_t)(span->first / DGQC_QUAD + (y * taps->width + x) * quads);
-            run->quads = dgqc_span_quads(span) * (uint32_t)(merged ? taps->width : 1);
+            run->code = (uint32_t)(segment->code + y * line + x * pixel);
+            run->quad = (uint32_t)(segment->first / DGQC_QUAD + (y * taps->width + x) * quads);
+            run->quads = dgqc_segment_quads(segment) * (uint32_t)(merged ? taps->width : 1);
             run->ratio = tap == 0 ? product->ratios[s] : 1;
         }
     }
-    product->span_runs = (size_t)(run - product->runs) / spans;
+    product->segment_runs = (size_t)(run - product->runs) / segments;
     run = product->runs;
-    for (dgqc_stretch *s = product->stretches; s < product->stretches + product->stretch_count; s++) {
+    for (dgqc_accumulation *s = product->accumulations; s < product->accumulations + product->accumulation_count; s++) {
         s->sum.runs = run;
-        s->sum.count = s->spans * product->span_runs;
+        s->sum.count = s->segments * product->segment_runs;
         run += s->sum.count;
     }
 }
 
-dgqc_product *dgqc_product_begin(const dgqc_weights *weights, const dgqc_operand *operand,
+dgqc_product *dgqc_product_prepare(const dgqc_weights *weights, const dgqc_operand *operand,
                                  const dgqc_combination *combination, size_t channels, const dgqc_taps *taps,
                                  size_t step, void *shared)
 {
-    const size_t columns = up_to_panels(weights->panels.columns), spans = combination->spans;
+    const size_t columns = up_to_panels(weights->panels.columns), segments = combination->segments;
     dgqc_product *const product = dgqc_take(&shared, DGQC_PRODUCT_BYTES);
     product->panels = weights->panels;
     product->total_bits = combination->total_bits;
     product->m = dgqc_take(&shared, columns * sizeof(int32_t));
     product->b = dgqc_take(&shared, columns * sizeof(int64_t));
     product->column_sums = operand->along_depth ? NULL : dgqc_take(&shared, columns * sizeof(int32_t));
-    product->span_count = spans;
-    product->spans = dgqc_take(&shared, spans * sizeof(dgqc_span));
-    product->order = dgqc_take(&shared, spans * sizeof(uint32_t));
-    product->ratios = dgqc_take(&shared, spans * sizeof(uint32_t));
+    product->segment_count = segments;
+    product->segments = dgqc_take(&shared, segments * sizeof(dgqc_segment));
+    product->order = dgqc_take(&shared, segments * sizeof(uint32_t));
+    product->ratios = dgqc_take(&shared, segments * sizeof(uint32_t));
     product->pixel = dgqc_take(&shared, combination->row_bytes);
-    product->runs = dgqc_take(&shared, spans * taps->height * taps->width * sizeof(dgqc_run));
-    product->stretch_count = combination->stretches;
-    product->stretches = dgqc_take(&shared, combination->stretches * DGQC_STRETCH_BYTES);
-    product->behind = shared;
+    product->runs = dgqc_take(&shared, segments * taps->height * taps->width * sizeof(dgqc_run));
+    product->accumulation_count = combination->accumulations;
+    product->accumulations = dgqc_take(&shared, combination->accumulations * DGQC_ACCUMULATION_BYTES);
+    product->rest = shared;
     derive_columns(weights, step, product);
-    dgqc_find_spans(operand, channels, step, product->spans);
-    order_spans(product, combination);
-    dgqc_spread_ones(product->spans, spans, product->pixel);
+    dgqc_find_segments(operand, channels, step, product->segments);
+    order_segments(product, combination);
+    dgqc_spread_ones(product->segments, segments, product->pixel);
     lay_runs(product, taps, 0, 0);
     if (operand->along_depth) {
         center(product, weights->sums);

@@ -1,8 +1,11 @@
 /* Rows, blocks of rows, and the threads that share them. */
-#ifndef DGQC_STREAMS_H
-#define DGQC_STREAMS_H
+#ifndef DGQC_ROWS_H
+#define DGQC_ROWS_H
 
 #include <stddef.h>
+
+/* Every buffer of the arena, and every part that a kernel cuts off it, begins at a multiple of so many bytes. */
+#define DGQC_ALIGNMENT 64
 
 /* Stands before a loop whose turns may run at once, in any order. Results never depend on the number of threads. */
 #ifdef _OPENMP
@@ -15,11 +18,11 @@
 #define DGQC_PARALLEL_FROM(bytes) (void)(bytes);
 #endif
 
-/* What a loop behind DGQC_PARALLEL_FROM reads or writes before threads share it: to wait for each other takes them some
+/* What a loop after DGQC_PARALLEL_FROM reads or writes before threads share it: to wait for each other takes them some
  * microseconds. */
 #define DGQC_MANY_BYTES ((size_t)65536)
 
-/* Threads that a loop behind DGQC_PARALLEL would run on. */
+/* Threads that a loop after DGQC_PARALLEL would run on. */
 static inline size_t dgqc_threads(void)
 {
 #ifdef _OPENMP
@@ -39,9 +42,9 @@ static inline void dgqc_use_threads(size_t threads)
 #endif
 }
 
-/* The calling thread's part of the arena, behind what all threads share. Only inside a loop behind DGQC_PARALLEL: elsewhere
+/* The calling thread's part of the arena, after what all threads share. Only inside a loop after DGQC_PARALLEL: elsewhere
  * the number would be that of a thread in the caller's team. */
-static inline void *dgqc_own(void *arena, size_t shared_bytes, size_t thread_bytes)
+static inline void *dgqc_thread_memory(void *arena, size_t shared_bytes, size_t thread_bytes)
 {
 #ifdef _OPENMP
     shared_bytes += (size_t)omp_get_thread_num() * thread_bytes;
@@ -79,7 +82,7 @@ static inline dgqc_rows dgqc_block(const dgqc_blocks *blocks, size_t index)
     return rows;
 }
 
-/* The same rows of a value that has several for each of the stream's, like the heads of a token. */
+/* The same rows of a value that has several for each of the fusion group's, like the heads of a token. */
 static inline dgqc_rows dgqc_finer(dgqc_rows rows, size_t times)
 {
     const dgqc_rows finer = {rows.first * times, rows.count * times};

@@ -1,23 +1,23 @@
-/* Groups of channels as spans, and the order in which Horner's rule combines them. */
+/* Groups of channels as segments, and the order in which Horner's rule combines them. */
 
 #include <string.h>
 
-#include "dgqc_spans.h"
+#include "dgqc_segments.h"
 
-void dgqc_find_spans(const dgqc_operand *operand, size_t channels, size_t step, dgqc_span *spans)
+void dgqc_find_segments(const dgqc_operand *operand, size_t channels, size_t step, dgqc_segment *segments)
 {
     const uint8_t *const group = operand->along_depth ? operand->group : NULL;
     size_t code = 0;
-    for (size_t first = 0, end; first < channels; first = end, spans++) {
+    for (size_t first = 0, end; first < channels; first = end, segments++) {
         for (end = first + 1; end < channels && (group == NULL || group[end] == group[first]); end++) {
         }
         const size_t at = step * operand->groups + (group ? group[first] : 0U);
-        spans->first = (uint32_t)first;
-        spans->count = (uint32_t)(end - first);
-        spans->code = (uint32_t)code;
-        spans->zero = operand->along_depth ? operand->zero[at] : 0;
-        spans->multiple = operand->along_depth ? operand->multiple[at] : 1;
-        code += dgqc_span_quads(spans) * DGQC_QUAD;
+        segments->first = (uint32_t)first;
+        segments->count = (uint32_t)(end - first);
+        segments->code = (uint32_t)code;
+        segments->zero = operand->along_depth ? operand->zero[at] : 0;
+        segments->multiple = operand->along_depth ? operand->multiple[at] : 1;
+        code += dgqc_segment_quads(segments) * DGQC_QUAD;
     }
 }
 
@@ -54,42 +54,42 @@ static int goes_before(uint32_t a, uint32_t b)
     return twos(a) != twos(b) ? twos(a) > twos(b) : a > b;
 }
 
-uint32_t dgqc_order_spans(const dgqc_span *spans, size_t first, size_t end, uint32_t *order, uint32_t *ratios)
+uint32_t dgqc_order_segments(const dgqc_segment *segments, size_t first, size_t end, uint32_t *order, uint32_t *ratios)
 {
     for (size_t s = first; s < end; s++) {
-        const uint32_t multiple = (uint32_t)spans[s].multiple;
+        const uint32_t multiple = (uint32_t)segments[s].multiple;
         size_t place = s;
-        for (; place > first && goes_before(multiple, (uint32_t)spans[order[place - 1]].multiple); place--) {
+        for (; place > first && goes_before(multiple, (uint32_t)segments[order[place - 1]].multiple); place--) {
             order[place] = order[place - 1];
         }
         order[place] = (uint32_t)s;
     }
-    uint32_t previous = (uint32_t)spans[order[first]].multiple;
+    uint32_t previous = (uint32_t)segments[order[first]].multiple;
     ratios[first] = 1;
     for (size_t s = first + 1; s < end; s++) {
-        const uint32_t multiple = (uint32_t)spans[order[s]].multiple;
+        const uint32_t multiple = (uint32_t)segments[order[s]].multiple;
         ratios[s] = ratio(previous, multiple);
         previous = multiple;
     }
     return previous;
 }
 
-static void spread_same(const dgqc_span *span, int value, uint8_t *y)
+static void spread_same(const dgqc_segment *segment, int value, uint8_t *y)
 {
-    memset(y + span->code, 0, dgqc_span_quads(span) * DGQC_QUAD);
-    memset(y + span->code + span->first % DGQC_QUAD, value, span->count);
+    memset(y + segment->code, 0, dgqc_segment_quads(segment) * DGQC_QUAD);
+    memset(y + segment->code + segment->first % DGQC_QUAD, value, segment->count);
 }
 
-void dgqc_spread_ones(const dgqc_span *spans, size_t count, uint8_t *y)
+void dgqc_spread_ones(const dgqc_segment *segments, size_t count, uint8_t *y)
 {
-    for (const dgqc_span *s = spans; s < spans + count; s++) {
+    for (const dgqc_segment *s = segments; s < segments + count; s++) {
         spread_same(s, 1, y);
     }
 }
 
-void dgqc_spread_zeros(const dgqc_span *spans, size_t count, uint8_t *y)
+void dgqc_spread_zeros(const dgqc_segment *segments, size_t count, uint8_t *y)
 {
-    for (const dgqc_span *s = spans; s < spans + count; s++) {
+    for (const dgqc_segment *s = segments; s < segments + count; s++) {
         spread_same(s, s->zero, y);
     }
 }

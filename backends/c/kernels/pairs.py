@@ -1,0 +1,57 @@
+"""Kernels of ops on two 16-bit tensors, broadcast against each other."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import torch
+from torch import fx
+
+from ....ir.arithmetic.operands import shape_of
+from .broadcast import merged_rows
+from .context import EmissionContext
+from .kernel import CallsOf, Kernel
+from .kernel_call import KernelCall, Struct, struct, unsupported
+from .value_rows import row_shape
+
+dgqc = torch.ops.dgqc
+
+
+def _calling(kernel: str, *tables: str) -> CallsOf:
+    """The calls of `dgqc::add` or `dgqc::mul`. tables: the names of their constants."""
+
+    def calls(node: fx.Node, a: dict[str, Any], context: EmissionContext) -> KernelCall:
+        by_rows = _same_rows(node, a) if len(shape_of(node)) else ()
+        sides = {name: _side(node, shape_of(a[name]), name not in by_rows) for name in ("a", "b")}
+        sources = (
+            context.rows(a[name]) if name in by_rows else context.places.at(a[name]) for name in ("a", "b")
+        )
+        parameters = struct(pair=struct(columns=shape_of(node)[-1], **sides), **context.named(a, *tables))
+        return context.by_rows(kernel, node, parameters, tuple(sources))
+
+    return calls
+
+
+def _side(node: fx.Node, shape: tuple[int, ...], whole: bool) -> Struct:
+    """A `dgqc_side`: how one of two tensors is broadcast."""
+    axes = merged_rows(shape, shape_of(node))
+    if axes is None:
+        raise unsupported(node, f"{shape} broadcast to {shape_of(node)}", "fewer broadcast axes")
+    size, stride = axes if whole else ((1, 1, 1), (0, 0, shape[-1]))
+    return struct(whole=whole, size=size, stride=stride, single=shape[-1] == 1)
+
+
+def _same_rows(node: fx.Node, a: dict[str, Any]) -> tuple[str, ...]:
+    """The sides that aren't broadcast over rows."""
+    rows = row_shape(node)
+    return tuple(name for name in ("a", "b") if _padded(row_shape(a[name]), len(rows)) == rows)
+
+
+def _padded(shape: tuple[int, ...], axes: int) -> tuple[int, ...]:
+    return (1,) * (axes - len(shape)) + shape
+
+
+KERNELS = (
+    Kernel(dgqc.add.default, _calling("add", "a_factor", "b_factor", "shift"), _same_rows),
+    Kernel(dgqc.mul.default, _calling("mul", "factor", "shift"), _same_rows),
+)
