@@ -1,4 +1,4 @@
-"""One interval arithmetic: operations against brute force, bounds against the formulas that kernels rely on."""
+"""The one interval arithmetic against brute force, its bounds against the formulas that kernels rely on."""
 
 from __future__ import annotations
 
