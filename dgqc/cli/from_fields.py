@@ -69,7 +69,7 @@ def _value(declared: Field[Any], given: Any) -> Any:
 
 
 def _own(command: Command) -> list[inspect.Parameter]:
-    """A command's parameters behind the first."""
+    """A command's parameters after the first."""
     hints = get_type_hints(command, include_extras=True)
     _, *own = inspect.signature(command).parameters.values()
     return [one.replace(annotation=hints[one.name], kind=inspect.Parameter.KEYWORD_ONLY) for one in own]

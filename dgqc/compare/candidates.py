@@ -75,7 +75,7 @@ def candidates(
     """Every preset at every width, methods outermost.
 
     presets: methods, `ours` among them, or presets that name their width already. bits: `w4a6`, `w8a8g16`.
-    options: go to the presets that take them. simulated: with each integer program's simulation behind it.
+    options: go to the presets that take them. simulated: with each integer program's simulation after it.
     Raises DgqcError for an unknown method, PipelineError for an unknown preset.
     """
     found: list[Candidate] = []

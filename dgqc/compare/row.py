@@ -18,7 +18,7 @@ class Row:
     name: the preset. runs_as: integers, simulation or float. passes: the pipeline behind it.
     snr_db: signal to noise of the UNet's output at each call. layers_db: of each layer's output in integers,
     by its place in the model. pictures: how many of each set of prompts were judged. judged:
-    the judge's figures, those of further sets behind the set's name.
+    the judge's figures, those of further sets after the set's name.
     size_mb: weights and tables, decimal. bops_t: 10^12 bit operations a call, as the paper counts.
     table_bytes: everything indexed by the call. seconds: what each part of the measuring took, then.
     """

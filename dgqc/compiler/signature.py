@@ -15,7 +15,7 @@ R = TypeVar("R")
 def takes(declared: Callable[P, object]) -> Callable[[Callable[..., R]], Callable[P, R]]:
     """Decorator: the function has the signature of a dataclass of options, and documents each of them.
 
-    They stand behind the first paragraph of its docstring.
+    They stand after the first paragraph of its docstring.
     """
 
     def decorate(function: Callable[..., R]) -> Callable[P, R]:

@@ -78,7 +78,7 @@ class CompiledProgram:
         """One UNet call, sample by sample.
 
         sample: float (B, C, H, W), the size it was compiled for. timestep: one of the schedule's; where it
-            stands there twice, the entry behind the previous call's is meant.
+            stands there twice, the entry after the previous call's is meant.
         encoder_hidden_states: float (B, N, D). class_labels: (B,) or as the model takes them.
         added_cond_kwargs: `text_embeds` (B, E) and `time_ids` (B, 6) where the model takes them.
         backend: "c", "iree", "llvm" or "reference", with the same bits; None takes "c" where there is a C

@@ -98,11 +98,11 @@ def _products(graph: fx.Graph, timed: set[fx.Node]) -> Iterator[Product]:
 
 def _temporal(graph: fx.Graph) -> set[fx.Node]:
     """Nodes that depend on the timestep and on no other input."""
-    behind: dict[fx.Node, frozenset[str]] = {}
+    upstream: dict[fx.Node, frozenset[str]] = {}
     for node in graph.nodes:
         own = {str(node.target)} if node.op == "placeholder" else set()
-        behind[node] = frozenset(own).union(*(behind[before] for before in node.all_input_nodes))
-    return {node for node, names in behind.items() if names == {"timestep"}}
+        upstream[node] = frozenset(own).union(*(upstream[before] for before in node.all_input_nodes))
+    return {node for node, names in upstream.items() if names == {"timestep"}}
 
 
 def _most_alive(graph: fx.Graph) -> int:
