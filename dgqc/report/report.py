@@ -123,8 +123,7 @@ def figures(costs: Costs, widths: Widths, sizes: Sizes, arena: int | None, notes
 
 
 def bops(macs: int, weight_bits: int, activation_bits: int) -> int:
-    """Bit operations of so many multiply-accumulates, as DGQ counts: two operations each, times both "
-    "widths."""
+    """Bit operations of so many multiply-accumulates, as DGQ counts: two each, times both widths."""
     return 2 * macs * weight_bits * activation_bits
 
 
