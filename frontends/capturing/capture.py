@@ -15,6 +15,7 @@ from torch.export.graph_signature import InputKind
 
 from ...ir.errors import DgqcError, UnsupportedOperation
 from ...ir.level import Level
+from ...ir.ops.packages import import_packages
 from ...ir.program import Input, Program
 from ...ir.schedule import Schedule
 from ..loading.exported_unet import ExportedUNet
@@ -50,6 +51,7 @@ def capture(
     Raises DgqcError for a model that is no UNet or can't be traced, UnsupportedOperation for an op that
     has no integer form; both name the place.
     """
+    import_packages()
     inputs = (
         model.inputs if isinstance(model, ExportedUNet) else model_inputs(model, sample_size, context_length)
     )
