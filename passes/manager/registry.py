@@ -55,6 +55,9 @@ ALIASES = {"stream-rows": "fuse-rows"}
 """Former names of passes, and what they are called now. Each is accepted wherever a pass is named, with a
 DeprecationWarning, until the release after the one that renamed it."""
 
+FORMER_FACTS = {"streams": "fusion-groups"}
+"""The same for facts: a pass that is registered with a former one has it replaced."""
+
 _registered: dict[str, type[Pass]] = {}
 _PassType = TypeVar("_PassType", bound=type[Pass])
 
@@ -65,6 +68,7 @@ def register_pass(pass_class: _PassType) -> _PassType:
     Raises PipelineError when the class isn't a complete pass, or when its name is taken by another class.
     """
     _check_complete(pass_class)
+    _replace_former_facts(pass_class)
     present = _registered.get(pass_class.name)
     if present is not None and _path(present) != _path(pass_class):
         raise _duplicate(pass_class.name, [_path(present), _path(pass_class)])
@@ -174,6 +178,15 @@ def _check_complete(pass_class: type[Pass]) -> None:
     for level in ("takes", "leaves"):
         if not isinstance(getattr(pass_class, level, None), Level):
             raise PipelineError(f"Pass {name} ({where}) must say which level it {level}, as a Level.")
+
+
+def _replace_former_facts(pass_class: type[Pass]) -> None:
+    for names in ("requires", "provides", "invalidates"):
+        facts = getattr(pass_class, names)
+        for former in sorted(facts & set(FORMER_FACTS)):
+            text = f"Pass {pass_class.name} {names} {former}, which is called {FORMER_FACTS[former]} now."
+            warnings.warn(text, DeprecationWarning, stacklevel=3)
+        setattr(pass_class, names, frozenset(FORMER_FACTS.get(fact, fact) for fact in facts))
 
 
 def _duplicate(name: str, origins: list[str]) -> PipelineError:

@@ -281,6 +281,14 @@ def test_a_former_name_is_accepted_with_a_warning() -> None:
     assert format_pipeline([item]) == "fuse-rows{rows=2}"
 
 
+def test_a_former_fact_is_replaced_with_a_warning() -> None:
+    facts = {"__module__": __name__, "name": "moved", "invalidates": frozenset({"streams", "memory-plan"})}
+    moved = dataclass(frozen=True)(type("Moved", (Plain,), facts))
+    with pytest.warns(DeprecationWarning, match="invalidates streams, which is called fusion-groups now"):
+        register_pass(moved)
+    assert moved.invalidates == {"fusion-groups", "memory-plan"}
+
+
 def test_two_classes_of_one_name_are_refused() -> None:
     other = type("Other", (Plain,), {"__module__": "elsewhere.passes", "__qualname__": "Other"})
     with pytest.raises(

@@ -21,7 +21,7 @@ Inputs = tuple[tuple[str, tuple[int, ...]], ...]
 
 @dataclass(frozen=True)
 class LoopMemory:
-    """Where a loop keeps its state, at the beginning of its memory, and the UNet's sample behind it."""
+    """Where a loop keeps its state, at the beginning of its memory, and the UNet's sample after it."""
 
     sample: int
     bytes: int

@@ -1,7 +1,7 @@
 """Fusion groups: what is computed together, block of rows by block of rows.
 
 They are a plan beside the graph, which stays as it is, so no bit can change. The values that only the group's
-own nodes read live in a thread buffer of a few rows that each thread has for itself, and never in the arena.
+nodes read live in a thread buffer of a few rows that each thread has for itself, and never in the arena.
 """
 
 from __future__ import annotations

@@ -21,7 +21,7 @@ class Buffer:
         `node.scratch` for what it needs while it runs.
     first, last: places in the plan of the group that writes it and of the last that reads it; of a thread
         buffer, places in the group of the nodes.
-    offset: into the arena, or into a thread's own part of it.
+    offset: into the arena, or into a thread's part of it.
     """
 
     name: str

@@ -1,4 +1,4 @@
-"""What a fusion group holds in a thread's own memory."""
+"""What a fusion group holds in the memory that each thread has for itself."""
 
 from __future__ import annotations
 
@@ -64,5 +64,5 @@ def thread_buffers(
 
 
 def thread_bytes(group: list[fx.Node], inner: tuple[str, ...], rows: int, views: dict[str, View]) -> int:
-    """Bytes of a thread's own memory for blocks of so many rows."""
+    """Bytes of a thread's memory for blocks of so many rows."""
     return size_of(thread_buffers(group, inner, rows, views))
