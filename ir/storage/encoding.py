@@ -65,7 +65,7 @@ def storable(backend: str) -> Callable[[type[_Stored]], type[_Stored]]:
         known = PLAN_TYPES.setdefault(name, kind)
         if (known.__module__, known.__qualname__) != (kind.__module__, kind.__qualname__):
             raise TypeError(f"{kind} and {known} would both be stored as {name}")
-        if not is_dataclass(kind) or not kind.__dataclass_params__.frozen:
+        if not is_dataclass(kind) or not getattr(kind, "__dataclass_params__").frozen:  # noqa: B009
             raise TypeError(f"{kind} must be a frozen dataclass to be stored")
         PLAN_TYPES[name] = kind
         return kind
