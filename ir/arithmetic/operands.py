@@ -47,11 +47,16 @@ def operand_codes(product: fx.Node, side: int = 0) -> tuple[int, int]:
     return value_range(given[known.operands[side].codes])
 
 
-def operand_groups(product: fx.Node, side: int = 0) -> Interval:
-    """What each group's values, multiple * (code - zero), lie between at each call: int64 (T, G)."""
+def operand_groups(product: fx.Node, side: int = 0, multiplied: bool = True) -> Interval:
+    """What each group's values, multiple * (code - zero), lie between at each call: int64 (T, G).
+
+    multiplied: False for code - zero alone.
+    """
     operand, given = _known(product).operands[side], arguments(product)
     zero, multiple = value_of(given[operand.zero]), value_of(given[operand.multiple])
-    return centered_codes(operand_codes(product, side), zero, multiple)
+    return centered_codes(
+        operand_codes(product, side), zero, multiple if multiplied else torch.ones_like(multiple)
+    )
 
 
 def group_of_channels(product: fx.Node, side: int = 0) -> torch.Tensor | None:

@@ -9,9 +9,8 @@ from typing import Any
 import torch
 from torch import fx
 
-from ....ir.arithmetic.operands import operand_values, shape_of, value_of
+from ....ir.arithmetic.operands import operand_groups, operand_values, shape_of, value_of
 from ....ir.nodes import arguments
-from ....ir.ops.integer import value_range
 
 MOST_CODES = 128
 """So many codes add up to an int16."""
@@ -40,14 +39,10 @@ def matmul_sums(node: fx.Node) -> MatmulSums:
     if depth > MOST_CODES or depth % 4 or not all(_is_coded_by_rows(a, side) for side in ("a", "b")):
         return carried
     factors = value_of(a["a_multiple"]).to(torch.int64) * value_of(a["factor"])[:, None]
-    sums = depth * _absolute_maximum(a, "a", 1) * _absolute_maximum(a, "b", value_of(a["b_multiple"]))
+    # A row's multiple joins the factor, so that it isn't in the sum.
+    left, right = operand_groups(node, 0, multiplied=False), operand_groups(node, 1)
+    sums = depth * int(left.absolute_maximum.amax()) * int(right.absolute_maximum.amax())
     return replace(carried, codes=sums << max(0, 32 - shift) < 2**31 and int(factors.amax()) < 2**31)
-
-
-def _absolute_maximum(a: dict[str, Any], side: str, multiple: torch.Tensor | int) -> int:
-    """The largest magnitude of multiple * (code - zero) of a matmul's side."""
-    zero = value_of(a[f"{side}_zero"]).to(torch.int64)
-    return max(int((multiple * (end - zero)).abs().amax()) for end in value_range(a[side]))
 
 
 def _is_coded_by_rows(a: dict[str, Any], side: str) -> bool:

@@ -17,6 +17,8 @@ from dataclasses import dataclass, replace
 import torch
 from torch_mlir import ir
 
+from ....ir.arithmetic.accumulators import centered_codes
+from ....ir.arithmetic.intervals import Interval
 from ..arithmetic.number import Number
 from ..arithmetic.tensors import Reader, Reads, each, shape_of
 from .module_builder import ModuleBuilder
@@ -108,15 +110,11 @@ class GroupedCodes:
     def _per_index(self, table: torch.Tensor) -> PerIndex:
         return PerIndex(table, self.group) if bool(self.group.any()) else PerIndex(table[:, :1], None)
 
-    def ends(self) -> torch.Tensor:
-        """Smallest and largest of code - zero: int64 (2, T, K) where groups change, else (2, T, 1)."""
-        zero = self.zeros().table.to(torch.int64)
-        if self.changing:
-            zero = zero[:, self.group.to(torch.int64)]
-            return torch.stack([self.low - zero, self.high - zero])
-        return torch.stack(
-            [(self.low - zero).amin(1, keepdim=True), (self.high - zero).amax(1, keepdim=True)]
-        )
+    def centered(self) -> Interval:
+        """What code - zero lies between: int64 (T, K) where groups change, else (T, 1)."""
+        zero = self.zeros().table
+        found = centered_codes((self.low, self.high), zero, torch.ones_like(zero))
+        return found.at(self.group) if self.changing else found.united(1, keepdim=True)
 
     @property
     def plain(self) -> bool:
@@ -126,7 +124,7 @@ class GroupedCodes:
 
 def as_they_are(b: ModuleBuilder, codes: GroupedCodes) -> Side:
     """Plain codes as one limb of 8 bits: less their zeros where that fits, else less 128."""
-    if _fit(codes.ends(), 8):
+    if codes.centered().fits(8):
         return multiplied(b, codes)
     zeros = codes.zeros()
     return replace(less_128(codes), scale=_row_scale(codes), offset=PerIndex(zeros.table - 128, zeros.group))
@@ -135,7 +133,7 @@ def as_they_are(b: ModuleBuilder, codes: GroupedCodes) -> Side:
 def less_128(codes: GroupedCodes) -> Side:
     """Unsigned codes as one limb of 8 bits; scale and offset are the caller's."""
     limb = each(codes.shape, 8, [(codes.value, range(len(codes.shape)))], lambda code: code ^ 128)
-    return Side([Limb(limb, 1)], None, None, _absolute_maximum(codes.ends()))
+    return Side([Limb(limb, 1)], None, None, _absolute_maximum(codes.centered()))
 
 
 def multiplied(
@@ -147,9 +145,9 @@ def multiplied(
     narrow: limbs of 8 bits, though one of 16 would do.
     """
     sources = [one for one in (codes, other) if one is not None and one.changing]
-    ends = codes.ends()
+    values = codes.centered()
     for source in sources:
-        ends = ends * source.multiple.to(torch.int64)[:, source.group.to(torch.int64)]
+        values = values.scaled(source.multiple.to(torch.int64)[:, source.group.to(torch.int64)])
     rank = len(codes.shape)
     reads = Reads()
     code = reads.of(codes.value, range(rank))
@@ -168,26 +166,27 @@ def multiplied(
     def byte(shift: int, lowest: int) -> ir.Value:
         return stored(8, lambda x: ((x - lowest) >> shift) ^ 128)
 
-    if _fit(ends, 8):
+    if values.fits(8):
         limbs = [Limb(stored(8, lambda x: x), 1)]
-    elif _fit(ends, 16) and not narrow:
+    elif values.fits(16) and not narrow:
         limbs = [Limb(stored(16, lambda x: x), 1)]
     else:
         # Bytes less 128 each, of the number that is as much larger.
-        count = next(count for count in range(2, 5) if _fit(ends, 8, count))
-        lowest = _lowest(8, count)
+        count = next(count for count in range(2, 5) if _fit_bytes(values, count))
+        lowest = _lowest(count)
         limbs = [Limb(byte(shift, lowest), 1 << shift) for shift in range(0, 8 * count, 8)]
-    return Side(limbs, None if codes.changing else _row_scale(codes), None, _absolute_maximum(ends))
+    return Side(limbs, None if codes.changing else _row_scale(codes), None, _absolute_maximum(values))
 
 
-def _fit(ends: torch.Tensor, width: int, limbs: int = 1) -> bool:
-    lowest = _lowest(width, limbs)
-    return lowest <= int(ends.min()) and int(ends.max()) < lowest + 2 ** (width * limbs)
+def _fit_bytes(values: Interval, count: int) -> bool:
+    """Whether so many signed bytes hold all values."""
+    lowest = _lowest(count)
+    return lowest <= int(values.low.min()) and int(values.high.max()) < lowest + (1 << 8 * count)
 
 
-def _lowest(width: int, limbs: int) -> int:
-    """The smallest number of so many signed limbs."""
-    return -sum(1 << (width * place + width - 1) for place in range(limbs))
+def _lowest(count: int) -> int:
+    """The smallest number of so many signed bytes."""
+    return -sum(1 << (8 * place + 7) for place in range(count))
 
 
 def _row_scale(codes: GroupedCodes) -> PerIndex | None:
@@ -195,6 +194,6 @@ def _row_scale(codes: GroupedCodes) -> PerIndex | None:
     return None if bool((multiples.table == 1).all()) else multiples
 
 
-def _absolute_maximum(ends: torch.Tensor) -> torch.Tensor:
-    """float64, over both ends and all calls."""
-    return ends.abs().amax(dim=(0, 1)).to(torch.float64)
+def _absolute_maximum(values: Interval) -> torch.Tensor:
+    """float64, over all calls."""
+    return values.absolute_maximum.amax(dim=0).to(torch.float64)
