@@ -58,7 +58,7 @@ JudgeName = Annotated[
     typer.Option("--judge", help="demo, clip, fid (clip, distances, scores), pixels or none."),
 ]
 Clip = Annotated[Path | None, typer.Option("--clip", help="The folder of CLIP's weights.")]
-Real = Annotated[Path | None, typer.Option("--real", help="A folder of real pictures, for fid.")]
+RealPictures = Annotated[Path | None, typer.Option("--real", help="A folder of real pictures, for fid.")]
 Output = Annotated[Path, typer.Option("-o", "--output", help="Where everything goes and is kept.")]
 
 
@@ -84,7 +84,7 @@ def compare(
     guidance_scale: Guidance = None,
     judge: JudgeName = None,
     clip: Clip = None,
-    real: Real = None,
+    real: RealPictures = None,
     output: Output = Path("build/compare"),
     json: options.Json = False,
 ) -> None:

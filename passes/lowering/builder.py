@@ -17,7 +17,7 @@ from ..graph.edit import aten, constant, dgqc, identifier, module_path
 from .layout import Layout, Order, plain
 from .values import LoweredValue, OperandCodes, Scaled
 
-Stored = TypeVar("Stored", Scaled, OperandCodes)
+Arranged = TypeVar("Arranged", Scaled, OperandCodes)
 
 
 class IntegerGraphBuilder:
@@ -71,7 +71,7 @@ class IntegerGraphBuilder:
             )
         return value if order is None else self.arranged(value, order, node)
 
-    def arranged(self, value: Stored, order: Order, like: fx.Node) -> Stored:
+    def arranged(self, value: Arranged, order: Order, like: fx.Node) -> Arranged:
         """The value stored in another order. like: the old node that it is the value of."""
         layout = value.layout.arranged(order)
         if value.layout.same_memory(order):

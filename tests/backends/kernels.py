@@ -58,8 +58,9 @@ def compile_runtime(directory: Path, *flags: str) -> ctypes.CDLL:
 
 
 def parameter_types() -> dict[str, type[ctypes.Structure]]:
-    """The structs of `dgqc_runtime.h` by name."""
-    header = next(path for path in runtime_sources() if path.name == "dgqc_runtime.h").read_text()
+    """The structs that kernels and the denoising loop take, by name."""
+    names = ("dgqc_runtime.h", "dgqc_denoising.h")
+    header = "".join(path.read_text() for path in runtime_sources() if path.name in names)
     header = re.sub(r"/\*.*?\*/", "", header, flags=re.S)
     types: dict[str, type[ctypes.Structure]] = {}
     plain = {"size_t": ctypes.c_size_t, "int": ctypes.c_int}

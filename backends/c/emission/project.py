@@ -9,7 +9,7 @@ from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from importlib.metadata import version
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import jinja2
 import torch
@@ -131,27 +131,6 @@ def write_project(project: Project, directory: Path) -> None:
     (sources / "dgqc_lookup.c").write_text(lookup_source())
     texts = [lookup_source(), *(path.read_text(encoding="utf-8") for path in kernels)]
     (sources / "dgqc_symbols.h").write_text(symbols_source(texts))
-    context = {
-        "name": name,
-        "version": version("dgqc"),
-        "upper": name.upper(),
-        "signature": signature,
-        "inputs": [(item, " x ".join(map(str, shape)), math.prod(shape)) for item, shape in signature.inputs],
-        "output": (" x ".join(map(str, signature.output)), math.prod(signature.output)),
-        "functions": project.functions,
-        "copies": project.copies,
-        "storage": signature.storage.value,
-        "weights_file": weights_file(name),
-        "header": [f"0x{word:016x}U" for word in header_words(project.constants)],
-        "members": members(project.constants) if signature.storage is Storage.ARRAY else [],
-        "vectors": _vectors(project),
-        "drawing": written_drawing(project.drawing, signature.inputs),
-        "sources": signature.sources,
-        "timesteps": _numbers(signature.timesteps),
-        "scales": [(item, _numbers(scale)) for item, scale in signature.scales.items()],
-        "kernel_headers": [path.name for path in project.kernel_sources if path.suffix == ".h"],
-        "alignment": ALIGNMENT,
-    }
     files = {
         "model.h": directory / "include" / f"{name}.h",
         "model.c": sources / f"{name}.c",
@@ -179,9 +158,36 @@ def write_project(project: Project, directory: Path) -> None:
         write_block(project.constants, directory / weights_file(name))
     if project.loop is not None:
         write_loop(environment, project.loop, directory, signature.name, signature.inputs)
+    context = _context(project)
     for template, path in files.items():
         path.write_text(environment.get_template(f"{template}.jinja").render(context))
     (directory / INTERFACE).write_text(signature.to_json())
+
+
+def _context(project: Project) -> dict[str, Any]:
+    """What the templates know."""
+    signature, name = project.signature, project.signature.name
+    return {
+        "name": name,
+        "version": version("dgqc"),
+        "upper": name.upper(),
+        "signature": signature,
+        "inputs": [(item, " x ".join(map(str, shape)), math.prod(shape)) for item, shape in signature.inputs],
+        "output": (" x ".join(map(str, signature.output)), math.prod(signature.output)),
+        "functions": project.functions,
+        "copies": project.copies,
+        "storage": signature.storage.value,
+        "weights_file": weights_file(name),
+        "header": [f"0x{word:016x}U" for word in header_words(project.constants)],
+        "members": members(project.constants) if signature.storage is Storage.ARRAY else [],
+        "vectors": _vectors(project),
+        "drawing": written_drawing(project.drawing, signature.inputs),
+        "sources": signature.sources,
+        "timesteps": _numbers(signature.timesteps),
+        "scales": [(item, _numbers(scale)) for item, scale in signature.scales.items()],
+        "kernel_headers": [path.name for path in project.kernel_sources if path.suffix == ".h"],
+        "alignment": ALIGNMENT,
+    }
 
 
 def _numbers(values: Sequence[float]) -> str:

@@ -17,6 +17,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "dgqc_denoising.h"
 #include "dgqc_rows.h"
 #include "dgqc_symbols.h"
 
@@ -245,18 +246,6 @@ typedef struct {
     size_t item;                /* bytes of an element: 1, 2 or 4 */
 } dgqc_gather_parameters;
 
-/* A sampler's tables, int32_t [steps] each; ir/denoising.py says what they mean. */
-enum { DGQC_NOISE_BITS = 12, DGQC_STATE_BITS = 24 };
-
-typedef struct {
-    size_t count;
-    const int32_t *sample_factor, *sample_shift;
-    const int32_t *output_factor, *output_shift;
-    const int32_t *clean_of_state, *clean_of_output, *clean_shift;
-    const int32_t *next_of_clean, *next_of_state, *next_of_output, *next_shift;
-    int limit;
-} dgqc_denoise_parameters;
-
 /* 64-bit words at the beginning of a program's block of constants: magic, format and header bytes, all bytes, the
  * sum of all 32-bit words after the header, and the sum of that sum's values on the way. */
 #define DGQC_WEIGHTS_HEADER 8
@@ -347,13 +336,5 @@ void dgqc_gather_rows(const dgqc_gather_parameters *p, size_t step, dgqc_rows ro
 void dgqc_gather(const dgqc_gather_parameters *p, const void *x, void *y);
 /* x is read whole. */
 void dgqc_permute_rows(const dgqc_permute_parameters *p, size_t step, dgqc_rows rows, const void *x, void *y);
-
-/* Standard normal noise in Q12 from a seed, the same on every machine (ir/arithmetic/noise.py). */
-void dgqc_normal_noise(uint32_t seed, size_t count, int16_t *y);
-/* What a denoising loop does before, between and after the calls (ir/denoising.py). */
-void dgqc_denoise_begin(const dgqc_denoise_parameters *p, const int16_t *noise, int32_t *state);
-void dgqc_denoise_sample(const dgqc_denoise_parameters *p, size_t step, const int32_t *state, int16_t *sample);
-void dgqc_denoise_update(const dgqc_denoise_parameters *p, size_t step, const int16_t *output, int32_t *state);
-void dgqc_denoise_end(const dgqc_denoise_parameters *p, const int32_t *state, int16_t *y);
 
 #endif

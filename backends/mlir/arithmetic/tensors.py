@@ -12,7 +12,7 @@ from .number import Number, number
 
 Map = Sequence[int | str]
 """Which loop axes an operand's axes follow: an axis's number, or an expression such as "d0 * 2 + d3"."""
-Operand = tuple[ir.Value, Map]
+MappedOperand = tuple[ir.Value, Map]
 Body = Callable[..., Number]
 Reader = Callable[[Sequence[Number]], Number]
 Filler = int | Callable[[], Number]
@@ -26,7 +26,7 @@ class Reads:
     """
 
     def __init__(self) -> None:
-        self.operands: list[Operand] = []
+        self.operands: list[MappedOperand] = []
 
     def of(self, value: ir.Value, places: Map) -> Reader:
         """Read this tensor too."""
@@ -56,7 +56,7 @@ def filled(shape: Sequence[int], width: int, value: int) -> ir.Value:
     return linalg.fill(element, outs=[tensor.empty(list(shape), ir.IntegerType.get_signless(width))])
 
 
-def each(shape: Sequence[int], width: int, operands: Sequence[Operand], body: Body) -> ir.Value:
+def each(shape: Sequence[int], width: int, operands: Sequence[MappedOperand], body: Body) -> ir.Value:
     """A tensor computed element by element.
 
     operands: tensors, with the axes of `shape` that their own axes follow.
@@ -68,7 +68,11 @@ def each(shape: Sequence[int], width: int, operands: Sequence[Operand], body: Bo
 
 
 def reduced(
-    loops: Sequence[int], kept: Sequence[int], start: tuple[int, int], operands: Sequence[Operand], body: Body
+    loops: Sequence[int],
+    kept: Sequence[int],
+    start: tuple[int, int],
+    operands: Sequence[MappedOperand],
+    body: Body,
 ) -> ir.Value:
     """A tensor over the axes `kept` of a nest of loops of these sizes; along the others it is folded.
 
@@ -133,7 +137,9 @@ def affine_map(loops: int, places: Map) -> ir.Attribute:
     return ir.Attribute.parse(f"affine_map<({axes}) -> ({results})>")
 
 
-def _loops(kinds: Sequence[str], operands: Sequence[Operand], into: Operand, body: Body) -> ir.Value:
+def _loops(
+    kinds: Sequence[str], operands: Sequence[MappedOperand], into: MappedOperand, body: Body
+) -> ir.Value:
     everything = [*operands, into]
     maps = ir.ArrayAttr.get([affine_map(len(kinds), places) for _, places in everything])
     iterators = ir.ArrayAttr.get([ir.Attribute.parse(f"#linalg.iterator_type<{kind}>") for kind in kinds])

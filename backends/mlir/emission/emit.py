@@ -24,7 +24,7 @@ from ....ir.program import Program
 from ....ir.tensors import constants
 from ....ir.vector import Vector
 from ..lowering.importer import FUNCTION
-from ..lowering.pipeline import Watch, ignore, run
+from ..lowering.pipeline import ModuleWatch, ignore, run
 from .flags import FLAGS, TILED
 from .interface import INTERFACE, MODULE, PARAMETERS, Interface
 from .parameters import SCOPE, ConstantStore, write_parameters
@@ -39,7 +39,7 @@ def emit(
     *,
     store: ConstantStore | None = None,
     vectors: Sequence[Vector] = (),
-    watch: Watch = ignore,
+    watch: ModuleWatch = ignore,
 ) -> None:
     """Writes the program into `directory`, which is made if need be.
 

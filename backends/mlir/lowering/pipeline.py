@@ -26,7 +26,7 @@ from .stages import Family
 LOWERINGS = (products, matmul, softmax, attention, norms, elementwise, moves)
 """Where the ops of this package are lowered; importing them registers their records."""
 
-Watch = Callable[[str, ir.Module], None]
+ModuleWatch = Callable[[str, ir.Module], None]
 """Told the name of each pass and the module it left."""
 
 
@@ -50,7 +50,9 @@ class Lowered:
     parameters: dict[str, Stored]
 
 
-def run(program: Program, store: ConstantStore = ConstantStore.RESOURCES, watch: Watch = ignore) -> Lowered:
+def run(
+    program: Program, store: ConstantStore = ConstantStore.RESOURCES, watch: ModuleWatch = ignore
+) -> Lowered:
     """Takes a program at the integer level through all passes."""
     ensure_shapes(program)
     graph = GraphConstants(program.graph, dict(program.report.get("weight-bits", {})))
