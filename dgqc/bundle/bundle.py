@@ -19,6 +19,7 @@ from ..backends.selection import check_targets, select_targets
 from ..backends.target import Target, Watch, ignore
 from ..ir.errors import DgqcError
 from ..ir.program import Program
+from ..ir.reading import reading
 from ..ir.storage.json_text import read_json_object
 from ..ir.storage.serialize import load_program, save_program
 from ..passes.manager.instruments import Instrument
@@ -80,10 +81,11 @@ def read(directory: Path) -> Contents:
 
     Raises DgqcError when anything is missing, altered or of another format.
     """
-    manifest = read_manifest(directory)
-    check_files(directory, manifest)
-    import_layouts()
-    program = load_program(directory / PROGRAM)
+    with reading(str(directory), DAMAGED):
+        manifest = read_manifest(directory)
+        check_files(directory, manifest)
+        import_layouts()
+        program = load_program(directory / PROGRAM)
     if program.schedule != manifest.schedule:
         raise DgqcError(f"{directory} says one schedule in {NAME} and another in its program; {DAMAGED}.")
     return Contents(program, manifest.provenance, read_report(directory))

@@ -149,7 +149,7 @@ def check_printed(print_after: list[str] | None, passes: Sequence[Pass], others:
 def read_prompts(path: Path) -> list[str]:
     """The lines of a text file that aren't empty. Raises DgqcError when there are none."""
     try:
-        lines = [line.strip() for line in path.read_text(encoding="utf-8").splitlines()]
+        lines = [line.strip() for line in path.read_text(encoding="utf-8-sig").splitlines()]
     except (OSError, UnicodeDecodeError) as error:
         reason = getattr(error, "strerror", None) or "it is not UTF-8 text"
         raise DgqcError(f"{path} can't be read: {reason}; give a text file, one prompt a line.") from error

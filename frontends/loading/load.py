@@ -20,7 +20,7 @@ from .model_inputs import text_width
 from .pickles import read_pickle
 from .pipeline_facts import pipeline_facts
 from .weight_files import read_safetensors, weights_in
-from .weights import build_unet, empty_unet
+from .weights import build_unet, empty_unet, tell_ignored
 
 PICKLED = (".pt", ".pth", ".bin")
 FORMATS = (
@@ -140,7 +140,9 @@ def _config_beside(path: Path) -> dict[str, Any]:
 
 def _read_config(path: Path) -> dict[str, Any]:
     refuse_other_kinds(path)
-    return read_json_object(path)
+    config = read_json_object(path)
+    tell_ignored(config, str(path))
+    return config
 
 
 def _unet_folder(pipeline: Path) -> Path:

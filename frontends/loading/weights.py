@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import inspect
+import logging
 from collections.abc import Mapping
 from typing import Any
 
@@ -12,6 +14,8 @@ from torch import nn
 from ...ir.errors import DgqcError, one_line
 from ...ir.reading import explained
 from .unet_config import checked_config
+
+log = logging.getLogger("dgqc")
 
 CLASSES: dict[str, Any] = {"UNet2DConditionModel": UNet2DConditionModel, "UNet2DModel": UNet2DModel}
 """Model classes by the name that stands in a config."""
@@ -42,6 +46,18 @@ def empty_unet(config: Mapping[str, Any], source: str) -> nn.Module:
     if elements > MOST_ELEMENTS:
         raise DgqcError(f"{source} describes a UNet of {elements} weights, which is more than any has.")
     return model.eval()
+
+
+def tell_ignored(config: Mapping[str, Any], source: str) -> None:
+    """Says which keys of a config diffusers ignores: another version's, or a misspelt one."""
+    kind = config.get("_class_name")
+    if not isinstance(kind, str) or kind not in CLASSES:
+        return
+    known = inspect.signature(CLASSES[kind].__init__).parameters
+    if unknown := sorted(key for key in config if key not in known and not key.startswith("_")):
+        log.warning(
+            "%s has %s, which diffusers doesn't know and leaves out.", source, one_line(", ".join(unknown))
+        )
 
 
 def build_unet(config: Mapping[str, Any], weights: Mapping[str, Any], source: str) -> nn.Module:

@@ -10,10 +10,10 @@ from pathlib import Path
 from typing import Any
 
 import torch
-from safetensors import SafetensorError
 from safetensors.torch import load_file, save_file
 
 from ..errors import DgqcError
+from ..reading import reading
 from .json_text import read_json_object
 
 FORMAT = "dgqc-program"
@@ -52,10 +52,8 @@ def read_container(folder: Path) -> tuple[Any, dict[str, torch.Tensor]]:
         raise DgqcError(f"{folder} holds no {TENSORS}, which a saved program needs; copy the whole folder.")
     if _file_hash(path) != document.get("tensors_sha256"):
         raise DgqcError(f"{path} was altered or truncated since it was saved; copy or save it again.")
-    try:
+    with reading(str(path), "it is damaged; save the program again"):
         return document["body"], load_file(str(path))
-    except SafetensorError as error:
-        raise DgqcError(f"{path} is damaged ({error}); save the program again.") from error
 
 
 def _document(path: Path) -> dict[str, Any]:

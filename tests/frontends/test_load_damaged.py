@@ -14,6 +14,7 @@ from diffusers import UNet2DConditionModel
 from safetensors.torch import save_file
 
 from dgqc.frontends import config_only, load_model
+from dgqc.frontends.loading.model_inputs import model_inputs
 from dgqc.frontends.loading.pickles import read_pickle
 from dgqc.ir.errors import DgqcError
 
@@ -191,6 +192,24 @@ def test_configs_that_no_model_has(unet: UNet2DConditionModel, tmp_path: Path, m
     with pytest.raises(DgqcError, match=message) as caught:
         config_only(tmp_path)
     assert len(str(caught.value)) < 900
+
+
+def test_a_key_that_diffusers_does_not_know_is_said(
+    unet: UNet2DConditionModel, tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    unet.save_pretrained(tmp_path)
+    with caplog.at_level(logging.WARNING, "dgqc"):
+        load_model(tmp_path)
+        assert not caplog.text
+        config = json.loads((tmp_path / "config.json").read_text())
+        (tmp_path / "config.json").write_text(json.dumps({**config, "norm_esp": 1e-3}))
+        load_model(tmp_path)
+    assert caplog.text.count("config.json has norm_esp, which diffusers doesn't know and leaves out") == 1
+
+
+def test_gated_layers_are_named(tmp_path: Path) -> None:
+    with pytest.raises(DgqcError, match="attention_type='gated', a conditioning"):
+        model_inputs(tiny_unet(attention_type="gated"), None, 3)
 
 
 def test_a_pickled_module_is_no_module(unet: UNet2DConditionModel, tmp_path: Path) -> None:

@@ -8,6 +8,8 @@ from pathlib import Path
 
 import pytest
 
+from dgqc.backends.c.execution.build import read_signature
+from dgqc.backends.mlir.emission.interface import read_interface
 from dgqc.ir.errors import LONGEST_MESSAGE, DgqcError, reason
 from dgqc.ir.reading import reading
 from dgqc.ir.storage.json_text import parse_json, read_json_object
@@ -74,3 +76,11 @@ def test_what_is_left_becomes_a_sentence(error: Exception) -> None:
 def test_reasons_are_single_sentences() -> None:
     assert reason(ValueError("Shapes differ.\nfull text")) == "Shapes differ"
     assert reason(ValueError()) == "ValueError"
+
+
+def test_an_interface_that_is_damaged_is_told(tmp_path: Path) -> None:
+    for text in ("", "[]", '{"inputs": 3}', "[" * 9999):
+        (tmp_path / "interface.json").write_text(text)
+        for read in (read_signature, read_interface):
+            with pytest.raises(DgqcError, match=r"interface\.json .*"):
+                read(tmp_path)

@@ -16,6 +16,7 @@ import torch
 
 from ....ir.denoising import DenoisingLoop
 from ....ir.errors import DgqcError
+from ....ir.storage.json_text import parse_json
 from ....ir.vector import DrawingVector, Vector
 from ..kernels.runtime_header import RUNTIME
 from ..layout.memory_plan import ALIGNMENT
@@ -63,7 +64,7 @@ class Signature:
 
     @staticmethod
     def from_json(text: str) -> Signature:
-        data = json.loads(text)
+        data = parse_json(text, INTERFACE)
         inputs = tuple((str(name), tuple(shape)) for name, shape in data["inputs"])
         names = ("steps", "shared_bytes", "thread_bytes", "weights_bytes", "draw_bytes")
         sizes = {name: int(data[name]) for name in names}

@@ -13,6 +13,7 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 
 from ....ir.errors import DgqcError
+from ....ir.reading import reading
 from ..emission.project import INTERFACE, Signature
 from .processors import instruction_sets
 
@@ -144,4 +145,5 @@ def read_signature(directory: Path) -> Signature:
         raise DgqcError(
             f"{directory} holds no emitted C program ({INTERFACE} is missing); emit one there first."
         )
-    return Signature.from_json(path.read_text())
+    with reading(str(path), "emit the program again"):
+        return Signature.from_json(path.read_text(encoding="utf-8"))

@@ -11,6 +11,8 @@ from typing import Any
 import torch
 
 from ....ir.errors import DgqcError
+from ....ir.reading import reading
+from ....ir.storage.json_text import parse_json
 
 MODULE, PARAMETERS, INTERFACE = "model.mlir", "model.safetensors", "interface.json"
 
@@ -34,7 +36,7 @@ class Interface:
 
     @staticmethod
     def from_json(text: str) -> Interface:
-        data: dict[str, Any] = json.loads(text)
+        data: dict[str, Any] = parse_json(text, INTERFACE)
         inputs = tuple((str(name), tuple(shape)) for name, shape in data.pop("inputs"))
         return Interface(inputs=inputs, output=tuple(data.pop("output")), **data)
 
@@ -56,7 +58,8 @@ def read_interface(directory: Path) -> Interface:
         raise DgqcError(
             f"{directory} holds no emitted MLIR program ({INTERFACE} is missing); emit one there first."
         )
-    return Interface.from_json(path.read_text())
+    with reading(str(path), "emit the program again"):
+        return Interface.from_json(path.read_text(encoding="utf-8"))
 
 
 def _checked(tensor: torch.Tensor | None, name: str, shape: tuple[int, ...]) -> torch.Tensor:
