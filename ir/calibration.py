@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 
 import torch
@@ -20,7 +20,8 @@ class Calibration:
 
     schedule: the calls the samples were recorded at.
     read: `read(step)` gives the batches recorded at that call, one after another, without holding the
-        others in memory. The timestep itself is `schedule.timesteps[step]`.
+        others in memory. The timestep itself is `schedule.timesteps[step]`. It is called by one thread;
+        what it gives for several steps may be taken by several at once.
     synthetic: True when the samples come from denoising noise without prompts, which the report says.
     origin: one line for the report: where the samples come from.
     versions: library name to version, as recorded.
@@ -31,3 +32,8 @@ class Calibration:
     synthetic: bool
     origin: str
     versions: Mapping[str, str] = field(default_factory=dict)
+
+
+def reads(calibration: Calibration, steps: Iterable[int]) -> Iterator[tuple[int, Iterator[Inputs]]]:
+    """Each step with its batches, for work on several steps side by side."""
+    return ((step, calibration.read(step)) for step in steps)

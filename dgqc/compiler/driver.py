@@ -17,6 +17,7 @@ from ..bundle.manifest import Provenance
 from ..execution.compiled_program import CompiledProgram
 from ..ir.errors import DgqcError
 from ..ir.level import Level
+from ..ir.parallel import single_threaded
 from ..ir.program import Program
 from ..passes.manager.manager import PassManager
 from ..report.report import summarize
@@ -50,6 +51,7 @@ def export_quantize_dequantize(
     return quantize_dequantize.export(lower(request)[0])
 
 
+@single_threaded()
 def lower(request: Request, targets: Sequence[Target] = ()) -> tuple[Program, Provenance]:
     """Takes a model through its pipeline, to the end or to `request.stop_after`.
 

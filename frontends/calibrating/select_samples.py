@@ -104,15 +104,21 @@ def _reader(
     calibration: Calibration, chosen: Callable[[], tuple[frozenset[int], ...]]
 ) -> Callable[[int], Iterator[Inputs]]:
     def read(step: int) -> Iterator[Inputs]:
-        wanted, first = chosen()[step], 0
-        for inputs in calibration.read(step):
-            size = len(inputs["sample"])
-            rows = [row for row in range(size) if first + row in wanted]
-            if rows:
-                yield {name: value[rows] for name, value in inputs.items()}
-            first += size
+        # Chosen here, by the one thread that reads.
+        return _rows(calibration.read(step), chosen()[step])
 
     return read
+
+
+def _rows(batches: Iterator[Inputs], wanted: frozenset[int]) -> Iterator[Inputs]:
+    """The wanted samples, numbered through all batches."""
+    first = 0
+    for inputs in batches:
+        size = len(inputs["sample"])
+        rows = [row for row in range(size) if first + row in wanted]
+        if rows:
+            yield {name: value[rows] for name, value in inputs.items()}
+        first += size
 
 
 def _count(calibration: Calibration, step: int) -> int:

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import copy
 import inspect
-from collections.abc import Iterator
+import threading
+from collections.abc import Iterator, Sequence
 from contextlib import AbstractContextManager
+from dataclasses import dataclass
 from typing import Any
 
 import torch
@@ -13,6 +15,7 @@ from torch import nn
 
 from ...ir.calibration import Calibration, Inputs
 from ...ir.errors import DgqcError
+from ...ir.parallel import side_by_side
 from ...ir.reading import explained
 from ...ir.schedule import Schedule
 from ..loading.exported_unet import ExportedUNet
@@ -24,6 +27,8 @@ AESTHETIC_SCORE = 6.0
 """What SDXL's refiner is told where nobody says otherwise."""
 PIXELS_PER_LATENT = 8
 """Side of the square of pixels that one latent stands for, for the picture sizes in SDXL's time ids."""
+BYTES_PER_PIXEL = 2**17
+"""About what a UNet call takes for each pixel of a latent, at most."""
 
 
 def synthesize(
@@ -55,28 +60,66 @@ def synthesize(
     )
     size = 1 if isinstance(model, ExportedUNet) else batch_size
     counts = [min(size, samples - start) for start in range(0, samples, size)]
-    generator = torch.Generator().manual_seed(seed)
-    recorded: list[list[Inputs]] = [[] for _ in schedule.timesteps]
-    for index, count in enumerate(counts):
-        conditions = {one.name: _draw(one, model, count, inputs[0], generator) for one in inputs[2:]}
-        calls = _denoise(model, scheduler, schedule, inputs[0], count, conditions, generator)
-        for step, sample in enumerate(calls):
-            recorded[step].append({"sample": sample, **conditions})
-            if progress:
-                progress(index * len(schedule) + step + 1, len(counts) * len(schedule))
+    tick = _Ticks(progress, len(counts) * len(schedule))
+
+    def trajectory(noise: _Noise) -> list[Inputs]:
+        found: list[Inputs] = []
+        for sample in _denoise(model, scheduler, schedule, noise):
+            found.append({"sample": sample, **noise.conditions})
+            tick()
+        return found
+
+    noises = _noises(model, inputs, counts, seed)
+    pixels = max(counts) * inputs[0].shape[-1] * inputs[0].shape[-2]
+    recorded = list(side_by_side(trajectory, noises, pixels * BYTES_PER_PIXEL))
     origin = f"{samples} samples denoised from noise without prompts"
-    return Calibration(schedule, lambda step: iter(recorded[step]), True, origin, versions())
+    return Calibration(
+        schedule, lambda step: iter([calls[step] for calls in recorded]), True, origin, versions()
+    )
 
 
-def _denoise(
-    model: nn.Module,
-    scheduler: Any,
-    schedule: Schedule,
-    sample: ModelInput,
-    count: int,
-    conditions: dict[str, torch.Tensor],
-    generator: torch.Generator,
-) -> Iterator[torch.Tensor]:
+@dataclass(frozen=True)
+class _Noise:
+    """What the samples of a trajectory start from.
+
+    sample: what the UNet takes. latents: (B, channels, H, W), those that it predicts. extra: the others, an
+    inpainting mask, which stay as drawn. generator: for noise between calls.
+    """
+
+    sample: ModelInput
+    conditions: dict[str, torch.Tensor]
+    extra: torch.Tensor
+    latents: torch.Tensor
+    generator: torch.Generator
+
+
+def _noises(
+    model: nn.Module, inputs: Sequence[ModelInput], counts: Sequence[int], seed: int
+) -> Iterator[_Noise]:
+    """One after another, from one generator; what trajectories draw later is their own."""
+    generator, sample = torch.Generator().manual_seed(seed), inputs[0]
+    channels = _latent_channels(model, sample)
+    for index, count in enumerate(counts):
+        conditions = {one.name: _draw(one, model, count, sample, generator) for one in inputs[2:]}
+        extra = torch.randn((count, sample.shape[1] - channels, *sample.shape[2:]), generator=generator)
+        latents = torch.randn((count, channels, *sample.shape[2:]), generator=generator)
+        yield _Noise(sample, conditions, extra, latents, torch.Generator().manual_seed(seed + 1 + index))
+
+
+class _Ticks:
+    """Counts calls of all trajectories, in whatever order they are made."""
+
+    def __init__(self, progress: Progress | None, total: int) -> None:
+        self._progress, self._total, self._done, self._lock = progress, total, 0, threading.Lock()
+
+    def __call__(self) -> None:
+        with self._lock:
+            self._done += 1
+            if self._progress:
+                self._progress(self._done, self._total)
+
+
+def _denoise(model: nn.Module, scheduler: Any, schedule: Schedule, noise: _Noise) -> Iterator[torch.Tensor]:
     """The UNet's `sample` at each call, one after another."""
     own, options = _rewound(scheduler)
     steps = [float(timestep) for timestep in own.timesteps]
@@ -86,20 +129,17 @@ def _denoise(
             "both from schedule_for."
         )
     if "generator" in options:
-        options["generator"] = generator
-    channels = _latent_channels(model, sample)
-    shape = (count, *sample.shape[1:])
-    # Channels that the model takes but does not predict (an inpainting mask) stay as drawn.
-    extra = torch.randn((count, sample.shape[1] - channels, *sample.shape[2:]), generator=generator)
-    latents = torch.randn((count, channels, *sample.shape[2:]), generator=generator) * own.init_noise_sigma
+        options["generator"] = noise.generator
+    channels = noise.latents.shape[1]
+    latents = noise.latents * own.init_noise_sigma
     for step, timestep in enumerate(own.timesteps):
         with _denoising(own):
-            scaled = torch.cat([own.scale_model_input(latents, timestep), extra], dim=1)
-        assert scaled.shape == shape
+            scaled = torch.cat([own.scale_model_input(latents, timestep), noise.extra], dim=1)
+        assert scaled.shape[1:] == noise.sample.shape[1:]
         yield scaled
         with _denoising(own), torch.no_grad():
             # Channels that it predicts beyond the sample's are a variance, which these schedulers don't take.
-            predicted = _call(model, scaled, timestep, conditions)[:, :channels]
+            predicted = _call(model, scaled, timestep, noise.conditions)[:, :channels]
             latents = own.step(predicted, timestep, latents, return_dict=False, **options)[0]
         if not bool(torch.isfinite(latents).all()):
             raise DgqcError(

@@ -11,14 +11,16 @@ from typing import Any, ClassVar
 import torch
 from torch import fx
 
+from ...ir.calibration import Inputs, reads
 from ...ir.errors import DgqcError
 from ...ir.level import Level
 from ...ir.ops.simulate import fake_quantize_log2, fake_quantize_uniform
+from ...ir.parallel import side_by_side
 from ...ir.plans import Coding, Granularity, ObservedProbabilities, Probabilities, QuantizedProbabilities
 from ...ir.program import Program
 from ...ir.progress import track
 from ..base import Pass
-from ..graph.edit import arguments, dgqc, module_path
+from ..graph.edit import arguments, call_bytes, dgqc, module_path
 from ..manager.registry import register_pass
 from ..simulation.block_interpreter import BlockInterpreter, Rows
 
@@ -63,35 +65,44 @@ class ChooseProbabilities(Pass):
         if program.calibration is None:
             raise DgqcError("choose-probabilities needs calibration samples; give some with --calib.")
         total = len(program.schedule)
-        judge = _Judge(program)
         steps = sorted({round(i * (total - 1) / max(self.calls - 1, 1)) for i in range(self.calls)})
-        for step in track(steps, "choosing quantizers of attentions", len(steps)):
-            inputs = {n: x[: self.samples] for n, x in next(program.calibration.read(step)).items()}
+
+        def judged(read: tuple[int, Iterator[Inputs]]) -> _Judge:
+            judge = _Judge(program)
+            inputs = {n: x[: self.samples] for n, x in next(read[1]).items()}
             for batch in arguments(program, inputs):
-                judge.listen(batch, step)
+                judge.listen(batch, read[0])
+            return judge
+
+        found = side_by_side(judged, reads(program.calibration, steps), call_bytes(program))
+        judges = list(track(found, "choosing quantizers of attentions", len(steps)))
+        in_part = {product for judge in judges for product in judge.in_part}
         plans, chosen = dict(program.plans), {}
-        for product, site in judge.sites.items():
-            name, lost = str(site.args[1]), judge.lost[product]
+        for product, site in judges[0].sites.items():
+            name = str(site.args[1])
             plan = plans[name]
             assert isinstance(plan, Probabilities | ObservedProbabilities)
+            lost = {
+                coding: sum(x for judge in judges for x in judge.lost[product][coding])
+                for coding in CANDIDATES
+            }
             best = min(CANDIDATES, key=lost.__getitem__)
             plans[name] = QuantizedProbabilities(plan.bits, best, Granularity.ROW, None)
             chosen[module_path(site)] = best.value
         report: dict[str, Any] = {"chosen": chosen, "counts": dict(Counter(chosen.values()))}
-        if judge.in_part:
-            report["by some of their queries"] = sorted(map(module_path, judge.in_part))
+        if in_part:
+            report["by some of their queries"] = sorted(map(module_path, in_part))
             log.warning(
-                "choose-probabilities looked at some of the queries of %d large attentions.",
-                len(judge.in_part),
+                "choose-probabilities looked at some of the queries of %d large attentions.", len(in_part)
             )
         return replace(program, plans=plans).with_report(self.name, report)
 
 
 class _Judge(BlockInterpreter):
-    """Runs the float graph and adds up what each candidate changes of every attention's output.
+    """Runs the float graph and notes what each candidate changes of every attention's output.
 
     sites: of probabilities not decided on yet, by the product that reads them. in_part: products of which
-    only some queries were looked at.
+    only some queries were looked at. lost: summed squares, one for each time that something was looked at.
     """
 
     def __init__(self, program: Program) -> None:
@@ -103,7 +114,9 @@ class _Judge(BlockInterpreter):
                 (product,) = node.users
                 self.sites[product] = node
         self.in_part: set[fx.Node] = set()
-        self.lost = {product: dict.fromkeys(CANDIDATES, 0.0) for product in self.sites}
+        self.lost: dict[fx.Node, dict[Coding, list[float]]] = {
+            product: {coding: [] for coding in CANDIDATES} for product in self.sites
+        }
 
     def listen(self, inputs: tuple[torch.Tensor, ...], step: int) -> None:
         with torch.no_grad():
@@ -118,7 +131,7 @@ class _Judge(BlockInterpreter):
             for part in _parts(probabilities):
                 for coding, quantize in CANDIDATES.items():
                     change = (quantize(part, plan.bits, Granularity.ROW.value) - part) @ values  # type: ignore[union-attr]
-                    self.lost[n][coding] += float(change.double().square().sum())
+                    self.lost[n][coding].append(float(change.double().square().sum()))
         return super().run_node(n)
 
 

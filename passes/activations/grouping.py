@@ -9,11 +9,11 @@ from typing import Any, ClassVar
 import numpy
 import torch
 from numpy.typing import NDArray
-from threadpoolctl import threadpool_limits
 from torch import fx
 
 from ...ir.errors import DgqcError
 from ...ir.level import Level
+from ...ir.parallel import side_by_side
 from ...ir.plans import Dimension, GroupedOperand, PlacedOperand, Plan, Ranges, Role
 from ...ir.program import Program
 from ...ir.progress import track
@@ -25,7 +25,7 @@ from ..graph.edit import dgqc, shape
 class Grouping(Pass):
     """Puts the indices along each operand's outlier dimension into groups, one assignment for all calls.
 
-    A pass says how, in `assign`. Single-threaded, so the same samples give the same groups.
+    A pass says how, in `assign`.
 
     groups: how many, 1 to 256; fewer where there are fewer distinct ranges.
     """
@@ -54,9 +54,12 @@ class Grouping(Pass):
         sites = {
             str(node.args[1]): node for node in program.graph.graph.nodes if node.target is dgqc.site.default
         }
-        with threadpool_limits(limits=1):
-            for name, plan in track(placed, "grouping", len(placed)):
-                plans[name] = _in_groups(plan, self.assign(plan), sites[name])
+
+        def grouped(one: tuple[str, PlacedOperand]) -> GroupedOperand:
+            return _in_groups(one[1], self.assign(one[1]), sites[one[0]])
+
+        found = track(side_by_side(grouped, placed), "grouping", len(placed))
+        plans |= {name: plan for (name, _), plan in zip(placed, found, strict=True)}
         return replace(program, plans=plans).with_report(
             self.name, {"groups": self.groups, "operands": len(placed)}
         )

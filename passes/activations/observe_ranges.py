@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any, ClassVar
 
@@ -10,8 +10,10 @@ import torch
 from torch import fx
 from torch.nn.functional import max_pool2d, pad
 
+from ...ir.calibration import Inputs, reads
 from ...ir.errors import DgqcError
 from ...ir.level import Level
+from ...ir.parallel import side_by_side
 from ...ir.plans import (
     Activation16,
     ObservedActivation16,
@@ -26,7 +28,7 @@ from ...ir.plans import (
 from ...ir.program import Program
 from ...ir.progress import track
 from ..base import Pass
-from ..graph.edit import arguments
+from ..graph.edit import arguments, call_bytes
 from ..manager.registry import register_pass
 from ..simulation.block_interpreter import BlockInterpreter
 
@@ -73,11 +75,11 @@ def observe(program: Program) -> Observation:
     if calibration is None:
         raise DgqcError("observe-ranges needs calibration samples; give some with --calib.")
     calls = len(program.schedule)
-    observed: list[Mapping[str, Statistics]] = []
-    samples = 0
-    for step in track(range(calls), "observing ranges", calls):
-        observer = _Observer(program)
-        for inputs in calibration.read(step):
+
+    def at_step(read: tuple[int, Iterator[Inputs]]) -> tuple[Mapping[str, Statistics], int]:
+        """What was seen, and of how many samples."""
+        step, samples, observer = read[0], 0, _Observer(program)
+        for inputs in read[1]:
             for batch in arguments(program, inputs):
                 observer.observe(batch, step)
             samples += len(inputs["sample"])
@@ -86,11 +88,14 @@ def observe(program: Program) -> Observation:
                 f"The calibration samples hold none for call {step} of {calls} "
                 f"(timestep {program.schedule.timesteps[step]:g}); record them for the whole schedule."
             )
-        observed.append(_side_by_side(observer.seen))
-    return Observation(observed, samples, calibration.origin, calibration.synthetic)
+        return _in_one_block(observer.seen), samples
+
+    found = side_by_side(at_step, reads(calibration, range(calls)), call_bytes(program))
+    observed, counts = zip(*track(found, "observing ranges", calls), strict=True)
+    return Observation(observed, sum(counts), calibration.origin, calibration.synthetic)
 
 
-def _side_by_side(seen: Mapping[str, Statistics]) -> Mapping[str, Statistics]:
+def _in_one_block(seen: Mapping[str, Statistics]) -> Mapping[str, Statistics]:
     """The same in one block of memory. Thousands of small ones, kept among what a call allocates and frees,
     would leave holes that no later call fills: gigabytes of them on large models."""
     tensors = [value for values in seen.values() for value in values]

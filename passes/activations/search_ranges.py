@@ -2,21 +2,24 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
 from typing import Any, ClassVar
 
 import torch
 from torch import fx
 
+from ...ir.calibration import Inputs, reads
 from ...ir.errors import DgqcError
 from ...ir.level import Level
 from ...ir.ops.quantize import along
 from ...ir.ops.simulate import patches_of
+from ...ir.parallel import side_by_side
 from ...ir.plans import Dimension, GroupedOperand, Ranges, Role
 from ...ir.program import Program
 from ...ir.progress import track
 from ..base import Pass
-from ..graph.edit import arguments, dgqc
+from ..graph.edit import arguments, call_bytes, dgqc
 from ..manager.registry import register_pass
 from .timestep_tables import group_ranges
 
@@ -59,22 +62,27 @@ class SearchRanges(Pass):
         if calibration is None:
             raise DgqcError("search-ranges needs calibration samples; give some with --calib.")
         factors = 1 - self.spacing * torch.arange(self.candidates, dtype=torch.float64)
-        searcher = _Searcher(program, factors, self.power)
-        for step in track(range(calls), "searching ranges", calls):
-            left = self.samples
-            for inputs in calibration.read(step):
+        grouped = {n: p for n, p in program.plans.items() if isinstance(p, GroupedOperand)}
+        ranges = {name: group_ranges(plan, int(plan.group.max()) + 1) for name, plan in grouped.items()}
+
+        def searched(read: tuple[int, Iterator[Inputs]]) -> Mapping[str, torch.Tensor]:
+            step, left = read[0], self.samples
+            searcher = _Searcher(program, {n: (low[step], high[step]) for n, (low, high) in ranges.items()})
+            for inputs in read[1]:
                 for batch in arguments(program, {name: x[:left] for name, x in inputs.items()}):
                     searcher.search(batch, step)
                 left -= len(inputs["sample"])
                 if left <= 0:
                     break
-            searcher.compare(step)
+            return searcher.errors(factors, self.power)
+
+        found = side_by_side(searched, reads(calibration, range(calls)), call_bytes(program))
+        errors = list(track(found, "searching ranges", calls))
         plans = dict(program.plans)
-        for name, errors in searcher.errors.items():
-            plan = plans[name]
-            assert isinstance(plan, GroupedOperand)
-            plans[name] = shrunk(plan, errors, factors)
-        return replace(program, plans=plans).with_report(self.name, {"operands": len(searcher.errors)})
+        for name, plan in grouped.items():
+            none = torch.zeros(ranges[name][0].shape[1], self.candidates, dtype=torch.float64)
+            plans[name] = shrunk(plan, torch.stack([one.get(name, none) for one in errors]), factors)
+        return replace(program, plans=plans).with_report(self.name, {"operands": len(grouped)})
 
 
 def shrunk(plan: GroupedOperand, errors: torch.Tensor, factors: torch.Tensor) -> GroupedOperand:
@@ -92,34 +100,27 @@ def shrunk(plan: GroupedOperand, errors: torch.Tensor, factors: torch.Tensor) ->
 
 
 class _Searcher(fx.Interpreter):
-    """Runs the graph, counts each site's values and makes errors of the counts: (T, G, candidates)."""
+    """Runs the graph at one step and counts each site's values.
 
-    def __init__(self, program: Program, factors: torch.Tensor, power: float) -> None:
+    ranges: smallest and largest value of each group at the step, (G,), by site.
+    """
+
+    def __init__(self, program: Program, ranges: Mapping[str, tuple[torch.Tensor, torch.Tensor]]) -> None:
         super().__init__(program.graph)
-        self.factors, self.power = factors, power
+        self.ranges = ranges
         self.plans = {n: p for n, p in program.plans.items() if isinstance(p, GroupedOperand)}
-        self.ranges = {
-            name: group_ranges(plan, int(plan.group.max()) + 1) for name, plan in self.plans.items()
-        }
-        calls = len(program.schedule)
-        self.errors = {
-            name: torch.zeros(calls, low.shape[1], len(factors), dtype=torch.float64)
-            for name, (low, _) in self.ranges.items()
-        }
         self.counts: dict[str, torch.Tensor] = {}
 
     def search(self, inputs: tuple[torch.Tensor, ...], step: int) -> None:
-        self.step = step
         with torch.no_grad():
             self.run(*inputs, torch.tensor(step))
 
-    def compare(self, step: int) -> None:
-        """Turns what was counted at a call into errors."""
-        for name, counted in self.counts.items():
-            low, high = (part[step] for part in self.ranges[name])
-            bits = self.plans[name].operand.bits
-            self.errors[name][step] = expected(counted, low, high, bits, self.factors, self.power)
-        self.counts = {}
+    def errors(self, factors: torch.Tensor, power: float) -> Mapping[str, torch.Tensor]:
+        """What was counted as errors of each candidate, float64 (G, candidates), by site."""
+        return {
+            name: expected(counted, *self.ranges[name], self.plans[name].operand.bits, factors, power)
+            for name, counted in self.counts.items()
+        }
 
     def run_node(self, n: fx.Node) -> Any:
         if n.target is not dgqc.site.default:
@@ -132,8 +133,7 @@ class _Searcher(fx.Interpreter):
     def _count(self, name: str, x: torch.Tensor, site: fx.Node) -> None:
         plan = self.plans[name]
         x, axis = _arranged(plan, x, site)
-        low, high = (part[self.step] for part in self.ranges[name])
-        new = counts(x, axis, plan.group, low, high, BINS * 2**plan.operand.bits)
+        new = counts(x, axis, plan.group, *self.ranges[name], BINS * 2**plan.operand.bits)
         self.counts[name] = self.counts[name] + new if name in self.counts else new
 
 

@@ -3,21 +3,24 @@
 from __future__ import annotations
 
 from collections import Counter
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
+from functools import partial
 from typing import Any, ClassVar
 
 import torch
-from threadpoolctl import threadpool_limits
 from torch import fx
 
+from ...ir.calibration import Inputs, reads
 from ...ir.errors import DgqcError
 from ...ir.level import Level
 from ...ir.ops.simulate import patches_of
+from ...ir.parallel import side_by_side
 from ...ir.plans import CallQuantizer, Dimension, Operand, Plan, Ranges, Role, SteppedOperand
 from ...ir.program import Program
 from ...ir.progress import track
 from ..base import Decisions, Pass
-from ..graph.edit import arguments, dgqc
+from ..graph.edit import arguments, call_bytes, dgqc
 from ..manager.registry import register_pass
 from .kmeans_groups import cluster
 from .outlier_dims import spread
@@ -64,23 +67,19 @@ class StepGroups(Pass):
         if calibration is None:
             raise DgqcError("step-groups needs calibration samples; give some with --calib.")
         found: dict[str, list[CallQuantizer]] = {}
-        observer = _Observer(program)
-        with threadpool_limits(limits=1):
-            for step in track(range(calls), "grouping each call", calls):
-                observer.seen = {}
-                for inputs in calibration.read(step):
-                    for batch in arguments(program, inputs):
-                        observer.observe(batch, step)
-                for name, seen in observer.seen.items():
-                    plan = program.plans[name]
-                    assert isinstance(plan, Operand)
-                    found.setdefault(name, []).append(quantizer(plan, seen, self.groups))
+        sizes: dict[str, tuple[int, int]] = {}
+        steps = side_by_side(partial(_seen, program), reads(calibration, range(calls)), call_bytes(program))
+        for seen_at_step in track(steps, "grouping each call", calls):
+            for name, seen in seen_at_step.items():
+                plan = program.plans[name]
+                assert isinstance(plan, Operand)
+                found.setdefault(name, []).append(quantizer(plan, seen, self.groups))
+                sizes[name] = (len(seen[0]), len(seen[2]))
         plans: dict[str, Plan] = dict(program.plans)
         for name, calls_of in found.items():
             plan = plans[name]
             assert isinstance(plan, Operand)
-            channels, _, pixels, _ = observer.seen[name]
-            plans[name] = SteppedOperand(plan, tuple(calls_of), len(channels), len(pixels))
+            plans[name] = SteppedOperand(plan, tuple(calls_of), *sizes[name])
         chosen = Counter(str(one.dimension) for calls_of in found.values() for one in calls_of)
         return replace(program, plans=plans).with_report(self.name, {"groups": self.groups, **chosen})
 
@@ -131,6 +130,15 @@ def merged(one: Ranges4, other: Ranges4) -> Ranges4:
         torch.minimum(one[2], other[2]),
         torch.maximum(one[3], other[3]),
     )
+
+
+def _seen(program: Program, read: tuple[int, Iterator[Inputs]]) -> Mapping[str, Ranges4]:
+    """The ranges of every operand at a step."""
+    observer = _Observer(program)
+    for inputs in read[1]:
+        for batch in arguments(program, inputs):
+            observer.observe(batch, read[0])
+    return observer.seen
 
 
 class _Observer(fx.Interpreter):

@@ -22,6 +22,10 @@ dgqc = torch.ops.dgqc
 MILLION = 10**6
 AT_ONCE = 2**26
 """Elements of the largest value of a batch that is run at once: 256 MB, of which several live at a time."""
+ALIVE = 8
+"""How many values as large as the largest live at a time, at most."""
+LARGE_BATCH = 16
+FLOAT_BYTES = 4
 
 
 def constant(graph: fx.GraphModule, node: fx.Node) -> torch.Tensor:
@@ -129,6 +133,12 @@ def arguments(program: Program, inputs: Mapping[str, torch.Tensor]) -> Iterator[
             nodes = program.prologue.graph.nodes
             names = [str(node.target) for node in nodes if node.op == "placeholder"]
             yield program.prologue(*(part[name] for name in names))
+
+
+def call_bytes(program: Program) -> int:
+    """About how much memory a float call with one of `arguments` takes."""
+    sizes = (node.meta["val"].numel() for node in program.graph.graph.nodes if _is_tensor(node))
+    return FLOAT_BYTES * ALIVE * min(AT_ONCE, LARGE_BATCH * max(sizes, default=1))
 
 
 def _is_tensor(node: fx.Node) -> bool:

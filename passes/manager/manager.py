@@ -9,6 +9,7 @@ from dataclasses import dataclass, replace
 
 from ...ir.errors import DgqcError, PipelineError, VerificationError
 from ...ir.level import Level
+from ...ir.parallel import single_threaded
 from ...ir.program import Program
 from ...ir.verify.verifier import verify
 from ..base import Pass
@@ -35,6 +36,7 @@ class PassManager:
         """Raises PipelineError when a pass is missing or out of order; runs nothing."""
         check_order(self.passes, start_level, start_facts)
 
+    @single_threaded()
     def run(self, program: Program, stop_after: str | None = None) -> Program:
         """Takes the program through the passes, to the end or to the last pass called `stop_after`.
 

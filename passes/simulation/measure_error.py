@@ -4,22 +4,24 @@ from __future__ import annotations
 
 import logging
 import math
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
 from typing import Any, ClassVar
 
 import torch
 from torch import fx
 
+from ...ir.calibration import Inputs, reads
 from ...ir.errors import DgqcError
 from ...ir.level import Level
 from ...ir.nodes import argument
 from ...ir.ops.integer import is_product, product_of
+from ...ir.parallel import side_by_side
 from ...ir.plans import QuantizedActivation16
 from ...ir.program import Program
 from ...ir.progress import track
 from ..base import Pass
-from ..graph.edit import MILLION, arguments, constant, module_path, weight_count
+from ..graph.edit import MILLION, arguments, call_bytes, constant, module_path, weight_count
 from ..lowering.lower_integer import LowerInteger
 from ..manager.failures import snapshot
 from ..manager.registry import register_pass
@@ -56,13 +58,20 @@ class MeasureError(Pass):
         if calls < self.calls:
             log.warning("measure-error looks at the first call alone, since the model is large.")
         integers = LowerInteger().run(replace(program, graph=snapshot(program)))
-        energy: dict[str, tuple[float, float]] = {}
         steps = sorted({round(i * (total - 1) / max(calls - 1, 1)) for i in range(calls)})
-        for step in track(steps, "measuring error", len(steps)):
-            inputs = {name: value[:1] for name, value in next(program.calibration.read(step)).items()}
-            (real,) = arguments(program, inputs)
-            layers = _integer_layers(integers, real, step)
-            _Comparison(program, layers, energy).compare(real, step)
+
+        def measured(read: tuple[int, Iterator[Inputs]]) -> list[tuple[str, float, float]]:
+            (real,) = arguments(program, {name: value[:1] for name, value in next(read[1]).items()})
+            comparison = _Comparison(program, _integer_layers(integers, real, read[0]))
+            comparison.compare(real, read[0])
+            return comparison.found
+
+        energy: dict[str, tuple[float, float]] = {}
+        found = side_by_side(measured, reads(program.calibration, steps), call_bytes(program))
+        for layers in track(found, "measuring error", len(steps)):
+            for path, signal, noise in layers:
+                before = energy.get(path, (0.0, 0.0))
+                energy[path] = before[0] + signal, before[1] + noise
         decibels = {
             path: round(10 * math.log10(signal / noise), 2) if noise and signal else None
             for path, (signal, noise) in energy.items()
@@ -102,13 +111,12 @@ def _is_convolution(program: Program, node: fx.Node) -> bool:
 
 
 class _Comparison(BlockInterpreter):
-    """Runs the float graph and adds up signal and noise of the layers that stand in both."""
+    """Runs the float graph and notes the layers that stand in both: module path, signal, noise."""
 
-    def __init__(
-        self, program: Program, layers: Mapping[str, torch.Tensor], energy: dict[str, tuple[float, float]]
-    ) -> None:
+    def __init__(self, program: Program, layers: Mapping[str, torch.Tensor]) -> None:
         super().__init__(program)
-        self.layers, self.energy = layers, energy
+        self.layers = layers
+        self.found: list[tuple[str, float, float]] = []
 
     def compare(self, real: tuple[torch.Tensor, ...], step: int) -> None:
         self.step = step
@@ -121,7 +129,6 @@ class _Comparison(BlockInterpreter):
         if isinstance(plan, QuantizedActivation16) and found is not None:
             wanted = value.double()
             error = found.double() * plan.scale[self.step] - wanted
-            signal, noise = self.energy.get(module_path(n), (0.0, 0.0))
-            signal, noise = signal + float(wanted.square().sum()), noise + float(error.square().sum())
-            self.energy[module_path(n)] = signal, noise
+            signal, noise = float(wanted.square().sum()), float(error.square().sum())
+            self.found.append((module_path(n), signal, noise))
         return value

@@ -4,13 +4,15 @@ from __future__ import annotations
 
 from dataclasses import dataclass, replace
 from enum import StrEnum
-from typing import ClassVar
+from typing import Any, ClassVar
 
 import torch
+from torch import fx
 
 from ...ir.errors import DgqcError
 from ...ir.level import Level
 from ...ir.ops.captured import is_layer
+from ...ir.parallel import side_by_side
 from ...ir.plans import Plan, Weight
 from ...ir.program import Program
 from ...ir.progress import track
@@ -23,7 +25,7 @@ SHRINKS = 80
 POWER = 2.4
 """The norm of the rounding error that the search minimizes (likewise)."""
 CHUNK = 2**20
-"""Weights that are worked on at a time: enough for several threads, and few enough for a shared cache."""
+"""Weights that are worked on at a time: few enough for a processor's cache."""
 EXTREMES = 32
 """Of a channel's weights, how many of the largest rule out ranges that clamp too much."""
 CERTAINLY = 0.999
@@ -78,11 +80,18 @@ class QuantizeWeights(Pass):
         edges = edge_convolutions(graph)
         plans: dict[str, Plan] = dict(program.plans)
         products = [n for n in graph.nodes if is_layer(n)]
-        for node in track(products, "quantizing weights", len(products)):
-            name = str(node.args[1].target)
-            bits = self._edge_bits if node in edges else self.bits
-            if name not in plans:
-                plans[name] = round_to_nearest(constant(program.graph, node.args[1]), bits, self.method)
+        first: dict[str, fx.Node] = {}  # of the products that read a weight
+        for node in products:
+            first.setdefault(str(node.args[1].target), node)
+        left = [name for name in first if name not in plans]
+
+        def rounded(name: str) -> Weight:
+            weight: Any = first[name].args[1]
+            bits = self._edge_bits if first[name] in edges else self.bits
+            return round_to_nearest(constant(program.graph, weight), bits, self.method)
+
+        found = track(side_by_side(rounded, left), "quantizing weights", len(left))
+        plans |= dict(zip(left, found, strict=True))
         return replace(program, plans=plans).with_report(
             self.name, {"weights": len(products), "bits": self.bits, "method": self.method.value}
         )

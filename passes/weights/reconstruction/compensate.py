@@ -12,6 +12,7 @@ from torch import fx
 
 from ....ir.errors import DgqcError
 from ....ir.ops.simulate import patches_of
+from ....ir.parallel import side_by_side
 from ...graph.edit import aten, constant, dgqc
 from .blocks import weight_name
 from .cache import Learned
@@ -99,7 +100,9 @@ def layer_rows(task: Task, product: fx.Node) -> Iterator[tuple[torch.Tensor, tor
     quantizers = Quantizers(task.plans)
     before = [node for node in task.unit.nodes if node is not product]
     bias = product.args[2] if len(product.args) > 2 else None
-    for chunk, step in enumerate(task.samples.steps):
+
+    def of_chunk(chunk: int) -> tuple[torch.Tensor, torch.Tensor]:
+        step = task.samples.steps[chunk]
         given = task.samples.inputs(task.unit, chunk, QUANTIZED)
         x = {**given, **task.evaluator.run(before, given, step, {}, quantizers)}[site]
         y = task.samples.read(chunk, FLOAT, product, None)
@@ -113,7 +116,9 @@ def layer_rows(task: Task, product: fx.Node) -> Iterator[tuple[torch.Tensor, tor
         y = y.reshape(-1, y.shape[-1])
         if isinstance(bias, fx.Node):
             y = y - constant(task.evaluator.module, bias).detach()
-        yield x.reshape(-1, x.shape[-1]), y
+        return x.reshape(-1, x.shape[-1]), y
+
+    return side_by_side(of_chunk, range(len(task.samples.steps)))
 
 
 def rounded(weight: torch.Tensor, moments: torch.Tensor, limit: int, damping: float) -> torch.Tensor:

@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 import torch
 from torch import fx, nn
 
+from ....ir.parallel import side_by_side
 from ....ir.plans import Plan, QuantizedOperand, QuantizedProbabilities, Weight
 from ...graph.edit import constant, dgqc
 from .adaround import Rounding, value
@@ -112,14 +113,17 @@ def error(task: Task, weights: Mapping[str, Weight], factors: Mapping[str, torch
     """
     values = {name: value(plan) for name, plan in {**task.weights, **weights}.items()}
     quantizers = Quantizers(task.plans, factors) if task.settings.activations else None
-    samples, total = task.samples, 0.0
+    samples = task.samples
+
+    def of_chunk(chunk: int) -> float:
+        inputs = samples.inputs(task.unit, chunk, QUANTIZED)
+        nodes, step = task.unit.nodes, samples.steps[chunk]
+        found = task.evaluator.run(nodes, inputs, step, values, quantizers)[task.output]
+        wanted = samples.read(chunk, FLOAT, task.output, None)
+        return float(distance(found, wanted, task.settings.power)) * samples.sizes[chunk]
+
     with torch.no_grad():
-        for chunk, step in enumerate(samples.steps):
-            inputs = samples.inputs(task.unit, chunk, QUANTIZED)
-            found = task.evaluator.run(task.unit.nodes, inputs, step, values, quantizers)[task.output]
-            wanted = samples.read(chunk, FLOAT, task.output, None)
-            total += float(distance(found, wanted, task.settings.power)) * samples.sizes[chunk]
-    return total / sum(samples.sizes)
+        return sum(side_by_side(of_chunk, range(len(samples.steps)))) / sum(samples.sizes)
 
 
 def sites(unit: Unit) -> list[str]:

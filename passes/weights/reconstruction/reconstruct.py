@@ -15,10 +15,11 @@ from torch import fx
 
 from ....ir.calibration import Inputs
 from ....ir.errors import DgqcError
+from ....ir.parallel import side_by_side
 from ....ir.plans import Plan, QuantizedOperand, QuantizedProbabilities, Weight
 from ....ir.program import Program
 from ....ir.progress import track
-from ...graph.edit import arguments, constant, dgqc
+from ...graph.edit import arguments, call_bytes, constant, dgqc
 from .activation_store import ActivationStore
 from .adaround import value
 from .blocks import Unit, units
@@ -29,8 +30,10 @@ from .evaluate import Evaluator, Quantizers
 from .learn import FLOAT, QUANTIZED, Samples, Task, learn, sites
 from .settings import LearningSettings
 
-FORMAT = 1
+FORMAT = 2
 """Of what is learned: another number makes everything kept before another's."""
+MADE_WITH = (FORMAT, torch.__version__, torch.backends.cpu.get_cpu_capability())
+"""What else numbers depend on, beside what they are computed from."""
 
 
 @dataclass(frozen=True)
@@ -129,8 +132,9 @@ class _Walk:
             for node, x in zip(placeholders, batch, strict=True):
                 self._put(chunk, FLOAT, node, x)
                 self._put(chunk, QUANTIZED, node, x)
+        self.bytes_each = call_bytes(program)
         # What each value was made from: samples, and everything before it.
-        self.made_from = {node: content_hash(FORMAT, origin, node.name) for node in placeholders}
+        self.made_from = {node: content_hash(MADE_WITH, origin, node.name) for node in placeholders}
         self.samples = Samples(self.steps, self.sizes, self._read)
 
     def take(self, unit: Unit, ticks: Iterator[int]) -> None:
@@ -208,12 +212,16 @@ class _Walk:
             names = {str(i.target) for node in unit.nodes for i in node.all_input_nodes if i.op == "get_attr"}
             weights = {n: value(plan) for n in names if isinstance(plan := self.plans.get(n), Weight)}
             quantizers = Quantizers(self.plans) if self.settings.activations else None
-        for chunk, step in enumerate(self.steps):
-            inputs = self.samples.inputs(unit, chunk, network)
+
+        def computed(chunk: int) -> list[torch.Tensor]:
+            inputs, step = self.samples.inputs(unit, chunk, network), self.steps[chunk]
             with torch.no_grad():
                 found = self.evaluator.run(unit.nodes, inputs, step, weights, quantizers)
-            for node in unit.outputs:
-                self._put(chunk, network, node, found[node])
+            return [found[node] for node in unit.outputs]
+
+        for chunk, values in enumerate(side_by_side(computed, range(len(self.steps)), self.bytes_each)):
+            for node, value_of in zip(unit.outputs, values, strict=True):
+                self._put(chunk, network, node, value_of)
 
     def _put(self, chunk: int, network: str, node: fx.Node, value: torch.Tensor) -> None:
         self.store.put((chunk, network, node.name), value)
