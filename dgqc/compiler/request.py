@@ -135,6 +135,15 @@ class Request:
             python="None takes one of each trajectory.",
         ),
     )
+    headroom: float | None = field(
+        default=None,
+        metadata=option(
+            "--headroom",
+            "Ranges so many times as wide as observed, for louder inputs: 1.5.",
+            kind=float,
+            python="Costs up to 20 log10(headroom) dB of signal to noise; None is 1.",
+        ),
+    )
     loop: str | None = field(
         default=None,
         metadata=option(
@@ -180,7 +189,23 @@ class Request:
         from ..passes.manager.pipeline import parse_pipeline
         from ..passes.manager.presets import pipeline_for
 
-        return parse_pipeline(pipeline_for(self.opt) if self.pass_pipeline is None else self.pass_pipeline)
+        text = pipeline_for(self.opt) if self.pass_pipeline is None else self.pass_pipeline
+        return self._with_headroom(parse_pipeline(text))
+
+    def _with_headroom(self, passes: tuple[Pass, ...]) -> tuple[Pass, ...]:
+        """Room is added right after ranges are observed, before anything is decided from them."""
+        if self.headroom is None:
+            return passes
+        from ..passes.activations.add_headroom import AddHeadroom
+
+        try:
+            room = AddHeadroom(self.headroom)
+        except ValueError as error:
+            raise DgqcError(f"--headroom {self.headroom} can't be: {error}") from error
+        for place, item in enumerate(passes):
+            if "observed-ranges" in item.provides:
+                return (*passes[: place + 1], room, *passes[place + 1 :])
+        raise DgqcError("--headroom widens observed ranges, but this pipeline has no pass that observes any.")
 
     def recorded(self) -> dict[str, Any]:
         """The values that a result depends on and JSON can hold, by name: for manifests and cache keys."""

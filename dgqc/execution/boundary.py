@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections import Counter
+
 import torch
 
 from ..ir.calibration import Inputs
@@ -10,10 +12,13 @@ from ..ir.program import Program
 from ..ir.reading import explained
 
 
-def to_integers(program: Program, inputs: Inputs, step: int) -> dict[str, torch.Tensor]:
+def to_integers(
+    program: Program, inputs: Inputs, step: int, saturated: Counter[str] | None = None
+) -> dict[str, torch.Tensor]:
     """The int16 inputs of the integer graph for one sample.
 
-    inputs: the model's own, batch 1, by name. step: of the schedule.
+    inputs: the model's own, batch 1, by name. step: of the schedule. saturated: where values that 16 bits
+        can't hold are counted, by input.
     q = floor(x / scale[step] + 0.5), saturated to -32768 .. 32767.
     Raises DgqcError when an input has another shape or is not finite.
     """
@@ -31,7 +36,10 @@ def to_integers(program: Program, inputs: Inputs, step: int) -> dict[str, torch.
         if given.scale is None:
             raise DgqcError(f"Input {given.name} has no scale; the program is not at the integer level.")
         codes = torch.floor(value.to(torch.float64) / given.scale[step].to(torch.float64) + 0.5)
-        integers[given.name] = codes.clamp(-32768, 32767).to(torch.int16)
+        held = codes.clamp(-32768, 32767)
+        if saturated is not None and (beyond := int((held != codes).sum())):
+            saturated[given.name] += beyond
+        integers[given.name] = held.to(torch.int16)
     return integers
 
 

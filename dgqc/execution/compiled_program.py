@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 import math
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -11,7 +12,7 @@ from typing import Any
 import torch
 from torch import nn
 
-from ..backends.target import Drawer, Runner, Target
+from ..backends.target import Target
 from ..bundle.bundle import Contents, read
 from ..bundle.bundle import save as save_bundle
 from ..bundle.manifest import Provenance
@@ -19,10 +20,12 @@ from ..ir.arithmetic.noise import NOISE_BITS, normal_noise
 from ..ir.calibration import Inputs
 from ..ir.errors import DgqcError
 from ..ir.program import Program
-from .backends import default_backend, open_backend, open_drawer
+from ..ir.storage.serialize import program_from_bytes, program_to_bytes
 from .boundary import to_floats, to_integers
 from .diffusers_unet import CompiledUNet
+from .last_step import LastStep
 from .named_inputs import check_inputs, named_inputs
+from .ready import ReadyBackends
 
 log = logging.getLogger("dgqc")
 
@@ -33,6 +36,10 @@ class CompiledProgram:
     program: the integer graph, its scales and its schedule.
     provenance: what was compiled and how.
     report: what the passes reported, by pass name.
+    saturated: how many values of each input 16 bits could not hold so far, since nothing as large was seen in
+        calibration. They are clipped; a warning says so once.
+
+    Several threads may call it at once. It can be copied and pickled.
     """
 
     def __init__(
@@ -47,11 +54,12 @@ class CompiledProgram:
         self.program = program
         self.provenance = provenance
         self.report = report
+        self.saturated: Counter[str] = Counter()
         self._bundle = bundle
-        self._runners: dict[str, Runner] = {}
-        self._drawers: dict[str, Drawer] = {}
-        self._last_step = -1
+        self._backends = ReadyBackends(program, bundle)
+        self._last_step = LastStep()
         self._told_nearest = False
+        self._told_saturated = False
 
     def __call__(
         self,
@@ -78,7 +86,7 @@ class CompiledProgram:
         """One UNet call, sample by sample.
 
         sample: float (B, C, H, W), the size it was compiled for. timestep: one of the schedule's; where it
-            stands there twice, the entry after the previous call's is meant.
+            stands there twice, the entry after that of this thread's previous call is meant.
         encoder_hidden_states: float (B, N, D). class_labels: (B,) or as the model takes them.
         added_cond_kwargs: `text_embeds` (B, E) and `time_ids` (B, 6) where the model takes them.
         backend: "c", "iree", "llvm" or "reference", with the same bits; None takes "c" where there is a C
@@ -107,20 +115,22 @@ class CompiledProgram:
                 self.program,
                 {name: value[index : index + 1].detach().cpu() for name, value in inputs.items()},
                 step,
+                self.saturated,
             )
             for index in range(sample.shape[0])
         ]
+        self._tell_saturated()
         # Opened only now, so that wrong inputs are refused before a C compiler runs.
-        runner = self._runner(backend)
+        runner = self._backends.runner(backend)
         outputs = [to_floats(self.program, runner(integers, step), step) for integers in samples]
-        self._last_step = step
+        self._last_step.value = step
         return torch.cat(outputs).to(dtype=sample.dtype, device=sample.device)
 
     def run_integers(
         self, inputs: Mapping[str, torch.Tensor], step: int, *, backend: str | None = None
     ) -> torch.Tensor:
         """The integer graph itself. inputs: int16 by name, one sample. Returns int16."""
-        return self._runner(backend)(inputs, step)
+        return self._backends.runner(backend)(inputs, step)
 
     def draw(
         self,
@@ -141,7 +151,8 @@ class CompiledProgram:
         noise = normal_noise(seed, math.prod(shape)).reshape(shape)
         inputs = named_inputs(torch.zeros(shape), encoder_hidden_states, class_labels, added_cond_kwargs)
         check_inputs(inputs, self.provenance.inputs)
-        conditions = to_integers(self.program, inputs, 0)
+        conditions = to_integers(self.program, inputs, 0, self.saturated)
+        self._tell_saturated()
         del conditions[self.program.inputs[0].name]
         return self.draw_integers(noise, conditions, backend=backend).to(torch.float32) / (1 << NOISE_BITS)
 
@@ -151,10 +162,7 @@ class CompiledProgram:
         """The denoising loop itself. noise: int16 in Q12, of the sample's shape. conditions: int16 by name.
 
         Returns the int16 picture in Q12."""
-        name = backend or default_backend()
-        if name not in self._drawers:
-            self._drawers[name] = open_drawer(name, self.program, self._bundle)
-        return self._drawers[name](noise, conditions)
+        return self._backends.drawer(backend)(noise, conditions)
 
     def save(
         self, directory: str | Path, targets: Sequence[str | Target] | None = None, **options: Any
@@ -167,6 +175,11 @@ class CompiledProgram:
         """A drop-in for `unet` in a diffusers pipeline; see `dgqc.execution.diffusers_unet.CompiledUNet`."""
         return CompiledUNet(self, unet, **options)
 
+    def __reduce__(self) -> tuple[Any, ...]:
+        # As a bundle keeps it: torch.fx would give the nodes other names. Backends are made ready anew.
+        parts = (program_to_bytes(self.program), self.provenance, dict(self.report), self._bundle)
+        return _restored, parts
+
     def _step(self, timestep: torch.Tensor | float, allow_nearest: bool) -> int:
         times = sorted(set(torch.as_tensor(timestep, dtype=torch.float64).reshape(-1).tolist()))
         if len(times) != 1:
@@ -175,7 +188,7 @@ class CompiledProgram:
             )
         schedule = self.program.schedule
         try:
-            return schedule.step_of(times[0], after=self._last_step)
+            return schedule.step_of(times[0], after=self._last_step.value)
         except DgqcError:
             if not allow_nearest:
                 raise
@@ -189,11 +202,23 @@ class CompiledProgram:
             self._told_nearest = True
         return nearest
 
-    def _runner(self, backend: str | None) -> Runner:
-        name = backend or default_backend()
-        if name not in self._runners:
-            self._runners[name] = open_backend(name, self.program, self._bundle)
-        return self._runners[name]
+    def _tell_saturated(self) -> None:
+        if self._told_saturated or not self.saturated.total():
+            return
+        self._told_saturated = True
+        (name, count), *_ = self.saturated.most_common(1)
+        log.warning(
+            "%d values of the input %s lie beyond what calibration saw and are clipped; calibrate with such "
+            "inputs, or compile with more --headroom. Said once; the program's `saturated` counts on.",
+            count,
+            name,
+        )
+
+
+def _restored(
+    saved: Mapping[str, bytes], provenance: Provenance, report: Mapping[str, Any], bundle: Path | None
+) -> CompiledProgram:
+    return CompiledProgram(program_from_bytes(saved), provenance, report, bundle=bundle)
 
 
 def load(directory: str | Path) -> CompiledProgram:

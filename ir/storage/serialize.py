@@ -7,7 +7,9 @@ are safetensors. 4-bit weights are stored as 4 bits.
 from __future__ import annotations
 
 import json
+from collections.abc import Mapping
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import Any
 
 import torch
@@ -54,6 +56,21 @@ def load_program(directory: str | Path) -> Program:
         raise
     except Exception as error:  # A crafted file may break anything; none of it is the user's to read.
         raise DgqcError(f"{folder} isn't a program that this dgqc can load: {error}.") from error
+
+
+def program_to_bytes(program: Program) -> dict[str, bytes]:
+    """What `save_program` would write, by file name."""
+    with TemporaryDirectory(prefix="dgqc-") as folder:
+        save_program(program, folder)
+        return {path.name: path.read_bytes() for path in Path(folder).iterdir()}
+
+
+def program_from_bytes(files: Mapping[str, bytes]) -> Program:
+    """The program that `program_to_bytes` gave. Raises DgqcError as `load_program` does."""
+    with TemporaryDirectory(prefix="dgqc-") as folder:
+        for name, content in files.items():
+            (Path(folder) / name).write_bytes(content)
+        return load_program(folder)
 
 
 def _to_json(program: Program, tensors: dict[str, torch.Tensor]) -> dict[str, Any]:

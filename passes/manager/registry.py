@@ -27,6 +27,7 @@ BUILT_IN = {
     "merge-quantizers": "graph.merge_quantizers",
     "quantize-weights": "weights.quantize_weights",
     "observe-ranges": "activations.observe_ranges",
+    "add-headroom": "activations.add_headroom",
     "static-ranges": "activations.static_ranges",
     "split-shortcuts": "graph.split_shortcuts",
     "outlier-dims": "activations.outlier_dims",

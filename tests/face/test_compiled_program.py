@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import copy
+import pickle
+
 import architectures
 import pytest
 import torch
@@ -36,6 +39,28 @@ def test_close_to_the_float_model(program: CompiledProgram, sample: torch.Tensor
         wanted = architectures.unconditional()(sample, time).sample
     error = (program(sample, time) - wanted).square().sum() / wanted.square().sum()
     assert error < 0.1
+
+
+def test_saturated_inputs_are_counted_and_said_once(
+    program: CompiledProgram, sample: torch.Tensor, caplog: pytest.LogCaptureFixture
+) -> None:
+    program = copy.deepcopy(program)
+    time = program.program.schedule.timesteps[0]
+    program(sample * 1e-3, time)
+    assert not program.saturated
+    for _ in range(2):
+        program(sample * 100, time)
+    assert program.saturated["sample"] > 100
+    (record,) = caplog.records
+    assert "beyond what calibration saw" in record.message
+
+
+def test_a_copy_and_a_pickle_answer_alike(program: CompiledProgram, sample: torch.Tensor) -> None:
+    time = program.program.schedule.timesteps[1]
+    expected = program(sample, time)
+    for other in (copy.deepcopy(program), pickle.loads(pickle.dumps(program))):
+        assert torch.equal(other(sample, time), expected)
+        assert other.provenance == program.provenance
 
 
 def test_dtype_follows_the_sample(program: CompiledProgram, sample: torch.Tensor) -> None:

@@ -95,6 +95,11 @@ def test_observe_ranges(golden: Golden) -> None:
     golden("observe-ranges", calibrated(sited(convolution())), "observe-ranges")
 
 
+def test_add_headroom(golden: Golden) -> None:
+    observed = ObservedOperand(LINEAR, CHANNEL, PIXEL)
+    golden("add-headroom{factor=1.5}", dense_with(observed), "add-headroom")
+
+
 def test_static_ranges(golden: Golden) -> None:
     golden("static-ranges", dense_with(ObservedOperand(LINEAR, CHANNEL, PIXEL)), "static-ranges")
 

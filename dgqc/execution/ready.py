@@ -1,0 +1,42 @@
+"""Backends of one program, each made ready when it is first asked for."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable
+from pathlib import Path
+from typing import TypeVar
+
+from ..backends.target import Drawer, Runner
+from ..ir.program import Program
+from .backends import default_backend, open_backend, open_drawer
+
+_Ready = TypeVar("_Ready")
+
+
+class ReadyBackends:
+    """What runs a program, by the backend's name. Any thread may ask; none is made ready twice."""
+
+    def __init__(self, program: Program, bundle: Path | None) -> None:
+        """bundle: the folder that the program was loaded from, if any."""
+        self._program = program
+        self._bundle = bundle
+        self._runners: dict[str, Runner] = {}
+        self._drawers: dict[str, Drawer] = {}
+        self._lock = threading.Lock()
+
+    def runner(self, name: str | None) -> Runner:
+        """Runs one call. name: None for the fastest that can run here. Raises DgqcError as `open_backend`."""
+        return self._ready(self._runners, name or default_backend(), open_backend)
+
+    def drawer(self, name: str | None) -> Drawer:
+        """Draws with the denoising loop; as `runner`."""
+        return self._ready(self._drawers, name or default_backend(), open_drawer)
+
+    def _ready(
+        self, found: dict[str, _Ready], name: str, make: Callable[[str, Program, Path | None], _Ready]
+    ) -> _Ready:
+        with self._lock:
+            if name not in found:
+                found[name] = make(name, self._program, self._bundle)
+            return found[name]
