@@ -49,13 +49,14 @@ def modules() -> dict[str, Module]:
     return found
 
 
-def imports(module: Module, known: dict[str, Module]) -> set[str]:
-    """Names of the modules that one asks for, inside functions too; not those that only type checkers read.
+def imports(module: Module, known: dict[str, Module], types: bool = False) -> set[str]:
+    """Names of the modules that one asks for, inside functions too.
 
-    `from . import x` asks for the module x where there is one, else for the package.
+    types: with those that it names for type checkers alone. `from . import x` asks for the module x where
+    there is one, else for the package.
     """
     found = set()
-    for node in _run(module.tree):
+    for node in ast.walk(module.tree) if types else _run(module.tree):
         if isinstance(node, ast.Import):
             found |= {alias.name for alias in node.names if alias.name in known}
         elif isinstance(node, ast.ImportFrom):

@@ -6,7 +6,6 @@ import ast
 from collections.abc import Iterator
 from pathlib import Path
 
-import networkx as nx
 import pytest
 
 ROOT = Path(__file__).parent.parent
@@ -18,7 +17,7 @@ FILES = sorted(path for room in ROOMS for path in (ROOT / room).rglob("*.py"))
 
 def imported(path: Path) -> Iterator[str]:
     """Full names of what a file imports, relative ones resolved; `dgqc.passes` for the room `passes`."""
-    package = module_name(path.parent / "__init__.py").split(".")
+    package = ["dgqc", *path.relative_to(ROOT).parent.parts]
     for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
         if isinstance(node, ast.Import):
             yield from (alias.name for alias in node.names)
@@ -65,37 +64,3 @@ def test_the_rule_sees_every_kind_of_import(tmp_path: Path) -> None:
     names = set(imported(folder / "builder.py"))
     assert "dgqc.ir.program.Program" in names
     assert "dgqc.passes.graph.edit.identifier" in names
-
-
-def importers() -> nx.DiGraph[str]:
-    """Edges from every module to the modules whose names it imports, anywhere in its text: an import inside a
-    function, or for types alone, counts as well."""
-    files = {path for room in ("dgqc", *ROOMS) for path in (ROOT / room).rglob("*.py")}
-    names = {module_name(path): path for path in files}
-    graph: nx.DiGraph[str] = nx.DiGraph()
-    for name, path in names.items():
-        for found in imported(path):
-            target = found if found in names else found.rpartition(".")[0]
-            if target in names:
-                graph.add_edge(name, target)
-    return graph
-
-
-def module_name(path: Path) -> str:
-    """dgqc.cli.main, dgqc.ir.program, dgqc.ir for a package."""
-    first, *rest = path.relative_to(ROOT).with_suffix("").parts
-    parts = ["dgqc", *([] if first == "dgqc" else [first]), *rest]
-    return ".".join(parts[:-1] if parts[-1] == "__init__" else parts)
-
-
-def test_no_modules_import_each_other() -> None:
-    assert [sorted(one) for one in nx.strongly_connected_components(importers()) if len(one) > 1] == []
-
-
-def test_public_classes_have_names_of_their_own() -> None:
-    homes: dict[str, set[str]] = {}
-    for path in (path for room in ("dgqc", *ROOMS) for path in (ROOT / room).rglob("*.py")):
-        for node in ast.parse(path.read_text(encoding="utf-8")).body:
-            if isinstance(node, ast.ClassDef) and not node.name.startswith("_"):
-                homes.setdefault(node.name, set()).add(module_name(path))
-    assert {name: found for name, found in homes.items() if len(found) > 1} == {}

@@ -16,7 +16,7 @@ from ....ir.vector import DrawingVector
 from ..layout.memory_plan import aligned
 from .literals import values
 
-Inputs = tuple[tuple[str, tuple[int, ...]], ...]
+InputShapes = tuple[tuple[str, tuple[int, ...]], ...]
 
 
 @dataclass(frozen=True)
@@ -38,7 +38,7 @@ def write_loop(
     loop: DenoisingLoop,
     directory: Path,
     name: str,
-    inputs: Inputs,
+    inputs: InputShapes,
 ) -> None:
     """Writes both files. inputs: the program's, the sample first."""
     (_, sample_shape), *conditions = inputs
@@ -61,7 +61,7 @@ def write_loop(
         path.write_text(environment.get_template(f"{template}.jinja").render(context))
 
 
-def written_drawing(drawing: DrawingVector | None, inputs: Inputs) -> dict[str, Any] | None:
+def written_drawing(drawing: DrawingVector | None, inputs: InputShapes) -> dict[str, Any] | None:
     """A drawing as C initializers. Raises DgqcError when it isn't one of this program."""
     if drawing is None:
         return None
