@@ -1,1 +1,1 @@
-"""Integer arithmetic that every backend repeats bit for bit: rounding, functions as tables, noise, bounds."""
+"""Integer arithmetic that every backend repeats bit for bit: rounding, tables, noise; and what bounds it."""
