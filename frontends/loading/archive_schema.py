@@ -70,8 +70,9 @@ def _container(kind: str) -> str:
 
 def _module_stack(notes: Any) -> dict[str, str]:
     stack = notes.get("nn_module_stack") if isinstance(notes, dict) else None
-    known = isinstance(stack, str) and MODULE_STACK.fullmatch(stack)
-    return {"nn_module_stack": stack} if known else {}
+    if not isinstance(stack, str) or not MODULE_STACK.fullmatch(stack):
+        return {}
+    return {"nn_module_stack": stack}
 
 
 def _outermost(entries: Any) -> Any:

@@ -52,7 +52,11 @@ def read_exported_program(path: Path) -> ExportedProgram:
     """
     with reading(str(path), f"give a torch.export archive that PyTorch {torch.__version__} can read"):
         clean = _written_again(path)
-        return load_pt2(clean).exported_programs["model"]
+        program = load_pt2(clean).exported_programs["model"]
+    for name, value in program.state_dict.items():
+        if value.is_floating_point() and not bool(torch.isfinite(value).all()):
+            raise DgqcError(f"{path}: the weight {name} holds NaN or infinite values; give a file without.")
+    return program
 
 
 def _written_again(path: Path) -> io.BytesIO:

@@ -62,18 +62,18 @@ def _scheduler(folder: Path) -> dict[str, Any] | None:
 def _tokens(folder: Path) -> int | None:
     """What the pipeline pads prompts to: the tokenizer's length, or that of CLIP's positions."""
     encoder = _config(folder / "text_encoder") or {}
-    positions = encoder.get("max_position_embeddings")
-    clip = encoder.get("model_type") in CLIP and isinstance(positions, int)
+    found = encoder.get("max_position_embeddings")
+    positions = found if encoder.get("model_type") in CLIP and isinstance(found, int) else None
     path = folder / "tokenizer" / "tokenizer_config.json"
     length = read_json_object(path).get("model_max_length") if path.is_file() else None
     if isinstance(length, int) and 1 <= length <= LONGEST_PROMPT:
-        if clip and length > positions:
+        if positions is not None and length > positions:
             raise DgqcError(
                 f"{folder}: the tokenizer gives {length} tokens, but the text encoder takes {positions}; "
                 "give a pipeline whose parts belong together."
             )
         return length
-    return positions if clip else None
+    return positions
 
 
 def _config(part: Path) -> dict[str, Any] | None:

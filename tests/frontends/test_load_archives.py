@@ -274,6 +274,15 @@ def test_damaged_archives(archive: bytes, tmp_path: Path) -> None:
         load_model(file)
 
 
+def test_weights_that_are_not_finite_are_refused(archive: bytes, tmp_path: Path) -> None:
+    def spoiled(name: str, data: bytes) -> bytes:
+        return b"\0\0\xc0\x7f" + data[4:] if name == "data/weights/weight_0" else data
+
+    (tmp_path / "unet.pt2").write_bytes(rewritten(archive, spoiled))
+    with pytest.raises(DgqcError, match=r"conv_in\.weight holds NaN"):
+        load_model(tmp_path / "unet.pt2")
+
+
 def test_a_program_from_a_gpu_comes_to_the_cpu(archive: bytes, tmp_path: Path) -> None:
     def move(model: dict[str, Any]) -> None:
         for tensor in graph(model)["tensor_values"].values():
