@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import functools
 from dataclasses import replace
 from pathlib import Path
 
 import pytest
 import torch
-from programs import apply, arguments, captured, decibels, planned, run_float, run_integer, samples
+from programs import FRONT, apply, arguments, captured, decibels, planned, run_float, run_integer, samples
 
 from dgqc.ir.errors import DgqcError
 from dgqc.ir.plans import QuantizedOperand, Weight
@@ -49,6 +50,13 @@ def codes(program: Program) -> dict[str, list[int]]:
     return {name: plan.codes.flatten().tolist() for name, plan in weights(program).items()}
 
 
+@functools.cache
+def rounded(architecture: str) -> Program:
+    """As much of a plan as units depend on: sites and weights, nothing observed."""
+    sites = "insert-sites{bits=8},merge-quantizers,quantize-weights{bits=8,method=minmax}"
+    return apply(captured(architecture), f"{FRONT},split-start-token,{sites}")
+
+
 def learned_units(program: Program, blocks: bool) -> list[Unit]:
     return [unit for unit in units(program.graph.graph, "sample", blocks) if unit.products]
 
@@ -60,7 +68,8 @@ def simulated(program: Program, step: int) -> torch.Tensor:
 @pytest.mark.parametrize("architecture", ["demo_like", "unconditional", "only_cross_attention"])
 @pytest.mark.parametrize("blocks", [False, True])
 def test_units_hold_every_call_once_and_can_run_in_order(architecture: str, blocks: bool) -> None:
-    graph = planned(architecture).graph.graph
+    program = rounded(architecture)
+    graph = program.graph.graph
     found = units(graph, "sample", blocks)
     order = [node for unit in found for node in unit.nodes]
     assert sorted(order, key=id) == sorted((n for n in graph.nodes if n.op == "call_function"), key=id)
@@ -69,12 +78,12 @@ def test_units_hold_every_call_once_and_can_run_in_order(architecture: str, bloc
         assert set(unit.inputs) <= done
         done |= set(unit.nodes)
     products = [weight_name(product) for unit in found for product in unit.products]
-    assert len(products) == len(set(products)) == len(weights(planned(architecture)))
+    assert len(products) == len(set(products)) == len(weights(program))
     assert all(len(unit.outputs) == 1 for unit in found if unit.products)
 
 
 def test_blocks_are_resnets_and_transformer_blocks() -> None:
-    found = {unit.name: len(unit.products) for unit in learned_units(planned("only_cross_attention"), True)}
+    found = {unit.name: len(unit.products) for unit in learned_units(rounded("only_cross_attention"), True)}
     blocks = {name: products for name, products in found.items() if products > 1}
     assert all(".resnets." in name or ".transformer_blocks." in name for name in blocks)
     # Convolutions, and a shortcut's where channels change.
@@ -88,13 +97,13 @@ def test_blocks_are_resnets_and_transformer_blocks() -> None:
 
 
 def test_an_attention_between_resnets_stays_alone() -> None:
-    found = {unit.name: len(unit.products) for unit in learned_units(planned("unconditional"), True)}
+    found = {unit.name: len(unit.products) for unit in learned_units(rounded("unconditional"), True)}
     assert found["mid_block.attentions.0"] == 4
     assert found["mid_block.resnets.1"] == 2
 
 
 def test_transformer_blocks_in_a_row_stay_apart() -> None:
-    program = planned("stable_diffusion_xl")
+    program = rounded("stable_diffusion_xl")
     modules = {
         str(node.meta["module"]).partition(".attn1")[0]
         for node in program.graph.graph.nodes
