@@ -15,7 +15,13 @@ DOCS = Path(__file__).parent.parent / "docs"
 
 @pytest.mark.parametrize(
     ("page", "blocks"),
-    [("writing-passes", 9), ("methods", 2), ("architecture", 4), ("adding-an-op", 12)],
+    [
+        ("writing-passes", 9),
+        ("methods", 2),
+        ("architecture", 4),
+        ("adding-an-op", 12),
+        ("writing-backends", 3),
+    ],
 )
 def test_a_pages_python_runs(page: str, blocks: int, tmp_path: Path) -> None:
     text = (DOCS / f"{page}.md").read_text(encoding="utf-8")
