@@ -11,6 +11,7 @@ from torch_mlir.dialects import tensor
 from torch_mlir.passmanager import PassManager
 
 from ....ir.arithmetic.operands import ensure_shapes
+from ....ir.entry_points import offered
 from ....ir.program import Program
 from ..arithmetic.number import Number
 from ..emission.constants import Constants
@@ -23,6 +24,8 @@ from .module_builder import ModuleBuilder
 from .replace import from_builtin, lower, name_of, to_builtin
 from .stages import Family
 
+ENTRY_POINT_GROUP = "dgqc.mlir"
+"""Entry points that name modules with lowerings of other packages' ops."""
 LOWERINGS = (products, matmul, softmax, attention, norms, elementwise, moves)
 """Where the ops of this package are lowered; importing them registers their records."""
 
@@ -50,10 +53,17 @@ class Lowered:
     parameters: dict[str, Stored]
 
 
+def import_packages() -> None:
+    """Imports what other packages' entry points name, so that their lowerings are known."""
+    for point in offered(ENTRY_POINT_GROUP):
+        point.load()
+
+
 def run(
     program: Program, store: ConstantStore = ConstantStore.RESOURCES, watch: ModuleWatch = ignore
 ) -> Lowered:
     """Takes a program at the integer level through all passes."""
+    import_packages()
     ensure_shapes(program)
     graph = GraphConstants(program.graph, dict(program.report.get("weight-bits", {})))
     nodes: dict[str, fx.Node] = {node.name: node for node in program.graph.graph.nodes}
