@@ -64,11 +64,11 @@ def names_twice() -> list[str]:
 
 
 def types_of(module: Module) -> Iterator[str]:
-    """Names of the public types that a module defines."""
+    """Names of the public types that a module defines; a type variable is none."""
     for node in module.tree.body:
         if isinstance(node, ast.ClassDef):
             names = [node.name]
-        elif isinstance(node, ast.Assign | ast.AnnAssign):
+        elif isinstance(node, ast.Assign | ast.AnnAssign) and "TypeVar(" not in ast.unparse(node):
             targets = node.targets if isinstance(node, ast.Assign) else [node.target]
             names = [target.id for target in targets if isinstance(target, ast.Name)]
         else:
