@@ -10,6 +10,8 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image, ImageDraw, ImageFont
 
+from .ir.storage.whole import whole_file
+
 SIDE = 128
 """Of a picture in the grid, in pixels."""
 GAP = 8
@@ -37,4 +39,5 @@ def write_grid(path: Path, captions: Sequence[str], columns: Mapping[str, NDArra
     for row, caption in enumerate(captions):
         text = "\n".join(textwrap.wrap(caption, LETTERS))
         brush.multiline_text((GAP, HEADER + row * (SIDE + GAP) + GAP), text, fill="black", font=font)
-    grid.save(path)
+    with whole_file(path) as unfinished:
+        grid.save(unfinished, format="png")

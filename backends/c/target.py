@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
-import tempfile
 import weakref
 from collections.abc import Mapping
+from contextlib import ExitStack
 from dataclasses import dataclass
 from pathlib import Path
 from typing import ClassVar
 
 from ...ir.errors import DgqcError
 from ...ir.program import Program
+from ...ir.storage.leftovers import temporary_folder
 from ..target import Drawer, Evidence, Runner, Target, Watch, ignore
 from .emission.emit import emit
 from .emission.storage import Storage
@@ -74,9 +75,10 @@ class CTarget(Target):
     def _library(self, program: Program, project: Path | None) -> CProgram:
         if project is not None:
             return CProgram(project)
-        folder = tempfile.TemporaryDirectory(prefix="dgqc-c-")
-        emit(self.lay_out(program), Path(folder.name))
-        library = CProgram(Path(folder.name))
+        stays = ExitStack()
+        folder = stays.enter_context(temporary_folder("c"))
+        emit(self.lay_out(program), folder)
+        library = CProgram(folder)
         # The folder goes when the library does.
-        weakref.finalize(library, folder.cleanup)
+        weakref.finalize(library, stays.close)
         return library

@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
-import tempfile
 import time
 import weakref
+from contextlib import ExitStack
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, ClassVar
 
 from ...ir.program import Program
+from ...ir.storage.leftovers import temporary_folder
 from ..target import Evidence, Runner, Target, Watch, ignore
 from .execution.packages import missing
 from .lowering.stages import STAGES
@@ -73,11 +74,12 @@ def _iree(program: Program, project: Path | None) -> Runner:
 
     if project is not None:
         return IreeProgram(project).run
-    folder = tempfile.TemporaryDirectory(prefix="dgqc-mlir-")
-    emit(program, Path(folder.name))
-    loaded = IreeProgram(Path(folder.name))
+    stays = ExitStack()
+    folder = stays.enter_context(temporary_folder("mlir"))
+    emit(program, folder)
+    loaded = IreeProgram(folder)
     # Its parameters are read from the folder while it lives.
-    weakref.finalize(loaded, folder.cleanup)
+    weakref.finalize(loaded, stays.close)
     return loaded.run
 
 

@@ -22,9 +22,9 @@ from ..ir.program import Program
 from ..ir.reading import reading
 from ..ir.storage.json_text import read_json_object
 from ..ir.storage.serialize import load_program, save_program
+from ..ir.storage.whole import refuse_foreign, whole_folder
 from ..passes.manager.instruments import Instrument
 from .manifest import DAMAGED, NAME, Manifest, Provenance, check_files, list_files, read_manifest
-from .output_directory import refuse_foreign, written_whole
 from .vectors import ReferenceEvidence
 
 PROGRAM = "program"
@@ -64,7 +64,7 @@ def save(
     check_targets(chosen)
     program, report = contents.program, dict(contents.report)
     evidence = ReferenceEvidence(program)
-    with written_whole(directory, refuse_other_than_bundle) as folder:
+    with whole_folder(directory, refuse_other_than_bundle) as folder:
         save_program(program, folder / PROGRAM)
         for target in chosen:
             laid_out = target.lay_out(program, instruments, verify_each=verify_each)

@@ -15,6 +15,7 @@ from ..ir.errors import DgqcError
 from ..ir.schedule import Schedule
 from ..ir.storage.json_text import read_json_object
 from ..ir.storage.schema import Bytes, Record, ScheduleRecord, Sha256, Size, Text, checked
+from ..ir.storage.whole import recover
 
 NAME = "manifest.json"
 KIND = "dgqc bundle"
@@ -143,6 +144,8 @@ def read_manifest(directory: Path) -> Manifest:
     Raises DgqcError when there is none, or it is damaged or of another format.
     """
     path = directory / NAME
+    if not directory.exists():
+        recover(directory)
     if not path.is_file():
         found = "does not exist" if not directory.exists() else f"has no {NAME}"
         raise DgqcError(f"{directory} {found}; give a folder that `dgqc compile` wrote.")

@@ -5,11 +5,11 @@ from __future__ import annotations
 from pathlib import Path
 
 from ..backends.registry import import_layouts
-from ..bundle.output_directory import written_whole
 from ..ir.errors import DgqcError
 from ..ir.printer import format_graph
 from ..ir.program import Program
 from ..ir.storage.serialize import load_program, save_program
+from ..ir.storage.whole import whole_folder
 from .console import result
 
 
@@ -18,7 +18,7 @@ def print_or_save(program: Program, output: Path | None) -> None:
     if output is None:
         result(format_graph(program))
         return
-    with written_whole(output, _refuse) as folder:
+    with whole_folder(output, _refuse) as folder:
         save_program(program, folder)
     result(f"Wrote {output}: a graph at the {program.level} level.")
 

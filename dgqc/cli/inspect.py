@@ -33,12 +33,13 @@ def report(
     json: options.Json = False,
 ) -> None:
     """Size, bit operations, groups and memory of a bundle, or of a model from its shapes alone."""
+    from ..ir.storage.whole import write_text
     from ..report.report import report_on
     from ..report.text import as_html, as_table
 
     found = report_on(path, opt, steps=steps, **asked)
     if html is not None:
-        html.write_text(as_html(found), encoding="utf-8")
+        write_text(html, as_html(found))
     if json:
         as_json(found)
         return

@@ -11,6 +11,7 @@ from typing import Any
 
 from rich.table import Table
 
+from ..ir.storage.whole import write_text
 from ..report.table import table
 from .row import Row
 
@@ -32,12 +33,11 @@ SHORT = (
 
 def write(folder: Path, rows: Sequence[Row]) -> None:
     """Writes compare.json (everything), compare.csv, compare.md and, a line for each call, trajectory.csv."""
-    folder.mkdir(parents=True, exist_ok=True)
     everything = json.dumps([row.to_json() for row in rows], indent=1)
-    (folder / "compare.json").write_text(everything + "\n", encoding="utf-8")
-    (folder / "compare.csv").write_text(as_csv(rows), encoding="utf-8")
-    (folder / "compare.md").write_text(as_markdown(rows), encoding="utf-8")
-    (folder / "trajectory.csv").write_text(_trajectory(rows), encoding="utf-8")
+    write_text(folder / "compare.json", everything + "\n")
+    write_text(folder / "compare.csv", as_csv(rows))
+    write_text(folder / "compare.md", as_markdown(rows))
+    write_text(folder / "trajectory.csv", _trajectory(rows))
 
 
 def columns(rows: Sequence[Row]) -> list[str]:

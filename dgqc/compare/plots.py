@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
+from ..ir.storage.whole import whole_file
 from .row import Row
 
 WIDTH = 9.0
@@ -76,5 +77,6 @@ def _empty(height: float) -> tuple[Any, Any]:
 
 
 def _saved(figure: Any, path: Path) -> Path:
-    figure.savefig(path, dpi=120, bbox_inches="tight")
+    with whole_file(path) as unfinished:
+        figure.savefig(unfinished, dpi=120, bbox_inches="tight", format=path.suffix[1:])
     return path

@@ -4,8 +4,6 @@ from __future__ import annotations
 
 import hashlib
 import json
-import os
-import tempfile
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from io import BytesIO
@@ -14,6 +12,8 @@ from typing import Any, cast
 
 import numpy as np
 from numpy.typing import NDArray
+
+from ..ir.storage.whole import write_bytes
 
 CHUNK = 1 << 20
 
@@ -50,7 +50,7 @@ class Store:
         if path.is_file():
             return json.loads(path.read_text(encoding="utf-8"))["value"]
         value = json.loads(json.dumps(make()))
-        self._write(path, json.dumps({"key": list(key), "value": value}, indent=1).encode())
+        write_bytes(path, json.dumps({"key": list(key), "value": value}, indent=1).encode())
         return value
 
     def pictures(self, key: Sequence[Any], make: Callable[[], NDArray[np.uint8]]) -> NDArray[np.uint8]:
@@ -61,15 +61,8 @@ class Store:
         made = make()
         buffer = BytesIO()
         np.save(buffer, made)
-        self._write(path, buffer.getvalue())
+        write_bytes(path, buffer.getvalue())
         return made
 
     def _path(self, key: Sequence[Any], suffix: str) -> Path:
         return self.folder / f"{digest(*key)}.{suffix}"
-
-    def _write(self, path: Path, content: bytes) -> None:
-        self.folder.mkdir(parents=True, exist_ok=True)
-        handle, temporary = tempfile.mkstemp(dir=self.folder, prefix=".measured.")
-        with os.fdopen(handle, "wb") as stream:
-            stream.write(content)
-        os.replace(temporary, path)

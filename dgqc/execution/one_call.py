@@ -11,6 +11,7 @@ from safetensors.torch import load_file, save_file
 
 from ..ir.errors import DgqcError
 from ..ir.reading import explained, reading
+from ..ir.storage.whole import whole_file
 from .compiled_program import CompiledProgram
 
 
@@ -36,7 +37,8 @@ def call_once(
     seconds = time.perf_counter() - start
     if output is not None:
         with explained(f"The output can't be written to {output}", "give a writable path"):
-            save_file({"sample": result.contiguous()}, output)
+            with whole_file(output) as unfinished:
+                save_file({"sample": result.contiguous()}, unfinished)
     return {
         "timestep": when,
         "shape": list(result.shape),

@@ -7,8 +7,6 @@ context, the time ids) stands once, under `shared/batch/input`. The metadata hol
 from __future__ import annotations
 
 import json
-import os
-import tempfile
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -25,6 +23,7 @@ from ...ir.reading import reading
 from ...ir.schedule import Schedule
 from ...ir.storage.json_text import parse_json
 from ...ir.storage.schema import Record, ScheduleRecord, Text, checked
+from ...ir.storage.whole import whole_file
 from ..loading.model_inputs import NAMES
 
 FORMAT = 1
@@ -93,15 +92,9 @@ def save_calibration(
         tensors.update(_batch_tensors(batch, by_step))
     metadata = {"dgqc_calibration": json.dumps({"format": FORMAT, **_to_json(recording)})}
     try:
-        found.parent.mkdir(parents=True, exist_ok=True)
-        handle, temporary = tempfile.mkstemp(dir=found.parent, prefix=f".{found.name}.")
-        os.close(handle)
-        try:
-            save_file(tensors, temporary, metadata=metadata)
-            os.replace(temporary, found)
-        finally:
-            Path(temporary).unlink(missing_ok=True)
-    except (OSError, SafetensorError) as error:
+        with whole_file(found) as unfinished:
+            save_file(tensors, str(unfinished), metadata=metadata)
+    except SafetensorError as error:
         raise DgqcError(
             f"The calibration can't be written to {found} ({error}); give a writable path."
         ) from error

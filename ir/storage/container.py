@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import hashlib
 import json
-import os
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -15,6 +14,7 @@ from safetensors.torch import load_file, save_file
 from ..errors import DgqcError
 from ..reading import reading
 from .json_text import read_json_object
+from .whole import whole_file, write_text
 
 FORMAT = "dgqc-program"
 VERSION = 2
@@ -26,19 +26,17 @@ DOCUMENT, TENSORS = "program.json", "program.safetensors"
 def write_container(folder: Path, body: Any, tensors: Mapping[str, torch.Tensor]) -> None:
     """Writes a JSON value and tensors. Each file appears whole or not at all, the document last."""
     folder.mkdir(parents=True, exist_ok=True)
-    unfinished = folder / f"{TENSORS}.unfinished"
-    save_file(_separate(tensors), str(unfinished))
+    with whole_file(folder / TENSORS) as unfinished:
+        save_file(_separate(tensors), str(unfinished))
+        tensors_hash = _file_hash(unfinished)
     document = {
         "format": FORMAT,
         "version": VERSION,
-        "tensors_sha256": _file_hash(unfinished),
+        "tensors_sha256": tensors_hash,
         "body_sha256": _body_hash(body),
         "body": body,
     }
-    os.replace(unfinished, folder / TENSORS)
-    unfinished = folder / f"{DOCUMENT}.unfinished"
-    unfinished.write_text(json.dumps(document, indent=1, allow_nan=False), encoding="utf-8")
-    os.replace(unfinished, folder / DOCUMENT)
+    write_text(folder / DOCUMENT, json.dumps(document, indent=1, allow_nan=False))
 
 
 def read_container(folder: Path) -> tuple[Any, dict[str, torch.Tensor]]:

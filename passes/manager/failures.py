@@ -6,15 +6,20 @@ import copy
 import shlex
 import tempfile
 from collections.abc import Sequence
+from pathlib import Path
 from types import TracebackType
 
 from torch import fx
 
 from ...ir.errors import DgqcError, VerificationError
 from ...ir.program import Program
+from ...ir.storage.leftovers import remove_old, unfinished_name
 from ...ir.storage.serialize import save_program
 from ..base import Pass
 from .pipeline import format_pass
+
+FAILED = "dgqc-failed"
+"""What the folders with graphs of failed passes begin with."""
 
 
 class PassError(DgqcError):
@@ -47,8 +52,13 @@ def unexpected(error: Exception, item: Pass, done: Sequence[Pass], before: Progr
 
 
 def reproducer(item: Pass, before: Program) -> str:
-    """Saves the graph before the pass into a folder of its own, and says how to run the pass on it again."""
-    folder = tempfile.mkdtemp(prefix=f"dgqc-{item.name}-")
+    """Saves the graph before the pass into a folder of its own, and says how to run the pass on it again.
+
+    Such folders are for the user: they stay until one more is saved after a week.
+    """
+    temporary = Path(tempfile.gettempdir())
+    remove_old(temporary, FAILED)
+    folder = str(temporary / unfinished_name(f"{FAILED}-{item.name}"))
     try:
         save_program(before, folder)
     except Exception as error:  # A failure to save must not hide the failure being reported.

@@ -13,10 +13,10 @@ import torch
 
 import dgqc
 from dgqc.bundle.manifest import OWN_HASH, _hash_of, read_manifest
-from dgqc.bundle.output_directory import written_whole
 from dgqc.bundle.vectors import random_inputs
 from dgqc.execution.compiled_program import CompiledProgram
 from dgqc.ir.errors import DgqcError
+from dgqc.ir.storage.whole import whole_folder
 
 Change = Callable[[Path], None]
 
@@ -144,7 +144,7 @@ def test_nothing_half_written_is_left(tmp_path: Path, error: BaseException) -> N
     target = tmp_path / "bundle"
 
     def write() -> None:
-        with written_whole(target, lambda _: None) as folder:
+        with whole_folder(target, lambda _: None) as folder:
             (folder / "part").write_text("half")
             raise error
 

@@ -14,6 +14,8 @@ from tempfile import TemporaryDirectory
 
 from ....ir.errors import DgqcError
 from ....ir.reading import reading
+from ....ir.storage.leftovers import temporary_folder
+from ....ir.storage.whole import whole_file, write_text
 from ..emission.project import INTERFACE, Signature
 from .processors import instruction_sets
 
@@ -23,6 +25,8 @@ FLAGS = ("-std=c99", "-O3", "-march=native", "-mtune=generic", "-fPIC")
 DATA_FLAGS = ("-std=c99", "-O0", "-fPIC")
 """ConstantBlock have nothing to optimize."""
 PROCESSES = 2
+DIGITS = 16
+"""Of the hash that a library's folder is called by."""
 KEPT_DAYS = 30
 """How long a library stays in the cache after it was last used."""
 
@@ -77,14 +81,17 @@ def build(directory: Path, *, compiler: str | None = None) -> Path:
     cache = cache_folder()
     library = cache / _digest(directory, command, threads) / f"lib{signature.name}.so"
     try:
-        if library.exists():
+        if _as_built(library):
             os.utime(library)
             return library
         library.parent.mkdir(parents=True, exist_ok=True)
         _forget(cache)
-        # Renamed when whole: another process may be building the same.
-        with TemporaryDirectory(dir=library.parent) as unfinished:
-            _compile(directory.resolve(), signature, command, threads, Path(unfinished)).replace(library)
+        # It takes its place when whole: another process may be building the same.
+        with temporary_folder("build") as place, whole_file(library) as unfinished:
+            made = _compile(directory.resolve(), signature, command, threads, place)
+            shutil.copyfile(made, unfinished)
+            built = _file_hash(made)
+        write_text(_hash_of(library), built)
     except OSError as error:
         raise DgqcError(
             f"The C program can't be built in {cache} ({error.strerror or error}); set XDG_CACHE_HOME to a "
@@ -111,12 +118,30 @@ def _compile(
     return library
 
 
+def _as_built(library: Path) -> bool:
+    """Whether a library is there, and is what was built: a damaged one would end the process."""
+    try:
+        return _hash_of(library).read_text(encoding="ascii") == _file_hash(library)
+    except (OSError, ValueError):
+        return False
+
+
+def _hash_of(library: Path) -> Path:
+    """Where the hash of a library is kept."""
+    return library.with_suffix(".sha256")
+
+
+def _file_hash(path: Path) -> str:
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
+
+
 def _forget(cache: Path) -> None:
-    """Removes libraries that nobody has used for long."""
+    """Removes libraries that nobody has used for long, and what is left of builds that were killed."""
     oldest = time.time() - KEPT_DAYS * 24 * 60 * 60
-    for library in cache.glob("*/*.so"):
-        if library.stat().st_mtime < oldest:
-            shutil.rmtree(library.parent, ignore_errors=True)
+    for folder in cache.glob("?" * DIGITS):
+        if max(path.lstat().st_mtime for path in (folder, *folder.iterdir())) < oldest:
+            shutil.rmtree(folder, ignore_errors=True)
 
 
 def _digest(directory: Path, command: str, threads: tuple[str, ...]) -> str:
@@ -127,7 +152,7 @@ def _digest(directory: Path, command: str, threads: tuple[str, ...]) -> str:
     for path in sorted([*(directory / "src").iterdir(), *(directory / "include").iterdir()]):
         seen.update(path.name.encode())
         seen.update(path.read_bytes())
-    return seen.hexdigest()[:16]
+    return seen.hexdigest()[:DIGITS]
 
 
 def _run(command: list[str], folder: Path) -> None:

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
-import tempfile
+from contextlib import ExitStack
 from pathlib import Path
 from types import TracebackType
 
 import numpy
 import torch
+
+from ....ir.storage.leftovers import temporary_folder
 
 Key = tuple[int, str, str]
 """(chunk of samples, network, node)"""
@@ -21,7 +23,8 @@ class ActivationStore:
         self._budget, self._used = budget, 0
         self._memory: dict[Key, torch.Tensor] = {}
         self._files: dict[Key, Path] = {}
-        self._folder = tempfile.TemporaryDirectory(prefix="dgqc-samples-")
+        self._files_stay = ExitStack()
+        self._folder = self._files_stay.enter_context(temporary_folder("samples"))
         self._count = 0
         self._rows: dict[Key, int] = {}
 
@@ -31,7 +34,7 @@ class ActivationStore:
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        self._folder.cleanup()
+        self._files_stay.close()
 
     def put(self, key: Key, value: torch.Tensor) -> None:
         """Keeps a float tensor."""
@@ -45,7 +48,7 @@ class ActivationStore:
             self._memory[key] = value
             self._used += value.nbytes
             return
-        path = Path(self._folder.name) / f"{self._count}.npy"
+        path = self._folder / f"{self._count}.npy"
         self._count += 1
         numpy.save(path, value.numpy(), allow_pickle=False)
         self._files[key] = path

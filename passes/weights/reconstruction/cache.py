@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import os
-import tempfile
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -14,6 +13,7 @@ from safetensors import SafetensorError, safe_open
 from safetensors.torch import save_file
 
 from ....ir.errors import DgqcError
+from ....ir.storage.whole import whole_file
 
 VARIABLE = "DGQC_CACHE"
 """Names the folder; else `dgqc` in the user's cache folder."""
@@ -74,15 +74,9 @@ class Cache:
         about = {"learned": json.dumps({"before": learned.before, "after": learned.after})}
         path = self._path(key)
         try:
-            path.parent.mkdir(parents=True, exist_ok=True)
-            handle, temporary = tempfile.mkstemp(dir=path.parent, prefix=".unit.")
-            os.close(handle)
-            try:
-                save_file(tensors, temporary, metadata=about)
-                os.replace(temporary, path)
-            finally:
-                Path(temporary).unlink(missing_ok=True)
-        except (OSError, SafetensorError) as error:
+            with whole_file(path) as unfinished:
+                save_file(tensors, str(unfinished), metadata=about)
+        except (DgqcError, SafetensorError) as error:
             raise DgqcError(
                 f"What was learned can't be kept in {self.folder} ({error}); give a writable folder with "
                 f"cache= or {VARIABLE}."
