@@ -36,9 +36,9 @@ def call_once(
     result = compiled.answer(values, when, backend=backend, allow_nearest_step=allow_nearest_step)
     seconds = time.perf_counter() - start
     if output is not None:
-        with explained(f"The output can't be written to {output}", "give a writable path"):
-            with whole_file(output) as unfinished:
-                save_file({"sample": result.contiguous()}, unfinished)
+        given = explained(f"The output can't be written to {output}", "give a writable path")
+        with given, whole_file(output) as unfinished:
+            save_file({"sample": result.contiguous()}, unfinished)
     return {
         "timestep": when,
         "shape": list(result.shape),
