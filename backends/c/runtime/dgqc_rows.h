@@ -1,4 +1,4 @@
-/* Rows, blocks of rows, and the threads that share them. */
+/* Memory, rows, blocks of rows, and the threads that share them. */
 #ifndef DGQC_ROWS_H
 #define DGQC_ROWS_H
 
@@ -52,6 +52,17 @@ static inline void *dgqc_thread_memory(void *arena, size_t shared_bytes, size_t 
     (void)thread_bytes;
 #endif
     return (unsigned char *)arena + shared_bytes;
+}
+
+/* A place inside the arena, and inside a tensor that is only read. */
+static inline void *dgqc_at(void *arena, size_t offset)
+{
+    return (unsigned char *)arena + offset;
+}
+
+static inline const void *dgqc_inside(const void *tensor, size_t offset)
+{
+    return (const unsigned char *)tensor + offset;
 }
 
 /* Which rows of its result a call computes. */

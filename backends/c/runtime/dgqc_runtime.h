@@ -230,7 +230,6 @@ typedef struct {
 } dgqc_pool_parameters;
 
 #define DGQC_PERMUTE_AXES 6
-
 typedef struct {
     size_t size[DGQC_PERMUTE_AXES], stride[DGQC_PERMUTE_AXES]; /* of y, in elements of x; the last is a row */
     size_t item;
@@ -238,7 +237,6 @@ typedef struct {
 
 #define DGQC_GATHER_RUN 64
 #define DGQC_GATHER_PAGE 128
-
 typedef struct {
     size_t outer, count, inner; /* axes before, along and after the permuted one; count below 2^15 */
     const int16_t *order;       /* [count] */
@@ -254,17 +252,6 @@ typedef struct {
 int dgqc_weights_known(const void *weights, const uint64_t *header);
 /* Whether a block's sums are those of its header; reads all of it. */
 int dgqc_weights_whole(const void *weights, const uint64_t *header);
-
-/* A place inside the arena, and inside a tensor that is only read. */
-static inline void *dgqc_at(void *arena, size_t offset)
-{
-    return (unsigned char *)arena + offset;
-}
-
-static inline const void *dgqc_inside(const void *tensor, size_t offset)
-{
-    return (const unsigned char *)tensor + offset;
-}
 
 void dgqc_quantize_prepare(const dgqc_quantize_parameters *p, size_t step, void *shared);
 void dgqc_quantize_rows(const dgqc_quantize_parameters *p, size_t step, dgqc_rows rows, const int16_t *x,
