@@ -100,8 +100,12 @@ class Target(ABC):
         return None
 
     def open(self, runner: str, program: Program, project: Path | None) -> Runner:
-        """Gets a runner ready. program: at the integer level, laid out or not. project: the folder that was
-        emitted from it, where there is one; nothing is to be built inside."""
+        """Gets a runner ready.
+
+        program: at the integer level, laid out or not. project: what a bundle holds of it, perhaps a
+        stranger's: data may be used where it is what the program says, but nothing is to be compiled, run or
+        built there.
+        """
         raise DgqcError(f"The target {self.name} emits and runs nothing.")
 
     def open_drawer(self, runner: str, program: Program, project: Path | None) -> Drawer | None:

@@ -26,7 +26,8 @@ LAYOUT = f"{__package__}.layout"
 class CTarget(Target):
     """C99 without libc, allocation or floating point.
 
-    weights: where the constants go; none chooses by their size. tile: KiB that a thread may have for itself,
+    prefix: what symbols and files begin with; two programs in one application need two. weights: where the
+    constants go; none chooses by their size. tile: KiB that a thread may have for itself,
     little for a microcontroller; none is half a core's cache.
     """
 
@@ -43,6 +44,7 @@ class CTarget(Target):
     }
     layout_module: ClassVar[str | None] = f"{LAYOUT}.plan"
 
+    prefix: str = "model"
     weights: Storage | None = None
     tile: int | None = None
 
@@ -52,7 +54,14 @@ class CTarget(Target):
 
     def emit(self, program: Program, directory: Path, evidence: Evidence, watch: Watch = ignore) -> None:
         """Writes a C project with its tests."""
-        emit(program, directory, vectors=evidence.vectors, drawing=evidence.drawing, storage=self.weights)
+        emit(
+            program,
+            directory,
+            name=self.prefix,
+            vectors=evidence.vectors,
+            drawing=evidence.drawing,
+            storage=self.weights,
+        )
 
     def cannot_run(self, runner: str) -> str | None:
         try:
@@ -73,11 +82,11 @@ class CTarget(Target):
         return None if memory is None else memory.arena_bytes(1)
 
     def _library(self, program: Program, project: Path | None) -> CProgram:
-        if project is not None:
-            return CProgram(project)
+        # What a bundle brings may be a stranger's: C is written anew from the graph, which is data, and only
+        # constants that are the graph's are taken from there.
         stays = ExitStack()
         folder = stays.enter_context(temporary_folder("c"))
-        emit(self.lay_out(program), folder)
+        emit(self.lay_out(program), folder, name=self.prefix, shipped=project)
         library = CProgram(folder)
         # The folder goes when the library does.
         weakref.finalize(library, stays.close)

@@ -59,7 +59,7 @@ class MlirTarget(Target):
         return f"its loops are slow for {billions:.1f}e9 products a call; name it in --backends"
 
     def open(self, runner: str, program: Program, project: Path | None) -> Runner:
-        return _llvm(program) if runner == "llvm" else _iree(program, project)
+        return _llvm(program) if runner == "llvm" else _iree(program)
 
 
 def _llvm(program: Program) -> Runner:
@@ -68,12 +68,11 @@ def _llvm(program: Program) -> Runner:
     return LlvmProgram(program).run
 
 
-def _iree(program: Program, project: Path | None) -> Runner:
+def _iree(program: Program) -> Runner:
     from .emission.emit import emit
     from .execution.iree import IreeProgram
 
-    if project is not None:
-        return IreeProgram(project).run
+    # A module that a bundle brings may be a stranger's, so it is written anew from the graph, which is data.
     stays = ExitStack()
     folder = stays.enter_context(temporary_folder("mlir"))
     emit(program, folder)

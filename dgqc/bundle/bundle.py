@@ -24,6 +24,7 @@ from ..ir.storage.json_text import read_json_object
 from ..ir.storage.serialize import load_program, save_program
 from ..ir.storage.whole import refuse_foreign, whole_folder
 from ..passes.manager.instruments import Instrument
+from ..passes.manager.pipeline import format_configured
 from .manifest import DAMAGED, NAME, Manifest, Provenance, check_files, list_files, read_manifest
 from .vectors import ReferenceEvidence
 
@@ -71,7 +72,8 @@ def save(
             target.emit(laid_out, folder / target.name, evidence, watch)
             report = _with_layout(report, target, laid_out)
         _write_json(folder / REPORT, _with_memory(report, program))
-        manifest = Manifest(contents.provenance, program.schedule, list_files(folder))
+        texts = tuple(format_configured(target) for target in chosen)
+        manifest = Manifest(contents.provenance, program.schedule, list_files(folder), texts)
         _write_json(folder / NAME, manifest.to_json())
     return directory
 

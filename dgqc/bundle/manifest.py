@@ -58,6 +58,7 @@ class ManifestRecord(Record):
     model: Text
     request: dict[str, Text | bool | int | float | list[int] | None]
     pipeline: Text
+    targets: Annotated[list[Text], Field(max_length=100)]
     schedule: ScheduleRecord
     calibration: CalibrationRecord
     inputs: dict[str, InputRecord]
@@ -115,11 +116,13 @@ class Manifest:
 
     schedule: the UNet calls the program belongs to.
     files: every other file of the bundle, by its path with forward slashes.
+    targets: what was emitted, with options, as `--target` takes it.
     """
 
     provenance: Provenance
     schedule: Schedule
     files: Mapping[str, FileEntry]
+    targets: tuple[str, ...] = ()
 
     def to_json(self) -> dict[str, Any]:
         made = self.provenance
@@ -130,6 +133,7 @@ class Manifest:
             "model": made.model,
             "request": dict(made.request),
             "pipeline": made.pipeline,
+            "targets": list(self.targets),
             "schedule": self.schedule.to_json(),
             "calibration": {"origin": made.calibration, "synthetic": made.synthetic},
             "inputs": {i.name: {"shape": list(i.shape), "floating": i.floating} for i in made.inputs},
@@ -217,7 +221,7 @@ def _manifest(record: ManifestRecord) -> Manifest:
         request=record.request,
     )
     schedule = Schedule(record.schedule.scheduler, tuple(record.schedule.timesteps))
-    return Manifest(provenance, schedule, files)
+    return Manifest(provenance, schedule, files, tuple(record.targets))
 
 
 def _inside(path: str) -> str:

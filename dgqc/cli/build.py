@@ -41,6 +41,10 @@ def compile_model(
         str | None,
         typer.Option("--weights", metavar="WHERE", help="Of constants: array, object or file; else by size."),
     ] = None,
+    name: Annotated[
+        str | None,
+        typer.Option("--name", help="What symbols and files of the C project begin with; model by default."),
+    ] = None,
     json: options.Json = False,
 ) -> None:
     """Compile a diffusion UNet into integers."""
@@ -48,7 +52,7 @@ def compile_model(
     from ..bundle.bundle import check_output
     from ..compiler.driver import finish, lower
 
-    targets = select_targets(None if target is None else [target], weights=weights)
+    targets = select_targets(None if target is None else [target], weights=weights, prefix=name)
     check_targets(targets)
     clock, instruments = instruments_for(print_ir_after, timing)
     request = Request(**asked, instruments=instruments)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import asdict
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -60,7 +61,8 @@ def verify(
     ] = None,
     json: options.Json = False,
 ) -> None:
-    """Compare all backends bit by bit; exit code 1 unless all agree."""
+    """Compare all backends bit by bit, and each emitted file; exit code 1 unless all agree."""
+    from ..bundle.shipped import compare_shipped
     from ..execution.compiled_program import load
     from ..execution.verify import verify as compare
 
@@ -73,8 +75,9 @@ def verify(
             seed=seed,
             backends=[name.strip() for name in backends.split(",")] if backends else None,
         )
+        shipped = compare_shipped(bundle, compiled.program)
     if json:
-        as_json(outcome.to_json())
+        as_json({**outcome.to_json(), "projects": asdict(shipped)})
     else:
         for name, reason in outcome.skipped.items():
             result(f"Skipped {name}: {reason}.")
@@ -85,7 +88,14 @@ def verify(
             result(f"{names} agree on all {outcome.elements} output elements at {calls}.")
         else:
             result(f"{names} differ. {outcome.difference.sentence()}")
-    if not outcome.bit_exact:
+        for name, reason in shipped.skipped.items():
+            result(f"{name}/ was not compared: {reason}.")
+        for sentence in shipped.altered.values():
+            result(f"{sentence}; don't build it, or compile the model again.")
+        if shipped.compared and not shipped.altered:
+            names = " and ".join(f"{name}/" for name in shipped.compared)
+            result(f"Every file in {names} is what dgqc writes for this program.")
+    if not outcome.bit_exact or shipped.altered:
         raise typer.Exit(1)
 
 

@@ -51,6 +51,11 @@ def format_pipeline(passes: Sequence[Pass]) -> str:
 
 def format_pass(item: Pass) -> str:
     """The canonical text of one pass: `kmeans-groups{groups=16}`."""
+    return format_configured(item)
+
+
+def format_configured(item: Any) -> str:
+    """What `parse_configured` reads: the name, and the options that aren't their defaults."""
     written = []
     for option in options_of(type(item)):
         value = getattr(item, option.field)

@@ -44,6 +44,7 @@ def emit(
     vectors: Sequence[Vector] = (),
     drawing: DrawingVector | None = None,
     storage: Storage | None = None,
+    shipped: Path | None = None,
 ) -> None:
     """Writes the program as C99 into `directory`, which is made if need be (docs/c-backend.md: its layout).
 
@@ -52,6 +53,7 @@ def emit(
     vectors: what the emitted test runs and compares bit by bit.
     drawing: what it draws with the program's denoising loop, and compares.
     storage: where the constants go; None chooses by their size.
+    shipped: an emitted folder, whose binary file of constants is used where it is what would be written.
     Raises DgqcError when the program or the name can't be emitted.
     """
     _check(program, name)
@@ -78,9 +80,8 @@ def emit(
         draw_bytes=loop_memory(math.prod(program.inputs[0].shape)).bytes if program.loop else 0,
     )
     copies = [Line("output", call, 0).statement for call in copied_output(result, places)]
-    project = Project(
-        signature, functions, copies, constants, tuple(vectors), program.loop, drawing, kernel_sources
-    )
+    given = (tuple(vectors), program.loop, drawing, kernel_sources, shipped)
+    project = Project(signature, functions, copies, constants, *given)
     write_project(project, directory)
 
 

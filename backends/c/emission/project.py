@@ -85,7 +85,8 @@ class Project:
     """Everything that goes into a folder.
 
     functions: the fusion groups. copies: what brings the result to the output. drawing: what the loop must
-        draw. kernel_sources: C files of kernels that other packages register.
+        draw. kernel_sources: C files of kernels that other packages register. shipped: a folder that may hold
+        these constants already.
     """
 
     signature: Signature
@@ -96,6 +97,7 @@ class Project:
     loop: DenoisingLoop | None = None
     drawing: DrawingVector | None = None
     kernel_sources: tuple[Path, ...] = ()
+    shipped: Path | None = None
 
 
 def runtime_sources() -> list[Path]:
@@ -156,7 +158,8 @@ def write_project(project: Project, directory: Path) -> None:
     else:
         files |= {f"weights_{signature.storage}.c": sources / f"{name}_weights.c"}
     if signature.storage is not Storage.ARRAY:
-        write_block(project.constants, directory / weights_file(name))
+        shipped = project.shipped / weights_file(name) if project.shipped else None
+        write_block(project.constants, directory / weights_file(name), shipped)
     if project.loop is not None:
         write_loop(environment, project.loop, directory, signature.name, signature.inputs)
     context = _context(project)

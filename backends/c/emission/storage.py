@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import struct
 from enum import StrEnum
+from itertools import chain
 from pathlib import Path
 from typing import Any
 
@@ -42,11 +43,26 @@ def weights_file(name: str) -> str:
     return f"{name}_weights.bin"
 
 
-def write_block(constants: ConstantBlock, path: Path) -> None:
-    """The binary file: the header, then every tensor."""
+def write_block(constants: ConstantBlock, path: Path, shipped: Path | None = None) -> None:
+    """The binary file: the header, then every tensor.
+
+    shipped: a file that is linked to where it holds just these bytes: a large one isn't written again.
+    """
+    if shipped is not None and holds_block(shipped, constants):
+        path.symlink_to(shipped.resolve())
+        return
     with path.open("wb") as file:
         file.write(constants.header())
         file.writelines(constants.pieces())
+
+
+def holds_block(path: Path, constants: ConstantBlock) -> bool:
+    """Whether a file holds these constants and nothing else."""
+    if not path.is_file() or path.stat().st_size != constants.size:
+        return False
+    with path.open("rb") as file:
+        pieces = chain([constants.header()], constants.pieces())
+        return all(file.read(len(piece)) == piece for piece in pieces)
 
 
 def header_words(constants: ConstantBlock) -> list[int]:
