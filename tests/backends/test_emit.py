@@ -6,6 +6,7 @@ import ctypes
 import re
 import shutil
 import subprocess
+from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -118,6 +119,17 @@ def test_builds_once_and_again_when_a_source_changes(folder: Path, tmp_path: Pat
     (copy / "src" / "model.c").write_text("int x = ;\n")
     with pytest.raises(DgqcError, match=r"model\.c:1:9: error"):
         build(copy)
+
+
+@pytest.mark.parametrize("damage", [lambda whole: whole[: len(whole) // 2], lambda whole: b""])
+def test_a_damaged_library_is_built_again(folder: Path, damage: Callable[[bytes], bytes]) -> None:
+    library = build(folder)
+    whole = library.read_bytes()
+    library.unlink()  # others may have loaded the file that it was
+    library.write_bytes(damage(whole))
+    assert build(folder) == library
+    assert len(library.read_bytes()) == len(whole)
+    assert sorted(path.suffix for path in library.parent.iterdir()) == [".sha256", ".so"]
 
 
 def test_guards(folder: Path) -> None:
