@@ -7,7 +7,7 @@ import math
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import torch
 from torch import nn
@@ -22,10 +22,12 @@ from ..ir.errors import DgqcError
 from ..ir.program import Program
 from ..ir.storage.serialize import program_from_bytes, program_to_bytes
 from .boundary import to_floats, to_integers
-from .diffusers_unet import CompiledUNet
 from .last_step import LastStep
 from .named_inputs import check_inputs, named_inputs
 from .ready import ReadyBackends
+
+if TYPE_CHECKING:
+    from .diffusers_unet import CompiledUNet
 
 log = logging.getLogger("dgqc")
 
@@ -173,6 +175,8 @@ class CompiledProgram:
 
     def as_diffusers_unet(self, unet: nn.Module, **options: Any) -> CompiledUNet:
         """A drop-in for `unet` in a diffusers pipeline; see `dgqc.execution.diffusers_unet.CompiledUNet`."""
+        from .diffusers_unet import CompiledUNet  # diffusers takes seconds to import
+
         return CompiledUNet(self, unet, **options)
 
     def __reduce__(self) -> tuple[Any, ...]:

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Mapping
 from typing import Any, Protocol
 
 import torch
+from diffusers.models.modeling_utils import ModelMixin
 from torch import nn
 
 from ..ir.calibration import Inputs
@@ -35,12 +37,12 @@ class Runnable(Protocol):
         """One UNet call."""
 
 
-class CompiledUNet(nn.Module):
+class CompiledUNet(ModelMixin):  # type: ignore[misc]
     """Answers a pipeline's calls with a compiled program.
 
     It has the original's config, dtype and device, and takes the arguments that the compiled model takes;
     others (ControlNet residuals, attention masks, LoRA scales) are refused rather than ignored. The
-    original's weights are not kept.
+    original's weights are not kept. A pipeline with it can't be saved: diffusers would leave it out.
     """
 
     def __init__(
@@ -65,6 +67,13 @@ class CompiledUNet(nn.Module):
         for name in LOOKED_AT:
             if getattr(unet, name, None) is not None:
                 setattr(self, name, getattr(unet, name))
+
+    def save_pretrained(self, save_directory: str | os.PathLike[str], **options: Any) -> None:
+        """Always raises DgqcError: a pipeline's folder holds float weights, and here are none."""
+        raise DgqcError(
+            f"{save_directory} can't take a compiled UNet, which diffusers could not load again; save the "
+            "program by its own save(DIR), and the pipeline with its original UNet."
+        )
 
     @property
     def dtype(self) -> torch.dtype:

@@ -48,6 +48,34 @@ int main(void)
 }
 """
 
+THREADS = r"""
+#include <pthread.h>
+#include <stdlib.h>
+#include "model.h"
+enum { MANY = 20000, TURNS = 3 };
+static int16_t values[MANY];
+static void *work(void *wrong)
+{
+    void *arena = aligned_alloc(64, (MODEL_ARENA_BYTES + 63) / 64 * 64);
+    int16_t *output = calloc(MANY, 2);
+    model_program program;
+    int bad = model_init(&program, &model_weights, MODEL_WEIGHTS_BYTES, arena, MODEL_ARENA_BYTES) != MODEL_OK;
+    for (int turn = 0; turn < TURNS; turn++)
+        bad += model_run(&program, turn, values, values, output) != MODEL_OK;
+    *(int *)wrong = bad;
+    return NULL;
+}
+int main(void)
+{
+    pthread_t threads[4];
+    int wrong[4] = {0}, bad = 0;
+    for (int i = 0; i < 4; i++) pthread_create(&threads[i], NULL, work, &wrong[i]);
+    for (int i = 0; i < 4; i++) pthread_join(threads[i], NULL);
+    for (int i = 0; i < 4; i++) bad += wrong[i];
+    return bad != 0;
+}
+"""
+
 
 @pytest.fixture(scope="module")
 def program() -> Program:
@@ -71,6 +99,36 @@ def test_inside_a_team_of_the_callers(folder: Path, tmp_path: Path) -> None:
         pytest.skip("the C compiler has no OpenMP")
     assert tried.returncode == 0, tried.stderr.decode()
     assert subprocess.run([tmp_path / "team"], check=False).returncode == 0
+
+
+def test_threads_that_share_constants_and_inputs_race_nowhere(folder: Path, tmp_path: Path) -> None:
+    """Four threads, each with a program and an arena of its own, under ThreadSanitizer."""
+    (tmp_path / "main.c").write_text(THREADS)
+    sources = [str(path) for path in (folder / "src").glob("*.c")]
+    options = [
+        "-O1",
+        "-g",
+        "-w",
+        "-fsanitize=thread",
+        "-DDGQC_PORTABLE",
+        f"-I{folder}/include",
+        f"-I{folder}/src",
+    ]
+    made = [
+        "clang",
+        *options,
+        str(tmp_path / "main.c"),
+        *sources,
+        "-lpthread",
+        "-o",
+        str(tmp_path / "threads"),
+    ]
+    if shutil.which("clang") is None or subprocess.run(made, capture_output=True, check=False).returncode:
+        pytest.skip("clang can't build for ThreadSanitizer here")
+    ran = subprocess.run([tmp_path / "threads"], capture_output=True, text=True, check=False)
+    if "unexpected memory mapping" in ran.stderr:
+        pytest.skip("ThreadSanitizer can't run under this kernel")
+    assert ran.returncode == 0, ran.stderr[:2000]
 
 
 def test_by_many_python_threads_at_once(program: Program, folder: Path) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Any
 
 import architectures
@@ -67,6 +68,13 @@ def test_draws_nearly_what_the_float_model_draws(conditional: CompiledProgram) -
     assert found.shape == wanted.shape
     assert (found - wanted).square().mean() < 0.05 * wanted.square().mean()
     assert torch.equal(draw(pipeline), found)
+
+
+def test_a_pipeline_with_it_is_not_saved_without_it(conditional: CompiledProgram, tmp_path: Path) -> None:
+    unet = conditional.as_diffusers_unet(architectures.demo_like())
+    pipeline = pipeline_around(unet, scheduler_like_compiled())
+    with pytest.raises(DgqcError, match=r"could not load again; save the program by its own save\(DIR\)"):
+        pipeline.save_pretrained(tmp_path / "pipeline")
 
 
 def test_other_schedules_are_refused(conditional: CompiledProgram) -> None:
