@@ -21,7 +21,7 @@ decomposed = torch.ops.quantized_decomposed
 def export(program: Program) -> torch.export.ExportedProgram:
     """ATen and `quantized_decomposed` ops alone: float inputs and the step to the float output.
 
-    program: at the planned level, behind `timestep-tables`.
+    program: at the planned level, after `timestep-tables`.
     Raises DgqcError where a plan has several groups, a scale that is found at run time, or codes that are
     powers of two: a pair of such ops can't say these.
     """

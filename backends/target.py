@@ -124,7 +124,7 @@ class Target(ABC):
         verify_each: bool = True,
         stop_after: str | None = None,
     ) -> Program:
-        """A copy of an integer program behind this target's passes; the program itself where none is left.
+        """A copy of an integer program after this target's passes; the program itself where none is left.
 
         Passes whose facts the program has already aren't run again. stop_after: the last pass to run.
         Raises DgqcError where the target can't multiply as programs do, and as `PassManager.run` does.
@@ -143,6 +143,6 @@ class Target(ABC):
 
 
 def left_to_run(passes: Sequence[Pass], facts: frozenset[str]) -> Sequence[Pass]:
-    """What is to be run of a pipeline: all behind the last pass whose facts hold."""
+    """What is to be run of a pipeline: all after the last pass whose facts hold."""
     done = [place for place, item in enumerate(passes) if item.provides and item.provides <= facts]
     return passes[done[-1] + 1 :] if done else passes

@@ -14,7 +14,7 @@ from ...ir.program import Program
 def run(program: Program, inputs: Mapping[str, torch.Tensor], step: int) -> torch.Tensor:
     """One UNet call of one sample.
 
-    inputs: int16 tensors by name, in the program's shapes. step: the call's ordinal. Returns int16,
+    inputs: int16 tensors by name, in the program's shapes. step: of the schedule. Returns int16,
     contiguous.
     Raises DgqcError when the program isn't at the integer level, an input is missing or the step isn't in the
     schedule.

@@ -16,7 +16,7 @@ from ..report.table import table
 from .row import Row
 
 DIGITS = {"alignment": 1, "frechet real": 1, "table bytes": 0, "TBOPs": 4}
-"""Behind the point; 2 where a column isn't here."""
+"""Digits after the point; 2 where a column isn't here."""
 SHORT = (
     "preset",
     "runs as",

@@ -99,7 +99,7 @@ def _chain(
     held: frozenset[str],
     above: frozenset[str],
 ) -> list[str]:
-    """A pass behind everything it needs that doesn't hold yet, in order; empty when that can't be had."""
+    """A pass after everything it needs that doesn't hold yet, in order; empty when that can't be had."""
     chain: list[str] = []
     have = held
     for fact in sorted(needs(known[name]), key=lambda fact: (not _is_level(fact), fact)):

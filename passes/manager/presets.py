@@ -167,7 +167,7 @@ def pipeline_for(opt: str) -> str:
     if not found or bits not in PRESETS or int(found["groups"] or 8) > 256:
         raise PipelineError(
             f"There is no preset {preset!r} for -O: choose one of {', '.join(PRESETS)}, each with g1 to g256 "
-            "for the number of groups (w4a6g16; 8 where it is left out), each behind a method's name "
+            "for the number of groups (w4a6g16; 8 where it is left out), each after a method's name "
             f"({', '.join(f'{name}-w4a6' for name in METHODS)}) or without."
         )
     method = _method(preset, found["method"])
@@ -223,7 +223,7 @@ def _setting(opt: str, method: Method, text: str) -> tuple[str, str]:
         )
     if key not in method.settings:
         raise PipelineError(
-            f"-O {opt} has {text!r} behind the preset, where only "
+            f"-O {opt} has {text!r} after the preset, where only "
             f"{', '.join(f'{k}=' for k in method.settings)} may stand."
         )
     if key in _CHOICES and value not in _CHOICES[key]:

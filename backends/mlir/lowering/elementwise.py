@@ -42,7 +42,7 @@ def activation(b: ModuleBuilder, call: OpCall) -> ir.Value:
     def body(x: Number) -> Number:
         wide = x.to(32)
         factor, shift = (b.at_step(call[name]) for name in ("index_factor", "index_shift"))
-        # A place below 2^31 is 0 behind 31 bits, whatever the shift beyond.
+        # A place below 2^31 is 0 after 31 bits, whatever the shift beyond.
         place = ((wide.absolute() * factor) >> shift.at_most(31)).at_most((ACTIVATION_PIECES << 13) - 1)
         piece, t = (place >> 13).to_index(), (place & 8191) - 4096
         value, slope, curve = (entry(table, index(row), piece) for row in range(3))

@@ -45,7 +45,7 @@ class OpCall:
 
 @dataclass(frozen=True)
 class ModuleBuilder:
-    """Emits at the current insertion point. step: the call's ordinal, an index."""
+    """Emits at the current insertion point. step: the call's index in the schedule."""
 
     step: Number
     constants: Constants

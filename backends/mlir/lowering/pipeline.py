@@ -74,8 +74,8 @@ def run(
     with module.context, ir.Location.unknown():
         constants = Constants(entry, graph, store)
         with ir.InsertionPoint.at_block_begin(entry):
-            ordinal = tensor.extract(to_builtin(entry.arguments[len(entry.arguments) - 1]), [])
-            builder = ModuleBuilder(Number(ordinal).to_index(), constants)
+            step = tensor.extract(to_builtin(entry.arguments[len(entry.arguments) - 1]), [])
+            builder = ModuleBuilder(Number(step).to_index(), constants)
         for family in Family:
             lower(entry, family, builder, nodes)
             watch(family.value, module)
