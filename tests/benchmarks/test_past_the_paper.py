@@ -37,7 +37,7 @@ def test_every_row_is_a_pipeline_in_order_and_none_is_twice(width: str) -> None:
     found = choices(width, 10, [1.0] * len(SCHEDULE))
     assert len({one.name for one in found}) == len({one.passes for one in found}) == len(found) > 4
     for one in found:
-        PassManager(one.parsed).check(Level.CAPTURED)
+        PassManager(one.pipeline).check(Level.CAPTURED)
 
 
 @given(SEEDS)
