@@ -118,13 +118,13 @@ def test_inputs_and_outputs_that_are_no_files(run: Run, saved: Path, tmp_path: P
     for kept in (b"", b"\0" * 8, b"\xff" * 100, b"\x08\0\0\0\0\0\0\0[[[[[[[["):
         inputs.write_bytes(kept)
         refused(run("run", saved, "--inputs", inputs), "inputs.safetensors can't be read")
-    refused(run("run", saved, "--backend", "reference", "-o", tmp_path), "The output can't be written to")
+    refused(run("run", saved, "--backend", "reference", "-o", tmp_path), "can't be written: Is a directory")
 
 
 def test_full_disk_and_interruption(
     run: Run, model_folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    def full(request: object) -> None:
+    def full(*arguments: object) -> None:
         raise OSError(28, "No space left on device", "/somewhere")
 
     monkeypatch.setattr(compiler, "lower", full)
@@ -132,7 +132,7 @@ def test_full_disk_and_interruption(
         run("compile", model_folder, "-o", tmp_path / "out"), "No space is left on the disk for /somewhere"
     )
 
-    def interrupted(request: object) -> None:
+    def interrupted(*arguments: object) -> None:
         raise KeyboardInterrupt
 
     monkeypatch.setattr(compiler, "lower", interrupted)

@@ -43,7 +43,7 @@ def test_a_saved_program_draws_the_same(drawing: CompiledProgram, tmp_path: Path
     pictures = [program.draw(5, class_labels=label) for program in (drawing, loaded)]
     assert torch.equal(*pictures)
     assert not torch.equal(pictures[0], drawing.draw(6, class_labels=label))
-    assert json.loads((tmp_path / "drawing.dgqc" / "manifest.json").read_text())["loop"] == "ddim"
+    assert json.loads((tmp_path / "drawing.dgqc" / "manifest.json").read_text())["request"]["loop"] == "ddim"
 
 
 def test_verify_compares_a_drawing(drawing: CompiledProgram, tmp_path: Path, run: Run) -> None:
