@@ -19,6 +19,7 @@ from ..bundle.manifest import Provenance
 from ..ir.arithmetic.noise import NOISE_BITS, normal_noise
 from ..ir.calibration import Inputs
 from ..ir.errors import DgqcError
+from ..ir.forks import call
 from ..ir.program import Program
 from ..ir.storage.serialize import program_from_bytes, program_to_bytes
 from .boundary import to_floats, to_integers
@@ -111,6 +112,11 @@ class CompiledProgram:
         """`run` with its inputs by name."""
         check_inputs(inputs, self.provenance.inputs)
         step = self._step(timestep, allow_nearest_step)
+        found = call(self._computed, inputs, step, backend)
+        self._last_step.value = step
+        return found
+
+    def _computed(self, inputs: Inputs, step: int, backend: str | None) -> torch.Tensor:
         sample = inputs["sample"]
         samples = [
             to_integers(
@@ -125,14 +131,13 @@ class CompiledProgram:
         # Opened only now, so that wrong inputs are refused before a C compiler runs.
         runner = self._backends.runner(backend)
         outputs = [to_floats(self.program, runner(integers, step), step) for integers in samples]
-        self._last_step.value = step
         return torch.cat(outputs).to(dtype=sample.dtype, device=sample.device)
 
     def run_integers(
         self, inputs: Mapping[str, torch.Tensor], step: int, *, backend: str | None = None
     ) -> torch.Tensor:
         """The integer graph itself. inputs: int16 by name, one sample. Returns int16."""
-        return self._backends.runner(backend)(inputs, step)
+        return call(self._backends.runner(backend), inputs, step)
 
     def draw(
         self,
@@ -153,7 +158,7 @@ class CompiledProgram:
         noise = normal_noise(seed, math.prod(shape)).reshape(shape)
         inputs = named_inputs(torch.zeros(shape), encoder_hidden_states, class_labels, added_cond_kwargs)
         check_inputs(inputs, self.provenance.inputs)
-        conditions = to_integers(self.program, inputs, 0, self.saturated)
+        conditions = call(to_integers, self.program, inputs, 0, self.saturated)
         self._tell_saturated()
         del conditions[self.program.inputs[0].name]
         return self.draw_integers(noise, conditions, backend=backend).to(torch.float32) / (1 << NOISE_BITS)
@@ -164,7 +169,7 @@ class CompiledProgram:
         """The denoising loop itself. noise: int16 in Q12, of the sample's shape. conditions: int16 by name.
 
         Returns the int16 picture in Q12."""
-        return self._backends.drawer(backend)(noise, conditions)
+        return call(self._backends.drawer(backend), noise, conditions)
 
     def save(
         self, directory: str | Path, targets: Sequence[str | Target] | None = None, **options: Any

@@ -9,10 +9,10 @@ from pathlib import Path
 import torch
 
 from ....ir.errors import DgqcError
+from ....ir.forks import call
 from ..emission.storage import Storage, weights_file
 from .arenas import Arenas
 from .build import build, find_compiler, read_signature, thread_flags
-from .forks import call
 from .processors import usable_processors
 
 STATUS = (
