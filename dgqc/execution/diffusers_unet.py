@@ -87,7 +87,8 @@ class CompiledUNet(ModelMixin):  # type: ignore[misc]
 
     @property
     def _buffer(self) -> torch.Tensor:
-        return self.get_buffer("_place")
+        found: torch.Tensor = self.get_buffer("_place")
+        return found
 
     def forward(
         self,
