@@ -16,6 +16,7 @@ from typing import ClassVar, Protocol
 import torch
 
 from ..ir.arithmetic.factor_widths import REQUIRED, FactorWidths
+from ..ir.arithmetic.operands import ensure_shapes
 from ..ir.errors import DgqcError
 from ..ir.program import Program
 from ..ir.vector import DrawingVector, Vector
@@ -139,6 +140,7 @@ class Target(ABC):
         if not passes:
             return program
         own = replace(program, graph=snapshot(program))
+        ensure_shapes(own)
         return PassManager(passes, instruments, verify_each).run(own, stop_after)
 
 

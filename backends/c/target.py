@@ -12,11 +12,14 @@ from typing import ClassVar
 from ...ir.errors import DgqcError
 from ...ir.program import Program
 from ...ir.storage.leftovers import temporary_folder
+from ...passes.manager.pipeline import format_configured
 from ..target import Drawer, Evidence, Runner, Target, Watch, ignore
 from .emission.emit import emit
 from .emission.storage import Storage
-from .execution.build import find_compiler
+from .execution.build import build
+from .execution.built_before import built_before, record_of, remember
 from .execution.run import CProgram
+from .execution.toolchain import find_compiler
 from .layout.plan import layout_of
 
 LAYOUT = f"{__package__}.layout"
@@ -82,12 +85,21 @@ class CTarget(Target):
         return None if memory is None else memory.arena_bytes(1)
 
     def _library(self, program: Program, project: Path | None) -> CProgram:
+        record = record_of(program, format_configured(self))
+        before = built_before(record, project) if record else None
+        if before is not None:
+            return CProgram(before)
         # What a bundle brings may be a stranger's: C is written anew from the graph, which is data, and only
         # constants that are the graph's are taken from there.
         stays = ExitStack()
         folder = stays.enter_context(temporary_folder("c"))
-        emit(self.lay_out(program), folder, name=self.prefix, shipped=project)
-        library = CProgram(folder)
+        # The graph was verified when it was compiled or loaded; saving verifies after each of these passes.
+        laid_out = self.lay_out(program, verify_each=False)
+        emit(laid_out, folder, name=self.prefix, storage=self.weights, shipped=project)
+        built = build(folder)
+        library = CProgram(built)
+        if record:
+            remember(record, built)
         # The folder goes when the library does.
         weakref.finalize(library, stays.close)
         return library

@@ -6,8 +6,10 @@ are safetensors. 4-bit weights are stored as 4 bits.
 
 from __future__ import annotations
 
+import hashlib
 import json
 from collections.abc import Mapping
+from dataclasses import replace
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
@@ -32,13 +34,7 @@ def save_program(program: Program, directory: str | Path) -> None:
     Raises DgqcError when the program holds something that has no saved form.
     """
     tensors: dict[str, torch.Tensor] = {}
-    try:
-        body = _to_json(program, tensors)
-    except (TypeError, ValueError) as error:
-        raise DgqcError(f"The {program.level} program can't be saved: {error}.") from error
-    on_meta = next((name for name, tensor in tensors.items() if tensor.device.type == "meta"), None)
-    if on_meta is not None:
-        raise DgqcError(f"The program can't be saved: {on_meta} has a shape but no values; load the weights.")
+    body = _stored(program, tensors)
     write_container(Path(directory), body, tensors)
 
 
@@ -65,12 +61,40 @@ def program_to_bytes(program: Program) -> dict[str, bytes]:
         return {path.name: path.read_bytes() for path in Path(folder).iterdir()}
 
 
+def program_hash(program: Program) -> str:
+    """A SHA-256 over all that makes a program what it is: what passes reported doesn't, but weights' widths.
+
+    Raises DgqcError as `save_program` does.
+    """
+    widths = {WEIGHT_BITS: program.report.get(WEIGHT_BITS, {})}
+    tensors: dict[str, torch.Tensor] = {}
+    body = _stored(replace(program, report=widths), tensors)
+    seen = hashlib.sha256(json.dumps(body, sort_keys=True, allow_nan=False).encode())
+    for name in sorted(tensors):
+        tensor = tensors[name].detach().contiguous()
+        seen.update(f"{name} {tensor.dtype} {tuple(tensor.shape)}".encode())
+        seen.update(tensor.reshape(-1).view(torch.uint8).numpy().data)
+    return seen.hexdigest()
+
+
 def program_from_bytes(files: Mapping[str, bytes]) -> Program:
     """The program that `program_to_bytes` gave. Raises DgqcError as `load_program` does."""
     with TemporaryDirectory(prefix="dgqc-") as folder:
         for name, content in files.items():
             (Path(folder) / name).write_bytes(content)
         return load_program(folder)
+
+
+def _stored(program: Program, tensors: dict[str, torch.Tensor]) -> dict[str, Any]:
+    """A program as JSON. Fills `tensors` by the keys that stand there."""
+    try:
+        body = _to_json(program, tensors)
+    except (TypeError, ValueError) as error:
+        raise DgqcError(f"The {program.level} program can't be saved: {error}.") from error
+    on_meta = next((name for name, tensor in tensors.items() if tensor.device.type == "meta"), None)
+    if on_meta is not None:
+        raise DgqcError(f"The program can't be saved: {on_meta} has a shape but no values; load the weights.")
+    return body
 
 
 def _to_json(program: Program, tensors: dict[str, torch.Tensor]) -> dict[str, Any]:

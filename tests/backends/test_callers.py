@@ -16,6 +16,7 @@ import torch
 from dgqc.backends import reference
 from dgqc.backends.c import CProgram, build, emit
 from dgqc.backends.c.execution.processors import instruction_sets, usable_processors
+from dgqc.backends.c.execution.toolchain import find_toolchain
 from dgqc.ir.errors import DgqcError
 from dgqc.ir.program import Program
 
@@ -173,10 +174,10 @@ def test_less_than_a_thread_is_refused(folder: Path) -> None:
 
 def test_a_library_is_kept_for_processors_alike(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """A home folder that unlike machines share holds a library for each kind."""
-    here = build(folder)
-    module = sys.modules[build.__module__]
+    here = build(folder).library
+    module = sys.modules[find_toolchain.__module__]
     monkeypatch.setattr(module, "instruction_sets", lambda command, flags: "another machine's")
-    assert build(folder) != here
+    assert build(folder).library != here
     command = shutil.which("cc")
     assert command
     assert instruction_sets(command, ("-DONE=1",)) != instruction_sets(command, ())

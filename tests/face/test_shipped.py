@@ -37,12 +37,15 @@ def renew(bundle: Path) -> None:
     path.write_text(json.dumps({**body, OWN_HASH: _hash_of(body)}))
 
 
-def test_c_in_a_bundle_is_not_compiled(bundle: Path, program: CompiledProgram, tmp_path: Path) -> None:
+def test_c_in_a_bundle_is_not_compiled(
+    bundle: Path, program: CompiledProgram, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     mark = tmp_path / "mark"
     for path in (bundle / "c" / "src" / "model.c", bundle / "c" / "include" / "string.h"):
         text = path.read_text() if path.exists() else ""
         path.write_text(text + HOSTILE.replace("MARK", str(mark)))
     renew(bundle)
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "empty"))
     inputs = random_inputs(program.program, 3)
     found = dgqc.load(bundle).run_integers(inputs, 1, backend="c")
     assert torch.equal(found, program.run_integers(inputs, 1, backend="reference"))

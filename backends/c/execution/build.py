@@ -7,23 +7,21 @@ import os
 import shutil
 import subprocess
 import time
+from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from functools import lru_cache
+from dataclasses import dataclass
 from pathlib import Path
-from tempfile import TemporaryDirectory
 
 from ....ir.errors import DgqcError
 from ....ir.reading import reading
 from ....ir.storage.leftovers import temporary_folder
 from ....ir.storage.whole import whole_file, write_text
 from ..emission.project import INTERFACE, Signature
-from .processors import instruction_sets
+from ..emission.storage import Storage, weights_file
+from .toolchain import FLAGS, Toolchain, find_toolchain
 
-COMPILERS = ("cc", "gcc", "clang")
-FLAGS = ("-std=c99", "-O3", "-march=native", "-mtune=generic", "-fPIC")
-"""Tuned for one machine, gcc keeps pointers in vector registers, and products lose up to a tenth."""
-DATA_FLAGS = ("-std=c99", "-O0", "-fPIC")
-"""ConstantBlock have nothing to optimize."""
+PROGRAM_FLAGS = (*FLAGS, "-O1")
+"""Of calls and constants, in which there is little to optimize."""
 PROCESSES = 2
 DIGITS = 16
 """Of the hash that a library's folder is called by."""
@@ -31,35 +29,18 @@ KEPT_DAYS = 30
 """How long a library stays in the cache after it was last used."""
 
 
-def find_compiler(compiler: str | None = None) -> str:
-    """Path of a C compiler: the one asked for, `$CC`, or the first of cc, gcc, clang that is there."""
-    wanted = [compiler] if compiler else [os.environ.get("CC", ""), *COMPILERS]
-    found = next((path for name in wanted if name and (path := shutil.which(name))), None)
-    if found is None:
-        raise DgqcError(
-            f"No C compiler: {compiler or 'cc, gcc and clang'} can't be found; install one, or set CC."
-        )
-    return found
+@dataclass(frozen=True)
+class Built:
+    """A program that can be loaded.
 
+    weights: the file that its constants are mapped from; None where they are in the library.
+    threads: whether it was built for several.
+    """
 
-@lru_cache(maxsize=8)
-def thread_flags(command: str) -> tuple[str, ...]:
-    """What makes a compiler build for several threads; nothing where it can't."""
-    source = b"#include <omp.h>\nint threads(void) { return omp_get_max_threads(); }\n"
-    with TemporaryDirectory() as folder:
-        tried = [
-            command,
-            "-fopenmp",
-            "-fPIC",
-            "-shared",
-            "-x",
-            "c",
-            "-",
-            "-o",
-            str(Path(folder) / "tried.so"),
-        ]
-        done = subprocess.run(tried, input=source, capture_output=True, check=False)
-    return () if done.returncode else ("-fopenmp",)
+    signature: Signature
+    library: Path
+    weights: Path | None
+    threads: bool
 
 
 def cache_folder() -> Path:
@@ -68,70 +49,95 @@ def cache_folder() -> Path:
     return (Path(root) if root else Path.home() / ".cache") / "dgqc"
 
 
-def build(directory: Path, *, compiler: str | None = None) -> Path:
-    """Compiles an emitted folder into a shared library in the user's cache, and gives its path.
+def build(directory: Path, *, compiler: str | None = None) -> Built:
+    """Compiles an emitted folder into a shared library in the user's cache.
 
-    Nothing is written into the folder. Built anew only when a source, the compiler or a flag has changed.
+    Nothing is written into the folder. Built anew only when a source, the compiler or a flag has changed; the
+    kernels, which programs share, are compiled once for all of them.
     Raises DgqcError when there is no compiler, with the compiler's first error line when it fails, and when
     the cache can't be written to.
     """
-    signature = read_signature(directory)
-    command = find_compiler(compiler)
-    threads = thread_flags(command)
-    cache = cache_folder()
-    library = cache / _digest(directory, command, threads) / f"lib{signature.name}.so"
+    signature, toolchain = read_signature(directory), find_toolchain(compiler)
+    name, cache, directory = signature.name, cache_folder(), directory.resolve()
+    own = (name, f"{name}_loop", f"{name}_weights")
+    kernels = tuple(source for source in signature.sources if source not in own)
+    weights = directory / weights_file(name) if signature.storage is Storage.FILE else None
+
+    def linked(place: Path) -> Path:
+        object_file = cache / _digest(directory, toolchain, leave=own) / "kernels.o"
+        shared = _kept(object_file, lambda place: _kernels(directory, kernels, toolchain, place))
+        programs = [source for source in signature.sources if source in own]
+        objects = _compiled(
+            directory, programs, (*PROGRAM_FLAGS, *toolchain.threads), toolchain.command, place
+        )
+        library = place / f"lib{name}.so"
+        command = [toolchain.command, "-shared", *toolchain.threads, *objects, str(shared)]
+        _run([*command, "-o", str(library)], directory)
+        return library
+
     try:
-        if _as_built(library):
-            os.utime(library)
-            return library
-        library.parent.mkdir(parents=True, exist_ok=True)
-        _forget(cache)
-        # It takes its place when whole: another process may be building the same.
-        with temporary_folder("build") as place, whole_file(library) as unfinished:
-            made = _compile(directory.resolve(), signature, command, threads, place)
-            shutil.copyfile(made, unfinished)
-            built = _file_hash(made)
-        write_text(_hash_of(library), built)
+        library = _kept(cache / _digest(directory, toolchain) / f"lib{name}.so", linked)
     except OSError as error:
         raise DgqcError(
             f"The C program can't be built in {cache} ({error.strerror or error}); set XDG_CACHE_HOME to a "
             "folder that can be written to."
         ) from error
-    return library
+    return Built(signature, library, weights, bool(toolchain.threads))
 
 
-def _compile(
-    directory: Path, signature: Signature, command: str, threads: tuple[str, ...], place: Path
-) -> Path:
-    """The shared library, in `place`."""
+def _kept(file: Path, make: Callable[[Path], Path]) -> Path:
+    """A file of the cache, made unless it is there and whole. make: makes it somewhere in a folder."""
+    if is_whole(file):
+        os.utime(file)
+        return file
+    file.parent.mkdir(parents=True, exist_ok=True)
+    _forget(file.parents[1])
+    # It takes its place when whole: another process may be building the same.
+    with temporary_folder("build") as place, whole_file(file) as unfinished:
+        made = make(place)
+        shutil.copyfile(made, unfinished)
+        content = file_hash(made)
+    write_text(_hash_of(file), content)
+    return file
+
+
+def _kernels(directory: Path, sources: Sequence[str], toolchain: Toolchain, place: Path) -> Path:
+    """All kernels as one object file, in `place`."""
+    whole = place / "kernels.o"
+    objects = _compiled(directory, sources, (*FLAGS, *toolchain.threads), toolchain.command, place)
+    _run([toolchain.command, "-r", "-nostdlib", *objects, "-o", str(whole)], directory)
+    return whole
+
+
+def _compiled(
+    directory: Path, sources: Sequence[str], flags: Sequence[str], command: str, place: Path
+) -> list[str]:
+    """The object files of some sources, in `place`."""
 
     def compiled(name: str) -> str:
-        flags = DATA_FLAGS if name == f"{signature.name}_weights" else (*FLAGS, *threads)
         made = str(place / f"{name}.o")
         _run([command, *flags, "-Iinclude", "-Isrc", "-c", f"src/{name}.c", "-o", made], directory)
         return made
 
     with ThreadPoolExecutor(PROCESSES) as pool:
-        objects = list(pool.map(compiled, signature.sources))
-    library = place / f"lib{signature.name}.so"
-    _run([command, "-shared", *threads, *objects, "-o", str(library)], directory)
-    return library
+        return list(pool.map(compiled, sources))
 
 
-def _as_built(library: Path) -> bool:
-    """Whether a library is there, and is what was built: a damaged one would end the process."""
+def is_whole(file: Path) -> bool:
+    """Whether a built file is there, and is what was built: a damaged library would end the process."""
     try:
-        return _hash_of(library).read_text(encoding="ascii") == _file_hash(library)
+        return _hash_of(file).read_text(encoding="ascii") == file_hash(file)
     except (OSError, ValueError):
         return False
 
 
-def _hash_of(library: Path) -> Path:
-    """Where the hash of a library is kept."""
-    return library.with_suffix(".sha256")
+def _hash_of(file: Path) -> Path:
+    """Where the hash of a built file is kept."""
+    return file.with_suffix(".sha256")
 
 
-def _file_hash(path: Path) -> str:
+def file_hash(path: Path) -> str:
+    """The SHA-256 of a file's bytes."""
     with path.open("rb") as file:
         return hashlib.file_digest(file, "sha256").hexdigest()
 
@@ -144,12 +150,13 @@ def _forget(cache: Path) -> None:
             shutil.rmtree(folder, ignore_errors=True)
 
 
-def _digest(directory: Path, command: str, threads: tuple[str, ...]) -> str:
-    seen = hashlib.sha256()
-    version = subprocess.run([command, "--version"], capture_output=True, text=True, check=False).stdout
-    seen.update(" ".join((command, version, *FLAGS, *threads)).encode())
-    seen.update(instruction_sets(command, FLAGS).encode())
-    for path in sorted([*(directory / "src").iterdir(), *(directory / "include").iterdir()]):
+def _digest(directory: Path, toolchain: Toolchain, leave: Sequence[str] = ()) -> str:
+    """Of all that is compiled, but for sources of the names in `leave` and the program's own header."""
+    seen = hashlib.sha256(toolchain.identity().encode())
+    header = () if leave else (directory / "include").iterdir()
+    for path in sorted([*(directory / "src").iterdir(), *header]):
+        if path.stem in leave:
+            continue
         seen.update(path.name.encode())
         seen.update(path.read_bytes())
     return seen.hexdigest()[:DIGITS]

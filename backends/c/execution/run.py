@@ -10,9 +10,8 @@ import torch
 
 from ....ir.errors import DgqcError
 from ....ir.forks import call
-from ..emission.storage import Storage, weights_file
 from .arenas import Arenas
-from .build import build, find_compiler, read_signature, thread_flags
+from .build import Built, build
 from .processors import usable_processors
 
 STATUS = (
@@ -35,16 +34,20 @@ class CProgram:
     of a process that forks.
     """
 
-    def __init__(self, directory: Path, *, compiler: str | None = None, threads: int | None = None) -> None:
-        """Builds the folder if need be. threads: that a run uses, all this process may run on where left out;
-        one where the compiler has no OpenMP. Results don't depend on it.
+    def __init__(
+        self, emitted: Path | Built, *, compiler: str | None = None, threads: int | None = None
+    ) -> None:
+        """emitted: a folder, which is built if need be, or what was built of one. threads: that a run uses,
+        all this process may run on where left out; one where the compiler has no OpenMP. Results don't depend
+        on it.
 
         Raises DgqcError as `build` does, and for less than one thread.
         """
         if threads is not None and threads < 1:
             raise DgqcError(f"A program can't run on {threads} threads; give at least 1.")
-        self.signature = read_signature(directory)
-        library = ctypes.CDLL(str(build(directory, compiler=compiler).resolve()))
+        built = emitted if isinstance(emitted, Built) else build(emitted, compiler=compiler)
+        self.signature = built.signature
+        library = ctypes.CDLL(str(built.library.resolve()))
         name, pointers = self.signature.name, len(self.signature.inputs) + 1
         self._function = getattr(library, f"{name}_run")
         self._function.restype = ctypes.c_int
@@ -56,17 +59,16 @@ class CProgram:
         region = (ctypes.c_void_p, ctypes.c_size_t)
         initialize.argtypes = [ctypes.c_void_p, *region, *region]
         handle = self._arenas.first()
-        weights = self._weights(directory)
+        weights = self._weights(built.weights)
         self._refuse(initialize(ctypes.byref(handle), *weights, handle.arena, self._arenas.size))
-        if threads is not None and thread_flags(find_compiler(compiler)):
+        if threads is not None and built.threads:
             handle.threads = threads
 
-    def _weights(self, directory: Path) -> tuple[int, int]:
+    def _weights(self, path: Path | None) -> tuple[int, int]:
         """Where the constants are, and how many bytes. Pages of a file are read when they are first used."""
         name, size = self.signature.name, self.signature.weights_bytes
-        if self.signature.storage is not Storage.FILE:
+        if path is None:
             return ctypes.addressof(ctypes.c_char.in_dll(self._library, f"{name}_weights")), size
-        path = directory / weights_file(name)
         found = path.stat().st_size if path.is_file() else 0
         if found != size:
             raise DgqcError(

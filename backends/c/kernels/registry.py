@@ -81,6 +81,12 @@ def sources_of(nodes: Iterable[fx.Node]) -> tuple[Path, ...]:
     return tuple(dict.fromkeys(path for kernel in used if kernel is not None for path in kernel.sources))
 
 
+def only_own_kernels(nodes: Iterable[fx.Node]) -> bool:
+    """Whether no kernel of another package computes any of these nodes."""
+    own = {kernel.op for family in FAMILIES for kernel in family.KERNELS}
+    return all(kernel.op in own for node in nodes if (kernel := kernel_of(node)) is not None)
+
+
 def _taken(sizes: tuple[int, ...]) -> int:
     """A kernel cuts its buffers off its memory one after another, each rounded up (`dgqc_take`)."""
     return sum(aligned(size) for size in sizes)
