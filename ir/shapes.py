@@ -19,6 +19,11 @@ TIME_INPUTS = {"step": ((), torch.int64), "timestep": ((1,), torch.float32)}
 """Shape and type of the placeholders that aren't tensor inputs."""
 
 
+MOST_KNOWN = 10_000
+"""Results that are remembered before it is begun anew."""
+_known: dict[Any, Any] = {}
+
+
 class ShapeError(Exception):
     """An op can't take what it is given.
 
@@ -48,8 +53,7 @@ def propagated(program: Program) -> dict[fx.Node, Any]:
             elif node.op == "call_function":
                 arguments = map_arg(tuple(node.args), values.__getitem__)
                 keywords = map_arg(dict(node.kwargs), values.__getitem__)
-                with torch.no_grad():
-                    values[node] = node.target(*arguments, **keywords)
+                values[node] = _result(node.target, arguments, keywords)
             elif node.op == "output":
                 values[node] = map_arg(node.args[0], values.__getitem__)
             else:
@@ -57,6 +61,30 @@ def propagated(program: Program) -> dict[fx.Node, Any]:
         except Exception as error:
             raise ShapeError(node, error) from error
     return values
+
+
+def _result(target: Any, arguments: tuple[Any, ...], keywords: dict[str, Any]) -> Any:
+    """What an op gives.
+
+    It follows from its arguments' shapes, types and plain values, so what was asked before is remembered:
+    graphs repeat layers, and are looked at after every pass.
+    """
+    key = (target, _described(arguments), _described(tuple(sorted(keywords.items()))))
+    if key not in _known:
+        if len(_known) >= MOST_KNOWN:
+            _known.clear()
+        with torch.no_grad():
+            _known[key] = target(*arguments, **keywords)
+    return _known[key]
+
+
+def _described(value: Any) -> Any:
+    """All that a result's shape and type can follow from, as a key. Numbers keep their type: 1 is not 1.0."""
+    if isinstance(value, torch.Tensor):
+        return value.shape, value.stride(), value.dtype, value.device.type
+    if isinstance(value, list | tuple):
+        return tuple(_described(item) for item in value)
+    return type(value), value
 
 
 def _input(node: fx.Node, shapes: dict[str, tuple[int, ...]], level: Level) -> torch.Tensor:

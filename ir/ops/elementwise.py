@@ -32,7 +32,7 @@ def add(
 
 @fake(add)
 def _(a: torch.Tensor, b: torch.Tensor) -> torch.Tensor:
-    return torch.empty_like(a + b)
+    return a.new_empty(torch.broadcast_shapes(a.shape, b.shape))
 
 
 register_integer(
@@ -62,7 +62,7 @@ def mul(
 
 @fake(mul)
 def _(a: torch.Tensor, b: torch.Tensor) -> torch.Tensor:
-    return torch.empty_like(a + b)
+    return a.new_empty(torch.broadcast_shapes(a.shape, b.shape))
 
 
 register_integer(

@@ -9,11 +9,11 @@ from typing import Any
 
 import torch
 from torch import fx
-from torch._subclasses.fake_tensor import FakeTensorMode
 
 from ...ir import ops as ops  # registers the `dgqc::` ops that are named below
 from ...ir.ops.captured import is_layer
 from ...ir.program import Program
+from ...ir.shapes import propagated
 
 aten = torch.ops.aten
 dgqc = torch.ops.dgqc
@@ -160,25 +160,7 @@ def clean(graph: fx.GraphModule) -> None:
 
 
 def propagate(program: Program) -> None:
-    """Fills `meta["val"]` of every node with a fake tensor, for one sample."""
-    mode = FakeTensorMode(allow_non_fake_inputs=True)
-    shapes = {item.name: item for item in program.inputs}
-    values: dict[fx.Node, Any] = {}
-    with mode:
-        for node in program.graph.graph.nodes:
-            if node.op == "placeholder":
-                item = shapes.get(str(node.target))
-                old = node.meta.get("val")
-                dtype = old.dtype if isinstance(old, torch.Tensor) else torch.float32
-                size = item.shape if item else tuple(old.shape) if isinstance(old, torch.Tensor) else ()
-                value = torch.empty(size, dtype=dtype)
-            elif node.op == "get_attr":
-                real = constant(program.graph, node)
-                value = torch.empty(real.shape, dtype=real.dtype)
-            elif node.op == "output":
-                continue
-            else:
-                args, kwargs = fx.node.map_arg((node.args, dict(node.kwargs)), lambda n: values[n])
-                value = node.target(*args, **kwargs)
-            values[node] = value
+    """Fills `meta["val"]` of every node with a tensor that has no values, for one sample."""
+    for node, value in propagated(program).items():
+        if node.op != "output":
             node.meta["val"] = value

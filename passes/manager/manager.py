@@ -14,7 +14,7 @@ from ...ir.program import Program
 from ...ir.verify.verifier import verify
 from ..base import Pass
 from .facts import check_order
-from .failures import broken_graph, snapshot, unexpected
+from .failures import Before, broken_graph, unexpected
 from .instruments import Instrument
 from .registry import current_name
 
@@ -58,10 +58,10 @@ class PassManager:
     def _run_one(self, item: Pass, done: Sequence[Pass], program: Program) -> Program:
         for instrument in self.instruments:
             instrument.before(item, program)
-        before = replace(program, graph=snapshot(program))
+        before = Before.of(program)
         start = time.perf_counter()
         try:
-            result = _with_facts(item, before, item.run(program))
+            result = _with_facts(item, program.facts, item.run(program))
         except DgqcError as error:
             error.args = (f"Pass {item.name}: {error}",)
             raise
@@ -90,6 +90,6 @@ class PassManager:
         return self.passes[: positions[-1] + 1]
 
 
-def _with_facts(item: Pass, before: Program, result: Program) -> Program:
+def _with_facts(item: Pass, held: frozenset[str], result: Program) -> Program:
     """The level and the facts are the manager's business, whatever the pass returned."""
-    return replace(result, level=item.leaves, facts=(before.facts - item.invalidates) | item.provides)
+    return replace(result, level=item.leaves, facts=(held - item.invalidates) | item.provides)
