@@ -5,6 +5,7 @@ This room knows `ir` only.
 
 from .calibrating.calibrate import calibrate
 from .calibrating.calibration_file import Recording, load_calibration, save_calibration
+from .calibrating.recorder import recording
 from .calibrating.synthesize import synthesize
 from .capturing.capture import UNSCHEDULED, capture
 from .loading.exported_unet import ExportedUNet
@@ -21,6 +22,7 @@ __all__ = [
     "config_only",
     "load_calibration",
     "load_model",
+    "recording",
     "save_calibration",
     "schedule_for",
     "synthesize",

@@ -1,9 +1,10 @@
-"""Which timesteps a pipeline calls its UNet at."""
+"""Which timesteps a scheduler calls its UNet at."""
 
 from __future__ import annotations
 
+import inspect
 import math
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import diffusers
@@ -24,32 +25,79 @@ STABLE_DIFFUSION: Mapping[str, Any] = {
 """The noise schedule that Stable Diffusion was trained on."""
 
 
-NEEDED = ("set_timesteps", "scale_model_input", "step")
-"""Methods of a scheduler that a pipeline around a UNet calls; those for flow matching lack the second."""
+NEEDED = ("set_timesteps", "step")
+"""Methods of a scheduler that denoises; those that scale the model's input have a third."""
 LARGEST_NUMBER = 1_000_000
 """Of a config; num_train_timesteps is the largest, and a thousand."""
 MOST_STEPS = 100_000
 
 
-def schedule_for(config: Mapping[str, Any] | None, steps: int) -> tuple[Any, Schedule]:
+def schedule_for(
+    config: Mapping[str, Any] | None, steps: int, timesteps: Sequence[float] | None = None
+) -> tuple[Any, Schedule]:
     """A diffusers scheduler, set to `steps`, and the UNet calls it asks for in order.
 
     config: a pipeline's scheduler_config.json; None stands for DDIM with Stable Diffusion's betas.
     steps: what a pipeline calls `num_inference_steps`. The number of calls may differ: PNDM evaluates one
         timestep twice, second-order schedulers evaluate nearly every one twice.
-    Raises DgqcError for a scheduler that diffusers does not have, and for a number of steps it can't take.
+    timesteps: in the place of the scheduler's own, for schedulers that take some.
+    Raises DgqcError for a scheduler that diffusers does not have, for a number of steps it can't take, and
+    for timesteps that it does not keep to.
     """
-    if not 1 <= steps <= MOST_STEPS:
-        raise DgqcError(f"{steps} steps make no schedule; give 1 to {MOST_STEPS}.")
+    check_steps(steps)
     scheduler = _build({"_class_name": "DDIMScheduler", **STABLE_DIFFUSION} if config is None else config)
     name = type(scheduler).__name__
+    if timesteps is not None:
+        return scheduler, _set(scheduler, timesteps)
     # Diffusers' schedulers raise whatever an odd number of steps leads to.
     with explained(f"{name} can't take {steps} steps", "give another number or another scheduler"):
         scheduler.set_timesteps(steps)
-        timesteps = tuple(float(step) for step in scheduler.timesteps)
-    if not all(math.isfinite(step) for step in timesteps):
+        found = tuple(float(step) for step in scheduler.timesteps)
+    if not all(math.isfinite(step) for step in found):
         raise DgqcError(f"{name} makes timesteps of {steps} steps that are not finite; give another number.")
-    return scheduler, Schedule(name, timesteps)
+    return scheduler, Schedule(name, found)
+
+
+def check_steps(steps: int) -> None:
+    """Raises DgqcError for a number of steps that no scheduler takes."""
+    if not 1 <= steps <= MOST_STEPS:
+        raise DgqcError(f"{steps} steps make no schedule; give 1 to {MOST_STEPS}.")
+
+
+def check_timesteps(timesteps: Sequence[float]) -> None:
+    """Raises DgqcError for a list that no model is called at."""
+    if not 1 <= len(timesteps) <= MOST_STEPS:
+        raise DgqcError(f"{len(timesteps)} timesteps make no schedule; give 1 to {MOST_STEPS}.")
+    for timestep in timesteps:
+        if not math.isfinite(timestep) or abs(timestep) > LARGEST_NUMBER:
+            raise DgqcError(
+                f"A timestep is {timestep}, but they are finite numbers of at most {LARGEST_NUMBER}; give "
+                "what the model is called with, in order."
+            )
+
+
+def _set(scheduler: Any, timesteps: Sequence[float]) -> Schedule:
+    """The schedule of these timesteps, which the scheduler must take and keep to."""
+    check_timesteps(timesteps)
+    name = type(scheduler).__name__
+    instead = "leave the list out, name another scheduler, or record samples at these timesteps"
+    if "timesteps" not in inspect.signature(scheduler.set_timesteps).parameters:
+        raise DgqcError(f"A {name} takes no timesteps of one's own; {instead}.")
+    whole = all(float(one).is_integer() for one in timesteps)
+    wanted = tuple(float(one) for one in timesteps)
+    with explained(f"{name} can't take these timesteps", instead):
+        scheduler.set_timesteps(timesteps=[int(one) for one in timesteps] if whole else list(timesteps))
+        found = tuple(float(step) for step in scheduler.timesteps)
+    if not all(math.isfinite(step) for step in found):
+        raise DgqcError(f"{name} makes timesteps of this list that are not finite; {instead}.")
+    made = Schedule(name, found)
+    if len(found) != len(wanted) or any(i not in made.steps_at(one) for i, one in enumerate(wanted)):
+        shown = ", ".join(f"{one:g}" for one in found[:3])
+        raise DgqcError(
+            f"A {name} makes {len(found)} calls of these {len(wanted)} timesteps, {shown} and so on; "
+            f"{instead}."
+        )
+    return made
 
 
 def _build(config: Mapping[str, Any]) -> Any:
@@ -64,7 +112,7 @@ def _build(config: Mapping[str, Any]) -> Any:
     if lacks := [needed for needed in NEEDED if not hasattr(kind, needed)]:
         raise DgqcError(
             f"A {name} has no {lacks[0]}, so it does not denoise with a UNet as this compiler knows it; give "
-            "the pipeline a scheduler such as DDIMScheduler."
+            "a scheduler such as DDIMScheduler, or the whole pipeline, whose own loop is asked then."
         )
     for key, value in config.items():
         if isinstance(value, int | float) and abs(value) > LARGEST_NUMBER:

@@ -220,7 +220,7 @@ def _manifest(record: ManifestRecord) -> Manifest:
         inputs=tuple(InputShape(name, tuple(one.shape), one.floating) for name, one in record.inputs.items()),
         request=record.request,
     )
-    schedule = Schedule(record.schedule.scheduler, tuple(record.schedule.timesteps))
+    schedule = Schedule.from_json(record.schedule.model_dump())
     return Manifest(provenance, schedule, files, tuple(record.targets))
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import sys
 from collections.abc import Sequence
 from pathlib import Path
@@ -79,8 +80,18 @@ def compile_model(
 
 def calibrate(
     pipeline: Annotated[Path, typer.Argument(metavar="PIPELINE", help="The folder of a diffusers pipeline.")],
-    prompts: Annotated[Path, typer.Option("--prompts", help="A text file, one prompt a line.")],
     output: Annotated[Path, typer.Option("-o", "--output", help="The .safetensors file to write.")],
+    prompts: Annotated[
+        Path | None,
+        typer.Option("--prompts", help="A text file, one prompt a line; everyday captions where left out."),
+    ] = None,
+    classes: Annotated[
+        str | None,
+        typer.Option("--classes", metavar="LIST", help="0,7,3; drawn from all of them where left out."),
+    ] = None,
+    samples: Annotated[
+        int | None, typer.Option("--samples", min=1, help="Pictures; as many as prompts or classes, or 16.")
+    ] = None,
     steps: Annotated[int, typer.Option("--steps", min=1, help="Denoising steps.")] = 25,
     limit: Annotated[int | None, typer.Option("--limit", min=1, help="Use the first prompts only.")] = None,
     batch_size: Annotated[int, typer.Option("--batch-size", min=1, help="Prompts at a time.")] = 4,
@@ -94,14 +105,24 @@ def calibrate(
     from ..compiler.samples import shown
     from ..frontends.calibrating.calibrate import calibrate as record
 
-    lines = read_prompts(prompts)[:limit]
+    lines = None if prompts is None else read_prompts(prompts)[:limit]
     with progress():
         calibration = record(
-            pipeline, lines, steps, output, seed, batch_size, guidance_scale, shown("recording UNet calls")
+            pipeline,
+            lines,
+            steps,
+            output,
+            seed,
+            batch_size,
+            guidance_scale,
+            shown("recording UNet calls"),
+            samples=samples,
+            labels=None if classes is None else class_list(classes),
         )
     calls = len(calibration.schedule)
     if json:
-        as_json({"output": str(output), "prompts": len(lines), "calls": calls, "origin": calibration.origin})
+        counted = {"prompts": 0 if lines is None else len(lines), "calls": calls}
+        as_json({"output": str(output), **counted, "origin": calibration.origin})
     else:
         result(f"Wrote {output}: {calibration.origin}, {calls} UNet calls each.")
 
@@ -161,6 +182,13 @@ def read_prompts(path: Path) -> list[str]:
     if not found:
         raise DgqcError(f"{path} holds no prompts; give a text file, one prompt a line.")
     return found
+
+
+def class_list(text: str) -> list[int]:
+    """The numbers of `0,7,3`. Raises DgqcError when it is something else."""
+    if not re.fullmatch(r"\d{1,9}(,\d{1,9})*", text, re.ASCII):
+        raise DgqcError(f"--classes is {text!r}, but it is numbers with commas: 0,7,3.")
+    return [int(part) for part in text.split(",")]
 
 
 def _tell(place: Path, json: bool) -> None:

@@ -107,6 +107,9 @@ def run(
     timestep: Annotated[
         float | None, typer.Option("--timestep", help="Of the call; the schedule's first where left out.")
     ] = None,
+    step: Annotated[
+        int | None, typer.Option("--step", min=0, help="The call's place in the schedule, instead.")
+    ] = None,
     output: Annotated[
         Path | None, typer.Option("-o", "--output", help="Write the output there, .safetensors.")
     ] = None,
@@ -119,7 +122,7 @@ def run(
     from ..execution.compiled_program import load
     from ..execution.one_call import call_once
 
-    outcome = call_once(load(bundle), inputs, timestep, output, backend, allow_nearest_step, seed)
+    outcome = call_once(load(bundle), inputs, timestep, step, output, backend, allow_nearest_step, seed)
     if json:
         as_json(outcome)
         return

@@ -11,6 +11,7 @@ import torch
 
 from ..compiler.driver import finish
 from ..execution.compiled_program import CompiledProgram
+from ..execution.named_step import named_step, one_timestep
 from ..ir.calibration import Inputs
 from ..ir.errors import DgqcError
 from ..ir.level import Level
@@ -29,24 +30,21 @@ class SimulatedProgram:
 
     def __init__(self, program: Program) -> None:
         self.program = replace(program, calibration=None)
-        self._last = -1
 
     def answer(
         self,
         inputs: Inputs,
-        timestep: torch.Tensor | float,
+        timestep: torch.Tensor | float | None = None,
         *,
+        step: int | None = None,
         backend: str | None = None,
         allow_nearest_step: bool = False,
     ) -> torch.Tensor:
         """One UNet call, as `CompiledProgram.answer`. There is one backend, and no nearest step."""
-        time = float(torch.as_tensor(timestep).reshape(-1)[0])
-        self._last = self.program.schedule.step_of(time, after=self._last)
+        time = None if timestep is None else one_timestep(timestep)
+        found = torch.tensor(named_step(self.program.schedule, time, step))
         with torch.no_grad():
-            parts = [
-                self.program.graph(*batch, torch.tensor(self._last))
-                for batch in arguments(self.program, inputs)
-            ]
+            parts = [self.program.graph(*batch, found) for batch in arguments(self.program, inputs)]
         return torch.cat(parts)
 
 
@@ -76,7 +74,7 @@ def build(one: Candidate, workload: Workload) -> Executable:
 
 def call(program: Executable, inputs: Inputs, step: int) -> torch.Tensor:
     """One UNet call on a batch."""
-    return program.answer(inputs, program.program.schedule.timesteps[step])
+    return program.answer(inputs, step=step)
 
 
 def facts(program: Executable) -> dict[str, Any]:

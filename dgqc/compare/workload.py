@@ -10,18 +10,17 @@ from typing import Any
 
 from torch import nn
 
-from ..compiler.prepare import Start, begin
+from ..compiler.callers import caller_of
+from ..compiler.prepare import Start, begin, known_of
 from ..compiler.request import Request
-from ..compiler.samples import lazy, shown
+from ..compiler.samples import shown
 from ..demo_model import pipeline_dir
 from ..demo_model import prompts as demo_prompts
 from ..demo_model.evaluate import GUIDANCE, evaluation_scenes
 from ..frontends.calibrating.calibrate import calibrate
 from ..frontends.calibrating.calibration_file import load_calibration
-from ..frontends.calibrating.synthesize import synthesize
 from ..frontends.loading.load import load_model
 from ..frontends.loading.pipelines import load_pipeline, unknown_words
-from ..frontends.schedules import schedule_for
 from ..ir.calibration import Calibration
 from ..ir.errors import DgqcError
 from .drawing import PictureSeries, has_latent_pictures
@@ -213,8 +212,6 @@ def demo(
 
 def unprompted(model: Path, sizes: Amounts, calibration: Path | None = None) -> Workload:
     """A UNet without a pipeline around it: compared on noise that the model itself denoises."""
-    loaded = load_model(model)
-    scheduler, schedule = schedule_for(loaded.scheduler, sizes.steps)
     if calibration is not None:
         samples = load_calibration(calibration)
         return Workload(
@@ -222,12 +219,11 @@ def unprompted(model: Path, sizes: Amounts, calibration: Path | None = None) -> 
             files_digest(calibration),
         )  # fmt: skip
 
+    known = known_of(model)
+    caller = caller_of(Request(model, steps=sizes.steps), known, None)
+
     def made(count: int, seed: int) -> Calibration:
-        return lazy(
-            schedule,
-            f"{count} synthetic samples, seed {seed}",
-            lambda: synthesize(loaded.model, scheduler, schedule, samples=count, batch_size=BATCH, seed=seed),
-        )
+        return caller.samples(known.model, count, BATCH, seed)
 
     about: list[Any] = ["synthetic", files_digest(model), sizes.steps]
     return Workload(

@@ -35,6 +35,16 @@ def height_and_width(text: str | None) -> tuple[int, int] | None:
     return int(found[1]), int(found[2])
 
 
+def timestep_list(text: str | None) -> tuple[float, ...] | None:
+    """The numbers of `999,749.5,-3`. Raises DgqcError when it is something else."""
+    if text is None:
+        return None
+    try:
+        return tuple(float(part) for part in text.split(","))
+    except ValueError:
+        raise DgqcError(f"--timesteps is {text!r}, but it is numbers with commas: 999,749,499,249.") from None
+
+
 @dataclass(frozen=True)
 class Request:
     """What to compile, and how."""
@@ -67,10 +77,10 @@ class Request:
         default=None,
         metadata=option(
             "--calib",
-            "Samples from `dgqc calibrate`; else synthetic ones.",
+            "Samples from `dgqc calibrate`; else the model draws some.",
             kind=Path,
-            python="A calibration or its file; None lets the model denoise noise, without prompts, which is "
-            "said in the log and in the report.",
+            python="A calibration or its file; None lets the model's pipeline draw everyday captions, or a "
+            "model that comes alone denoise noise, which is said in the log and in the report.",
             recorded=False,  # the manifest has its origin
         ),
     )
@@ -82,6 +92,35 @@ class Request:
             kind=int,
             least=1,
             python="None takes the calibration's, or 25.",
+        ),
+    )
+    scheduler: object | None = field(
+        default=None,
+        metadata=option(
+            "--scheduler",
+            "Who calls the model: a scheduler's file, or its class in diffusers.",
+            metavar="FILE|NAME",
+            python="Or a scheduler, or its config; None takes the pipeline's own.",
+            recorded=False,  # the manifest has the schedule
+        ),
+    )
+    timesteps: tuple[float, ...] | None = field(
+        default=None,
+        metadata=option(
+            "--timesteps",
+            "What the model is called at, in order, instead of --steps: 999,749,499,249.",
+            metavar="LIST",
+            read=timestep_list,
+            recorded=False,
+        ),
+    )
+    guidance_scale: float | None = field(
+        default=None,
+        metadata=option(
+            "--guidance-scale",
+            "Of pictures that the pipeline draws for calibration.",
+            kind=float,
+            python="None leaves the pipeline's own.",
         ),
     )
     pass_pipeline: str | None = field(
@@ -179,6 +218,11 @@ class Request:
     def __post_init__(self) -> None:
         for one in fields(self):
             option_of(one).check(one.name, getattr(self, one.name))
+        if self.timesteps is not None and self.steps is not None and len(self.timesteps) != self.steps:
+            raise DgqcError(
+                f"--steps asks for {self.steps} calls, and --timesteps lists {len(self.timesteps)}; give one "
+                "of them."
+            )
 
     @cached_property
     def passes(self) -> tuple[Pass, ...]:

@@ -16,8 +16,10 @@ from ..ir.progress import track
 from ..ir.schedule import Schedule
 
 
-def lazy(schedule: Schedule, origin: str, record: Callable[[], Calibration]) -> Calibration:
-    """A synthetic calibration that is recorded when a pass first reads it.
+def lazy(
+    schedule: Schedule, origin: str, record: Callable[[], Calibration], synthetic: bool = True
+) -> Calibration:
+    """A calibration that is recorded when a pass first reads it.
 
     So passes that refuse a model do so before minutes of denoising.
     """
@@ -26,7 +28,7 @@ def lazy(schedule: Schedule, origin: str, record: Callable[[], Calibration]) -> 
     def read(step: int) -> Iterator[Inputs]:
         return recorded().read(step)
 
-    return Calibration(schedule, read, synthetic=True, origin=origin)
+    return Calibration(schedule, read, synthetic=synthetic, origin=origin)
 
 
 def shown(description: str) -> Callable[[int, int], None]:

@@ -18,13 +18,12 @@ from ..bundle.bundle import save as save_bundle
 from ..bundle.manifest import Provenance
 from ..ir.arithmetic.noise import NOISE_BITS, normal_noise
 from ..ir.calibration import Inputs
-from ..ir.errors import DgqcError
 from ..ir.forks import call
 from ..ir.program import Program
 from ..ir.storage.serialize import program_from_bytes, program_to_bytes
 from .boundary import to_floats, to_integers
-from .last_step import LastStep
-from .named_inputs import check_inputs, named_inputs
+from .named_inputs import IGNORING, check_inputs, named_inputs, without_ignored
+from .named_step import named_step, one_timestep
 from .ready import ReadyBackends
 
 if TYPE_CHECKING:
@@ -60,61 +59,68 @@ class CompiledProgram:
         self.saturated: Counter[str] = Counter()
         self._bundle = bundle
         self._backends = ReadyBackends(program, bundle)
-        self._last_step = LastStep()
         self._told_nearest = False
         self._told_saturated = False
 
     def __call__(
         self,
         sample: torch.Tensor,
-        timestep: torch.Tensor | float,
-        encoder_hidden_states: torch.Tensor | None = None,
-        class_labels: torch.Tensor | None = None,
-        added_cond_kwargs: Mapping[str, torch.Tensor] | None = None,
-    ) -> torch.Tensor:
-        """One UNet call on the fastest backend; see `run`."""
-        return self.run(sample, timestep, encoder_hidden_states, class_labels, added_cond_kwargs)
-
-    def run(
-        self,
-        sample: torch.Tensor,
-        timestep: torch.Tensor | float,
+        timestep: torch.Tensor | float | None = None,
         encoder_hidden_states: torch.Tensor | None = None,
         class_labels: torch.Tensor | None = None,
         added_cond_kwargs: Mapping[str, torch.Tensor] | None = None,
         *,
+        step: int | None = None,
+    ) -> torch.Tensor:
+        """One UNet call on the fastest backend; see `run`."""
+        return self.run(sample, timestep, encoder_hidden_states, class_labels, added_cond_kwargs, step=step)
+
+    def run(
+        self,
+        sample: torch.Tensor,
+        timestep: torch.Tensor | float | None = None,
+        encoder_hidden_states: torch.Tensor | None = None,
+        class_labels: torch.Tensor | None = None,
+        added_cond_kwargs: Mapping[str, torch.Tensor] | None = None,
+        *,
+        step: int | None = None,
         backend: str | None = None,
         allow_nearest_step: bool = False,
     ) -> torch.Tensor:
         """One UNet call, sample by sample.
 
-        sample: float (B, C, H, W), the size it was compiled for. timestep: one of the schedule's; where it
-            stands there twice, the entry after that of this thread's previous call is meant.
-        encoder_hidden_states: float (B, N, D). class_labels: (B,) or as the model takes them.
+        sample: float (B, C, H, W), the size it was compiled for. timestep: one of the schedule's.
+        step: the call's place in the schedule, from 0; in the place of a timestep, or beside one that stands
+            there twice.
+        encoder_hidden_states: float (B, N, D); ignored where the model has no cross-attention and ignores it
+            too. class_labels: (B,) or as the model takes them.
         added_cond_kwargs: `text_embeds` (B, E) and `time_ids` (B, 6) where the model takes them.
         backend: "c", "iree", "llvm" or "reference", with the same bits; None takes "c" where there is a C
             compiler.
         allow_nearest_step: maps other timesteps to the nearest of the schedule, and says so once.
         Returns float (B, C', H, W) of the sample's dtype and device.
-        Raises DgqcError for a missing, superfluous or misshapen input and for a timestep of another schedule.
+        Raises DgqcError for a missing, superfluous or misshapen input, for a timestep of another schedule,
+        and for one that stands in the schedule twice, without a step.
         """
         inputs = named_inputs(sample, encoder_hidden_states, class_labels, added_cond_kwargs)
-        return self.answer(inputs, timestep, backend=backend, allow_nearest_step=allow_nearest_step)
+        return self.answer(
+            inputs, timestep, step=step, backend=backend, allow_nearest_step=allow_nearest_step
+        )
 
     def answer(
         self,
         inputs: Inputs,
-        timestep: torch.Tensor | float,
+        timestep: torch.Tensor | float | None = None,
         *,
+        step: int | None = None,
         backend: str | None = None,
         allow_nearest_step: bool = False,
     ) -> torch.Tensor:
         """`run` with its inputs by name."""
+        if self.provenance.model in IGNORING:
+            inputs = without_ignored(inputs, self.provenance.inputs)
         check_inputs(inputs, self.provenance.inputs)
-        step = self._step(timestep, allow_nearest_step)
-        found = call(self._computed, inputs, step, backend)
-        self._last_step.value = step
-        return found
+        return call(self._computed, inputs, self._step(timestep, step, allow_nearest_step), backend)
 
     def _computed(self, inputs: Inputs, step: int, backend: str | None) -> torch.Tensor:
         sample = inputs["sample"]
@@ -189,23 +195,16 @@ class CompiledProgram:
         parts = (program_to_bytes(self.program), self.provenance, dict(self.report), self._bundle)
         return _restored, parts
 
-    def _step(self, timestep: torch.Tensor | float, allow_nearest: bool) -> int:
-        times = sorted(set(torch.as_tensor(timestep, dtype=torch.float64).reshape(-1).tolist()))
-        if len(times) != 1:
-            raise DgqcError(
-                f"A call has one timestep, but it was given {len(times)}; call it once for each timestep."
-            )
+    def _step(self, timestep: torch.Tensor | float | None, step: int | None, allow_nearest: bool) -> int:
         schedule = self.program.schedule
-        try:
-            return schedule.step_of(times[0], after=self._last_step.value)
-        except DgqcError:
-            if not allow_nearest:
-                raise
-        nearest = schedule.nearest(times[0])
+        time = None if timestep is None else one_timestep(timestep)
+        if not allow_nearest or time is None or step is not None or schedule.steps_at(time):
+            return named_step(schedule, time, step)
+        nearest = schedule.nearest(time)
         if not self._told_nearest:
             log.warning(
                 "Timestep %g is not in the compiled schedule; the nearest, %g, stands in for it and others.",
-                times[0],
+                time,
                 schedule.timesteps[nearest],
             )
             self._told_nearest = True

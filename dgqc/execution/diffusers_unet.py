@@ -14,6 +14,8 @@ from ..ir.calibration import Inputs
 from ..ir.errors import DgqcError
 from ..ir.program import Program
 from .named_inputs import named_inputs
+from .named_step import one_timestep
+from .picture_steps import PictureSteps
 
 LOOKED_AT = ("add_embedding", "encoder_hid_proj")
 """Parts of the original that pipelines read shapes from."""
@@ -29,8 +31,9 @@ class Runnable(Protocol):
     def answer(
         self,
         inputs: Inputs,
-        timestep: torch.Tensor | float,
+        timestep: torch.Tensor | float | None = None,
         *,
+        step: int | None = None,
         backend: str | None = None,
         allow_nearest_step: bool = False,
     ) -> torch.Tensor:
@@ -41,8 +44,11 @@ class CompiledUNet(ModelMixin):  # type: ignore[misc]
     """Answers a pipeline's calls with a compiled program.
 
     It has the original's config, dtype and device, and takes the arguments that the compiled model takes;
-    others (ControlNet residuals, attention masks, LoRA scales) are refused rather than ignored. The
-    original's weights are not kept. A pipeline with it can't be saved: diffusers would leave it out.
+    others (ControlNet residuals, attention masks, LoRA scales) are refused rather than ignored; a context
+    is ignored where the original ignores it. The original's weights are not kept. A pipeline with it can't be
+    saved: diffusers would leave it out.
+
+    It counts the calls of a picture, which tells apart those at a timestep that the schedule has twice.
     """
 
     def __init__(
@@ -58,6 +64,7 @@ class CompiledUNet(ModelMixin):  # type: ignore[misc]
         self.program = program
         self.backend = backend
         self.allow_nearest_step = allow_nearest_step
+        self._steps = PictureSteps()
         config: Any = unet.config
         _refuse_other_model(program, config)
         self.config = config
@@ -67,6 +74,13 @@ class CompiledUNet(ModelMixin):  # type: ignore[misc]
         for name in LOOKED_AT:
             if getattr(unet, name, None) is not None:
                 setattr(self, name, getattr(unet, name))
+
+    def begin_picture(self) -> None:
+        """The next call of this thread is a picture's first, even if the last picture was left unfinished.
+
+        Only needed where pictures begin in the middle of a schedule that has a timestep twice.
+        """
+        self._steps.begin()
 
     def save_pretrained(self, save_directory: str | os.PathLike[str], **options: Any) -> None:
         """Always raises DgqcError: a pipeline's folder holds float weights, and here are none."""
@@ -101,9 +115,14 @@ class CompiledUNet(ModelMixin):  # type: ignore[misc]
         cross_attention_kwargs: Mapping[str, Any] | None = None,
         added_cond_kwargs: Mapping[str, torch.Tensor] | None = None,
         return_dict: bool = True,
+        *,
+        step: int | None = None,
         **others: Any,
     ) -> Any:
-        """As the original's: `UNet2DConditionOutput` or, without `return_dict`, a tuple of one tensor."""
+        """As the original's: `UNet2DConditionOutput` or, without `return_dict`, a tuple of one tensor.
+
+        step: the call's place in the schedule; None counts the calls of a picture.
+        """
         others |= {
             "timestep_cond": timestep_cond,
             "attention_mask": attention_mask,
@@ -114,9 +133,13 @@ class CompiledUNet(ModelMixin):  # type: ignore[misc]
                 raise DgqcError(
                     f"A compiled UNet has no {name}; run the pipeline without it, or with the original UNet."
                 )
+        inputs = named_inputs(sample, encoder_hidden_states, class_labels, added_cond_kwargs)
+        if step is None:
+            step = self._steps.step_of(self.program.program.schedule, one_timestep(timestep))
         output = self.program.answer(
-            named_inputs(sample, encoder_hidden_states, class_labels, added_cond_kwargs),
+            inputs,
             timestep,
+            step=step,
             backend=self.backend,
             allow_nearest_step=self.allow_nearest_step,
         )

@@ -10,6 +10,10 @@ from ..bundle.manifest import InputShape
 from ..ir.calibration import Inputs
 from ..ir.errors import DgqcError
 
+CONTEXT = "encoder_hidden_states"
+IGNORING = frozenset({"UNet2DConditionModel"})
+"""Models that pipelines hand a context to, whether they have cross-attention or not."""
+
 
 def named_inputs(
     sample: torch.Tensor,
@@ -25,6 +29,15 @@ def named_inputs(
         **(added_cond_kwargs or {}),
     }
     return {name: value for name, value in given.items() if value is not None}
+
+
+def without_ignored(inputs: Inputs, taken: Sequence[InputShape]) -> Inputs:
+    """The inputs without a context that no layer of the model reads.
+
+    inputs: of a model that is one of `IGNORING`. taken: what the program takes.
+    """
+    read = {one.name for one in taken}
+    return {name: value for name, value in inputs.items() if name != CONTEXT or name in read}
 
 
 def check_inputs(inputs: Inputs, taken: Sequence[InputShape]) -> None:

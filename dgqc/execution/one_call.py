@@ -19,6 +19,7 @@ def call_once(
     compiled: CompiledProgram,
     inputs: Path | None,
     timestep: float | None,
+    step: int | None,
     output: Path | None,
     backend: str | None,
     allow_nearest_step: bool,
@@ -31,16 +32,19 @@ def call_once(
     values = random_floats(compiled, seed) if inputs is None else _read(inputs)
     if "sample" not in values:
         raise DgqcError(f"{inputs} holds no tensor called sample; give the UNet's inputs by name.")
-    when = compiled.program.schedule.timesteps[0] if timestep is None else timestep
+    if timestep is None:
+        step = step or 0
     start = time.perf_counter()
-    result = compiled.answer(values, when, backend=backend, allow_nearest_step=allow_nearest_step)
+    result = compiled.answer(
+        values, timestep, step=step, backend=backend, allow_nearest_step=allow_nearest_step
+    )
     seconds = time.perf_counter() - start
     if output is not None:
         given = explained(f"The output can't be written to {output}", "give a writable path")
         with given, whole_file(output) as unfinished:
             save_file({"sample": result.contiguous()}, unfinished)
     return {
-        "timestep": when,
+        "timestep": compiled.program.schedule.timesteps[step or 0] if timestep is None else timestep,
         "shape": list(result.shape),
         "seconds": seconds,
         "mean": float(result.mean()),

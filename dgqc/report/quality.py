@@ -30,7 +30,7 @@ def signal_to_noise(
         timestep = samples.schedule.timesteps[step]
         with torch.no_grad():
             wanted: torch.Tensor = model(**call_arguments(inputs), timestep=timestep, return_dict=False)[0]
-        found = compiled.answer(inputs, timestep)
+        found = compiled.answer(inputs, step=step)
         signal += float(wanted.double().square().sum())
         noise += float((wanted - found).double().square().sum())
     return 10 * math.log10(signal / noise) if noise else math.inf

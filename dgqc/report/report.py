@@ -15,6 +15,7 @@ from ..frontends.loading.load import LoadedModel, config_only, load_model
 from ..ir.errors import DgqcError
 from ..ir.ops.captured import ProductKind
 from ..ir.program import Program
+from ..ir.schedule import ASSUMED
 from ..ir.storage.json_text import read_json_object
 from ..passes.manager.pipeline import parse_pipeline
 from ..passes.manager.presets import pipeline_for
@@ -74,6 +75,8 @@ def bundle_report(directory: Path) -> Report:
     notes = list(summary.get("notes", []))
     if made.synthetic:
         notes.insert(0, f"Ranges come from synthetic prompts ({made.calibration}), not from recorded ones.")
+    if manifest.schedule.origin == ASSUMED:
+        notes.insert(0, f"The schedule is {ASSUMED}; compile with --scheduler for the model's own.")
     about = {
         "model": made.model,
         "opt": made.opt,
@@ -81,6 +84,7 @@ def bundle_report(directory: Path) -> Report:
         "dgqc": made.version,
         "scheduler": manifest.schedule.scheduler,
         "calls": len(manifest.schedule),
+        "schedule_origin": manifest.schedule.origin,
         "calibration": {"origin": made.calibration, "synthetic": made.synthetic},
         "bytes_on_disk": _on_disk(manifest),
         "estimated": False,

@@ -22,7 +22,8 @@ def rows(report: Report) -> Iterator[tuple[str, str]]:
     if "pipeline" in report:
         yield "passes", str(report["pipeline"])
     if "scheduler" in report:
-        yield "schedule", f"{report['scheduler']}, {report['calls']} calls"
+        origin = f", {report['schedule_origin']}" if report.get("schedule_origin") else ""
+        yield "schedule", f"{report['scheduler']}, {report['calls']} calls{origin}"
     if "calibration" in report:
         yield "ranges from", str(report["calibration"]["origin"])
     yield "parameters", f"{report['parameters_m']:.2f} M"

@@ -214,7 +214,7 @@ def _from_json(text: str | None, path: Path) -> Recording:
         )
     record = checked(RecordingRecord, data, f"The metadata of {path}", "it is damaged; record it again")
     return Recording(
-        schedule=Schedule(record.schedule.scheduler, tuple(record.schedule.timesteps)),
+        schedule=Schedule.from_json(record.schedule.model_dump()),
         synthetic=record.synthetic,
         origin=record.origin,
         prompts=record.prompts_sha256,

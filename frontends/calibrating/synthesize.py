@@ -1,4 +1,4 @@
-"""Calibration without prompts: denoising from noise with the model's own config."""
+"""Calibration that nobody recorded: pictures that the model's own pipeline draws, or denoising by itself."""
 
 from __future__ import annotations
 
@@ -19,16 +19,18 @@ from ...ir.parallel import side_by_side
 from ...ir.reading import explained
 from ...ir.schedule import Schedule
 from ..loading.exported_unet import ExportedUNet
-from ..loading.model_inputs import SDXL_IDS, ModelInput, call_arguments, model_config, model_inputs
-from .calibrate import Progress, versions
+from ..loading.model_inputs import ModelInput, call_arguments, model_config, model_inputs
+from .conditions import Conditions, draw_conditions
+from .drawings import Drawings
+from .recorder import Progress, versions
 
 INSTEAD = "record samples with `dgqc calibrate` and give them instead"
-AESTHETIC_SCORE = 6.0
-"""What SDXL's refiner is told where nobody says otherwise."""
-PIXELS_PER_LATENT = 8
-"""Side of the square of pixels that one latent stands for, for the picture sizes in SDXL's time ids."""
 BYTES_PER_PIXEL = 2**17
 """About what a UNet call takes for each pixel of a latent, at most."""
+GUIDANCE = (1.0, 3.0, 7.5)
+"""Scales of guidance, sample by sample: people use all of them."""
+REHEARSED = 50
+"""Calls, of which faults show in the first few."""
 
 
 def synthesize(
@@ -41,13 +43,17 @@ def synthesize(
     sample_size: tuple[int, int] | None = None,
     context_length: int = 77,
     progress: Progress | None = None,
+    drawings: Drawings | None = None,
 ) -> Calibration:
     """Denoises `samples` latents from noise and keeps the UNet's inputs at every call.
 
     model: a diffusers UNet with weights, or an ExportedUNet.
     scheduler, schedule: from `schedule_for`; the scheduler is copied, not changed.
-    Contexts and text embeddings are drawn from N(0, 1), class labels uniformly, time ids are those of an
-    uncropped picture. Holds samples x calls x C x H x W float32, and each context once.
+    drawings: the model's own pipeline, which then draws the pictures instead.
+
+    A model that comes alone gets conditions as `draw_conditions` draws them; where it takes prompts, both
+    halves of guidance are kept. Holds samples x calls x C x H x W float32 (twice with guidance), and each
+    context once.
     Raises DgqcError where the scheduler's calls are not the schedule's, or where denoising runs away to
     infinity.
     """
@@ -55,6 +61,9 @@ def synthesize(
         raise DgqcError(
             f"{samples} samples in batches of {batch_size} can't be drawn; give at least 1 of each."
         )
+    if drawings is not None:
+        return drawings.draw(schedule, samples, batch_size, seed, progress)
+    _check_calls(scheduler, schedule)
     inputs = (
         model.inputs if isinstance(model, ExportedUNet) else model_inputs(model, sample_size, context_length)
     )
@@ -62,16 +71,16 @@ def synthesize(
     counts = [min(size, samples - start) for start in range(0, samples, size)]
     tick = _Ticks(progress, len(counts) * len(schedule))
 
-    def trajectory(noise: _Noise) -> list[Inputs]:
+    def trajectory(start: _Start) -> list[Inputs]:
         found: list[Inputs] = []
-        for sample in _denoise(model, scheduler, schedule, noise):
-            found.append({"sample": sample, **noise.conditions})
+        for call in _denoise(model, scheduler, schedule, start):
+            found.append(call)
             tick()
         return found
 
-    noises = _noises(model, inputs, counts, seed)
-    pixels = max(counts) * inputs[0].shape[-1] * inputs[0].shape[-2]
-    recorded = list(side_by_side(trajectory, noises, pixels * BYTES_PER_PIXEL))
+    starts = _starts(model, inputs, counts, seed)
+    pixels = 2 * max(counts) * inputs[0].shape[-1] * inputs[0].shape[-2]
+    recorded = list(side_by_side(trajectory, starts, pixels * BYTES_PER_PIXEL))
     origin = f"{samples} samples denoised from noise without prompts"
     return Calibration(
         schedule, lambda step: iter([calls[step] for calls in recorded]), True, origin, versions()
@@ -79,31 +88,57 @@ def synthesize(
 
 
 @dataclass(frozen=True)
-class _Noise:
+class _Start:
     """What the samples of a trajectory start from.
 
     sample: what the UNet takes. latents: (B, channels, H, W), those that it predicts. extra: the others, an
-    inpainting mask, which stay as drawn. generator: for noise between calls.
+    inpainting mask, which stay as drawn. guidance: (B, 1, 1, 1). generator: for noise between calls.
     """
 
     sample: ModelInput
-    conditions: dict[str, torch.Tensor]
+    conditions: Conditions
     extra: torch.Tensor
     latents: torch.Tensor
+    guidance: torch.Tensor
     generator: torch.Generator
 
+    def inputs(self, scaled: torch.Tensor) -> dict[str, torch.Tensor]:
+        """Of one call, without a prompt first where the model takes prompts, as pipelines do."""
+        given, empty = self.conditions.given, self.conditions.empty
+        sample = torch.cat([scaled, self.extra], dim=1)
+        if empty is None:
+            return {"sample": sample, **given}
+        both = {name: torch.cat([empty[name], given[name]]) for name in given}
+        return {"sample": torch.cat([sample, sample]), **both}
 
-def _noises(
+    def guided(self, predicted: torch.Tensor) -> torch.Tensor:
+        """One prediction of those that `inputs` led to."""
+        if self.conditions.empty is None:
+            return predicted
+        without, given = predicted.chunk(2)
+        return without + self.guidance * (given - without)
+
+
+def _starts(
     model: nn.Module, inputs: Sequence[ModelInput], counts: Sequence[int], seed: int
-) -> Iterator[_Noise]:
+) -> Iterator[_Start]:
     """One after another, from one generator; what trajectories draw later is their own."""
     generator, sample = torch.Generator().manual_seed(seed), inputs[0]
     channels = _latent_channels(model, sample)
+    conditions = draw_conditions(model, inputs, sum(counts), generator)
     for index, count in enumerate(counts):
-        conditions = {one.name: _draw(one, model, count, sample, generator) for one in inputs[2:]}
+        first = sum(counts[:index])
         extra = torch.randn((count, sample.shape[1] - channels, *sample.shape[2:]), generator=generator)
         latents = torch.randn((count, channels, *sample.shape[2:]), generator=generator)
-        yield _Noise(sample, conditions, extra, latents, torch.Generator().manual_seed(seed + 1 + index))
+        guidance = torch.tensor([GUIDANCE[i % len(GUIDANCE)] for i in range(first, first + count)])
+        yield _Start(
+            sample,
+            conditions.rows(first, count),
+            extra,
+            latents,
+            guidance.reshape(-1, 1, 1, 1),
+            torch.Generator().manual_seed(seed + 1 + index),
+        )
 
 
 class _Ticks:
@@ -119,27 +154,21 @@ class _Ticks:
                 self._progress(self._done, self._total)
 
 
-def _denoise(model: nn.Module, scheduler: Any, schedule: Schedule, noise: _Noise) -> Iterator[torch.Tensor]:
-    """The UNet's `sample` at each call, one after another."""
-    own, options = _rewound(scheduler)
-    steps = [float(timestep) for timestep in own.timesteps]
-    if steps != list(schedule.timesteps):
-        raise DgqcError(
-            f"The scheduler makes {len(steps)} calls, which are not the schedule's {len(schedule)}; take "
-            "both from schedule_for."
-        )
+def _denoise(model: nn.Module, scheduler: Any, schedule: Schedule, start: _Start) -> Iterator[Inputs]:
+    """The UNet's inputs at each call, one after another."""
+    own, options = _copied(scheduler)
     if "generator" in options:
-        options["generator"] = noise.generator
-    channels = noise.latents.shape[1]
-    latents = noise.latents * own.init_noise_sigma
+        options["generator"] = start.generator
+    channels = start.latents.shape[1]
+    latents = start.latents * _first_scale(own)
     for step, timestep in enumerate(own.timesteps):
         with _denoising(own):
-            scaled = torch.cat([own.scale_model_input(latents, timestep), noise.extra], dim=1)
-        assert scaled.shape[1:] == noise.sample.shape[1:]
-        yield scaled
+            inputs = start.inputs(_scaled(own, latents, timestep))
+        assert inputs["sample"].shape[1:] == start.sample.shape[1:]
+        yield inputs
         with _denoising(own), torch.no_grad():
             # Channels that it predicts beyond the sample's are a variance, which these schedulers don't take.
-            predicted = _call(model, scaled, timestep, noise.conditions)[:, :channels]
+            predicted = start.guided(_call(model, inputs, timestep)[:, :channels])
             latents = own.step(predicted, timestep, latents, return_dict=False, **options)[0]
         if not bool(torch.isfinite(latents).all()):
             raise DgqcError(
@@ -149,21 +178,32 @@ def _denoise(model: nn.Module, scheduler: Any, schedule: Schedule, noise: _Noise
 
 
 def rehearse(scheduler: Any) -> None:
-    """Makes one call's step on zeros. Raises DgqcError for a scheduler that can't denoise from noise alone,
-    as one that fills in a picture, or one that doesn't know what its model predicts."""
-    own, options = _rewound(scheduler)
+    """Makes the first calls' steps on zeros.
+
+    Raises DgqcError for a scheduler that can't denoise from noise alone, as one that fills in a picture, or
+    one that doesn't know what its model predicts.
+    """
+    own, options = _copied(scheduler)
     with _denoising(own):
-        zeros = torch.zeros(1, 1, 8, 8) * own.init_noise_sigma
-        own.scale_model_input(zeros, own.timesteps[0])
-        own.step(zeros, own.timesteps[0], zeros, return_dict=False, **options)
+        latents = torch.zeros(1, 1, 8, 8) * _first_scale(own)
+        for timestep in own.timesteps[:REHEARSED]:
+            _scaled(own, latents, timestep)
+            latents = own.step(torch.zeros(1, 1, 8, 8), timestep, latents, return_dict=False, **options)[0]
 
 
-def _rewound(scheduler: Any) -> tuple[Any, dict[str, Any]]:
-    """A copy of the scheduler before its first call, and what its `step` takes beside the usual."""
+def _check_calls(scheduler: Any, schedule: Schedule) -> None:
+    calls = [float(timestep) for timestep in scheduler.timesteps]
+    if calls != list(schedule.timesteps):
+        raise DgqcError(
+            f"The scheduler makes {len(calls)} calls, which are not the schedule's {len(schedule)}; take "
+            "both from schedule_for."
+        )
+
+
+def _copied(scheduler: Any) -> tuple[Any, dict[str, Any]]:
+    """A scheduler of a trajectory's own, and what its `step` takes beside the usual."""
     with _denoising(scheduler):
         own = copy.deepcopy(scheduler)
-        # Multistep schedulers remember earlier calls; setting the timesteps again forgets them.
-        own.set_timesteps(own.num_inference_steps)
         return own, {"generator": None} if "generator" in inspect.signature(own.step).parameters else {}
 
 
@@ -171,31 +211,29 @@ def _denoising(scheduler: Any) -> AbstractContextManager[None]:
     return explained(f"A {type(scheduler).__name__} can't denoise from noise without prompts", INSTEAD)
 
 
+def _first_scale(scheduler: Any) -> Any:
+    """What noise is multiplied by first; those for flow matching don't say, and begin with noise itself."""
+    return getattr(scheduler, "init_noise_sigma", 1.0)
+
+
+def _scaled(scheduler: Any, latents: torch.Tensor, timestep: torch.Tensor) -> torch.Tensor:
+    """What the model is given; those for flow matching give it the latents themselves."""
+    scale = getattr(scheduler, "scale_model_input", None)
+    scaled: torch.Tensor = latents if scale is None else scale(latents, timestep)
+    return scaled
+
+
 def _latent_channels(model: nn.Module, sample: ModelInput) -> int:
     predicted = int(model_config(model).get("out_channels", sample.shape[1]))
     return min(predicted, sample.shape[1])
 
 
-def _call(
-    model: nn.Module, sample: torch.Tensor, timestep: torch.Tensor, conditions: dict[str, torch.Tensor]
-) -> torch.Tensor:
-    inputs = {"sample": sample, "timestep": timestep.reshape(1).to(torch.float32), **conditions}
+def _call(model: nn.Module, inputs: Inputs, timestep: torch.Tensor) -> torch.Tensor:
+    """The model's answer; an exported program is called row by row."""
+    time = timestep.reshape(1).to(torch.float32)
     if isinstance(model, ExportedUNet):
-        exported: torch.Tensor = model(**inputs)
-        return exported
-    output: torch.Tensor = model(**call_arguments(inputs), return_dict=False)[0]
+        rows = range(len(inputs["sample"]))
+        each = [{name: value[row : row + 1] for name, value in inputs.items()} for row in rows]
+        return torch.cat([model(timestep=time, **one) for one in each])
+    output: torch.Tensor = model(**call_arguments({**inputs, "timestep": time}), return_dict=False)[0]
     return output
-
-
-def _draw(
-    one: ModelInput, model: nn.Module, count: int, sample: ModelInput, generator: torch.Generator
-) -> torch.Tensor:
-    shape = (count, *one.shape[1:])
-    if one.name == "time_ids":
-        height, width = (PIXELS_PER_LATENT * side for side in sample.shape[2:])
-        last = [height, width] if one.shape[1] == SDXL_IDS else [AESTHETIC_SCORE]
-        return torch.tensor([[height, width, 0, 0, *last]], dtype=torch.float32).repeat(count, 1)
-    if one.name == "class_labels" and not one.dtype.is_floating_point:
-        classes = model_config(model).get("num_class_embeds") or 1
-        return torch.randint(0, int(classes), shape, generator=generator)
-    return torch.randn(shape, generator=generator)

@@ -19,6 +19,7 @@ class ExportedUNet(nn.Module):
     """The module of an exported program, called by the inputs' names.
 
     inputs: what it takes, in placeholder order, at batch 1.
+    label_count: rows of the table that class labels are looked up in; None where there is none.
 
     The program may nest its inputs as it likes and return one tensor, a tuple or a dataclass. Its inputs are
     told apart by name (`sample`, `timestep`, `encoder_hidden_states`, `class_labels`, `text_embeds`,
@@ -39,6 +40,7 @@ class ExportedUNet(nn.Module):
         self._timestep: torch.Tensor = values[names.index("timestep")]
         found = {name: _model_input(name, value) for name, value in zip(names, values, strict=True)}
         self.inputs: tuple[ModelInput, ...] = tuple(found[name] for name in NAMES if name in found)
+        self.label_count = _label_count(program, [specs[index].arg.name for index in tensors], names)
         self.program: Any = program.module(check_guards=False)
 
     def forward(self, **inputs: torch.Tensor) -> torch.Tensor:
@@ -68,6 +70,22 @@ class ExportedUNet(nn.Module):
         for name, position in self._positions.items():
             names[position] = name
         return tuple(names)
+
+
+def _label_count(program: ExportedProgram, placeholders: Sequence[str], names: Sequence[str]) -> int | None:
+    """The rows of the embedding whose indices come from the class labels alone.
+
+    placeholders, names: of the inputs, in the program's words and in ours.
+    """
+    labels = {one for one, name in zip(placeholders, names, strict=True) if name == "class_labels"}
+    from_labels = {node for node in program.graph.nodes if node.op == "placeholder" and node.name in labels}
+    for node in program.graph.nodes:
+        if node.target is torch.ops.aten.embedding.default and node.args[1] in from_labels:
+            return int(node.args[0].meta["val"].shape[0])
+        read = set(node.all_input_nodes)
+        if read and read <= from_labels:
+            from_labels.add(node)
+    return None
 
 
 def _input_names(found: Sequence[str]) -> list[str]:

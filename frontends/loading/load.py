@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -19,8 +20,11 @@ from .file_kinds import refuse_other_kinds
 from .model_inputs import text_width
 from .pickles import read_pickle
 from .pipeline_facts import pipeline_facts
+from .pipelines import built_scheduler
 from .weight_files import read_safetensors, weights_in
 from .weights import build_unet, empty_unet, tell_ignored
+
+log = logging.getLogger("dgqc")
 
 PICKLED = (".pt", ".pth", ".bin")
 FORMATS = (
@@ -36,7 +40,7 @@ class LoadedModel:
     model: a diffusers UNet in evaluation mode with float32 weights, or an ExportedUNet.
     config: the UNet's own configuration; empty for an exported program.
     pipeline: the pipeline folder it came from, if any.
-    scheduler: that pipeline's scheduler configuration, if any.
+    scheduler: that pipeline's scheduler configuration, if any, as it is once the pipeline is built.
     source: what the messages and the report call it.
     context_length: tokens per prompt of that pipeline, if known.
     """
@@ -113,7 +117,19 @@ def _from_folder(folder: Path) -> LoadedModel:
     config = _read_config(unet / "config.json")
     empty_unet(config, str(unet / "config.json"))  # says what is wrong before gigabytes are read
     file, weights = weights_in(unet)
-    return _loaded(build_unet(config, weights, str(file)), config, pipeline, str(folder))
+    loaded = _loaded(build_unet(config, weights, str(file)), config, pipeline, str(folder))
+    if pipeline is None or loaded.scheduler is None:
+        return loaded
+    return replace(loaded, scheduler=_built_scheduler(pipeline, loaded))
+
+
+def _built_scheduler(pipeline: Path, loaded: LoadedModel) -> Mapping[str, Any] | None:
+    """As the pipeline has it, or else as it stands in the folder, which is said."""
+    try:
+        return built_scheduler(pipeline, loaded.model)
+    except DgqcError as error:
+        log.warning("Its scheduler's config counts as it stands: %s", error)
+        return loaded.scheduler
 
 
 def _loaded(model: nn.Module, config: Mapping[str, Any], pipeline: Path | None, source: str) -> LoadedModel:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import warnings
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
@@ -12,6 +13,7 @@ import diffusers
 import torch
 import transformers
 from diffusers import DiffusionPipeline
+from torch import nn
 
 from ...ir.errors import DgqcError, one_line
 from ...ir.reading import explained
@@ -28,9 +30,10 @@ WEIGHTS = re.compile(
 VOCABULARIES = ("tokenizer.json", "vocab.json", "vocab.txt", "spiece.model", "sentencepiece.bpe.model")
 
 
-def load_pipeline(folder: Path) -> Any:
+def load_pipeline(folder: Path, parts: Mapping[str, Any] | None = None) -> Any:
     """A diffusers pipeline without its safety checker; no code from the folder is run.
 
+    parts: those that are there already, by name; None for one that is not needed.
     Raises DgqcError for a folder that is none, or whose parts come from elsewhere or can't be loaded.
     """
     if not (folder / "model_index.json").is_file():
@@ -42,15 +45,34 @@ def load_pipeline(folder: Path) -> Any:
                 f"{folder / 'model_index.json'} takes its {name} from {fault}, which is not run; give a "
                 "pipeline made of diffusers and transformers."
             )
-    _check_tokenizers(folder, index)
+    given = dict(parts or {})
+    _check_tokenizers(folder, {name: value for name, value in index.items() if name not in given})
     # Null parts must be given, and what is compared should not depend on a checker's opinion.
     absent = {name: None for name, value in index.items() if isinstance(value, list) and value[0] is None}
     if "safety_checker" in index:
         absent["safety_checker"] = None
-    options = {**absent, "variant": _variant(folder)}
+    options = {**absent, **given, "variant": _variant(folder)}
     anything: Any = DiffusionPipeline
     with explained(f"diffusers can't load the pipeline {folder}", "copy or save it again"), quietly():
         return anything.from_pretrained(folder, local_files_only=True, **options).to(torch.float32)
+
+
+def built_scheduler(folder: Path, unet: nn.Module) -> dict[str, Any]:
+    """The configuration of the scheduler that a pipeline has once it is built, with its class.
+
+    Pipelines change settings as they are built: Stable Diffusion's makes steps_offset 1. No other part is
+    loaded. Raises DgqcError as `load_pipeline` does, and for a pipeline without a scheduler.
+    """
+    index = read_json_object(folder / "model_index.json")
+    others: dict[str, Any] = {
+        name: None
+        for name, value in index.items()
+        if isinstance(value, list) and name not in ("scheduler", "unet")
+    }
+    scheduler = load_pipeline(folder, {**others, "unet": unet}).scheduler
+    if scheduler is None:
+        raise DgqcError(f"The pipeline {folder} has no scheduler; name one with --scheduler.")
+    return {**scheduler.config, "_class_name": type(scheduler).__name__}
 
 
 def _foreign(name: str, value: Any) -> str | None:
@@ -102,14 +124,18 @@ def unknown_words(tokenizer: Any, prompts: Sequence[str]) -> list[str]:
 
 @contextmanager
 def quietly() -> Iterator[None]:
-    """Keeps the libraries' own progress bars, and their advice on packages and types, off the terminal."""
+    """Keeps the libraries' own progress bars, and their advice on packages, types and settings, off the
+    terminal."""
     libraries: list[Any] = [diffusers.utils.logging, transformers.utils.logging]
     before = [(library, library.get_verbosity(), library.is_progress_bar_enabled()) for library in libraries]
     for library in libraries:
         library.set_verbosity_error()
         library.disable_progress_bar()
     try:
-        yield
+        with warnings.catch_warnings():
+            # What a pipeline changes in its scheduler, it says as a FutureWarning.
+            warnings.simplefilter("ignore", FutureWarning)
+            yield
     finally:
         for library, verbosity, bars in before:
             library.set_verbosity(verbosity)

@@ -28,6 +28,7 @@ class ScheduleRecord(Record):
 
     scheduler: Text
     timesteps: Annotated[list[float], Field(min_length=1, max_length=100_000)]
+    origin: Text = ""
 
 
 AnyRecord = TypeVar("AnyRecord", bound=Record)

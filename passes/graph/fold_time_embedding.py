@@ -9,6 +9,7 @@ from typing import Any, ClassVar
 import torch
 from torch import fx
 
+from ...ir.errors import DgqcError
 from ...ir.level import Level
 from ...ir.program import Program
 from ..base import Pass
@@ -97,7 +98,16 @@ class FoldTimeEmbedding(Pass):
                     value = values[node]
                     assert isinstance(value, torch.Tensor)
                     row.append(value.detach().clone())
+                    _refuse_infinite(row[-1], time)
         return [torch.stack(row) for row in rows]
+
+
+def _refuse_infinite(value: torch.Tensor, timestep: float) -> None:
+    if not bool(torch.isfinite(value).all()):
+        raise DgqcError(
+            f"The model's time embedding is not finite at timestep {timestep:g}, as of a logarithm of what "
+            "is not positive; compile for the schedule that the model was trained for (--scheduler)."
+        )
 
 
 def _constants_of(nodes: list[fx.Node] | fx.graph._node_list) -> dict[str, int]:

@@ -52,7 +52,7 @@ def config_of(scheduler: Any) -> dict[str, Any]:
         ({"_class_name": "UNet2DModel"}, 5, "UNet2DModel, which is no scheduler"),
         ({}, 5, "the class nothing"),
         ({"_class_name": ["DDIMScheduler"]}, 5, "the class nothing"),
-        ({"_class_name": "FlowMatchEulerDiscreteScheduler"}, 5, "has no scale_model_input"),
+        ({"_class_name": "ScoreSdeVeScheduler"}, 5, "has no step, so .* or the whole pipeline"),
         ({"_class_name": "DDIMScheduler", "num_train_timesteps": 10**12}, 5, "is out of range"),
         ({"_class_name": "DDIMScheduler", "beta_start": "x"}, 5, "can't build a DDIMScheduler"),
         (None, 10**9, "1000000000 steps make no schedule"),

@@ -5,9 +5,13 @@ from __future__ import annotations
 import pytest
 import torch
 from architectures import ARCHITECTURES, run_model
+from diffusers import UNet2DModel
 from programs import SCHEDULE, apply, calls, captured, run_float, samples
 
+from dgqc.frontends import capture
+from dgqc.ir.errors import DgqcError
 from dgqc.ir.program import Program
+from dgqc.ir.schedule import Schedule
 from dgqc.ir.tensors import constants
 from dgqc.passes.graph.edit import constant
 
@@ -52,3 +56,21 @@ def test_the_embeddings_parameters_leave_the_program() -> None:
     assert report["folded_parameters"] > 4000
     assert numbers(before) - report["folded_parameters"] + report["table_values"] == numbers(after)
     assert not any("time_embedding" in name for name, _ in after.graph.named_parameters())
+
+
+def test_a_schedule_that_the_embedding_can_t_take_is_refused() -> None:
+    """A model that is told noise levels takes their logarithm; timesteps of another kind may be negative."""
+    torch.manual_seed(0)
+    unet = UNet2DModel(
+        sample_size=8,
+        layers_per_block=1,
+        block_out_channels=(8,),
+        norm_num_groups=4,
+        down_block_types=("DownBlock2D",),
+        up_block_types=("UpBlock2D",),
+        add_attention=False,
+        time_embedding_type="fourier",
+    )
+    apply(capture(unet.eval(), schedule=Schedule("ScoreSdeVeScheduler", (80.0, 0.01))), "fold-time-embedding")
+    with pytest.raises(DgqcError, match="not finite at timestep -1, as of a logarithm"):
+        apply(capture(unet, schedule=Schedule("EDMEulerScheduler", (1.0, -1.0))), "fold-time-embedding")

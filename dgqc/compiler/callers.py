@@ -1,0 +1,193 @@
+"""Who calls the model: a recording, its pipeline, or a scheduler; and so at which timesteps.
+
+The one who calls is asked; nothing here knows a scheduler's formulas.
+"""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+
+from torch import nn
+
+from ..frontends.calibrating.drawings import Drawings
+from ..frontends.calibrating.pipeline_calls import Settings
+from ..frontends.calibrating.synthesize import rehearse, synthesize
+from ..frontends.loading.pipelines import load_pipeline
+from ..frontends.schedulers import scheduler_config
+from ..frontends.schedules import schedule_for
+from ..ir.calibration import Calibration
+from ..ir.errors import DgqcError
+from ..ir.schedule import ASSUMED, Schedule
+from .request import Request
+from .samples import lazy, shown
+
+log = logging.getLogger("dgqc")
+
+CONTEXT_LENGTH = 77
+"""Tokens of CLIP, where no calibration says otherwise."""
+STEPS = 25
+"""UNet calls where neither the user nor a calibration says otherwise."""
+
+
+@dataclass(frozen=True)
+class KnownModel:
+    """What the model came with. pipeline: its folder. config: of its scheduler. tokens: of a prompt."""
+
+    model: nn.Module
+    pipeline: Path | None = None
+    config: Mapping[str, Any] | None = None
+    tokens: int | None = None
+
+
+@dataclass(frozen=True)
+class Caller:
+    """Who calls the model.
+
+    schedule: the calls. config: the scheduler's configuration; None where it is assumed to be DDIM with
+    Stable Diffusion's betas.
+    calls: what the model is called with, as recorded or rehearsed; None for a model that comes alone.
+    scheduler: set to the schedule, for such a model. drawings: the pipeline that draws samples, if any.
+    """
+
+    schedule: Schedule
+    config: Mapping[str, Any] | None
+    calls: Calibration | None = None
+    scheduler: Any | None = None
+    drawings: Drawings | None = None
+
+    @property
+    def synthetic(self) -> bool:
+        """Whether samples are denoised without whoever draws with the model."""
+        return self.drawings is None
+
+    def samples(
+        self,
+        model: nn.Module,
+        count: int,
+        batch_size: int,
+        seed: int,
+        sample_size: tuple[int, int] | None = None,
+        context_length: int = CONTEXT_LENGTH,
+    ) -> Calibration:
+        """So many samples of the model's calls, drawn when they are first read.
+
+        sample_size, context_length: of a model that comes alone.
+        """
+        origin = f"{count} synthetic samples" if self.drawings is None else self.drawings.origin(count)
+
+        def record() -> Calibration:
+            return synthesize(
+                model,
+                self.scheduler,
+                self.schedule,
+                samples=count,
+                batch_size=batch_size,
+                seed=seed,
+                sample_size=sample_size,
+                context_length=context_length,
+                progress=shown("denoising for calibration" if self.synthetic else "drawing for calibration"),
+                drawings=self.drawings,
+            )
+
+        return lazy(self.schedule, f"{origin}, seed {seed}", record, self.synthetic)
+
+
+def caller_of(request: Request, known: KnownModel, recorded: Calibration | None) -> Caller:
+    """Who calls the model, as the request and its calibration say, then its pipeline, then our default.
+
+    Raises DgqcError for a schedule that can't be, and where a calibration was recorded at another.
+    """
+    config = scheduler_config(request.scheduler, known.config)
+    if recorded is not None:
+        _check_recorded(request, known, config, recorded.schedule)
+        return Caller(recorded.schedule, config, recorded)
+    if config is None and request.timesteps is not None:
+        raise DgqcError(
+            "The timesteps say when the model is called, but not how noise falls between the calls; name a "
+            "scheduler with --scheduler too, or give recorded samples with --calib."
+        )
+    reason = ""
+    if known.pipeline is not None:
+        try:
+            drawings = _drawings(request, known, known.pipeline)
+            calls = drawings.rehearse()
+            return Caller(calls.schedule, config, calls, drawings=drawings)
+        except DgqcError as error:
+            reason = str(error)
+    scheduler, schedule = schedule_for(config, _steps(request), request.timesteps)
+    rehearse(scheduler)
+    if reason:
+        log.warning("%s Samples are denoised by its %s alone.", reason, schedule.scheduler)
+    if config is None:
+        log.warning(
+            "The model came without a scheduler: %d calls of DDIM with Stable Diffusion's betas are assumed; "
+            "name its own with --scheduler.",
+            len(schedule),
+        )
+    origin = ASSUMED if config is None else f"asked of {schedule.scheduler}"
+    return Caller(replace(schedule, origin=origin), config, scheduler=scheduler)
+
+
+def _steps(request: Request) -> int:
+    return len(request.timesteps) if request.timesteps is not None else request.steps or STEPS
+
+
+def _drawings(request: Request, known: KnownModel, folder: Path) -> Drawings:
+    """The model's pipeline as it is asked to draw. Raises DgqcError where it can't be."""
+    if request.context_length not in (None, known.tokens):
+        raise DgqcError(
+            f"The pipeline's prompts have {known.tokens or 'other'} tokens, not {request.context_length}."
+        )
+    settings = Settings(_steps(request), request.timesteps, request.guidance_scale, request.sample_size)
+    pipeline = load_pipeline(folder, {"unet": known.model})
+    if request.scheduler is not None:
+        named = scheduler_config(request.scheduler, known.config)
+        pipeline.scheduler, _ = schedule_for(named, _steps(request), request.timesteps)
+    return Drawings(pipeline, settings)
+
+
+def _check_recorded(
+    request: Request, known: KnownModel, config: Mapping[str, Any] | None, have: Schedule
+) -> None:
+    """Raises DgqcError where a recording is of another schedule than the one that is asked for."""
+    wanted = have
+    if request.timesteps is not None:
+        wanted = Schedule(have.scheduler, request.timesteps)
+    elif request.steps is not None:
+        wanted = _wanted(request, known, config, have)
+    elif request.scheduler is not None and config is not None:
+        wanted = replace(have, scheduler=str(config.get("_class_name")))
+    if not _same(have, wanted):
+        raise DgqcError(
+            f"The calibration was recorded with {have.scheduler} at {len(have)} calls, {_ends(have)}, but "
+            f"{wanted.scheduler} as asked for makes {len(wanted)}, {_ends(wanted)}; record it with the "
+            "schedule you want, or leave out --steps, --scheduler and --timesteps."
+        )
+
+
+def _wanted(
+    request: Request, known: KnownModel, config: Mapping[str, Any] | None, have: Schedule
+) -> Schedule:
+    """The schedule of so many steps: the scheduler's, or the pipeline's where that makes other calls.
+
+    Where nobody has a scheduler, any with as many calls.
+    """
+    _, wanted = schedule_for(config, _steps(request))
+    if config is None:
+        return have if len(have) == len(wanted) else wanted
+    if not _same(have, wanted) and known.pipeline is not None:
+        return _drawings(request, known, known.pipeline).rehearse().schedule
+    return wanted
+
+
+def _same(have: Schedule, wanted: Schedule) -> bool:
+    calls = len(have) == len(wanted) and all(i in have.steps_at(t) for i, t in enumerate(wanted.timesteps))
+    return calls and have.scheduler == wanted.scheduler
+
+
+def _ends(schedule: Schedule) -> str:
+    return f"{schedule.timesteps[0]:g} to {schedule.timesteps[-1]:g}"

@@ -1,0 +1,136 @@
+"""Samples from pictures that the model's own pipeline draws."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import torch
+from torch import nn
+
+from ...ir.calibration import Calibration
+from ...ir.errors import DgqcError
+from ...ir.schedule import Schedule
+from ..loading.pipelines import unknown_words
+from .captions import everyday_captions, prompts_for, tells_apart
+from .conditions import draw_labels, label_count
+from .pipeline_calls import Asked, Settings, draw, rehearsal, takes
+from .recorder import Progress, Recorder, recording
+
+log = logging.getLogger("dgqc")
+
+
+@dataclass(frozen=True)
+class Drawings:
+    """A pipeline around a UNet, and how it is to draw.
+
+    prompts: what users ask for; None takes captions that dgqc brings. labels: classes; None draws them.
+    """
+
+    pipeline: Any
+    settings: Settings
+    prompts: Sequence[str] | None = None
+    labels: Sequence[int] | None = None
+
+    def __post_init__(self) -> None:
+        name = type(self.pipeline).__name__
+        unet = getattr(self.pipeline, "unet", None)
+        if not isinstance(unet, nn.Module):
+            raise DgqcError(f"A {name} has no UNet, which alone dgqc compiles; give such a pipeline.")
+        if self.prompts is not None and not self.prompted:
+            raise DgqcError(f"A {name} takes no prompts; leave them out, and say how many pictures.")
+        if self.labels is not None:
+            self._check_labels(self.labels)
+
+    @property
+    def prompted(self) -> bool:
+        """Whether the pipeline takes prompts."""
+        return takes(self.pipeline, "prompt")
+
+    @property
+    def labelled(self) -> bool:
+        """Whether the pipeline takes classes, and its UNet has a table of them."""
+        return takes(self.pipeline, "class_labels") and label_count(self.pipeline.unet) > 1
+
+    def rehearse(self) -> Calibration:
+        """The calls that the pipeline makes for a picture; its loop runs, its UNet doesn't.
+
+        Raises DgqcError for a pipeline that can't draw by itself, as one that changes a given picture.
+        """
+        return rehearsal(self.pipeline, self.settings, self.asked(1, 0)[0])
+
+    def asked(self, count: int, seed: int) -> list[Asked]:
+        """So many pictures, the i-th from noise with seed `seed + i`."""
+        prompts: Sequence[str | None] = [None] * count
+        if self.prompted:
+            tokenizer = getattr(self.pipeline, "tokenizer", None)
+            given = self.prompts
+            prompts = prompts_for(tokenizer, count, seed) if given is None else _again(given, count)
+        labels: Sequence[int | None] = [None] * count
+        if self.labelled:
+            generator = torch.Generator().manual_seed(seed)
+            drawn = draw_labels(label_count(self.pipeline.unet), count, generator).tolist()
+            labels = drawn if self.labels is None else _again(self.labels, count)
+        return [Asked(seed + i, *pair) for i, pair in enumerate(zip(prompts, labels, strict=True))]
+
+    def record(
+        self, count: int, batch_size: int, seed: int, progress: Progress | None, calls: int
+    ) -> Recorder:
+        """Draws so many pictures and keeps the UNet's calls. calls: those of a picture, for `progress`."""
+        pictures = self.asked(count, seed)
+        if self.prompts is not None:
+            self._warn_of_unknown_words(self.prompts)
+        batches = [pictures[start : start + batch_size] for start in range(0, count, batch_size)]
+        with recording(self.pipeline.unet, calls * len(batches), progress) as recorder:
+            for batch in batches:
+                recorder.begin_picture()
+                draw(self.pipeline, batch, self.settings)
+        return recorder
+
+    def draw(
+        self, schedule: Schedule, samples: int, batch_size: int, seed: int, progress: Progress | None
+    ) -> Calibration:
+        """So many pictures' calls, held in memory.
+
+        Raises DgqcError where the pipeline makes other calls than the schedule's.
+        """
+        recorder = self.record(samples, batch_size, seed, progress, len(schedule))
+        found = recorder.calibration(self.origin(samples), schedule.scheduler)
+        if found.schedule != schedule:
+            raise DgqcError(
+                f"The {type(self.pipeline).__name__} made {len(found.schedule)} calls, but its schedule says "
+                f"{len(schedule)}; record samples with `dgqc calibrate` and give them instead."
+            )
+        return found
+
+    def origin(self, count: int) -> str:
+        """Where so many samples come from, one line for the report."""
+        name = type(self.pipeline).__name__
+        if self.prompts is not None:
+            return f"{count} prompts through {name}"
+        if self.prompted:
+            known = tells_apart(getattr(self.pipeline, "tokenizer", None), everyday_captions())
+            return f"{count} {'everyday captions' if known else 'prompts of its words'} through {name}"
+        return f"{count} pictures{' of classes' if self.labelled else ''} by {name}"
+
+    def _check_labels(self, labels: Sequence[int]) -> None:
+        classes = label_count(self.pipeline.unet)
+        if not self.labelled:
+            raise DgqcError(f"A {type(self.pipeline).__name__} takes no classes here; leave them out.")
+        if wrong := [label for label in labels if not 0 <= label < classes]:
+            raise DgqcError(f"There is no class {wrong[0]}; the UNet has {classes}, 0 the first.")
+
+    def _warn_of_unknown_words(self, prompts: Sequence[str]) -> None:
+        if unknown := unknown_words(getattr(self.pipeline, "tokenizer", None), prompts):
+            log.warning(
+                "The pipeline's tokenizer doesn't know %s (%d words of the prompts), all one to the model.",
+                ", ".join(unknown[:3]),
+                len(unknown),
+            )
+
+
+def _again(given: Sequence[Any], count: int) -> list[Any]:
+    """The first `count`, from the beginning again where there are fewer."""
+    return [given[i % len(given)] for i in range(count)]

@@ -1,0 +1,143 @@
+"""Pictures asked of a pipeline, whatever its kind, and the UNet calls that they make."""
+
+from __future__ import annotations
+
+import inspect
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from typing import Any
+
+import torch
+from torch import nn
+
+from ...ir.calibration import Calibration
+from ...ir.errors import DgqcError
+from ...ir.reading import explained
+from ..loading.model_inputs import model_inputs
+from ..loading.pipelines import quietly
+from ..schedules import check_steps, check_timesteps
+from .recorder import recording
+
+PICTURES = "np"
+"""What a pipeline without latents returns; "latent" where it would decode them."""
+
+
+@dataclass(frozen=True)
+class Asked:
+    """One picture. prompt, label: None where the pipeline takes none. seed: of its noise."""
+
+    seed: int
+    prompt: str | None = None
+    label: int | None = None
+
+
+@dataclass(frozen=True)
+class Settings:
+    """What all pictures have in common.
+
+    steps: the pipeline's `num_inference_steps`. timesteps: in the place of its scheduler's own.
+    guidance_scale: None leaves the pipeline's own. size: height and width of the latents; None likewise.
+    """
+
+    steps: int
+    timesteps: tuple[float, ...] | None = None
+    guidance_scale: float | None = None
+    size: tuple[int, int] | None = None
+
+    def __post_init__(self) -> None:
+        check_steps(self.steps)
+        if self.timesteps is not None:
+            check_timesteps(self.timesteps)
+
+
+def takes(pipeline: Any, name: str) -> bool:
+    """Whether the pipeline can be called with it."""
+    return name in inspect.signature(pipeline.__call__).parameters
+
+
+def draw(pipeline: Any, pictures: Sequence[Asked], settings: Settings) -> None:
+    """Draws pictures together and lets go of them.
+
+    Raises DgqcError where the pipeline takes no such settings, and for whatever it raises itself.
+    """
+    options: dict[str, Any] = {
+        "generator": [torch.Generator().manual_seed(one.seed) for one in pictures],
+        "num_inference_steps": settings.steps,
+        "output_type": "latent" if takes(pipeline, "prompt") else PICTURES,
+        **_conditions(pipeline, pictures),
+        **_chosen(pipeline, settings),
+    }
+    if settings.timesteps is not None:
+        del options["num_inference_steps"]
+    name = type(pipeline).__name__
+    pipeline.set_progress_bar_config(disable=True)
+    with explained(f"The {name} can't draw by itself", "check that it makes pictures so"), quietly():
+        pipeline(**{key: value for key, value in options.items() if takes(pipeline, key)})
+
+
+def rehearsal(pipeline: Any, settings: Settings, picture: Asked) -> Calibration:
+    """The calls that the pipeline makes for a picture: its own loop runs with a UNet that answers zeros.
+
+    Raises DgqcError as `draw` does, and where it does not call its UNet, or not with all that it takes.
+    """
+    name, unet = type(pipeline).__name__, pipeline.unet
+    with recording(unet) as recorder, _answering_zeros(unet):
+        draw(pipeline, [picture], settings)
+    found = recorder.calibration(f"asked of {name}", type(pipeline.scheduler).__name__)
+    first = next(found.read(0))
+    height, width = first["sample"].shape[2:]
+    for needed in (one.name for one in model_inputs(unet, (height, width), 1)):
+        if needed not in ("timestep", *first):
+            raise DgqcError(f"The {name} calls its UNet without {needed}, which that takes.")
+    return found
+
+
+def _conditions(pipeline: Any, pictures: Sequence[Asked]) -> Mapping[str, Any]:
+    """Prompts or a number of pictures, and classes, as far as the pipeline takes them."""
+    found: dict[str, Any] = {}
+    if takes(pipeline, "prompt"):
+        found["prompt"] = [one.prompt for one in pictures]
+    else:
+        found["batch_size"] = len(pictures)
+    if all(one.label is not None for one in pictures):
+        found["class_labels"] = [one.label for one in pictures]
+    return found
+
+
+def _chosen(pipeline: Any, settings: Settings) -> Mapping[str, Any]:
+    """Settings that not every pipeline has. Raises DgqcError for one that this has not."""
+    found: dict[str, Any] = {}
+    if settings.timesteps is not None:
+        whole = all(one.is_integer() for one in settings.timesteps)
+        found["timesteps"] = [int(one) if whole else one for one in settings.timesteps]
+    if settings.guidance_scale is not None:
+        found["guidance_scale"] = settings.guidance_scale
+    if settings.size is not None:
+        factor = getattr(pipeline, "vae_scale_factor", 1)
+        found |= {"height": settings.size[0] * factor, "width": settings.size[1] * factor}
+    for name in found:
+        if not takes(pipeline, name):
+            raise DgqcError(f"A {type(pipeline).__name__} takes no {name}; leave it out.")
+    return found
+
+
+@contextmanager
+def _answering_zeros(unet: nn.Module) -> Iterator[None]:
+    """The UNet's hooks run, its layers don't."""
+    channels = int(unet.config["out_channels"])  # type: ignore[index]
+
+    def zeros(sample: torch.Tensor, *arguments: Any, return_dict: bool = True, **keywords: Any) -> Any:
+        from diffusers.models.unets.unet_2d import UNet2DOutput
+
+        found = torch.zeros(sample.shape[0], channels, *sample.shape[2:], dtype=sample.dtype)
+        return UNet2DOutput(sample=found) if return_dict else (found,)
+
+    own = vars(unet).get("forward")
+    unet.forward = zeros
+    try:
+        yield
+    finally:
+        del unet.forward
+        if own is not None:
+            unet.forward = own

@@ -1,0 +1,133 @@
+"""What a loop calls its UNet with, whoever runs the loop: noted by a hook."""
+
+from __future__ import annotations
+
+import importlib.metadata
+import inspect
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from typing import Any
+
+import diffusers
+import torch
+from torch import nn
+
+from ...ir.calibration import Calibration, Inputs
+from ...ir.errors import DgqcError, UnsupportedOperation
+from ...ir.schedule import Schedule
+from ..loading.model_inputs import ADDED_CONDITIONS, NAMES
+
+Progress = Callable[[int, int], None]
+"""Called after every UNet call with the number of calls done and of all calls."""
+
+
+@dataclass
+class Recorder:
+    """Collects a UNet's inputs, picture by picture (or batch by batch), call by call.
+
+    expected: calls in all, as far as known, for `progress`.
+    """
+
+    signature: inspect.Signature
+    expected: int = 0
+    progress: Progress | None = None
+    batches: list[list[Inputs]] = field(default_factory=list)
+    timesteps: list[list[float]] = field(default_factory=list)
+    done: int = 0
+
+    def begin_picture(self) -> None:
+        """The next call is the first of another picture, or of a batch of pictures drawn together."""
+        self.batches.append([])
+        self.timesteps.append([])
+
+    def record(self, module: nn.Module, arguments: tuple[Any, ...], keywords: dict[str, Any]) -> None:
+        """A forward pre-hook."""
+        if not self.batches:
+            self.begin_picture()
+        bound = self.signature.bind(*arguments, **keywords).arguments
+        previous = self.batches[-1][-1] if self.batches[-1] else {}
+        inputs: dict[str, torch.Tensor] = {}
+        for name, value in _tensors(bound).items():
+            recorded = value.detach().to("cpu", torch.float32 if value.is_floating_point() else value.dtype)
+            same = name in previous and torch.equal(previous[name], recorded)
+            inputs[name] = previous[name] if same else recorded.clone()
+        self.timesteps[-1].append(_timestep(bound["timestep"]))
+        self.batches[-1].append(inputs)
+        self.done += 1
+        if self.progress:
+            self.progress(self.done, max(self.done, self.expected))
+
+    def schedule(self, caller: str, origin: str = "") -> Schedule:
+        """The calls made, which must be the same for every picture. caller: the scheduler's name."""
+        if not any(self.timesteps):
+            raise DgqcError("The UNet was not called at all; draw at least one picture with it.")
+        if any(one != self.timesteps[0] for one in self.timesteps):
+            raise DgqcError(
+                "The UNet was called at other timesteps for later pictures; use a fixed schedule, and say "
+                "where each picture begins."
+            )
+        return Schedule(caller, tuple(self.timesteps[0]), origin)
+
+    def calls(self) -> Iterator[tuple[int, int, Inputs]]:
+        """(step, batch, inputs) of every call."""
+        for index, calls in enumerate(self.batches):
+            for step, inputs in enumerate(calls):
+                yield step, index, inputs
+
+    def calibration(self, origin: str, caller: str = "a loop of the user's own") -> Calibration:
+        """What was recorded, held in memory. origin: one line for the report."""
+        recorded = [batch for batch in self.batches if batch]
+        schedule = self.schedule(caller, origin)
+        return Calibration(
+            schedule, lambda step: iter([calls[step] for calls in recorded]), False, origin, versions()
+        )
+
+
+@contextmanager
+def recording(unet: nn.Module, expected: int = 0, progress: Progress | None = None) -> Iterator[Recorder]:
+    """Records the UNet's calls for a while: `with recording(unet) as calls:`.
+
+    Call `calls.begin_picture()` before each picture, and `calls.calibration(...)` when all are drawn.
+    unet: a module that is called with `sample` and `timestep`, by name or in this order, and conditions by
+        dgqc's names. Raises UnsupportedOperation at a call with inputs that dgqc does not know.
+    """
+    recorder = Recorder(inspect.signature(unet.forward), expected, progress)
+    handle = unet.register_forward_pre_hook(recorder.record, with_kwargs=True)
+    try:
+        yield recorder
+    finally:
+        handle.remove()
+
+
+def versions() -> dict[str, str]:
+    """The libraries that a recording depends on."""
+    try:
+        own = importlib.metadata.version("dgqc")
+    except importlib.metadata.PackageNotFoundError:
+        own = "unknown"
+    return {"dgqc": own, "torch": torch.__version__, "diffusers": diffusers.__version__}
+
+
+def _timestep(value: Any) -> float:
+    times = set(torch.as_tensor(value, dtype=torch.float64).reshape(-1).tolist())
+    if len(times) != 1:
+        raise UnsupportedOperation(
+            f"The UNet is called with {len(times)} timesteps at once; dgqc has tables for one a call."
+        )
+    return float(times.pop())
+
+
+def _tensors(bound: Mapping[str, Any]) -> dict[str, torch.Tensor]:
+    """The inputs by the captured graph's names."""
+    added: Mapping[str, Any] = bound.get("added_cond_kwargs") or {}
+    ignored = {"timestep", "added_cond_kwargs", "return_dict"}
+    given = {**{name: value for name, value in bound.items() if name not in ignored}, **added}
+    known = {name: value for name, value in given.items() if value is not None and value != {}}
+    unknown = [name for name in known if name not in (*NAMES, *ADDED_CONDITIONS)]
+    if unknown:
+        raise UnsupportedOperation(
+            f"The pipeline gives its UNet {', '.join(unknown)}, which dgqc has no input for; use a plain "
+            "text-to-image pipeline."
+        )
+    return known

@@ -1,0 +1,76 @@
+"""Conditions of a model that comes alone look as pipelines' do."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import architectures
+import pytest
+import torch
+
+from dgqc.frontends.calibrating.conditions import draw_conditions, draw_labels, label_count, text_like
+from dgqc.frontends.loading.load import load_model
+from dgqc.frontends.loading.model_inputs import model_inputs
+
+from . import tiny_pipelines
+from .conftest import tiny_unet
+
+
+def generator() -> torch.Generator:
+    return torch.Generator().manual_seed(0)
+
+
+def test_contexts_look_like_a_text_encoder_s() -> None:
+    found = text_like((8, 77, 768), generator())
+    assert found.mean().abs() < 0.1
+    assert 0.9 < found.std() < 1.2
+    # The start token is every prompt's, and most of it lies in two channels.
+    assert torch.equal(found[0, 0], found[7, 0])
+    share = found[0, 0].square().sort(descending=True).values
+    assert share[:2].sum() > 0.7 * share.sum()
+    # Padding is nearly one token; words differ.
+    alike = torch.nn.functional.cosine_similarity
+    assert alike(found[:, -1], found[:, -2]).min() > 0.9
+    assert alike(found[:, 1], found[:, 2]).max() < 0.9
+    empty = text_like((2, 77, 768), None)
+    assert torch.equal(empty[0], empty[1])
+    assert torch.equal(empty[0, 0], found[0, 0])
+    assert not torch.equal(found, text_like((8, 77, 768), torch.Generator().manual_seed(1)))
+
+
+def test_labels_come_before_any_comes_again() -> None:
+    assert sorted(draw_labels(5, 5, generator()).tolist()) == list(range(5))
+    assert draw_labels(5, 12, generator()).bincount().tolist() in [
+        [a, b, c, d, e] for a in (2, 3) for b in (2, 3) for c in (2, 3) for d in (2, 3) for e in (2, 3)
+    ]
+
+
+def test_the_label_table_says_how_many_there_are(tmp_path: Path) -> None:
+    unet = tiny_pipelines.unet(num_class_embeds=7)
+    assert label_count(unet) == 7
+    assert label_count(tiny_pipelines.unet()) == 1
+    sample, label = torch.zeros(1, 3, 8, 8), torch.tensor([1])
+    exported = torch.export.export(
+        unet, (sample, torch.tensor([5.0])), {"class_labels": label, "return_dict": False}, strict=False
+    )
+    torch.export.save(exported, tmp_path / "unet.pt2")
+    loaded = load_model(tmp_path / "unet.pt2").model
+    assert label_count(loaded) == 7
+
+
+def test_sdxl_says_nothing_with_zeros() -> None:
+    unet = architectures.stable_diffusion_xl()
+    found = draw_conditions(unet, model_inputs(unet, None, 5), 2, generator())
+    assert found.empty is not None
+    assert found.empty["encoder_hidden_states"].count_nonzero() == 0
+    assert found.empty["text_embeds"].count_nonzero() == 0
+    assert torch.equal(found.empty["time_ids"], found.given["time_ids"])
+    assert found.rows(1, 1).given["text_embeds"].shape[0] == 1
+
+
+@pytest.mark.parametrize("kind", ["timestep", None])
+def test_noise_levels_and_classes(kind: str | None) -> None:
+    unet = tiny_unet(class_embed_type=kind, num_class_embeds=None if kind else 9)
+    found = draw_conditions(unet, model_inputs(unet, None, 5), 9, generator()).given["class_labels"]
+    assert torch.equal(found, found.round())
+    assert (found.max() > 9) == (kind == "timestep")
