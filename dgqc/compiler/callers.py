@@ -5,12 +5,14 @@ The one who calls is asked; nothing here knows a scheduler's formulas.
 
 from __future__ import annotations
 
+import copy
 import logging
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
+from diffusers import DiffusionPipeline
 from torch import nn
 
 from ..frontends.calibrating.drawings import Drawings
@@ -23,7 +25,7 @@ from ..ir.calibration import Calibration
 from ..ir.errors import DgqcError
 from ..ir.schedule import ASSUMED, Schedule
 from .request import Request
-from .samples import lazy, shown
+from .samples import lazy, shown, sizes
 
 log = logging.getLogger("dgqc")
 
@@ -35,10 +37,13 @@ STEPS = 25
 
 @dataclass(frozen=True)
 class KnownModel:
-    """What the model came with. pipeline: its folder. config: of its scheduler. tokens: of a prompt."""
+    """What the model came with.
+
+    pipeline: its folder, or itself. config: of its scheduler. tokens: of a prompt, as far as known.
+    """
 
     model: nn.Module
-    pipeline: Path | None = None
+    pipeline: Path | DiffusionPipeline | None = None
     config: Mapping[str, Any] | None = None
     tokens: int | None = None
 
@@ -113,8 +118,9 @@ def caller_of(request: Request, known: KnownModel, recorded: Calibration | None)
     reason = ""
     if known.pipeline is not None:
         try:
-            drawings = _drawings(request, known, known.pipeline)
+            drawings = _drawings(request, known)
             calls = drawings.rehearse()
+            _check_context(request, calls)
             return Caller(calls.schedule, config, calls, drawings=drawings)
         except DgqcError as error:
             reason = str(error)
@@ -136,18 +142,30 @@ def _steps(request: Request) -> int:
     return len(request.timesteps) if request.timesteps is not None else request.steps or STEPS
 
 
-def _drawings(request: Request, known: KnownModel, folder: Path) -> Drawings:
+def _drawings(request: Request, known: KnownModel) -> Drawings:
     """The model's pipeline as it is asked to draw. Raises DgqcError where it can't be."""
-    if request.context_length not in (None, known.tokens):
-        raise DgqcError(
-            f"The pipeline's prompts have {known.tokens or 'other'} tokens, not {request.context_length}."
-        )
     settings = Settings(_steps(request), request.timesteps, request.guidance_scale, request.sample_size)
-    pipeline = load_pipeline(folder, {"unet": known.model})
+    pipeline = _own_pipeline(known)
     if request.scheduler is not None:
         named = scheduler_config(request.scheduler, known.config)
         pipeline.scheduler, _ = schedule_for(named, _steps(request), request.timesteps)
     return Drawings(pipeline, settings)
+
+
+def _check_context(request: Request, calls: Calibration) -> None:
+    """Raises DgqcError where other contexts are asked for than the pipeline's."""
+    found = sizes(calls).get("context_length")
+    if found is not None and request.context_length not in (None, found):
+        raise DgqcError(f"The pipeline's prompts have {found} tokens, not {request.context_length}.")
+
+
+def _own_pipeline(known: KnownModel) -> Any:
+    """The pipeline, with a scheduler that nobody else uses."""
+    if isinstance(known.pipeline, Path):
+        return load_pipeline(known.pipeline, {"unet": known.model})
+    pipeline: Any = copy.copy(known.pipeline)
+    pipeline.scheduler = copy.deepcopy(pipeline.scheduler)
+    return pipeline
 
 
 def _check_recorded(
@@ -180,7 +198,7 @@ def _wanted(
     if config is None:
         return have if len(have) == len(wanted) else wanted
     if not _same(have, wanted) and known.pipeline is not None:
-        return _drawings(request, known, known.pipeline).rehearse().schedule
+        return _drawings(request, known).rehearse().schedule
     return wanted
 
 

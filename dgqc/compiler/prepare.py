@@ -9,6 +9,7 @@ from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
+from diffusers import DiffusionPipeline
 from torch import nn
 
 from ..bundle.manifest import InputShape, Provenance
@@ -18,7 +19,9 @@ from ..frontends.capturing.capture import capture
 from ..frontends.loading.live_models import check_live
 from ..frontends.loading.load import load_model
 from ..frontends.samplers import sampler_for
+from ..frontends.schedulers import scheduler_config
 from ..ir.calibration import Calibration
+from ..ir.errors import DgqcError
 from ..ir.program import Program
 from ..ir.verify.verifier import verify
 from ..passes.manager.pipeline import format_pipeline
@@ -77,13 +80,23 @@ def begin(request: Request) -> Start:
     return Start([replace(program, calibration=calibration)], provenance, costs, caller.config)
 
 
-def known_of(model: nn.Module | str | Path, weights_key: str | None = None) -> KnownModel:
+def known_of(model: nn.Module | DiffusionPipeline | str | Path, weights_key: str | None = None) -> KnownModel:
     """The model and what it came with. Raises DgqcError for what is no model."""
+    if isinstance(model, DiffusionPipeline):
+        return _known_pipeline(model)
     if isinstance(model, nn.Module):
         check_live(model)
         return KnownModel(model)
     loaded = load_model(Path(model), weights_key)
     return KnownModel(loaded.model, loaded.pipeline, loaded.scheduler, loaded.context_length)
+
+
+def _known_pipeline(pipeline: Any) -> KnownModel:
+    unet = getattr(pipeline, "unet", None)
+    if not isinstance(unet, nn.Module):
+        raise DgqcError(f"A {type(pipeline).__name__} has no UNet, which alone dgqc compiles.")
+    check_live(unet)
+    return KnownModel(unet, pipeline, scheduler_config(pipeline.scheduler))
 
 
 def _inputs(captured: Program) -> tuple[InputShape, ...]:

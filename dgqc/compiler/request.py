@@ -18,6 +18,7 @@ from .option import option, option_of
 
 if TYPE_CHECKING:
     # Needed for types alone: `dgqc --help` does not wait for torch.
+    from diffusers import DiffusionPipeline
     from torch import nn
 
     from ..ir.calibration import Calibration
@@ -49,13 +50,13 @@ def timestep_list(text: str | None) -> tuple[float, ...] | None:
 class Request:
     """What to compile, and how."""
 
-    model: nn.Module | str | Path = field(
+    model: nn.Module | DiffusionPipeline | str | Path = field(
         metadata=option(
             (),
             "A UNet's or pipeline's folder, .pt, .safetensors or .pt2.",
             kind=Path,
             metavar="MODEL",
-            python="Or a diffusers UNet.",
+            python="Or a diffusers UNet or pipeline.",
             recorded=False,  # the manifest has its class
         )
     )

@@ -134,6 +134,17 @@ def test_a_pipeline_draws_its_own_samples(classes: Path, caplog: pytest.LogCaptu
     assert named.drawings is not None
 
 
+def test_a_pipeline_in_python_is_asked_and_left_alone(classes: Path) -> None:
+    pipeline = ConsistencyModelPipeline.from_pretrained(classes)
+    pipeline.scheduler.set_timesteps(7)
+    caller = caller_of(Request(pipeline, steps=3, scheduler="edmeuler"), known_of(pipeline), None)
+    assert caller.schedule.scheduler == "EDMEulerScheduler"
+    assert caller.schedule.origin == "asked of ConsistencyModelPipeline"
+    assert len(pipeline.scheduler.timesteps) == 7
+    assert type(pipeline.scheduler) is CMStochasticIterativeScheduler
+    assert caller_of(Request(pipeline, steps=3), known_of(pipeline), None).schedule.timesteps[-1] < 0
+
+
 def test_a_pipeline_that_can_t_draw(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
     """Its UNet wants classes, which it doesn't know: its scheduler is asked, and classes are drawn."""
     DDPMPipeline(architectures.class_conditional(), DDPMScheduler()).save_pretrained(tmp_path / "pipeline")
