@@ -57,12 +57,26 @@ class Ranges:
 
 
 @dataclass(frozen=True)
+class Variation:
+    """How an operand's extremes differ from sample to sample, at each call of the schedule.
+
+    samples: int64 (T,), how many were seen. low, high: float32 (T,), standard deviations of the samples'
+        smallest and largest values; 0 where one sample was seen.
+    """
+
+    samples: torch.Tensor
+    low: torch.Tensor
+    high: torch.Tensor
+
+
+@dataclass(frozen=True)
 class ObservedOperand:
-    """Ranges along both dimensions."""
+    """Ranges along both dimensions. variation: None where nobody looked at samples one by one."""
 
     operand: Operand
     channel: Ranges
     pixel: Ranges
+    variation: Variation | None = None
 
 
 @dataclass(frozen=True)
@@ -72,6 +86,7 @@ class PlacedOperand:
     operand: Operand
     dimension: Dimension
     ranges: Ranges
+    variation: Variation | None = None
 
 
 @dataclass(frozen=True)
@@ -85,6 +100,7 @@ class GroupedOperand:
     dimension: Dimension
     ranges: Ranges
     group: torch.Tensor
+    variation: Variation | None = None
 
 
 @dataclass(frozen=True)

@@ -121,7 +121,12 @@ def _plain(value: Any) -> str:
     if isinstance(value, StrEnum):
         return value.value
     if hasattr(value, "__dataclass_fields__"):
-        parts = (f"{field.name}={_plain(getattr(value, field.name))}" for field in fields(value))
+        found = {field: getattr(value, field.name) for field in fields(value)}
+        parts = (
+            f"{field.name}={_plain(part)}"
+            for field, part in found.items()
+            if not (part is None and field.default is None)  # nothing is known, and it needn't be
+        )
         return f"{type(value).__name__}({', '.join(parts)})"
     if isinstance(value, list | tuple):
         return f"[{', '.join(_plain(item) for item in value)}]"

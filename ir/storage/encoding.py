@@ -17,13 +17,13 @@ import torch
 from torch import fx
 
 from ..denoising import DenoisingLoop, Labels
-from ..plans import CallQuantizer, Coding, Dimension, Granularity, Plan, Ranges, Role
+from ..plans import CallQuantizer, Coding, Dimension, Granularity, Plan, Ranges, Role, Variation
 from ..views import View
 
 _Stored = TypeVar("_Stored")
 KEEP = Callable[[str, torch.Tensor], None]
 """keep(key, tensor) puts a tensor beside the JSON."""
-_FROZEN = (Ranges, CallQuantizer, View, DenoisingLoop, Labels)
+_FROZEN = (Ranges, Variation, CallQuantizer, View, DenoisingLoop, Labels)
 PLAN_TYPES: dict[str, type[Any]] = {kind.__name__: kind for kind in (*get_args(Plan), *_FROZEN)}
 """Frozen dataclasses that can be stored, by the name they are stored under; `storable` adds a backend's."""
 OLD_NAMES: Mapping[str, str] = {

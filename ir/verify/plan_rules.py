@@ -18,6 +18,7 @@ from ..plans import (
     QuantizedProbabilities,
     Ranges,
     Role,
+    Variation,
     Weight,
 )
 from .checks import Problem, Problems, type_name
@@ -72,7 +73,7 @@ def per_call_tensors(plan: Plan) -> Iterator[tuple[str, torch.Tensor]]:
     """The tensors of a plan that have a row per call, with their names."""
     for field in fields(plan):
         part = getattr(plan, field.name)
-        if isinstance(part, Ranges):
+        if isinstance(part, Ranges | Variation):
             yield from ((f"{field.name}.{item.name}", getattr(part, item.name)) for item in fields(part))
         elif isinstance(part, torch.Tensor) and field.name != "group" and not isinstance(plan, Weight):
             yield field.name, part

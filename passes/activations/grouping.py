@@ -76,7 +76,7 @@ def _in_groups(plan: PlacedOperand, group: torch.Tensor, site: fx.Node) -> Group
         low, high = ranges.low.amin(dim=1, keepdim=True), ranges.high.amax(dim=1, keepdim=True)
         dimension, group = Dimension.CHANNEL, torch.zeros(channels, dtype=torch.int64)
         ranges = Ranges(low.repeat(1, channels), high.repeat(1, channels))
-    return GroupedOperand(plan.operand, dimension, ranges, group)
+    return GroupedOperand(plan.operand, dimension, ranges, group, plan.variation)
 
 
 def in_order(labels: NDArray[numpy.integer[Any]]) -> torch.Tensor:

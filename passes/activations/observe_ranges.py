@@ -24,6 +24,7 @@ from ...ir.plans import (
     Probabilities,
     Ranges,
     Role,
+    Variation,
 )
 from ...ir.program import Program
 from ...ir.progress import track
@@ -33,7 +34,8 @@ from ..manager.registry import register_pass
 from ..simulation.block_interpreter import BlockInterpreter
 
 Statistics = tuple[torch.Tensor, ...]
-"""Of a site at one call: (channel low, channel high, pixel low, pixel high), or (largest,)."""
+"""Of a site at one call: (channel low, channel high, pixel low, pixel high, and the lowest and the highest
+value of each sample), or (largest,)."""
 
 
 @register_pass
@@ -119,12 +121,24 @@ def _observed(plan: Plan, name: str, seen: Sequence[Mapping[str, Statistics]]) -
     """The plan with the statistics of all calls."""
     if not isinstance(plan, Operand | Activation16 | Probabilities):
         return plan
-    stacked = [torch.stack(values) for values in zip(*(one[name] for one in seen), strict=True)]
+    seen_here = [one[name] for one in seen]
+    # Calls may have different numbers of samples.
+    stacked = [torch.stack(values) for values in zip(*(one[:4] for one in seen_here), strict=True)]
     if isinstance(plan, Operand):
-        return ObservedOperand(plan, Ranges(stacked[0], stacked[1]), Ranges(stacked[2], stacked[3]))
+        channel, pixel = Ranges(stacked[0], stacked[1]), Ranges(stacked[2], stacked[3])
+        return ObservedOperand(plan, channel, pixel, _variation(seen_here))
     if isinstance(plan, Probabilities):
         return ObservedProbabilities(plan.bits, stacked[0])
     return ObservedActivation16(stacked[0])
+
+
+def _variation(calls: Sequence[Statistics]) -> Variation:
+    """How the samples of each call differ."""
+
+    def deviations(place: int) -> torch.Tensor:
+        return torch.stack([one[place].std(correction=min(1, len(one[place]) - 1)) for one in calls])
+
+    return Variation(torch.tensor([len(one[4]) for one in calls]), deviations(4), deviations(5))
 
 
 class _Observer(BlockInterpreter):
@@ -133,13 +147,15 @@ class _Observer(BlockInterpreter):
     def __init__(self, program: Program) -> None:
         super().__init__(program)
         self.seen: dict[str, Statistics] = {}
+        self.batch = 1
 
     def observe(self, inputs: tuple[torch.Tensor, ...], step: int) -> None:
+        self.batch = len(inputs[0])
         with torch.no_grad():
             self.run(*inputs, torch.tensor(step))
 
     def see(self, name: str, value: torch.Tensor, site: fx.Node) -> None:
-        self._merge(name, _statistics(value, self.plans[name], site))
+        self._merge(name, _statistics(value, self.plans[name], site, self.batch))
 
     def _merge(self, name: str, new: Statistics) -> None:
         old = self.seen.get(name)
@@ -148,17 +164,21 @@ class _Observer(BlockInterpreter):
         elif len(new) == 1:
             self.seen[name] = (torch.maximum(old[0], new[0]),)
         else:
-            merge = (torch.minimum, torch.maximum, torch.minimum, torch.maximum)
+            merge = (torch.minimum, torch.maximum, torch.minimum, torch.maximum, _joined, _joined)
             self.seen[name] = tuple(f(a, b) for f, a, b in zip(merge, old, new, strict=True))
 
 
-def _statistics(x: torch.Tensor, plan: Plan, site: fx.Node) -> Statistics:
-    """Four of an operand, the largest of anything else."""
+def _joined(old: torch.Tensor, new: torch.Tensor) -> torch.Tensor:
+    return torch.cat([old, new])
+
+
+def _statistics(x: torch.Tensor, plan: Plan, site: fx.Node, batch: int) -> Statistics:
+    """Six of an operand, the largest of anything else. batch: how many samples x is of."""
     if not isinstance(plan, Operand):
         smallest, largest = torch.aminmax(x)
         return (torch.maximum(-smallest, largest).abs(),)
     if plan.role is Role.CONVOLUTION:
-        return _convolution_statistics(x, plan, site)
+        return *_convolution_statistics(x, plan, site), *_extremes(x, batch)
     channel, pixel = (x.dim() - 2, x.dim() - 1) if plan.role is Role.RIGHT else (x.dim() - 1, x.dim() - 2)
     low, high = [], []
     for axis in (channel, pixel):
@@ -167,7 +187,14 @@ def _statistics(x: torch.Tensor, plan: Plan, site: fx.Node) -> Statistics:
         others = list(range(x.dim())) if x.dim() == 2 and axis == pixel else others
         low.append(x.amin(dim=others).reshape(-1))
         high.append(x.amax(dim=others).reshape(-1))
-    return low[0], high[0], low[1], high[1]
+    return low[0], high[0], low[1], high[1], *_extremes(x, batch)
+
+
+def _extremes(x: torch.Tensor, batch: int) -> tuple[torch.Tensor, torch.Tensor]:
+    """The lowest and the highest value of each sample, (batch,) each; of what all share, once for each."""
+    parts = x.reshape(batch, -1) if len(x) % batch == 0 else x.reshape(1, -1).expand(batch, -1)
+    low, high = torch.aminmax(parts, dim=1)
+    return low, high
 
 
 def _convolution_statistics(x: torch.Tensor, plan: Operand, site: fx.Node) -> Statistics:

@@ -68,4 +68,4 @@ class OutlierDims(Pass):
         else:
             dimension = Dimension(self.dimension.value)
         ranges = plan.channel if dimension is Dimension.CHANNEL else plan.pixel
-        return PlacedOperand(plan.operand, dimension, ranges)
+        return PlacedOperand(plan.operand, dimension, ranges, plan.variation)

@@ -24,7 +24,7 @@ _SITES = (
     "quantize-weights{bits=$weights,edges=$edges$method},"
 )
 _GROUPS = "observe-ranges,outlier-dims,kmeans-groups{groups=$groups},"
-_OUR_GROUPS = "observe-ranges,outlier-dims,$grouping-groups{groups=$groups},$ranges"
+_OUR_GROUPS = "observe-ranges,outlier-dims,$grouping-groups{groups=$groups},${ranges}widen-ranges,"
 _STATIC = "observe-ranges,static-ranges,"
 _LAYERWISE = "outlier-dims,kmeans-groups{groups=1},"
 _TABLES = "uniform-quant,timestep-tables,"

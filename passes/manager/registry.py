@@ -35,6 +35,7 @@ BUILT_IN = {
     "error-groups": "activations.error_groups",
     "step-groups": "activations.step_groups",
     "search-ranges": "activations.search_ranges",
+    "widen-ranges": "activations.widen_ranges",
     "log-quant": "activations.log_quant",
     "uniform-quant": "activations.uniform_quant",
     "choose-probabilities": "activations.choose_probabilities",

@@ -20,6 +20,7 @@ from dgqc.ir.plans import (
     Plan,
     Ranges,
     Role,
+    Variation,
 )
 from dgqc.ir.program import Program
 from dgqc.passes.lowering.lower_integer import LowerInteger
@@ -169,6 +170,12 @@ def test_search_ranges(golden: Golden) -> None:
     golden(
         "search-ranges{candidates=3,spacing=0.25,power=2.0}", calibrated(dense_with(grouped)), "search-ranges"
     )
+
+
+def test_widen_ranges(golden: Golden) -> None:
+    seen = Variation(torch.tensor([4, 4]), torch.tensor([0.5, 0.25]), torch.tensor([0.5, 0.25]))
+    grouped = GroupedOperand(LINEAR, Dimension.CHANNEL, CHANNEL, torch.tensor([0, 1, 0, 1]), seen)
+    golden("widen-ranges", dense_with(grouped), "widen-ranges")
 
 
 def test_gptq(golden: Golden) -> None:
