@@ -6,8 +6,9 @@ from collections.abc import Sequence
 from dataclasses import fields, replace
 
 from ..ir.errors import DgqcError
+from ..ir.program import Program
 from ..passes.base import Pass
-from ..passes.manager.pipeline import parse_configured
+from ..passes.manager.pipeline import parse_configured, parse_pipeline
 from ..passes.manager.registry import current_name
 from .registry import find_target, known_targets
 from .target import Target
@@ -52,6 +53,17 @@ def stopping_target(
     if name in (item.name for item in passes):
         return None
     return next((target for target in targets if name in target.pass_names()), None)
+
+
+def without_layout(program: Program) -> Program:
+    """A program as if no target had laid it out.
+
+    Layouts say where values lie in memory, and facts which passes need not run. What a file says of either is
+    no proof: whoever uses the program lays it out anew.
+    """
+    passes = (item for target in known_targets() for item in parse_pipeline(target().passes()))
+    claimed = frozenset(fact for item in passes for fact in item.provides)
+    return replace(program, layout=None, facts=program.facts - claimed)
 
 
 def _parsed(one: str | Target) -> Sequence[Target]:

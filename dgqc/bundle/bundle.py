@@ -15,9 +15,10 @@ from pathlib import Path
 from typing import Any
 
 from ..backends.registry import import_layouts
-from ..backends.selection import check_targets, select_targets
+from ..backends.selection import check_targets, select_targets, without_layout
 from ..backends.target import Target, Watch, ignore
 from ..ir.errors import DgqcError
+from ..ir.level import Level
 from ..ir.program import Program
 from ..ir.reading import reading
 from ..ir.storage.json_text import read_json_object
@@ -87,7 +88,9 @@ def read(directory: Path) -> Contents:
         manifest = read_manifest(directory)
         check_files(directory, manifest)
         import_layouts()
-        program = load_program(directory / PROGRAM)
+        program = without_layout(load_program(directory / PROGRAM))
+    if program.level is not Level.INTEGER:
+        raise DgqcError(f"{directory} holds a program at the {program.level} level; {DAMAGED}.")
     if program.schedule != manifest.schedule:
         raise DgqcError(f"{directory} says one schedule in {NAME} and another in its program; {DAMAGED}.")
     return Contents(program, manifest.provenance, read_report(directory))

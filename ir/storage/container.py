@@ -6,7 +6,7 @@ import hashlib
 import json
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 import torch
 from safetensors.torch import load_file, save_file
@@ -14,6 +14,7 @@ from safetensors.torch import load_file, save_file
 from ..errors import DgqcError
 from ..reading import reading
 from .json_text import read_json_object
+from .schema import JSON, Record, Sha256, checked
 from .whole import whole_file, write_text
 
 FORMAT = "dgqc-program"
@@ -21,6 +22,17 @@ VERSION = 2
 """Raised whenever an older dgqc could misread a program, or a program of an older one could be misread. 2 is
 the first with images stored channels last at the integer level."""
 DOCUMENT, TENSORS = "program.json", "program.safetensors"
+DAMAGED = "it is damaged or truncated; save the program again"
+
+
+class DocumentRecord(Record):
+    """All of the document."""
+
+    format: Literal["dgqc-program"]
+    version: Literal[2]
+    tensors_sha256: Sha256
+    body_sha256: Sha256
+    body: JSON
 
 
 def write_container(folder: Path, body: Any, tensors: Mapping[str, torch.Tensor]) -> None:
@@ -48,18 +60,18 @@ def read_container(folder: Path) -> tuple[Any, dict[str, torch.Tensor]]:
     path = folder / TENSORS
     if not path.is_file():
         raise DgqcError(f"{folder} holds no {TENSORS}, which a saved program needs; copy the whole folder.")
-    if _file_hash(path) != document.get("tensors_sha256"):
+    if _file_hash(path) != document.tensors_sha256:
         raise DgqcError(f"{path} was altered or truncated since it was saved; copy or save it again.")
     with reading(str(path), "it is damaged; save the program again"):
-        return document["body"], load_file(str(path))
+        return document.body, load_file(str(path))
 
 
-def _document(path: Path) -> dict[str, Any]:
+def _document(path: Path) -> DocumentRecord:
     if path.parent.is_file():
         raise DgqcError(f"{path.parent} is a file, but a saved program is a folder.")
     if not path.is_file():
         raise DgqcError(f"{path.parent} holds no {path.name}, so it isn't a saved program.")
-    document = read_json_object(path, "it is damaged or truncated; save the program again")
+    document = read_json_object(path, DAMAGED)
     if document.get("format") != FORMAT:
         raise DgqcError(f"{path} isn't a program that dgqc saved: it should say it is {FORMAT!r}.")
     version = document.get("version")
@@ -69,9 +81,10 @@ def _document(path: Path) -> dict[str, Any]:
         raise DgqcError(
             f"{path} has the format version {version}, but this dgqc reads version {VERSION}; {remedy}."
         )
-    if "body" not in document or _body_hash(document["body"]) != document.get("body_sha256"):
+    record = checked(DocumentRecord, document, str(path), DAMAGED)
+    if _body_hash(record.body) != record.body_sha256:
         raise DgqcError(f"{path} was altered since it was saved; save the program again.")
-    return document
+    return record
 
 
 def _body_hash(body: Any) -> str:

@@ -9,16 +9,19 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Mapping
-from dataclasses import fields, is_dataclass
+from dataclasses import MISSING, fields, is_dataclass
 from enum import StrEnum
-from typing import Any, TypeVar, get_args
+from functools import cache
+from typing import Any, TypeVar, get_args, get_type_hints
 
 import torch
+from pydantic import ConfigDict, create_model
 from torch import fx
 
 from ..denoising import DenoisingLoop, Labels
 from ..plans import CallQuantizer, Coding, Dimension, Granularity, Plan, Ranges, Role, Variation
 from ..views import View
+from .schema import Record, checked
 
 _Stored = TypeVar("_Stored")
 KEEP = Callable[[str, torch.Tensor], None]
@@ -139,7 +142,24 @@ def _plan(content: Any, tensors: Mapping[str, torch.Tensor] | None) -> Any:
         backend, dot, _ = str(name).rpartition(".")
         missing = f"the backend {backend!r}, which isn't installed here" if dot else "an unknown dgqc"
         raise ValueError(f"it holds a {name} of {missing}")
-    return kind(**{name: decode(part, None, tensors) for name, part in content[1].items()})
+    parts = {name: decode(part, None, tensors) for name, part in content[1].items()}
+    checked(_fields_record(kind), parts, f"its {name}", "save the program again with this dgqc")
+    return kind(**parts)
+
+
+class _FieldsRecord(Record):
+    model_config = ConfigDict(arbitrary_types_allowed=True, allow_inf_nan=True)
+
+
+@cache
+def _fields_record(kind: type[Any]) -> type[Record]:
+    """The types of a dataclass's fields, as a record of them; those without a default are needed."""
+    types = get_type_hints(kind)
+    wanted = {
+        one.name: (types[one.name], ... if one.default is MISSING else one.default) for one in fields(kind)
+    }
+    made: Any = create_model(kind.__name__, __base__=_FieldsRecord, **wanted)
+    return made
 
 
 def encode_shape(value: Any) -> Any:

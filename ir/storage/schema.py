@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Annotated, Any, TypeVar
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic import BaseModel, ConfigDict, Field, JsonValue, ValidationError
 
 from ..errors import DgqcError, one_line
 
@@ -21,6 +21,8 @@ Size = Annotated[int, Field(ge=1, le=LARGEST_SIZE)]
 Bytes = Annotated[int, Field(ge=0, le=2**48)]
 Sha256 = Annotated[str, Field(pattern=r"^[0-9a-f]{64}$")]
 Text = Annotated[str, Field(max_length=100_000)]
+JSON = JsonValue
+"""Whatever JSON can hold; its depth and its numbers have limits of their own (`json_text.py`)."""
 
 
 class ScheduleRecord(Record):

@@ -20,12 +20,11 @@ from ..errors import DgqcError
 from ..level import Level
 from ..program import Input, Program
 from ..schedule import Schedule
-from .container import read_container, write_container
+from .container import DOCUMENT, read_container, write_container
 from .encoding import decode, encode
 from .graph_json import graph_from_json, graph_to_json
-
-WEIGHT_BITS = "weight-bits"
-"""The report entry that says how wide weights are: constant name to bits."""
+from .program_schema import WEIGHT_BITS, ProgramRecord
+from .schema import checked
 
 
 def save_program(program: Program, directory: str | Path) -> None:
@@ -46,6 +45,8 @@ def load_program(directory: str | Path) -> Program:
     """
     folder = Path(directory)
     body, tensors = read_container(folder)
+    # What compares and what is compared stay apart: the values themselves are as they were read.
+    checked(ProgramRecord, body, str(folder / DOCUMENT), "save the program again with this dgqc")
     try:
         return _from_json(body, tensors)
     except DgqcError:

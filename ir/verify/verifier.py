@@ -20,6 +20,7 @@ from ..tensors import constants, used_constants
 from .argument_rules import reads_step
 from .checks import Problem, Problems, VerificationRule, VerificationScope, module_path, type_name
 from .levels import rules_of
+from .loop_rules import loop_problems
 from .plan_rules import plan_problems, weight_problems
 
 INTEGER_TYPES = (torch.uint8, torch.int8, torch.int16, torch.int32, torch.int64)
@@ -65,6 +66,7 @@ def problems(program: Program) -> Iterator[tuple[fx.Node | None, Problem]]:
             yield node, problem
     yield from ((None, problem) for problem in _plans(program))
     yield from ((None, problem) for problem in _scales(program))
+    yield from ((None, problem) for problem in loop_problems(program))
     # Last, since whatever else is wrong explains more.
     for node in program.graph.graph.nodes:
         yield from ((node, problem) for problem in _stale(node, scope))

@@ -12,9 +12,10 @@ import torch
 
 import dgqc
 from dgqc.bundle.bundle import Contents, save
-from dgqc.bundle.manifest import OWN_HASH, _hash_of, list_files
 from dgqc.bundle.vectors import random_inputs
 from dgqc.execution.compiled_program import CompiledProgram
+
+from .renewal import renew
 
 HOSTILE = """
 #include <stdlib.h>
@@ -26,15 +27,6 @@ Run = Callable[..., tuple[int, str, str]]
 @pytest.fixture
 def bundle(saved: Path, tmp_path: Path) -> Path:
     return Path(shutil.copytree(saved, tmp_path / "bundle"))
-
-
-def renew(bundle: Path) -> None:
-    """What somebody does who means it: every hash is right again."""
-    path = bundle / "manifest.json"
-    body = json.loads(path.read_text())
-    del body[OWN_HASH]
-    body["files"] = {name: {"sha256": f.sha256, "size": f.size} for name, f in list_files(bundle).items()}
-    path.write_text(json.dumps({**body, OWN_HASH: _hash_of(body)}))
 
 
 def test_c_in_a_bundle_is_not_compiled(

@@ -272,15 +272,35 @@ INJECTION = 'x"); import os; os.abort(); ("'
             edit(lambda d: call(d).update(target="os.system"), sign=True),
             "'os.system' is not one that a program may",
         ),
-        (edit(lambda d: call(d).update(op="call_method"), sign=True), "a program holds no call_method nodes"),
+        (edit(lambda d: call(d).update(op="call_method"), sign=True), r"nodes\.\d+\.op: Input should be"),
         (edit(lambda d: constant(d).update(target=INJECTION), sign=True), "is not a name"),
         (edit(lambda d: nodes(d)[0].update(target=INJECTION), sign=True), "is not a name"),
-        (edit(lambda d: nodes(d)[0].update(name=INJECTION), sign=True), "is not a name"),
-        (edit(lambda d: call(d)["kwargs"].update({INJECTION: 1}), sign=True), "is not a name"),
+        (edit(lambda d: nodes(d)[0].update(name=INJECTION), sign=True), r"name: String should match pattern"),
+        (
+            edit(lambda d: call(d)["kwargs"].update({INJECTION: 1}), sign=True),
+            r"kwargs\..*: String should match",
+        ),
         (edit(lambda d: constant(d).update(target="__class__"), sign=True), "isn't a program"),
-        (edit(lambda d: call(d)["args"].append({"code": "1"}), sign=True), "'code' is no kind of value"),
+        (edit(lambda d: call(d)["args"].append({"code": "1"}), sign=True), "Input tag 'code' found"),
         (edit(lambda d: call(d)["args"].append({"node": "later"}), sign=True), "isn't a program"),
-        (edit(lambda d: d["body"].pop("graph"), sign=True), "isn't a program"),
+        (edit(lambda d: d["body"].pop("graph"), sign=True), "graph: Field required"),
+        (edit(lambda d: d["body"]["inputs"][0].update(shape=["4"]), sign=True), r"shape\.0: Input should be"),
+        (
+            edit(lambda d: d["body"]["graph"]["constants"].popitem()[1].update(bits=3), sign=True),
+            "isn't a prog",
+        ),
+        (edit(lambda d: d["body"]["report"].update({"weight-bits": {"w": 99}}), sign=True), "bits.w: Input"),
+        (
+            edit(lambda d: d["body"].update(schedule={"scheduler": "x", "timesteps": []}), sign=True),
+            "schedule",
+        ),
+        (
+            edit(
+                lambda d: d["body"].update(loop={"plan": ["Labels", {"input": "x", "codes": 3}]}), sign=True
+            ),
+            "codes: Input should be an instance of Tensor",
+        ),
+        (edit(lambda d: d["body"].update(layout={"plan": ["Labels", {"a b": 3}]}), sign=True), "layout.plan"),
     ],
 )
 def test_damage_is_refused(damage: Callable[[Path], None], message: str, tmp_path: Path) -> None:
