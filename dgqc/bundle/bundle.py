@@ -22,11 +22,13 @@ from ..ir.level import Level
 from ..ir.program import Program
 from ..ir.reading import reading
 from ..ir.storage.json_text import read_json_object
+from ..ir.storage.schema import checked
 from ..ir.storage.serialize import load_program, save_program
 from ..ir.storage.whole import refuse_foreign, whole_folder
 from ..passes.manager.instruments import Instrument
 from ..passes.manager.pipeline import format_configured
 from .manifest import DAMAGED, NAME, Manifest, Provenance, check_files, list_files, read_manifest
+from .report_record import ReportRecord
 from .vectors import ReferenceEvidence
 
 PROGRAM = "program"
@@ -96,9 +98,11 @@ def read(directory: Path) -> Contents:
     return Contents(program, manifest.provenance, read_report(directory))
 
 
-def read_report(directory: Path) -> dict[str, Any]:
-    """What the passes reported, by pass name."""
-    return read_json_object(directory / REPORT, "it is damaged; compile the model again")
+def read_report(directory: Path, kind: type[ReportRecord] = ReportRecord) -> dict[str, Any]:
+    """What the passes reported, by pass name. kind: what must be there. Raises DgqcError where it isn't."""
+    found = read_json_object(directory / REPORT, DAMAGED)
+    checked(kind, found, str(directory / REPORT), DAMAGED)
+    return found
 
 
 def check_output(directory: Path) -> None:

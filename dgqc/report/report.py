@@ -9,7 +9,9 @@ from typing import Any
 
 from torch import nn
 
+from ..bundle.bundle import read_report
 from ..bundle.manifest import NAME, Manifest, check_files, is_bundle, read_manifest
+from ..bundle.report_record import CountedReportRecord
 from ..frontends.capturing.capture import capture
 from ..frontends.loading.load import LoadedModel, config_only, load_model
 from ..ir.errors import DgqcError
@@ -69,10 +71,10 @@ def bundle_report(directory: Path) -> Report:
     """
     manifest = read_manifest(directory)
     check_files(directory, manifest)
-    passes = read_json_object(directory / "report.json", "it is damaged; compile the model again")
-    summary: dict[str, Any] = passes.pop("summary", {})
+    passes = read_report(directory, CountedReportRecord)
+    summary: dict[str, Any] = passes.pop("summary")
     made = manifest.provenance
-    notes = list(summary.get("notes", []))
+    notes = list(summary["notes"])
     if made.synthetic:
         notes.insert(0, f"Ranges come from synthetic prompts ({made.calibration}), not from recorded ones.")
     if manifest.schedule.origin == ASSUMED:

@@ -17,7 +17,7 @@ from .checkpoints import unwrapped
 from .exported_archive import read_exported_program
 from .exported_unet import ExportedUNet
 from .file_kinds import refuse_other_kinds
-from .model_inputs import text_width
+from .interface import check_interface
 from .pickles import read_pickle
 from .pipeline_facts import pipeline_facts
 from .pipelines import built_scheduler
@@ -106,7 +106,9 @@ def config_only(path: str | Path) -> LoadedModel:
         raise DgqcError(f"{file} does not exist; give a UNet's config.json or its folder.")
     config = _read_config(file)
     with reading(str(found), FORMATS):
-        return _loaded(empty_unet(config, str(file)), config, pipeline, str(file))
+        model = empty_unet(config, str(file))
+        check_interface(config, pipeline_facts(pipeline), str(found))
+        return _loaded(model, config, pipeline, str(file))
 
 
 def _from_folder(folder: Path) -> LoadedModel:
@@ -115,7 +117,9 @@ def _from_folder(folder: Path) -> LoadedModel:
     if not (unet / "config.json").is_file():
         raise DgqcError(f"{unet} has no config.json; {FORMATS}.")
     config = _read_config(unet / "config.json")
-    empty_unet(config, str(unet / "config.json"))  # says what is wrong before gigabytes are read
+    # What is wrong is said before gigabytes are read.
+    empty_unet(config, str(unet / "config.json"))
+    check_interface(config, pipeline_facts(pipeline), str(folder))
     file, weights = weights_in(unet)
     loaded = _loaded(build_unet(config, weights, str(file)), config, pipeline, str(folder))
     if pipeline is None or loaded.scheduler is None:
@@ -133,14 +137,8 @@ def _built_scheduler(pipeline: Path, loaded: LoadedModel) -> Mapping[str, Any] |
 
 
 def _loaded(model: nn.Module, config: Mapping[str, Any], pipeline: Path | None, source: str) -> LoadedModel:
-    """The model with its pipeline's facts, which must be about this model."""
+    """The model with its pipeline's facts."""
     facts = pipeline_facts(pipeline)
-    width = text_width(config)
-    if width and facts.text_width and width != facts.text_width:
-        raise DgqcError(
-            f"{source}: the pipeline's second text encoder gives {facts.text_width} numbers, but the UNet "
-            f"takes {width} beside its time ids; give a pipeline whose parts belong together."
-        )
     return LoadedModel(model, config, pipeline, facts.scheduler, source, facts.context_length)
 
 

@@ -11,6 +11,7 @@ from diffusers import UNet2DConditionModel, UNet2DModel
 from torch import nn
 
 from ...ir.errors import DgqcError, UnsupportedOperation
+from .conditionings import refuse_unknown
 
 NAMES = ("sample", "timestep", "encoder_hidden_states", "class_labels", "text_embeds", "time_ids")
 """All inputs a captured graph may have, in placeholder order."""
@@ -49,14 +50,15 @@ def model_inputs(
             "or UNet2DModel."
         )
     config = model_config(model)
-    _refuse_unknown_conditioning(config)
+    refuse_unknown(config)
     height, width = sample_size or _own_sample_size(config)
     inputs = [
         ModelInput("sample", (1, int(config["in_channels"]), height, width)),
         ModelInput("timestep", (1,)),
     ]
     if isinstance(model, UNet2DConditionModel):
-        inputs.append(ModelInput("encoder_hidden_states", (1, context_length, _context_width(config))))
+        width = context_width(config) or 0
+        inputs.append(ModelInput("encoder_hidden_states", (1, context_length, width)))
     inputs += _class_labels(model, config)
     if (ids := _time_ids(config)) is not None:
         inputs += [ModelInput("text_embeds", (1, text_width(config) or 0)), ModelInput("time_ids", (1, ids))]
@@ -125,10 +127,12 @@ def _own_sample_size(config: Mapping[str, Any]) -> tuple[int, int]:
     )
 
 
-def _context_width(config: Mapping[str, Any]) -> int:
-    if config.get("encoder_hid_dim_type") is not None:
-        return int(config["encoder_hid_dim"])
-    width = config["cross_attention_dim"]
+def context_width(config: Mapping[str, Any]) -> int | None:
+    """Numbers of each token that the model takes; None where its config doesn't say."""
+    projected = config.get("encoder_hid_dim_type") is not None
+    width = config.get("encoder_hid_dim" if projected else "cross_attention_dim")
+    if width is None:
+        return None
     widths = {int(width)} if isinstance(width, int) else {int(one) for one in width}
     if len(widths) != 1:
         raise UnsupportedOperation(
@@ -151,20 +155,3 @@ def _class_labels(model: nn.Module, config: Mapping[str, Any]) -> list[ModelInpu
     if kind == "timestep":
         return [ModelInput("class_labels", (1,))]
     return [ModelInput("class_labels", (1,), torch.int64)]
-
-
-def _refuse_unknown_conditioning(config: Mapping[str, Any]) -> None:
-    known: dict[str, tuple[str | None, ...]] = {
-        "addition_embed_type": (None, "text_time"),
-        "encoder_hid_dim_type": (None, "text_proj"),
-        "time_cond_proj_dim": (None,),
-        # GLIGEN's gated layers take boxes and phrases; without them they would only pass by.
-        "attention_type": (None, "default"),
-    }
-    for key, values in known.items():
-        if config.get(key) not in values:
-            allowed = " or ".join(repr(value) for value in values)
-            raise UnsupportedOperation(
-                f"The model's config has {key}={config[key]!r}, a conditioning that dgqc has no input for; "
-                f"it compiles UNets with {key}={allowed}."
-            )

@@ -8,15 +8,21 @@ from pathlib import Path
 from typing import Any
 
 from ...ir.errors import DgqcError
-from ...ir.storage.json_text import read_json_object
+from .pipeline_records import (
+    EncoderRecord,
+    PipelineIndexRecord,
+    SchedulerRecord,
+    TokenizerRecord,
+    read_record,
+)
 
 log = logging.getLogger("dgqc")
 
 LONGEST_PROMPT = 100_000
 """Tokenizers without a limit say a number with thirty digits."""
 CLIP = ("clip_text_model", "clip")
-"""Kinds of text encoders whose positions are the tokens of a prompt. BERT and RoBERTa have more positions
-than any prompt gets tokens."""
+"""Kinds of text encoders whose positions are the tokens of a prompt, and whose hidden states are the context.
+BERT and RoBERTa have more positions than any prompt gets tokens."""
 
 
 @dataclass(frozen=True)
@@ -24,11 +30,13 @@ class PipelineFacts:
     """What is known; None where it is not.
 
     scheduler: the configuration of the scheduler that diffusers builds.
-    context_length: tokens per prompt. text_width: numbers of a pooled text embedding.
+    context_length: tokens per prompt. context_width: numbers of a token, of all text encoders together.
+    text_width: numbers of a pooled text embedding.
     """
 
     scheduler: dict[str, Any] | None = None
     context_length: int | None = None
+    context_width: int | None = None
     text_width: int | None = None
 
 
@@ -36,36 +44,38 @@ def pipeline_facts(folder: Path | None) -> PipelineFacts:
     """The facts of a pipeline's folder; None gives none. Raises DgqcError for a damaged file."""
     if folder is None:
         return PipelineFacts()
-    second = _config(folder / "text_encoder_2") or {}
-    width = second.get("projection_dim")
-    return PipelineFacts(_scheduler(folder), _tokens(folder), width if isinstance(width, int) else None)
+    first, second = _encoder(folder / "text_encoder"), _encoder(folder / "text_encoder_2")
+    return PipelineFacts(
+        _scheduler(folder),
+        _tokens(folder, first),
+        _context_width([one for one in (first, second) if one is not None]),
+        second.projection_dim if second else None,
+    )
 
 
 def _scheduler(folder: Path) -> dict[str, Any] | None:
     path = folder / "scheduler" / "scheduler_config.json"
     if not path.is_file():
         return None
-    config = read_json_object(path)
-    entry = read_json_object(folder / "model_index.json").get("scheduler")
-    named = entry[1] if isinstance(entry, list) and len(entry) == 2 else None
-    if isinstance(named, str) and named != config.get("_class_name"):
+    record, config = read_record(path, SchedulerRecord)
+    index, _ = read_record(folder / "model_index.json", PipelineIndexRecord)
+    named = index.scheduler[1] if index.scheduler else None
+    if named is not None and named != record.class_name:
         log.warning(
             "%s has a %s in model_index.json and a %s in its scheduler's config; diffusers takes the first.",
             folder,
             named,
-            config.get("_class_name"),
+            record.class_name,
         )
         return {**config, "_class_name": named}
     return config
 
 
-def _tokens(folder: Path) -> int | None:
+def _tokens(folder: Path, encoder: EncoderRecord | None) -> int | None:
     """What the pipeline pads prompts to: the tokenizer's length, or that of CLIP's positions."""
-    encoder = _config(folder / "text_encoder") or {}
-    found = encoder.get("max_position_embeddings")
-    positions = found if encoder.get("model_type") in CLIP and isinstance(found, int) else None
+    positions = encoder.max_position_embeddings if encoder and encoder.model_type in CLIP else None
     path = folder / "tokenizer" / "tokenizer_config.json"
-    length = read_json_object(path).get("model_max_length") if path.is_file() else None
+    length = read_record(path, TokenizerRecord)[0].model_max_length if path.is_file() else None
     if isinstance(length, int) and 1 <= length <= LONGEST_PROMPT:
         if positions is not None and length > positions:
             raise DgqcError(
@@ -76,6 +86,13 @@ def _tokens(folder: Path) -> int | None:
     return positions
 
 
-def _config(part: Path) -> dict[str, Any] | None:
+def _context_width(encoders: list[EncoderRecord]) -> int | None:
+    """CLIP's hidden states lie side by side in the context; other encoders may be projected first."""
+    if not encoders or not all(one.model_type in CLIP and one.hidden_size for one in encoders):
+        return None
+    return sum(one.hidden_size or 0 for one in encoders)
+
+
+def _encoder(part: Path) -> EncoderRecord | None:
     path = part / "config.json"
-    return read_json_object(path) if path.is_file() else None
+    return read_record(path, EncoderRecord)[0] if path.is_file() else None

@@ -17,7 +17,7 @@ from torch import nn
 
 from ...ir.errors import DgqcError, one_line
 from ...ir.reading import explained
-from ...ir.storage.json_text import read_json_object
+from .pipeline_records import PipelineIndexRecord, read_record
 
 LIBRARIES = frozenset({None, "diffusers", "transformers", "stable_diffusion", "stable_diffusion_xl"})
 """Where a pipeline's parts may come from; others would be imported by name from the pipeline's folder."""
@@ -38,7 +38,7 @@ def load_pipeline(folder: Path, parts: Mapping[str, Any] | None = None) -> Any:
     """
     if not (folder / "model_index.json").is_file():
         raise DgqcError(f"{folder} has no model_index.json; give the folder of a diffusers pipeline.")
-    index = read_json_object(folder / "model_index.json")
+    _, index = read_record(folder / "model_index.json", PipelineIndexRecord)
     for name, value in index.items():
         if fault := _foreign(name, value):
             raise DgqcError(
@@ -81,8 +81,7 @@ def _foreign(name: str, value: Any) -> str | None:
         return None if isinstance(value, str) and value.isidentifier() else "code of its own"
     if not isinstance(value, list):
         return None
-    known = len(value) == 2 and all(part is None or isinstance(part, str) for part in value)
-    if known and value[0] in LIBRARIES and (value[1] is None or value[1].isidentifier()):
+    if value[0] in LIBRARIES and (value[1] is None or value[1].isidentifier()):
         return None
     return f"code of its own ({one_line(str(value), 100)})"
 

@@ -11,10 +11,10 @@ from safetensors import safe_open
 
 from ...ir.errors import DgqcError
 from ...ir.reading import reading
-from ...ir.storage.json_text import read_json_object
 from .checkpoints import unwrapped
 from .file_kinds import refuse_other_kinds
 from .pickles import read_pickle
+from .pipeline_records import ShardsRecord, read_record
 
 WEIGHT_FILES = (
     "diffusion_pytorch_model.safetensors",
@@ -62,13 +62,11 @@ def _read_one(path: Path) -> Mapping[str, Any]:
 
 
 def _read_shards(index: Path) -> dict[str, Any]:
-    files = read_json_object(index).get("weight_map")
-    if not isinstance(files, dict) or not all(isinstance(name, str) for name in files.values()):
-        raise DgqcError(f"{index} names no files of weights; copy all parts of the model.")
+    record, _ = read_record(index, ShardsRecord)
     weights: dict[str, Any] = {}
-    for name in sorted(set(files.values())):
+    for name in sorted(set(record.weight_map.values())):
         shard = index.parent / name
-        if shard.parent != index.parent or not shard.is_file():
+        if not shard.is_file():
             raise DgqcError(f"{index} names {name}, which is not beside it; copy all parts of the model.")
         weights.update(_read_one(shard))
     return weights

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Annotated, Any, Literal
 
-from pydantic import Discriminator, Field, Tag, model_validator
+from pydantic import ConfigDict, Discriminator, Field, Tag, model_validator
 from typing_extensions import TypeAliasType
 
 from .schema import JSON, LARGEST_SIZE, Record, ScheduleRecord, Text
@@ -16,9 +16,9 @@ MOST_ELEMENTS = 2**40
 WEIGHT_BITS = "weight-bits"
 """The report entry that says how wide weights are: constant name to bits."""
 
-Name = Annotated[str, Field(pattern=r"^[A-Za-z_][A-Za-z0-9_]*$", max_length=1000)]
+Identifier = Annotated[str, Field(pattern=r"^[A-Za-z_][A-Za-z0-9_]*$", max_length=1000)]
 """torch.fx turns a graph into Python source. Only plain identifiers may get there from a file."""
-Path = Annotated[str, Field(pattern=r"^[A-Za-z0-9_]+(\.[A-Za-z0-9_]+)*$", max_length=1000)]
+AttributePath = Annotated[str, Field(pattern=r"^[A-Za-z0-9_]+(\.[A-Za-z0-9_]+)*$", max_length=1000)]
 Integer = Annotated[int, Field(ge=-(2**63), lt=2**63)]
 Shape = Annotated[list[Annotated[int, Field(ge=0, le=LARGEST_SIZE)]], Field(max_length=16)]
 Type = Literal[
@@ -26,10 +26,10 @@ Type = Literal[
 ]
 
 
-class NodeRecord(Record):
+class NodeNameRecord(Record):
     """`{"node": name}`: what an earlier node computed."""
 
-    node: Name
+    node: Identifier
 
 
 class TupleRecord(Record):
@@ -85,7 +85,7 @@ Value = TypeAliasType(
     Annotated[
         Annotated[bool | Integer | float | Text | None, Tag("plain")]
         | Annotated["list[Value]", Tag("list")]
-        | Annotated[NodeRecord, Tag("node")]
+        | Annotated[NodeNameRecord, Tag("node")]
         | Annotated[TupleRecord, Tag("tuple")]
         | Annotated[NumberRecord, Tag("number")]
         | Annotated[TypeRecord, Tag("dtype")]
@@ -100,7 +100,7 @@ Value = TypeAliasType(
 
 class _NamedFields(Record):
     kind: Text
-    fields: dict[Name, Value]
+    fields: dict[Identifier, Value]
 
 
 class ShapeRecord(Record):
@@ -119,7 +119,7 @@ class ShapeRecord(Record):
         return self
 
 
-class ConstantRecord(Record):
+class SavedConstantRecord(Record):
     """What is said of a constant beside its values. bits: 4 where two are packed in a byte."""
 
     bits: Literal[4] | None
@@ -127,54 +127,65 @@ class ConstantRecord(Record):
     parameter: bool
 
 
-class CallRecord(Record):
+class SavedNodeRecord(Record):
     """One node of a graph."""
 
-    name: Name
+    name: Identifier
     op: Literal["call_function", "get_attr", "placeholder", "output"]
     target: Text
     args: list[Value]
-    kwargs: dict[Name, Value]
+    kwargs: dict[Identifier, Value]
     value: ShapeRecord | list[ShapeRecord | None] | None
     module: Text | None
 
 
-class GraphRecord(Record):
+class SavedGraphRecord(Record):
     """A graph with its constants."""
 
-    constants: dict[Path, ConstantRecord]
-    nodes: Annotated[list[CallRecord], Field(min_length=1, max_length=MOST_NODES)]
+    constants: dict[AttributePath, SavedConstantRecord]
+    nodes: Annotated[list[SavedNodeRecord], Field(min_length=1, max_length=MOST_NODES)]
 
 
-class InputRecord(Record):
+class SavedInputRecord(Record):
     """One input of a program."""
 
-    name: Name
+    name: Identifier
     shape: Shape
     scale: Value
 
 
-class ProgramRecord(Record):
+class SavedProgramRecord(Record):
     """The body of `program.json`."""
 
     level: Literal["captured", "planned", "simulated", "integer"]
     schedule: ScheduleRecord
     facts: Annotated[list[Text], Field(max_length=1000)]
     batched: bool
-    inputs: Annotated[list[InputRecord], Field(max_length=64)]
+    inputs: Annotated[list[SavedInputRecord], Field(max_length=64)]
     output_scale: Value
     loop: Value = None
     plans: dict[Text, Value]
     layout: Value = None
     report: dict[Text, JSON]
-    graph: GraphRecord
-    prologue: GraphRecord | None
+    graph: SavedGraphRecord
+    prologue: SavedGraphRecord | None
 
     @model_validator(mode="after")
-    def _with_known_widths(self) -> ProgramRecord:
-        _Widths.model_validate({"bits": self.report.get(WEIGHT_BITS, {})})
+    def _with_a_report_that_is_read(self) -> SavedProgramRecord:
+        _ReportRecord.model_validate(self.report)
         return self
 
 
-class _Widths(Record):
-    bits: dict[Text, Annotated[int, Field(ge=1, le=8)]]
+class _WorkRecord(Record):
+    model_config = ConfigDict(extra="allow")
+
+    macs_g: Annotated[float, Field(ge=0, le=1e30)] = 0.0
+
+
+class _ReportRecord(Record):
+    """What is read of a report where a program is emitted and run."""
+
+    model_config = ConfigDict(extra="allow")
+
+    weight_bits: dict[Text, Annotated[int, Field(ge=1, le=8)]] = Field(default={}, alias=WEIGHT_BITS)
+    summary: _WorkRecord | None = None

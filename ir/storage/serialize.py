@@ -23,7 +23,7 @@ from ..schedule import Schedule
 from .container import DOCUMENT, read_container, write_container
 from .encoding import decode, encode
 from .graph_json import graph_from_json, graph_to_json
-from .program_schema import WEIGHT_BITS, ProgramRecord
+from .program_schema import WEIGHT_BITS, SavedProgramRecord
 from .schema import checked
 
 
@@ -46,7 +46,7 @@ def load_program(directory: str | Path) -> Program:
     folder = Path(directory)
     body, tensors = read_container(folder)
     # What compares and what is compared stay apart: the values themselves are as they were read.
-    checked(ProgramRecord, body, str(folder / DOCUMENT), "save the program again with this dgqc")
+    checked(SavedProgramRecord, body, str(folder / DOCUMENT), "save the program again with this dgqc")
     try:
         return _from_json(body, tensors)
     except DgqcError:

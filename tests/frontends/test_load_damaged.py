@@ -167,7 +167,7 @@ def test_shards_that_are_pickled(unet: UNet2DConditionModel, tmp_path: Path) -> 
     loaded = load_model(tmp_path).model.state_dict()
     torch.testing.assert_close(loaded[WEIGHT], unet.state_dict()[WEIGHT])
     (tmp_path / "diffusion_pytorch_model.bin.index.json").write_text('{"weight_map": [1]}')
-    refused(tmp_path, "names no files of weights")
+    refused(tmp_path, "weight_map: Input should be a valid dictionary")
 
 
 CONFIGS: dict[str, dict[str, Any]] = {

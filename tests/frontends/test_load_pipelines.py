@@ -71,6 +71,14 @@ def test_text_embeddings_of_another_width_are_refused(pipeline: Path) -> None:
         config_only(pipeline)
 
 
+def test_encoders_of_another_width_are_refused(pipeline: Path) -> None:
+    edit(pipeline / "text_encoder" / "config.json", hidden_size=32)
+    with pytest.raises(DgqcError, match="text encoders give 32 numbers, but the UNet takes 16"):
+        load_model(pipeline)
+    edit(pipeline / "text_encoder" / "config.json", model_type="bert")
+    load_model(pipeline)
+
+
 def test_half_precision_variants(pipeline: Path) -> None:
     for part, stem in (("unet", "diffusion_pytorch_model"), ("text_encoder", "model")):
         (pipeline / part / f"{stem}.safetensors").rename(pipeline / part / f"{stem}.fp16.safetensors")
@@ -81,7 +89,7 @@ def test_half_precision_variants(pipeline: Path) -> None:
 
 Change = Callable[[Path], Any]
 CHANGES: dict[str, Change] = {
-    "takes its unet from code of its own": lambda folder: edit(
+    r"unet.*: Input should be a valid string": lambda folder: edit(
         folder / "model_index.json", unet=[["diffusers"], "UNet2DConditionModel"]
     ),
     r"takes its scheduler from code of its own \(\['os', 'system'\]\)": lambda folder: edit(

@@ -289,7 +289,10 @@ INJECTION = 'x"); import os; os.abort(); ("'
             edit(lambda d: d["body"]["graph"]["constants"].popitem()[1].update(bits=3), sign=True),
             "isn't a prog",
         ),
-        (edit(lambda d: d["body"]["report"].update({"weight-bits": {"w": 99}}), sign=True), "bits.w: Input"),
+        (
+            edit(lambda d: d["body"]["report"].update({"weight-bits": {"w": 99}}), sign=True),
+            "bits.w: Input",
+        ),
         (
             edit(lambda d: d["body"].update(schedule={"scheduler": "x", "timesteps": []}), sign=True),
             "schedule",

@@ -1,0 +1,98 @@
+"""What `report.json` of a bundle holds: what passes reported, and the figures that are read from it."""
+
+from __future__ import annotations
+
+from typing import Annotated, Any
+
+from pydantic import AfterValidator, ConfigDict, Field
+
+from ..ir.storage.schema import JSON, Bytes, Record, Text
+
+Figure = Annotated[float, Field(ge=0, le=1e30)]
+Figures = dict[Text, Figure]
+BitWidth = Annotated[int, Field(ge=1, le=64)]
+
+
+class _Open(Record):
+    """With whatever else passes of other packages report."""
+
+    model_config = ConfigDict(extra="allow")
+
+
+class SummaryRecord(_Open):
+    """The figures of the whole program."""
+
+    float_size_mb: Figure
+    size_mb: Figure
+    bops_t: Figure
+    bops_as_built_t: Figure
+    macs_g: Figure
+    macs_by_kind_g: Figures
+    parameters_m: Figure
+    table_bytes: Bytes
+    size_bytes: Figures
+    weight_bits: BitWidth
+    activation_bits: BitWidth
+    groups: Annotated[int, Field(ge=0, le=2**31)]
+    notes: Annotated[list[Text], Field(max_length=1000)]
+    probabilities: dict[Text, Text] = Field(default={})
+    arena_bytes: Bytes = 0
+
+
+class PeakRecord(_Open):
+    """When most memory is in use."""
+
+    group: int
+    bytes: Bytes
+
+
+class BufferPlaceRecord(_Open):
+    """One value in the arena."""
+
+    name: Text
+    bytes: Bytes
+    offset: Bytes
+    first: int
+    last: int
+
+
+class MemoryRecord(_Open):
+    """Of the pass that plans an arena."""
+
+    arena_bytes: Bytes
+    shared_bytes: Bytes
+    thread_bytes: Bytes
+    peak: PeakRecord
+    buffers: list[BufferPlaceRecord]
+
+
+class ErrorsRecord(_Open):
+    """Of the pass that measures errors: decibels by layer, null where nothing differs."""
+
+    decibels: dict[Text, float | None]
+
+
+KNOWN = {"arena_bytes": MemoryRecord, "decibels": ErrorsRecord}
+"""Entries that a report is made of, by the figure that tells them apart."""
+
+
+def _known(value: JSON) -> Any:
+    for figure, record in KNOWN.items():
+        if isinstance(value, dict) and figure in value:
+            record.model_validate(value)
+    return value
+
+
+class ReportRecord(Record):
+    """All of `report.json`: the summary, and an entry for each pass."""
+
+    model_config = ConfigDict(extra="allow")
+    __pydantic_extra__: dict[str, Annotated[JSON, AfterValidator(_known)]] = Field(init=False)
+
+    summary: SummaryRecord | None = None
+
+
+class CountedReportRecord(ReportRecord):
+    """A report that says what the program costs."""
+
+    summary: SummaryRecord

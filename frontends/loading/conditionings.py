@@ -1,0 +1,28 @@
+"""Keys of a UNet's config that let something condition its output, and which of them dgqc has inputs for."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from ...ir.errors import UnsupportedOperation
+
+KNOWN: Mapping[str, tuple[str | None, ...]] = {
+    "addition_embed_type": (None, "text_time"),
+    "encoder_hid_dim_type": (None, "text_proj"),
+    "time_cond_proj_dim": (None,),
+    # GLIGEN's gated layers take boxes and phrases; without them they would only pass by.
+    "attention_type": (None, "default"),
+}
+"""By key, the values that stand for inputs of `model_inputs`, or for none."""
+
+
+def refuse_unknown(config: Mapping[str, Any]) -> None:
+    """Raises UnsupportedOperation for a conditioning that has no input here."""
+    for key, values in KNOWN.items():
+        if config.get(key) not in values:
+            allowed = " or ".join(repr(value) for value in values)
+            raise UnsupportedOperation(
+                f"The model's config has {key}={config[key]!r}, a conditioning that dgqc has no input for; "
+                f"it compiles UNets with {key}={allowed}."
+            )
