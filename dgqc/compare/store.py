@@ -13,6 +13,9 @@ from typing import Any, cast
 import numpy as np
 from numpy.typing import NDArray
 
+from ..ir.errors import DgqcError
+from ..ir.storage.json_text import read_json_object
+from ..ir.storage.schema import JSON, Record, checked
 from ..ir.storage.whole import write_bytes
 
 CHUNK = 1 << 20
@@ -35,11 +38,19 @@ def files_digest(place: Path) -> str:
     return found.hexdigest()
 
 
+class MeasurementRecord(Record):
+    """One measurement: what it was measured on, and what was found."""
+
+    key: list[JSON]
+    value: JSON
+
+
 @dataclass(frozen=True)
 class Store:
     """A folder with a file for each measurement; it may be deleted at any time.
 
-    Files are written beside their place and renamed, so that each is whole or not there.
+    Files are written beside their place and renamed, so that each is whole or not there. One that is damaged
+    counts as none.
     """
 
     folder: Path
@@ -47,8 +58,8 @@ class Store:
     def value(self, key: Sequence[Any], make: Callable[[], Any]) -> Any:
         """A JSON value: what is kept under the key, or what `make` gives, which is kept from then on."""
         path = self._path(key, "json")
-        if path.is_file():
-            return json.loads(path.read_text(encoding="utf-8"))["value"]
+        if path.is_file() and (kept := _kept(path)) is not None:
+            return kept.value
         value = json.loads(json.dumps(make()))
         write_bytes(path, json.dumps({"key": list(key), "value": value}, indent=1).encode())
         return value
@@ -56,8 +67,8 @@ class Store:
     def pictures(self, key: Sequence[Any], make: Callable[[], NDArray[np.uint8]]) -> NDArray[np.uint8]:
         """Pictures, kept in the same way."""
         path = self._path(key, "npy")
-        if path.is_file():
-            return cast("NDArray[np.uint8]", np.load(path))
+        if path.is_file() and (kept := _kept_pictures(path)) is not None:
+            return kept
         made = make()
         buffer = BytesIO()
         np.save(buffer, made)
@@ -66,3 +77,19 @@ class Store:
 
     def _path(self, key: Sequence[Any], suffix: str) -> Path:
         return self.folder / f"{digest(*key)}.{suffix}"
+
+
+def _kept(path: Path) -> MeasurementRecord | None:
+    try:
+        return checked(MeasurementRecord, read_json_object(path), str(path), "delete it")
+    except DgqcError:
+        return None
+
+
+def _kept_pictures(path: Path) -> NDArray[np.uint8] | None:
+    try:
+        found = np.load(path, allow_pickle=False)
+    except (OSError, ValueError, EOFError):
+        return None
+    good = isinstance(found, np.ndarray) and found.dtype == np.uint8 and found.ndim == 4
+    return cast("NDArray[np.uint8]", found) if good else None

@@ -17,12 +17,14 @@ import torch
 from ....ir.denoising import DenoisingLoop
 from ....ir.errors import DgqcError
 from ....ir.storage.json_text import parse_json
+from ....ir.storage.schema import checked
 from ....ir.vector import DrawingVector, Vector
 from ..kernels.runtime_header import RUNTIME
 from ..layout.memory_plan import ALIGNMENT
 from .constants import ConstantBlock
 from .literals import lookup_source, values
 from .loop import write_loop, written_drawing
+from .signature_record import SignatureRecord
 from .storage import Storage, header_words, members, weights_file, write_block
 from .symbols import symbols_source
 
@@ -64,19 +66,21 @@ class Signature:
 
     @staticmethod
     def from_json(text: str) -> Signature:
-        data = parse_json(text, INTERFACE)
-        inputs = tuple((str(name), tuple(shape)) for name, shape in data["inputs"])
-        names = ("steps", "shared_bytes", "thread_bytes", "weights_bytes", "draw_bytes")
-        sizes = {name: int(data[name]) for name in names}
+        """Raises DgqcError where it isn't what `to_json` writes."""
+        found = checked(SignatureRecord, parse_json(text, INTERFACE), INTERFACE, "emit the program again")
         return Signature(
-            data["name"],
-            inputs,
-            tuple(data["output"]),
-            storage=Storage(data["storage"]),
-            sources=tuple(data["sources"]),
-            timesteps=tuple(data.get("timesteps", ())),
-            scales={name: tuple(scale) for name, scale in data.get("scales", {}).items()},
-            **sizes,
+            found.name,
+            tuple((name, tuple(shape)) for name, shape in found.inputs),
+            tuple(found.output),
+            found.steps,
+            found.shared_bytes,
+            found.thread_bytes,
+            Storage(found.storage),
+            found.weights_bytes,
+            tuple(found.sources),
+            tuple(found.timesteps),
+            {name: tuple(scale) for name, scale in found.scales.items()},
+            found.draw_bytes,
         )
 
 

@@ -6,15 +6,27 @@ import json
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
-from typing import Any
+from typing import Annotated, Literal
 
 import torch
+from pydantic import Field
 
 from ....ir.errors import DgqcError
 from ....ir.reading import reading
 from ....ir.storage.json_text import parse_json
+from ....ir.storage.schema import NamedShape, Record, Sizes, Text, checked
 
 MODULE, PARAMETERS, INTERFACE = "model.mlir", "model.safetensors", "interface.json"
+
+
+class InterfaceRecord(Record):
+    """What `interface.json` holds."""
+
+    function: Text
+    inputs: Annotated[list[NamedShape], Field(max_length=64)]
+    output: Sizes
+    steps: Annotated[int, Field(ge=1)]
+    parameters: Literal["model.safetensors"] | None
 
 
 @dataclass(frozen=True)
@@ -36,9 +48,10 @@ class Interface:
 
     @staticmethod
     def from_json(text: str) -> Interface:
-        data: dict[str, Any] = parse_json(text, INTERFACE)
-        inputs = tuple((str(name), tuple(shape)) for name, shape in data.pop("inputs"))
-        return Interface(inputs=inputs, output=tuple(data.pop("output")), **data)
+        """Raises DgqcError where it isn't what `to_json` writes."""
+        found = checked(InterfaceRecord, parse_json(text, INTERFACE), INTERFACE, "emit the program again")
+        inputs = tuple((name, tuple(shape)) for name, shape in found.inputs)
+        return Interface(found.function, inputs, tuple(found.output), found.steps, found.parameters)
 
     def with_parameters(self) -> Interface:
         """Of a program whose constants lie in a file of their own."""

@@ -6,13 +6,14 @@ import json
 import os
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
 
 import torch
 from safetensors import SafetensorError, safe_open
 from safetensors.torch import save_file
 
 from ....ir.errors import DgqcError
+from ....ir.storage.json_text import parse_json
+from ....ir.storage.schema import Record, checked
 from ....ir.storage.whole import whole_file
 
 VARIABLE = "DGQC_CACHE"
@@ -34,6 +35,13 @@ class Learned:
     scales: dict[str, torch.Tensor] = field(default_factory=dict)
 
 
+class LearnedRecord(Record):
+    """What is said of a unit beside its tensors; see `Learned`."""
+
+    before: float
+    after: float
+
+
 def default_folder() -> Path:
     """Where units are kept when nobody says otherwise."""
     if named := os.environ.get(VARIABLE):
@@ -53,15 +61,16 @@ class Cache:
         path = self._path(key)
         try:
             with safe_open(path, framework="pt", device="cpu") as file:
-                about: dict[str, Any] = json.loads((file.metadata() or {})["learned"])
+                text = (file.metadata() or {})["learned"]
                 tensors = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118
-        except (SafetensorError, OSError, KeyError, ValueError):
+            about = checked(LearnedRecord, parse_json(text, str(path)), str(path), "delete it")
+        except (SafetensorError, OSError, KeyError, ValueError, DgqcError):
             return None
         codes, factors, scales = (
             {name.partition("/")[2]: t for name, t in tensors.items() if name.startswith(kind)}
             for kind in ("codes/", "factor/", "scale/")
         )
-        return Learned(codes, factors, float(about["before"]), float(about["after"]), scales)
+        return Learned(codes, factors, about.before, about.after, scales)
 
     def save(self, key: str, learned: Learned) -> None:
         """Keeps it: written beside its place and renamed, so that it is whole or not there.
