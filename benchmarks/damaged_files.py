@@ -12,8 +12,8 @@ Counted is what becomes of a file:
     dead       the process ended by a signal
 
 `other` is right where a file says something else and nothing betrays it: a weight in safetensors, a number in
-a config. It is wrong for bundles, exported archives and pickles, which carry checksums. Where somebody renewed
-a bundle's, too, it must be a program that is verified, with its C written.
+a config. It is wrong for bundles, exported archives and pickles, which carry checksums. Where a
+bundle's were renewed, too, it must be a program that is verified, with its C written.
 """
 
 from __future__ import annotations
