@@ -6,6 +6,7 @@ import io
 import json
 import random
 import zipfile
+import zlib
 from collections.abc import Callable
 from typing import Any
 
@@ -132,6 +133,6 @@ def _member(data: bytes, chance: random.Random) -> bytes:
                 if name == chosen and way > 1:
                     content = damaged(content, name, chance)
                 new.writestr(f"{name}x" if name == chosen and way == 1 else name, content)
-    except (OSError, ValueError, zipfile.BadZipFile):
+    except (OSError, ValueError, NotImplementedError, RuntimeError, zipfile.BadZipFile, zlib.error):
         return _bytes(data, chance)
     return buffer.getvalue()

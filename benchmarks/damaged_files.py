@@ -80,14 +80,10 @@ def _answers(kind: Kind, whole: str, change: Callable[[int], None], cases: range
     reading_end, writing_end = os.pipe()
     child = os.fork()
     if child == 0:
-        os.close(reading_end)
-        resource.setrlimit(resource.RLIMIT_AS, (MEMORY, MEMORY))
-        resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
-        for case in cases:
-            change(case)
-            answer = _answer(kind, whole).encode("utf-8", "replace")[:2000].replace(b"\n", b" ")
-            os.write(writing_end, answer + b"\n")
-        os._exit(0)
+        try:
+            _answer_all(kind, whole, change, cases, writing_end)
+        finally:
+            os._exit(0)  # What the parent cleans up is not the child's to clean up.
     os.close(writing_end)
     with os.fdopen(reading_end, "rb") as pipe:
         for _ in cases:
@@ -98,6 +94,16 @@ def _answers(kind: Kind, whole: str, change: Callable[[int], None], cases: range
                 break
     os.kill(child, signal.SIGKILL)
     os.waitpid(child, 0)
+
+
+def _answer_all(kind: Kind, whole: str, change: Callable[[int], None], cases: range, answers: int) -> None:
+    """In the child: a line for each case."""
+    resource.setrlimit(resource.RLIMIT_AS, (MEMORY, MEMORY))
+    resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
+    for case in cases:
+        change(case)
+        said = _answer(kind, whole).encode("utf-8", "replace")[:2000].replace(b"\n", b" ")
+        os.write(answers, said + b"\n")
 
 
 def _answer(kind: Kind, whole: str) -> str:

@@ -52,11 +52,11 @@ def meaning(*parts: Any) -> str:
 
 def kinds(work: Path) -> dict[str, Kind]:
     """A whole folder of each kind, made from a small model."""
-    unet = _unet()
+    unet = small_unet()
     return {**_models(work, unet), **_pipelines(work, unet), **_samples(work, unet), **_bundles(work, unet)}
 
 
-def _unet() -> UNet2DModel:
+def small_unet() -> UNet2DModel:
     """As small as a UNet with attention can be."""
     torch.manual_seed(0)
     blocks = {"down_block_types": ("AttnDownBlock2D",), "up_block_types": ("AttnUpBlock2D",)}

@@ -1,12 +1,12 @@
-"""Kills compiling and saving at random moments, and looks at what is left.
+"""Kills commands at random moments, and looks at what is left.
 
-    python benchmarks/kills.py --kills 50
+    python benchmarks/kills.py --kills 200
 
-A small UNet is compiled and saved by a child process, which is killed (SIGKILL) some time between its start
-and its end, every second time while it saves. What stands at the output then must be whole: nothing, or a
-bundle with the bytes that it should have. The same command must then give those bytes, and nothing may be
-left beside it or in the temporary folder. Bundles are replaced in turn with others of another preset, so that
-there is always an old one to lose.
+Compiling, saving, calibrating and comparing take turns. Each runs in a child process, on a small model, and is
+killed (SIGKILL) some time between its start and its end. What stands at its output then must be whole: what was
+there before, or what it makes. The same command must then give the same bytes as one that nobody killed,
+and nothing may be left beside them or in the temporary folder. Bundles are replaced in turn with others of
+another preset, so that there is always an old one to lose.
 """
 
 from __future__ import annotations
@@ -14,126 +14,192 @@ from __future__ import annotations
 import argparse
 import os
 import random
+import shutil
 import signal
 import tempfile
 import time
 from collections import Counter
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
 from pathlib import Path
 
 import torch
-from diffusers import UNet2DModel
+from damaged_kinds import small_unet
 
 import dgqc
-
-SAVING = b"s"
-"""What a child tells when it begins to save."""
+from dgqc.cli.main import run
+from dgqc.demo_model import pipeline_dir
 
 Files = dict[str, bytes]
+PRESETS = ("naive-w8a8", "naive-w4a8")
+TIMES = "seconds.csv"
+"""What a comparison took differs from run to run, and so does what it keeps of that in `measured`."""
+
+
+@dataclass(frozen=True)
+class Killed:
+    """A command that is killed.
+
+    run: all of it, in the child. output: the file or folder that it makes.
+    whole: whether the output appears at once; else file by file.
+    """
+
+    name: str
+    run: Callable[[], object]
+    output: Path
+    whole: bool = True
 
 
 def main() -> None:
     """Kills, and prints what was found."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawTextHelpFormatter)
-    parser.add_argument("--kills", type=int, default=50)
+    parser.add_argument("--kills", type=int, default=40)
     parser.add_argument("--seed", type=int, default=0)
-    parser.add_argument("--presets", default="w4a6,naive-w8a8", help="two or more, which take turns")
-    arguments = parser.parse_args()
+    parser.add_argument("--only", nargs="*", default=[], metavar="COMMAND")
+    given = parser.parse_args()
     torch.set_num_threads(1)  # A fork leaves other threads behind.
     with tempfile.TemporaryDirectory() as folder:
-        presets, chance = arguments.presets.split(","), random.Random(arguments.seed)
-        print(table(kill_often(Path(folder), arguments.kills, presets, chance)))
+        found = kill_often(Path(folder), given.kills, random.Random(given.seed), given.only)
+    print(table(found))
 
 
-def kill_often(folder: Path, kills: int, presets: Sequence[str], chance: random.Random) -> Counter[str]:
-    """How often each thing was found. folder: an empty one to work in."""
-    temporary, output = folder / "temporary", folder / "out" / "bundle"
+def kill_often(
+    folder: Path, kills: int, chance: random.Random, only: list[str]
+) -> Mapping[str, Counter[str]]:
+    """How often each thing was found, by the command. folder: an empty one to work in."""
+    temporary = folder / "temporary"
     temporary.mkdir()
     tempfile.tempdir = str(temporary)
     os.environ["DGQC_CACHE"] = str(folder / "cache")
-    model = _model(folder / "model")
-    expected, times = {}, {}
-    for preset in presets:
-        times[preset] = _run(model, preset, output)
-        expected[preset] = files_of(output)
-    found: Counter[str] = Counter()
+    wanted = [one for one in commands(folder) if not only or one.name in only]
+    seconds = [_took(one) for one in wanted]
+    whole = {place: _files(one) for place, one in enumerate(wanted)}
+    found = {one.name: Counter[str]() for one in wanted}
     for kill in range(kills):
-        preset = presets[kill % len(presets)]
-        whole, saving = times[preset]
-        during_save = kill % 4 >= 2
-        found["kills while saving" if during_save else "kills at any moment"] += 1
-        _run(model, preset, output, chance.uniform(0, saving if during_save else whole), during_save)
-        left = files_of(output)
-        found["an output that is no whole bundle"] += left not in expected.values()
-        _run(model, preset, output)
-        found["other bytes from the same command"] += files_of(output) != expected[preset]
-        beside = [path for path in output.parent.iterdir() if path != output]
-        found["something left beside the output"] += bool(beside)
-        found["something left in the temporary folder"] += any(temporary.iterdir())
+        place = kill % len(wanted)
+        one, counts = wanted[place], found[wanted[place].name]
+        if not one.whole:
+            shutil.rmtree(one.output, ignore_errors=True)
+        _run(one, chance.uniform(0, seconds[place]))
+        left = _files(one)
+        rivals = [whole[other] for other, rival in enumerate(wanted) if rival.output == one.output]
+        counts["kills"] += 1
+        counts["not whole"] += not (_each_whole(one, left, whole[place]) or left in rivals)
+        _run(one, None)
+        counts["other bytes"] += _files(one) != whole[place]
+        counts["left beside"] += _left_beside(one)
+        counts["left in the temporary folder"] += any(temporary.iterdir())
     return found
 
 
-def files_of(folder: Path) -> Files:
-    """The content of every file below a folder, by its path."""
-    return {str(p.relative_to(folder)): p.read_bytes() for p in sorted(folder.rglob("*")) if p.is_file()}
+def commands(folder: Path) -> list[Killed]:
+    """All that are killed, on one small model."""
+    unet = small_unet()
+    model, pipeline = folder / "model", folder / "pipeline"
+    unet.save_pretrained(model)
+    shutil.copytree(pipeline_dir(), pipeline)
+    prompts = folder / "prompts.txt"
+    prompts.write_text("a red square\na green circle\n")
+    programs = {preset: dgqc.compile(unet, preset, steps=2, samples=1) for preset in PRESETS}
+    bundle, saved, recorded = (folder / name / "out" for name in ("compile", "save", "calibrate"))
+    for place in (bundle, saved, recorded):
+        place.parent.mkdir()
+    quick = ("--steps", "2")
+    few = ("--calib-prompts", "1", "--held-out", "1", "--presets", "naive", "--bits", "w8a8")
+    compared = folder / "compare"
+    found = []
+    for preset in PRESETS:
+        compiling = ("compile", str(model), "-O", preset, *quick, "--samples", "1", "-o", str(bundle))
+        found.append(Killed("compile", _command(*compiling), bundle))
+        found.append(Killed("save", _saving(programs[preset], saved), saved))
+        calibrating = (
+            "calibrate",
+            str(pipeline),
+            "--prompts",
+            str(prompts),
+            *quick,
+            "-o",
+            f"{recorded}.safetensors",
+        )
+        found.append(Killed("calibrate", _command(*calibrating), recorded.with_suffix(".safetensors")))
+        found.append(
+            Killed(
+                "compare", _command("compare", str(model), *quick, *few, "-o", str(compared)), compared, False
+            )
+        )
+    return found
 
 
-def table(found: Counter[str]) -> str:
-    """Markdown."""
-    lines = (f"| {what} | {count} |" for what, count in found.items())
-    return "\n".join(["| found | times |", "| --- | --- |", *lines])
+def _command(*arguments: str) -> Callable[[], object]:
+    return lambda: run(list(arguments))
 
 
-def _model(folder: Path) -> Path:
-    """A saved UNet that compiles in seconds."""
-    torch.manual_seed(0)
-    blocks = {
-        "down_block_types": ("DownBlock2D", "AttnDownBlock2D"),
-        "up_block_types": ("AttnUpBlock2D", "UpBlock2D"),
-    }
-    size = {"sample_size": 8, "block_out_channels": (8, 16), "norm_num_groups": 4, "layers_per_block": 1}
-    UNet2DModel(in_channels=3, out_channels=3, attention_head_dim=8, **size, **blocks).save_pretrained(folder)
-    return folder
+def _saving(program: dgqc.CompiledProgram, place: Path) -> Callable[[], object]:
+    return lambda: program.save(place)
 
 
-def _run(
-    model: Path, preset: str, output: Path, after: float | None = None, saving: bool = False
-) -> tuple[float, float]:
-    """Compiles and saves in a child, which is killed so many seconds after it began (to save).
+def _files(one: Killed) -> Files:
+    """What stands at a command's output, by path; what is measured in seconds is left out."""
+    if one.output.is_file():
+        return {"": one.output.read_bytes()}
+    paths = (p.relative_to(one.output) for p in sorted(one.output.rglob("*")) if p.is_file())
+    return {str(path): (one.output / path).read_bytes() for path in paths if _compared(path)}
 
-    Gives the seconds that all of it and saving took, where it wasn't killed.
-    """
-    read, write = os.pipe()
+
+def _compared(path: Path) -> bool:
+    return path.name != TIMES and path.parts[0] != "measured"
+
+
+def _each_whole(one: Killed, left: Files, wanted: Files) -> bool:
+    """Whether nothing is there, or all, or, where files appear one by one, some of them as they must be."""
+    if one.whole:
+        return not left or left == wanted
+    return all(wanted.get(path) == content for path, content in left.items() if path in wanted)
+
+
+def _left_beside(one: Killed) -> bool:
+    """Whether something unfinished stands beside the output or in it."""
+    if one.whole:
+        return any(path != one.output for path in one.output.parent.iterdir())
+    return any(one.output.rglob("*partial*"))
+
+
+def _took(one: Killed) -> float:
     start = time.monotonic()
+    _run(one, None)
+    return time.monotonic() - start
+
+
+def _run(one: Killed, after: float | None) -> None:
+    """Runs it in a child, which is killed so many seconds after it began."""
     child = os.fork()
     if not child:
-        os.close(read)
-        _child(lambda: os.write(write, SAVING), model, preset, output)
-    os.close(write)
-    if after is None or saving:
-        os.read(read, 1)
-    began = time.monotonic()
+        _child(one)
     if after is not None:
         time.sleep(after)
         os.kill(child, signal.SIGKILL)
     _, status = os.waitpid(child, 0)
-    os.close(read)
     if after is None and status:
-        raise RuntimeError(f"A run that nobody killed ended with {status}.")
-    end = time.monotonic()
-    return end - start, end - began
+        raise RuntimeError(f"A {one.name} that nobody killed ended with {status}.")
 
 
-def _child(tell: Callable[[], object], model: Path, preset: str, output: Path) -> None:
+def _child(one: Killed) -> None:
     """Never returns."""
     status = 1
     try:
-        program = dgqc.compile(model, preset, steps=2, samples=1)
-        tell()
-        program.save(output)
-        status = 0
+        nothing = os.open(os.devnull, os.O_WRONLY)
+        os.dup2(nothing, 1)
+        status = 1 if one.run() in (1, 2) else 0
     finally:
         os._exit(status)
+
+
+def table(found: Mapping[str, Counter[str]]) -> str:
+    """Markdown: a line for each command."""
+    names = list(next(iter(found.values())))
+    lines = [f"| command | {' | '.join(names)} |", "| --- " * (1 + len(names)) + "|"]
+    lines += [f"| {one} | {' | '.join(str(counts[n]) for n in names)} |" for one, counts in found.items()]
+    return "\n".join(lines)
 
 
 if __name__ == "__main__":

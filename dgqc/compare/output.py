@@ -32,12 +32,16 @@ SHORT = (
 
 
 def write(folder: Path, rows: Sequence[Row]) -> None:
-    """Writes compare.json (everything), compare.csv, compare.md and, a line for each call, trajectory.csv."""
+    """Writes compare.json (everything), compare.csv, compare.md and, a line for each call, trajectory.csv.
+
+    These depend on what was compared alone. What it took stands apart, in seconds.csv.
+    """
     everything = json.dumps([row.to_json() for row in rows], indent=1)
     write_text(folder / "compare.json", everything + "\n")
     write_text(folder / "compare.csv", as_csv(rows))
     write_text(folder / "compare.md", as_markdown(rows))
     write_text(folder / "trajectory.csv", _trajectory(rows))
+    write_text(folder / "seconds.csv", _seconds(rows))
 
 
 def columns(rows: Sequence[Row]) -> list[str]:
@@ -93,4 +97,13 @@ def _trajectory(rows: Sequence[Row]) -> str:
     writer.writerow(["call", *(row.name for row in measured)])
     for step, values in enumerate(zip(*(row.snr_db for row in measured), strict=True)):
         writer.writerow([step, *values])
+    return text.getvalue()
+
+
+def _seconds(rows: Sequence[Row]) -> str:
+    """A line for each row and part of its measuring: what it took, then."""
+    text = StringIO()
+    writer = csv.writer(text, lineterminator="\n")
+    writer.writerow(["preset", "part", "seconds"])
+    writer.writerows([row.name, part, seconds] for row in rows for part, seconds in row.seconds.items())
     return text.getvalue()

@@ -66,11 +66,13 @@ class Row:
             "size MB": self.size_mb,
             "TBOPs": self.bops_t,
             "table bytes": self.table_bytes,
-            **{f"{name} s": value for name, value in self.seconds.items()},
         }
 
     def to_json(self) -> dict[str, Any]:
-        return asdict(self) | {"columns": self.columns()}
+        """All but the seconds, which differ from run to run."""
+        found = asdict(self) | {"columns": self.columns()}
+        del found["seconds"]
+        return found
 
     def _layers(self) -> list[float]:
         return [value for value in self.layers_db.values() if value is not None]
