@@ -2,11 +2,11 @@
 
     python benchmarks/kills.py --kills 200
 
-Compiling, saving, calibrating and comparing take turns. Each runs in a child process, on a small model, and is
-killed (SIGKILL) some time between its start and its end. What stands at its output then must be whole: what was
-there before, or what it makes. The same command must then give the same bytes as one that nobody killed,
-and nothing may be left beside them or in the temporary folder. Bundles are replaced in turn with others of
-another preset, so that there is always an old one to lose.
+Compiling, saving, calibrating and comparing take turns. Each runs in a child process, on a small model,
+and is killed (SIGKILL) some time between its start and its end. What stands at its output then must be
+whole: what was there before, or what it makes. The same command must then give the same bytes as one that
+nobody killed, and nothing may be left beside them or in the temporary folder. Bundles are replaced in turn
+with others of another preset, so that there is always an old one to lose.
 """
 
 from __future__ import annotations
