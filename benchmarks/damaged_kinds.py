@@ -56,10 +56,11 @@ def kinds(work: Path) -> dict[str, Kind]:
     return {**_models(work, unet), **_pipelines(work, unet), **_samples(work, unet), **_bundles(work, unet)}
 
 
-def small_unet() -> UNet2DModel:
-    """As small as a UNet with attention can be."""
+def small_unet(attention: bool = True) -> UNet2DModel:
+    """As small as a UNet can be."""
     torch.manual_seed(0)
-    blocks = {"down_block_types": ("AttnDownBlock2D",), "up_block_types": ("AttnUpBlock2D",)}
+    kind = "Attn" if attention else ""
+    blocks = {"down_block_types": (f"{kind}DownBlock2D",), "up_block_types": (f"{kind}UpBlock2D",)}
     size = {"sample_size": 4, "block_out_channels": (8,), "norm_num_groups": 4, "layers_per_block": 1}
     return UNet2DModel(**size, **blocks, add_attention=False).eval()
 

@@ -2,11 +2,11 @@
 
     python benchmarks/kills.py --kills 200
 
-Compiling, saving, calibrating and comparing take turns. Each runs in a child process, on a small model,
-and is killed (SIGKILL) some time between its start and its end. What stands at its output then must be
-whole: what was there before, or what it makes. The same command must then give the same bytes as one that
-nobody killed, and nothing may be left beside them or in the temporary folder. Bundles are replaced in turn
-with others of another preset, so that there is always an old one to lose.
+Compiling, saving, calibrating and comparing take turns, the shorter ones more often. Each runs in a child
+process, on a small model, and is killed (SIGKILL) some time between its start and its end. What stands at
+its output then must be whole: what was there before, or what it makes. The same command must then give the
+same bytes as one that nobody killed, and nothing may be left beside them or in the temporary folder.
+Bundles are replaced in turn with others of another preset, so that there is always an old one to lose.
 """
 
 from __future__ import annotations
@@ -16,6 +16,7 @@ import os
 import random
 import shutil
 import signal
+import sys
 import tempfile
 import time
 from collections import Counter
@@ -72,29 +73,29 @@ def kill_often(
     tempfile.tempdir = str(temporary)
     os.environ["DGQC_CACHE"] = str(folder / "cache")
     wanted = [one for one in commands(folder) if not only or one.name in only]
-    seconds = [_took(one) for one in wanted]
-    whole = {place: _files(one) for place, one in enumerate(wanted)}
+    undisturbed = [_undisturbed(one) for one in wanted]
     found = {one.name: Counter[str]() for one in wanted}
     for kill in range(kills):
         place = kill % len(wanted)
-        one, counts = wanted[place], found[wanted[place].name]
+        one, counts, (seconds, whole) = wanted[place], found[wanted[place].name], undisturbed[place]
         if not one.whole:
             shutil.rmtree(one.output, ignore_errors=True)
-        _run(one, chance.uniform(0, seconds[place]))
+        _run(one, chance.uniform(0, seconds))
         left = _files(one)
-        rivals = [whole[other] for other, rival in enumerate(wanted) if rival.output == one.output]
+        rivals = [undisturbed[other][1] for other, rival in enumerate(wanted) if rival.output == one.output]
         counts["kills"] += 1
-        counts["not whole"] += not (_each_whole(one, left, whole[place]) or left in rivals)
+        counts["not whole"] += not (_each_whole(one, left, whole) or left in rivals)
         _run(one, None)
-        counts["other bytes"] += _files(one) != whole[place]
+        counts["other bytes"] += _files(one) != whole
         counts["left beside"] += _left_beside(one)
         counts["left in the temporary folder"] += any(temporary.iterdir())
+        print(f"{kill + 1} kills: {one.name} {dict(counts)}", file=sys.stderr, flush=True)
     return found
 
 
 def commands(folder: Path) -> list[Killed]:
     """All that are killed, on one small model."""
-    unet = small_unet()
+    unet = small_unet(attention=False)
     model, pipeline = folder / "model", folder / "pipeline"
     unet.save_pretrained(model)
     shutil.copytree(pipeline_dir(), pipeline)
@@ -107,27 +108,16 @@ def commands(folder: Path) -> list[Killed]:
     quick = ("--steps", "2")
     few = ("--calib-prompts", "1", "--held-out", "1", "--presets", "naive", "--bits", "w8a8")
     compared = folder / "compare"
+    recording = recorded.with_suffix(".safetensors")
+    calibrating = ("calibrate", str(pipeline), "--prompts", str(prompts), *quick, "-o", str(recording))
+    calibrate = Killed("calibrate", _command(*calibrating), recording)
     found = []
     for preset in PRESETS:
         compiling = ("compile", str(model), "-O", preset, *quick, "--samples", "1", "-o", str(bundle))
-        found.append(Killed("compile", _command(*compiling), bundle))
-        found.append(Killed("save", _saving(programs[preset], saved), saved))
-        calibrating = (
-            "calibrate",
-            str(pipeline),
-            "--prompts",
-            str(prompts),
-            *quick,
-            "-o",
-            f"{recorded}.safetensors",
-        )
-        found.append(Killed("calibrate", _command(*calibrating), recorded.with_suffix(".safetensors")))
-        found.append(
-            Killed(
-                "compare", _command("compare", str(model), *quick, *few, "-o", str(compared)), compared, False
-            )
-        )
-    return found
+        save = Killed("save", _saving(programs[preset], saved), saved)
+        found += [Killed("compile", _command(*compiling), bundle), save, calibrate, save, calibrate]
+    comparing = ("compare", str(model), *quick, *few, "-o", str(compared))
+    return [*found, Killed("compare", _command(*comparing), compared, False)]
 
 
 def _command(*arguments: str) -> Callable[[], object]:
@@ -164,10 +154,11 @@ def _left_beside(one: Killed) -> bool:
     return any(one.output.rglob("*partial*"))
 
 
-def _took(one: Killed) -> float:
+def _undisturbed(one: Killed) -> tuple[float, Files]:
+    """How long it takes, and what it makes, where nobody kills it."""
     start = time.monotonic()
     _run(one, None)
-    return time.monotonic() - start
+    return time.monotonic() - start, _files(one)
 
 
 def _run(one: Killed, after: float | None) -> None:
@@ -189,6 +180,7 @@ def _child(one: Killed) -> None:
     try:
         nothing = os.open(os.devnull, os.O_WRONLY)
         os.dup2(nothing, 1)
+        os.dup2(nothing, 2)
         status = 1 if one.run() in (1, 2) else 0
     finally:
         os._exit(status)

@@ -11,6 +11,7 @@ from ..backends.registry import REFERENCE, find_runner, known_targets
 from ..backends.target import Drawer, Runner, Target
 from ..ir.errors import DgqcError
 from ..ir.program import Program
+from ..ir.verify.verifier import verify
 
 
 def unavailable() -> dict[str, str]:
@@ -32,6 +33,7 @@ def open_backend(name: str, program: Program, bundle: Path | None = None) -> Run
     Raises DgqcError when there is no such runner, or it can't work here.
     """
     target = _able(name)
+    _refuse_broken(program, target, bundle)
     return target.open(name, program, _project(target, bundle))
 
 
@@ -44,6 +46,7 @@ def open_drawer(name: str, program: Program, bundle: Path | None = None) -> Draw
     if loop is None:
         raise DgqcError('The program has no denoising loop; compile it with --loop ddim (loop="ddim").')
     target = _able(name)
+    _refuse_broken(program, target, bundle)
     own = target.open_drawer(name, program, _project(target, bundle))
     if own is not None:
         return own
@@ -60,6 +63,16 @@ def _able(name: str) -> Target:
     if reason := target.cannot_run(name):
         raise DgqcError(f"Backend {name} can't run: {reason}; or choose the reference backend.")
     return target
+
+
+def _refuse_broken(program: Program, target: Target, bundle: Path | None) -> None:
+    """Raises VerificationError for a stranger's program that breaks its level's rules: an index beyond its
+    table, a value of another size than memory is planned for.
+
+    Where a target has passes, laying out verifies the program, and what was built is known by its hash.
+    """
+    if bundle is not None and not target.passes():
+        verify(program)
 
 
 def _project(target: Target, bundle: Path | None) -> Path | None:

@@ -10,18 +10,13 @@ from typing import TypeVar
 from ..backends.target import Drawer, Runner
 from ..ir.program import Program
 from ..ir.reading import explained
-from ..ir.verify.verifier import verify
 from .backends import default_backend, open_backend, open_drawer
 
 _Ready = TypeVar("_Ready")
 
 
 class ReadyBackends:
-    """What runs a program, by the backend's name. Any thread may ask; none is made ready twice.
-
-    A program that was read from a bundle may be a stranger's. It is verified before anything is made of it:
-    that every index lies within its table, and that every value has the size that memory is planned for.
-    """
+    """What runs a program, by the backend's name. Any thread may ask; none is made ready twice."""
 
     def __init__(self, program: Program, bundle: Path | None) -> None:
         """bundle: the folder that the program was loaded from, if any."""
@@ -29,7 +24,6 @@ class ReadyBackends:
         self._bundle = bundle
         self._runners: dict[str, Runner] = {}
         self._drawers: dict[str, Drawer] = {}
-        self._verified = bundle is None
         self._lock = threading.Lock()
 
     def runner(self, name: str | None) -> Runner:
@@ -50,7 +44,4 @@ class ReadyBackends:
 
     def _made(self, name: str, make: Callable[[str, Program, Path | None], _Ready]) -> _Ready:
         with explained(f"The program can't be made ready for the backend {name}", "compile the model again"):
-            if not self._verified:
-                verify(self._program)
-                self._verified = True
             return make(name, self._program, self._bundle)
