@@ -18,8 +18,8 @@ class Record(BaseModel):
 LARGEST_SIZE = 2**24
 """Of one axis of a tensor: the pixels of a row, the tokens of a prompt, the classes of a model."""
 Size = Annotated[int, Field(ge=1, le=LARGEST_SIZE)]
-Sizes = Annotated[list[Size], Field(max_length=16)]
-NamedShape = Annotated[tuple[Annotated[str, Field(max_length=1000)], Sizes], Field(strict=False)]
+AxisSizes = Annotated[list[Size], Field(max_length=16)]
+NamedShape = Annotated[tuple[Annotated[str, Field(max_length=1000)], AxisSizes], Field(strict=False)]
 """JSON has lists where Python has tuples."""
 Bytes = Annotated[int, Field(ge=0, le=2**48)]
 Sha256 = Annotated[str, Field(pattern=r"^[0-9a-f]{64}$")]

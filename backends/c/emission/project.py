@@ -24,7 +24,7 @@ from ..layout.memory_plan import ALIGNMENT
 from .constants import ConstantBlock
 from .literals import lookup_source, values
 from .loop import write_loop, written_drawing
-from .signature_record import SignatureRecord
+from .signature_record import EmittedSignatureRecord
 from .storage import Storage, header_words, members, weights_file, write_block
 from .symbols import symbols_source
 
@@ -67,7 +67,9 @@ class Signature:
     @staticmethod
     def from_json(text: str) -> Signature:
         """Raises DgqcError where it isn't what `to_json` writes."""
-        found = checked(SignatureRecord, parse_json(text, INTERFACE), INTERFACE, "emit the program again")
+        found = checked(
+            EmittedSignatureRecord, parse_json(text, INTERFACE), INTERFACE, "emit the program again"
+        )
         return Signature(
             found.name,
             tuple((name, tuple(shape)) for name, shape in found.inputs),

@@ -6,26 +6,26 @@ from typing import Annotated, Literal
 
 from pydantic import Field
 
-from ....ir.storage.schema import Bytes, NamedShape, Record, Sizes
+from ....ir.storage.schema import AxisSizes, Bytes, NamedShape, Record
 
 MOST_CALLS = 100_000
 
-Symbol = Annotated[str, Field(pattern=r"^[A-Za-z_][A-Za-z0-9_]*$", max_length=1000)]
+CIdentifier = Annotated[str, Field(pattern=r"^[A-Za-z_][A-Za-z0-9_]*$", max_length=1000)]
 PerCall = Annotated[list[float], Field(max_length=MOST_CALLS)]
 
 
-class SignatureRecord(Record):
+class EmittedSignatureRecord(Record):
     """A `Signature`; timesteps, scales and drawings are younger than the rest."""
 
-    name: Symbol
+    name: CIdentifier
     inputs: Annotated[list[NamedShape], Field(max_length=64)]
-    output: Sizes
+    output: AxisSizes
     steps: Annotated[int, Field(ge=1, le=MOST_CALLS)]
     shared_bytes: Bytes
     thread_bytes: Bytes
     storage: Literal["array", "object", "file"]
     weights_bytes: Bytes
-    sources: Annotated[list[Symbol], Field(min_length=1, max_length=10_000)]
+    sources: Annotated[list[CIdentifier], Field(min_length=1, max_length=10_000)]
     timesteps: PerCall = Field(default=[])
-    scales: dict[Symbol, PerCall] = Field(default={})
+    scales: dict[CIdentifier, PerCall] = Field(default={})
     draw_bytes: Bytes = 0

@@ -14,7 +14,7 @@ from pydantic import Field
 from ....ir.errors import DgqcError
 from ....ir.reading import reading
 from ....ir.storage.json_text import parse_json
-from ....ir.storage.schema import NamedShape, Record, Sizes, Text, checked
+from ....ir.storage.schema import AxisSizes, NamedShape, Record, Text, checked
 
 MODULE, PARAMETERS, INTERFACE = "model.mlir", "model.safetensors", "interface.json"
 
@@ -24,7 +24,7 @@ class InterfaceRecord(Record):
 
     function: Text
     inputs: Annotated[list[NamedShape], Field(max_length=64)]
-    output: Sizes
+    output: AxisSizes
     steps: Annotated[int, Field(ge=1)]
     parameters: Literal["model.safetensors"] | None
 
