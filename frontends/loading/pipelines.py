@@ -63,7 +63,7 @@ def built_scheduler(folder: Path, unet: nn.Module) -> dict[str, Any]:
     Pipelines change settings as they are built: Stable Diffusion's makes steps_offset 1. No other part is
     loaded. Raises DgqcError as `load_pipeline` does, and for a pipeline without a scheduler.
     """
-    index = read_json_object(folder / "model_index.json")
+    _, index = read_record(folder / "model_index.json", PipelineIndexRecord)
     others: dict[str, Any] = {
         name: None
         for name, value in index.items()
