@@ -43,21 +43,11 @@ register_captured(
     CapturedOp(aten.permute.default, view=True, follows_conditioning=True),
     CapturedOp(aten.slice.Tensor, contiguous_slice, view=True, follows_conditioning=True),
 )
-# What only the timestep and the added conditions go through.
+# What only the timestep and the added conditions go through, beside pointwise ops (`function.py`).
 register_captured(
     *(
         CapturedOp(target, conditioning=True)
         for target in (
-            aten.sin.default,
-            aten.cos.default,
-            aten.exp.default,
-            aten.log.default,
-            aten.reciprocal.default,
-            aten.sqrt.default,
-            aten.rsqrt.default,
-            aten.relu.default,
-            aten.tanh.default,
-            aten.sigmoid.default,
             aten.embedding.default,
             aten.expand.default,
             aten.to.dtype,

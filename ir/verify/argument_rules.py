@@ -49,6 +49,21 @@ def per_group(name: str, limits: Limits = INT32) -> VerificationRule:
     return check
 
 
+def per_piece(name: str, sizes: tuple[int, ...], limits: Limits) -> VerificationRule:
+    """A constant with a table of these sizes per call: int32 (T, *sizes)."""
+
+    def check(node: fx.Node, scope: VerificationScope) -> Problems:
+        table = yield from _constant(node, scope, name, torch.int32)
+        if table is None:
+            return
+        if table.shape != (scope.calls, *sizes):
+            expected = ", ".join(map(str, (scope.calls, *sizes)))
+            yield _shape(name, table, f"({expected}), one table for each call", OTHER_SCHEDULE)
+        yield from _within(name, table, limits)
+
+    return check
+
+
 def per_channel(name: str, limits: Limits = INT32) -> VerificationRule:
     """A constant with one number per channel of the result, its last axis: int32 (N,)."""
 

@@ -1,4 +1,4 @@
-"""Kernels of copies in another order: permute, gather, slice, cat."""
+"""Kernels of copies in another order: permute, gather, take, slice, cat."""
 
 from __future__ import annotations
 
@@ -75,6 +75,27 @@ def _pages(order: torch.Tensor) -> torch.Tensor:
     return torch.tensor(ends, dtype=torch.uint8)
 
 
+def _take(node: fx.Node, a: dict[str, Any], context: EmissionContext) -> KernelCall:
+    """`dgqc::take`: columns of rows, or rows of the whole value."""
+    source, shape = shape_of(a["x"]), shape_of(node)
+    axis = a["axis"] % len(shape)
+    last = axis == len(shape) - 1
+    parameters = struct(
+        count=shape[axis],
+        **{"from": source[axis]},
+        inner=0 if last else math.prod(shape[axis + 1 : -1]),
+        item=node.meta["val"].element_size(),
+        columns=shape[-1],
+        index=context.table(a["index"]),
+    )
+    place = context.rows(a["x"]) if last else context.places.at(a["x"])
+    return context.by_rows("take", node, parameters, (place,))
+
+
+def _rows_of_take(node: fx.Node, a: dict[str, Any]) -> tuple[str, ...]:
+    return ("x",) if a["axis"] % len(shape_of(node)) == len(shape_of(node)) - 1 else ()
+
+
 def _slice(node: fx.Node, a: dict[str, Any], context: EmissionContext) -> KernelCall:
     """`aten.slice`, where it is not a view."""
     shape = shape_of(a["self"])
@@ -130,6 +151,7 @@ def _rows_of_cat(node: fx.Node, a: dict[str, Any]) -> tuple[str, ...] | None:
 
 KERNELS = (
     Kernel(dgqc.gather.default, _gather, _rows_of_gather),
+    Kernel(dgqc.take.default, _take, _rows_of_take),
     Kernel(aten.permute.default, _permute, by_rows()),
     Kernel(aten.slice.Tensor, _slice, _rows_of_slice),
     Kernel(aten.cat.default, _cat, _rows_of_cat),

@@ -1,4 +1,4 @@
-"""The kernels of norms."""
+"""The kernels of norms and means."""
 
 from __future__ import annotations
 
@@ -49,8 +49,21 @@ def _of_layer_norm(node: fx.Node, a: dict[str, Any]) -> tuple[int, ...]:
     return 8, _strips(node) * defined("DGQC_LAYER_NORM_STRIP_BYTES")
 
 
+def _rms_norm(node: fx.Node, a: dict[str, Any], context: EmissionContext) -> KernelCall:
+    tables = context.named(a, "gamma", "gamma_factor", "gamma_shift", "epsilon")
+    parameters = struct(channels=shape_of(node)[-1], **tables)
+    return context.by_rows("rms_norm", node, parameters, (context.rows(a["x"]),))
+
+
+def _mean(node: fx.Node, a: dict[str, Any], context: EmissionContext) -> KernelCall:
+    parameters = struct(columns=shape_of(a["x"])[-1], **context.named(a, "factor", "shift"))
+    return context.by_rows("mean", node, parameters, (context.rows(a["x"]),))
+
+
 KERNELS = (
     # All rows are read before the first one is normalized.
     Kernel(dgqc.group_norm.default, _calling("group_norm"), by_rows(), _of_group_norm),
     Kernel(dgqc.layer_norm.default, _calling("layer_norm"), by_rows("x"), _of_layer_norm),
+    Kernel(dgqc.rms_norm.default, _rms_norm, by_rows("x")),
+    Kernel(dgqc.mean.default, _mean, by_rows("x")),
 )

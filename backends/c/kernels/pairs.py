@@ -1,4 +1,4 @@
-"""Kernels of ops on two 16-bit tensors, broadcast against each other."""
+"""Kernels of ops on two tensors, broadcast against each other."""
 
 from __future__ import annotations
 
@@ -32,6 +32,25 @@ def _calling(kernel: str, *tables: str) -> CallsOf:
     return calls
 
 
+def _add_logits(node: fx.Node, a: dict[str, Any], context: EmissionContext) -> KernelCall:
+    whole = "bias" not in _rows_of_logits(node, a)
+    parameters = struct(
+        columns=shape_of(node)[-1],
+        bias=_side(node, shape_of(a["bias"]), whole),
+        wide=a["bias"].meta["val"].element_size(),
+        **context.named(a, "factor", "shift"),
+    )
+    bias = context.places.at(a["bias"]) if whole else context.rows(a["bias"])
+    return context.by_rows("add_logits", node, parameters, (context.rows(a["logits"]), bias))
+
+
+def _rows_of_logits(node: fx.Node, a: dict[str, Any]) -> tuple[str, ...]:
+    """A bias that is the graph's constant, or is broadcast over rows, is read whole."""
+    rows = row_shape(node)
+    same = a["bias"].op != "get_attr" and _padded(row_shape(a["bias"]), len(rows)) == rows
+    return ("logits", "bias") if same else ("logits",)
+
+
 def _side(node: fx.Node, shape: tuple[int, ...], whole: bool) -> Struct:
     """A `dgqc_side`: how one of two tensors is broadcast."""
     axes = merged_rows(shape, shape_of(node))
@@ -52,6 +71,7 @@ def _padded(shape: tuple[int, ...], axes: int) -> tuple[int, ...]:
 
 
 KERNELS = (
+    Kernel(dgqc.add_logits.default, _add_logits, _rows_of_logits),
     Kernel(dgqc.add.default, _calling("add", "a_factor", "b_factor", "shift"), _same_rows),
     Kernel(dgqc.mul.default, _calling("mul", "factor", "shift"), _same_rows),
 )

@@ -52,8 +52,14 @@ def _activation(node: fx.Node, a: dict[str, Any], context: EmissionContext) -> K
     return context.by_rows("activation", node, parameters, (context.rows(a["x"]),))
 
 
+def _piecewise(node: fx.Node, a: dict[str, Any], context: EmissionContext) -> KernelCall:
+    parameters = struct(columns=shape_of(node)[-1], **context.named(a, "table", "low", "high"))
+    return context.by_rows("piecewise", node, parameters, (context.rows(a["x"]),))
+
+
 KERNELS = (
     Kernel(dgqc.quantize.default, _quantize, by_rows("x"), _tables_of_quantize),
     Kernel(dgqc.rescale.default, _rescale, by_rows("x")),
     Kernel(dgqc.activation.default, _activation, by_rows("x")),
+    Kernel(dgqc.piecewise.default, _piecewise, by_rows("x")),
 )

@@ -5,15 +5,20 @@
 
 #include "dgqc_internal.h"
 
-/* Where a side's values for the i-th row of a block begin. */
-static inline const int16_t *dgqc_side_row(const dgqc_side *side, const int16_t *x, dgqc_rows rows, size_t i)
+/* Where a side's values for the i-th row of a block begin, in elements. */
+static inline size_t dgqc_side_offset(const dgqc_side *side, dgqc_rows rows, size_t i)
 {
     if (!side->whole) {
-        return x + i * side->stride[2];
+        return i * side->stride[2];
     }
     const size_t *const size = side->size, row = rows.first + i;
-    return x + row % size[2] * side->stride[2] + row / size[2] % size[1] * side->stride[1] +
+    return row % size[2] * side->stride[2] + row / size[2] % size[1] * side->stride[1] +
            row / size[2] / size[1] * side->stride[0];
+}
+
+static inline const int16_t *dgqc_side_row(const dgqc_side *side, const int16_t *x, dgqc_rows rows, size_t i)
+{
+    return x + dgqc_side_offset(side, rows, i);
 }
 
 #define DGQC_PAIR_LINE(a_index, b_index, expression)                                                         \

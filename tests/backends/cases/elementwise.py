@@ -6,9 +6,10 @@ import torch
 from torch import fx
 
 from dgqc.ir.arithmetic.lookup import activation_table, sigmoid
+from dgqc.ir.arithmetic.pieces import PIECES
 
 from ..integer_graph import IntegerGraph
-from .case import FLAGS, SHAPES, Case
+from .case import FLAGS, SHAPES, Case, operand
 
 dgqc = torch.ops.dgqc
 
@@ -34,6 +35,28 @@ def activation(graph: IntegerGraph, shape: tuple[int, ...], fine: bool) -> fx.No
         *place,
         *factors,
     )
+
+
+def piecewise(graph: IntegerGraph, shape: tuple[int, ...], largest: int) -> fx.Node:
+    """largest: of the table's entries; a large one saturates everywhere."""
+    (x,) = graph.take(x=shape)
+    table = graph.table(-largest, largest, graph.steps, PIECES, 3)
+    ends = (graph.table(-32768, 0, graph.steps), graph.table(0, 32767, graph.steps))
+    return graph.call(dgqc.piecewise.default, x, graph.step, table, *ends)
+
+
+def add_logits(graph: IntegerGraph, bias: tuple[int, ...], wide: bool, constant: bool) -> fx.Node:
+    """To logits that an op before it makes, since a graph's inputs are 16 bits wide."""
+    a, b, c = graph.take(a=(1, 2, 3, 4), b=(1, 2, 5, 4), c=bias)
+    sides = (operand(graph, x, 4, 3, 16, 1) for x in (a, b))
+    left, right = sides
+    scale = (graph.table(2**12, 2**20, graph.steps), graph.table(18, 24, graph.steps), 32)
+    logits = graph.call(dgqc.matmul.default, left[0], right[0], graph.step, *left[1:], *right[1:], *scale)
+    if constant:
+        kind = (32, torch.int32) if wide else (16, torch.int16)
+        c = graph.table(-(2 ** (kind[0] - 1)), 2 ** (kind[0] - 1) - 1, *bias, dtype=kind[1])
+    factors = (graph.table(0, 2**30, graph.steps), graph.table(1, 45, graph.steps))
+    return graph.call(dgqc.add_logits.default, logits, c, graph.step, *factors)
 
 
 def pair(graph: IntegerGraph, op: str, shapes: tuple[tuple[int, ...], tuple[int, ...]]) -> fx.Node:
@@ -66,6 +89,15 @@ CASES = {
         quantize,
     ),
     "activation": Case({"shape": SHAPES, "fine": FLAGS}, activation),
+    "piecewise": Case({"shape": SHAPES, "largest": [2**10, 2**23, 2**26]}, piecewise),
+    "add_logits": Case(
+        {
+            "bias": [(1, 2, 3, 5), (3, 5), (2, 1, 5), (1, 1, 3, 1)],
+            "wide": FLAGS,
+            "constant": FLAGS,
+        },
+        add_logits,
+    ),
     "pair": Case(
         {
             "op": ["add", "mul"],

@@ -18,6 +18,12 @@ def gather(graph: IntegerGraph, shape: tuple[int, ...], last: bool) -> fx.Node:
     return graph.call(dgqc.gather.default, x, graph.constant(order), axis)
 
 
+def take(graph: IntegerGraph, shape: tuple[int, ...], axis: int, count: int) -> fx.Node:
+    (x,) = graph.take(x=shape)
+    axis %= len(shape)
+    return graph.call(dgqc.take.default, x, graph.table(0, shape[axis] - 1, count), axis)
+
+
 def upsample(graph: IntegerGraph, image: tuple[int, int], channels: int, size: tuple[int, int]) -> fx.Node:
     (x,) = graph.take(x=(1, *image, channels))
     return graph.call(dgqc.upsample_nearest.default, x, *size)
@@ -28,6 +34,13 @@ def avg_pool2d(
 ) -> fx.Node:
     (x,) = graph.take(x=(1, *image, channels))
     return graph.call(dgqc.avg_pool2d.default, x, kernel, stride)
+
+
+def max_pool2d(
+    graph: IntegerGraph, image: tuple[int, int], channels: int, window: tuple[list[int], list[int], list[int]]
+) -> fx.Node:
+    (x,) = graph.take(x=(1, *image, channels))
+    return graph.call(dgqc.max_pool2d.default, x, *window)
 
 
 def views(graph: IntegerGraph, heads: int, rows: int, size: int) -> fx.Node:
@@ -41,6 +54,15 @@ def views(graph: IntegerGraph, heads: int, rows: int, size: int) -> fx.Node:
 
 CASES = {
     "gather": Case({"shape": SHAPES, "last": FLAGS}, gather),
+    "take": Case({"shape": SHAPES, "axis": [-1, -2, -3], "count": [1, 4, 9]}, take),
+    "max_pool2d": Case(
+        {
+            "image": IMAGES,
+            "channels": [1, 6],
+            "window": [([2, 2], [2, 2], [0, 0]), ([3, 3], [2, 2], [1, 1]), ([3, 2], [1, 2], [1, 0])],
+        },
+        max_pool2d,
+    ),
     "upsample": Case(
         {"image": [(3, 4), (2, 5)], "channels": [1, 8], "size": [(6, 20), (5, 9), (6, 8)]},
         upsample,

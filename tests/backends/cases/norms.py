@@ -1,4 +1,4 @@
-"""Norms, with gains and offsets of all sizes."""
+"""Norms and means, with gains and offsets of all sizes."""
 
 from __future__ import annotations
 
@@ -33,7 +33,21 @@ def layer_norm(graph: IntegerGraph, rows: int, channels: int) -> fx.Node:
     return graph.call(dgqc.layer_norm.default, x, graph.step, *norm_tables(graph, channels))
 
 
+def rms_norm(graph: IntegerGraph, rows: int, channels: int) -> fx.Node:
+    (x,) = graph.take(x=(1, rows, channels))
+    gamma, gamma_factor, gamma_shift, _, _, _, epsilon = norm_tables(graph, channels)
+    return graph.call(dgqc.rms_norm.default, x, graph.step, gamma, gamma_factor, gamma_shift, epsilon)
+
+
+def mean(graph: IntegerGraph, rows: int, channels: int) -> fx.Node:
+    (x,) = graph.take(x=(1, rows, channels))
+    factors = (graph.table(0, 2**31 - 1, graph.steps), graph.table(20, 40, graph.steps))
+    return graph.call(dgqc.mean.default, x, graph.step, *factors)
+
+
 CASES = {
     "group_norm": Case({"image": [(1,), (4, 5), (9,)], "groups": [1, 2, 4], "size": [1, 3, 8]}, group_norm),
     "layer_norm": Case({"rows": SIZES, "channels": [1, 8, 33]}, layer_norm),
+    "rms_norm": Case({"rows": SIZES, "channels": [1, 8, 33]}, rms_norm),
+    "mean": Case({"rows": SIZES, "channels": [1, 8, 33]}, mean),
 }

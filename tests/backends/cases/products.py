@@ -86,6 +86,26 @@ def conv2d_pixel(
     return graph.call(dgqc.conv2d_pixel.default, x, graph.step, *args)
 
 
+def depthwise_conv2d(
+    graph: IntegerGraph,
+    image: tuple[int, int],
+    channels: int,
+    each: int,
+    window: tuple[list[int], list[int], list[int]],
+    dilation: list[int],
+) -> fx.Node:
+    """each: output channels of a channel."""
+    (x,) = graph.take(x=(1, *image, channels))
+    kernel, stride, padding = window
+    weight = graph.table(-32768, 32767, *kernel, channels * each, dtype=torch.int16)
+    epilogue = graph.epilogue(channels * each)
+    factor = graph.table(2**10, 2**18, graph.steps)
+    constants = (weight, epilogue[0], factor, *epilogue[2:])
+    return graph.call(
+        dgqc.depthwise_conv2d.default, x, graph.step, *constants, stride, padding, dilation
+    )
+
+
 def matmul(
     graph: IntegerGraph,
     heads: int,
@@ -143,6 +163,16 @@ CASES = {
             "most": MULTIPLES,
         },
         linear,
+    ),
+    "depthwise_conv2d": Case(
+        {
+            "image": IMAGES,
+            "channels": [1, 5, 70],
+            "each": [1, 1, 3],
+            "window": WINDOWS,
+            "dilation": [[1, 1], [2, 1], [2, 2]],
+        },
+        depthwise_conv2d,
     ),
     "conv2d": Case(
         {

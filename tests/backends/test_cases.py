@@ -1,0 +1,25 @@
+"""Pieces, masks, means, takes, windows: C and reference agree in every bit, extremes included."""
+
+from __future__ import annotations
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from .cases import CASES
+from .kernels import Builds, check
+
+NAMES = ("piecewise", "add_logits", "rms_norm", "mean", "take", "max_pool2d", "depthwise_conv2d")
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_c(kernels: Builds, name: str) -> None:
+    case = CASES[name]
+    choices = {key: st.sampled_from(values) for key, values in case.space.items()}
+
+    @settings(max_examples=25, deadline=None)
+    @given(st.integers(0, 2**31), st.fixed_dictionaries(choices))
+    def agree(seed: int, choice: dict[str, object]) -> None:
+        check(kernels, *case.program(seed, **choice))
+
+    agree()
