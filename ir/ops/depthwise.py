@@ -25,7 +25,7 @@ from .product import EPILOGUE, convolved, requantize_columns
 def depthwise_conv2d(
     x: torch.Tensor,
     step: torch.Tensor,
-    weight: torch.Tensor,
+    taps: torch.Tensor,
     column: torch.Tensor,
     factor: torch.Tensor,
     shift: torch.Tensor,
@@ -36,15 +36,15 @@ def depthwise_conv2d(
     padding: Sequence[int],
     dilation: Sequence[int],
 ) -> torch.Tensor:
-    """accumulator[i, j, n] = sum_{u, v} x[i s + u d - p, j s + v d - p, n C / N] * weight[u, v, n], then
+    """accumulator[i, j, n] = sum_{u, v} x[i s + u d - p, j s + v d - p, n C / N] * taps[u, v, n], then
     `requantize_columns`. What pads is 0.
 
-    x: int16 (1, H, W, C). weight: int16 (kh, kw, N), N a multiple of C. stride, padding, dilation: two numbers
+    x: int16 (1, H, W, C). taps: int16 (kh, kw, N), N a multiple of C. stride, padding, dilation: two numbers
     each. Returns int16 (1, H', W', N). |accumulator| <= 2^30 kh kw, below 2^53.
     """
     channels = x.shape[-1]
     image = x.permute(0, 3, 1, 2).to(torch.float64)
-    kernel = weight.permute(2, 0, 1).to(torch.float64)[:, None]
+    kernel = taps.permute(2, 0, 1).to(torch.float64)[:, None]
     places = (list(stride), list(padding), list(dilation))
     found = float_conv2d(image, kernel, None, *places, groups=channels).to(torch.int64)
     rows = found.permute(0, 2, 3, 1).contiguous()
@@ -54,27 +54,27 @@ def depthwise_conv2d(
 @fake(depthwise_conv2d)
 def _(
     x: torch.Tensor,
-    weight: torch.Tensor,
+    taps: torch.Tensor,
     stride: Sequence[int],
     padding: Sequence[int],
     dilation: Sequence[int],
 ) -> torch.Tensor:
-    taps = ((size - 1) * spacing + 1 for size, spacing in zip(weight.shape[:2], dilation, strict=True))
-    sizes = [convolved(*axis) for axis in zip(x.shape[1:3], taps, stride, padding, strict=True)]
-    return x.new_empty((x.shape[0], *sizes, weight.shape[2]))
+    reach = ((size - 1) * spacing + 1 for size, spacing in zip(taps.shape[:2], dilation, strict=True))
+    sizes = [convolved(*axis) for axis in zip(x.shape[1:3], reach, stride, padding, strict=True)]
+    return x.new_empty((x.shape[0], *sizes, taps.shape[2]))
 
 
 def _taps_fit(node: fx.Node, scope: VerificationScope) -> Problems:
     """A weight with the same number of output channels for each channel, whose sums fit."""
     named = arguments(node)
-    source = named["weight"]
+    source = named["taps"]
     if not (isinstance(source, fx.Node) and source.op == "get_attr"):
-        yield Problem(f"weight={source}", "a constant of the graph", "a weight is computed at run time")
+        yield Problem(f"taps={source}", "a constant of the graph", "a weight is computed at run time")
         return
-    weight, channels = scope.tensor(source), scope.values[named["x"]].shape[-1]
-    if weight.dtype is not torch.int16 or weight.dim() != 3 or weight.shape[2] % channels:
+    taps, channels = scope.tensor(source), scope.values[named["x"]].shape[-1]
+    if taps.dtype is not torch.int16 or taps.dim() != 3 or taps.shape[2] % channels:
         yield Problem(
-            f"weight of {type_name(weight)}", f"int16 (kh, kw, a multiple of {channels})", "of another layer"
+            f"taps of {type_name(taps)}", f"int16 (kh, kw, a multiple of {channels})", "of another layer"
         )
         return
     yield from depthwise_bound(node, scope)

@@ -51,7 +51,7 @@ def pixel_convolution_bound(node: fx.Node, scope: VerificationScope) -> Problems
 def depthwise_bound(node: fx.Node, scope: VerificationScope) -> Problems:
     """Of `dgqc::depthwise_conv2d`: 16-bit values times 16-bit weights."""
     tables = _tensors(node, scope)
-    largest = 2**15 * tables["weight"].to(torch.int64).abs().sum(dim=(0, 1))[None]
+    largest = 2**15 * tables["taps"].to(torch.int64).abs().sum(dim=(0, 1))[None]
     yield from _carried(largest.double())
     epilogue = [tables[name] for name in ("column", "factor", "bias", "bias_factor", "bias_shift")]
     product = bounds.requantized_magnitude(Interval(-largest, largest), *epilogue)

@@ -55,9 +55,9 @@ def _max_pool2d(node: fx.Node, a: dict[str, Any], context: EmissionContext) -> K
 
 
 def _depthwise_conv2d(node: fx.Node, a: dict[str, Any], context: EmissionContext) -> KernelCall:
-    tables = ("weight", "column", "factor", "shift", "bias", "bias_factor", "bias_shift")
+    tables = ("taps", "column", "factor", "shift", "bias", "bias_factor", "bias_shift")
     parameters = struct(
-        window=_window(node, a, value_of(a["weight"]).shape),
+        window=_window(node, a, value_of(a["taps"]).shape),
         dilation_height=a["dilation"][0],
         dilation_width=a["dilation"][1],
         columns=shape_of(node)[-1],

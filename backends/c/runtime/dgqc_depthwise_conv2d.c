@@ -36,7 +36,7 @@ static void sum_window(const dgqc_depthwise_conv2d_parameters *p, size_t positio
     const dgqc_window *const w = &p->window;
     const size_t top = position / w->out_width * w->stride_height, left = position % w->out_width * w->stride_width;
     const size_t each = p->columns / w->channels;
-    const int16_t *weight = p->weight;
+    const int16_t *weight = p->taps;
     for (size_t i = 0; i < w->kernel_height; i++) {
         for (size_t j = 0; j < w->kernel_width; j++, weight += p->columns) {
             /* Left of and above the image these wrap and become too large. */

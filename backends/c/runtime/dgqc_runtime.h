@@ -263,7 +263,7 @@ typedef struct {
     dgqc_window window;
     size_t dilation_height, dilation_width;
     size_t columns;        /* a multiple of the channels */
-    const int16_t *weight; /* [kernel_height][kernel_width][columns] */
+    const int16_t *taps;    /* [kernel_height][kernel_width][columns] */
     const int32_t *column, *factor, *shift, *bias, *bias_factor, *bias_shift;
 } dgqc_depthwise_conv2d_parameters;
 

@@ -1,4 +1,4 @@
-"""Values in other places: `dgqc::gather`, `dgqc::upsample_nearest`, `dgqc::avg_pool2d`."""
+"""Values in other places: `dgqc::gather`, `dgqc::take`, `dgqc::upsample_nearest`, `dgqc::avg_pool2d`."""
 
 from __future__ import annotations
 
@@ -18,10 +18,19 @@ dgqc = torch.ops.dgqc
 @lowers(dgqc.gather.default, Family.MOVES)
 def gather(b: ModuleBuilder, call: OpCall) -> ir.Value:
     """y[.., j, ..] = x[.., order[j], ..]."""
-    values = b.value(call, "x")
-    shape = shape_of(values)
+    return _taken(b, call, call["order"])
+
+
+@lowers(dgqc.take.default, Family.MOVES)
+def take(b: ModuleBuilder, call: OpCall) -> ir.Value:
+    """y[.., j, ..] = x[.., index[j], ..]."""
+    return _taken(b, call, call["index"])
+
+
+def _taken(b: ModuleBuilder, call: OpCall, indices: torch.Tensor) -> ir.Value:
+    values, shape = b.value(call, "x"), call.result_shape
     axis = call["axis"] % len(shape)
-    order = b.constant(call["order"].to(torch.int32))
+    order = b.constant(indices.to(torch.int32))
 
     def body(place: Number) -> Number:
         places = [loop_place(other) for other in range(len(shape))]

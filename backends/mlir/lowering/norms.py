@@ -1,4 +1,5 @@
-"""`dgqc::group_norm`, `dgqc::layer_norm`: exact moments of a set, one reciprocal root, an affine map."""
+"""`dgqc::group_norm`, `dgqc::layer_norm`, `dgqc::rms_norm`, `dgqc::mean`: exact moments of a set, one reciprocal
+root, an affine map."""
 
 from __future__ import annotations
 
@@ -12,6 +13,7 @@ from ..arithmetic.fixed_point import round_shift, saturate, shift_either_way
 from ..arithmetic.lookup import reciprocal_root
 from ..arithmetic.number import Number
 from ..arithmetic.tensors import Reads, each, reduced, reshaped, shape_of
+from .elementwise import requantize
 from .module_builder import ModuleBuilder, OpCall
 from .record import lowers
 from .stages import Family
@@ -36,6 +38,52 @@ def layer_norm(b: ModuleBuilder, call: OpCall) -> ir.Value:
     shape = shape_of(x)
     values = reshaped(x, [math.prod(shape[:-1]), shape[-1]])
     return reshaped(_normalized(b, call, values, sets=(0,), channels=(1,)), shape)
+
+
+@lowers(dgqc.rms_norm.default, Family.NORMS)
+def rms_norm(b: ModuleBuilder, call: OpCall) -> ir.Value:
+    """x (..., C): each row over the root of its mean square."""
+    values, shape = _rows(b, call)
+    rows, length = shape
+
+    def squares(v: Number, so_far: Number) -> Number:
+        return so_far + v.to(64) * v.to(64)
+
+    energy = reduced(shape, (0,), (0, 64), [(values, (0, 1))], squares)
+
+    def root(part: int) -> ir.Value:
+        def body(total: Number) -> Number:
+            return reciprocal_root(b, 256 * total + b.at_step(call["epsilon"]))[part]
+
+        return each([rows], 64, [(energy, (0,))], body)
+
+    def gain(gamma: Number) -> Number:
+        return round_shift(gamma.to(64) * b.at_step(call["gamma_factor"]).to(64), 31)
+
+    def scaled(v: Number, root: Number, half: Number, gain: Number) -> Number:
+        shift = half + b.at_step(call["gamma_shift"]).to(64) + 10
+        return saturate(shift_either_way(v.to(64) * ((root * gain) >> 31), shift), 16)
+
+    gains = each([length], 64, [(b.constant(call["gamma"]), (0,))], gain)
+    operands = [(values, (0, 1)), (root(0), (0,)), (root(1), (0,)), (gains, (1,))]
+    return reshaped(each(shape, 16, operands, scaled), call.result_shape)
+
+
+@lowers(dgqc.mean.default, Family.NORMS)
+def mean(b: ModuleBuilder, call: OpCall) -> ir.Value:
+    """x (..., C): each row's sum in a scale of its own."""
+    values, shape = _rows(b, call)
+    total = reduced(shape, (0,), (0, 64), [(values, (0, 1))], lambda v, so_far: so_far + v.to(64))
+    found = each(shape[:1], 16, [(total, (0,))], lambda sum_of_row: requantize(b, call, sum_of_row))
+    return reshaped(found, call.result_shape)
+
+
+def _rows(b: ModuleBuilder, call: OpCall) -> tuple[ir.Value, list[int]]:
+    """x as rows, and how many and how long they are."""
+    x = b.value(call, "x")
+    shape = shape_of(x)
+    sizes = [math.prod(shape[:-1]), shape[-1]]
+    return reshaped(x, sizes), sizes
 
 
 def _normalized(
