@@ -43,14 +43,14 @@ def parabolas(function: Function, input_scale: float, output_scale: float) -> to
 
     function: of float64 reals, element by element. input_scale, output_scale: the real value of a step.
     Each parabola passes through the function at the piece's first, middle and last number, so that what bends
-    at the end of a piece is right on both sides. Raises OverflowError where the function is no number.
+    at the end of a piece is right on both sides. What is no number, such as roots of negative numbers, which
+    no value reaches that comes from squares, counts as the function's value at 0.
     """
     ends = _ends()
     at = torch.stack([ends[:, 0], ends.sum(dim=1) / 2, ends[:, 1]])
     values = function(at * input_scale)
-    if bool(values.isnan().any()):
-        worst = float((at * input_scale)[values.isnan()][0])
-        raise OverflowError(f"its value at {worst:g} is no number")
+    at_zero = values[0, 0].nan_to_num(0.0)
+    values = torch.where(values.isnan(), at_zero, values)
     near, middle, far = (values / output_scale).clamp(-LARGEST_STEP, LARGEST_STEP) * 2**FRACTION
     # The middle of a piece of 2^e numbers is place 0; its first and last are 1 - 2^-e of 1024 away.
     width = (ends[:, 1] - ends[:, 0]).abs() + 1

@@ -24,6 +24,7 @@ from . import (
     rms_norm,
     simulate,
     site,
+    softmax,
     take,
 )
 
@@ -44,5 +45,6 @@ __all__ = [
     "rms_norm",
     "simulate",
     "site",
+    "softmax",
     "take",
 ]

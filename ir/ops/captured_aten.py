@@ -30,7 +30,7 @@ register_captured(
     CapturedOp(aten.layer_norm.default, layer_norm, new_scale=always),
     CapturedOp(aten.silu.default, new_scale=always),
     CapturedOp(aten.gelu.default, new_scale=always),
-    CapturedOp(aten.softmax.int, softmax),
+    CapturedOp(aten.softmax.int, softmax, new_scale=always),
     CapturedOp(aten.add.Tensor, new_scale=always, follows_conditioning=True),
     CapturedOp(aten.mul.Tensor, new_scale=_not_a_positive_number, follows_conditioning=True),
     CapturedOp(aten.cat.default, new_scale=always, follows_conditioning=True),

@@ -1,4 +1,4 @@
-"""Finds attentions in a captured graph: matmul, (scale), softmax, matmul."""
+"""Finds attentions in a captured graph: matmul, (scale, bias), softmax, matmul."""
 
 from __future__ import annotations
 
@@ -71,14 +71,27 @@ def _only_product(part: fx.Node) -> fx.Node | None:
     return None
 
 
+def scores_of(total: fx.Node) -> fx.Node | None:
+    """The side of a sum that comes from products alone: scores, to which the other side is a bias or mask."""
+    sides = [side for side in total.args[:2] if isinstance(side, fx.Node)]
+    return next((side for side in sides if _logits(side)), None)
+
+
+def is_biased(total: fx.Node, scores: fx.Node) -> bool:
+    """Whether a node is a sum of these scores and something else."""
+    return total.target is aten.add.Tensor and scores_of(total) is scores
+
+
 def _logits(node: object) -> tuple[fx.Node, ...]:
-    """The products upstream of softmax, through scalar factors and one concatenation."""
+    """The products upstream of softmax, through scalar factors, biases and one concatenation."""
     if not isinstance(node, fx.Node):
         return ()
     if node.target is aten.matmul.default:
         return (node,)
     if node.target is aten.mul.Tensor and not isinstance(node.args[1], fx.Node):
         return _logits(node.args[0])
+    if node.target is aten.add.Tensor:
+        return _logits(scores_of(node))
     if node.target is aten.cat.default:
         parts = node.args[0]
         assert isinstance(parts, (list, tuple))

@@ -14,8 +14,8 @@ from ...ir.plans import Activation16, Operand, Plan, Probabilities, Role
 from ...ir.program import Program
 from ..base import Decisions, Pass
 from ..manager.registry import register_pass
-from .attention import attentions
-from .edit import call, clean, dgqc, edge_convolutions, propagate
+from .attention import attentions, scores_of
+from .edit import aten, call, clean, dgqc, edge_convolutions, propagate
 
 
 @register_pass
@@ -53,6 +53,7 @@ class InsertSites(Pass):
         found = attentions(graph)
         logits = {node for attention in found for node in _between(attention.logits, attention.softmax)}
         parts = {node for attention in found if attention.start for node in attention.parts}
+        parts |= {attention.softmax for attention in found}
 
         def operand(user: fx.Node, place: int, role: Role, bits: int, padded: bool, what: str) -> None:
             source = user.args[place]
@@ -104,7 +105,7 @@ def _between(logits: tuple[fx.Node, ...], softmax: fx.Node) -> set[fx.Node]:
         node = stack.pop()
         if isinstance(node, fx.Node) and node not in found:
             found.add(node)
-            stack.extend(node.all_input_nodes)
+            stack.extend([scores_of(node)] if node.target is aten.add.Tensor else node.all_input_nodes)
     return found
 
 

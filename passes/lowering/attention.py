@@ -10,11 +10,13 @@ from torch import fx
 
 from ...ir.arithmetic.fixed_point import bits_for, multiplier
 from ...ir.plans import Coding, QuantizedProbabilities
+from ..graph.attention import is_biased
 from ..graph.edit import aten, dgqc, shape
 from .builder import IntegerGraphBuilder
 from .layout import Layout, plain
 from .operands import as_operand, value_interval
 from .registry import lowers
+from .rows import lower_shares
 from .values import Logits, LoweredValue, PendingProbabilities, ProbabilityCodes, Scaled, StartProbabilities
 
 LAST_CODE = 31
@@ -34,7 +36,7 @@ def mixed_by_softmax(product: fx.Node) -> float | None:
             return factor
         if user.target is aten.mul.Tensor and not isinstance(user.args[1], fx.Node):
             factor *= float(user.args[1])  # type: ignore[arg-type]
-        elif user.target is not aten.cat.default:
+        elif user.target is not aten.cat.default and not is_biased(user, node):
             return None
         node = user
     return None
@@ -42,11 +44,12 @@ def mixed_by_softmax(product: fx.Node) -> float | None:
 
 @lowers(aten.softmax.int)
 def lower_softmax(builder: IntegerGraphBuilder, node: fx.Node) -> LoweredValue:
-    """Held back until the site downstream says how probabilities are quantized."""
+    """Held back until the site downstream says how probabilities are quantized; or no attention's."""
     source = node.args[0]
     assert isinstance(source, fx.Node)
     logits = builder.values[source]
-    assert isinstance(logits, Logits)
+    if not isinstance(logits, Logits):
+        return lower_shares(builder, node)
     return PendingProbabilities(logits, start=len(node.users) == 2)
 
 

@@ -14,6 +14,7 @@ from ...ir.errors import DgqcError
 from ...ir.plans import Plan, QuantizedActivation16
 from ...ir.program import Program
 from ..graph.edit import aten, constant, dgqc, identifier, module_path
+from .constants import LoweredValues
 from .layout import Layout, Order, plain
 from .values import LoweredValue, OperandCodes, Scaled
 
@@ -31,7 +32,7 @@ class IntegerGraphBuilder:
     def __init__(self, program: Program) -> None:
         self.program = program
         self.calls = len(program.schedule)
-        self.values: dict[fx.Node, LoweredValue] = {}
+        self.values: dict[fx.Node, LoweredValue] = LoweredValues(self)
         self.weight_bits: dict[str, int] = {}
         self.graph = fx.Graph()
         self.root = fx.GraphModule({}, fx.Graph())

@@ -21,6 +21,7 @@ from .attention import attend
 from .builder import IntegerGraphBuilder
 from .layout import Layout, channels_last, common_order
 from .registry import lowers
+from .scores import add_to_logits
 from .values import Logits, LoweredValue, OthersProduct, Scaled, StartProduct
 
 CONSTANT_STEPS = 16384
@@ -72,10 +73,12 @@ def _pair(builder: IntegerGraphBuilder, node: fx.Node) -> tuple[Scaled, Scaled, 
 @lowers(aten.add.Tensor)
 def lower_add(builder: IntegerGraphBuilder, node: fx.Node) -> LoweredValue:
     """`dgqc::add`; or the two parts of a split attention, which are emitted here."""
-    values = [builder.values[a] for a in node.args[:2] if isinstance(a, fx.Node)]
+    values = [builder.values.get(a) for a in node.args[:2] if isinstance(a, fx.Node)]
     others = [value for value in values if isinstance(value, OthersProduct)]
     if others and any(isinstance(value, StartProduct) for value in values):
         return attend(builder, node, others[0].probabilities, others[0].values)
+    if any(isinstance(value, Logits) for value in values):
+        return add_to_logits(builder, node)
     scale = builder.output_scale(node)
     a, b, layout = _pair(builder, node)
     (a_factor, b_factor), shift = shared_shift_multipliers([a.scale / scale, b.scale / scale])

@@ -6,7 +6,17 @@ from torch import fx
 
 from ...ir.errors import DgqcError, UnsupportedOperation
 from ..graph.edit import module_path
-from . import attention, elementwise, norms, products, sites, views  # noqa: F401  (they register lowerings)
+from . import (  # noqa: F401  (they register lowerings)
+    attention,
+    elementwise,
+    functions,
+    norms,
+    products,
+    rows,
+    sites,
+    views,
+    windows,
+)
 from .builder import IntegerGraphBuilder
 from .registry import lowerings
 from .values import LoweredValue

@@ -1,4 +1,4 @@
-"""Permute, reshape and slice: a permute of the captured graph moves nothing, it only renames stored axes."""
+"""Permute, reshape, slice and index: a permute of the captured graph moves nothing, it only renames stored axes."""
 
 from __future__ import annotations
 
@@ -43,6 +43,18 @@ def lower_slice(builder: IntegerGraphBuilder, node: fx.Node) -> LoweredValue:
     args = (scaled.node, scaled.layout.place(axis), *bounds)
     layout = Layout(shape(node), scaled.layout.order)
     return replace(scaled, node=builder.call(aten.slice.Tensor, args, node), layout=layout)
+
+
+@lowers(aten.index_select.default)
+def lower_index_select(builder: IntegerGraphBuilder, node: fx.Node) -> LoweredValue:
+    """`dgqc::take` along the axis as it is stored; the scale stays."""
+    source, axis, index = node.args
+    assert isinstance(axis, int)
+    scaled = builder.scaled(source)
+    places = builder.table(f"{node.name}.index", builder.weight(index))
+    args = (scaled.node, places, scaled.layout.place(axis))
+    layout = Layout(shape(node), scaled.layout.order)
+    return replace(scaled, node=builder.call(dgqc.take.default, args, node), layout=layout)
 
 
 def _is_operand_site(node: fx.Node) -> bool:

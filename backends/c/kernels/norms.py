@@ -1,4 +1,4 @@
-"""The kernels of norms and means."""
+"""The kernels of norms, means and shares: each row by itself, or all of an image."""
 
 from __future__ import annotations
 
@@ -60,10 +60,17 @@ def _mean(node: fx.Node, a: dict[str, Any], context: EmissionContext) -> KernelC
     return context.by_rows("mean", node, parameters, (context.rows(a["x"]),))
 
 
+def _softmax(node: fx.Node, a: dict[str, Any], context: EmissionContext) -> KernelCall:
+    tables = context.named(a, "octave_factor", "octave_shift", "factor", "shift")
+    parameters = struct(columns=shape_of(node)[-1], **tables)
+    return context.by_rows("softmax_shares", node, parameters, (context.rows(a["x"]),))
+
+
 KERNELS = (
     # All rows are read before the first one is normalized.
     Kernel(dgqc.group_norm.default, _calling("group_norm"), by_rows(), _of_group_norm),
     Kernel(dgqc.layer_norm.default, _calling("layer_norm"), by_rows("x"), _of_layer_norm),
     Kernel(dgqc.rms_norm.default, _rms_norm, by_rows("x")),
     Kernel(dgqc.mean.default, _mean, by_rows("x")),
+    Kernel(dgqc.softmax.default, _softmax, by_rows("x")),
 )

@@ -208,6 +208,11 @@ typedef struct {
     const int32_t *factor, *shift; /* [steps] */
 } dgqc_mean_parameters;
 
+typedef struct {
+    size_t columns;
+    const int32_t *octave_factor, *octave_shift, *factor, *shift; /* [steps] */
+} dgqc_softmax_shares_parameters;
+
 #define DGQC_PAIR_AXES 3
 
 /* One of two tensors that are broadcast against each other to rows of `columns`. */
@@ -357,6 +362,8 @@ void dgqc_piecewise_rows(const dgqc_piecewise_parameters *p, size_t step, dgqc_r
 void dgqc_rms_norm_rows(const dgqc_rms_norm_parameters *p, size_t step, dgqc_rows rows, const int16_t *x, int16_t *y);
 /* y has one column. */
 void dgqc_mean_rows(const dgqc_mean_parameters *p, size_t step, dgqc_rows rows, const int16_t *x, int16_t *y);
+void dgqc_softmax_shares_rows(const dgqc_softmax_shares_parameters *p, size_t step, dgqc_rows rows, const int16_t *x,
+                              int16_t *y);
 /* bias: int16_t or int32_t, as p->wide says; whole, or at the block's rows. */
 void dgqc_add_logits_rows(const dgqc_add_logits_parameters *p, size_t step, dgqc_rows rows, const int32_t *logits,
                           const void *bias, int32_t *y);

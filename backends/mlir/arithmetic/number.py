@@ -66,8 +66,8 @@ class Number:
     def __xor__(self, other: Number | int) -> Number:
         return Number(arith.xori(self.value, self._like(other)))
 
-    def floor_divide(self, other: int) -> Number:
-        """Division by a positive constant, rounded down."""
+    def floor_divide(self, other: Number | int) -> Number:
+        """Division by a positive number, rounded down."""
         return Number(arith.floordivsi(self.value, self._like(other)))
 
     def at_least(self, other: Number | int) -> Number:

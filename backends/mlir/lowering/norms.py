@@ -43,7 +43,7 @@ def layer_norm(b: ModuleBuilder, call: OpCall) -> ir.Value:
 @lowers(dgqc.rms_norm.default, Family.NORMS)
 def rms_norm(b: ModuleBuilder, call: OpCall) -> ir.Value:
     """x (..., C): each row over the root of its mean square."""
-    values, shape = _rows(b, call)
+    values, shape = rows_of(b, call)
     rows, length = shape
 
     def squares(v: Number, so_far: Number) -> Number:
@@ -72,13 +72,13 @@ def rms_norm(b: ModuleBuilder, call: OpCall) -> ir.Value:
 @lowers(dgqc.mean.default, Family.NORMS)
 def mean(b: ModuleBuilder, call: OpCall) -> ir.Value:
     """x (..., C): each row's sum in a scale of its own."""
-    values, shape = _rows(b, call)
+    values, shape = rows_of(b, call)
     total = reduced(shape, (0,), (0, 64), [(values, (0, 1))], lambda v, so_far: so_far + v.to(64))
     found = each(shape[:1], 16, [(total, (0,))], lambda sum_of_row: requantize(b, call, sum_of_row))
     return reshaped(found, call.result_shape)
 
 
-def _rows(b: ModuleBuilder, call: OpCall) -> tuple[ir.Value, list[int]]:
+def rows_of(b: ModuleBuilder, call: OpCall) -> tuple[ir.Value, list[int]]:
     """x as rows, and how many and how long they are."""
     x = b.value(call, "x")
     shape = shape_of(x)

@@ -17,7 +17,19 @@ from ..arithmetic.number import Number
 from ..emission.constants import Constants
 from ..emission.graph_constants import GraphConstants
 from ..emission.parameters import ConstantStore, Stored, externalize
-from . import attention, elementwise, functions, images, matmul, moves, norms, products, scores, softmax
+from . import (
+    attention,
+    elementwise,
+    functions,
+    images,
+    matmul,
+    moves,
+    norms,
+    products,
+    scores,
+    shares,
+    softmax,
+)
 from .check import check
 from .importer import CONSTANT, NODE, import_graph
 from .module_builder import ModuleBuilder
@@ -26,7 +38,7 @@ from .stages import Family
 
 ENTRY_POINT_GROUP = "dgqc.mlir"
 """Entry points that name modules with lowerings of other packages' ops."""
-LOWERINGS = (products, matmul, softmax, attention, norms, elementwise, functions, scores, images, moves)
+LOWERINGS = (products, matmul, softmax, attention, norms, elementwise, functions, scores, shares, images, moves)
 """Where the ops of this package are lowered; importing them registers their records."""
 
 ModuleWatch = Callable[[str, ir.Module], None]

@@ -45,9 +45,17 @@ def mean(graph: IntegerGraph, rows: int, channels: int) -> fx.Node:
     return graph.call(dgqc.mean.default, x, graph.step, *factors)
 
 
+def shares(graph: IntegerGraph, rows: int, channels: int) -> fx.Node:
+    (x,) = graph.take(x=(1, rows, channels))
+    octaves = (graph.table(0, 2**31 - 1, graph.steps), graph.table(1, 62, graph.steps))
+    factors = (graph.table(0, 2**31 - 1, graph.steps), graph.table(40, 50, graph.steps))
+    return graph.call(dgqc.softmax.default, x, graph.step, *octaves, *factors)
+
+
 CASES = {
     "group_norm": Case({"image": [(1,), (4, 5), (9,)], "groups": [1, 2, 4], "size": [1, 3, 8]}, group_norm),
     "layer_norm": Case({"rows": SIZES, "channels": [1, 8, 33]}, layer_norm),
     "rms_norm": Case({"rows": SIZES, "channels": [1, 8, 33]}, rms_norm),
     "mean": Case({"rows": SIZES, "channels": [1, 8, 33]}, mean),
+    "shares": Case({"rows": SIZES, "channels": [1, 8, 33]}, shares),
 }
