@@ -20,9 +20,24 @@ from ...ir.program import Input, Program
 from ...ir.schedule import Schedule
 from ..loading.exported_unet import ExportedUNet
 from ..loading.model_inputs import ModelInput, call_arguments, model_inputs
-from . import rules_arithmetic, rules_layers, rules_shape  # noqa: F401  (they register capture rules)
+from . import (  # noqa: F401  (they register capture rules)
+    rules_activations,
+    rules_arithmetic,
+    rules_attention,
+    rules_complex,
+    rules_convolutions,
+    rules_einsum,
+    rules_functions,
+    rules_indexing,
+    rules_norms,
+    rules_products,
+    rules_reductions,
+    rules_shape,
+    rules_windows,
+)
 from .attention_processors import batched_attention
 from .batches import mixes_samples
+from .decompositions import decomposed
 from .graph_builder import CapturedGraphBuilder
 from .rewriter import Rewriter, strip_wrapper
 from .values import CapturedValue, Constant
@@ -104,6 +119,7 @@ def _export(model: nn.Module, inputs: Sequence[ModelInput], device: torch.device
             exported = torch.export.export(traced, arguments, keywords, strict=False)
         if any(_changes_its_input(node.target) for node in exported.graph.nodes):
             exported = exported.run_decompositions({})
+        exported = decomposed(exported)
     except Exception as error:
         reason = str(error).strip().splitlines()
         raise UnsupportedOperation(

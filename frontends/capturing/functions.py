@@ -15,7 +15,7 @@ from .graph_builder import aten
 from .rewriter import Rewriter
 
 PLAIN = ("mul(", "add(")
-"""Calls that don't make a formula a function by themselves: 16-bit values are multiplied and added as well."""
+"""Calls that don't make a formula a function: 16-bit values are multiplied and added as they are."""
 
 
 def one_function(
@@ -43,8 +43,8 @@ def one_function(
 
 
 def fused(rewriter: Rewriter, name: str, left: fx.Node, right: fx.Node) -> fx.Node | None:
-    """A sum or product of two values that are functions of one, as such a function; None where neither is more
-    than the value itself, scaled or moved."""
+    """A sum or product of two values that are functions of one, as such a function; None where neither is
+    more than the value itself, scaled or moved."""
     if not rewriter.builder.depends_on_sample(left) or left is right:
         return None
     texts = [text for node in (left, right) for _, text in _as_functions(node)]
@@ -64,24 +64,18 @@ def emit_function(rewriter: Rewriter, source: fx.Node, text: str) -> fx.Node:
     return rewriter.emit(torch.ops.dgqc.function.default, source, text)
 
 
-def formula_of(node: fx.Node) -> tuple[fx.Node, str]:
-    """The value that a node is a function of, as far up as it goes, and the function."""
-    *_, last = _as_functions(node)
-    return last
-
-
 def _as_functions(node: fx.Node) -> Iterator[tuple[fx.Node, str]]:
     """All values that a node is a function of, with the function, from the node itself on upstream."""
     text = VARIABLE
     while len(text) <= LONGEST:
         yield node, text
-        step = _step_up(node)
+        step = step_up(node)
         if step is None:
             return
         node, text = step[0], composed(text, step[1])
 
 
-def _step_up(node: fx.Node) -> tuple[fx.Node, str] | None:
+def step_up(node: fx.Node) -> tuple[fx.Node, str] | None:
     """The value that an op is a function of, and the function; None where it takes several values."""
     target, arguments = node.target, node.args
     source = arguments[0] if arguments else None
@@ -120,7 +114,7 @@ def _text(value: Any, source: fx.Node) -> str | float | None:
 
 @lru_cache(maxsize=1024)
 def _known_as(text: str) -> str:
-    """"silu", "none" or "tanh" (GELU's), "" for anything else: whatever computes the same is the same."""
+    """ "silu", "none" or "tanh" (GELU's), "" for anything else: whatever computes the same is the same."""
     if "(" not in text or len(text) < len("silu(x)"):
         return ""
     x = torch.linspace(-12, 12, 2001, dtype=torch.float64)

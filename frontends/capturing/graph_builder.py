@@ -60,6 +60,10 @@ class CapturedGraphBuilder:
         """Whether a value depends on more than the time step and the added conditions."""
         return bool(self._sources[node] & LATER_INPUTS)
 
+    def tensor_of(self, node: fx.Node) -> torch.Tensor:
+        """The tensor of a constant that a node has."""
+        return next(constant.tensor for constant, place in self._constants.items() if place is node)
+
     def finish(self, output: fx.Node, device: torch.device) -> fx.GraphModule:
         """The graph with this output, without dead code, its attributes on the given device."""
         self.graph.output(output).meta["val"] = output.meta["val"]

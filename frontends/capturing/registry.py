@@ -17,17 +17,24 @@ class CaptureRule:
     rewrite: a function of the Rewriter and of the op's own arguments, in which exported nodes have become
         values (an fx.Node, a Constant, a number, a list of them). It returns the value of the op's result.
     absorbs_padding: whether it takes a Padded value as well.
+    broadcasts: whether values that are repeated may stay as they are, since it broadcasts.
+    takes_complex: whether it takes a Complex value as well.
     """
 
     rewrite: RewritingFunction
     absorbs_padding: bool = False
+    broadcasts: bool = False
+    takes_complex: bool = False
 
 
 _rules: dict[object, CaptureRule] = {}
 
 
 def capture_rule(
-    *targets: object, absorbs_padding: bool = False
+    *targets: object,
+    absorbs_padding: bool = False,
+    broadcasts: bool = False,
+    takes_complex: bool = False,
 ) -> Callable[[RewritingFunction], RewritingFunction]:
     """Registers a function as the `CaptureRule` of exported ops.
 
@@ -38,7 +45,7 @@ def capture_rule(
         for target in targets:
             if target in _rules:
                 raise ValueError(f"{target} is captured by {_rules[target].rewrite.__qualname__} already")
-            _rules[target] = CaptureRule(rewrite, absorbs_padding)
+            _rules[target] = CaptureRule(rewrite, absorbs_padding, broadcasts, takes_complex)
         return rewrite
 
     return register

@@ -12,7 +12,10 @@ from torch import fx
 from ...ir.errors import DgqcError, UnsupportedOperation
 from .graph_builder import CapturedGraphBuilder, aten
 from .registry import capture_rule_of
-from .values import CapturedValue, Constant, Padded
+from .values import CapturedValue, Complex, Constant, Expanded, Mean, Padded
+
+Pending = Padded | Expanded | Complex
+"""What stands for a value and isn't one yet."""
 
 
 class Rewriter:
@@ -21,6 +24,7 @@ class Rewriter:
     def __init__(self, builder: CapturedGraphBuilder) -> None:
         self.builder = builder
         self.node: fx.Node
+        self.means: dict[fx.Node, Mean] = {}
         self._folded = 0
 
     def run(self, graph: fx.Graph, inputs: Sequence[CapturedValue]) -> fx.Node:
@@ -36,7 +40,7 @@ class Rewriter:
             if node.op == "placeholder":
                 values[node] = next(waiting)
             elif node.op == "output":
-                results = fx.map_arg(node.args[0], values.__getitem__)
+                results = fx.map_arg(node.args[0], lambda value: self.whole(values[value]))
                 if len(results) != 1 or not isinstance(results[0], fx.Node):
                     raise DgqcError(
                         f"The model returns {len(results)} values, but a UNet returns one tensor that "
@@ -88,6 +92,31 @@ class Rewriter:
             raise self.unsupported(detail="it makes a tensor without a batch dimension")
         return self.emit(aten.reshape.default, value, [-1, *shape[1:]])
 
+    def take(self, value: fx.Node, axis: int, index: torch.Tensor) -> fx.Node:
+        """Some indices of an axis; a slice where they are neighbours, the value itself where they are all."""
+        if index.is_meta:
+            raise self.unsupported(detail="its indices have no values: the model is on the meta device")
+        rank, size = value.meta["val"].dim(), int(value.meta["val"].shape[axis])
+        first, count = int(index[0]), len(index)
+        if torch.equal(index, torch.arange(first, first + count)):
+            if count == size:
+                return value
+            return self.emit(aten.slice.Tensor, value, axis % rank, first, first + count)
+        return self.emit(aten.index_select.default, value, axis % rank, self.constant(index, "index"))
+
+    def with_zeros(self, value: fx.Node, padding: Sequence[int]) -> fx.Node:
+        """Zeros before and after, last axis first: ends are taken more often, and a mask makes them zero."""
+        rank, kind = value.meta["val"].dim(), value.meta["val"].dtype
+        for number in range(len(padding) // 2):
+            axis, (before, after) = rank - 1 - number, padding[2 * number : 2 * number + 2]
+            size = int(value.meta["val"].shape[axis])
+            if before or after:
+                places = torch.arange(-before, size + after)
+                inside = ((places >= 0) & (places < size)).to(kind).reshape(-1, *[1] * number)
+                taken = self.take(value, axis, places.clamp(0, size - 1))
+                value = self.emit(aten.mul.Tensor, taken, self.constant(inside, "inside"))
+        return value
+
     def constant(self, tensor: torch.Tensor, name: str = "constant") -> Constant:
         """A new constant, named after the module at hand."""
         self._folded += 1
@@ -103,9 +132,8 @@ class Rewriter:
         place = f"module '{self.module}'" if self.module else "the model's own forward"
         because = f": {detail}" if detail else ""
         return UnsupportedOperation(
-            f"dgqc can't compile {op or _readable(self.node.target)} in {place}{because}; replace the module "
-            "by convolutions, linears, group or layer norms, SiLU, GELU and plain attention, or keep it "
-            "outside the UNet."
+            f"dgqc can't compile {op or _readable(self.node.target)} in {place}{because}; replace it by ops "
+            "that docs/ops.md lists, or keep it outside the UNet."
         )
 
     def _call(self, node: fx.Node, values: dict[fx.Node, CapturedValue]) -> CapturedValue:
@@ -114,17 +142,49 @@ class Rewriter:
         if node.target is operator.getitem:
             return arguments[0][arguments[1]]
         contained = list(_leaves([arguments, keywords]))
-        if not any(isinstance(value, fx.Node | Padded) for value in contained):
+        if not any(isinstance(value, fx.Node | Pending) for value in contained):
             return self._fold(arguments, keywords)
         rule = capture_rule_of(node.target)
         if rule is None:
             raise self.unsupported()
-        if not rule.absorbs_padding and any(isinstance(value, Padded) for value in contained):
-            raise self.unsupported(detail="its input is padded, which only a convolution can absorb")
+        if not rule.takes_complex and any(isinstance(value, Complex) for value in contained):
+            raise self.unsupported(detail="it computes with complex numbers")
+
+        def taken(value: CapturedValue) -> CapturedValue:
+            if isinstance(value, list | tuple):
+                return type(value)(map(taken, value))
+            if isinstance(value, Expanded) and rule.broadcasts:
+                return value.value
+            return value if isinstance(value, Padded) and rule.absorbs_padding else self.whole(value)
+
         try:
-            return rule.rewrite(self, *arguments, **keywords)
+            found = rule.rewrite(
+                self, *taken(arguments), **{name: taken(value) for name, value in keywords.items()}
+            )
         except TypeError as error:
             raise self.unsupported(detail=f"unexpected arguments ({error})") from error
+        return self._as_large(found) if rule.broadcasts else found
+
+    def _as_large(self, value: CapturedValue) -> CapturedValue:
+        """The result of an op that broadcasts; repeated where its arguments were and it isn't."""
+        if not isinstance(value, fx.Node):
+            return value
+        shape = tuple(int(size) for size in self.result().shape)
+        return value if tuple(value.meta["val"].shape) == shape else Expanded(value, shape)
+
+    def whole(self, value: CapturedValue) -> CapturedValue:
+        """What waits for a certain op, for any other one: zeros put around an image, and repeated values."""
+        if isinstance(value, list | tuple):
+            return type(value)(map(self.whole, value))
+        if isinstance(value, Padded):
+            return self.with_zeros(value.value, [value.left, value.right, value.top, value.bottom])
+        if not isinstance(value, Expanded):
+            return value
+        found = value.value
+        for axis, size in enumerate(value.shape):
+            if found.meta["val"].shape[axis] != size:
+                found = self.take(found, axis, torch.zeros(size, dtype=torch.int64))
+        return found
 
     def _fold(self, arguments: Any, keywords: dict[str, Any]) -> CapturedValue:
         """Computes what depends on constants alone."""

@@ -8,11 +8,11 @@ import torch
 from torch import fx
 
 from ...ir.formula import pointwise_overloads
-from .functions import emit_function, one_function
+from .functions import one_function
 from .graph_builder import aten
 from .registry import capture_rule, capture_rule_of
 from .rewriter import Rewriter
-from .rules_arithmetic import add, multiply, number_of, subtract
+from .rules_arithmetic import add, divide, multiply, number_of, subtract
 from .values import CapturedValue, Constant
 
 SHUT = -1e4
@@ -21,7 +21,7 @@ LOWEST = -1e30
 """What stands for minus infinity, which times 0 would be no number."""
 
 
-@capture_rule(aten.pow.Tensor_Scalar, aten.square.default)
+@capture_rule(aten.pow.Tensor_Scalar, aten.square.default, broadcasts=True)
 def power(rewriter: Rewriter, value: fx.Node, exponent: float = 2) -> CapturedValue:
     if exponent == 1:
         return value
@@ -32,10 +32,10 @@ def power(rewriter: Rewriter, value: fx.Node, exponent: float = 2) -> CapturedVa
     return one_function(rewriter, "pow", (value, exponent))
 
 
-@capture_rule(aten.maximum.default, aten.max.other)
+@capture_rule(aten.maximum.default, aten.max.other, broadcasts=True)
 def maximum(rewriter: Rewriter, left: CapturedValue, right: CapturedValue) -> CapturedValue:
     """The right side, and what the left one is above it."""
-    found = _as_one(rewriter, "maximum", left, right)
+    found = _as_one(rewriter, aten.maximum.default, left, right)
     if found is not None:
         return found
     if not isinstance(left, fx.Node):
@@ -44,10 +44,10 @@ def maximum(rewriter: Rewriter, left: CapturedValue, right: CapturedValue) -> Ca
     return add(rewriter, above, right)
 
 
-@capture_rule(aten.minimum.default, aten.min.other)
+@capture_rule(aten.minimum.default, aten.min.other, broadcasts=True)
 def minimum(rewriter: Rewriter, left: CapturedValue, right: CapturedValue) -> CapturedValue:
     """The left side, but what it is above the right one."""
-    found = _as_one(rewriter, "minimum", left, right)
+    found = _as_one(rewriter, aten.minimum.default, left, right)
     if found is not None:
         return found
     if not isinstance(left, fx.Node):
@@ -55,10 +55,12 @@ def minimum(rewriter: Rewriter, left: CapturedValue, right: CapturedValue) -> Ca
     return subtract(rewriter, left, one_function(rewriter, "relu", (subtract(rewriter, left, right),)))
 
 
-@capture_rule(aten.clamp.Tensor)
+@capture_rule(aten.clamp.Tensor, broadcasts=True)
 def clamp(
     rewriter: Rewriter, value: fx.Node, low: CapturedValue = None, high: CapturedValue = None
 ) -> CapturedValue:
+    if not rewriter.builder.depends_on_sample(value):
+        return rewriter.emit(aten.clamp.Tensor, value, low, high)
     above = value if low is None else maximum(rewriter, value, low)
     return above if high is None else minimum(rewriter, above, high)
 
@@ -79,13 +81,11 @@ def prelu(rewriter: Rewriter, value: fx.Node, slope: Constant) -> CapturedValue:
 def gated(rewriter: Rewriter, value: fx.Node, dim: int = -1) -> CapturedValue:
     size = int(value.meta["val"].shape[dim]) // 2
     axis = dim % value.meta["val"].dim()
-    first, gate = (
-        rewriter.emit(aten.slice.Tensor, value, axis, start, start + size) for start in (0, size)
-    )
+    first, gate = (rewriter.emit(aten.slice.Tensor, value, axis, start, start + size) for start in (0, size))
     return multiply(rewriter, first, one_function(rewriter, "sigmoid", (gate,)))
 
 
-@capture_rule(aten.lerp.Scalar, aten.lerp.Tensor)
+@capture_rule(aten.lerp.Scalar, aten.lerp.Tensor, broadcasts=True)
 def interpolate(
     rewriter: Rewriter, start: CapturedValue, end: CapturedValue, weight: CapturedValue
 ) -> CapturedValue:
@@ -94,18 +94,25 @@ def interpolate(
 
 @capture_rule(aten.addcmul.default)
 def add_product(
-    rewriter: Rewriter, value: CapturedValue, left: CapturedValue, right: CapturedValue, *, value_: float = 1
+    rewriter: Rewriter, base: CapturedValue, left: CapturedValue, right: CapturedValue, *, value: float = 1
 ) -> CapturedValue:
-    return add(rewriter, value, multiply(rewriter, multiply(rewriter, left, right), value_))
+    return add(rewriter, base, multiply(rewriter, multiply(rewriter, left, right), value))
 
 
-@capture_rule(aten.where.self, aten.where.ScalarOther, aten.where.ScalarSelf)
+@capture_rule(aten.addcdiv.default)
+def add_quotient(
+    rewriter: Rewriter, base: CapturedValue, left: CapturedValue, right: CapturedValue, *, value: float = 1
+) -> CapturedValue:
+    return add(rewriter, base, multiply(rewriter, divide(rewriter, left, right), value))
+
+
+@capture_rule(aten.where.self, aten.where.ScalarOther, aten.where.ScalarSelf, broadcasts=True)
 def choose(
     rewriter: Rewriter, condition: CapturedValue, yes: CapturedValue, no: CapturedValue
 ) -> CapturedValue:
     """Of a mask that is a constant: each side times where it counts, and their sum."""
     if not isinstance(condition, Constant):
-        found = _as_one(rewriter, "where", condition, yes, no)
+        found = _as_one(rewriter, rewriter.node.target, condition, yes, no)
         if found is None:
             raise rewriter.unsupported(detail="it chooses by values that are computed at run time")
         return found
@@ -116,10 +123,8 @@ def choose(
     )
 
 
-@capture_rule(aten.masked_fill.Scalar, aten.masked_fill.Tensor)
-def fill(
-    rewriter: Rewriter, value: fx.Node, mask: CapturedValue, number: CapturedValue
-) -> CapturedValue:
+@capture_rule(aten.masked_fill.Scalar, aten.masked_fill.Tensor, broadcasts=True)
+def fill(rewriter: Rewriter, value: fx.Node, mask: CapturedValue, number: CapturedValue) -> CapturedValue:
     number = float(number.tensor) if isinstance(number, Constant) else number
     if isinstance(mask, Constant) and isinstance(number, int | float) and number <= SHUT:
         return masked(rewriter, value, mask.tensor.logical_not(), number)
@@ -128,7 +133,7 @@ def fill(
 
 def masked(rewriter: Rewriter, scores: fx.Node, kept: torch.Tensor, number: float = LOWEST) -> CapturedValue:
     """Scores with so much added where they don't count. kept: bool, broadcast to them."""
-    if bool(kept.all()):
+    if not kept.is_meta and bool(kept.all()):
         return scores
     bias = torch.where(kept, 0.0, max(float(number), LOWEST)).to(scores.meta["val"].dtype)
     return add(rewriter, scores, rewriter.constant(bias, "mask"))
@@ -143,15 +148,19 @@ def _where(rewriter: Rewriter, value: CapturedValue, kept: torch.Tensor) -> Capt
     return rewriter.constant(torch.where(kept, numbers, torch.zeros_like(numbers)), "masked")
 
 
-def _as_one(rewriter: Rewriter, name: str, *arguments: CapturedValue) -> CapturedValue:
+def _as_one(rewriter: Rewriter, target: Any, *arguments: CapturedValue) -> CapturedValue:
     """As it is where nothing sees the sample, or as a function of one value; else None."""
     nodes = [value for value in arguments if isinstance(value, fx.Node)]
     if not any(rewriter.builder.depends_on_sample(node) for node in nodes):
-        return rewriter.emit(rewriter.node.target, *arguments)
-    return one_function(rewriter, name, [number_of(rewriter, value, nodes[0]) for value in arguments])
+        return rewriter.emit(target, *arguments)
+    return one_function(
+        rewriter, target._opname, [number_of(rewriter, value, nodes[0]) for value in arguments]
+    )
 
 
-@capture_rule(*(target for target in pointwise_overloads() if capture_rule_of(target) is None))
+@capture_rule(
+    *(target for target in pointwise_overloads() if capture_rule_of(target) is None), broadcasts=True
+)
 def pointwise(rewriter: Rewriter, *arguments: Any, **keywords: Any) -> CapturedValue:
     """All others."""
     nodes = [value for value in (*arguments, *keywords.values()) if isinstance(value, fx.Node)]
@@ -164,6 +173,3 @@ def pointwise(rewriter: Rewriter, *arguments: Any, **keywords: Any) -> CapturedV
     if found is None:
         raise rewriter.unsupported(detail="it combines several values that depend on the sample")
     return found
-
-
-__all__ = ["emit_function", "masked"]

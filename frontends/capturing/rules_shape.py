@@ -11,7 +11,7 @@ from torch import fx
 from .graph_builder import aten
 from .registry import capture_rule
 from .rewriter import Rewriter
-from .values import CapturedValue, Constant, Padded
+from .values import CapturedValue, Constant, Expanded
 
 
 @capture_rule(
@@ -54,6 +54,7 @@ def matrix_transpose(rewriter: Rewriter, value: fx.Node) -> CapturedValue:
     aten.detach.default,
     aten.detach_.default,
     aten.lift_fresh_copy.default,
+    broadcasts=True,
 )
 def identity(rewriter: Rewriter, value: CapturedValue, **layout: Any) -> CapturedValue:
     return value
@@ -89,16 +90,17 @@ def convert(rewriter: Rewriter, value: fx.Node, *arguments: Any, **keywords: Any
     return rewriter.emit(aten.to.dtype, value, dtype)
 
 
-@capture_rule(aten.expand.default, aten.expand_as.default, aten.broadcast_to.default)
+@capture_rule(aten.expand.default, aten.expand_as.default, aten.broadcast_to.default, broadcasts=True)
 def expand(rewriter: Rewriter, value: fx.Node, *sizes: Any, **keywords: Any) -> CapturedValue:
-    """Growing from one sample to one sample goes, which leaves the growing to broadcasting."""
+    """Repeating waits for what doesn't broadcast; conditions of more samples repeat at once."""
     shape = [int(size) for size in rewriter.result().shape]
-    before = list(value.meta["val"].shape)
+    before = [int(size) for size in value.meta["val"].shape]
     if shape == before:
         return value
-    if rewriter.builder.depends_on_sample(value) or len(shape) != len(before):
-        raise rewriter.unsupported(detail="it repeats values along a dimension")
-    return rewriter.emit(aten.expand.default, value, [-1, *shape[1:]])
+    if not rewriter.builder.depends_on_sample(value) and len(shape) == len(before):
+        return rewriter.emit(aten.expand.default, value, [-1, *shape[1:]])
+    aligned = rewriter.reshape(value, [1] * (len(shape) - len(before)) + before)
+    return Expanded(aligned, tuple(shape))
 
 
 @capture_rule(aten.slice.Tensor)
@@ -110,22 +112,22 @@ def slice_dimension(
     end: int | None = None,
     step: int = 1,
 ) -> CapturedValue:
-    if step != 1:
-        raise rewriter.unsupported(detail=f"it takes every {step}th value")
     size = int(value.meta["val"].shape[dim])
     first, last, _ = slice(start, end).indices(size)
-    return _slice(rewriter, value, dim, first, max(first, last))
+    if step != 1:
+        return rewriter.take(value, dim, torch.arange(first, max(first, last), step))
+    return cut(rewriter, value, dim, first, max(first, last))
 
 
 @capture_rule(aten.narrow.default)
 def narrow(rewriter: Rewriter, value: fx.Node, dim: int, start: int, length: int) -> CapturedValue:
-    return _slice(rewriter, value, dim, start, start + length)
+    return cut(rewriter, value, dim, start, start + length)
 
 
 @capture_rule(aten.select.int)
 def select(rewriter: Rewriter, value: fx.Node, dim: int, index: int) -> CapturedValue:
     first = index % int(value.meta["val"].shape[dim])
-    chosen = _slice(rewriter, value, dim, first, first + 1)
+    chosen = cut(rewriter, value, dim, first, first + 1)
     return rewriter.reshape(chosen, [int(size) for size in rewriter.result().shape])
 
 
@@ -134,9 +136,45 @@ def split(rewriter: Rewriter, value: fx.Node, parts: int | list[int], dim: int =
     """One slice for each part; the exported results say how long each is."""
     sizes = [int(part.shape[dim]) for part in rewriter.node.meta["val"]]
     starts = [sum(sizes[:index]) for index in range(len(sizes))]
-    return [
-        _slice(rewriter, value, dim, start, start + size) for start, size in zip(starts, sizes, strict=True)
+    return [cut(rewriter, value, dim, start, start + size) for start, size in zip(starts, sizes, strict=True)]
+
+
+@capture_rule(aten.unbind.int)
+def unbind(rewriter: Rewriter, value: fx.Node, dim: int = 0) -> CapturedValue:
+    """One slice for each index, without its axis."""
+    shape = [int(size) for size in value.meta["val"].shape]
+    rest = [size for axis, size in enumerate(shape) if axis != dim % len(shape)]
+    parts = [cut(rewriter, value, dim, index, index + 1) for index in range(shape[dim])]
+    return [rewriter.reshape(part, rest) for part in parts]
+
+
+@capture_rule(aten.stack.default)
+def stack(rewriter: Rewriter, values: list[CapturedValue], dim: int = 0) -> CapturedValue:
+    """A new axis of size 1 for each, along which they are put together."""
+    axis = dim % rewriter.result().dim()
+    shape = [int(size) for size in rewriter.result().shape]
+    shape[axis] = 1
+    parts = [
+        rewriter.constant(part.tensor.reshape(shape), "part")
+        if isinstance(part, Constant)
+        else rewriter.reshape(part, shape)
+        for part in values
     ]
+    return concatenate(rewriter, parts, axis)
+
+
+@capture_rule(aten.pixel_shuffle.default)
+def pixel_shuffle(rewriter: Rewriter, value: fx.Node, factor: int) -> CapturedValue:
+    return pixels_of_channels(rewriter, value, factor, factor)
+
+
+@capture_rule(aten.pixel_unshuffle.default)
+def pixel_unshuffle(rewriter: Rewriter, value: fx.Node, factor: int) -> CapturedValue:
+    """Pixels become channels: views."""
+    batch, channels, height, width = (int(size) for size in value.meta["val"].shape)
+    apart = rewriter.reshape(value, [batch, channels, height // factor, factor, width // factor, factor])
+    together = rewriter.permute(apart, [0, 1, 3, 5, 2, 4])
+    return rewriter.reshape(together, [batch, channels * factor**2, height // factor, width // factor])
 
 
 @capture_rule(aten.cat.default, aten.concat.default)
@@ -147,31 +185,17 @@ def concatenate(rewriter: Rewriter, values: list[CapturedValue], dim: int = 0) -
     return kept[0] if len(kept) == 1 else rewriter.emit(aten.cat.default, kept, dim % rank)
 
 
-@capture_rule(aten.pad.default)
-def pad(
-    rewriter: Rewriter, value: fx.Node, padding: list[int], mode: str = "constant", fill: float | None = None
-) -> CapturedValue:
-    """Zeros around an image wait for the convolution; zeros after a vector (an embedding of odd width) are
-    a slice of it times zero, which has the right batch size."""
-    if mode != "constant" or fill or any(amount < 0 for amount in padding):
-        raise rewriter.unsupported(detail="only padding with zeros is known")
-    if not any(padding):
-        return value
-    if len(padding) == 4 and _rank(value) == 4:
-        return Padded(value, *padding)
-    if padding == [0, 1] or padding == [0, 1, 0, 0]:
-        last = _rank(value) - 1
-        zeros = rewriter.emit(aten.mul.Tensor, _slice(rewriter, value, last, 0, 1), 0.0)
-        return rewriter.emit(aten.cat.default, [value, zeros], last)
-    raise rewriter.unsupported(detail=f"padding {padding} is not around an image")
+def pixels_of_channels(rewriter: Rewriter, value: fx.Node, down: int, across: int) -> fx.Node:
+    """Of each down * across channels, a block of pixels of one channel: views."""
+    batch, channels, height, width = (int(size) for size in value.meta["val"].shape)
+    left = channels // (down * across)
+    apart = rewriter.reshape(value, [batch, left, down, across, height, width])
+    between = rewriter.permute(apart, [0, 1, 4, 2, 5, 3])
+    return rewriter.reshape(between, [batch, left, height * down, width * across])
 
 
-@capture_rule(aten.constant_pad_nd.default)
-def constant_pad(rewriter: Rewriter, value: fx.Node, padding: list[int], fill: float = 0) -> CapturedValue:
-    return pad(rewriter, value, padding, fill=fill)
-
-
-def _slice(rewriter: Rewriter, value: fx.Node, dim: int, start: int, end: int) -> fx.Node:
+def cut(rewriter: Rewriter, value: fx.Node, dim: int, start: int, end: int) -> fx.Node:
+    """A range of an axis; the value itself where that is all of it."""
     shape = value.meta["val"].shape
     if start == 0 and end == shape[dim]:
         return value

@@ -9,7 +9,7 @@ import torch
 from torch import fx
 
 CapturedValue = Any
-"""An fx.Node, a Constant, a Padded, a number, None, or a list of these."""
+"""An fx.Node, a Constant, a Padded, an Expanded, a Complex, a number, None, or a list of these."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -34,3 +34,27 @@ class Padded:
     right: int
     top: int
     bottom: int
+
+
+@dataclass(frozen=True)
+class Expanded:
+    """A value that repeats along axes of size 1, up to this shape. What broadcasts takes it as it is."""
+
+    value: fx.Node
+    shape: tuple[int, ...]
+
+
+@dataclass(frozen=True)
+class Complex:
+    """A complex value as its two parts, each an fx.Node or a Constant."""
+
+    real: Any
+    imaginary: Any
+
+
+@dataclass(frozen=True)
+class Mean:
+    """What a mean is of: a value, over which of its axes, in order. Written-out norms are found by it."""
+
+    source: fx.Node
+    axes: tuple[int, ...]

@@ -21,7 +21,7 @@ FRACTION = 8
 LARGEST_VALUE = 2**26
 """Of a table's entries."""
 LARGEST_STEP = 2**17
-"""Values beyond this many steps of the result are as good as this many: 16 bits saturate at a quarter of it."""
+"""Values beyond this many steps of the result are as good as this many: 16 bits end at a quarter of it."""
 
 Function = Callable[[torch.Tensor], torch.Tensor]
 
@@ -71,5 +71,3 @@ def _ends() -> torch.Tensor:
         ends.append((first, first + (1 << exponent) - 1))
     positive = torch.tensor(ends, dtype=torch.float64)
     return torch.cat([positive, -1 - positive])
-
-

@@ -1,4 +1,4 @@
-"""Functions of one variable: `dgqc::function` with its formula, `dgqc::piecewise` with its values in pieces."""
+"""Functions of one variable: `dgqc::function` with its formula, `dgqc::piecewise` with its values."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from .integer import IntegerOp, any_value, register_integer
 
 @torch.library.custom_op("dgqc::function", mutates_args=())
 def function(x: torch.Tensor, formula: str) -> torch.Tensor:
-    """A formula at every element, `mul(x, tanh(softplus(x)))`. x: any floating-point type. `dgqc.ir.formula`."""
+    """A formula (`ir/formula.py`) at every element: `mul(x, tanh(softplus(x)))`. x: floating-point."""
     return evaluated(formula, x)
 
 
@@ -50,7 +50,7 @@ register_captured(
 def piecewise(
     x: torch.Tensor, step: torch.Tensor, table: torch.Tensor, low: torch.Tensor, high: torch.Tensor
 ) -> torch.Tensor:
-    """Any function of one variable, a parabola in each of 384 pieces: 0 to 15, 16 to 31, then 16 an octave.
+    """Any function of one variable, a parabola in each of 384 pieces, which are finer around zero.
 
     value, slope, curve = table[step, piece], in 1/256 steps of y; t in -1023 .. 1023, the place in the piece.
     y = saturate16((value + (slope + (curve * t >> 10)) * t >> 10) / 256), each shift rounded, clamped to

@@ -16,8 +16,9 @@ from .integer import IntegerOp, any_value, register_integer
 
 @torch.library.custom_op("dgqc::mean", mutates_args=())
 def mean(x: torch.Tensor, step: torch.Tensor, factor: torch.Tensor, shift: torch.Tensor) -> torch.Tensor:
-    """y = saturate16((sum x * factor + half) >> shift): the sum of each row of the last axis, in a scale of its
-    own. factor and shift hold what the sum is divided by.
+    """y = saturate16((sum x * factor + half) >> shift) of each row of the last axis, in a scale of its own.
+
+    factor and shift hold what the sum is divided by.
 
     x: int16 (..., C). factor, shift: int32 (T,). Returns int16 (..., 1). |sum * factor| < 2^62.
     """
@@ -36,7 +37,9 @@ def _fits(node: fx.Node, scope: VerificationScope) -> Problems:
         return
     largest = 2**15 * int(scope.values[argument(node, "x")].shape[-1]) * int(scope.tensor(factor).max())
     if largest >= ACCUMULATOR_LIMIT:
-        yield Problem(f"|sum * factor| can reach {largest:.4g}", "less than 2^62", "fewer factor bits are due")
+        yield Problem(
+            f"|sum * factor| can reach {largest:.4g}", "less than 2^62", "fewer factor bits are due"
+        )
 
 
 register_integer(

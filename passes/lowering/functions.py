@@ -21,7 +21,7 @@ Clamped = tuple[str, float, float]
 
 @lowers(dgqc.function.default)
 def lower_function(builder: IntegerGraphBuilder, node: fx.Node) -> LoweredValue:
-    """`dgqc::piecewise`. A clamp around all of it clamps the integers, so that its corners are where they are."""
+    """`dgqc::piecewise`. A clamp around all of it clamps the integers, so that its corners stay corners."""
     value, scale = builder.scaled(node.args[0]), builder.output_scale(node)
     inner, low, high = without_clamp(str(node.args[1]))
     function = function_of(inner)

@@ -1,4 +1,4 @@
-"""Permute, reshape, slice and index: a permute of the captured graph moves nothing, it only renames stored axes."""
+"""Permute, reshape, slice, index: a permute of the captured graph moves nothing, it renames stored axes."""
 
 from __future__ import annotations
 

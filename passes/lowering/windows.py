@@ -20,7 +20,7 @@ TAP_BITS = 16
 
 @lowers(aten.convolution.default)
 def lower_depthwise(builder: IntegerGraphBuilder, node: fx.Node) -> LoweredValue:
-    """`dgqc::depthwise_conv2d`: weights of 16 bits with a scale for each output channel, values as they are."""
+    """`dgqc::depthwise_conv2d`: 16-bit weights with a scale for each output channel, values as they are."""
     source, weight_node, bias_node, stride, padding, dilation = node.args[:6]
     value, scale = builder.scaled(source, channels_last(4)), builder.output_scale(node)
     weight = builder.weight(weight_node).double()[:, 0]

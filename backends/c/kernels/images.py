@@ -1,4 +1,4 @@
-"""Kernels of windows of images, channel by channel; their rows are positions, and they read all of an image."""
+"""Kernels of windows of images, channel by channel; their rows are positions, and they read a whole image."""
 
 from __future__ import annotations
 

@@ -49,9 +49,7 @@ def depthwise_conv2d(b: ModuleBuilder, call: OpCall) -> ir.Value:
     def product(x: Number, w: Number, so_far: Number) -> Number:
         return so_far + (x.to(32) * w.to(32)).to(64)
 
-    sums = reshaped(
-        reduced(loops, (0, 1, 2, 5), (0, 64), operands, product), [height * width, columns]
-    )
+    sums = reshaped(reduced(loops, (0, 1, 2, 5), (0, 64), operands, product), [height * width, columns])
     reads = Reads()
     total = reads.of(sums, (0, 1))
     multiplier, addend = reads.of(column_multiplier(b, call), (1,)), reads.of(column_addend(b, call), (1,))

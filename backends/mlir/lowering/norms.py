@@ -1,5 +1,5 @@
-"""`dgqc::group_norm`, `dgqc::layer_norm`, `dgqc::rms_norm`, `dgqc::mean`: exact moments of a set, one reciprocal
-root, an affine map."""
+"""`dgqc::group_norm`, `dgqc::layer_norm`, `dgqc::rms_norm`, `dgqc::mean`: exact moments of a set, one
+reciprocal root, an affine map."""
 
 from __future__ import annotations
 

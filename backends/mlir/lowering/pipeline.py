@@ -38,7 +38,19 @@ from .stages import Family
 
 ENTRY_POINT_GROUP = "dgqc.mlir"
 """Entry points that name modules with lowerings of other packages' ops."""
-LOWERINGS = (products, matmul, softmax, attention, norms, elementwise, functions, scores, shares, images, moves)
+LOWERINGS = (
+    products,
+    matmul,
+    softmax,
+    attention,
+    norms,
+    elementwise,
+    functions,
+    scores,
+    shares,
+    images,
+    moves,
+)
 """Where the ops of this package are lowered; importing them registers their records."""
 
 ModuleWatch = Callable[[str, ir.Module], None]

@@ -101,9 +101,7 @@ def depthwise_conv2d(
     epilogue = graph.epilogue(channels * each)
     factor = graph.table(2**10, 2**18, graph.steps)
     constants = (weight, epilogue[0], factor, *epilogue[2:])
-    return graph.call(
-        dgqc.depthwise_conv2d.default, x, graph.step, *constants, stride, padding, dilation
-    )
+    return graph.call(dgqc.depthwise_conv2d.default, x, graph.step, *constants, stride, padding, dilation)
 
 
 def matmul(

@@ -1,0 +1,25 @@
+"""Ops that no capture rule knows, as PyTorch itself puts them together from others."""
+
+from __future__ import annotations
+
+from torch.export import ExportedProgram, default_decompositions
+
+from .registry import capture_rule_of
+
+MOST_TURNS = 4
+"""What ops are made of is made of others in turn."""
+
+
+def decomposed(exported: ExportedProgram) -> ExportedProgram:
+    """The program without ops that have no capture rule, as far as PyTorch decomposes them."""
+    for _ in range(MOST_TURNS):
+        unknown = {
+            node.target
+            for node in exported.graph.nodes
+            if node.op == "call_function" and capture_rule_of(node.target) is None
+        }
+        known = {op: how for op, how in default_decompositions().items() if op in unknown}
+        if not known:
+            return exported
+        exported = exported.run_decompositions(known)
+    return exported
