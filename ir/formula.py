@@ -18,12 +18,13 @@ LONGEST = 2000
 """Characters of a formula; a longer one is no longer something that somebody wrote as one function."""
 
 _NAMES = """
-    abs acos acosh add addcdiv addcmul asin asinh atan atan2 atanh bitwise_and bitwise_not bitwise_or bitwise_xor
-    ceil celu clamp clamp_max clamp_min copysign cos cosh div elu eq erf erfc exp exp2 expm1 floor fmod frac ge
-    gelu gt hardshrink hardsigmoid hardswish hardtanh hypot isinf isnan le leaky_relu lerp log log10 log1p log2
-    log_sigmoid logaddexp logical_and logical_not logical_or logical_xor logit lt masked_fill maximum minimum mish
-    mul ne neg pow reciprocal relu relu6 remainder round rsqrt rsub selu sgn sigmoid sign silu sin sinc sinh
-    softplus softshrink sqrt square sub tan tanh threshold trunc where xlogy
+    abs acos acosh add addcdiv addcmul asin asinh atan atan2 atanh bitwise_and bitwise_not bitwise_or
+    bitwise_xor ceil celu clamp clamp_max clamp_min copysign cos cosh div elu eq erf erfc exp exp2 expm1
+    floor fmod frac ge gelu gt hardshrink hardsigmoid hardswish hardtanh hypot isinf isnan le leaky_relu
+    lerp log log10 log1p log2 log_sigmoid logaddexp logical_and logical_not logical_or logical_xor logit
+    lt masked_fill maximum minimum mish mul ne neg pow reciprocal relu relu6 remainder round rsqrt rsub
+    selu sgn sigmoid sign silu sin sinc sinh softplus softshrink sqrt square sub tan tanh threshold trunc
+    where xlogy
 """
 POINTWISE = frozenset(_NAMES.split())
 """PyTorch's ops that compute each element from the same element of their arguments, and change none."""

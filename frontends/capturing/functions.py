@@ -29,8 +29,7 @@ def one_function(
     nodes = [value for value in arguments if isinstance(value, fx.Node)]
     if not nodes or not all(_is_plain(value) for value in (*arguments, *(keywords or {}).values())):
         return None
-    ways = [dict(_as_functions(node)) for node in nodes]
-    source = next((node for node in ways[0] if all(node in way for way in ways)), None)
+    source = _common_source(nodes)
     if source is None:
         return None
     written = [_text(value, source) for value in arguments]
@@ -62,6 +61,19 @@ def emit_function(rewriter: Rewriter, source: fx.Node, text: str) -> fx.Node:
     if known:
         return rewriter.emit(aten.gelu.default, source, approximate=known)
     return rewriter.emit(torch.ops.dgqc.function.default, source, text)
+
+
+def _common_source(nodes: Sequence[fx.Node]) -> fx.Node | None:
+    """The value that all are functions of: the farthest one that lies behind a function, or the nearest. What is
+    only scaled and moved before any function stays a value of its own."""
+    ways = [dict(_as_functions(node)) for node in nodes]
+    common = [node for node in ways[0] if all(node in way for way in ways)]
+    behind = [
+        node
+        for before, node in zip(common, common[1:], strict=False)
+        if not _only_plain(dict(_as_functions(before))[node])
+    ]
+    return behind[-1] if behind else next(iter(common), None)
 
 
 def _as_functions(node: fx.Node) -> Iterator[tuple[fx.Node, str]]:

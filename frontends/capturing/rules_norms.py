@@ -1,4 +1,4 @@
-"""How norms are captured: group, layer and RMS norms with their arguments in full, batch norms in products."""
+"""How norms are captured: group, layer and RMS norms with all arguments, batch norms in products."""
 
 from __future__ import annotations
 

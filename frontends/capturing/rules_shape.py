@@ -42,6 +42,23 @@ def transpose(rewriter: Rewriter, value: fx.Node, first: int, second: int) -> Ca
     return rewriter.permute(value, dims)
 
 
+@capture_rule(
+    aten.movedim.int,
+    aten.movedim.intlist,
+    aten.swapaxes.default,
+    aten.swapdims.default,
+    aten.adjoint.default,
+    aten.mT.default,
+    aten.numpy_T.default,
+)
+def reorder(rewriter: Rewriter, value: fx.Node, *places: Any) -> CapturedValue:
+    """PyTorch itself says in which order axes of different sizes come out."""
+    target = rewriter.node.target
+    assert isinstance(target, torch._ops.OpOverload)
+    sizes = list(range(2, 2 + _rank(value)))
+    return rewriter.permute(value, [sizes.index(size) for size in target(torch.empty(sizes), *places).shape])
+
+
 @capture_rule(aten.t.default)
 def matrix_transpose(rewriter: Rewriter, value: fx.Node) -> CapturedValue:
     return rewriter.permute(value, list(range(_rank(value)))[::-1])
