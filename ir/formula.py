@@ -65,7 +65,7 @@ def parsed(text: str) -> ast.expr:
 
 
 def evaluated(text: str, x: torch.Tensor) -> torch.Tensor:
-    """A formula's value at every element of x, in x's type. Raises ValueError where the text is no formula."""
+    """A formula's value at every element of x, in x's type. Raises ValueError where it is none."""
     known: dict[str, Any] = {VARIABLE: x}
     result = _value(parsed(text), known)
     return torch.as_tensor(result).to(x.dtype).expand(x.shape).clone()
@@ -120,5 +120,21 @@ def _value(tree: ast.expr, known: dict[str, Any]) -> Any:
         assert isinstance(tree.func, ast.Name)
         arguments = [_value(part, known) for part in tree.args]
         keywords = {str(part.arg): _value(part.value, known) for part in tree.keywords}
-        known[key] = getattr(torch.ops.aten, tree.func.id)(*arguments, **keywords)
+        known[key] = _called(tree.func.id, arguments, keywords, known[VARIABLE])
     return known[key]
+
+
+def _called(name: str, arguments: list[Any], keywords: dict[str, Any], like: torch.Tensor) -> Any:
+    """An op of numbers and tensors; some take tensors only.
+
+    Raises ValueError where it takes neither.
+    """
+    op = getattr(torch.ops.aten, name)
+    try:
+        return op(*arguments, **keywords)
+    except RuntimeError:
+        tensors = [torch.tensor(a, dtype=like.dtype) if isinstance(a, int | float) else a for a in arguments]
+    try:
+        return op(*tensors, **keywords)
+    except RuntimeError as error:
+        raise ValueError(f"{name} can't be called with {len(arguments)} such arguments") from error

@@ -59,7 +59,7 @@ class TokenForm(nn.Module):
     """What works on tokens (1, 64, 8)."""
 
     def forward(self, x: torch.Tensor) -> torch.Tensor:
-        batch, channels, height, width = x.shape
+        batch, _, height, width = x.shape
         tokens = self.tokens(x.flatten(2).transpose(1, 2))
         return tokens.transpose(1, 2).reshape(batch, -1, height, width)
 
@@ -237,6 +237,10 @@ def conv(*arguments: Any, **keywords: Any) -> nn.Module:
     return nn.Conv2d(CHANNELS, *arguments, **keywords)
 
 
+def to_rows(x: torch.Tensor) -> torch.Tensor:
+    return x.movedim(1, -1)
+
+
 def by_hand_gelu(x: torch.Tensor) -> torch.Tensor:
     return x * 0.5 * (1.0 + torch.erf(x / math.sqrt(2.0)))
 
@@ -337,7 +341,7 @@ MODULES: dict[str, Callable[[], nn.Module]] = {
     "transposed_grouped": lambda: nn.ConvTranspose2d(CHANNELS, CHANNELS, 3, 3, 0, groups=2, dilation=2),
     "circular_convolution": lambda: conv(CHANNELS, 3, padding=1, padding_mode="circular"),
     "reflect_convolution": lambda: conv(CHANNELS, 3, padding=1, padding_mode="reflect"),
-    "rms_norm": lambda: nn.Sequential(Of(lambda x: x.movedim(1, -1)), nn.RMSNorm(CHANNELS), Of(lambda x: x.movedim(-1, 1))),
+    "rms_norm": lambda: nn.Sequential(Of(to_rows), nn.RMSNorm(CHANNELS), Of(lambda x: x.movedim(-1, 1))),
     "layer_norm_image": lambda: nn.LayerNorm([CHANNELS, SIZE, SIZE]),
     "instance_norm": lambda: nn.InstanceNorm2d(CHANNELS, affine=True),
     "batch_norm": lambda: nn.Sequential(conv(CHANNELS, 1), spread(nn.BatchNorm2d(CHANNELS)), nn.ReLU()),

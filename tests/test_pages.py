@@ -19,7 +19,7 @@ DOCS = Path(__file__).parent.parent / "docs"
         ("writing-passes", 9),
         ("methods", 2),
         ("architecture", 4),
-        ("adding-an-op", 12),
+        ("adding-an-op", 13),
         ("writing-backends", 3),
     ],
 )

@@ -25,6 +25,7 @@ from . import (  # noqa: F401  (they register capture rules)
     rules_arithmetic,
     rules_attention,
     rules_complex,
+    rules_conditions,
     rules_convolutions,
     rules_einsum,
     rules_functions,

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from functools import lru_cache
+from itertools import pairwise
 from typing import Any
 
 import torch
@@ -55,7 +56,10 @@ def fused(rewriter: Rewriter, name: str, left: fx.Node, right: fx.Node) -> fx.No
 
 def emit_function(rewriter: Rewriter, source: fx.Node, text: str) -> fx.Node:
     """A function of a value: SiLU and GELU as themselves, all others with their formula."""
-    known = _known_as(text)
+    try:
+        known = _known_as(text)
+    except ValueError as error:
+        raise rewriter.unsupported(detail=str(error)) from error
     if known == "silu":
         return rewriter.emit(aten.silu.default, source)
     if known:
@@ -64,15 +68,13 @@ def emit_function(rewriter: Rewriter, source: fx.Node, text: str) -> fx.Node:
 
 
 def _common_source(nodes: Sequence[fx.Node]) -> fx.Node | None:
-    """The value that all are functions of: the farthest one that lies behind a function, or the nearest. What is
-    only scaled and moved before any function stays a value of its own."""
+    """The value that all are functions of: the farthest one that lies behind a function, or the nearest.
+
+    What is only scaled and moved before any function stays a value of its own.
+    """
     ways = [dict(_as_functions(node)) for node in nodes]
     common = [node for node in ways[0] if all(node in way for way in ways)]
-    behind = [
-        node
-        for before, node in zip(common, common[1:], strict=False)
-        if not _only_plain(dict(_as_functions(before))[node])
-    ]
+    behind = [node for before, node in pairwise(common) if not _only_plain(dict(_as_functions(before))[node])]
     return behind[-1] if behind else next(iter(common), None)
 
 
@@ -127,8 +129,6 @@ def _text(value: Any, source: fx.Node) -> str | float | None:
 @lru_cache(maxsize=1024)
 def _known_as(text: str) -> str:
     """ "silu", "none" or "tanh" (GELU's), "" for anything else: whatever computes the same is the same."""
-    if "(" not in text or len(text) < len("silu(x)"):
-        return ""
     x = torch.linspace(-12, 12, 2001, dtype=torch.float64)
     y = function_of(text)(x)
     known = {"silu": F.silu(x), "none": F.gelu(x), "tanh": F.gelu(x, approximate="tanh")}

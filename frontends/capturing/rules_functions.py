@@ -8,7 +8,7 @@ import torch
 from torch import fx
 
 from ...ir.formula import pointwise_overloads
-from .functions import one_function
+from .functions import emit_function, one_function
 from .graph_builder import aten
 from .registry import capture_rule, capture_rule_of
 from .rewriter import Rewriter
@@ -19,6 +19,12 @@ SHUT = -1e4
 """A score this low or lower is a mask's: softmax gives it nothing."""
 LOWEST = -1e30
 """What stands for minus infinity, which times 0 would be no number."""
+
+
+@capture_rule(torch.ops.dgqc.function.default)
+def written(rewriter: Rewriter, value: fx.Node, text: str) -> CapturedValue:
+    """Of a graph that was captured before."""
+    return emit_function(rewriter, value, text)
 
 
 @capture_rule(aten.pow.Tensor_Scalar, aten.square.default, broadcasts=True)

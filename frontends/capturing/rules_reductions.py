@@ -15,19 +15,29 @@ from .rewriter import Rewriter
 from .rules_arithmetic import multiply, subtract
 from .values import CapturedValue
 
-Axes = Sequence[int] | int | None
+ReducedAxes = Sequence[int] | int | None
 
 
 @capture_rule(aten.mean.dim, aten.mean.default)
 def mean(
-    rewriter: Rewriter, value: fx.Node, dim: Axes = None, keepdim: bool = False, *, dtype: object = None
+    rewriter: Rewriter,
+    value: fx.Node,
+    dim: ReducedAxes = None,
+    keepdim: bool = False,
+    *,
+    dtype: object = None,
 ) -> CapturedValue:
     return mean_of(rewriter, value, _axes(value, dim), keepdim)
 
 
 @capture_rule(aten.sum.dim_IntList, aten.sum.default)
 def total(
-    rewriter: Rewriter, value: fx.Node, dim: Axes = None, keepdim: bool = False, *, dtype: object = None
+    rewriter: Rewriter,
+    value: fx.Node,
+    dim: ReducedAxes = None,
+    keepdim: bool = False,
+    *,
+    dtype: object = None,
 ) -> CapturedValue:
     return multiply(rewriter, mean(rewriter, value, dim, keepdim), float(_count(value, _axes(value, dim))))
 
@@ -36,7 +46,7 @@ def total(
 def variance(
     rewriter: Rewriter,
     value: fx.Node,
-    dim: Axes = None,
+    dim: ReducedAxes = None,
     *,
     correction: float | None = None,
     keepdim: bool = False,
@@ -52,7 +62,7 @@ def variance(
 
 @capture_rule(aten.var.dim)
 def variance_of_axes(
-    rewriter: Rewriter, value: fx.Node, dim: Axes = None, unbiased: bool = True, keepdim: bool = False
+    rewriter: Rewriter, value: fx.Node, dim: ReducedAxes = None, unbiased: bool = True, keepdim: bool = False
 ) -> CapturedValue:
     return variance(rewriter, value, dim, correction=int(unbiased), keepdim=keepdim)
 
@@ -61,7 +71,7 @@ def variance_of_axes(
 def variance_and_mean(
     rewriter: Rewriter,
     value: fx.Node,
-    dim: Axes = None,
+    dim: ReducedAxes = None,
     *,
     correction: float | None = None,
     keepdim: bool = False,
@@ -74,7 +84,7 @@ def variance_and_mean(
 def deviation(
     rewriter: Rewriter,
     value: fx.Node,
-    dim: Axes = None,
+    dim: ReducedAxes = None,
     *,
     correction: float | None = None,
     keepdim: bool = False,
@@ -88,7 +98,7 @@ def length(
     rewriter: Rewriter,
     value: fx.Node,
     ord: float = 2,
-    dim: Axes = None,
+    dim: ReducedAxes = None,
     keepdim: bool = False,
     *,
     dtype: object = None,
@@ -101,7 +111,9 @@ def length(
 
 
 @capture_rule(aten.amax.default)
-def largest(rewriter: Rewriter, value: fx.Node, dim: Axes = None, keepdim: bool = False) -> CapturedValue:
+def largest(
+    rewriter: Rewriter, value: fx.Node, dim: ReducedAxes = None, keepdim: bool = False
+) -> CapturedValue:
     """The maximum of windows as long as a row."""
     shape, axes = [int(size) for size in value.meta["val"].shape], _axes(value, dim)
     rows = last_axes_as_one(rewriter, value, tuple(sorted(axis % len(shape) for axis in axes)))
@@ -114,7 +126,9 @@ def largest(rewriter: Rewriter, value: fx.Node, dim: Axes = None, keepdim: bool 
 
 
 @capture_rule(aten.amin.default)
-def smallest(rewriter: Rewriter, value: fx.Node, dim: Axes = None, keepdim: bool = False) -> CapturedValue:
+def smallest(
+    rewriter: Rewriter, value: fx.Node, dim: ReducedAxes = None, keepdim: bool = False
+) -> CapturedValue:
     return multiply(rewriter, largest(rewriter, multiply(rewriter, value, -1.0), dim, keepdim), -1.0)
 
 
@@ -129,7 +143,7 @@ def smallest_and_place(rewriter: Rewriter, value: fx.Node, dim: int, keepdim: bo
     return [smallest(rewriter, value, dim, keepdim), None]
 
 
-def _axes(value: fx.Node, dim: Axes) -> list[int]:
+def _axes(value: fx.Node, dim: ReducedAxes) -> list[int]:
     """The axes that are meant; none means all."""
     if isinstance(dim, int):
         return [dim]

@@ -23,7 +23,7 @@ LARGEST_VALUE = 2**26
 LARGEST_STEP = 2**17
 """Values beyond this many steps of the result are as good as this many: 16 bits end at a quarter of it."""
 
-Function = Callable[[torch.Tensor], torch.Tensor]
+Curve = Callable[[torch.Tensor], torch.Tensor]
 
 
 def piece_and_place(x: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
@@ -38,7 +38,7 @@ def piece_and_place(x: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
     return piece, torch.where(exponent > 0, place, 0)
 
 
-def parabolas(function: Function, input_scale: float, output_scale: float) -> torch.Tensor:
+def parabolas(function: Curve, input_scale: float, output_scale: float) -> torch.Tensor:
     """The table of a function: int32 (384, 3) of value, slope and curve in 1/256 steps of the result.
 
     function: of float64 reals, element by element. input_scale, output_scale: the real value of a step.

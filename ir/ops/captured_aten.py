@@ -43,14 +43,3 @@ register_captured(
     CapturedOp(aten.permute.default, view=True, follows_conditioning=True),
     CapturedOp(aten.slice.Tensor, contiguous_slice, view=True, follows_conditioning=True),
 )
-# What only the timestep and the added conditions go through, beside pointwise ops (`function.py`).
-register_captured(
-    *(
-        CapturedOp(target, conditioning=True)
-        for target in (
-            aten.embedding.default,
-            aten.expand.default,
-            aten.to.dtype,
-        )
-    )
-)

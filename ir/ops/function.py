@@ -55,7 +55,7 @@ def piecewise(
     value, slope, curve = table[step, piece], in 1/256 steps of y; t in -1023 .. 1023, the place in the piece.
     y = saturate16((value + (slope + (curve * t >> 10)) * t >> 10) / 256), each shift rounded, clamped to
     low[step] .. high[step]. Up to |x| = 32 a piece is a single x, and so y is exact.
-    x: int16, any shape. table: int32 (T, 384, 3), magnitudes below 2^26. low, high: int32 (T,). Returns int16.
+    x: int16, any shape. table: int32 (T, 384, 3), at most 2^26. low, high: int32 (T,). Returns int16.
     |(slope + curve) * t| stays below 2^37.
     """
     piece, t = piece_and_place(x.to(torch.int64))

@@ -14,7 +14,7 @@ from ...ir.errors import DgqcError
 from ...ir.plans import Plan, QuantizedActivation16
 from ...ir.program import Program
 from ..graph.edit import aten, constant, dgqc, identifier, module_path
-from .constants import LoweredValues
+from .constants import LoweredValues, constant_codes
 from .layout import Layout, Order, plain
 from .values import LoweredValue, OperandCodes, Scaled
 
@@ -32,7 +32,7 @@ class IntegerGraphBuilder:
     def __init__(self, program: Program) -> None:
         self.program = program
         self.calls = len(program.schedule)
-        self.values: dict[fx.Node, LoweredValue] = LoweredValues(self)
+        self.values: dict[fx.Node, LoweredValue] = LoweredValues(self._constant_value)
         self.weight_bits: dict[str, int] = {}
         self.graph = fx.Graph()
         self.root = fx.GraphModule({}, fx.Graph())
@@ -53,6 +53,12 @@ class IntegerGraphBuilder:
             self.root.register_buffer(unique, value)
             self._constants[key] = self.graph.get_attr(unique)
         return self._constants[key]
+
+    def _constant_value(self, node: fx.Node) -> Scaled:
+        """A constant of the old graph as a 16-bit value, in one scale for all calls."""
+        codes, scale = constant_codes(self.weight(node))
+        stored = self.constant(f"{node.target}.codes", codes)
+        return Scaled(stored, scale.expand(self.calls), Layout.plain(codes.shape))
 
     def call(
         self, target: Callable[..., Any], args: tuple[Any, ...], like: fx.Node, name: str = ""

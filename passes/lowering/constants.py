@@ -2,31 +2,33 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from collections.abc import Callable
 
 import torch
 from torch import fx
 
-from .layout import Layout
-from .values import LoweredValue, Scaled
-
-if TYPE_CHECKING:
-    from .builder import IntegerGraphBuilder
+from .values import LoweredValue
 
 
 class LoweredValues(dict[fx.Node, LoweredValue]):
-    """What each node has become. A constant becomes 16 bits wide where it is first asked for as a value."""
+    """What each node has become. A constant becomes a value where it is first asked for as one.
 
-    def __init__(self, builder: IntegerGraphBuilder) -> None:
+    lower: makes it so.
+    """
+
+    def __init__(self, lower: Callable[[fx.Node], LoweredValue]) -> None:
         super().__init__()
-        self._builder = builder
+        self._lower = lower
 
     def __missing__(self, node: fx.Node) -> LoweredValue:
         if not isinstance(node, fx.Node) or node.op != "get_attr":
             raise KeyError(node)
-        tensor = self._builder.weight(node).double()
-        scale = tensor.abs().max().clamp(min=1e-30) / 32767
-        codes = torch.round(tensor / scale).to(torch.int16)
-        constant = self._builder.constant(f"{node.target}.codes", codes)
-        self[node] = Scaled(constant, scale.expand(self._builder.calls), Layout.plain(tensor.shape))
+        self[node] = self._lower(node)
         return self[node]
+
+
+def constant_codes(tensor: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
+    """A constant as int16 with the real value of a step, float64 ()."""
+    real = tensor.double()
+    scale = real.abs().max().clamp(min=1e-30) / 32767
+    return torch.round(real / scale).to(torch.int16), scale

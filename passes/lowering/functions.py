@@ -7,22 +7,33 @@ import ast
 import torch
 from torch import fx
 
+from ...ir.arithmetic.fixed_point import bits_for, multiplier
+from ...ir.arithmetic.lookup import ACTIVATION_PIECES, activation_table
 from ...ir.arithmetic.pieces import parabolas
 from ...ir.formula import formula, function_of, parsed
 from ..graph.edit import dgqc
 from .builder import IntegerGraphBuilder
+from .gates import Gate, gate_of
 from .registry import lowers
 from .values import LoweredValue, Scaled
 
 INFINITY = float("inf")
+COARSEST = 2.0**-6
+"""Steps of a value, in a gate's range, beyond which its table has no place for them."""
 Clamped = tuple[str, float, float]
 """A formula without its outermost clamp, and the clamp's ends."""
 
 
 @lowers(dgqc.function.default)
 def lower_function(builder: IntegerGraphBuilder, node: fx.Node) -> LoweredValue:
-    """`dgqc::piecewise`. A clamp around all of it clamps the integers, so that its corners stay corners."""
+    """`dgqc::activation` for what is a gate, else `dgqc::piecewise`.
+
+    A clamp around all of it clamps the integers, so that its corners stay corners.
+    """
     value, scale = builder.scaled(node.args[0]), builder.output_scale(node)
+    gate = gate_of(str(node.args[1]))
+    if gate is not None and float(value.scale.max()) < COARSEST * gate.end:
+        return lower_gate(builder, node, value, gate)
     inner, low, high = without_clamp(str(node.args[1]))
     function = function_of(inner)
     calls = zip(value.scale.tolist(), scale.tolist(), strict=True)
@@ -35,6 +46,18 @@ def lower_function(builder: IntegerGraphBuilder, node: fx.Node) -> LoweredValue:
     constants = [builder.table(f"{node.name}.{what}", one) for what, one in ends.items()]
     args = (value.node, builder.step, *constants)
     return Scaled(builder.call(dgqc.piecewise.default, args, node), scale, value.layout)
+
+
+def lower_gate(builder: IntegerGraphBuilder, node: fx.Node, value: Scaled, gate: Gate) -> Scaled:
+    """`dgqc::activation` with the gate's own table."""
+    scale = builder.output_scale(node)
+    table = builder.constant(f"{node.name}.table", activation_table(gate.below, gate.end))
+    place, place_shift = multiplier(value.scale * ACTIVATION_PIECES * 8192 / gate.end, 16)
+    factor, shift = multiplier(gate.total * value.scale / scale / 65536, bits_for(2**31))
+    tables = {"index_factor": place, "index_shift": place_shift, "factor": factor, "shift": shift}
+    constants = [builder.table(f"{node.name}.{what}", one) for what, one in tables.items()]
+    args = (value.node, builder.step, table, *constants)
+    return Scaled(builder.call(dgqc.activation.default, args, node), scale, value.layout)
 
 
 def without_clamp(text: str) -> Clamped:

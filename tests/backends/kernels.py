@@ -59,8 +59,8 @@ def compile_runtime(directory: Path, *flags: str) -> ctypes.CDLL:
 
 def parameter_types() -> dict[str, type[ctypes.Structure]]:
     """The structs that kernels and the denoising loop take, by name."""
-    names = ("dgqc_runtime.h", "dgqc_denoising.h")
-    header = "".join(path.read_text() for path in runtime_sources() if path.name in names)
+    texts = {path.name: path.read_text() for path in runtime_sources()}
+    header = "".join(texts[name] for name in ("dgqc_denoising.h", "dgqc_runtime.h", "dgqc_forms.h"))
     header = re.sub(r"/\*.*?\*/", "", header, flags=re.S)
     types: dict[str, type[ctypes.Structure]] = {}
     plain = {"size_t": ctypes.c_size_t, "int": ctypes.c_int}

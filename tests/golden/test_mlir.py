@@ -82,6 +82,17 @@ GOLDEN: dict[str, tuple[str, dict[str, Any]]] = {
     "upsample_nearest": ("upsample", {"image": (2, 3), "channels": 2, "size": (4, 6)}),
     "upsample_nearest_uneven": ("upsample", {"image": (2, 3), "channels": 2, "size": (5, 7)}),
     "avg_pool2d": ("avg_pool2d", {"image": (4, 5), "channels": 2, "kernel": 2, "stride": 2}),
+    "piecewise": ("piecewise", {"shape": (1, 3, 4), "largest": 1024}),
+    "add_logits": ("add_logits", {"bias": (3, 5), "wide": True, "constant": True}),
+    "rms_norm": ("rms_norm", {"rows": 3, "channels": 4}),
+    "mean": ("mean", {"rows": 3, "channels": 4}),
+    "softmax_shares": ("shares", {"rows": 3, "channels": 4}),
+    "take": ("take", {"shape": (1, 3, 4), "axis": -1, "count": 5}),
+    "max_pool2d": ("max_pool2d", {"image": (4, 5), "channels": 2, "window": ([3, 2], [2, 1], [1, 0])}),
+    "depthwise_conv2d": (
+        "depthwise_conv2d",
+        {"image": (5, 6), "channels": 2, "each": 2, "window": WINDOW, "dilation": [2, 1]},
+    ),
     "views": ("views", {"heads": 2, "rows": 3, "size": 4}),
 }
 """Golden file to the case it shows, and its parameters."""

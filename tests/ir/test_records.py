@@ -28,7 +28,7 @@ from dgqc.ir.verify.checks import anything
 
 ROOT = Path(__file__).parents[2]
 OPS = ROOT / "ir" / "ops"
-FLOATING = {"site", "at_step"}
+FLOATING = {"site", "at_step", "function"}
 """Ops of `ir/ops/` that are defined for the float levels; `at_step` is one of both."""
 aten, dgqc = torch.ops.aten, torch.ops.dgqc
 

@@ -190,29 +190,6 @@ typedef struct {
     const int32_t *factor, *shift;             /* [steps] */
 } dgqc_activation_parameters;
 
-typedef struct {
-    size_t columns;
-    const int32_t *table;      /* [steps][384][3]: value, slope and curve of each piece */
-    const int32_t *low, *high; /* [steps] */
-} dgqc_piecewise_parameters;
-
-typedef struct {
-    size_t channels; /* they are last */
-    const int32_t *gamma;                      /* [channels] */
-    const int32_t *gamma_factor, *gamma_shift; /* [steps] */
-    const int64_t *epsilon;                    /* [steps] */
-} dgqc_rms_norm_parameters;
-
-typedef struct {
-    size_t columns;
-    const int32_t *factor, *shift; /* [steps] */
-} dgqc_mean_parameters;
-
-typedef struct {
-    size_t columns;
-    const int32_t *octave_factor, *octave_shift, *factor, *shift; /* [steps] */
-} dgqc_softmax_shares_parameters;
-
 #define DGQC_PAIR_AXES 3
 
 /* One of two tensors that are broadcast against each other to rows of `columns`. */
@@ -243,13 +220,6 @@ typedef struct {
 } dgqc_rescale_parameters;
 
 typedef struct {
-    size_t columns;
-    dgqc_side bias;
-    int wide;                      /* bytes of an element of bias: 2 or 4 */
-    const int32_t *factor, *shift; /* [steps], factors at most 2^30 */
-} dgqc_add_logits_parameters;
-
-typedef struct {
     size_t bytes; /* of a position */
     size_t height, width, out_height, out_width;
 } dgqc_upsample_parameters;
@@ -258,27 +228,6 @@ typedef struct {
     size_t channels, height, width, out_width;
     size_t kernel, stride;
 } dgqc_pool_parameters;
-
-typedef struct {
-    dgqc_window window;
-} dgqc_max_pool2d_parameters;
-
-/* 16-bit weights, of which each output channel multiplies one channel; the rest as in dgqc_weights. */
-typedef struct {
-    dgqc_window window;
-    size_t dilation_height, dilation_width;
-    size_t columns;        /* a multiple of the channels */
-    const int16_t *taps;    /* [kernel_height][kernel_width][columns] */
-    const int32_t *column, *factor, *shift, *bias, *bias_factor, *bias_shift;
-} dgqc_depthwise_conv2d_parameters;
-
-/* Some indices of an axis: of the last one, or of one that is walked in rows. */
-typedef struct {
-    size_t count, from;   /* indices along the axis, of the result and of x */
-    size_t inner;         /* rows for each index; 0: the axis is the last one */
-    size_t item, columns; /* bytes of an element; elements of a row of the result */
-    const int32_t *index; /* [count] */
-} dgqc_take_parameters;
 
 #define DGQC_PERMUTE_AXES 6
 typedef struct {
@@ -358,15 +307,6 @@ void dgqc_layer_norm_prepare(const dgqc_norm_parameters *p, size_t step, void *s
 void dgqc_layer_norm_rows(const dgqc_norm_parameters *p, size_t step, dgqc_rows rows, const int16_t *x, int16_t *y,
                           const void *shared);
 void dgqc_activation_rows(const dgqc_activation_parameters *p, size_t step, dgqc_rows rows, const int16_t *x, int16_t *y);
-void dgqc_piecewise_rows(const dgqc_piecewise_parameters *p, size_t step, dgqc_rows rows, const int16_t *x, int16_t *y);
-void dgqc_rms_norm_rows(const dgqc_rms_norm_parameters *p, size_t step, dgqc_rows rows, const int16_t *x, int16_t *y);
-/* y has one column. */
-void dgqc_mean_rows(const dgqc_mean_parameters *p, size_t step, dgqc_rows rows, const int16_t *x, int16_t *y);
-void dgqc_softmax_shares_rows(const dgqc_softmax_shares_parameters *p, size_t step, dgqc_rows rows, const int16_t *x,
-                              int16_t *y);
-/* bias: int16_t or int32_t, as p->wide says; whole, or at the block's rows. */
-void dgqc_add_logits_rows(const dgqc_add_logits_parameters *p, size_t step, dgqc_rows rows, const int32_t *logits,
-                          const void *bias, int32_t *y);
 void dgqc_add_rows(const dgqc_add_parameters *p, size_t step, dgqc_rows rows, const int16_t *a, const int16_t *b,
                    int16_t *y);
 void dgqc_mul_rows(const dgqc_mul_parameters *p, size_t step, dgqc_rows rows, const int16_t *a, const int16_t *b,
@@ -375,13 +315,6 @@ void dgqc_rescale_rows(const dgqc_rescale_parameters *p, size_t step, dgqc_rows 
 /* Rows of the result are its positions; x is read whole. */
 void dgqc_upsample_nearest_rows(const dgqc_upsample_parameters *p, size_t step, dgqc_rows rows, const void *x, void *y);
 void dgqc_avg_pool2d_rows(const dgqc_pool_parameters *p, size_t step, dgqc_rows rows, const int16_t *x, int16_t *y);
-void dgqc_max_pool2d_rows(const dgqc_max_pool2d_parameters *p, size_t step, dgqc_rows rows, const int16_t *x,
-                          int16_t *y);
-void dgqc_depthwise_conv2d_prepare(const dgqc_depthwise_conv2d_parameters *p, size_t step, void *shared);
-void dgqc_depthwise_conv2d_rows(const dgqc_depthwise_conv2d_parameters *p, size_t step, dgqc_rows rows,
-                                const int16_t *x, int16_t *y, const void *shared);
-/* x is at the block's rows where its last axis is taken from, and read whole otherwise. */
-void dgqc_take_rows(const dgqc_take_parameters *p, size_t step, dgqc_rows rows, const void *x, void *y);
 /* `bytes` bytes of each row; strides in bytes. */
 void dgqc_copy_rows(dgqc_rows rows, size_t bytes, const void *x, size_t x_stride, void *y, size_t y_stride);
 void dgqc_copy(size_t count, size_t bytes, const void *x, size_t x_stride, void *y, size_t y_stride);
@@ -390,5 +323,8 @@ void dgqc_gather_rows(const dgqc_gather_parameters *p, size_t step, dgqc_rows ro
 void dgqc_gather(const dgqc_gather_parameters *p, const void *x, void *y);
 /* x is read whole. */
 void dgqc_permute_rows(const dgqc_permute_parameters *p, size_t step, dgqc_rows rows, const void *x, void *y);
+
+/* The kernels of ops that fewer models hold. */
+#include "dgqc_forms.h"
 
 #endif

@@ -1,0 +1,77 @@
+/* Kernels of ops that fewer models hold: functions of one value, masks, means, windows of single channels, and what takes
+ * values from other places. dgqc_runtime.h says what all kernels take, and includes this. */
+#ifndef DGQC_FORMS_H
+#define DGQC_FORMS_H
+
+#include "dgqc_runtime.h"
+
+typedef struct {
+    size_t columns;
+    const int32_t *table;      /* [steps][384][3]: value, slope and curve of each piece */
+    const int32_t *low, *high; /* [steps] */
+} dgqc_piecewise_parameters;
+
+typedef struct {
+    size_t channels; /* they are last */
+    const int32_t *gamma;                      /* [channels] */
+    const int32_t *gamma_factor, *gamma_shift; /* [steps] */
+    const int64_t *epsilon;                    /* [steps] */
+} dgqc_rms_norm_parameters;
+
+typedef struct {
+    size_t columns;
+    const int32_t *factor, *shift; /* [steps] */
+} dgqc_mean_parameters;
+
+typedef struct {
+    size_t columns;
+    const int32_t *octave_factor, *octave_shift, *factor, *shift; /* [steps] */
+} dgqc_softmax_shares_parameters;
+
+typedef struct {
+    size_t columns;
+    dgqc_side bias;
+    int wide;                      /* bytes of an element of bias: 2 or 4 */
+    const int32_t *factor, *shift; /* [steps], factors at most 2^30 */
+} dgqc_add_logits_parameters;
+
+typedef struct {
+    dgqc_window window;
+} dgqc_max_pool2d_parameters;
+
+/* 16-bit weights, of which each output channel multiplies one channel; the rest as in dgqc_weights. */
+typedef struct {
+    dgqc_window window;
+    size_t dilation_height, dilation_width;
+    size_t columns;        /* a multiple of the channels */
+    const int16_t *taps;    /* [kernel_height][kernel_width][columns] */
+    const int32_t *column, *factor, *shift, *bias, *bias_factor, *bias_shift;
+} dgqc_depthwise_conv2d_parameters;
+
+/* Some indices of an axis: of the last one, or of one that is walked in rows. */
+typedef struct {
+    size_t count, from;   /* indices along the axis, of the result and of x */
+    size_t inner;         /* rows for each index; 0: the axis is the last one */
+    size_t item, columns; /* bytes of an element; elements of a row of the result */
+    const int32_t *index; /* [count] */
+} dgqc_take_parameters;
+
+void dgqc_piecewise_rows(const dgqc_piecewise_parameters *p, size_t step, dgqc_rows rows, const int16_t *x, int16_t *y);
+void dgqc_rms_norm_rows(const dgqc_rms_norm_parameters *p, size_t step, dgqc_rows rows, const int16_t *x, int16_t *y);
+/* y has one column. */
+void dgqc_mean_rows(const dgqc_mean_parameters *p, size_t step, dgqc_rows rows, const int16_t *x, int16_t *y);
+void dgqc_softmax_shares_rows(const dgqc_softmax_shares_parameters *p, size_t step, dgqc_rows rows, const int16_t *x,
+                              int16_t *y);
+/* bias: int16_t or int32_t, as p->wide says; whole, or at the block's rows. */
+void dgqc_add_logits_rows(const dgqc_add_logits_parameters *p, size_t step, dgqc_rows rows, const int32_t *logits,
+                          const void *bias, int32_t *y);
+/* Rows of the result are its positions; x is read whole. */
+void dgqc_max_pool2d_rows(const dgqc_max_pool2d_parameters *p, size_t step, dgqc_rows rows, const int16_t *x,
+                          int16_t *y);
+void dgqc_depthwise_conv2d_prepare(const dgqc_depthwise_conv2d_parameters *p, size_t step, void *shared);
+void dgqc_depthwise_conv2d_rows(const dgqc_depthwise_conv2d_parameters *p, size_t step, dgqc_rows rows,
+                                const int16_t *x, int16_t *y, const void *shared);
+/* x is at the block's rows where its last axis is taken from, and read whole otherwise. */
+void dgqc_take_rows(const dgqc_take_parameters *p, size_t step, dgqc_rows rows, const void *x, void *y);
+
+#endif
