@@ -19,10 +19,9 @@ PIXELS_PER_LATENT = 8
 """Side of the square of pixels that one latent stands for, for the picture sizes in SDXL's time ids."""
 NOISE_LEVELS = 1000
 """Of a model that is told how noisy its condition is."""
-ENCODER_SEED = 25
-"""What all prompts of a width have in common does not depend on the user's seed."""
+CONTEXT = "encoder_hidden_states"
 MASSIVE = 2
-"""Channels of a start token that hold nearly all of it."""
+"""Channels that hold nearly all of CLIP's start token."""
 SHORTEST, LONGEST = 4, 20
 """Tokens of an everyday prompt, its end among them; what follows is padding."""
 
@@ -50,16 +49,17 @@ def draw_conditions(
 ) -> Conditions:
     """Conditions of so many samples. inputs: all that the model takes, `sample` first."""
     sample, _, *taken = inputs
-    given = {one.name: _draw(one, model, count, sample, generator) for one in taken}
-    if "encoder_hidden_states" not in given:
-        return Conditions(given, None)
-    empty = dict(given)
-    if "text_embeds" in given:
-        # SDXL's pipeline says nothing with zeros.
-        empty |= {name: torch.zeros_like(given[name]) for name in ("encoder_hidden_states", "text_embeds")}
-    else:
-        empty["encoder_hidden_states"] = text_like(given["encoder_hidden_states"].shape, None)
-    return Conditions(given, empty)
+    shapes = {one.name: (count, *one.shape[1:]) for one in taken}
+    others = [one for one in taken if one.name != CONTEXT]
+    drawn = {one.name: _draw(one, model, shapes[one.name], sample, generator) for one in others}
+    if CONTEXT not in shapes:
+        return Conditions(drawn, None)
+    given, empty = text_like(shapes[CONTEXT], generator)
+    if "text_embeds" not in drawn:
+        return Conditions({CONTEXT: given, **drawn}, {CONTEXT: empty, **drawn})
+    # SDXL's pipeline says nothing with zeros.
+    nothing = {CONTEXT: torch.zeros_like(empty), "text_embeds": torch.zeros_like(drawn["text_embeds"])}
+    return Conditions({CONTEXT: given, **drawn}, {**drawn, **nothing})
 
 
 def label_count(model: nn.Module) -> int:
@@ -78,44 +78,44 @@ def draw_labels(classes: int, count: int, generator: torch.Generator) -> torch.T
     return torch.cat(rounds)[:count]
 
 
-def text_like(shape: Sequence[int], generator: torch.Generator | None) -> torch.Tensor:
-    """What a text encoder's last layer norm gives, float32 (B, N, D); None gives that of the empty prompt.
+def text_like(shape: Sequence[int], generator: torch.Generator) -> tuple[torch.Tensor, torch.Tensor]:
+    """What text encoders' last layer norms give, float32 (B, N, D): of some prompts, and of the empty one.
 
-    As in CLIP, the first token is the same in every prompt and lies nearly all in two channels; the tokens of
-    a prompt have its topic in common, and those of all prompts a mean; padding repeats nearly one token.
+    As in CLIP, the first token is the same in every prompt, the tokens of a prompt have its topic in common,
+    those of all prompts a mean, and padding repeats nearly one token. Which encoder the model will be given is
+    not known, so each row is another's: what all rows had in common would be what ranges are made for. In
+    every second one the first token lies nearly all in two channels.
     """
     batch, tokens, width = shape
-    common = torch.Generator().manual_seed(ENCODER_SEED)
-    gain = torch.exp(0.2 * torch.randn(width, generator=common))
-    mean, empty, start = 0.5 * torch.randn(3, width, generator=common)
-    start[torch.randperm(width, generator=common)[:MASSIVE]] = math.sqrt(width)
-    drift = torch.randn(tokens, width, generator=common)
-    if generator is None:
-        topic, ends = empty.expand(batch, width), [1] * batch
-        own = torch.zeros(batch, tokens, width)
-    else:
-        topic = 0.6 * torch.randn(batch, width, generator=generator)
-        ends = torch.randint(SHORTEST, LONGEST + 1, (batch,), generator=generator).tolist()
-        own = torch.randn(batch, tokens, width, generator=generator)
-    values = (mean + topic)[:, None] + 0.1 * drift
-    for row, end in enumerate(ends):
-        values[row, :end] += 0.8 * own[row, :end]
-    values[:, 0] = start
-    return functional.layer_norm(values, [width]) * gain
+    gain = torch.exp(0.2 * torch.randn(batch, 1, width, generator=generator))
+    mean, start, nothing = torch.randn(3, batch, 1, width, generator=generator)
+    massive = torch.rand(batch, 1, width, generator=generator).topk(MASSIVE, -1).indices
+    start[::2] = start[::2].scatter_add(-1, massive[::2], torch.full_like(start[::2], 2 * math.sqrt(width)))
+    topic = torch.randn(batch, 1, width, generator=generator)
+    own = torch.randn(batch, tokens, width, generator=generator)
+    drift = 0.1 * torch.randn(batch, tokens, width, generator=generator)
+    ends = torch.randint(SHORTEST, LONGEST + 1, (batch, 1, 1), generator=generator)
+    words = torch.arange(tokens)[:, None] < ends
+    given = 0.5 * mean + 0.6 * topic + torch.where(words, 0.8 * own, drift)
+    empty = 0.5 * mean + 0.6 * nothing + drift
+    given[:, :1] = empty[:, :1] = start
+    norm = [functional.layer_norm(values, [width]) * gain for values in (given, empty)]
+    return norm[0], norm[1]
 
 
 def _draw(
-    one: ModelInput, model: nn.Module, count: int, sample: ModelInput, generator: torch.Generator
+    one: ModelInput,
+    model: nn.Module,
+    shape: tuple[int, ...],
+    sample: ModelInput,
+    generator: torch.Generator,
 ) -> torch.Tensor:
-    shape = (count, *one.shape[1:])
-    if one.name == "encoder_hidden_states":
-        return text_like(shape, generator)
     if one.name == "time_ids":
         height, width = (PIXELS_PER_LATENT * side for side in sample.shape[2:])
         last = [height, width] if one.shape[1] == SDXL_IDS else [AESTHETIC_SCORE]
-        return torch.tensor([[height, width, 0, 0, *last]], dtype=torch.float32).repeat(count, 1)
+        return torch.tensor([[height, width, 0, 0, *last]], dtype=torch.float32).repeat(shape[0], 1)
     if one.name == "class_labels" and not one.dtype.is_floating_point:
-        return draw_labels(label_count(model), count, generator).reshape(shape)
+        return draw_labels(label_count(model), shape[0], generator).reshape(shape)
     if one.name == "class_labels" and model_config(model).get("class_embed_type") == "timestep":
         return torch.randint(NOISE_LEVELS, shape, generator=generator).to(torch.float32)
     return torch.randn(shape, generator=generator)
