@@ -12,6 +12,7 @@ from torch.nn import functional
 
 from ..loading.exported_unet import ExportedUNet
 from ..loading.model_inputs import SDXL_IDS, ModelInput, model_config
+from .context_readers import listened_to
 
 AESTHETIC_SCORE = 6.0
 """What SDXL's refiner is told where nobody says otherwise."""
@@ -20,6 +21,7 @@ PIXELS_PER_LATENT = 8
 NOISE_LEVELS = 1000
 """Of a model that is told how noisy its condition is."""
 CONTEXT = "encoder_hidden_states"
+TINY = torch.finfo(torch.float32).tiny
 MASSIVE = 2
 """Channels that hold nearly all of CLIP's start token."""
 SHORTEST, LONGEST = 4, 20
@@ -54,7 +56,8 @@ def draw_conditions(
     drawn = {one.name: _draw(one, model, shapes[one.name], sample, generator) for one in others}
     if CONTEXT not in shapes:
         return Conditions(drawn, None)
-    given, empty = text_like(shapes[CONTEXT], generator)
+    width = shapes[CONTEXT][-1]
+    given, empty = text_like(shapes[CONTEXT], generator, listened_to(model, width))
     if "text_embeds" not in drawn:
         return Conditions({CONTEXT: given, **drawn}, {CONTEXT: empty, **drawn})
     # SDXL's pipeline says nothing with zeros.
@@ -78,19 +81,25 @@ def draw_labels(classes: int, count: int, generator: torch.Generator) -> torch.T
     return torch.cat(rounds)[:count]
 
 
-def text_like(shape: Sequence[int], generator: torch.Generator) -> tuple[torch.Tensor, torch.Tensor]:
+def text_like(
+    shape: Sequence[int], generator: torch.Generator, listened: torch.Tensor | None = None
+) -> tuple[torch.Tensor, torch.Tensor]:
     """What text encoders' last layer norms give, float32 (B, N, D): of some prompts, and of the empty one.
 
     As in CLIP, the first token is the same in every prompt, the tokens of a prompt have its topic in common,
-    those of all prompts a mean, and padding repeats nearly one token. Which encoder the model will be given is
-    not known, so each row is another's: what all rows had in common would be what ranges are made for. In
+    those of all prompts a mean, and padding repeats nearly one token. Which encoder the model will be given
+    is not known, so each row is another's: what all rows had in common would be what ranges are made for. In
     every second one the first token lies nearly all in two channels.
+
+    listened: (D, D), from `listened_to`; tokens then lie where the model listens, as those that it was
+    trained with do.
     """
     batch, tokens, width = shape
     gain = torch.exp(0.2 * torch.randn(batch, 1, width, generator=generator))
     mean, start, nothing = torch.randn(3, batch, 1, width, generator=generator)
-    massive = torch.rand(batch, 1, width, generator=generator).topk(MASSIVE, -1).indices
-    start[::2] = start[::2].scatter_add(-1, massive[::2], torch.full_like(start[::2], 2 * math.sqrt(width)))
+    channels = torch.rand(batch, 1, width, generator=generator).topk(MASSIVE, -1).indices
+    massive = torch.zeros(batch, 1, width).scatter_(-1, channels, 2 * math.sqrt(width))
+    massive[1::2] = 0
     topic = torch.randn(batch, 1, width, generator=generator)
     own = torch.randn(batch, tokens, width, generator=generator)
     drift = 0.1 * torch.randn(batch, tokens, width, generator=generator)
@@ -99,8 +108,14 @@ def text_like(shape: Sequence[int], generator: torch.Generator) -> tuple[torch.T
     given = 0.5 * mean + 0.6 * topic + torch.where(words, 0.8 * own, drift)
     empty = 0.5 * mean + 0.6 * nothing + drift
     given[:, :1] = empty[:, :1] = start
-    norm = [functional.layer_norm(values, [width]) * gain for values in (given, empty)]
-    return norm[0], norm[1]
+    found = []
+    for values in (given, empty):
+        heard = values if listened is None else values @ listened
+        # How loud is what is heard differs from model to model.
+        heard = heard / heard.square().mean(-1, keepdim=True).sqrt().clamp_min(TINY)
+        heard[:, :1] += massive
+        found.append(functional.layer_norm(heard, [width]) * gain)
+    return found[0], found[1]
 
 
 def _draw(

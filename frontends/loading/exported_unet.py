@@ -19,6 +19,7 @@ class ExportedUNet(nn.Module):
     """The module of an exported program, called by the inputs' names.
 
     inputs: what it takes, in placeholder order, at batch 1.
+    context_weights: of the linear layers that read the context itself, (N, D) each; not copied.
     label_count: rows of the table that class labels are looked up in; None where there is none.
 
     The program may nest its inputs as it likes and return one tensor, a tuple or a dataclass. Its inputs are
@@ -40,6 +41,7 @@ class ExportedUNet(nn.Module):
         self._timestep: torch.Tensor = values[names.index("timestep")]
         found = {name: _model_input(name, value) for name, value in zip(names, values, strict=True)}
         self.inputs: tuple[ModelInput, ...] = tuple(found[name] for name in NAMES if name in found)
+        self.context_weights = _context_weights(program, [specs[index].arg.name for index in tensors], names)
         self.label_count = _label_count(program, [specs[index].arg.name for index in tensors], names)
         self.program: Any = program.module(check_guards=False)
 
@@ -70,6 +72,21 @@ class ExportedUNet(nn.Module):
         for name, position in self._positions.items():
             names[position] = name
         return tuple(names)
+
+
+def _context_weights(
+    program: ExportedProgram, placeholders: Sequence[str], names: Sequence[str]
+) -> tuple[torch.Tensor, ...]:
+    """The weights of linear layers whose input is the context. Arguments as for `_label_count`."""
+    contexts = {one for one, name in zip(placeholders, names, strict=True) if name == "encoder_hidden_states"}
+    parameters = program.graph_signature.inputs_to_parameters
+    return tuple(
+        program.state_dict[parameters[node.args[1].name]].detach()
+        for node in program.graph.nodes
+        if node.target is torch.ops.aten.linear.default
+        and node.args[0].name in contexts
+        and node.args[1].name in parameters
+    )
 
 
 def _label_count(program: ExportedProgram, placeholders: Sequence[str], names: Sequence[str]) -> int | None:

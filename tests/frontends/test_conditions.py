@@ -21,21 +21,41 @@ def generator() -> torch.Generator:
 
 
 def test_contexts_look_like_a_text_encoder_s() -> None:
-    found = text_like((8, 77, 768), generator())
-    assert found.mean().abs() < 0.1
-    assert 0.9 < found.std() < 1.2
-    # The start token is every prompt's, and most of it lies in two channels.
-    assert torch.equal(found[0, 0], found[7, 0])
-    share = found[0, 0].square().sort(descending=True).values
-    assert share[:2].sum() > 0.7 * share.sum()
+    found, empty = text_like((8, 77, 768), generator())
+    for contexts in (found, empty):
+        assert contexts.mean().abs() < 0.1
+        assert 0.9 < contexts.std() < 1.2
+    # The start token is an encoder's own, and in every second one most of it lies in two channels.
+    assert torch.equal(found[:, 0], empty[:, 0])
+    squares = found[:, 0].square().sort(descending=True).values
+    share = squares[:, :2].sum(1) / squares.sum(1)
+    assert share[::2].min() > 0.7 > 0.3 > share[1::2].max()
     # Padding is nearly one token; words differ.
     alike = torch.nn.functional.cosine_similarity
     assert alike(found[:, -1], found[:, -2]).min() > 0.9
+    assert alike(empty[:, 1], empty[:, -1]).min() > 0.9
     assert alike(found[:, 1], found[:, 2]).max() < 0.9
-    empty = text_like((2, 77, 768), None)
-    assert torch.equal(empty[0], empty[1])
-    assert torch.equal(empty[0, 0], found[0, 0])
-    assert not torch.equal(found, text_like((8, 77, 768), torch.Generator().manual_seed(1)))
+
+
+def test_contexts_lie_where_the_model_listens(tmp_path: Path) -> None:
+    """A model whose layers read two channels of sixteen gets contexts that lie there; so does its program."""
+    unet = tiny_unet()
+    readers = [module for module in unet.modules() if getattr(module, "is_cross_attention", False)]
+    assert readers
+    with torch.no_grad():
+        for reader in readers:
+            reader.to_k.weight[:, 2:] = 0
+            reader.to_v.weight[:, 2:] = 0
+    inputs = model_inputs(unet, None, 5)
+    values = {one.name: torch.ones(one.shape) for one in inputs}
+    exported = torch.export.export(unet, (), {**values, "return_dict": False}, strict=False)
+    torch.export.save(exported, tmp_path / "unet.pt2")
+    loaded = load_model(tmp_path / "unet.pt2").model
+    for model in (unet, loaded):
+        context = draw_conditions(model, inputs, 8, generator()).given["encoder_hidden_states"]
+        words = context[:, 1:].square().mean((0, 1))
+        # The norm moves the mean of what else would be nothing.
+        assert words[:2].min() > 5 * words[2:].max()
 
 
 def test_labels_come_before_any_comes_again() -> None:
