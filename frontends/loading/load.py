@@ -18,6 +18,7 @@ from .exported_archive import read_exported_program
 from .exported_unet import ExportedUNet
 from .file_kinds import refuse_other_kinds
 from .interface import check_interface
+from .original_layout import from_original, is_original
 from .pickles import read_pickle
 from .pipeline_facts import pipeline_facts
 from .pipelines import built_scheduler
@@ -26,10 +27,12 @@ from .weights import build_unet, empty_unet, tell_ignored
 
 log = logging.getLogger("dgqc")
 
-PICKLED = (".pt", ".pth", ".bin")
+EMA = "ema"
+"""What averaged weights are called."""
+PICKLED = (".pt", ".pth", ".bin", ".ckpt")
 FORMATS = (
-    "give a diffusers UNet folder, a pipeline folder, a .safetensors with its config.json beside it, a .pt "
-    "or .pth of a diffusers UNet, or a torch.export .pt2"
+    "give a diffusers UNet folder, a pipeline folder, a Stable Diffusion checkpoint in one file, a "
+    ".safetensors with its config.json beside it, a .pt or .pth of a diffusers UNet, or a torch.export .pt2"
 )
 
 
@@ -69,7 +72,7 @@ def load_model(path: str | Path, weights_key: str | None = None) -> LoadedModel:
 
 
 def _load(found: Path, weights_key: str | None) -> LoadedModel:
-    if weights_key is not None and found.suffix not in PICKLED:
+    if weights_key is not None and found.suffix not in (*PICKLED, ".safetensors"):
         raise DgqcError(f"{found} is no checkpoint, for which alone there is --weights-key; leave it out.")
     if found.is_dir():
         return _from_folder(found)
@@ -77,17 +80,41 @@ def _load(found: Path, weights_key: str | None) -> LoadedModel:
         raise DgqcError(f"{found} does not exist; {FORMATS}.")
     refuse_other_kinds(found)
     if found.suffix == ".safetensors":
+        weights = read_safetensors(found)
+        if is_original(weights):
+            return _from_original(weights, found, weights_key)
+        if weights_key is not None:
+            raise DgqcError(f"{found} holds one set of weights; leave out --weights-key.")
         config = _config_beside(found)
-        return LoadedModel(
-            build_unet(config, read_safetensors(found), str(found)), config, None, None, str(found)
-        )
+        return LoadedModel(build_unet(config, weights, str(found)), config, None, None, str(found))
     if found.suffix in PICKLED:
-        weights, own = unwrapped(read_pickle(found), found, weights_key)
+        pickled = read_pickle(found)
+        inside = pickled.get("state_dict", pickled) if isinstance(pickled, dict) else {}
+        if isinstance(inside, dict) and is_original(inside):
+            return _from_original(inside, found, weights_key)
+        weights, own = unwrapped(pickled, found, weights_key)
         config = own if own is not None else _config_beside(found)
         return LoadedModel(build_unet(config, weights, str(found)), config, None, None, str(found))
     if found.suffix == ".pt2":
         return LoadedModel(ExportedUNet(read_exported_program(found)), {}, None, None, str(found))
     raise DgqcError(f"{found} is not a model dgqc can read; {FORMATS}.")
+
+
+def _from_original(weights: Mapping[str, Any], path: Path, weights_key: str | None) -> LoadedModel:
+    """The UNet of a checkpoint that holds every part of a model in one file, as its authors publish it."""
+    if weights_key not in (None, EMA):
+        raise DgqcError(f"{path} holds weights and perhaps averaged ones; --weights-key can only be {EMA}.")
+    found = from_original(weights, str(path), averaged=weights_key == EMA)
+    beside = f" (averaged weights lie beside it: --weights-key {EMA})"
+    log.warning(
+        "%s is a checkpoint in one file: its UNet is taken%s, called by %s as diffusers does; name another "
+        "with --scheduler.",
+        path,
+        beside if found.others and not found.averaged else "",
+        found.scheduler["_class_name"],
+    )
+    model = build_unet(found.config, found.weights, str(path))
+    return LoadedModel(model, found.config, None, found.scheduler, str(path))
 
 
 def config_only(path: str | Path) -> LoadedModel:

@@ -105,11 +105,6 @@ def _matched(weights: Mapping[str, Any], expected: Mapping[str, Any], source: st
             f"{source} holds an adapter beside the weights ({adapter}); fuse it with pipe.fuse_lora() and "
             "pipe.unload_lora_weights(), or merge_and_unload() of peft, and save again."
         )
-    if any(key.startswith("model.diffusion_model.") for key in found):
-        raise DgqcError(
-            f"{source} is an original Stable Diffusion checkpoint (model.diffusion_model.*); convert it with "
-            "diffusers' StableDiffusionPipeline.from_single_file and save_pretrained."
-        )
     for prefix in PREFIXES:
         if found and all(key.startswith(prefix) for key in found):
             found = {key.removeprefix(prefix): value for key, value in found.items()}

@@ -1,0 +1,183 @@
+"""Checkpoints of the original layout: the architecture is read off names and shapes, at any size."""
+
+from __future__ import annotations
+
+import logging
+from pathlib import Path
+from typing import Any
+
+import pytest
+import torch
+from diffusers import UNet2DConditionModel
+from safetensors.torch import save_file
+
+from dgqc.frontends import load_model
+from dgqc.ir.errors import DgqcError
+
+from .original_names import averaged_names, original_names
+
+_UNet: Any = UNet2DConditionModel
+CROSS, PLAIN = ("CrossAttnDownBlock2D", "CrossAttnUpBlock2D"), ("DownBlock2D", "UpBlock2D")
+
+
+def blocks(*attends: bool) -> dict[str, Any]:
+    kinds = [CROSS if one else PLAIN for one in attends]
+    return {
+        "down_block_types": [down for down, _ in kinds],
+        "up_block_types": [up for _, up in kinds[::-1]],
+        "norm_num_groups": 32,
+    }
+
+
+SDXL = {
+    **blocks(False, True, True),
+    "block_out_channels": (32, 64, 128),
+    "transformer_layers_per_block": [1, 2, 3],
+    "attention_head_dim": [1, 1, 2],
+    "cross_attention_dim": 48,
+    "use_linear_projection": True,
+    "addition_embed_type": "text_time",
+    "addition_time_embed_dim": 256,
+}
+CONFIGS: dict[str, dict[str, Any]] = {
+    "stable diffusion 1": {
+        **blocks(True, True, False),
+        "block_out_channels": (32, 64, 64),
+        "attention_head_dim": 8,
+        "cross_attention_dim": 24,
+    },
+    "a smaller one": {
+        **blocks(True, False),
+        "block_out_channels": (32, 64),
+        "layers_per_block": 1,
+        "attention_head_dim": 8,
+        "cross_attention_dim": 24,
+    },
+    "stable diffusion 2": {
+        **blocks(True, True, False),
+        "block_out_channels": (64, 128, 128),
+        "attention_head_dim": [1, 2, 2],
+        "cross_attention_dim": 1024,
+        "use_linear_projection": True,
+    },
+    "unclip": {
+        **blocks(True, False),
+        "block_out_channels": (64, 64),
+        "attention_head_dim": [1, 1],
+        "cross_attention_dim": 1024,
+        "use_linear_projection": True,
+        "class_embed_type": "projection",
+        "projection_class_embeddings_input_dim": 40,
+    },
+    "inpainting": {
+        **blocks(True, False),
+        "in_channels": 9,
+        "block_out_channels": (32, 64),
+        "attention_head_dim": 8,
+        "cross_attention_dim": 24,
+    },
+    "sdxl": {**SDXL, "projection_class_embeddings_input_dim": 6 * 256 + 16},
+    "sdxl refiner": {**SDXL, "projection_class_embeddings_input_dim": 5 * 256 + 16},
+    "upscaler": {
+        **blocks(False, True, True),
+        "in_channels": 7,
+        "block_out_channels": (32, 64, 64),
+        "attention_head_dim": 8,
+        "cross_attention_dim": 24,
+        "only_cross_attention": [False, True, True],
+        "num_class_embeds": 100,
+    },
+    "ssd-1b": {
+        **SDXL,
+        "transformer_layers_per_block": [[0, 0], [2, 2], [3, 1]],
+        "reverse_transformer_layers_per_block": [[3, 1, 1], [2, 1, 1], [0, 0, 0]],
+        "mid_block_type": "UNetMidBlock2D",
+        "projection_class_embeddings_input_dim": 6 * 256 + 16,
+    },
+}
+CONTEXT = {"encoder_hidden_states", "sample", "timestep"}
+
+
+def unet_of(name: str) -> Any:
+    torch.manual_seed(0)
+    return _UNet(sample_size=8, **{"layers_per_block": 2, **CONFIGS[name]}).eval()
+
+
+def called(unet: Any) -> torch.Tensor:
+    """The answer to inputs that depend on the UNet's sizes alone."""
+    generator = torch.Generator().manual_seed(1)
+    config = unet.config
+    sample = torch.randn(1, config.in_channels, 8, 8, generator=generator)
+    context = torch.randn(1, 5, config.cross_attention_dim, generator=generator)
+    width = config.projection_class_embeddings_input_dim
+    more: dict[str, Any] = {}
+    if config.addition_embed_type:
+        ids = 5 if width < 6 * 256 else 6
+        more["added_cond_kwargs"] = {"text_embeds": torch.ones(1, 16), "time_ids": torch.ones(1, ids)}
+    if config.class_embed_type:
+        more["class_labels"] = torch.ones(1, width)
+    if config.num_class_embeds:
+        more["class_labels"] = torch.tensor([7])
+    with torch.no_grad():
+        answer: torch.Tensor = unet(sample, 500, context, **more).sample
+    return answer
+
+
+@pytest.mark.parametrize("name", CONFIGS)
+def test_the_unet_is_recognised(name: str, tmp_path: Path) -> None:
+    unet = unet_of(name)
+    weights = original_names(unet)
+    weights["cond_stage_model.transformer.text_model.final_layer_norm.weight"] = torch.ones(4)
+    weights["first_stage_model.decoder.conv_in.bias"] = torch.ones(4)
+    save_file(weights, tmp_path / "published.safetensors")
+    found: Any = load_model(tmp_path / "published.safetensors")
+    assert torch.equal(called(found.model), called(unet))
+    assert found.scheduler["_class_name"] == (
+        "EulerDiscreteScheduler" if "addition_embed_type" in CONFIGS[name] else "DDIMScheduler"
+    )
+
+
+@pytest.mark.parametrize("kind", ["ckpt", "half", "without prefix"])
+def test_forms_of_the_file(kind: str, tmp_path: Path) -> None:
+    unet = unet_of("a smaller one")
+    weights = original_names(unet, "" if kind == "without prefix" else "model.diffusion_model.")
+    path = tmp_path / ("a.ckpt" if kind == "ckpt" else "a.safetensors")
+    if kind == "ckpt":
+        torch.save({"state_dict": weights, "global_step": 7, "callbacks": {}}, path)
+    else:
+        save_file(
+            {name: tensor.half() if kind == "half" else tensor for name, tensor in weights.items()}, path
+        )
+    found: Any = load_model(path)
+    expected = unet.half().float() if kind == "half" else unet
+    assert torch.equal(called(found.model), called(expected))
+
+
+def test_averaged_weights_are_told_and_taken(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+    unet, other = unet_of("a smaller one"), unet_of("a smaller one")
+    with torch.no_grad():
+        for parameter in other.parameters():
+            parameter.mul_(0.5)
+    path = tmp_path / "both.safetensors"
+    save_file({**original_names(unet), **averaged_names(other)}, path)
+    with caplog.at_level(logging.WARNING, "dgqc"):
+        assert torch.equal(called(load_model(path).model), called(unet))
+    assert "averaged weights lie beside it: --weights-key ema" in caplog.text
+    assert torch.equal(called(load_model(path, "ema").model), called(other))
+
+
+def test_refusals(tmp_path: Path) -> None:
+    weights = original_names(unet_of("a smaller one"))
+    path = tmp_path / "one.safetensors"
+    save_file(weights, path)
+    with pytest.raises(DgqcError, match="no averaged weights"):
+        load_model(path, "ema")
+    with pytest.raises(DgqcError, match="can only be ema"):
+        load_model(path, "model")
+    save_file({**weights, "model.diffusion_model.adapter.weight": torch.ones(2)}, path)
+    with pytest.raises(DgqcError, match=r"adapter\.weight, for which diffusers' UNet has no place"):
+        load_model(path)
+    less = {name: tensor for name, tensor in weights.items() if ".output_blocks.3." not in name}
+    save_file(less, path)
+    with pytest.raises(DgqcError, match=r"1\+1 blocks on the way down and 3 on the way up"):
+        load_model(path)
