@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from typing import Any
+
 from torch.export import ExportedProgram, default_decompositions
 
 from .registry import capture_rule_of
@@ -18,7 +21,8 @@ def decomposed(exported: ExportedProgram) -> ExportedProgram:
             for node in exported.graph.nodes
             if node.op == "call_function" and capture_rule_of(node.target) is None
         }
-        known = {op: how for op, how in default_decompositions().items() if op in unknown}
+        table: Mapping[Any, Any] = default_decompositions()
+        known = {op: table[op] for op in table if op in unknown}
         if not known:
             return exported
         exported = exported.run_decompositions(known)

@@ -102,7 +102,7 @@ def step_up(node: fx.Node) -> tuple[fx.Node, str] | None:
     if target is aten.gelu.default:
         return source, formula("gelu", VARIABLE, approximate=repr(node.kwargs["approximate"]))
     if target in (aten.mul.Tensor, aten.add.Tensor):
-        name, other = target._opname, arguments[1]  # type: ignore[union-attr]
+        name, other = target._opname, arguments[1]
         if other is source:
             return source, formula(name, VARIABLE, VARIABLE)
         if isinstance(other, int | float):

@@ -60,7 +60,7 @@ class CapturedGraphBuilder:
         """Whether a value depends on more than the time step and the added conditions."""
         return bool(self._sources[node] & LATER_INPUTS)
 
-    def tensor_of(self, node: fx.Node) -> torch.Tensor:
+    def tensor_of(self, node: object) -> torch.Tensor:
         """The tensor of a constant that a node has."""
         return next(constant.tensor for constant, place in self._constants.items() if place is node)
 

@@ -87,7 +87,7 @@ def _with(
     channels = 1 if value.target is aten.group_norm.default else rank - 1
     if not names or constant.numel() not in (1, constant.shape[channels]):
         return None
-    arguments = list(value.args)
+    arguments: list[Any] = list(value.args)
     for name, place in _parameters(value).items():
         if name in what:
             before = rewriter.builder.tensor_of(arguments[place])

@@ -54,3 +54,8 @@ def capture_rule(
 def capture_rule_of(target: object) -> CaptureRule | None:
     """How an exported op is rewritten; None where it can't be captured."""
     return _rules.get(target)
+
+
+def captured_targets() -> tuple[object, ...]:
+    """All exported ops that have a capture rule, in the order of registration."""
+    return tuple(_rules)

@@ -12,9 +12,11 @@ from .values import CapturedValue
 
 @capture_rule(aten.silu.default)
 def silu(rewriter: Rewriter, value: fx.Node) -> CapturedValue:
+    """A gate: x times the logistic function."""
     return rewriter.emit(aten.silu.default, value)
 
 
 @capture_rule(aten.gelu.default)
 def gelu(rewriter: Rewriter, value: fx.Node, *, approximate: str = "none") -> CapturedValue:
+    """A gate: x times the normal distribution."""
     return rewriter.emit(aten.gelu.default, value, approximate=approximate)

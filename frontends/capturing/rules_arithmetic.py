@@ -17,6 +17,7 @@ from .values import CapturedValue, Complex, Constant
 
 @capture_rule(aten.add.Tensor, aten.add.Scalar, broadcasts=True)
 def add(rewriter: Rewriter, left: CapturedValue, right: CapturedValue, alpha: float = 1) -> CapturedValue:
+    """A sum; a number is added as it is, and a constant for each channel goes into a norm before it."""
     left, right = number_of(rewriter, left, right), number_of(rewriter, right, left)
     if not isinstance(left, fx.Node):
         # Only the right one is scaled, so this holds for alpha = 1 or after scaling.
@@ -30,6 +31,7 @@ def add(rewriter: Rewriter, left: CapturedValue, right: CapturedValue, alpha: fl
 def subtract(
     rewriter: Rewriter, left: CapturedValue, right: CapturedValue, alpha: float = 1
 ) -> CapturedValue:
+    """A sum with the other's negative."""
     return add(rewriter, left, right, -alpha)
 
 
@@ -37,16 +39,19 @@ def subtract(
 def reverse_subtract(
     rewriter: Rewriter, left: CapturedValue, right: CapturedValue, alpha: float = 1
 ) -> CapturedValue:
+    """A sum with the first one's negative."""
     return add(rewriter, right, left, -alpha)
 
 
 @capture_rule(aten.neg.default, broadcasts=True)
 def negate(rewriter: Rewriter, value: fx.Node) -> CapturedValue:
+    """A product with -1."""
     return _scale(rewriter, value, -1)
 
 
 @capture_rule(aten.mul.Tensor, aten.mul.Scalar, broadcasts=True, takes_complex=True)
 def multiply(rewriter: Rewriter, left: CapturedValue, right: CapturedValue) -> CapturedValue:
+    """A product; a positive number goes into the scale, a constant for each channel into a norm before it."""
     if isinstance(left, Complex) or isinstance(right, Complex):
         return _complex_product(rewriter, *(_parts(rewriter, side) for side in (left, right)))
     left, right = number_of(rewriter, left, right), number_of(rewriter, right, left)
@@ -69,6 +74,7 @@ def sum_of(rewriter: Rewriter, left: fx.Node, right: CapturedValue) -> CapturedV
 
 @capture_rule(aten.div.Tensor, aten.div.Scalar, broadcasts=True)
 def divide(rewriter: Rewriter, left: CapturedValue, right: CapturedValue) -> CapturedValue:
+    """A product with the reciprocal."""
     right = number_of(rewriter, right, left)
     if isinstance(right, int | float):
         return _scale(rewriter, left, 1.0 / right)
@@ -81,6 +87,7 @@ def divide(rewriter: Rewriter, left: CapturedValue, right: CapturedValue) -> Cap
 
 @capture_rule(aten.embedding.default)
 def embedding(rewriter: Rewriter, table: Constant, index: fx.Node, *arguments: Any) -> CapturedValue:
+    """A table's rows, where the index sees no sample."""
     if rewriter.builder.depends_on_sample(index):
         raise rewriter.unsupported(detail="it looks up values that depend on the sample")
     return rewriter.emit(aten.embedding.default, table, index)

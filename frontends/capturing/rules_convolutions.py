@@ -112,6 +112,7 @@ def convolution_general(
     output_padding: Sequence[int],
     groups: int,
 ) -> CapturedValue:
+    """As `conv2d`, `conv1d` or `conv_transpose2d`."""
     rank = weight.tensor.dim() - 2
     if rank not in (1, 2) or (rank == 1 and transposed):
         raise rewriter.unsupported(detail=f"it has {rank} axes of pixels and is transposed: {transposed}")

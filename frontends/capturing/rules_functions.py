@@ -29,6 +29,7 @@ def written(rewriter: Rewriter, value: fx.Node, text: str) -> CapturedValue:
 
 @capture_rule(aten.pow.Tensor_Scalar, aten.square.default, broadcasts=True)
 def power(rewriter: Rewriter, value: fx.Node, exponent: float = 2) -> CapturedValue:
+    """A square is a product, all else a function."""
     if exponent == 1:
         return value
     if exponent == 2:
@@ -65,6 +66,7 @@ def minimum(rewriter: Rewriter, left: CapturedValue, right: CapturedValue) -> Ca
 def clamp(
     rewriter: Rewriter, value: fx.Node, low: CapturedValue = None, high: CapturedValue = None
 ) -> CapturedValue:
+    """A maximum, then a minimum."""
     if not rewriter.builder.depends_on_sample(value):
         return rewriter.emit(aten.clamp.Tensor, value, low, high)
     above = value if low is None else maximum(rewriter, value, low)

@@ -38,21 +38,25 @@ def pad(
 
 @capture_rule(aten.constant_pad_nd.default)
 def constant_pad(rewriter: Rewriter, value: fx.Node, padding: list[int], fill: float = 0) -> CapturedValue:
+    """Zeros wait for a convolution, or indices are taken more often and a mask makes them zero."""
     return pad(rewriter, value, padding, fill=fill)
 
 
 @capture_rule(aten.reflection_pad1d.default, aten.reflection_pad2d.default)
 def reflection(rewriter: Rewriter, value: fx.Node, padding: list[int]) -> CapturedValue:
+    """Indices, mirrored at the edges."""
     return pad(rewriter, value, padding, "reflect")
 
 
 @capture_rule(aten.replication_pad1d.default, aten.replication_pad2d.default)
 def replication(rewriter: Rewriter, value: fx.Node, padding: list[int]) -> CapturedValue:
+    """Indices, the edges once more."""
     return pad(rewriter, value, padding, "replicate")
 
 
 @capture_rule(aten.flip.default)
 def flip(rewriter: Rewriter, value: fx.Node, dims: Sequence[int]) -> CapturedValue:
+    """Indices backwards."""
     for dim in dims:
         size = int(value.meta["val"].shape[dim])
         value = rewriter.take(value, dim, torch.arange(size).flip(0))
@@ -73,6 +77,7 @@ def roll(
 
 @capture_rule(aten.repeat.default)
 def repeat(rewriter: Rewriter, value: fx.Node, repeats: Sequence[int]) -> CapturedValue:
+    """Indices, again and again."""
     shape = [int(size) for size in value.meta["val"].shape]
     value = rewriter.reshape(value, [1] * (len(repeats) - len(shape)) + shape)
     for axis, count in enumerate(repeats):
@@ -93,6 +98,7 @@ def repeat_interleave(
 
 @capture_rule(aten.index_select.default)
 def index_select(rewriter: Rewriter, value: CapturedValue, dim: int, index: CapturedValue) -> CapturedValue:
+    """Some indices of an axis, constants."""
     if not isinstance(index, Constant) or not isinstance(value, fx.Node):
         return _looked_up(rewriter, value, dim, index)
     return rewriter.take(value, dim, index.tensor.flatten())
@@ -140,6 +146,7 @@ def slice_scatter(
 def select_scatter(
     rewriter: Rewriter, value: fx.Node, source: fx.Node, dim: int, place: int
 ) -> CapturedValue:
+    """What stands before, the new part, what stands behind."""
     shape = [int(size) for size in value.meta["val"].shape]
     first = place % shape[dim]
     shape[dim] = 1

@@ -29,6 +29,7 @@ def linear(
 
 @capture_rule(aten.matmul.default, aten.bmm.default, aten.mm.default, aten.mv.default)
 def matmul(rewriter: Rewriter, left: CapturedValue, right: CapturedValue) -> CapturedValue:
+    """A linear where the right side is a constant matrix, else a product of two values."""
     if isinstance(right, Constant) and right.tensor.dim() == 2:
         weight = rewriter.constant(right.tensor.t().contiguous(), "weight")
         return rewriter.emit(aten.linear.default, left, weight, None)
@@ -63,6 +64,7 @@ def add_matmul(
     beta: float = 1,
     alpha: float = 1,
 ) -> CapturedValue:
+    """A linear where weight and bias are constants, else a product and a sum."""
     if alpha == 1 and beta == 1 and isinstance(bias, Constant) and isinstance(right, Constant):
         weight = rewriter.constant(right.tensor.t().contiguous(), "weight")
         return rewriter.emit(aten.linear.default, left, weight, bias)

@@ -27,6 +27,7 @@ def mean(
     *,
     dtype: object = None,
 ) -> CapturedValue:
+    """The mean of rows; other axes are put last."""
     return mean_of(rewriter, value, _axes(value, dim), keepdim)
 
 
@@ -39,6 +40,7 @@ def total(
     *,
     dtype: object = None,
 ) -> CapturedValue:
+    """A mean times a count."""
     return multiply(rewriter, mean(rewriter, value, dim, keepdim), float(_count(value, _axes(value, dim))))
 
 
@@ -64,6 +66,7 @@ def variance(
 def variance_of_axes(
     rewriter: Rewriter, value: fx.Node, dim: ReducedAxes = None, unbiased: bool = True, keepdim: bool = False
 ) -> CapturedValue:
+    """As `var.correction`."""
     return variance(rewriter, value, dim, correction=int(unbiased), keepdim=keepdim)
 
 
@@ -129,6 +132,7 @@ def largest(
 def smallest(
     rewriter: Rewriter, value: fx.Node, dim: ReducedAxes = None, keepdim: bool = False
 ) -> CapturedValue:
+    """The negative of the largest negative."""
     return multiply(rewriter, largest(rewriter, multiply(rewriter, value, -1.0), dim, keepdim), -1.0)
 
 
@@ -140,6 +144,7 @@ def largest_and_place(rewriter: Rewriter, value: fx.Node, dim: int, keepdim: boo
 
 @capture_rule(aten.min.dim)
 def smallest_and_place(rewriter: Rewriter, value: fx.Node, dim: int, keepdim: bool = False) -> CapturedValue:
+    """The smallest; nobody reads the places that it gives as well."""
     return [smallest(rewriter, value, dim, keepdim), None]
 
 

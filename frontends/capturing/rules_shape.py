@@ -32,6 +32,7 @@ def reshape(rewriter: Rewriter, value: fx.Node, *sizes: Any, **names: Any) -> Ca
 
 @capture_rule(aten.permute.default)
 def permute(rewriter: Rewriter, value: fx.Node, dims: Sequence[int]) -> CapturedValue:
+    """A view: memory is read in another order."""
     return rewriter.permute(value, dims)
 
 
@@ -74,6 +75,7 @@ def matrix_transpose(rewriter: Rewriter, value: fx.Node) -> CapturedValue:
     broadcasts=True,
 )
 def identity(rewriter: Rewriter, value: CapturedValue, **layout: Any) -> CapturedValue:
+    """Nothing."""
     return value
 
 
@@ -129,6 +131,7 @@ def slice_dimension(
     end: int | None = None,
     step: int = 1,
 ) -> CapturedValue:
+    """A slice; with gaps, indices."""
     size = int(value.meta["val"].shape[dim])
     first, last, _ = slice(start, end).indices(size)
     if step != 1:
@@ -143,6 +146,7 @@ def narrow(rewriter: Rewriter, value: fx.Node, dim: int, start: int, length: int
 
 @capture_rule(aten.select.int)
 def select(rewriter: Rewriter, value: fx.Node, dim: int, index: int) -> CapturedValue:
+    """A slice without its axis."""
     first = index % int(value.meta["val"].shape[dim])
     chosen = cut(rewriter, value, dim, first, first + 1)
     return rewriter.reshape(chosen, [int(size) for size in rewriter.result().shape])
@@ -196,6 +200,7 @@ def pixel_unshuffle(rewriter: Rewriter, value: fx.Node, factor: int) -> Captured
 
 @capture_rule(aten.cat.default, aten.concat.default)
 def concatenate(rewriter: Rewriter, values: list[CapturedValue], dim: int = 0) -> CapturedValue:
+    """Parts in the result's scale, side by side."""
     rank = rewriter.result().dim()
     # Empty tensors of rank 1 are legal in a cat and add nothing.
     kept = [value for value in values if not (isinstance(value, Constant) and value.tensor.numel() == 0)]

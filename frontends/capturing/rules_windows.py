@@ -40,10 +40,10 @@ def average_pool(
     count_include_pad: bool = True,
     divisor_override: int | None = None,
 ) -> CapturedValue:
-    window, margin = pair(kernel), pair(padding)
-    step = pair(stride) if stride else window
     """Square windows as they are, any others as a depthwise convolution, or axis by axis where windows at the
     edge count fewer values."""
+    window, margin = pair(kernel), pair(padding)
+    step = pair(stride) if stride else window
     if divisor_override is not None:
         raise rewriter.unsupported(detail=f"it divides by {divisor_override}, whatever its windows hold")
     plain = F.avg_pool2d(value.meta["val"], window, step, margin).shape == rewriter.result().shape
@@ -96,6 +96,7 @@ def adaptive_average_pool(rewriter: Rewriter, value: fx.Node, size: Sequence[int
 
 @capture_rule(aten.adaptive_avg_pool1d.default)
 def adaptive_average_pool_1d(rewriter: Rewriter, value: fx.Node, size: Sequence[int]) -> CapturedValue:
+    """Of an image of one row."""
     after = [1, int(rewriter.result().shape[-1])]
     image = one_row(rewriter, value)
     if after == [1, 1]:
