@@ -18,6 +18,7 @@ from .from_fields import takes_fields
 from .targets import TARGET_HELP, StageWatch, stage_names
 
 if TYPE_CHECKING:
+    from ..execution.compiled_program import CompiledProgram
     from ..passes.base import Pass
     from ..passes.manager.instruments import Instrument, Timing
 
@@ -46,12 +47,26 @@ def compile_model(
         str | None,
         typer.Option("--name", help="What symbols and files of the C project begin with; model by default."),
     ] = None,
+    check: Annotated[
+        options.Switch,
+        typer.Option("--check", help="Run it beside the float model, on samples that did not calibrate."),
+    ] = options.Switch.ON,
+    least: Annotated[
+        float | None,
+        typer.Option("--least", metavar="DB", help="Signal to noise to expect; else 20, 15 or 10 by bits."),
+    ] = None,
+    repair: Annotated[
+        bool, typer.Option("--repair", help="Change options until that is met, or the budget is spent.")
+    ] = False,
+    budget: Annotated[
+        int, typer.Option("--budget", min=1, metavar="SECONDS", help="After which --repair begins nothing.")
+    ] = 900,
     json: options.Json = False,
 ) -> None:
     """Compile a diffusion UNet into integers."""
     from ..backends.selection import check_targets, select_targets
     from ..bundle.bundle import check_output
-    from ..compiler.driver import finish, lower
+    from ..compiler.driver import lower
 
     targets = select_targets(None if target is None else [target], weights=weights, prefix=name)
     check_targets(targets)
@@ -62,10 +77,12 @@ def compile_model(
         check_output(place)
     check_printed(print_ir_after, request.passes, stage_names(targets))
     with progress():
-        program, provenance = lower(request, targets)
-        if request.stop_after is None:
+        if request.stop_after is not None:
+            program, _ = lower(request, targets)
+        else:
             watch = StageWatch(print_ir_after or [], sys.stderr, clock)
-            finish(program, provenance).save(
+            compiled = _compiled(request, check is options.Switch.ON, least, budget if repair else None)
+            compiled.save(
                 place, targets, instruments=instruments, verify_each=request.verify_each, watch=watch
             )
         if timing:
@@ -76,6 +93,21 @@ def compile_model(
         print_or_save(program, output)
         return
     _tell(place, json)
+
+
+def _compiled(request: Request, check: bool, least: float | None, budget: int | None) -> CompiledProgram:
+    """The program, checked where that is asked for. budget: seconds for repairs; None makes none."""
+    from ..compiler.driver import compile_with_samples
+    from ..compiler.repair import checked, repaired
+
+    if not check and budget is None:
+        return compile_with_samples(request)[0]
+    found = checked(request, compile_with_samples, least)
+    if budget is not None:
+        found = repaired(found, compile_with_samples, budget)
+    if warning := found.warning():
+        say(warning)
+    return found.compiled
 
 
 def calibrate(
@@ -202,3 +234,5 @@ def _tell(place: Path, json: bool) -> None:
         f"Wrote {place}: {report['size_mb']:.2f} MB of integers (float: {report['float_size_mb']:.2f} MB), "
         f"{report['bops_t']:.4g} TBOPs, {report['calls']} calls of {report['scheduler']}."
     )
+    if report["quality"]:
+        result(report["quality"]["sentence"])

@@ -15,6 +15,7 @@ from ..backends.selection import stopping_target
 from ..backends.target import Target
 from ..bundle.manifest import Provenance
 from ..execution.compiled_program import CompiledProgram
+from ..ir.calibration import Calibration
 from ..ir.errors import DgqcError
 from ..ir.level import Level
 from ..ir.parallel import single_threaded
@@ -51,16 +52,31 @@ def export_quantize_dequantize(
     return quantize_dequantize.export(lower(request)[0])
 
 
-@single_threaded()
+def compile_with_samples(request: Request) -> tuple[CompiledProgram, Calibration | None]:
+    """As `compile`, and the samples that the program was calibrated with."""
+    program, provenance, calibration = _lower(request)
+    return finish(program, provenance), calibration
+
+
 def lower(request: Request, targets: Sequence[Target] = ()) -> tuple[Program, Provenance]:
     """Takes a model through its pipeline, to the end or to `request.stop_after`.
 
     targets: among whose passes it may stop, too; they aren't run else.
     """
+    program, provenance, _ = _lower(request, targets)
+    return program, provenance
+
+
+@single_threaded()
+def _lower(
+    request: Request, targets: Sequence[Target] = ()
+) -> tuple[Program, Provenance, Calibration | None]:
+    """`lower`, and the samples that passes had."""
     planned = Planned()
     manager = PassManager(request.passes, (*request.instruments, planned), request.verify_each)
     manager.check(Level.CAPTURED)
     start = begin(request)
+    calibration = start.program[0].calibration
     # Popped, so that nobody holds the float weights any more once the passes have let go of them.
     stopping = stopping_target(targets, request.stop_after, request.passes)
     program = manager.run(start.program.pop(), None if stopping else request.stop_after)
@@ -72,7 +88,7 @@ def lower(request: Request, targets: Sequence[Target] = ()) -> tuple[Program, Pr
         program = stopping.lay_out(
             program, request.instruments, verify_each=request.verify_each, stop_after=request.stop_after
         )
-    return program, start.provenance
+    return program, start.provenance, calibration
 
 
 def finish(program: Program, provenance: Provenance) -> CompiledProgram:

@@ -57,9 +57,7 @@ def begin(request: Request) -> Start:
     caller = caller_of(request, known, recorded)
     if request.loop is not None:
         sampler_for(request.loop, caller.config, caller.schedule)  # refuses before minutes of work
-    found = sizes(caller.calls) if caller.calls else {}
-    sample_size = request.sample_size or found.get("sample_size")
-    context_length = request.context_length or found.get("context_length") or known.tokens or CONTEXT_LENGTH
+    sample_size, context_length = asked_sizes(request, caller, known.tokens)
     program = capture(model, schedule=caller.schedule, sample_size=sample_size, context_length=context_length)
     verify(program)
     if recorded is not None:
@@ -78,6 +76,16 @@ def begin(request: Request) -> Start:
     )
     costs = model_costs(model, program)
     return Start([replace(program, calibration=calibration)], provenance, costs, caller.config)
+
+
+def asked_sizes(
+    request: Request, caller: Caller, tokens: int | None = None
+) -> tuple[tuple[int, int] | None, int]:
+    """Height and width of latents, None for the model's own, and the tokens of a context: as asked for, as
+    called, as known. tokens: of the model's tokenizer."""
+    found = sizes(caller.calls) if caller.calls else {}
+    sample_size = request.sample_size or found.get("sample_size")
+    return sample_size, request.context_length or found.get("context_length") or tokens or CONTEXT_LENGTH
 
 
 def known_of(model: nn.Module | DiffusionPipeline | str | Path, weights_key: str | None = None) -> KnownModel:

@@ -73,6 +73,7 @@ def bundle_report(directory: Path) -> Report:
     check_files(directory, manifest)
     passes = read_report(directory, CountedReportRecord)
     summary: dict[str, Any] = passes.pop("summary")
+    quality: dict[str, Any] = passes.pop("quality", {})
     made = manifest.provenance
     notes = list(summary["notes"])
     if made.synthetic:
@@ -91,6 +92,7 @@ def bundle_report(directory: Path) -> Report:
         "bytes_on_disk": _on_disk(manifest),
         "estimated": False,
         "layer_error_db": entry_with(passes, "decibels").get("decibels", {}),
+        "quality": quality,
     }
     return about | summary | {"notes": notes, "passes": passes}
 

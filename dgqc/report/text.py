@@ -43,10 +43,26 @@ def rows(report: Report) -> Iterator[tuple[str, str]]:
     if "arena_bytes" in report:
         yield "working memory", f"{report['arena_bytes'] / KIB:.1f} KiB"
     yield from _arena(entry_with(report.get("passes", {}), "arena_bytes"))
+    yield from _quality(report.get("quality", {}))
     for path, decibels in _least_exact(report.get("layer_error_db", {})):
         yield f"  error of {path}", f"{decibels:.1f} dB"
     if "bytes_on_disk" in report:
         yield "bundle on disk", f"{report['bytes_on_disk'] / 1e6:.2f} MB"
+
+
+def _quality(found: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
+    """What the check beside the float model gave. found: `Quality` as JSON, or nothing."""
+    if not found:
+        return
+    seen = "that did not calibrate" if found["unseen"] else "that calibrated it"
+    yield (
+        "signal to noise by call",
+        ", ".join(f"{db:.1f} dB at {call}" for call, db in found["calls"].items()),
+    )
+    if found["drawing"] is not None:
+        yield "  after a whole drawing", f"{found['drawing']:.1f} dB"
+    yield "  on samples", f"{seen}: {found['origin']}"
+    yield "  expected", f"{found['bound']:g} dB and more"
 
 
 def _probabilities(codings: dict[str, str]) -> Iterator[tuple[str, str]]:

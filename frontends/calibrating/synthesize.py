@@ -18,8 +18,9 @@ from ...ir.errors import DgqcError
 from ...ir.parallel import side_by_side
 from ...ir.reading import explained
 from ...ir.schedule import Schedule
+from ..loading.answering import answer_of
 from ..loading.exported_unet import ExportedUNet
-from ..loading.model_inputs import ModelInput, call_arguments, model_config, model_inputs
+from ..loading.model_inputs import ModelInput, model_config, model_inputs
 from .conditions import Conditions, draw_conditions
 from .drawings import Drawings
 from .recorder import Progress, versions
@@ -168,7 +169,7 @@ def _denoise(model: nn.Module, scheduler: Any, schedule: Schedule, start: _Start
         yield inputs
         with _denoising(own), torch.no_grad():
             # Channels that it predicts beyond the sample's are a variance, which these schedulers don't take.
-            predicted = start.guided(_call(model, inputs, timestep)[:, :channels])
+            predicted = start.guided(answer_of(model, inputs, timestep)[:, :channels])
             latents = own.step(predicted, timestep, latents, return_dict=False, **options)[0]
         if not bool(torch.isfinite(latents).all()):
             raise DgqcError(
@@ -226,14 +227,3 @@ def _scaled(scheduler: Any, latents: torch.Tensor, timestep: torch.Tensor) -> to
 def _latent_channels(model: nn.Module, sample: ModelInput) -> int:
     predicted = int(model_config(model).get("out_channels", sample.shape[1]))
     return min(predicted, sample.shape[1])
-
-
-def _call(model: nn.Module, inputs: Inputs, timestep: torch.Tensor) -> torch.Tensor:
-    """The model's answer; an exported program is called row by row."""
-    time = timestep.reshape(1).to(torch.float32)
-    if isinstance(model, ExportedUNet):
-        rows = range(len(inputs["sample"]))
-        each = [{name: value[row : row + 1] for name, value in inputs.items()} for row in rows]
-        return torch.cat([model(timestep=time, **one) for one in each])
-    output: torch.Tensor = model(**call_arguments({**inputs, "timestep": time}), return_dict=False)[0]
-    return output

@@ -187,6 +187,36 @@ def pipeline_for(opt: str) -> str:
     )
 
 
+def changed_preset(
+    opt: str,
+    *,
+    weights: str | None = None,
+    activations: str | None = None,
+    groups: str | None = None,
+    **settings: str,
+) -> str:
+    """An -O string with other bits, groups or settings; what already is at least as wide stays.
+
+    Raises PipelineError where the preset's method has no groups or no such setting.
+    """
+    preset, *given = (part.strip() for part in opt.split(","))
+    pipeline_for(opt)  # refuses what is no preset
+    found = _PRESET.fullmatch(preset)
+    assert found is not None
+    wide = {"weights": weights, "activations": activations, "groups": groups}
+    parts = {name: found[name] for name in wide}
+    for name, value in wide.items():
+        if value is not None and int(value) > int(parts[name] or 8):
+            parts[name] = value
+    own = dict(one.split("=", 1) for one in given) | settings
+    method = f"{found['method']}-" if found["method"] else ""
+    count = f"g{parts['groups']}" if parts["groups"] else ""
+    head = f"{method}w{parts['weights']}a{parts['activations']}{count}"
+    changed = ",".join([head, *(f"{key}={value}" for key, value in own.items())])
+    pipeline_for(changed)
+    return changed
+
+
 def _probabilities(opt: str, coding: str, scale: str) -> str:
     """The pass that decides on attention probabilities."""
     coding = coding or ("auto" if scale == "row" else "log2")

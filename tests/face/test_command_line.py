@@ -127,7 +127,7 @@ def test_full_disk_and_interruption(
     def full(*arguments: object) -> None:
         raise OSError(28, "No space left on device", "/somewhere")
 
-    monkeypatch.setattr(compiler, "lower", full)
+    monkeypatch.setattr(compiler, "compile_with_samples", full)
     refused(
         run("compile", model_folder, "-o", tmp_path / "out"), "No space is left on the disk for /somewhere"
     )
@@ -135,7 +135,7 @@ def test_full_disk_and_interruption(
     def interrupted(*arguments: object) -> None:
         raise KeyboardInterrupt
 
-    monkeypatch.setattr(compiler, "lower", interrupted)
+    monkeypatch.setattr(compiler, "compile_with_samples", interrupted)
     code, _, error = run("compile", model_folder, "-o", tmp_path / "out")
     assert code == command_line.INTERRUPTED
     assert error.startswith("dgqc: interrupted")

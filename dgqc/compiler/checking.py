@@ -1,0 +1,162 @@
+"""After compiling: the program beside the float model, on inputs that calibration did not see."""
+
+from __future__ import annotations
+
+import copy
+import logging
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass, replace
+from typing import Any
+
+import torch
+from torch import nn
+
+from ..backends.registry import REFERENCE
+from ..execution.backends import default_backend
+from ..execution.compiled_program import CompiledProgram
+from ..execution.diffusers_unet import CompiledUNet
+from ..execution.verify import evenly_spaced
+from ..frontends.loading.answering import answer_of
+from ..frontends.loading.exported_unet import ExportedUNet
+from ..ir.calibration import Calibration, Inputs
+from ..ir.errors import DgqcError
+from ..ir.parallel import single_threaded
+from ..report.quality import Quality, bound_for, decibels
+from ..report.report import entry_with
+from .callers import Caller, caller_of
+from .prepare import asked_sizes, known_of
+from .request import Request
+
+log = logging.getLogger("dgqc")
+
+CALLS = 5
+"""Looked at, evenly spaced; with the reference alone, two."""
+OTHER_SEED = 70_000
+"""Between the seeds of samples that calibrate and of those that check."""
+LARGE = 100.0
+"""Millions of parameters, from which on drawing samples anew takes too long, and so does a drawing."""
+Sizes = tuple[tuple[int, int] | None, int]
+"""Height and width of latents, tokens of a context."""
+WEAKEST = 3
+"""Layers that are named."""
+
+
+@dataclass(frozen=True)
+class _Samples:
+    """What a program is checked on. caller: who draws, None where no drawing is made."""
+
+    calls: Calibration
+    unseen: bool
+    caller: Caller | None
+    model: nn.Module
+    sizes: Sizes = (None, 0)
+
+
+@single_threaded()
+def check(
+    request: Request, compiled: CompiledProgram, calibration: Calibration | None, bound: float | None = None
+) -> Quality:
+    """Runs the program on one drawing's calls, each from the float model's inputs, then a drawing of its own.
+
+    The drawing is one that calibration did not see. Recorded samples, and those of large models, are taken
+    again instead, and no drawing is made; `unseen` says which.
+
+    calibration: what the program was compiled with. bound: decibels; None takes those for its widths.
+    Raises DgqcError where there are no samples at all.
+    """
+    fast = default_backend() != REFERENCE
+    samples = _samples(request, compiled, calibration, fast)
+    schedule = compiled.program.schedule
+    found: dict[int, float] = {}
+    for step in evenly_spaced(len(schedule), CALLS if fast else 2):
+        inputs = _first(samples.calls, step)
+        with torch.no_grad():
+            wanted = answer_of(samples.model, inputs, torch.tensor(schedule.timesteps[step]))
+        found[step] = decibels(wanted, compiled.answer(inputs, step=step))
+    summary = compiled.report.get("summary", {})
+    if bound is None:
+        bound = bound_for(summary.get("weight_bits", 8), summary.get("activation_bits", 8))
+    drawing = _drawing(request, compiled, samples) if samples.caller is not None else None
+    return Quality(found, drawing, samples.calls.origin, samples.unseen, bound, _weakest(compiled.report))
+
+
+def with_quality(compiled: CompiledProgram, quality: Quality) -> CompiledProgram:
+    """The program with what was found in its report."""
+    report = {**compiled.report, "quality": quality.to_json()}
+    return CompiledProgram(compiled.program, compiled.provenance, report)
+
+
+def _samples(
+    request: Request, compiled: CompiledProgram, calibration: Calibration | None, fast: bool
+) -> _Samples:
+    with _said_before():
+        known = known_of(request.model, request.weights_key)
+    millions = sum(parameter.numel() for parameter in known.model.parameters()) / 1e6
+    if request.calibration is not None or millions > LARGE:
+        if calibration is None:
+            raise DgqcError("A program is checked on calibration samples, and this one has none.")
+        return _Samples(calibration, False, None, known.model)
+    with _said_before():
+        caller = caller_of(request, known, None)
+    times = caller.schedule.timesteps
+    # Rows of a model that takes one at a time don't say which of two calls at a timestep they are.
+    told = len(set(times)) == len(times) or not isinstance(known.model, ExportedUNet)
+    drawn = fast and told and len(times) > 1
+    sizes = asked_sizes(request, caller, known.tokens)
+    calls = _drawn(request, caller, known.model, sizes)
+    return _Samples(calls, True, caller if drawn else None, known.model, sizes)
+
+
+@contextmanager
+def _said_before() -> Iterator[None]:
+    """Warnings of loading a model and asking who calls it were said when it was compiled."""
+    level = log.level
+    log.setLevel(logging.ERROR)
+    try:
+        yield
+    finally:
+        log.setLevel(level)
+
+
+def _drawn(request: Request, caller: Caller, model: nn.Module, sizes: Sizes) -> Calibration:
+    """One sample, of another seed than those that calibrate."""
+    return caller.samples(model, 1, 1, request.seed + OTHER_SEED, *sizes)
+
+
+def _drawing(request: Request, compiled: CompiledProgram, samples: _Samples) -> float:
+    """Signal to noise of what enters the last call, when the program answers all calls before."""
+    assert samples.caller is not None
+    caller, stand_in = samples.caller, _standing_in(samples.model, compiled)
+    if caller.drawings is not None:
+        pipeline = copy.copy(caller.drawings.pipeline)
+        pipeline.unet = stand_in
+        caller = replace(caller, drawings=replace(caller.drawings, pipeline=pipeline))
+    last = len(compiled.program.schedule) - 1
+    own = _first(_drawn(request, caller, stand_in, samples.sizes), last)
+    return decibels(_first(samples.calls, last)["sample"], own["sample"])
+
+
+def _standing_in(model: nn.Module, compiled: CompiledProgram) -> nn.Module:
+    """The model, which looks as it did and answers as the program does."""
+    other: Any = copy.copy(model)
+    if isinstance(model, ExportedUNet):
+
+        def answer(timestep: torch.Tensor, **inputs: torch.Tensor) -> torch.Tensor:
+            return compiled.answer(inputs, timestep)
+
+        other.forward = answer
+    else:
+        other.forward = CompiledUNet(compiled, model).forward
+    return other  # type: ignore[no-any-return]
+
+
+def _first(samples: Calibration, step: int) -> Inputs:
+    """The first sample of a call; both halves, where it is guided and drawn alone."""
+    return {name: value[:2] for name, value in next(samples.read(step)).items()}
+
+
+def _weakest(report: Mapping[str, Any]) -> dict[str, float]:
+    layers = entry_with(report, "decibels").get("decibels", {})
+    known = {path: value for path, value in layers.items() if value is not None}
+    return {path: known[path] for path in sorted(known, key=known.__getitem__)[:WEAKEST]}

@@ -1,0 +1,81 @@
+"""Compiling until a program is as close to its float model as it should be, or time is up."""
+
+from __future__ import annotations
+
+import logging
+import time
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+
+from ..execution.compiled_program import CompiledProgram
+from ..ir.calibration import Calibration
+from ..report.quality import Quality
+from .checking import check, with_quality
+from .remedies import Remedy, remedies
+from .request import Request
+
+log = logging.getLogger("dgqc")
+
+WORTH_DB = 0.5
+"""What a change has to gain to be kept."""
+
+
+@dataclass(frozen=True)
+class Checked:
+    """A compiled program, what it was asked for, and how close it is. tried: options, with what each gave."""
+
+    request: Request
+    compiled: CompiledProgram
+    quality: Quality
+    tried: tuple[tuple[str, float], ...] = ()
+
+    def warning(self) -> str | None:
+        """What to do where the bound isn't met."""
+        if self.quality.kept:
+            return None
+        left = [one.option for one in remedies(self.request) if one.option not in dict(self.tried)]
+        layers = ", ".join(f"{path} ({db:.1f} dB)" for path, db in self.quality.weakest.items())
+        lost = f" Most is lost in {layers}." if layers else ""
+        advice = f" Try {', or '.join(left)}; --repair does." if left else " Nothing is left to be changed."
+        return (
+            f"{self.quality.least:.1f} dB is less than the {self.quality.bound:g} dB expected of "
+            f"{self.request.opt}: look at its pictures before you trust it.{lost}{advice}"
+        )
+
+
+Build = Callable[[Request], tuple[CompiledProgram, Calibration | None]]
+"""Compiles a request; gives the samples that it was calibrated with, too."""
+
+
+def checked(request: Request, build: Build, bound: float | None = None) -> Checked:
+    """Compiles and checks. bound: decibels; None takes those for the program's widths."""
+    compiled, calibration = build(request)
+    quality = check(request, compiled, calibration, bound)
+    return Checked(request, with_quality(compiled, quality), quality)
+
+
+def repaired(first: Checked, build: Build, seconds: float) -> Checked:
+    """Makes one change after the other, and keeps those that gain, until the bound is met or time is up.
+
+    seconds: after which nothing new is begun. The bound stays that of the first program. Says each step.
+    """
+    best, end = first, time.monotonic() + seconds
+    while not best.quality.kept:
+        left = [one for one in remedies(best.request) if one.option not in dict(best.tried)]
+        if not left or time.monotonic() > end:
+            break
+        best = _tried(best, left[0], build)
+    if not best.quality.kept:
+        why = "nothing is left to be changed" if time.monotonic() <= end else f"{seconds:.0f} s are over"
+        log.warning("The bound of %g dB is not met, and %s.", best.quality.bound, why)
+    return best
+
+
+def _tried(best: Checked, remedy: Remedy, build: Build) -> Checked:
+    """The better of a program and of its changed form."""
+    log.info("%.1f dB; trying %s.", best.quality.least, remedy.option)
+    found = checked(remedy.request, build, best.quality.bound)
+    tried = (*best.tried, (remedy.option, found.quality.least))
+    gained = found.quality.least - best.quality.least
+    log.info("%s: %+.1f dB, %s.", remedy.option, gained, "kept" if gained >= WORTH_DB else "not kept")
+    return replace(found if gained >= WORTH_DB else best, tried=tried)

@@ -1,0 +1,209 @@
+"""A compiled program beside its float model: what is measured, said, and done about it."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Callable
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import pytest
+import torch
+
+from dgqc.compiler import repair as repairing
+from dgqc.compiler.checking import check
+from dgqc.compiler.driver import compile_with_samples
+from dgqc.compiler.remedies import remedies
+from dgqc.compiler.repair import Checked, checked, repaired
+from dgqc.compiler.request import Request
+from dgqc.execution.compiled_program import CompiledProgram
+from dgqc.ir.calibration import Calibration
+from dgqc.passes.manager.presets import changed_preset
+from dgqc.report.quality import EXACT_DB, Quality, bound_for, decibels
+
+Run = Callable[..., tuple[int, str, str]]
+CHOSEN: dict[str, Any] = {"steps": 2, "samples": 2, "batch_size": 2}
+
+
+def quality(least: float, bound: float = 20.0, drawing: float | None = None) -> Quality:
+    return Quality({0: least, 4: least + 2}, drawing, "test", True, bound, {"up.conv": 7.0})
+
+
+def test_decibels_of_known_noise() -> None:
+    wanted = torch.ones(100)
+    assert decibels(wanted, wanted * 1.1) == pytest.approx(20, abs=0.01)
+    assert decibels(wanted, wanted) == EXACT_DB
+    assert decibels(torch.zeros(2), torch.ones(2)) == decibels(wanted, wanted * torch.inf) == -EXACT_DB
+
+
+@pytest.mark.parametrize(
+    ("weights", "activations", "bound"),
+    [(8, 8, 20), (8, 6, 15), (4, 8, 15), (4, 6, 15), (4, 4, 10), (8, 2, 10)],
+)
+def test_what_is_expected_of_widths(weights: int, activations: int, bound: float) -> None:
+    assert bound_for(weights, activations) == bound
+
+
+def test_a_drawing_counts_as_calls_do() -> None:
+    assert quality(25).kept
+    assert not quality(19.9).kept
+    assert not quality(25, drawing=10.0).kept
+    assert quality(25, drawing=10.0).sentence() == (
+        "Signal to noise: 26.0 dB by call (worst 25.0 at call 0), 10.0 dB after a whole drawing, on samples "
+        "that did not calibrate."
+    )
+
+
+@pytest.mark.parametrize(
+    ("before", "change", "after"),
+    [
+        ("w4a6", {"groups": "16"}, "w4a6g16"),
+        ("w4a6g32", {"groups": "16"}, "w4a6g32"),
+        ("w4a6,edges=8", {"edges": "16"}, "w4a6,edges=16"),
+        ("eda-w4a6,iterations=20", {"weights": "8"}, "eda-w8a6,iterations=20"),
+        ("w4a6g16,scale=tensor", {"activations": "8"}, "w4a8g16,scale=tensor"),
+        ("w8a8", {"activations": "6"}, "w8a8"),
+    ],
+)
+def test_presets_change_in_one_place(before: str, change: dict[str, str], after: str) -> None:
+    assert changed_preset(before, **change) == after
+
+
+def test_remedies_are_what_is_left_to_be_changed() -> None:
+    request = Request("unet", "w4a6", samples=8)
+    assert [one.option for one in remedies(request)] == [
+        "--samples 32", "-O w4a6,edges=16", "-O w4a6g16", "-O w8a6", "-O w4a8",
+    ]  # fmt: skip
+    assert [one.option for one in remedies(Request("unet", "naive-w8a8,edges=16", samples=64))] == []
+    assert [one.option for one in remedies(Request("unet", "w8a8", calibration="file"))] == [
+        "-O w8a8,edges=16", "-O w8a8g16",
+    ]  # fmt: skip
+    assert [one.option for one in remedies(Request("unet", pass_pipeline="simulate"))] == ["--samples 32"]
+
+
+@pytest.fixture(scope="module")
+def built(model_folder: Path) -> tuple[Request, CompiledProgram, Calibration | None]:
+    request = Request(model_folder, "w8a8", **CHOSEN)
+    return request, *compile_with_samples(request)
+
+
+def test_a_program_is_close_on_samples_of_its_own(
+    built: tuple[Request, CompiledProgram, Calibration | None],
+) -> None:
+    request, compiled, calibration = built
+    found = check(request, compiled, calibration)
+    assert found.unseen
+    assert set(found.calls) == {0, 1}
+    assert found.kept
+    assert found.least > 25
+    assert found.drawing is not None
+    assert len(found.weakest) == 3
+
+
+def test_a_broken_program_is_noticed(built: tuple[Request, CompiledProgram, Calibration | None]) -> None:
+    request, compiled, calibration = built
+    assert compiled.program.output_scale is not None
+    louder = replace(compiled.program, output_scale=compiled.program.output_scale * 1.5)
+    broken = CompiledProgram(louder, compiled.provenance, compiled.report)
+    found = check(request, broken, calibration)
+    assert not found.kept
+    assert found.least < 7
+    assert found.drawing is not None
+    assert found.drawing < check(request, compiled, calibration).least
+
+
+def test_recorded_samples_are_taken_again_and_that_is_said(
+    built: tuple[Request, CompiledProgram, Calibration | None],
+) -> None:
+    request, compiled, calibration = built
+    found = check(replace(request, calibration=calibration), compiled, calibration)
+    assert not found.unseen
+    assert found.drawing is None
+    assert found.sentence().endswith("on samples that calibrated it.")
+
+
+class Bench:
+    """Stands for compiling and checking: says how good each request's program is, and which were made."""
+
+    def __init__(self, figures: dict[str, float], compiled: CompiledProgram) -> None:
+        self.figures, self.compiled = figures, compiled
+        self.made: list[str] = []
+
+    def build(self, request: Request) -> tuple[CompiledProgram, None]:
+        self.made.append(f"{request.opt} {request.samples}")
+        return self.compiled, None
+
+    def check(self, request: Request, compiled: object, samples: object, bound: float | None) -> Quality:
+        return quality(self.figures[self.made[-1]], bound or 20.0)
+
+
+@pytest.fixture
+def bench(
+    monkeypatch: pytest.MonkeyPatch, built: tuple[Request, CompiledProgram, Calibration | None]
+) -> Callable[[dict[str, float]], Bench]:
+    def made(figures: dict[str, float]) -> Bench:
+        found = Bench(figures, built[1])
+        monkeypatch.setattr(repairing, "check", found.check)
+        return found
+
+    return made
+
+
+def first(bench: Bench) -> Checked:
+    return checked(Request("unet", "w8a8", samples=16), bench.build)
+
+
+def test_repair_keeps_what_gains_until_the_bound_is_met(bench: Callable[..., Bench]) -> None:
+    fake = bench({"w8a8 16": 12, "w8a8 64": 12.1, "w8a8,edges=16 16": 17, "w8a8g16,edges=16 16": 21})
+    found = repaired(first(fake), fake.build, seconds=60)
+    assert found.quality.kept
+    assert found.request.opt == "w8a8g16,edges=16"
+    assert found.request.samples == 16
+    assert fake.made == ["w8a8 16", "w8a8 64", "w8a8,edges=16 16", "w8a8g16,edges=16 16"]
+    assert found.compiled.report["quality"]["least"] == 21
+    assert found.warning() is None
+
+
+def test_repair_ends_when_nothing_is_left(
+    bench: Callable[..., Bench], caplog: pytest.LogCaptureFixture
+) -> None:
+    caplog.set_level(logging.INFO, "dgqc")
+    fake = bench(dict.fromkeys(["w8a8 16", "w8a8 64", "w8a8,edges=16 16", "w8a8g16 16"], 12.0))
+    found = repaired(first(fake), fake.build, seconds=60)
+    assert found.request.opt == "w8a8"
+    assert "nothing is left to be changed" in caplog.text
+    warning = found.warning()
+    assert warning is not None
+    assert "12.0 dB is less than the 20 dB expected of w8a8" in warning
+    assert "up.conv (7.0 dB)" in warning
+
+
+def test_repair_begins_nothing_when_time_is_up(
+    bench: Callable[..., Bench], caplog: pytest.LogCaptureFixture
+) -> None:
+    fake = bench({"w8a8 16": 12})
+    assert repaired(first(fake), fake.build, seconds=-1).request.opt == "w8a8"
+    assert "s are over" in caplog.text
+
+
+def test_a_good_program_is_left_alone(bench: Callable[..., Bench]) -> None:
+    fake = bench({"w8a8 16": 30})
+    repaired(first(fake), fake.build, seconds=60)
+    assert len(fake.made) == 1
+
+
+def test_the_command_says_it_warns_and_keeps_it(run: Run, model_folder: Path, tmp_path: Path) -> None:
+    place = tmp_path / "out"
+    options = ["--steps", 2, "--samples", 2, "-O", "w4a4", "--least", 90, "-o", place]
+    code, out, error = run("compile", model_folder, *options)
+    assert code == 0
+    assert "Signal to noise: " in out
+    assert "on samples that did not calibrate." in out
+    assert "less than the 90 dB expected of w4a4" in error
+    assert "-O w4a4g16" in error
+    code, out, _ = run("report", place)
+    assert "signal to noise by call" in out
+    code, out, error = run("compile", model_folder, *options, "--check=off")
+    assert code == 0
+    assert "Signal to noise" not in out
