@@ -10,6 +10,7 @@ from ..ir.storage.schema import JSON, Bytes, Record, Text
 
 Figure = Annotated[float, Field(ge=0, le=1e30)]
 Figures = dict[Text, Figure]
+Decibels = Annotated[float, Field(ge=-1000, le=1000)]
 BitWidth = Annotated[int, Field(ge=1, le=64)]
 
 
@@ -37,6 +38,18 @@ class SummaryRecord(_Open):
     notes: Annotated[list[Text], Field(max_length=1000)]
     probabilities: dict[Text, Text] = Field(default={})
     arena_bytes: Bytes = 0
+
+
+class QualityRecord(_Open):
+    """What running the program beside the float model gave, in decibels."""
+
+    calls: dict[Text, Decibels]
+    drawing: Decibels | None
+    origin: Text
+    unseen: bool
+    bound: Decibels
+    least: Decibels
+    sentence: Text
 
 
 class PeakRecord(_Open):
@@ -90,6 +103,7 @@ class ReportRecord(Record):
     __pydantic_extra__: dict[str, Annotated[JSON, AfterValidator(_known)]] = Field(init=False)
 
     summary: SummaryRecord | None = None
+    quality: QualityRecord | None = None
 
 
 class CountedReportRecord(ReportRecord):

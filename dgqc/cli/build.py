@@ -53,7 +53,13 @@ def compile_model(
     ] = options.Switch.ON,
     least: Annotated[
         float | None,
-        typer.Option("--least", metavar="DB", help="Signal to noise to expect; else 20, 15 or 10 by bits."),
+        typer.Option(
+            "--least",
+            min=0,
+            max=200,
+            metavar="DB",
+            help="Signal to noise to expect; else 20, 15 or 10 by bits.",
+        ),
     ] = None,
     repair: Annotated[
         bool, typer.Option("--repair", help="Change options until that is met, or the budget is spent.")

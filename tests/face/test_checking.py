@@ -11,6 +11,7 @@ from typing import Any
 import pytest
 import torch
 
+from dgqc.bundle.report_record import ReportRecord
 from dgqc.compiler import repair as repairing
 from dgqc.compiler.checking import check
 from dgqc.compiler.driver import compile_with_samples
@@ -19,6 +20,8 @@ from dgqc.compiler.repair import Checked, checked, repaired
 from dgqc.compiler.request import Request
 from dgqc.execution.compiled_program import CompiledProgram
 from dgqc.ir.calibration import Calibration
+from dgqc.ir.errors import DgqcError
+from dgqc.ir.storage.schema import checked as checked_as_read
 from dgqc.passes.manager.presets import changed_preset
 from dgqc.report.quality import EXACT_DB, Quality, bound_for, decibels
 
@@ -53,6 +56,13 @@ def test_a_drawing_counts_as_calls_do() -> None:
         "Signal to noise: 26.0 dB by call (worst 25.0 at call 0), 10.0 dB after a whole drawing, on samples "
         "that did not calibrate."
     )
+
+
+def test_a_strangers_report_is_checked() -> None:
+    found = quality(25).to_json()
+    checked_as_read(ReportRecord, {"quality": found}, "report.json", "copy it")
+    with pytest.raises(DgqcError, match=r"report\.json"):
+        checked_as_read(ReportRecord, {"quality": found | {"calls": {"0": "loud"}}}, "report.json", "copy it")
 
 
 @pytest.mark.parametrize(
