@@ -22,7 +22,8 @@ class Calibration:
     read: `read(step)` gives the batches recorded at that call, one after another, without holding the
         others in memory. The timestep itself is `schedule.timesteps[step]`. It is called by one thread;
         what it gives for several steps may be taken by several at once.
-    synthetic: True when the samples come from denoising noise without prompts, which the report says.
+    synthetic: True when contexts, or what else only another network knows, were drawn at random, which the
+        report says.
     origin: one line for the report: where the samples come from.
     versions: library name to version, as recorded.
     """

@@ -90,7 +90,7 @@ class Provenance:
     model: class name of the model.
     pipeline: the passes, as text.
     calibration: where the ranges come from, one line.
-    synthetic: whether that was denoising noise without prompts.
+    synthetic: whether contexts, or what else only another network knows, were drawn at random.
     inputs: what the model itself takes, without the timestep.
     request: what was asked for, by the names that `dgqc.compile` takes.
     """

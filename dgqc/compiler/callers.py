@@ -15,9 +15,10 @@ from typing import Any
 from diffusers import DiffusionPipeline
 from torch import nn
 
+from ..frontends.calibrating.conditions import invents
 from ..frontends.calibrating.drawings import Drawings
 from ..frontends.calibrating.pipeline_calls import Settings
-from ..frontends.calibrating.synthesize import rehearse, synthesize
+from ..frontends.calibrating.synthesize import denoised, rehearse, synthesize
 from ..frontends.loading.pipelines import load_pipeline
 from ..frontends.schedulers import scheduler_config
 from ..frontends.schedules import schedule_for
@@ -64,11 +65,6 @@ class Caller:
     scheduler: Any | None = None
     drawings: Drawings | None = None
 
-    @property
-    def synthetic(self) -> bool:
-        """Whether samples are denoised without whoever draws with the model."""
-        return self.drawings is None
-
     def samples(
         self,
         model: nn.Module,
@@ -82,7 +78,8 @@ class Caller:
 
         sample_size, context_length: of a model that comes alone.
         """
-        origin = f"{count} synthetic samples" if self.drawings is None else self.drawings.origin(count)
+        alone = self.drawings is None
+        origin = denoised(model, count) if self.drawings is None else self.drawings.origin(count)
 
         def record() -> Calibration:
             return synthesize(
@@ -94,11 +91,11 @@ class Caller:
                 seed=seed,
                 sample_size=sample_size,
                 context_length=context_length,
-                progress=shown("denoising for calibration" if self.synthetic else "drawing for calibration"),
+                progress=shown("denoising for calibration" if alone else "drawing for calibration"),
                 drawings=self.drawings,
             )
 
-        return lazy(self.schedule, f"{origin}, seed {seed}", record, self.synthetic)
+        return lazy(self.schedule, f"{origin}, seed {seed}", record, alone and invents(model))
 
 
 def caller_of(request: Request, known: KnownModel, recorded: Calibration | None) -> Caller:

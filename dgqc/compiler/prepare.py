@@ -135,8 +135,9 @@ def _drawn(
     )
     if found.synthetic:
         log.warning(
-            "No calibration given: ranges come from synthetic prompts (the model denoises noise); record "
-            "some with `dgqc calibrate` for better pictures."
+            "No calibration given: ranges come from %s, not a text encoder's; compile the whole pipeline, or "
+            "record samples with `dgqc calibrate`, for better pictures.",
+            found.origin,
         )
     else:
         log.info("No calibration given: ranges come from %s.", found.origin)

@@ -149,10 +149,10 @@ class Request:
         ),
     )
     samples: int = field(
-        default=8, metadata=option("--samples", "Synthetic samples without --calib.", kind=int, least=1)
+        default=8, metadata=option("--samples", "Pictures that are drawn without --calib.", kind=int, least=1)
     )
     batch_size: int = field(
-        default=4, metadata=option("--batch-size", "Synthetic samples at a time.", kind=int, least=1)
+        default=4, metadata=option("--batch-size", "Of them at a time.", kind=int, least=1)
     )
     seed: int = field(default=0, metadata=option("--seed", "Of random numbers.", kind=int, least=0))
     calib_select: str = field(

@@ -77,7 +77,7 @@ def bundle_report(directory: Path) -> Report:
     made = manifest.provenance
     notes = list(summary["notes"])
     if made.synthetic:
-        notes.insert(0, f"Ranges come from synthetic prompts ({made.calibration}), not from recorded ones.")
+        notes.insert(0, f"Ranges come from {made.calibration}, which no text encoder made.")
     if manifest.schedule.origin == ASSUMED:
         notes.insert(0, f"The schedule is {ASSUMED}; compile with --scheduler for the model's own.")
     about = {

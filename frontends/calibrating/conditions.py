@@ -12,7 +12,7 @@ from torch.nn import functional
 
 from ..loading.exported_unet import ExportedUNet
 from ..loading.model_inputs import SDXL_IDS, ModelInput, model_config
-from .context_readers import listened_to
+from .context_readers import listened_to, reads_context
 
 AESTHETIC_SCORE = 6.0
 """What SDXL's refiner is told where nobody says otherwise."""
@@ -21,6 +21,7 @@ PIXELS_PER_LATENT = 8
 NOISE_LEVELS = 1000
 """Of a model that is told how noisy its condition is."""
 CONTEXT = "encoder_hidden_states"
+INVENTED = frozenset({CONTEXT, "text_embeds", "class_labels"})
 TINY = torch.finfo(torch.float32).tiny
 MASSIVE = 2
 """Channels that hold nearly all of CLIP's start token."""
@@ -58,11 +59,22 @@ def draw_conditions(
         return Conditions(drawn, None)
     width = shapes[CONTEXT][-1]
     given, empty = text_like(shapes[CONTEXT], generator, listened_to(model, width))
+    if not reads_context(model):
+        return Conditions({CONTEXT: given, **drawn}, None)
     if "text_embeds" not in drawn:
         return Conditions({CONTEXT: given, **drawn}, {CONTEXT: empty, **drawn})
     # SDXL's pipeline says nothing with zeros.
     nothing = {CONTEXT: torch.zeros_like(empty), "text_embeds": torch.zeros_like(drawn["text_embeds"])}
     return Conditions({CONTEXT: given, **drawn}, {**drawn, **nothing})
+
+
+def invents(model: nn.Module) -> bool:
+    """Whether the model takes what only another network knows: a context, a text's or picture's embedding."""
+    if isinstance(model, ExportedUNet):
+        return any(one.name in INVENTED and one.dtype.is_floating_point for one in model.inputs)
+    config = model_config(model)
+    embedded = config.get("class_embed_type") in ("projection", "simple_projection", "identity")
+    return reads_context(model) or embedded or config.get("addition_embed_type") == "text_time"
 
 
 def label_count(model: nn.Module) -> int:

@@ -1,4 +1,4 @@
-"""Which directions of its context a model listens to: those of the layers that read it."""
+"""Whether a model reads a context, and in which directions: those of the layers that read it."""
 
 from __future__ import annotations
 
@@ -25,6 +25,13 @@ def listened_to(model: nn.Module, width: int) -> torch.Tensor | None:
         seen = one.T @ one / one.square().sum().clamp_min(torch.finfo(torch.float32).tiny)
         found = seen if found is None else found + seen
     return found
+
+
+def reads_context(model: nn.Module) -> bool:
+    """Whether any layer reads a context; every UNet2DConditionModel is given one."""
+    if isinstance(model, ExportedUNet):
+        return any(one.name == "encoder_hidden_states" for one in model.inputs)
+    return any(getattr(module, "is_cross_attention", False) for module in model.modules())
 
 
 def _weights(model: nn.Module, width: int) -> Iterator[torch.Tensor]:

@@ -21,7 +21,7 @@ from ...ir.schedule import Schedule
 from ..loading.answering import answer_of
 from ..loading.exported_unet import ExportedUNet
 from ..loading.model_inputs import ModelInput, model_config, model_inputs
-from .conditions import Conditions, draw_conditions
+from .conditions import Conditions, draw_conditions, invents
 from .drawings import Drawings
 from .recorder import Progress, versions
 
@@ -82,10 +82,18 @@ def synthesize(
     starts = _starts(model, inputs, counts, seed)
     pixels = 2 * max(counts) * inputs[0].shape[-1] * inputs[0].shape[-2]
     recorded = list(side_by_side(trajectory, starts, pixels * BYTES_PER_PIXEL))
-    origin = f"{samples} samples denoised from noise without prompts"
     return Calibration(
-        schedule, lambda step: iter([calls[step] for calls in recorded]), True, origin, versions()
+        schedule,
+        lambda step: iter([calls[step] for calls in recorded]),
+        invents(model),
+        denoised(model, samples),
+        versions(),
     )
+
+
+def denoised(model: nn.Module, samples: int) -> str:
+    """Where so many samples of a model that comes alone are from, one line for the report."""
+    return f"{samples} samples denoised from noise{' with drawn contexts' if invents(model) else ''}"
 
 
 @dataclass(frozen=True)

@@ -37,7 +37,7 @@ def test_a_model_that_came_alone(caplog: pytest.LogCaptureFixture) -> None:
     assert caller.schedule == schedule_for(None, 4)[1]
     assert caller.schedule.origin == ASSUMED
     assert "4 calls of DDIM with Stable Diffusion's betas are assumed; name its own" in caplog.text
-    assert caller.synthetic
+    assert caller.drawings is None
 
 
 def test_a_scheduler_is_named(caplog: pytest.LogCaptureFixture) -> None:

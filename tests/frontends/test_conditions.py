@@ -8,7 +8,13 @@ import architectures
 import pytest
 import torch
 
-from dgqc.frontends.calibrating.conditions import draw_conditions, draw_labels, label_count, text_like
+from dgqc.frontends.calibrating.conditions import (
+    draw_conditions,
+    draw_labels,
+    invents,
+    label_count,
+    text_like,
+)
 from dgqc.frontends.loading.load import load_model
 from dgqc.frontends.loading.model_inputs import model_inputs
 
@@ -94,3 +100,13 @@ def test_noise_levels_and_classes(kind: str | None) -> None:
     found = draw_conditions(unet, model_inputs(unet, None, 5), 9, generator()).given["class_labels"]
     assert torch.equal(found, found.round())
     assert (found.max() > 9) == (kind == "timestep")
+
+
+def test_what_only_another_network_knows() -> None:
+    """Contexts are invented; noise, classes and what no layer reads aren't."""
+    without = tiny_unet(down_block_types=("DownBlock2D",), up_block_types=("UpBlock2D",), mid_block_type=None)
+    assert not invents(without)
+    assert draw_conditions(without, model_inputs(without, None, 5), 2, generator()).empty is None
+    assert not invents(tiny_pipelines.unet(num_class_embeds=7))
+    assert invents(tiny_unet())
+    assert invents(architectures.stable_diffusion_xl())
