@@ -225,7 +225,7 @@ def unprompted(model: Path, sizes: Amounts, calibration: Path | None = None) -> 
     def made(count: int, seed: int) -> Calibration:
         return caller.samples(known.model, count, BATCH, seed)
 
-    about: list[Any] = ["drawn", caller.schedule.to_json(), caller.synthetic, files_digest(model)]
+    about: list[Any] = ["drawn", caller.schedule.to_json(), caller.drawings is None, files_digest(model)]
     return Workload(
         model=model,
         steps=sizes.steps,
