@@ -20,14 +20,14 @@ def argument_names(node: fx.Node) -> tuple[str, ...]:
 
 
 def arguments(node: fx.Node) -> dict[str, Any]:
-    """An op's arguments by the names in its schema, defaults filled in."""
-    named: dict[str, Any] = {}
-    if node.target is not operator.getitem:
-        schema = node.target._schema.arguments  # type: ignore[union-attr]
-        named = {item.name: item.default_value for item in schema if item.has_default_value()}
-    named.update(zip(argument_names(node), node.args, strict=False))
-    named.update(node.kwargs)
-    return named
+    """An op's arguments by the names in its schema and in its order, defaults filled in."""
+    given = {**dict(zip(argument_names(node), node.args, strict=False)), **node.kwargs}
+    if node.target is operator.getitem:
+        return given
+    schema = node.target._schema.arguments  # type: ignore[union-attr]
+    defaults = {item.name: item.default_value for item in schema if item.has_default_value()}
+    known = (item.name for item in schema if item.name in given or item.name in defaults)
+    return {name: given[name] if name in given else defaults[name] for name in known}
 
 
 def argument(node: fx.Node, name: str) -> Any:

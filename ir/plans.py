@@ -202,23 +202,47 @@ class QuantizedProbabilities:
     scale: torch.Tensor | None
 
 
+PER_OCTAVE = 4
+"""Steps of an exponent that double a scale: finer ones would gain less than a dB."""
+
+
 @dataclass(frozen=True)
 class Activation16:
-    """A value that stays 16 bits wide between ops, with one scale per call."""
+    """A value that stays 16 bits wide between ops, with one scale per call, or one for each channel."""
 
 
 @dataclass(frozen=True)
 class ObservedActivation16:
-    """high: float32 (T,), the largest magnitude seen at each call."""
+    """high: float32 (T, C), the largest magnitude seen at each call in each channel.
+
+    exponent: int64 (C,), of the channels' scales (`QuantizedActivation16`); None where all have one.
+    """
 
     high: torch.Tensor
+    exponent: torch.Tensor | None = None
 
 
 @dataclass(frozen=True)
 class QuantizedActivation16:
-    """scale: float64 (T,), the real value of one int16 step."""
+    """scale: float64 (T,), the real value of one int16 step; times 2^(exponent / 4) of each channel.
+
+    exponent: int64 (C,), at least 0, the same at all calls; None where all channels have one scale.
+    """
 
     scale: torch.Tensor
+    exponent: torch.Tensor | None = None
+
+    @property
+    def scales(self) -> torch.Tensor:
+        """Of each channel, float64 (T, C); (T, 1) where all have one."""
+        if self.exponent is None:
+            return self.scale[:, None]
+        return self.scale[:, None] * ratios(self.exponent)
+
+
+def ratios(exponent: torch.Tensor) -> torch.Tensor:
+    """What exponents stand for, float64: 2^(exponent / 4)."""
+    return torch.exp2(exponent.double() / PER_OCTAVE)
 
 
 @dataclass(frozen=True)

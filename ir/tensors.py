@@ -29,3 +29,12 @@ def constants(graph: nn.Module) -> Iterator[tuple[str, torch.Tensor]]:
 def used_constants(graph: fx.GraphModule) -> frozenset[str]:
     """The attribute paths that the graph reads."""
     return frozenset(str(node.target) for node in graph.graph.nodes if node.op == "get_attr")
+
+
+def compressed(values: torch.Tensor) -> torch.Tensor:
+    """The same values, axes along which nothing changes shrunk to size 1."""
+    for axis in range(values.dim()):
+        first = values.narrow(axis, 0, 1)
+        if bool((values == first).all()):
+            values = first
+    return values.contiguous()

@@ -53,11 +53,14 @@ def floor_log2(x: torch.Tensor) -> torch.Tensor:
 def multiplier(real: torch.Tensor, bits: int = 31, most: int = 62) -> tuple[torch.Tensor, torch.Tensor]:
     """Mantissa and shift with `real ~ mantissa * 2^-shift`, as precise as `bits` allow.
 
-    real: float64, >= 0, < 2^(bits-1). bits: 2 .. 31. most: the largest shift allowed.
+    real: float64, >= 0. bits: 2 .. 31. most: the largest shift allowed.
     Returns int32 mantissas in [2^(bits-1), 2^bits), less only where the shift reaches its end, and int32
-    shifts in 1 .. most. Relative error at most 2^-bits.
-    Raises OverflowError for a value that does not fit.
+    shifts in 1 .. most. Relative error at most 2^-bits up to 2^(bits-1); whatever is larger gives the largest
+    there is. It multiplies integers, all of which but 0 saturate 16 bits then, as they would by more.
+    Raises OverflowError for a number that is not finite.
     """
+    if not bool(torch.isfinite(real).all()):
+        raise OverflowError("a scale is not finite")
     _, exponent = torch.frexp(real.clamp(min=1e-300))
     shift = (bits - exponent).clamp(1, most).to(torch.int64)
     mantissa = torch.round(torch.ldexp(real, shift.to(torch.float64)))
@@ -65,9 +68,7 @@ def multiplier(real: torch.Tensor, bits: int = 31, most: int = 62) -> tuple[torc
     carried = mantissa >= 2**bits
     mantissa = torch.where(carried & (shift > 1), torch.ldexp(mantissa, torch.tensor(-1.0)), mantissa)
     shift = torch.where(carried & (shift > 1), shift - 1, shift)
-    mantissa = torch.floor(mantissa)
-    if bool((mantissa >= 2**bits).any()) or not bool(torch.isfinite(mantissa).all()):
-        raise OverflowError(f"{real.max().item():g} needs more than {bits} bits before the binary point")
+    mantissa = torch.floor(mantissa).clamp(max=2**bits - 1)
     return mantissa.to(torch.int32), shift.to(torch.int32)
 
 
@@ -80,8 +81,8 @@ def shared_shift_multipliers(
     """
     largest = torch.stack(reals).amax(dim=0)
     _, shift = multiplier(largest, bits)
-    scaled = [torch.round(torch.ldexp(real, shift.to(torch.float64))).to(torch.int32) for real in reals]
-    return scaled, shift
+    scaled = [torch.round(torch.ldexp(real, shift.to(torch.float64))) for real in reals]
+    return [one.clamp(max=2**bits - 1).to(torch.int32) for one in scaled], shift
 
 
 def normalized(values: torch.Tensor) -> tuple[torch.Tensor, float]:

@@ -21,6 +21,8 @@ RECIPROCAL_ROOT = torch.tensor(
     [round(2**30 * math.sqrt(64 / (i + 0.5))) for i in range(16, 64)], dtype=torch.int64
 )
 """1/sqrt((i + 0.5)/64) in Q30, i = 16 .. 63: where the Newton iteration starts."""
+QUARTER_OCTAVES = torch.tensor([round(2 ** (30 + i / 4)) for i in range(4)], dtype=torch.int64)
+"""2^(i/4) in Q30, i = 0 .. 3."""
 ACTIVATION_PIECES = 64
 """Of an activation function's table."""
 

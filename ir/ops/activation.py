@@ -3,13 +3,27 @@
 from __future__ import annotations
 
 import torch
+from torch import fx
 
 from ..arithmetic.fixed_point import round_shift, saturate16
-from ..arithmetic.lookup import ACTIVATION_PIECES
-from ..verify.argument_rules import factor_and_shift, per_call, value_type
-from ..verify.checks import both
+from ..arithmetic.lookup import ACTIVATION_PIECES, QUARTER_OCTAVES
+from ..verify.argument_rules import (
+    factor_and_shift,
+    per_call,
+    per_channel,
+    unless_none,
+    value_type,
+)
+from ..verify.checks import Problems, VerificationScope, both
 from .fake import fake
 from .integer import IntegerOp, any_value, register_integer
+
+EXPONENTS = (0, 1000)
+
+
+def _narrow_factor(node: fx.Node, scope: VerificationScope) -> Problems:
+    """Times up to 2^(3/4), a factor still fits 16 bits."""
+    yield from per_call("index_factor", (0, 2**15 - 1))(node, scope)
 
 
 @torch.library.custom_op("dgqc::activation", mutates_args=())
@@ -21,6 +35,7 @@ def activation(
     index_shift: torch.Tensor,
     factor: torch.Tensor,
     shift: torch.Tensor,
+    exponent: torch.Tensor | None = None,
 ) -> torch.Tensor:
     """y = saturate16((x * g(x) * factor + half) >> shift), g in Q16.
 
@@ -28,10 +43,18 @@ def activation(
     g(x) = 1 - g(-x) for x > 0.
     |x| * index_factor >> index_shift is the place in the table in Q13; index_factor is below 2^16. All
     factors, shifts: int32 (T,). x: int16, any shape. Returns int16.
+    exponent: int32 (C,), 0 or more, where scales differ along the last axis: a step is 2^(exponent / 4) times
+    as large there, and so is one of the result. index_factor, below 2^15 then, is that of exponent 0.
     Up to |x * g| <= 2^31 everything fits int32; the last product stays below 2^62.
     """
     wide = x.to(torch.int64)
-    place = (wide.abs() * index_factor[step].to(torch.int64)) >> index_shift[step].to(torch.int64)
+    by, shift_of_place = index_factor[step].to(torch.int64), index_shift[step].to(torch.int64)
+    if exponent is not None:
+        octaves = exponent.to(torch.int64)
+        by = round_shift(by * QUARTER_OCTAVES[octaves & 3], 30)
+        # A step so coarse that nothing is left to shift lies beyond the table, but for a few steps' places.
+        shift_of_place = (shift_of_place - (octaves >> 2)).clamp(min=0)
+    place = (wide.abs() * by) >> shift_of_place
     place = place.clamp(max=(ACTIVATION_PIECES << 13) - 1)
     value, slope, curve = table.to(torch.int64)[:, place >> 13]
     t = (place & 8191) - 4096
@@ -55,8 +78,10 @@ register_integer(
             per_call("index_factor", (0, 2**16 - 1)),
             per_call("index_shift", (0, 62)),
             factor_and_shift(),
+            unless_none("exponent", both(per_channel("exponent", EXPONENTS), _narrow_factor)),
         ),
         values=any_value,
         elementwise=1,
+        columns=("exponent",),
     )
 )

@@ -28,6 +28,23 @@ class ProductKind(StrEnum):
     """Two activations: queries with keys, probabilities with values."""
 
 
+class ChannelScales(StrEnum):
+    """How the scales of a 16-bit value's channels go through an op (`activations/channel_classes.py`)."""
+
+    ONE = "one"
+    """All channels of the result have one scale, and so have those of every argument."""
+    FREE = "free"
+    """Each channel of the result may have any, which the op's constants take up: layers, tables, sums."""
+    GROUPED = "grouped"
+    """The result's are free; in the first argument each of as many groups as the second one says has one."""
+    KEPT = "kept"
+    """Those of the first argument, in other places: views, resampling, activation functions."""
+    ONE_SIDE = "one side"
+    """The result has those of the smaller argument, the other one has one: products element by element."""
+    JOINED = "joined"
+    """Each part keeps its own: concatenations."""
+
+
 def never(node: fx.Node) -> bool:
     """The result keeps the scale of the first argument, as in views."""
     return False
@@ -50,6 +67,7 @@ class CapturedOp:
     product: for products, what they multiply.
     view: whether the result has the values of the first argument and no memory of its own.
     follows_conditioning: whether it moves in front of the program where it reads nothing but what moves.
+    channels: what is to be known of the scales of its result's channels, where they are not all one.
     made_by: the pass that puts it into the graph; "" where models are captured with it, by a capture rule.
     """
 
@@ -60,6 +78,7 @@ class CapturedOp:
     product: ProductKind | None = None
     view: bool = False
     follows_conditioning: bool = False
+    channels: ChannelScales = ChannelScales.ONE
     made_by: str = ""
 
 
@@ -105,6 +124,13 @@ def chooses_scale(node: fx.Node) -> bool:
     """Whether a node's 16-bit result has a scale of its own at the integer level. That of an input does."""
     found = captured_op(node)
     return node.op == "placeholder" if found is None else found.new_scale(node)
+
+
+def channel_axis(node: fx.Node) -> int:
+    """The axis of the channels of a node's result. node: it has `meta["val"]`."""
+    found, axes = captured_op(node), len(node.meta["val"].shape)
+    grouped = found is not None and found.channels is ChannelScales.GROUPED
+    return 1 if grouped or axes == 4 else axes - 1
 
 
 def summed(node: fx.Node) -> int:

@@ -6,8 +6,9 @@ import torch
 from torch import fx
 
 from ..verify.argument_rules import contiguous_slice
+from ..verify.checks import anything
 from ..verify.rules_float import convolution, layer_norm, softmax
-from .captured import CapturedOp, ProductKind, always, register_captured
+from .captured import CapturedOp, ChannelScales, ProductKind, always, register_captured
 
 aten = torch.ops.aten
 
@@ -20,26 +21,44 @@ def _not_a_positive_number(node: fx.Node) -> bool:
 
 # Products.
 register_captured(
-    CapturedOp(aten.linear.default, new_scale=always, product=ProductKind.LINEAR),
-    CapturedOp(aten.conv2d.default, convolution, new_scale=always, product=ProductKind.CONVOLUTION),
+    CapturedOp(
+        aten.linear.default, new_scale=always, product=ProductKind.LINEAR, channels=ChannelScales.FREE
+    ),
+    CapturedOp(
+        aten.conv2d.default,
+        convolution,
+        new_scale=always,
+        product=ProductKind.CONVOLUTION,
+        channels=ChannelScales.FREE,
+    ),
     CapturedOp(aten.matmul.default, new_scale=always, product=ProductKind.ATTENTION),
 )
 # What stands between them.
 register_captured(
-    CapturedOp(aten.group_norm.default, new_scale=always),
+    CapturedOp(aten.group_norm.default, new_scale=always, channels=ChannelScales.GROUPED),
     CapturedOp(aten.layer_norm.default, layer_norm, new_scale=always),
-    CapturedOp(aten.silu.default, new_scale=always),
-    CapturedOp(aten.gelu.default, new_scale=always),
+    CapturedOp(aten.silu.default, new_scale=always, channels=ChannelScales.KEPT),
+    CapturedOp(aten.gelu.default, new_scale=always, channels=ChannelScales.KEPT),
     CapturedOp(aten.softmax.int, softmax, new_scale=always),
-    CapturedOp(aten.add.Tensor, new_scale=always, follows_conditioning=True),
-    CapturedOp(aten.mul.Tensor, new_scale=_not_a_positive_number, follows_conditioning=True),
-    CapturedOp(aten.cat.default, new_scale=always, follows_conditioning=True),
-    CapturedOp(aten.upsample_nearest2d.vec),
-    CapturedOp(aten.avg_pool2d.default),
+    CapturedOp(aten.add.Tensor, new_scale=always, follows_conditioning=True, channels=ChannelScales.FREE),
+    CapturedOp(
+        aten.mul.Tensor,
+        new_scale=_not_a_positive_number,
+        follows_conditioning=True,
+        channels=ChannelScales.ONE_SIDE,
+    ),
+    CapturedOp(aten.cat.default, new_scale=always, follows_conditioning=True, channels=ChannelScales.JOINED),
+    CapturedOp(aten.upsample_nearest2d.vec, channels=ChannelScales.KEPT),
+    CapturedOp(aten.avg_pool2d.default, channels=ChannelScales.KEPT),
 )
 # Views.
 register_captured(
-    CapturedOp(aten.reshape.default, view=True, follows_conditioning=True),
-    CapturedOp(aten.permute.default, view=True, follows_conditioning=True),
-    CapturedOp(aten.slice.Tensor, contiguous_slice, view=True, follows_conditioning=True),
+    *(
+        CapturedOp(target, rule, view=True, follows_conditioning=True, channels=ChannelScales.KEPT)
+        for target, rule in (
+            (aten.reshape.default, anything),
+            (aten.permute.default, anything),
+            (aten.slice.Tensor, contiguous_slice),
+        )
+    )
 )

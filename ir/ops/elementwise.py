@@ -5,10 +5,28 @@ from __future__ import annotations
 import torch
 
 from ..arithmetic.fixed_point import round_shift, saturate16
-from ..verify.argument_rules import SHIFTS, factor_and_shift, per_call, permutation, value_type
+from ..verify.argument_rules import (
+    NONNEGATIVE,
+    SHIFTS,
+    factor_and_shift,
+    per_call,
+    per_channel,
+    permutation,
+    unless_none,
+    value_type,
+)
 from ..verify.checks import anything, both
 from .fake import fake
 from .integer import IntegerOp, Moved, any_value, register_integer
+
+
+def factor_at(factor: torch.Tensor, column: torch.Tensor | None, step: torch.Tensor) -> torch.Tensor:
+    """A factor at this call, int64; one for each column where these differ: round_shift(column * factor, 31).
+
+    factor: int32 (T,). column: int32 (C,), at least 0, or None. Returns () or (C,), no larger than factor.
+    """
+    now = factor[step].to(torch.int64)
+    return now if column is None else round_shift(column.to(torch.int64) * now, 31)
 
 
 @torch.library.custom_op("dgqc::add", mutates_args=())
@@ -19,14 +37,16 @@ def add(
     a_factor: torch.Tensor,
     b_factor: torch.Tensor,
     shift: torch.Tensor,
+    a_column: torch.Tensor | None = None,
+    b_column: torch.Tensor | None = None,
 ) -> torch.Tensor:
     """y = saturate16((a * a_factor + b * b_factor + half) >> shift): a sum of differently scaled values.
 
     a, b: int16, broadcast against each other. Factors and shift: int32 (T,), factors below 2^30.
+    a_column, b_column: int32 (C,), where scales differ along the last axis, see `factor_at`; both or neither.
     """
-    total = a.to(torch.int64) * a_factor[step].to(torch.int64) + b.to(torch.int64) * b_factor[step].to(
-        torch.int64
-    )
+    left, right = factor_at(a_factor, a_column, step), factor_at(b_factor, b_column, step)
+    total = a.to(torch.int64) * left + b.to(torch.int64) * right
     return saturate16(round_shift(total, shift[step].to(torch.int64)))
 
 
@@ -44,9 +64,12 @@ register_integer(
             per_call("a_factor", (-(2**30), 2**30)),
             per_call("b_factor", (-(2**30), 2**30)),
             per_call("shift", SHIFTS),
+            unless_none("a_column", per_channel("a_column", NONNEGATIVE)),
+            unless_none("b_column", per_channel("b_column", NONNEGATIVE)),
         ),
         values=any_value,
         elementwise=2,
+        columns=("a_column", "b_column"),
     )
 )
 

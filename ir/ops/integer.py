@@ -106,6 +106,7 @@ class IntegerOp:
     values: what comes out: `any_value`, `bit_codes`, `Moved`, or a function of one's own.
     elementwise: of how many leading arguments each column of the result depends on the same column alone,
         where these have as many columns as the result; 0 for none.
+    columns: names of constants with an entry for each column of the result, None where all are alike.
     product: for products, what they multiply.
     """
 
@@ -113,6 +114,7 @@ class IntegerOp:
     rule: VerificationRule
     values: RangeOfResult
     elementwise: int = 0
+    columns: tuple[str, ...] = ()
     product: ProductArguments | None = None
 
     @property
@@ -179,9 +181,12 @@ def moves_values(node: fx.Node) -> bool:
 
 
 def elementwise_arguments(node: fx.Node) -> tuple[Any, ...]:
-    """The arguments that a node's columns depend on column by column, see `IntegerOp.elementwise`."""
+    """The arguments that a node's columns depend on column by column, see `IntegerOp.elementwise`; none where
+    a constant knows columns by their place."""
     found = integer_op(node)
-    return () if found is None else tuple(node.args[: found.elementwise])
+    if found is None or any(argument(node, name) is not None for name in found.columns):
+        return ()
+    return tuple(node.args[: found.elementwise])
 
 
 def value_range(node: fx.Node, value: Callable[[fx.Node], Any] | None = None) -> ValueRange:

@@ -6,7 +6,14 @@ import torch
 
 from ..arithmetic.fixed_point import round_shift, saturate16, shift_either_way
 from ..arithmetic.lookup import reciprocal_root
-from ..verify.argument_rules import NONNEGATIVE, SHIFTS, per_call, per_channel, value_type
+from ..verify.argument_rules import (
+    NONNEGATIVE,
+    SHIFTS,
+    per_call,
+    per_call_or_set,
+    per_channel,
+    value_type,
+)
 from ..verify.checks import both
 from ..verify.overflow_proofs import norm_bound
 from .fake import fake
@@ -61,10 +68,10 @@ AFFINE = both(
     per_channel("beta"),
     per_call("beta_factor"),
     per_call("beta_shift", SHIFTS),
-    per_call("epsilon", (1, 2**60), dtype=torch.int64),
     norm_bound,
 )
-"""What the verifier demands of a norm's constants."""
+"""What the verifier demands of a norm's constants, but for epsilon."""
+EPSILON = (1, 2**60)
 
 
 @torch.library.custom_op("dgqc::group_norm", mutates_args=())
@@ -81,7 +88,8 @@ def group_norm(
     epsilon: torch.Tensor,
 ) -> torch.Tensor:
     """x: int16 (1, ..., C). gamma, beta: int32 (C,). *_factor, *_shift: int32 (T,). epsilon: int64 (T,),
-    >= 1, in squared 1/16 input steps times the elements of a group. Returns int16 of x's shape.
+    >= 1, in squared 1/16 input steps times the elements of a group; (T, groups) where groups have scales of
+    their own, which a norm takes away. Returns int16 of x's shape.
 
     A group is C / groups neighbouring channels at all positions. It has at most 2^22 elements: the sum of
     (16 x - 16 mean)^2 < 2^42 each stays below 2^62 with real data's bound max|x|^2 * 2^8 * N, proved at
@@ -109,7 +117,13 @@ def _(x: torch.Tensor) -> torch.Tensor:
     return torch.empty_like(x)
 
 
-register_integer(IntegerOp(torch.ops.dgqc.group_norm.default, rule=AFFINE, values=any_value))
+register_integer(
+    IntegerOp(
+        torch.ops.dgqc.group_norm.default,
+        rule=both(AFFINE, per_call_or_set("epsilon", "groups", EPSILON, torch.int64)),
+        values=any_value,
+    )
+)
 
 
 @torch.library.custom_op("dgqc::layer_norm", mutates_args=())
@@ -136,4 +150,10 @@ def _(x: torch.Tensor) -> torch.Tensor:
     return torch.empty_like(x)
 
 
-register_integer(IntegerOp(torch.ops.dgqc.layer_norm.default, rule=AFFINE, values=any_value))
+register_integer(
+    IntegerOp(
+        torch.ops.dgqc.layer_norm.default,
+        rule=both(AFFINE, per_call("epsilon", EPSILON, dtype=torch.int64)),
+        values=any_value,
+    )
+)

@@ -35,6 +35,35 @@ def per_call(name: str, limits: Limits = INT32, dtype: torch.dtype = torch.int32
     return check
 
 
+def per_call_or_set(name: str, sets: str, limits: Limits, dtype: torch.dtype) -> VerificationRule:
+    """A constant with one number per call, (T,), or one for each set of values as well, (T, S).
+
+    sets: the argument that counts them.
+    """
+
+    def check(node: fx.Node, scope: VerificationScope) -> Problems:
+        table = yield from _constant(node, scope, name, dtype)
+        if table is None:
+            return
+        count = argument(node, sets)
+        if table.shape not in ((scope.calls,), (scope.calls, count)):
+            expected = f"({scope.calls},) or ({scope.calls}, {count}), a row for each call"
+            yield _shape(name, table, expected, OTHER_SCHEDULE)
+        yield from _within(name, table, limits)
+
+    return check
+
+
+def unless_none(name: str, rule: VerificationRule) -> VerificationRule:
+    """What is demanded of an argument that may be None, where it is not."""
+
+    def check(node: fx.Node, scope: VerificationScope) -> Problems:
+        if argument(node, name) is not None:
+            yield from rule(node, scope)
+
+    return check
+
+
 def per_group(name: str, limits: Limits = INT32) -> VerificationRule:
     """A constant with one number per call and group: int32 (T, G)."""
 

@@ -23,6 +23,9 @@ from ..plans import (
 )
 from .checks import Problem, Problems, type_name
 
+STATIC = ("group", "exponent")
+"""Tensors of plans that are the same at all calls."""
+
 
 def plan_problems(plan: Plan, value: torch.Tensor, calls: int) -> Problems:
     """Every problem of a site's plan. value: the site's value on the meta device. calls: T."""
@@ -75,7 +78,7 @@ def per_call_tensors(plan: Plan) -> Iterator[tuple[str, torch.Tensor]]:
         part = getattr(plan, field.name)
         if isinstance(part, Ranges | Variation):
             yield from ((f"{field.name}.{item.name}", getattr(part, item.name)) for item in fields(part))
-        elif isinstance(part, torch.Tensor) and field.name != "group" and not isinstance(plan, Weight):
+        elif isinstance(part, torch.Tensor) and field.name not in STATIC and not isinstance(plan, Weight):
             yield field.name, part
 
 

@@ -13,6 +13,7 @@ from torch.nn.functional import max_pool2d, pad
 from ...ir.calibration import Inputs, reads
 from ...ir.errors import DgqcError
 from ...ir.level import Level
+from ...ir.ops.captured import channel_axis
 from ...ir.parallel import side_by_side
 from ...ir.plans import (
     Activation16,
@@ -29,13 +30,14 @@ from ...ir.plans import (
 from ...ir.program import Program
 from ...ir.progress import track
 from ..base import Pass
-from ..graph.edit import arguments, call_bytes
+from ..graph.edit import arguments, call_bytes, dgqc, module_path
 from ..manager.registry import register_pass
 from ..simulation.block_interpreter import BlockInterpreter
+from .finite_samples import check_inputs, check_values
 
 Statistics = tuple[torch.Tensor, ...]
 """Of a site at one call: (channel low, channel high, pixel low, pixel high, and the lowest and the highest
-value of each sample), or (largest,)."""
+value of each sample), or (largest,): of the channels of a 16-bit value, or of all probabilities."""
 
 
 @register_pass
@@ -72,7 +74,8 @@ class Observation:
 
 
 def observe(program: Program) -> Observation:
-    """Runs the program's calibration samples. Raises DgqcError where a call has none."""
+    """Runs the program's calibration samples. Raises DgqcError where a call has none, and for a sample whose
+    values are not finite."""
     calibration = program.calibration
     if calibration is None:
         raise DgqcError("observe-ranges needs calibration samples; give some with --calib.")
@@ -81,9 +84,13 @@ def observe(program: Program) -> Observation:
     def at_step(read: tuple[int, Iterator[Inputs]]) -> tuple[Mapping[str, Statistics], int]:
         """What was seen, and of how many samples."""
         step, samples, observer = read[0], 0, _Observer(program)
+        where = f"call {step} of {calls} (timestep {program.schedule.timesteps[step]:g})"
         for inputs in read[1]:
+            check_inputs(inputs, samples, where)
             for batch in arguments(program, inputs):
                 observer.observe(batch, step)
+            if observer.first_odd() is not None:
+                check_values(inputs, samples, where, lambda one: first_odd(program, one, step))
             samples += len(inputs["sample"])
         if not observer.seen:
             raise DgqcError(
@@ -95,6 +102,18 @@ def observe(program: Program) -> Observation:
     found = side_by_side(at_step, reads(calibration, range(calls)), call_bytes(program))
     observed, counts = zip(*track(found, "observing ranges", calls), strict=True)
     return Observation(observed, sum(counts), calibration.origin, calibration.synthetic)
+
+
+def first_odd(program: Program, inputs: Inputs, step: int) -> str | None:
+    """The first layer whose values are not finite, in the user's model; None where all are."""
+    observer = _Observer(program)
+    for batch in arguments(program, inputs):
+        observer.observe(batch, step)
+    name = observer.first_odd()
+    sites = {
+        str(node.args[1]): node for node in program.graph.graph.nodes if node.target is dgqc.site.default
+    }
+    return None if name is None else module_path(sites[name])
 
 
 def _in_one_block(seen: Mapping[str, Statistics]) -> Mapping[str, Statistics]:
@@ -157,6 +176,13 @@ class _Observer(BlockInterpreter):
     def see(self, name: str, value: torch.Tensor, site: fx.Node) -> None:
         self._merge(name, _statistics(value, self.plans[name], site, self.batch))
 
+    def first_odd(self) -> str | None:
+        """The first site with values that are not finite."""
+        odd = (
+            name for name, seen in self.seen.items() if not all(bool(one.isfinite().all()) for one in seen)
+        )
+        return next(odd, None)
+
     def _merge(self, name: str, new: Statistics) -> None:
         old = self.seen.get(name)
         if old is None:
@@ -173,7 +199,13 @@ def _joined(old: torch.Tensor, new: torch.Tensor) -> torch.Tensor:
 
 
 def _statistics(x: torch.Tensor, plan: Plan, site: fx.Node, batch: int) -> Statistics:
-    """Six of an operand, the largest of anything else. batch: how many samples x is of."""
+    """Six of an operand, the largest magnitudes of anything else. batch: how many samples x is of."""
+    if isinstance(plan, Activation16):
+        source = site.args[0]
+        assert isinstance(source, fx.Node)
+        axis = channel_axis(source)
+        others = [one for one in range(x.dim()) if one != axis]
+        return (torch.maximum(-x.amin(dim=others), x.amax(dim=others)).abs(),)
     if not isinstance(plan, Operand):
         smallest, largest = torch.aminmax(x)
         return (torch.maximum(-smallest, largest).abs(),)

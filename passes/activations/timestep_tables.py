@@ -9,7 +9,14 @@ import torch
 
 from ...ir.errors import DgqcError
 from ...ir.level import Level
-from ...ir.plans import GroupedOperand, ObservedActivation16, Plan, QuantizedActivation16, QuantizedOperand
+from ...ir.plans import (
+    GroupedOperand,
+    ObservedActivation16,
+    Plan,
+    QuantizedActivation16,
+    QuantizedOperand,
+    ratios,
+)
 from ...ir.program import Program
 from ..base import Pass
 from ..manager.registry import register_pass
@@ -62,13 +69,19 @@ class TimestepTables(Pass):
 
     def _tabulate(self, plan: Plan) -> Plan:
         if isinstance(plan, ObservedActivation16):
-            high = plan.high.double()
-            # A value that is 0 at a call still needs a scale: a share of its largest at any call.
-            floor = max(float(high.max()) * 2.0**-20, 1e-9)
-            return QuantizedActivation16(high.clamp(min=floor) * self.headroom / 32767)
+            return scaled(plan, self.headroom)
         if isinstance(plan, GroupedOperand):
             return tabulate(plan, self.ratio_bits)
         return plan
+
+
+def scaled(plan: ObservedActivation16, headroom: float) -> QuantizedActivation16:
+    """The scales of a 16-bit value that hold `headroom` times what was seen of it."""
+    ratio = torch.ones(1, dtype=torch.float64) if plan.exponent is None else ratios(plan.exponent)
+    high = (plan.high.double() / ratio).amax(dim=1)
+    # A value that is 0 at a call still needs a scale: a share of its largest at any call.
+    floor = max(float(high.max()) * 2.0**-20, 1e-9)
+    return QuantizedActivation16(high.clamp(min=floor) * headroom / 32767, plan.exponent)
 
 
 def tabulate(plan: GroupedOperand, ratio_bits: int) -> QuantizedOperand:

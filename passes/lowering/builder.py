@@ -10,15 +10,20 @@ from typing import Any, TypeVar
 import torch
 from torch import fx
 
+from ...ir.arithmetic.fixed_point import multiplier
 from ...ir.errors import DgqcError
-from ...ir.plans import Plan, QuantizedActivation16
+from ...ir.plans import Plan, QuantizedActivation16, ratios
 from ...ir.program import Program
+from ...ir.tensors import compressed
 from ..graph.edit import aten, constant, dgqc, identifier, module_path
 from .constants import LoweredValues, constant_codes
 from .layout import Layout, Order, plain
-from .values import LoweredValue, OperandCodes, Scaled
+from .values import Joined, LoweredValue, OperandCodes, Scaled
 
-Arranged = TypeVar("Arranged", Scaled, OperandCodes)
+Arranged = TypeVar("Arranged", Scaled, Joined, OperandCodes)
+
+ONE_STEPS = 16384
+"""The 16-bit code of a factor of 1."""
 
 
 class IntegerGraphBuilder:
@@ -69,14 +74,67 @@ class IntegerGraphBuilder:
         return node
 
     def scaled(self, node: fx.Node | Any, order: Order | None = None) -> Scaled:
-        """The int16 value that an argument of the old graph has become, stored in an order or as it is."""
+        """The int16 value that an argument of the old graph has become, stored in an order or as it is, with
+        one scale for all its channels."""
         value = self.values[node]
+        if isinstance(value, Joined) or (isinstance(value, Scaled) and value.exponent is not None):
+            value = self._level(value, node)
         if not isinstance(value, Scaled):
-            raise DgqcError(
-                f"{module_path(node)} ({node.name}) should be a 16-bit value here but is "
-                f"{type(value).__name__}; put a site around it with insert-sites."
-            )
+            raise self.not_wide(node, value)
         return value if order is None else self.arranged(value, order, node)
+
+    def apart(self, node: fx.Node | Any, order: Order | None = None) -> Scaled | Joined:
+        """The same, whatever scales its channels have."""
+        value = self.values[node]
+        if not isinstance(value, Scaled | Joined):
+            raise self.not_wide(node, value)
+        return value if order is None else self.arranged(value, order, node)
+
+    def sole(self, node: fx.Node | Any, order: Order | None = None) -> Scaled:
+        """The same, with the scales of channels in one proportion at all calls."""
+        value = self.apart(node, order)
+        return value if isinstance(value, Scaled) else self.scaled(node, order)
+
+    def changed(self, value: Scaled, wanted: torch.Tensor | None, like: fx.Node) -> Scaled:
+        """The value with other exponents: as it is where all differ by one number, else a product with the
+        channels' ratios. like: the old node that it is the value of."""
+        have, want = (
+            torch.zeros(1, dtype=torch.int64) if one is None else one for one in (value.exponent, wanted)
+        )
+        between = compressed(have - want)
+        most = between.max()
+        scale = value.scale * ratios(most)
+        if between.numel() == 1:
+            return replace(value, scale=scale, exponent=wanted)
+        steps = torch.round(ratios(between - most) * ONE_STEPS).to(torch.int16)
+        constant = self.constant(f"{like.name}_ratios", steps.permute(value.layout.order))
+        factor, shift = multiplier(torch.full((self.calls,), 1 / ONE_STEPS, dtype=torch.float64), 30)
+        tables = (self.table("level_factor", factor), self.table("level_shift", shift))
+        node = self.call(
+            dgqc.mul.default, (value.node, constant, self.step, *tables), like, f"{like.name}_level"
+        )
+        return Scaled(node, scale, value.layout, wanted)
+
+    def _level(self, value: Scaled | Joined, like: fx.Node) -> Scaled:
+        """The value with one scale for all its channels, that of the coarsest."""
+        if isinstance(value, Scaled):
+            return self.changed(value, None, like)
+        nodes = []
+        for number, part in enumerate(value.parts):
+            leveled, name = self._level(part, like), f"{like.name}_level{number}"
+            factor, shift = multiplier(leveled.scale / value.scale, 31)
+            tables = (self.table(f"{name}.factor", factor), self.table(f"{name}.shift", shift))
+            nodes.append(self.call(dgqc.rescale.default, (leveled.node, self.step, *tables), like, name))
+        place = value.layout.place(value.axis)
+        node = self.call(aten.cat.default, (nodes, place), like, f"{like.name}_level")
+        return Scaled(node, value.scale, value.layout)
+
+    def not_wide(self, node: fx.Node, value: LoweredValue) -> DgqcError:
+        """The error where a node of the old graph should have become a 16-bit value."""
+        return DgqcError(
+            f"{module_path(node)} ({node.name}) should be a 16-bit value here but is "
+            f"{type(value).__name__}; put a site around it with insert-sites."
+        )
 
     def arranged(self, value: Arranged, order: Order, like: fx.Node) -> Arranged:
         """The value stored in another order. like: the old node that it is the value of."""
@@ -98,7 +156,10 @@ class IntegerGraphBuilder:
             value = self.arranged(value, plain(len(value.layout.shape)), like)
             layout = Layout.plain(shape)
         node = self._reshape(value.node, value.layout, layout, like, like.name)
-        return replace(value, node=node, layout=layout)
+        exponent = value.exponent
+        if exponent is not None:
+            exponent = compressed(exponent.expand(value.layout.shape).reshape(*shape))
+        return replace(value, node=node, layout=layout, exponent=exponent)
 
     def _reshape(self, node: fx.Node, before: Layout, after: Layout, like: fx.Node, name: str) -> fx.Node:
         if before.stored == after.stored:
@@ -119,12 +180,25 @@ class IntegerGraphBuilder:
         return self.program.plans[str(site.args[1])]
 
     def output_scale(self, node: fx.Node) -> torch.Tensor:
-        """The scale that the 16-bit site downstream of a node gives it: float64 (T,)."""
+        """The scale that the 16-bit site downstream of a node gives it, one for all channels: float64 (T,).
+
+        Raises DgqcError where the site has exponents, which ops must give that ask for the plan instead.
+        """
+        plan = self.output_plan(node)
+        if plan.exponent is not None:
+            raise DgqcError(
+                f"{module_path(node)} ({node.name}) should have a scale for each channel, which "
+                f"{node.target} can't give; leave the exponents out of its plan."
+            )
+        return plan.scale
+
+    def output_plan(self, node: fx.Node) -> QuantizedActivation16:
+        """What the 16-bit site downstream of a node says of it."""
         for user in node.users:
             if user.target is dgqc.site.default:
                 plan = self.plan(user)
                 if isinstance(plan, QuantizedActivation16):
-                    return plan.scale
+                    return plan
         raise DgqcError(
             f"{module_path(node)} ({node.name}) has no scale at the integer level; "
             "run insert-sites, observe-ranges and timestep-tables before lower-integer."

@@ -7,7 +7,7 @@ from dataclasses import replace
 import torch
 from torch import fx
 
-from ...ir.arithmetic.fixed_point import bits_for, multiplier, shared_shift_multipliers
+from ...ir.arithmetic.fixed_point import bits_for, multiplier, normalized, shared_shift_multipliers
 from ...ir.arithmetic.lookup import (
     ACTIVATION_PIECES,
     activation_table,
@@ -16,13 +16,16 @@ from ...ir.arithmetic.lookup import (
     sigmoid,
 )
 from ...ir.errors import DgqcError
+from ...ir.ops.captured import channel_axis
+from ...ir.plans import ratios
 from ..graph.edit import aten, dgqc, module_path, shape
 from .attention import attend
 from .builder import IntegerGraphBuilder
+from .exponents import wanted_scale
 from .layout import Layout, channels_last, common_order
 from .registry import lowers
 from .scores import add_to_logits
-from .values import Logits, LoweredValue, OthersProduct, Scaled, StartProduct
+from .values import Joined, Logits, LoweredValue, OthersProduct, Scaled, StartProduct
 
 CONSTANT_STEPS = 16384
 """The 16-bit code of a scalar."""
@@ -52,21 +55,27 @@ def _scalar(builder: IntegerGraphBuilder, number: float) -> Scaled:
 def _pair(builder: IntegerGraphBuilder, node: fx.Node) -> tuple[Scaled, Scaled, Layout]:
     """Both operands of an op that works element by element, and the layout of its result.
 
-    A number broadcasts however the other operand is stored.
+    Exponents lie along the last axis in memory. A number broadcasts however the other operand is stored.
     """
     left, right = node.args[:2]
-    assert isinstance(left, fx.Node)
-    if not isinstance(right, fx.Node):
-        value = builder.scaled(left)
-        return value, _scalar(builder, float(right)), value.layout  # type: ignore[arg-type]
-    rank = len(shape(node))
+    rank, axis = len(shape(node)), channel_axis(node)
     values = []
     for source in (left, right):
-        value = builder.scaled(source)
+        if not isinstance(source, fx.Node):
+            values.append(_scalar(builder, float(source)))  # type: ignore[arg-type]
+            continue
+        value = builder.sole(source)
         leading = (1,) * (rank - len(value.layout.shape))
-        values.append(builder.reshaped(value, (*leading, *value.layout.shape), source))
-    order = common_order([value.layout for value in values])
-    a, b = (builder.arranged(v, order, source) for v, source in zip(values, (left, right), strict=True))
+        value = builder.reshaped(value, (*leading, *value.layout.shape), source)
+        values.append(value if value.along(axis) is not None else builder.changed(value, None, source))
+    layouts = [value.layout for value in values if len(value.layout.shape) == rank]
+    order = common_order(layouts)
+    if any(value.exponent is not None for value in values) and order[-1] != axis:
+        order = (*(one for one in order if one != axis), axis)
+    a, b = (
+        builder.arranged(value, order, source) if isinstance(source, fx.Node) else value
+        for value, source in zip(values, (left, right), strict=True)
+    )
     return a, b, Layout(shape(node), order)
 
 
@@ -79,15 +88,42 @@ def lower_add(builder: IntegerGraphBuilder, node: fx.Node) -> LoweredValue:
         return attend(builder, node, others[0].probabilities, others[0].values)
     if any(isinstance(value, Logits) for value in values):
         return add_to_logits(builder, node)
-    scale = builder.output_scale(node)
+    scale, exponent = wanted_scale(builder, node)
     a, b, layout = _pair(builder, node)
-    (a_factor, b_factor), shift = shared_shift_multipliers([a.scale / scale, b.scale / scale])
+    reals, columns = _by_column(builder, node, (a, b), exponent, layout)
+    (a_factor, b_factor), shift = shared_shift_multipliers([real / scale for real in reals])
     tables = [
         builder.table(f"{node.name}.{what}", table)
         for what, table in (("a_factor", a_factor), ("b_factor", b_factor), ("shift", shift))
     ]
-    args = (a.node, b.node, builder.step, *tables)
-    return Scaled(builder.call(dgqc.add.default, args, node), scale, layout)
+    args = (a.node, b.node, builder.step, *tables, *columns)
+    return Scaled(builder.call(dgqc.add.default, args, node), scale, layout, exponent)
+
+
+def _by_column(
+    builder: IntegerGraphBuilder,
+    node: fx.Node,
+    sides: tuple[Scaled, Scaled],
+    exponent: torch.Tensor | None,
+    layout: Layout,
+) -> tuple[list[torch.Tensor], list[fx.Node]]:
+    """The sides' scales, float64 (T,) each, and how many times as much each column of theirs counts, in the
+    result's steps; no columns where all count the same.
+
+    exponent: of the result.
+    """
+    axis = layout.order[-1]
+    nothing = torch.zeros((1,) * len(layout.shape), dtype=torch.int64)
+    of_result = nothing if exponent is None else exponent
+    between = [(nothing if side.exponent is None else side.exponent) - of_result for side in sides]
+    if all(one.unique().numel() == 1 for one in between):
+        return [side.scale * ratios(one.max()) for side, one in zip(sides, between, strict=True)], []
+    reals, columns = [], []
+    for side, one, what in zip(sides, between, ("a", "b"), strict=True):
+        column, unit = normalized(ratios(one).reshape(-1).expand(layout.shape[axis]))
+        reals.append(side.scale * unit * 2.0**31)
+        columns.append(builder.table(f"{node.name}.{what}_column", column))
+    return reals, columns
 
 
 @lowers(aten.mul.Tensor)
@@ -101,14 +137,34 @@ def lower_mul(builder: IntegerGraphBuilder, node: fx.Node) -> LoweredValue:
         if isinstance(value, Logits):
             return value  # `mixed_by_softmax` has put the factor into the product
         if number > 0:
-            scaled = builder.scaled(left)
+            scaled = builder.sole(left)
             return replace(scaled, scale=scaled.scale * number)
     a, b, layout = _pair(builder, node)
-    scale = builder.output_scale(node)
+    scale, exponent = wanted_scale(builder, node)
+    a, b = _one_sided(builder, (a, b), exponent, left)
     factor, shift = multiplier(a.scale * b.scale / scale, bits_for(2**30))
     tables = (builder.table(f"{node.name}.factor", factor), builder.table(f"{node.name}.shift", shift))
     args = (a.node, b.node, builder.step, *tables)
-    return Scaled(builder.call(dgqc.mul.default, args, node), scale, layout)
+    return Scaled(builder.call(dgqc.mul.default, args, node), scale, layout, exponent)
+
+
+def _one_sided(
+    builder: IntegerGraphBuilder, sides: tuple[Scaled, Scaled], exponent: torch.Tensor | None, like: fx.Node
+) -> tuple[Scaled, Scaled]:
+    """The sides of a product: one with the result's exponents, which is the one that has them or else the
+    smaller one, the other with none."""
+    a, b = sides
+    first = _has(a, exponent) or (not _has(b, exponent) and a.layout.size <= b.layout.size)
+    wanted = (exponent, None) if first else (None, exponent)
+    left, right = (builder.changed(side, one, like) for side, one in zip(sides, wanted, strict=True))
+    return left, right
+
+
+def _has(value: Scaled, exponent: torch.Tensor | None) -> bool:
+    """Whether a value's exponents are these, but for a number that all differ by."""
+    if value.exponent is None or exponent is None:
+        return value.exponent is exponent
+    return (value.exponent - exponent).unique().numel() == 1
 
 
 @lowers(aten.cat.default)
@@ -120,11 +176,13 @@ def lower_cat(builder: IntegerGraphBuilder, node: fx.Node) -> LoweredValue:
     if all(isinstance(value, Logits) for value in values):
         nodes = [value.node for value in values if isinstance(value, Logits)]
         return Logits(builder.call(aten.cat.default, (nodes, dimension), node))
-    scale = builder.output_scale(node)
+    plan = builder.output_plan(node)
     parts = node.args[0]
     assert isinstance(parts, list | tuple)
-    layout = Layout(shape(node), common_order([builder.scaled(part).layout for part in parts]))
-    nodes = []
+    layout = Layout(shape(node), common_order([builder.apart(part).layout for part in parts]))
+    if plan.exponent is not None:
+        return _joined(builder, node, [builder.sole(part, layout.order) for part in parts], layout)
+    scale, nodes = plan.scale, []
     for number, part in enumerate(parts):
         scaled = builder.scaled(part, layout.order)
         name = f"{node.name}_part{number}"
@@ -136,10 +194,21 @@ def lower_cat(builder: IntegerGraphBuilder, node: fx.Node) -> LoweredValue:
     return Scaled(result, scale, layout)
 
 
+def _joined(builder: IntegerGraphBuilder, node: fx.Node, parts: list[Scaled], layout: Layout) -> Joined:
+    """Parts put together as they are, each at its own scale."""
+    plan, axis = builder.output_plan(node), int(node.args[1]) % len(layout.shape)  # type: ignore[arg-type]
+    assert plan.exponent is not None
+    result = builder.call(aten.cat.default, ([part.node for part in parts], layout.place(axis)), node)
+    return Joined(result, layout, tuple(parts), axis, plan.scales.amax(dim=1))
+
+
 @lowers(aten.silu.default, aten.gelu.default)
 def lower_activation(builder: IntegerGraphBuilder, node: fx.Node) -> LoweredValue:
     """SiLU and both forms of GELU, through `dgqc::activation`."""
-    value, scale = builder.scaled(node.args[0]), builder.output_scale(node)
+    scale, exponent = wanted_scale(builder, node)
+    value, columns = _activated(builder, node, exponent), list[fx.Node]()
+    if exponent is not None:
+        columns.append(builder.table(f"{node.name}.exponent", exponent.reshape(-1)))
     if node.target is aten.silu.default:
         name, function, end = "sigmoid", sigmoid, SIGMOID_END
     elif "tanh" in (*node.args, *node.kwargs.values()):
@@ -147,7 +216,10 @@ def lower_activation(builder: IntegerGraphBuilder, node: fx.Node) -> LoweredValu
     else:
         name, function, end = "normal", normal_distribution, NORMAL_END
     table = builder.constant(name, activation_table(function, end))
-    place, place_shift = multiplier(value.scale * ACTIVATION_PIECES * 8192 / end, 16)
+    # A step that leads a 16th of the table on is as good as a larger one: nothing but rounding is left.
+    bits = 16 if exponent is None else 15
+    steps = (value.scale * ACTIVATION_PIECES * 8192 / end).clamp(max=2.0 ** (bits - 1) - 1)
+    place, place_shift = multiplier(steps, bits)
     factor, shift = multiplier(value.scale / scale / 65536, bits_for(2**31))
     tables = [
         builder.table(f"{node.name}.{what}", item)
@@ -158,17 +230,34 @@ def lower_activation(builder: IntegerGraphBuilder, node: fx.Node) -> LoweredValu
             ("shift", shift),
         )
     ]
-    args = (value.node, builder.step, table, *tables)
-    return Scaled(builder.call(dgqc.activation.default, args, node), scale, value.layout)
+    args = (value.node, builder.step, table, *tables, *columns)
+    return Scaled(builder.call(dgqc.activation.default, args, node), scale, value.layout, exponent)
+
+
+def _activated(builder: IntegerGraphBuilder, node: fx.Node, exponent: torch.Tensor | None) -> Scaled:
+    """What an activation function reads, with the exponents of its result, along the last axis in memory."""
+    source, axis = node.args[0], channel_axis(node)
+    assert isinstance(source, fx.Node)
+    value = builder.sole(source)
+    if exponent is not None and value.layout.order[-1] != axis:
+        rest = (one for one in value.layout.order if one != axis)
+        value = builder.arranged(value, (*rest, axis), source)
+    return builder.changed(value, exponent, source)
 
 
 @lowers(aten.upsample_nearest2d.vec)
 def lower_upsample(builder: IntegerGraphBuilder, node: fx.Node) -> LoweredValue:
     """`dgqc::upsample_nearest`; the scale stays."""
-    value = builder.scaled(node.args[0], channels_last(4))
+    value = _by_channel(builder, node.args[0])
     args = (value.node, *shape(node)[2:])
     result = builder.call(dgqc.upsample_nearest.default, args, node)
-    return Scaled(result, value.scale, Layout(shape(node), channels_last(4)))
+    return Scaled(result, value.scale, Layout(shape(node), channels_last(4)), value.exponent)
+
+
+def _by_channel(builder: IntegerGraphBuilder, source: object) -> Scaled:
+    """An image, channels last, whose positions share their scales."""
+    value = builder.sole(source, channels_last(4))
+    return value if value.along(1) is not None else builder.scaled(source, channels_last(4))
 
 
 @lowers(aten.avg_pool2d.default)
@@ -182,6 +271,6 @@ def lower_avg_pool(builder: IntegerGraphBuilder, node: fx.Node) -> LoweredValue:
         raise DgqcError(
             f"{module_path(node)} pools windows that are not square or padded, which has no integer form."
         )
-    value = builder.scaled(source, channels_last(4))
+    value = _by_channel(builder, source)
     result = builder.call(dgqc.avg_pool2d.default, (value.node, kernel[0], stride[0]), node)
-    return Scaled(result, value.scale, Layout(shape(node), channels_last(4)))
+    return Scaled(result, value.scale, Layout(shape(node), channels_last(4)), value.exponent)

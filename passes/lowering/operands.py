@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
+
 import torch
 from torch import fx
 
@@ -14,20 +16,63 @@ from .builder import IntegerGraphBuilder
 from .layout import Order
 from .values import OperandCodes, Scaled
 
+MOST_QUANTIZERS = 256
+"""Of one site: groups are bytes."""
+
 
 def quantize(
-    builder: IntegerGraphBuilder, value: Scaled, plan: QuantizedOperand, site: fx.Node
+    builder: IntegerGraphBuilder, source: fx.Node, order: Order | None, plan: QuantizedOperand, site: fx.Node
 ) -> OperandCodes:
-    """The `dgqc::quantize` of a site, with the tables its products need."""
+    """The `dgqc::quantize` of a site, with the tables its products need.
+
+    Indices whose 16-bit scales differ have quantizers of their own, though they are of one group: products
+    see the same codes.
+    """
     name = str(site.args[1])
     axis = operand_axis(plan, len(shape(site)))
+    value = builder.apart(source, order)
     group = builder.constant(f"{name}.group", plan.group.to(torch.uint8))
-    multiplier, offset, shift = quantizer_tables(builder, value, plan, name)
+    finer = _finer_groups(value.scales(axis), plan.group)
+    if finer is None:
+        value = builder.scaled(source, order)
+        finer = FinerGroups(plan.group, torch.arange(plan.zero.shape[1]), value.scale[:, None])
+    tables = quantizer(finer.scales / plan.scale[:, finer.coarse], plan.zero[:, finer.coarse])
+    whats = zip(("multiplier", "offset", "shift"), tables, strict=True)
+    constants = [builder.table(f"{name}.{what}", table) for what, table in whats]
+    own = builder.constant(f"{name}.quantizer", finer.group.to(torch.uint8))
     place, bits = value.layout.place(axis), plan.operand.bits
-    args = (value.node, builder.step, multiplier, offset, shift, group, place, bits)
+    args = (value.node, builder.step, *constants, own, place, bits)
     node = builder.call(dgqc.quantize.default, args, site, f"{name}_codes")
     zero, multiple = product_tables(builder, plan, name)
     return OperandCodes(node, value.layout, plan, zero, multiple, group, axis)
+
+
+@dataclass(frozen=True)
+class FinerGroups:
+    """Parts of groups in which all 16-bit scales are the same.
+
+    group: int64 (n,), of each index, below F. coarse: int64 (F,), the group that each is a part of. scales:
+    float64 (T, F), or (T, 1) where all are the same.
+    """
+
+    group: torch.Tensor
+    coarse: torch.Tensor
+    scales: torch.Tensor
+
+
+def _finer_groups(scales: torch.Tensor | None, group: torch.Tensor) -> FinerGroups | None:
+    """None where they can't be told by one axis or would be too many.
+
+    scales: float64 (T, n). group: int64 (n,).
+    """
+    if scales is None:
+        return None
+    if bool((scales == scales[:, :1]).all()):
+        return FinerGroups(group, torch.arange(int(group.max()) + 1), scales[:, :1])
+    kinds, finer = torch.unique(torch.cat([group[None].double(), scales]), dim=1, return_inverse=True)
+    if kinds.shape[1] > MOST_QUANTIZERS:
+        return None
+    return FinerGroups(finer, kinds[0].to(torch.int64), kinds[1:])
 
 
 def quantizer_tables(
@@ -52,15 +97,15 @@ def quantizer(ratio: torch.Tensor, zero: torch.Tensor) -> tuple[torch.Tensor, to
 
     ratio: float64 (T, G), input step over code step. zero: int64 (T, G).
     The shift is the largest for which the multiplier stays below 2^15 and |x * multiplier + offset| below
-    2^31 for every int16 x.
+    2^31 for every int16 x. Where a code step is finer than a 16383th of an input step, a step more or less is
+    as good as infinitely many: every code but the zero's is the first or the last.
     """
+    ratio = ratio.clamp(max=(2**15 - 1) / 2)
     shift = torch.zeros_like(zero)
     for candidate in range(1, 27):
         multiplier = torch.round(ratio * 2.0**candidate)
         largest = 32768 * multiplier + (zero.abs().double() + 1) * 2.0**candidate
         shift = torch.where((multiplier < 2**15) & (largest < 2**31), candidate, shift)
-    if bool((shift == 0).any()):
-        raise OverflowError(f"a code step is {float(ratio.max()):g} times finer than its 16-bit input")
     multiplier = torch.round(ratio * 2.0 ** shift.double()).to(torch.int64)
     one = torch.ones_like(shift)
     return multiplier, (zero << shift) + (one << (shift - 1)), shift

@@ -16,6 +16,7 @@ from ...ir.plans import QuantizedOperand, Weight
 from ..graph.edit import aten, dgqc, module_path, shape
 from .attention import attend, mixed_by_softmax
 from .builder import IntegerGraphBuilder
+from .exponents import column_ratios, wanted_scale
 from .layout import Layout, channels_last, plain, transposed
 from .operands import as_operand, centered_interval, product_tables, quantizer_tables, value_interval
 from .registry import lowers
@@ -62,17 +63,18 @@ def epilogue(
     weight: Weight,
     bias: torch.Tensor | None,
     base: torch.Tensor,
-    scale: torch.Tensor,
     bound: int,
 ) -> tuple[fx.Node, ...]:
     """The constants of `requantize_columns`: column, factor, shift, bias, bias_factor, bias_shift.
 
-    base, scale: float64 (T,), of the operand and of the output. bound: on |accumulator|.
+    base: float64 (T,), of the operand. bound: on |accumulator|.
     """
-    column, unit = normalized(weight.scale)
+    plan = builder.output_plan(node)
+    scale, ratio = plan.scale, column_ratios(plan, len(weight.scale))
+    column, unit = normalized(weight.scale / ratio)
     factor, shift = multiplier(unit * 2.0**31 * base / scale, bits_for(bound), LARGEST_SHIFT)
     offsets = torch.zeros(len(weight.scale)) if bias is None else bias
-    offset, offset_unit = normalized(offsets.double())
+    offset, offset_unit = normalized(offsets.double() / ratio)
     offset_factor, offset_shift = multiplier(offset_unit * torch.ldexp(1 / scale, shift.double()), 31)
     name = node.name
     return (
@@ -110,12 +112,12 @@ def lower_linear(builder: IntegerGraphBuilder, node: fx.Node) -> LoweredValue:
     weight, codes = _weight(builder, node.args[1])
     last = len(shape(node)) - 1
     operand, base = as_operand(builder, node.args[0], last, plain(last + 1))
-    scale = builder.output_scale(node)
     group = _value(builder, operand.group) if operand.axis == last else None
     bound = accumulator_bound(operand.plan, _value(builder, codes), group)
-    constants = epilogue(builder, node, weight, _bias(builder, node, 2), base, scale, bound)
+    constants = epilogue(builder, node, weight, _bias(builder, node, 2), base, bound)
     args = (operand.node, builder.step, *operand.tables, codes, *constants)
-    return Scaled(builder.call(dgqc.linear.default, args, node), scale, Layout.plain(shape(node)))
+    scale, exponent = wanted_scale(builder, node)
+    return Scaled(builder.call(dgqc.linear.default, args, node), scale, Layout.plain(shape(node)), exponent)
 
 
 def _value(builder: IntegerGraphBuilder, node: fx.Node) -> torch.Tensor:
@@ -134,26 +136,26 @@ def lower_conv2d(builder: IntegerGraphBuilder, node: fx.Node) -> LoweredValue:
             f"The convolution {module_path(node)} is dilated or grouped, which has no integer form yet."
         )
     weight, codes = _weight(builder, weight_node)
-    scale, layout = builder.output_scale(node), Layout(shape(node), channels_last(4))
+    (scale, exponent), layout = wanted_scale(builder, node), Layout(shape(node), channels_last(4))
     assert isinstance(source, fx.Node)
     value = builder.values[source]
     bias = _bias(builder, node, 2)
     if isinstance(value, PixelPatches):
         plan, name = value.plan, f"{node.name}.input"
         bound = accumulator_bound(plan, _value(builder, codes), None)
-        constants = epilogue(builder, node, weight, bias, plan.base, scale, bound)
+        constants = epilogue(builder, node, weight, bias, plan.base, bound)
         quantizer = quantizer_tables(builder, value.source, plan, name)
         zero, multiple = product_tables(builder, plan, name)
         group = builder.constant(f"{name}.group", plan.group.to(torch.uint8))
         gathered = (value.source.node, builder.step, *quantizer, zero, multiple, group, plan.operand.bits)
         args: tuple[Any, ...] = (*gathered, codes, *constants, stride, padding)
-        return Scaled(builder.call(dgqc.conv2d_pixel.default, args, node), scale, layout)
+        return Scaled(builder.call(dgqc.conv2d_pixel.default, args, node), scale, layout, exponent)
     operand, base = as_operand(builder, source, 1, channels_last(4))
     bound = accumulator_bound(operand.plan, _value(builder, codes), _value(builder, operand.group))
-    constants = epilogue(builder, node, weight, bias, base, scale, bound)
+    constants = epilogue(builder, node, weight, bias, base, bound)
     tables = (operand.zero, operand.multiple, operand.group)
     args = (operand.node, builder.step, *tables, codes, *constants, stride, padding)
-    return Scaled(builder.call(dgqc.conv2d.default, args, node), scale, layout)
+    return Scaled(builder.call(dgqc.conv2d.default, args, node), scale, layout, exponent)
 
 
 @lowers(aten.matmul.default)

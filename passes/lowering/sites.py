@@ -20,7 +20,7 @@ from .builder import IntegerGraphBuilder
 from .layout import channels_last, plain
 from .operands import quantize
 from .registry import lowers
-from .values import LoweredValue, PendingProbabilities, PixelPatches, Scaled
+from .values import Joined, LoweredValue, PendingProbabilities, PixelPatches, Scaled
 
 
 @lowers(dgqc.site.default)
@@ -33,15 +33,16 @@ def lower_site(builder: IntegerGraphBuilder, site: fx.Node) -> LoweredValue:
         return value
     if isinstance(plan, QuantizedProbabilities) and isinstance(value, PendingProbabilities):
         return emit_softmax(builder, value, plan, site)
-    if isinstance(plan, QuantizedOperand) and isinstance(value, Scaled):
+    if isinstance(plan, QuantizedOperand) and isinstance(value, Scaled | Joined):
+        order = None
         if plan.operand.role is Role.CONVOLUTION:
-            value = builder.arranged(value, channels_last(4), source)
+            order = channels_last(4)
             if plan.dimension is Dimension.PIXEL:
-                return PixelPatches(value, plan)
+                return PixelPatches(builder.scaled(source, order), plan)
         elif plan.operand.role is Role.LINEAR:
-            value = builder.arranged(value, plain(len(shape(site))), source)
+            order = plain(len(shape(site)))
         # Heads are quantized before they are put apart: codes are cheaper to move.
-        return quantize(builder, value, plan, site)
+        return quantize(builder, source, order, plan, site)
     found = type(plan).__name__
     missing = (
         "observe-ranges and timestep-tables"

@@ -7,17 +7,60 @@ from dataclasses import dataclass
 import torch
 from torch import fx
 
-from ...ir.plans import QuantizedOperand, QuantizedProbabilities
+from ...ir.plans import QuantizedOperand, QuantizedProbabilities, ratios
 from .layout import Layout
 
 
 @dataclass(frozen=True)
 class Scaled:
-    """An int16 value; scale: float64 (T,), the real value of one step at each call."""
+    """An int16 value.
+
+    scale: float64 (T,), the real value of one step at each call. exponent: int64, broadcasts to the captured
+    graph's axes; a step is 2^(exponent / 4) times the scale. None where all have the scale itself.
+    """
 
     node: fx.Node
     scale: torch.Tensor
     layout: Layout
+    exponent: torch.Tensor | None = None
+
+    def along(self, axis: int) -> torch.Tensor | None:
+        """The exponents along an axis, int64 (size,); None where they change along others."""
+        size = self.layout.shape[axis]
+        if self.exponent is None:
+            return torch.zeros(size, dtype=torch.int64)
+        places = [place for place, length in enumerate(self.exponent.shape) if length != 1]
+        return (
+            self.exponent.reshape(-1).expand(size)
+            if places in ([], [axis % len(self.layout.shape)])
+            else None
+        )
+
+    def scales(self, axis: int) -> torch.Tensor | None:
+        """Of one step at each call along an axis, float64 (T, size); None where they change along others."""
+        exponent = self.along(axis)
+        return None if exponent is None else self.scale[:, None] * ratios(exponent)
+
+
+@dataclass(frozen=True)
+class Joined:
+    """A concatenation whose parts keep their scales.
+
+    parts: as they are stored. axis: the captured graph's. scale: float64 (T,), one that holds all parts.
+    """
+
+    node: fx.Node
+    layout: Layout
+    parts: tuple[Scaled, ...]
+    axis: int
+    scale: torch.Tensor
+
+    def scales(self, axis: int) -> torch.Tensor | None:
+        """Of one step at each call along an axis, float64 (T, size); None where they change along others."""
+        found = [part.scales(axis) for part in self.parts]
+        if axis % len(self.layout.shape) != self.axis or any(one is None for one in found):
+            return None
+        return torch.cat([one for one in found if one is not None], dim=1)
 
 
 @dataclass(frozen=True)
@@ -107,6 +150,7 @@ class OthersProduct:
 
 LoweredValue = (
     Scaled
+    | Joined
     | OperandCodes
     | PixelPatches
     | CodeRows

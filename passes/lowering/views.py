@@ -9,23 +9,25 @@ from torch import fx
 from ..graph.edit import aten, dgqc, shape
 from .attention import lower_probability_slice
 from .builder import IntegerGraphBuilder
+from .exponents import viewed
 from .layout import Layout
 from .registry import lowers
-from .values import CodeRows, LoweredValue, OperandCodes, PendingProbabilities
+from .values import CodeRows, LoweredValue, OperandCodes, PendingProbabilities, Scaled
 
 
 @lowers(aten.permute.default)
 def lower_permute(builder: IntegerGraphBuilder, node: fx.Node) -> LoweredValue:
     """No op: the memory is read in another order."""
-    value, dimensions = builder.scaled(node.args[0]), node.args[1]
+    value, dimensions = builder.sole(node.args[0]), node.args[1]
     assert isinstance(dimensions, list | tuple)
-    return replace(value, layout=value.layout.permuted(dimensions))  # type: ignore[arg-type]
+    exponent = viewed(value.exponent, value.layout.shape, node)
+    return replace(value, layout=value.layout.permuted(dimensions), exponent=exponent)  # type: ignore[arg-type]
 
 
 @lowers(aten.reshape.default)
 def lower_reshape(builder: IntegerGraphBuilder, node: fx.Node) -> LoweredValue:
     """In place where the stored order allows that."""
-    return builder.reshaped(builder.scaled(node.args[0]), shape(node), node)
+    return builder.reshaped(builder.sole(node.args[0]), shape(node), node)
 
 
 @lowers(aten.slice.Tensor)
@@ -39,10 +41,11 @@ def lower_slice(builder: IntegerGraphBuilder, node: fx.Node) -> LoweredValue:
         return lower_probability_slice(value, node)
     if isinstance(value, OperandCodes) or _is_operand_site(source):
         return CodeRows(source)
-    scaled = builder.scaled(source)
+    scaled = builder.sole(source)
     args = (scaled.node, scaled.layout.place(axis), *bounds)
     layout = Layout(shape(node), scaled.layout.order)
-    return replace(scaled, node=builder.call(aten.slice.Tensor, args, node), layout=layout)
+    exponent = viewed(scaled.exponent, scaled.layout.shape, node)
+    return Scaled(builder.call(aten.slice.Tensor, args, node), scaled.scale, layout, exponent)
 
 
 @lowers(aten.index_select.default)

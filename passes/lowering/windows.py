@@ -30,7 +30,7 @@ def lower_depthwise(builder: IntegerGraphBuilder, node: fx.Node) -> LoweredValue
     bias = None if bias_node is None else builder.weight(bias_node)
     # A convolution's epilogue asks for the scales alone.
     plan = Weight(TAP_BITS, codes, unit)
-    constants = epilogue(builder, node, plan, bias, value.scale, scale, bound)
+    constants = epilogue(builder, node, plan, bias, value.scale, bound)
     taps = builder.constant(f"{node.name}.taps", codes.permute(1, 2, 0))
     args = (value.node, builder.step, taps, *constants, stride, padding, dilation)
     layout = Layout(shape(node), channels_last(4))

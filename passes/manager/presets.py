@@ -27,12 +27,13 @@ _GROUPS = "observe-ranges,outlier-dims,kmeans-groups{groups=$groups},"
 _OUR_GROUPS = "observe-ranges,outlier-dims,$grouping-groups{groups=$groups},${ranges}widen-ranges,"
 _STATIC = "observe-ranges,static-ranges,"
 _LAYERWISE = "outlier-dims,kmeans-groups{groups=1},"
-_TABLES = "uniform-quant,timestep-tables,"
+_SCALES = "choose-exponents,timestep-tables,"
+_TABLES = "uniform-quant," + _SCALES
 _BRECQ = "brecq{iterations=$iterations,rate=$rate},"
 _REST = "measure-error,lower-integer"
 
 PIPELINE = Template(
-    _FRONT + _START + _SITES + _OUR_GROUPS + "$probabilities,timestep-tables,${rounding}" + _REST
+    _FRONT + _START + _SITES + _OUR_GROUPS + "$probabilities," + _SCALES + "${rounding}" + _REST
 )
 """Our own. For a model without text, split-start-token does nothing."""
 
@@ -108,7 +109,7 @@ METHODS: Mapping[str, Method] = {
     ),
     "dgq": Method(
         "the paper in integers, with its scale per tensor of scores and BRECQ weights",
-        Template(_FRONT + _START + _SITES + _GROUPS + "$probabilities,timestep-tables," + _BRECQ + _REST),
+        Template(_FRONT + _START + _SITES + _GROUPS + "$probabilities," + _SCALES + _BRECQ + _REST),
         {**_DGQ, **_LEARNED},
     ),
     "dgq-exact": Method(

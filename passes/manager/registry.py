@@ -39,6 +39,7 @@ BUILT_IN = {
     "log-quant": "activations.log_quant",
     "uniform-quant": "activations.uniform_quant",
     "choose-probabilities": "activations.choose_probabilities",
+    "choose-exponents": "activations.choose_exponents",
     "timestep-tables": "activations.timestep_tables",
     "gptq": "weights.gptq",
     "adaround": "weights.adaround",

@@ -26,6 +26,7 @@ from ..lowering.lower_integer import LowerInteger
 from ..manager.failures import snapshot
 from ..manager.registry import register_pass
 from .block_interpreter import BlockInterpreter
+from .wide_values import scales_beside
 
 log = logging.getLogger("dgqc")
 
@@ -128,7 +129,7 @@ class _Comparison(BlockInterpreter):
         plan, found = self.plans.get(f"{n.name}.output"), self.layers.get(n.name)
         if isinstance(plan, QuantizedActivation16) and found is not None:
             wanted = value.double()
-            error = found.double() * plan.scale[self.step] - wanted
+            error = found.double() * scales_beside(plan, n)[self.step] - wanted
             signal, noise = float(wanted.square().sum()), float(error.square().sum())
             self.found.append((module_path(n), signal, noise))
         return value

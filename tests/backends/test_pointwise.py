@@ -12,6 +12,7 @@ from hypothesis import strategies as st
 
 from dgqc.ir.arithmetic.lookup import activation_table, normal_distribution, sigmoid
 
+from .cases import CASES
 from .integer_graph import IntegerGraph, pick
 from .kernels import Builds, check
 
@@ -166,6 +167,19 @@ def test_add_and_mul_broadcast(
             dgqc.add.default, a, b, graph.step, *factors, graph.table(shift, shift + 1, graph.steps)
         )
     check(kernels, graph.finish(y), {"a": graph.values(*a_shape), "b": graph.values(*b_shape)})
+
+
+@pytest.mark.parametrize("name", ["activation_by_columns", "sum_by_columns", "group_norm"])
+def test_scales_of_channels(kernels: Builds, name: str) -> None:
+    case = CASES[name]
+    choices = {key: st.sampled_from(values) for key, values in case.space.items()}
+
+    @many
+    @given(seeds, st.fixed_dictionaries(choices))
+    def agree(seed: int, choice: dict[str, object]) -> None:
+        check(kernels, *case.program(seed, **choice))
+
+    agree()
 
 
 def test_rescale_of_every_int16_at_every_shift(kernels: Builds) -> None:

@@ -16,6 +16,7 @@ from dgqc.ir.plans import (
     Coding,
     Dimension,
     Granularity,
+    ObservedActivation16,
     Operand,
     Plan,
     Probabilities,
@@ -116,6 +117,45 @@ def picture() -> Program:
     back = sketch.call("back", aten.reshape.default, y, [-1, 2, 2, 2])
     image = sketch.call("image", aten.permute.default, back, [0, 3, 1, 2])
     return sketch.program(sketch.call("sum", aten.add.Tensor, image, x))
+
+
+def uneven() -> Program:
+    """An image whose channels are as unlike as a residual stream's: through an activation function, a sum, a
+    concatenation with what came in, and a norm of two groups."""
+    sketch = Sketch(sample=(1, 2, 2, 2))
+    sample = sketch.inputs["sample"]
+    rest = (None, [1, 1], [0, 0], [1, 1], 1)
+    up = sketch.constant("up_weight", [[[[1024]], [[512]]], [[[1]], [[-2]]]])
+    x = sketch.call("up", aten.conv2d.default, sample, up, *rest)
+    x = sketch.call("sum", aten.add.Tensor, x, sketch.call("act", aten.silu.default, x))
+    both = sketch.call("both", aten.cat.default, [x, sample], 1)
+    gain = sketch.constant("norm_gain", [1, 64, 2, 0.5])
+    offset = sketch.constant("norm_offset", [0.0, 1, -1, 0])
+    norm = sketch.call("norm", aten.group_norm.default, both, 2, gain, offset, 1e-5)
+    down = sketch.constant("down_weight", [[[[1]], [[2]], [[-1]], [[3]]]])
+    return sketch.program(sketch.call("down", aten.conv2d.default, norm, down, *rest))
+
+
+HIGH = {
+    "sample": [16.0, 32],
+    "up": [16384.0, 32],
+    "act": [16384.0, 32],
+    "sum_1": [32768.0, 64],
+    "both": [32768.0, 64, 16, 32],
+    "norm": [2.0, 64, 4, 1],
+    "down": [128.0],
+}
+"""What `uneven` is said to have shown of its channels at the first call, twice as much at the second."""
+
+
+def seen_uneven() -> Program:
+    """`uneven` with the ranges of its 16-bit values, and samples."""
+    program = calibrated(sited(uneven()))
+    seen = {
+        f"{name}.output": ObservedActivation16(torch.tensor([high, [2 * one for one in high]]))
+        for name, high in HIGH.items()
+    }
+    return replace(program, plans={**program.plans, **seen})
 
 
 def attention(crossing: bool) -> Program:

@@ -26,7 +26,18 @@ from dgqc.ir.program import Program
 from dgqc.passes.lowering.lower_integer import LowerInteger
 
 from .conftest import Golden
-from .graphs import Sketch, attention, calibrated, convolution, decided, dense, geglu, picture, sited
+from .graphs import (
+    Sketch,
+    attention,
+    calibrated,
+    convolution,
+    decided,
+    dense,
+    geglu,
+    picture,
+    seen_uneven,
+    sited,
+)
 
 aten = torch.ops.aten
 LINEAR = Operand(Role.LINEAR, 4, False)
@@ -134,11 +145,18 @@ def test_choose_probabilities(golden: Golden) -> None:
     golden("choose-probabilities", calibrated(sited(attention(crossing=False))), "choose-probabilities")
 
 
+def test_choose_exponents(golden: Golden) -> None:
+    """Unlike channels through a function, a sum, a concatenation and a norm, which takes two together."""
+    chosen = golden("choose-exponents{calls=2,enough=1000}", seen_uneven(), "choose-exponents")
+    own = {name for name, plan in chosen.plans.items() if getattr(plan, "exponent", None) is not None}
+    assert own == {"up.output", "act.output", "both.output", "norm.output"}
+
+
 def test_timestep_tables(golden: Golden) -> None:
     grouped = GroupedOperand(LINEAR, Dimension.CHANNEL, CHANNEL, torch.tensor([0, 1, 0, 1]))
     program = dense_with(grouped)
     seen = {
-        name: ObservedActivation16(torch.tensor([8.0, 4.0]))
+        name: ObservedActivation16(torch.tensor([[8.0], [4.0]]))
         for name in program.plans
         if name.endswith(".output")
     }

@@ -8,6 +8,7 @@ from typing import Any
 import torch
 from torch import fx
 
+from dgqc.ir.plans import QuantizedActivation16
 from dgqc.passes.lowering.builder import IntegerGraphBuilder
 from dgqc.passes.lowering.layout import Layout, plain
 from dgqc.passes.lowering.values import LoweredValue, Scaled
@@ -25,7 +26,7 @@ class EagerBuilder(IntegerGraphBuilder):
         self.weight_bits: dict[str, int] = {}
         self._moved = {}
         self.old = fx.Graph()
-        self.scales: dict[fx.Node, torch.Tensor] = {}
+        self.plans: dict[fx.Node, QuantizedActivation16] = {}
         self.constants: dict[fx.Node, torch.Tensor] = {}
 
     def input(self, value: LoweredValue, *shape: int) -> fx.Node:
@@ -35,9 +36,13 @@ class EagerBuilder(IntegerGraphBuilder):
         self.values[node] = value
         return node
 
-    def scaled_input(self, codes: torch.Tensor, scale: float) -> fx.Node:
+    def scaled_input(
+        self, codes: torch.Tensor, scale: float, exponent: torch.Tensor | None = None
+    ) -> fx.Node:
+        """exponent: broadcasts to the codes."""
         scales = torch.tensor([scale], dtype=torch.float64)
-        return self.input(Scaled(codes, scales, Layout.plain(codes.shape)), *codes.shape)  # type: ignore[arg-type]
+        value = Scaled(codes, scales, Layout.plain(codes.shape), exponent)  # type: ignore[arg-type]
+        return self.input(value, *codes.shape)
 
     def float_constant(self, value: torch.Tensor) -> fx.Node:
         """A float constant of the old graph."""
@@ -46,12 +51,17 @@ class EagerBuilder(IntegerGraphBuilder):
         return node
 
     def op(
-        self, target: Callable[..., Any], args: tuple[Any, ...], shape: tuple[int, ...], scale: float = 1.0
+        self,
+        target: Callable[..., Any],
+        args: tuple[Any, ...],
+        shape: tuple[int, ...],
+        scale: float = 1.0,
+        exponent: torch.Tensor | None = None,
     ) -> fx.Node:
-        """An old call to lower; scale is that of the 16-bit site behind it."""
+        """An old call to lower; scale and exponent are those of the 16-bit site behind it."""
         node = self.old.call_function(target, args)
         node.meta["val"] = torch.empty(shape)
-        self.scales[node] = torch.tensor([scale], dtype=torch.float64)
+        self.plans[node] = QuantizedActivation16(torch.tensor([scale], dtype=torch.float64), exponent)
         return node
 
     def call(self, target: Callable[..., Any], args: tuple[Any, ...], like: Any, name: str = "") -> Any:
@@ -63,8 +73,8 @@ class EagerBuilder(IntegerGraphBuilder):
     def table(self, name: str, value: torch.Tensor) -> Any:
         return value.to(torch.int32)
 
-    def output_scale(self, node: fx.Node) -> torch.Tensor:
-        return self.scales[node]
+    def output_plan(self, node: fx.Node) -> QuantizedActivation16:
+        return self.plans[node]
 
     def weight(self, node: fx.Node | Any) -> torch.Tensor:
         return self.constants[node]

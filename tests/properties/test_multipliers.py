@@ -27,7 +27,7 @@ def doubles(*values: float) -> torch.Tensor:
 
 @given(SHARES, st.integers(2, 31), st.integers(40, 62))
 def test_multiplier_is_as_precise_as_its_bits(share: float, bits: int, most: int) -> None:
-    # Within half a unit of the limit, rounding would carry into a bit too many, which is refused.
+    # Within half a unit of the limit, rounding would carry into a bit too many, where it ends.
     real = share * (2 ** (bits - 1) - 0.5)
     mantissa, shift = (part.item() for part in multiplier(doubles(real), bits, most))
     assert 1 <= shift <= most
@@ -46,10 +46,20 @@ def test_a_mantissa_that_rounds_up_to_a_power_of_two_still_fits(bits: int) -> No
     assert (mantissa, shift) == (2 ** (bits - 1), bits - 1)
 
 
-@given(st.integers(2, 31), st.floats(1, 1e6))
-def test_a_value_beyond_the_bits_is_refused(bits: int, factor: float) -> None:
-    with pytest.raises(OverflowError, match="before the binary point"):
-        multiplier(doubles(0.5, 2.0 ** (bits - 1) * factor), bits)
+@given(st.integers(17, 31), st.floats(1, 1e290))
+def test_a_value_beyond_the_bits_saturates_16_bits_as_it_would(bits: int, factor: float) -> None:
+    mantissas, shifts = multiplier(doubles(0.5, 2.0 ** (bits - 1) * factor), bits)
+    assert shifts.tolist() == [bits, 1]
+    assert 2**16 <= mantissas[1].item() < 2**bits
+    for x in (-32768, -1, 0, 1, 2):
+        y = (x * mantissas[1].item() + 1) >> 1
+        assert min(max(y, -32768), 32767) == {-1: -32768, 0: 0, 1: 32767}[(x > 0) - (x < 0)]
+
+
+@pytest.mark.parametrize("value", [float("inf"), float("nan")])
+def test_what_is_not_finite_is_refused(value: float) -> None:
+    with pytest.raises(OverflowError, match="not finite"):
+        multiplier(doubles(0.5, value), 31)
 
 
 def test_zero_is_zero() -> None:

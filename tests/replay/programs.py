@@ -10,10 +10,12 @@ from collections.abc import Callable
 from dataclasses import replace
 
 import hand_made
+import torch
 from backends.cases import CASES
 from backends.unet_like import unet_like, with_ddim
-from golden.graphs import attention, convolution, decided, dense, geglu, picture, sited
+from golden.graphs import attention, convolution, decided, dense, geglu, picture, sited, uneven
 
+from dgqc.ir.plans import QuantizedActivation16
 from dgqc.ir.program import Program
 from dgqc.ir.shapes import propagated
 from dgqc.passes.graph.split_start_token import SplitStartToken
@@ -35,6 +37,19 @@ def shaped(program: Program) -> Program:
     return replace(program, facts=LowerInteger.provides)
 
 
+def with_channel_scales() -> Program:
+    """An image whose channels have scales of their own, through a function, a sum and a norm."""
+    program = decided(sited(uneven()))
+    exponents = {"up": [36, 0], "act": [36, 0], "both": [44, 12, 0, 5], "norm": [5, 24, 9, 0]}
+    plans = dict(program.plans)
+    for name, exponent in exponents.items():
+        plan = plans[f"{name}.output"]
+        assert isinstance(plan, QuantizedActivation16)
+        plans[f"{name}.output"] = replace(plan, exponent=torch.tensor(exponent))
+    done = LowerInteger().run(replace(program, plans=plans))
+    return replace(done, level=LowerInteger.leaves, facts=done.facts | LowerInteger.provides)
+
+
 def case(name: str, **choice: object) -> Program:
     """One op with random integers, as the kernels' tests have it."""
     return shaped(CASES[name].program(0, **choice)[0])
@@ -47,6 +62,7 @@ PROGRAMS: dict[str, Callable[[], Program]] = {
     "picture": lambda: lowered(picture()),
     "self-attention": lambda: lowered(attention(crossing=False)),
     "start-token": lambda: lowered(SplitStartToken().run(attention(crossing=True))),
+    "channel-scales": with_channel_scales,
     "every-op": lambda: shaped(unet_like()),
     "denoising-loop": lambda: with_ddim(shaped(unet_like(seed=1, size=4, tokens=3))),
     "hand-made": lambda: shaped(hand_made.integer()),

@@ -8,7 +8,7 @@ from typing import Any
 import torch
 from torch import fx
 
-from ....ir.arithmetic.operands import shape_of
+from ....ir.arithmetic.operands import shape_of, value_of
 from .context import EmissionContext
 from .kernel import CallsOf, Kernel, by_rows
 from .kernel_call import KernelCall, struct
@@ -29,6 +29,7 @@ def _calling(kernel: str) -> CallsOf:
             groups=a["groups"] if by_group else 1,
             elements=math.prod(shape[:-1]) if by_group else 1,
             **context.named(a, *tables),
+            epsilon_of_each_group=value_of(a["epsilon"]).dim() == 2,
         )
         whole = (context.places.at(a["x"]),) if by_group else ()
         return context.by_rows(kernel, node, parameters, (context.rows(a["x"]),), kind="norm", whole=whole)

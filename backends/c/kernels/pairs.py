@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any
 
 import torch
@@ -10,14 +11,14 @@ from torch import fx
 from ....ir.arithmetic.operands import shape_of
 from .broadcast import merged_rows
 from .context import EmissionContext
-from .kernel import CallsOf, Kernel
+from .kernel import Kernel
 from .kernel_call import KernelCall, Struct, struct, unsupported
 from .value_rows import row_shape
 
 dgqc = torch.ops.dgqc
 
 
-def _calling(kernel: str, *tables: str) -> CallsOf:
+def _calling(kernel: str, *tables: str) -> Callable[..., KernelCall]:
     """The calls of `dgqc::add` or `dgqc::mul`. tables: the names of their constants."""
 
     def calls(node: fx.Node, a: dict[str, Any], context: EmissionContext) -> KernelCall:
@@ -51,6 +52,17 @@ def _rows_of_logits(node: fx.Node, a: dict[str, Any]) -> tuple[str, ...]:
     return ("logits", "bias") if same else ("logits",)
 
 
+def _add(node: fx.Node, a: dict[str, Any], context: EmissionContext) -> KernelCall:
+    factors = ("a_factor", "b_factor", "shift")
+    if a["a_column"] is None:
+        return _calling("add", *factors)(node, a, context)
+    return _calling("add_columns", *factors, "a_column", "b_column")(node, a, context)
+
+
+def _factors_of_columns(node: fx.Node, a: dict[str, Any]) -> tuple[int, ...]:
+    return () if a["a_column"] is None else (4 * shape_of(node)[-1],) * 2
+
+
 def _side(node: fx.Node, shape: tuple[int, ...], whole: bool) -> Struct:
     """A `dgqc_side`: how one of two tensors is broadcast."""
     axes = merged_rows(shape, shape_of(node))
@@ -72,6 +84,6 @@ def _padded(shape: tuple[int, ...], axes: int) -> tuple[int, ...]:
 
 KERNELS = (
     Kernel(dgqc.add_logits.default, _add_logits, _rows_of_logits),
-    Kernel(dgqc.add.default, _calling("add", "a_factor", "b_factor", "shift"), _same_rows),
+    Kernel(dgqc.add.default, _add, _same_rows, _factors_of_columns),
     Kernel(dgqc.mul.default, _calling("mul", "factor", "shift"), _same_rows),
 )

@@ -48,8 +48,14 @@ def _rescale(node: fx.Node, a: dict[str, Any], context: EmissionContext) -> Kern
 
 def _activation(node: fx.Node, a: dict[str, Any], context: EmissionContext) -> KernelCall:
     tables = context.named(a, "table", "index_factor", "index_shift", "factor", "shift")
-    parameters = struct(columns=shape_of(node)[-1], **tables)
-    return context.by_rows("activation", node, parameters, (context.rows(a["x"]),))
+    own = {} if a["exponent"] is None else context.named(a, "exponent")
+    parameters = struct(columns=shape_of(node)[-1], **tables, **own)
+    kernel = "activation_columns" if own else "activation"
+    return context.by_rows(kernel, node, parameters, (context.rows(a["x"]),))
+
+
+def _places_of_columns(node: fx.Node, a: dict[str, Any]) -> tuple[int, ...]:
+    return () if a["exponent"] is None else (4 * shape_of(node)[-1],) * 2
 
 
 def _piecewise(node: fx.Node, a: dict[str, Any], context: EmissionContext) -> KernelCall:
@@ -60,6 +66,6 @@ def _piecewise(node: fx.Node, a: dict[str, Any], context: EmissionContext) -> Ke
 KERNELS = (
     Kernel(dgqc.quantize.default, _quantize, by_rows("x"), _tables_of_quantize),
     Kernel(dgqc.rescale.default, _rescale, by_rows("x")),
-    Kernel(dgqc.activation.default, _activation, by_rows("x")),
+    Kernel(dgqc.activation.default, _activation, by_rows("x"), _places_of_columns),
     Kernel(dgqc.piecewise.default, _piecewise, by_rows("x")),
 )

@@ -70,23 +70,36 @@ def _feeds_weights_only(quantize: fx.Node) -> bool:
 
 def _order(module: fx.GraphModule, quantize: fx.Node) -> torch.Tensor | None:
     """The order of channels to come; None where groups are side by side already."""
-    group = constant(module, argument(quantize, "group"))
+    group = constant(module, _groups_of_reader(next(iter(quantize.users))))
     if bool((group[1:] >= group[:-1]).all()):
         return None
     return torch.cat([(group == one).nonzero()[:, 0] for one in in_quads(torch.bincount(group).tolist())])
 
 
+def _groups_of_reader(reader: fx.Node) -> fx.Node:
+    """The constant with the group of each channel, the same for all products that read the same codes."""
+    known = product_of(reader)
+    assert known is not None
+    group = argument(reader, known.operands[0].group)
+    assert isinstance(group, fx.Node)
+    return group
+
+
 def _permute(module: fx.GraphModule, quantize: fx.Node, order: torch.Tensor, widths: dict[str, int]) -> bool:
     """Has a node's readers read its channels in this order. Returns whether codes are gathered for that."""
     readers, products = list(quantize.users), upstream_products(quantize)
-    old = argument(quantize, "group")
+    old, own = _groups_of_reader(readers[0]), argument(quantize, "group")
     with module.graph.inserting_before(quantize):
         group = add_constant(module, f"{quantize.name}_sorted_group", constant(module, old)[order])
     if products is None:
         codes = _gathered(module, quantize, order)
     else:
-        codes = quantize
-        replace_argument(quantize, "group", group)
+        codes, quantizer = quantize, group
+        if own is not old:  # parts of groups, where 16-bit scales differ
+            with module.graph.inserting_before(quantize):
+                sorted_parts = constant(module, own)[order]
+                quantizer = add_constant(module, f"{quantize.name}_sorted_quantizer", sorted_parts)
+        replace_argument(quantize, "group", quantizer)
         for product in products:
             product.args = with_columns(module, product, order, "ordered", widths)
     for reader in readers:

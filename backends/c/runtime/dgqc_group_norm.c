@@ -52,7 +52,7 @@ static dgqc_spread spread_of_group(const dgqc_norm_parameters *p, size_t step, c
         moments.sum += strips[c / DGQC_STRIP].sum[place];
         moments.squares += strips[c / DGQC_STRIP].squares[place];
     }
-    return dgqc_spread_of(&moments, p->epsilon[step]);
+    return dgqc_spread_of(&moments, p->epsilon[p->epsilon_of_each_group ? step * p->groups + group : step]);
 }
 
 static void derive(const dgqc_spread *spread, const dgqc_gain *gain, int32_t gain_shift, size_t c, strip *s)

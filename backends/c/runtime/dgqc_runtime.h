@@ -180,7 +180,8 @@ typedef struct {
     size_t groups, elements; /* group_norm only: elements of one channel */
     const int32_t *gamma, *beta;       /* [channels] */
     const int32_t *gamma_factor, *gamma_shift, *beta_factor, *beta_shift; /* [steps] */
-    const int64_t *epsilon;                                               /* [steps] */
+    const int64_t *epsilon;    /* [steps], or [steps][groups] */
+    int epsilon_of_each_group; /* which of these */
 } dgqc_norm_parameters;
 
 typedef struct {
@@ -189,6 +190,14 @@ typedef struct {
     const int32_t *index_factor, *index_shift; /* [steps], factors below 2^16 */
     const int32_t *factor, *shift;             /* [steps] */
 } dgqc_activation_parameters;
+
+/* The same where a step of a column is 2^(exponent / 4) times as large; index_factor below 2^15 is that of exponent 0. */
+typedef struct {
+    size_t columns;
+    const int32_t *table;
+    const int32_t *index_factor, *index_shift, *factor, *shift; /* [steps] */
+    const int32_t *exponent;                                    /* [columns], 0 or more */
+} dgqc_activation_columns_parameters;
 
 #define DGQC_PAIR_AXES 3
 
@@ -208,6 +217,13 @@ typedef struct {
     dgqc_pair pair;
     const int32_t *a_factor, *b_factor, *shift; /* [steps], factors at most 2^30 */
 } dgqc_add_parameters;
+
+/* The same where a factor of a column is column * factor / 2^31. */
+typedef struct {
+    dgqc_pair pair;
+    const int32_t *a_factor, *b_factor, *shift; /* [steps] */
+    const int32_t *a_column, *b_column;         /* [columns], 0 or more */
+} dgqc_add_columns_parameters;
 
 typedef struct {
     dgqc_pair pair;
@@ -307,6 +323,12 @@ void dgqc_layer_norm_prepare(const dgqc_norm_parameters *p, size_t step, void *s
 void dgqc_layer_norm_rows(const dgqc_norm_parameters *p, size_t step, dgqc_rows rows, const int16_t *x, int16_t *y,
                           const void *shared);
 void dgqc_activation_rows(const dgqc_activation_parameters *p, size_t step, dgqc_rows rows, const int16_t *x, int16_t *y);
+void dgqc_activation_columns_prepare(const dgqc_activation_columns_parameters *p, size_t step, void *shared);
+void dgqc_activation_columns_rows(const dgqc_activation_columns_parameters *p, size_t step, dgqc_rows rows,
+                                  const int16_t *x, int16_t *y, const void *shared);
+void dgqc_add_columns_prepare(const dgqc_add_columns_parameters *p, size_t step, void *shared);
+void dgqc_add_columns_rows(const dgqc_add_columns_parameters *p, size_t step, dgqc_rows rows, const int16_t *a,
+                           const int16_t *b, int16_t *y, const void *shared);
 void dgqc_add_rows(const dgqc_add_parameters *p, size_t step, dgqc_rows rows, const int16_t *a, const int16_t *b,
                    int16_t *y);
 void dgqc_mul_rows(const dgqc_mul_parameters *p, size_t step, dgqc_rows rows, const int16_t *a, const int16_t *b,

@@ -2,13 +2,26 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import torch
 from torch_mlir import ir
 
-from ....ir.arithmetic.lookup import ACTIVATION_PIECES
+from ....ir.arithmetic.lookup import ACTIVATION_PIECES, QUARTER_OCTAVES
 from ..arithmetic.fixed_point import round_shift, saturate
 from ..arithmetic.number import Number, index
-from ..arithmetic.tensors import Body, Map, Reads, each, entry, loop_place, reshaped, shape_of
+from ..arithmetic.tensors import (
+    Body,
+    Map,
+    MappedOperand,
+    Reader,
+    Reads,
+    each,
+    entry,
+    loop_place,
+    reshaped,
+    shape_of,
+)
 from .module_builder import ModuleBuilder, OpCall
 from .record import lowers
 from .stages import Family
@@ -38,19 +51,42 @@ def activation(b: ModuleBuilder, call: OpCall) -> ir.Value:
     """x * g(x): 64 parabolas on the negative side, all in 32 bits up to the requantization."""
     values, table = b.value(call, "x"), b.constant(call["table"])
     shape = shape_of(values)
+    reads = Reads()
+    x, (factor, shift) = reads.of(values, range(len(shape))), _place_in_table(b, call, reads, len(shape) - 1)
 
-    def body(x: Number) -> Number:
-        wide = x.to(32)
-        factor, shift = (b.at_step(call[name]) for name in ("index_factor", "index_shift"))
+    def body(*n: Number) -> Number:
+        wide = x(n).to(32)
         # A place below 2^31 is 0 after 31 bits, whatever the shift beyond.
-        place = ((wide.absolute() * factor) >> shift.at_most(31)).at_most((ACTIVATION_PIECES << 13) - 1)
+        place = ((wide.absolute() * factor(n)) >> shift(n).at_most(31)).at_most((ACTIVATION_PIECES << 13) - 1)
         piece, t = (place >> 13).to_index(), (place & 8191) - 4096
         value, slope, curve = (entry(table, index(row), piece) for row in range(3))
         slope = slope - round_shift(curve * t, 15)
         below = value - round_shift(slope * t, 15)
         return requantize(b, call, (wide * wide.is_at_least(0).choose(65536 - below, below)).to(64))
 
-    return each(shape, 16, [(values, range(len(shape)))], body)
+    return each(shape, 16, reads.operands, body)
+
+
+def _place_in_table(b: ModuleBuilder, call: OpCall, reads: Reads, last: int) -> tuple[Reader, Reader]:
+    """An activation's index_factor and index_shift, i32: of all columns, or of each. last: the loop's axis
+    that columns lie along."""
+    exponent, names = call["exponent"], ("index_factor", "index_shift")
+    if exponent is None:
+        by, down = ((lambda _, name=name: b.at_step(call[name])) for name in names)
+        return by, down
+    quarters = b.constant(QUARTER_OCTAVES[exponent.to(torch.int64) & 3].to(torch.int32), "quarters")
+    octaves = b.constant(exponent >> 2, "octaves")
+
+    def factor(quarter: Number) -> Number:
+        product = b.at_step(call["index_factor"]).to(64) * quarter.to(64)
+        return round_shift(product, 30).to(32)
+
+    def shift(octave: Number) -> Number:
+        return (b.at_step(call["index_shift"]) - octave).at_least(0)
+
+    size = [len(exponent)]
+    factors, shifts = each(size, 32, [(quarters, (0,))], factor), each(size, 32, [(octaves, (0,))], shift)
+    return reads.of(factors, (last,)), reads.of(shifts, (last,))
 
 
 def requantize(b: ModuleBuilder, call: OpCall, product: Number) -> Number:
@@ -69,14 +105,27 @@ def rescale(b: ModuleBuilder, call: OpCall) -> ir.Value:
 
 @lowers(dgqc.add.default, Family.ELEMENTWISE)
 def add(b: ModuleBuilder, call: OpCall) -> ir.Value:
-    """saturate16((a * a_factor + b * b_factor + half) >> shift)."""
+    """saturate16((a * a_factor + b * b_factor + half) >> shift), factors of all columns or of each."""
+    last = len(call.result_shape) - 1
+    own = call["a_column"] is not None
+    columns = [(_factors(b, call, side), (last,)) for side in ("a", "b")] if own else []
 
-    def body(left: Number, right: Number) -> Number:
-        names = ("a_factor", "b_factor", "shift")
-        a_factor, b_factor, shift = (b.at_step(call[name]).to(64) for name in names)
-        return saturate(round_shift(left.to(64) * a_factor + right.to(64) * b_factor, shift), 16)
+    def body(left: Number, right: Number, *factors: Number) -> Number:
+        both = factors or [b.at_step(call[name]).to(64) for name in ("a_factor", "b_factor")]
+        shift = b.at_step(call["shift"]).to(64)
+        return saturate(round_shift(left.to(64) * both[0] + right.to(64) * both[1], shift), 16)
 
-    return _pair(b, call, body)
+    return _pair(b, call, body, columns)
+
+
+def _factors(b: ModuleBuilder, call: OpCall, side: str) -> ir.Value:
+    """The factor of each column of a side: round_shift(column * factor, 31), i64."""
+    column = call[f"{side}_column"]
+
+    def body(x: Number) -> Number:
+        return round_shift(x.to(64) * b.at_step(call[f"{side}_factor"]).to(64), 31)
+
+    return each([len(column)], 64, [(b.constant(column), (0,))], body)
 
 
 @lowers(dgqc.mul.default, Family.ELEMENTWISE)
@@ -85,11 +134,11 @@ def mul(b: ModuleBuilder, call: OpCall) -> ir.Value:
     return _pair(b, call, lambda left, right: requantize(b, call, left.to(64) * right.to(64)))
 
 
-def _pair(b: ModuleBuilder, call: OpCall, body: Body) -> ir.Value:
-    """Of two values, broadcast against each other."""
+def _pair(b: ModuleBuilder, call: OpCall, body: Body, more: Sequence[MappedOperand] = ()) -> ir.Value:
+    """Of two values, broadcast against each other. more: what else the body reads."""
     shape = call.result_shape
     values = [b.value(call, name) for name in ("a", "b")]
-    return each(shape, 16, [broadcast(value, shape) for value in values], body)
+    return each(shape, 16, [*(broadcast(value, shape) for value in values), *more], body)
 
 
 def broadcast(value: ir.Value, shape: tuple[int, ...]) -> tuple[ir.Value, Map]:

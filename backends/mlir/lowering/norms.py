@@ -12,7 +12,7 @@ from torch_mlir import ir
 from ..arithmetic.fixed_point import round_shift, saturate, shift_either_way
 from ..arithmetic.lookup import reciprocal_root
 from ..arithmetic.number import Number
-from ..arithmetic.tensors import Reads, each, reduced, reshaped, shape_of
+from ..arithmetic.tensors import Reads, each, loop_place, reduced, reshaped, shape_of
 from .elementwise import requantize
 from .module_builder import ModuleBuilder, OpCall
 from .record import lowers
@@ -111,7 +111,9 @@ def _normalized(
 
     def root(part: int) -> ir.Value:
         def body(x: Number) -> Number:
-            return reciprocal_root(b, x + b.at_step(call["epsilon"]))[part]
+            # Groups with scales of their own have an epsilon each.
+            group = (loop_place(0),) if call["epsilon"].dim() == 2 else ()
+            return reciprocal_root(b, x + b.at_step(call["epsilon"], *group))[part]
 
         return each(sizes, 64, [(energy, own)], body)
 

@@ -68,6 +68,26 @@ def pair(graph: IntegerGraph, op: str, shapes: tuple[tuple[int, ...], tuple[int,
     return graph.call(dgqc.add.default, a, b, graph.step, *factors, graph.table(25, 35, graph.steps))
 
 
+def activation_by_columns(graph: IntegerGraph, shape: tuple[int, ...], shift: int) -> fx.Node:
+    """Exponents beyond all shifts among them."""
+    (x,) = graph.take(x=shape)
+    place = (graph.table(0, 2**15 - 1, graph.steps), graph.table(shift, shift + 3, graph.steps))
+    factors = (graph.table(2**20, 2**30, graph.steps), graph.table(30, 52, graph.steps))
+    table = graph.constant(activation_table(sigmoid, 16.0))
+    exponent = graph.table(0, 90, shape[-1])
+    return graph.call(dgqc.activation.default, x, graph.step, table, *place, *factors, exponent)
+
+
+def sum_by_columns(
+    graph: IntegerGraph, shapes: tuple[tuple[int, ...], tuple[int, ...]], shift: int
+) -> fx.Node:
+    a, b = graph.take(a=shapes[0], b=shapes[1])
+    factors = [graph.table(-(2**30), 2**30, graph.steps) for _ in range(2)]
+    columns = [graph.table(0, 2**31 - 1, max(shape[-1] for shape in shapes)) for _ in range(2)]
+    shifts = graph.table(shift, shift + 9, graph.steps)
+    return graph.call(dgqc.add.default, a, b, graph.step, *factors, shifts, *columns)
+
+
 def rescale(graph: IntegerGraph, shape: tuple[int, ...]) -> fx.Node:
     (x,) = graph.take(x=shape)
     factors = (graph.table(0, 2**31 - 1, graph.steps), graph.table(25, 35, graph.steps))
@@ -83,7 +103,17 @@ def at_step(graph: IntegerGraph, shape: tuple[int, ...]) -> fx.Node:
     return graph.call(dgqc.add.default, x, row, graph.step, *factors, graph.table(25, 30, graph.steps))
 
 
+BROADCAST = [
+    ((1, 4, 6), (1, 4, 6)),
+    ((1, 4, 6), (1, 1, 6)),
+    ((1, 1, 6), (4, 1)),
+    ((1, 3, 5, 8), (8,)),
+    ((2, 1), (1, 1, 7)),
+]
+
 CASES = {
+    "activation_by_columns": Case({"shape": SHAPES, "shift": [0, 4, 40]}, activation_by_columns),
+    "sum_by_columns": Case({"shapes": BROADCAST, "shift": [1, 25, 50]}, sum_by_columns),
     "quantize": Case(
         {"shape": SHAPES, "last": FLAGS, "bits": [1, 4, 6, 8], "groups": [1, 3]},
         quantize,
@@ -101,13 +131,7 @@ CASES = {
     "pair": Case(
         {
             "op": ["add", "mul"],
-            "shapes": [
-                ((1, 4, 6), (1, 4, 6)),
-                ((1, 4, 6), (1, 1, 6)),
-                ((1, 1, 6), (4, 1)),
-                ((1, 3, 5, 8), (8,)),
-                ((2, 1), (1, 1, 7)),
-            ],
+            "shapes": BROADCAST,
         },
         pair,
     ),

@@ -6,12 +6,13 @@ import torch
 from torch import fx
 
 from ..integer_graph import IntegerGraph
-from .case import SIZES, Case
+from .case import FLAGS, SIZES, Case
 
 dgqc = torch.ops.dgqc
 
 
-def norm_tables(graph: IntegerGraph, channels: int) -> tuple[fx.Node, ...]:
+def norm_tables(graph: IntegerGraph, channels: int, *sets: int) -> tuple[fx.Node, ...]:
+    """sets: how many have an epsilon of their own."""
     return (
         graph.table(-(2**31) + 1, 2**31 - 1, channels),
         graph.table(2**20, 2**31 - 1, graph.steps),
@@ -19,13 +20,14 @@ def norm_tables(graph: IntegerGraph, channels: int) -> tuple[fx.Node, ...]:
         graph.table(-(2**31) + 1, 2**31 - 1, channels),
         graph.table(-(2**30), 2**30, graph.steps),
         graph.table(30, 50, graph.steps),
-        graph.table(1, 2**34, graph.steps, dtype=torch.int64),
+        graph.table(1, 2**34, graph.steps, *sets, dtype=torch.int64),
     )
 
 
-def group_norm(graph: IntegerGraph, image: tuple[int, ...], groups: int, size: int) -> fx.Node:
+def group_norm(graph: IntegerGraph, image: tuple[int, ...], groups: int, size: int, own: bool) -> fx.Node:
     (x,) = graph.take(x=(1, *image, groups * size))
-    return graph.call(dgqc.group_norm.default, x, graph.step, groups, *norm_tables(graph, groups * size))
+    tables = norm_tables(graph, groups * size, *([groups] if own else []))
+    return graph.call(dgqc.group_norm.default, x, graph.step, groups, *tables)
 
 
 def layer_norm(graph: IntegerGraph, rows: int, channels: int) -> fx.Node:
@@ -53,7 +55,9 @@ def shares(graph: IntegerGraph, rows: int, channels: int) -> fx.Node:
 
 
 CASES = {
-    "group_norm": Case({"image": [(1,), (4, 5), (9,)], "groups": [1, 2, 4], "size": [1, 3, 8]}, group_norm),
+    "group_norm": Case(
+        {"image": [(1,), (4, 5), (9,)], "groups": [1, 2, 4], "size": [1, 3, 8], "own": FLAGS}, group_norm
+    ),
     "layer_norm": Case({"rows": SIZES, "channels": [1, 8, 33]}, layer_norm),
     "rms_norm": Case({"rows": SIZES, "channels": [1, 8, 33]}, rms_norm),
     "mean": Case({"rows": SIZES, "channels": [1, 8, 33]}, mean),

@@ -1,0 +1,49 @@
+/* Sums of two values of which each column has a scale of its own. */
+
+#include "dgqc_pair.h"
+
+/* Prepared: the factors of each column, of a and of b. */
+void dgqc_add_columns_prepare(const dgqc_add_columns_parameters *p, size_t step, void *shared)
+{
+    const size_t columns = p->pair.columns;
+    const int32_t *const tables[2] = {p->a_column, p->b_column}, factors[2] = {p->a_factor[step], p->b_factor[step]};
+    for (size_t side = 0; side < 2; side++) {
+        int32_t *const to = dgqc_take(&shared, columns * sizeof(int32_t));
+        for (size_t c = 0; c < columns; c++) {
+            to[c] = (int32_t)dgqc_round_shift((int64_t)tables[side][c] * factors[side], 31);
+        }
+    }
+}
+
+static inline int16_t sum(int16_t a, int32_t a_factor, int16_t b, int32_t b_factor, int32_t shift)
+{
+    return dgqc_saturate16(dgqc_round_shift((int64_t)a * a_factor + (int64_t)b * b_factor, shift));
+}
+
+/* A row; a side with one value for all columns doesn't move along it. */
+static void add_row(const int16_t *a, const int32_t *restrict a_factor, const int16_t *b,
+                    const int32_t *restrict b_factor, int a_single, int b_single, int32_t shift, size_t columns,
+                    int16_t *restrict y)
+{
+    if (!a_single && !b_single) {
+        for (size_t c = 0; c < columns; c++) {
+            y[c] = sum(a[c], a_factor[c], b[c], b_factor[c], shift);
+        }
+        return;
+    }
+    for (size_t c = 0; c < columns; c++) {
+        y[c] = sum(a[a_single ? 0 : c], a_factor[c], b[b_single ? 0 : c], b_factor[c], shift);
+    }
+}
+
+void dgqc_add_columns_rows(const dgqc_add_columns_parameters *p, size_t step, dgqc_rows rows, const int16_t *a,
+                           const int16_t *b, int16_t *y, const void *shared)
+{
+    const dgqc_pair *const pair = &p->pair;
+    const int32_t *const a_factor = dgqc_taken(&shared, pair->columns * sizeof(int32_t));
+    const int32_t *const b_factor = dgqc_taken(&shared, pair->columns * sizeof(int32_t));
+    for (size_t i = 0; i < rows.count; i++) {
+        add_row(dgqc_side_row(&pair->a, a, rows, i), a_factor, dgqc_side_row(&pair->b, b, rows, i), b_factor,
+                pair->a.single, pair->b.single, p->shift[step], pair->columns, y + i * pair->columns);
+    }
+}

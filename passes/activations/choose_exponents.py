@@ -1,0 +1,122 @@
+"""`choose-exponents`: scales of their own for channels of 16-bit values, where one scale loses too much."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from typing import ClassVar
+
+import torch
+from torch import fx
+
+from ...ir.errors import DgqcError
+from ...ir.level import Level
+from ...ir.ops.captured import ChannelScales, captured_op, channel_axis
+from ...ir.plans import ObservedActivation16, Plan
+from ...ir.program import Program
+from ..base import Pass
+from ..graph.edit import aten, dgqc, shape
+from ..manager.registry import register_pass
+from ..simulation.wide_values import decibels_of_values
+from .channel_classes import channel_classes
+from .channel_ratios import SeenChannels, exponents_of_classes
+from .timestep_tables import scaled
+
+
+@register_pass
+@dataclass(frozen=True)
+class ChooseExponents(Pass):
+    """Gives channels of 16-bit values scales in proportions 2^(exponent / 4), static over calls.
+
+    In a trained model's residual stream channels of 1e9 stand beside channels of 5 that matter as much, and
+    one scale rounds these to 0. Products, norms and sums take the proportions up in their constants, so that
+    they cost next to nothing; concatenations leave each part its own scales, with no proportion at all.
+    First the network is measured with one scale for each value: nothing is chosen where that is enough.
+
+    enough: signal to noise of the output in dB, at each of the calls measured, that is enough.
+    calls: how many calls of the schedule to measure, evenly spaced. headroom: as in timestep-tables.
+    """
+
+    enough: float = 55.0
+    calls: int = 3
+    headroom: float = 2.0
+
+    name: ClassVar[str] = "choose-exponents"
+    takes: ClassVar[Level] = Level.PLANNED
+    leaves: ClassVar[Level] = Level.PLANNED
+    requires: ClassVar[frozenset[str]] = frozenset({"observed-ranges"})
+
+    def __post_init__(self) -> None:
+        if self.calls < 1:
+            raise DgqcError(f"choose-exponents takes calls from 1 on, not {self.calls}.")
+
+    def run(self, program: Program) -> Program:
+        last = len(program.schedule) - 1
+        steps = sorted({round(i * last / max(self.calls - 1, 1)) for i in range(self.calls)})
+        before = decibels_of_values(self._tabulated(program), steps)
+        if all(found is None or found >= self.enough for found in before.values()):
+            return program.with_report(self.name, {"calls": steps, "one-scale": list(before.values())})
+        chosen = replace(program, plans={**program.plans, **with_exponents(program)})
+        after = decibels_of_values(self._tabulated(chosen), steps)
+        values = sum(getattr(plan, "exponent", None) is not None for plan in chosen.plans.values())
+        report = {
+            "calls": steps,
+            "one-scale": list(before.values()),
+            "exponents": list(after.values()),
+            "values": values,
+        }
+        return chosen.with_report(self.name, report)
+
+    def _tabulated(self, program: Program) -> Program:
+        """The program with scales as timestep-tables will choose them."""
+        plans = {
+            name: scaled(plan, self.headroom) if isinstance(plan, ObservedActivation16) else plan
+            for name, plan in program.plans.items()
+        }
+        return replace(program, plans=plans)
+
+
+def with_exponents(program: Program) -> Mapping[str, Plan]:
+    """The plans of 16-bit values whose channels get scales of their own, with their exponents."""
+    classes = channel_classes(program.graph.graph, program.plans)
+    sites = [
+        (str(node.args[1]), node.args[0], classes[node])
+        for node in program.graph.graph.nodes
+        if node.target is dgqc.site.default and isinstance(node.args[0], fx.Node)
+    ]
+    seen: dict[str, SeenChannels] = {}
+    voting: list[SeenChannels] = []
+    for name, source, found in sites:
+        plan = program.plans[name]
+        if not isinstance(plan, ObservedActivation16):
+            continue
+        axis = channel_axis(source)
+        along = found.along(axis, shape(source)[axis])
+        if along is None or plan.high.shape[1] == 1:
+            continue
+        if source.target is aten.cat.default:
+            along = torch.arange(len(along))  # parts keep their scales, whatever is said here
+        seen[name] = SeenChannels(plan.high, along)
+        if source.target is not aten.cat.default and not _keeps(source):
+            voting.append(seen[name])
+    count = 1 + max((int(one.classes.max()) for one in seen.values()), default=0)
+    exponents = exponents_of_classes(voting, count)
+    chosen: dict[str, Plan] = {}
+    for name, source, _ in sites:
+        if name not in seen:
+            continue
+        plan, own = program.plans[name], exponents
+        assert isinstance(plan, ObservedActivation16)
+        if source.target is aten.cat.default:
+            own = exponents_of_classes([seen[name]], count)
+        exponent = own[seen[name].classes]
+        exponent = exponent - exponent.min()
+        if bool(exponent.any()):
+            chosen[name] = replace(plan, exponent=exponent)
+    return chosen
+
+
+def _keeps(source: fx.Node) -> bool:
+    """Whether a value's exponents are those of what it is computed from."""
+    record = captured_op(source)
+    return record is not None and record.channels is ChannelScales.KEPT

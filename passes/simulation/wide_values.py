@@ -1,0 +1,68 @@
+"""The float network with nothing but its 16-bit values rounded: what integers cost without quantization."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping
+
+import torch
+from torch import fx
+
+from ...ir.calibration import reads
+from ...ir.errors import DgqcError
+from ...ir.ops.captured import channel_axis
+from ...ir.plans import QuantizedActivation16
+from ...ir.program import Program
+from ..graph.edit import arguments, aten
+from .block_interpreter import BlockInterpreter
+
+
+def scales_beside(plan: QuantizedActivation16, source: fx.Node) -> torch.Tensor:
+    """Steps of a value at each call, float64 (T, ...), to broadcast against it. source: what computes it."""
+    scales = plan.scales
+    sizes = [1] * len(source.meta["val"].shape)
+    sizes[channel_axis(source)] = scales.shape[1]
+    return scales.reshape(len(scales), *sizes)
+
+
+def decibels_of_values(program: Program, steps: list[int]) -> Mapping[int, float | None]:
+    """Signal to noise of the network's output at these calls, in dB, where every 16-bit value is rounded to
+    its scale and all else stays floating point; of one calibration sample each. None where nothing is lost.
+
+    program: at the planned level, its 16-bit values with scales.
+    """
+    if program.calibration is None:
+        raise DgqcError("Measuring 16-bit values needs calibration samples; give some with --calib.")
+    found: dict[int, float | None] = {}
+    for step, batches in reads(program.calibration, steps):
+        sample = {name: value[:1] for name, value in next(batches).items()}
+        (real,) = arguments(program, sample)
+        with torch.no_grad():
+            wanted = BlockInterpreter(program).run(*real, torch.tensor(step)).double()
+            rounded = _Rounding(program, step).run(*real, torch.tensor(step)).double()
+        signal, noise = float(wanted.square().sum()), float((wanted - rounded).square().sum())
+        found[step] = round(10 * math.log10(signal / noise), 2) if signal and noise else None
+    return found
+
+
+class _Rounding(BlockInterpreter):
+    """Runs the float graph with 16-bit values rounded and saturated at their sites."""
+
+    def __init__(self, program: Program, step: int) -> None:
+        super().__init__(program)
+        self.step = step
+
+    def _seen(self, name: object, value: torch.Tensor, site: fx.Node) -> torch.Tensor:
+        plan = self.plans[str(name)]
+        source = site.args[0]
+        assert isinstance(source, fx.Node)
+        if not isinstance(plan, QuantizedActivation16) or _keeps_parts(plan, source):
+            return value
+        scale = scales_beside(plan, source)[self.step]
+        codes = torch.floor(value.double() / scale + 0.5).clamp(-32768, 32767)
+        return (codes * scale).to(value.dtype)
+
+
+def _keeps_parts(plan: QuantizedActivation16, source: fx.Node) -> bool:
+    """Whether a value is a concatenation whose parts keep their codes."""
+    return source.target is aten.cat.default and plan.exponent is not None

@@ -1,0 +1,73 @@
+"""`choose-exponents`: nothing where one scale is enough, else what the network needs."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import torch
+from golden.graphs import seen_uneven
+
+from dgqc.ir.plans import Activation16, Operand, Plan, QuantizedActivation16, Role
+from dgqc.passes.activations.channel_classes import channel_classes
+from dgqc.passes.activations.channel_ratios import SeenChannels, exponents_of_classes
+from dgqc.passes.activations.choose_exponents import ChooseExponents, with_exponents
+from dgqc.passes.activations.timestep_tables import scaled
+from dgqc.passes.graph.edit import dgqc
+from dgqc.passes.simulation.wide_values import decibels_of_values
+
+
+def test_where_one_scale_is_enough_nothing_is_chosen() -> None:
+    program = seen_uneven()
+    found = ChooseExponents(enough=20).run(program)
+    assert found.plans == program.plans
+    assert set(found.report["choose-exponents"]) == {"calls", "one-scale"}
+
+
+def test_channels_that_one_scale_rounds_away_come_back() -> None:
+    found = ChooseExponents(enough=1000).run(seen_uneven()).report["choose-exponents"]
+    for before, after in zip(found["one-scale"], found["exponents"], strict=True):
+        assert after > before + 15
+
+
+def test_exponents_hold_every_channel_and_fit_the_finer_ones() -> None:
+    generator = torch.Generator().manual_seed(3)
+    high = torch.rand(5, 40, generator=generator) * torch.logspace(-1, 5, 40)
+    exponent = exponents_of_classes([SeenChannels(high, torch.arange(40))], 40)
+    exponent = exponent - exponent.min()
+    program = seen_uneven()
+    plan = scaled(replace(program.plans["up.output"], high=high, exponent=exponent), 1.0)
+    reached = high.double() / plan.scales
+    assert float(reached.max()) <= 32767.01
+    assert bool((reached.amax(dim=0) > 32767 / 2**0.25 - 1).all()), (
+        "each channel comes near its end at a call"
+    )
+
+
+def test_a_value_read_as_codes_of_heads_has_one_scale() -> None:
+    """Groups of an attention's operand are of a head's features, the same for all heads."""
+    program = seen_uneven()
+    plans: dict[str, Plan] = {**program.plans, "down.input": Operand(Role.LEFT, 8, False)}
+    classes = channel_classes(program.graph.graph, plans)
+    site = next(
+        n for n in program.graph.graph.nodes if n.target is dgqc.site.default and n.args[1] == "norm.output"
+    )
+    assert classes[site].index.unique().numel() == 1
+
+
+def test_every_16_bit_value_is_rounded() -> None:
+    """With scales that are far too coarse nothing is left of the result."""
+    program = seen_uneven()
+    coarse = QuantizedActivation16(torch.tensor([1e9, 1e9], dtype=torch.float64))
+    fine = QuantizedActivation16(torch.tensor([1e-3, 1e-3], dtype=torch.float64))
+    names = [name for name in program.plans if name.endswith(".output")]
+    assert not any(isinstance(program.plans[name], Activation16) for name in names)
+    for name in names:
+        plans = {**program.plans, **dict.fromkeys(names, fine), name: coarse}
+        (found,) = decibels_of_values(replace(program, plans=plans), [1]).values()
+        assert found is not None
+        assert found < 6, name
+
+
+def test_plans_of_values_without_channels_stay() -> None:
+    program = seen_uneven()
+    assert "down.output" not in with_exponents(program)
