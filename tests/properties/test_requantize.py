@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from fractions import Fraction
-from types import SimpleNamespace
 
 import torch
 from hypothesis import given
@@ -16,6 +15,7 @@ from dgqc.passes.lowering.products import epilogue
 from .eager import EagerBuilder
 from .numbers import SEEDS, STEP, clamp, half_up, integers, reals
 
+aten = torch.ops.aten
 BOUNDS = st.integers(10, 36)
 """log2 of accumulators."""
 
@@ -57,8 +57,8 @@ def test_the_constants_of_lowering_give_the_real_result_within_a_step(
     scale = ((real + bias).abs().amax() * 2 / 32767).reshape(1)
     builder = EagerBuilder()
     offset = None if seed % 5 == 0 else bias
-    node = SimpleNamespace(name="product")
-    constants = epilogue(builder, node, weight, offset, base, scale, bound)  # type: ignore[arg-type]
+    node = builder.op(aten.linear.default, (), (6, 5), float(scale))
+    constants = epilogue(builder, node, weight, offset, base, bound)
     y = requantize_columns(accumulator, STEP, *constants)  # type: ignore[arg-type]
     wanted = (real + (bias if offset is not None else 0)) / scale
     assert bool((wanted.abs() > 100).any())
@@ -70,7 +70,8 @@ def test_a_column_of_zeros_gives_its_bias() -> None:
     weight = Weight(8, torch.zeros(2, 1, dtype=torch.int8), torch.tensor([1e-14, 0.1], dtype=torch.float64))
     ones = torch.ones(1, dtype=torch.float64)
     bias = torch.tensor([100.0, -7.0])
-    node = SimpleNamespace(name="product")
-    constants = epilogue(EagerBuilder(), node, weight, bias, ones, ones, 2**20)  # type: ignore[arg-type]
+    builder = EagerBuilder()
+    node = builder.op(aten.linear.default, (), (2, 2))
+    constants = epilogue(builder, node, weight, bias, ones, 2**20)
     y = requantize_columns(torch.tensor([[0, 0], [9, 10]]), STEP, *constants)  # type: ignore[arg-type]
     assert y.tolist() == [[100, -7], [100, -6]]
