@@ -80,9 +80,11 @@ class MemoryRecord(_Open):
 
 
 class ErrorsRecord(_Open):
-    """Of the pass that measures errors: decibels by layer, null where nothing differs."""
+    """Of the pass that measures errors: decibels by layer, and by call without quantization, null where
+    nothing differs."""
 
     decibels: dict[Text, float | None]
+    integers: dict[Text, float | None] = Field(default={})
 
 
 KNOWN = {"arena_bytes": MemoryRecord, "decibels": ErrorsRecord}

@@ -81,8 +81,11 @@ def facts(program: Executable) -> dict[str, Any]:
     """What its passes found out: sizes and the error of each layer, of integer programs only."""
     report = program.program.report
     summary: Mapping[str, Any] = report.get("summary", {})
+    errors = entry_with(report, "decibels")
+    integers = [found for found in errors.get("integers", {}).values() if found is not None]
     return {
         "size_mb": summary.get("size_mb"),
         "table_bytes": summary.get("table_bytes"),
-        "layers_db": entry_with(report, "decibels").get("decibels", {}),
+        "layers_db": errors.get("decibels", {}),
+        "integers_db": min(integers, default=None),
     }

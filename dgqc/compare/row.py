@@ -17,8 +17,9 @@ class Row:
 
     name: the preset. runs_as: integers, simulation or float. passes: the pipeline behind it.
     snr_db: signal to noise of the UNet's output at each call. layers_db: of each layer's output in integers,
-    by its place in the model. pictures: how many of each set of prompts were judged. judged:
-    the judge's figures, those of further sets after the set's name.
+    by its place in the model. integers_db: the lowest of any call of the output where nothing but 16-bit
+    values is rounded: integers without quantization. pictures: how many of each set of prompts were judged.
+    judged: the judge's figures, those of further sets after the set's name.
     size_mb: weights and tables, decimal. bops_t: 10^12 bit operations a call, as the paper counts.
     table_bytes: everything indexed by the call. seconds: what each part of the measuring took, then.
     """
@@ -28,6 +29,7 @@ class Row:
     passes: str
     snr_db: tuple[float, ...] = ()
     layers_db: Mapping[str, float] = field(default_factory=dict)
+    integers_db: float | None = None
     pictures: int = 0
     judged: Mapping[str, float] = field(default_factory=dict)
     size_mb: float | None = None
@@ -62,6 +64,7 @@ class Row:
             f"SNR last {LAST} dB": self.last_db,
             "median layer dB": self.layer_median_db,
             "worst layer dB": self.layer_worst_db,
+            "integers dB": self.integers_db,
             **{name.replace("_", " "): value for name, value in self.judged.items()},
             "size MB": self.size_mb,
             "TBOPs": self.bops_t,

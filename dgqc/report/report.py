@@ -91,6 +91,7 @@ def bundle_report(directory: Path) -> Report:
         "calibration": {"origin": made.calibration, "synthetic": made.synthetic},
         "bytes_on_disk": _on_disk(manifest),
         "estimated": False,
+        "integers_db": entry_with(passes, "decibels").get("integers", {}),
         "layer_error_db": entry_with(passes, "decibels").get("decibels", {}),
         "quality": quality,
     }

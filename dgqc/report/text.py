@@ -44,6 +44,9 @@ def rows(report: Report) -> Iterator[tuple[str, str]]:
         yield "working memory", f"{report['arena_bytes'] / KIB:.1f} KiB"
     yield from _arena(entry_with(report.get("passes", {}), "arena_bytes"))
     yield from _quality(report.get("quality", {}))
+    if integers := {call: db for call, db in report.get("integers_db", {}).items() if db is not None}:
+        found = ", ".join(f"{db:.1f} dB at {call}" for call, db in integers.items())
+        yield "integers without quantization", found
     for path, decibels in _least_exact(report.get("layer_error_db", {})):
         yield f"  error of {path}", f"{decibels:.1f} dB"
     if "bytes_on_disk" in report:

@@ -26,7 +26,7 @@ from ..lowering.lower_integer import LowerInteger
 from ..manager.failures import snapshot
 from ..manager.registry import register_pass
 from .block_interpreter import BlockInterpreter
-from .wide_values import scales_beside
+from .wide_values import decibels_of_values, scales_beside
 
 log = logging.getLogger("dgqc")
 
@@ -37,7 +37,8 @@ class MeasureError(Pass):
     """Runs one calibration sample through the float graph and through its integers, and compares each layer.
 
     The figure is the signal-to-noise ratio of a layer's output in decibels, all error up to there included:
-    10 log10(sum y^2 / sum (y - y^)^2). The program stays as it is.
+    10 log10(sum y^2 / sum (y - y^)^2). `integers` is that of the network's output by call where nothing but
+    16-bit values is rounded: what integers cost without quantization. The program stays as it is.
 
     calls: how many calls of the schedule to measure, evenly spaced. most: millions of weights; of a model
     with more only the first call is measured, since its integers take a minute a call.
@@ -77,7 +78,8 @@ class MeasureError(Pass):
             path: round(10 * math.log10(signal / noise), 2) if noise and signal else None
             for path, (signal, noise) in energy.items()
         }
-        return program.with_report(self.name, {"calls": steps, "decibels": decibels})
+        integers = {str(step): found for step, found in decibels_of_values(program, steps).items()}
+        return program.with_report(self.name, {"calls": steps, "decibels": decibels, "integers": integers})
 
 
 def _integer_layers(

@@ -51,7 +51,7 @@ def test_the_constants_of_lowering_give_the_real_result_within_a_step(
     weight = Weight(
         8, torch.zeros(5, 1, dtype=torch.int8), torch.exp2(3 * reals(seed + 1, 5).clamp(-2, 2)) / 99
     )
-    bias = reals(seed + 2, 5) * loudest
+    bias = reals(seed + 2, 5) * (0 if seed % 5 == 0 else loudest)
     base = torch.exp2(reals(seed + 3, 1) * 4)
     real = accumulator.double() * base * weight.scale
     scale = ((real + bias).abs().amax() * 2 / 32767).reshape(1)
