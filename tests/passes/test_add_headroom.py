@@ -27,10 +27,10 @@ def test_every_bound_moves_from_zero_by_the_factor(factor: float, low: float, hi
 
 
 def test_16_bit_values_get_room_and_probabilities_none() -> None:
-    observed = ObservedActivation16(torch.tensor([2.0, 4.0]))
+    observed = ObservedActivation16(torch.tensor([[2.0], [4.0]]))
     found = one_site(AddHeadroom(1.5).run(program_with(observed, calls=2)))
     assert isinstance(found, ObservedActivation16)
-    assert found.high.tolist() == [3, 6]
+    assert found.high.tolist() == [[3], [6]]
     probabilities = ObservedProbabilities(6, torch.tensor([0.25, 0.75]))
     assert one_site(AddHeadroom(1.5).run(program_with(probabilities, calls=2))) is probabilities
 

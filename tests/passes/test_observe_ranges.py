@@ -15,6 +15,7 @@ from torch.nn.functional import unfold
 
 from dgqc.ir.calibration import Calibration, Inputs
 from dgqc.ir.errors import DgqcError
+from dgqc.ir.ops.captured import channel_axis
 from dgqc.ir.plans import ObservedActivation16, ObservedOperand, ObservedProbabilities, Role
 from dgqc.ir.program import Program
 
@@ -23,10 +24,14 @@ NAMES = pytest.mark.parametrize("name", ["only_cross_attention", "class_conditio
 STEPS = pytest.mark.parametrize("step", range(len(SCHEDULE)))
 
 
+def sited(name: str) -> Program:
+    return apply(captured(name), f"{FRONT},split-start-token,insert-sites,merge-quantizers")
+
+
 @cache
 def observed(name: str) -> Program:
     """Each call's batch comes in two pieces."""
-    program = apply(captured(name), f"{FRONT},split-start-token,insert-sites,merge-quantizers")
+    program = sited(name)
 
     def read(step: int) -> Iterator[Inputs]:
         for part in (slice(0, 1), slice(1, BATCH)):
@@ -99,14 +104,46 @@ def test_operands_have_the_smallest_and_largest_of_every_index(name: str, step: 
 @NAMES
 @STEPS
 def test_other_values_have_their_largest_magnitude(name: str, step: int) -> None:
+    """16-bit values that of each channel."""
     program, seen = observed(name), values(name, step)
     kinds = set()
-    for site_name, plan in program.plans.items():
+    for site in program.graph.graph.nodes:
+        plan = program.plans.get(str(site.args[1])) if site.target is dgqc.site.default else None
         if isinstance(plan, ObservedActivation16 | ObservedProbabilities):
             kinds.add(type(plan))
-            wanted = torch.stack([x.abs().amax() for x in seen[site_name]]).amax()
-            assert float(plan.high[step]) == pytest.approx(float(wanted), rel=1e-4, abs=1e-5)
+            whole = torch.cat(seen[str(site.args[1])]).abs()
+            if isinstance(plan, ObservedActivation16):
+                whole = whole.movedim(channel_axis(site.args[0]), -1).flatten(0, -2).amax(dim=0)
+                assert plan.high[step].shape == whole.shape
+            wanted = whole if isinstance(plan, ObservedActivation16) else whole.amax()
+            assert torch.allclose(plan.high[step].double(), wanted, rtol=1e-4, atol=1e-5)
     assert kinds == {ObservedActivation16, ObservedProbabilities}
+
+
+@pytest.mark.parametrize("value", [float("nan"), float("inf")])
+def test_a_sample_that_is_not_finite_is_named(value: float) -> None:
+    def read(step: int) -> Iterator[Inputs]:
+        for part in (slice(0, 1), slice(1, BATCH)):
+            given = {key: one[part].clone() for key, one in samples("class_conditional", step).items()}
+            if step == 2 and part.start == 1:
+                given["sample"][-1, 0, 0, 0] = value
+            yield given
+
+    calibration = Calibration(SCHEDULE, read, synthetic=False, origin="one bad sample")
+    with pytest.raises(DgqcError, match=rf"sample {BATCH - 1} of call 2 of .* in sample that is not finite"):
+        apply(replace(sited("class_conditional"), calibration=calibration), "observe-ranges")
+
+
+def test_a_sample_that_overflows_the_model_is_named_with_the_layer() -> None:
+    def read(step: int) -> Iterator[Inputs]:
+        given = {key: one.clone() for key, one in samples("class_conditional", step).items()}
+        if step == 1:
+            given["sample"][1] = 1e38
+        yield given
+
+    calibration = Calibration(SCHEDULE, read, synthetic=False, origin="one loud sample")
+    with pytest.raises(DgqcError, match=r"sample 1 of call 1 of .* overflow in .*, whose result"):
+        apply(replace(sited("class_conditional"), calibration=calibration), "observe-ranges")
 
 
 def test_two_calls_at_one_timestep_have_ranges_of_their_own() -> None:

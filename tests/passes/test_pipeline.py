@@ -218,8 +218,8 @@ def test_options_of_methods_reach_their_passes() -> None:
         ("w4a6,rounding=nearest", "timestep-tables,measure-error,", "gptq"),
         ("w8a8,rounding=gptq", "timestep-tables,gptq,", "most"),
         ("w8a8,rounding=fbr", "fbr{iterations=1000", "gptq"),
-        ("w4a6,probabilities=log2", "log-quant{scale=row}", "choose"),
-        ("w4a6,scale=tensor", "log-quant{scale=tensor}", "choose"),
+        ("w4a6,probabilities=log2", "log-quant{scale=row}", "choose-prob"),
+        ("w4a6,scale=tensor", "log-quant{scale=tensor}", "choose-prob"),
     ],
 )
 def test_what_holds_where_nothing_is_said(opt: str, present: str, absent: str) -> None:

@@ -180,8 +180,8 @@ typedef struct {
     size_t groups, elements; /* group_norm only: elements of one channel */
     const int32_t *gamma, *beta;       /* [channels] */
     const int32_t *gamma_factor, *gamma_shift, *beta_factor, *beta_shift; /* [steps] */
-    const int64_t *epsilon;    /* [steps], or [steps][groups] */
-    int epsilon_of_each_group; /* which of these */
+    const int64_t *epsilon; /* [steps], or [steps][groups] */
+    int epsilon_of_each_group;
 } dgqc_norm_parameters;
 
 typedef struct {
@@ -195,8 +195,7 @@ typedef struct {
 typedef struct {
     size_t columns;
     const int32_t *table;
-    const int32_t *index_factor, *index_shift, *factor, *shift; /* [steps] */
-    const int32_t *exponent;                                    /* [columns], 0 or more */
+    const int32_t *index_factor, *index_shift, *factor, *shift, *exponent; /* [steps], exponents [columns], 0 or more */
 } dgqc_activation_columns_parameters;
 
 #define DGQC_PAIR_AXES 3
@@ -221,8 +220,7 @@ typedef struct {
 /* The same where a factor of a column is column * factor / 2^31. */
 typedef struct {
     dgqc_pair pair;
-    const int32_t *a_factor, *b_factor, *shift; /* [steps] */
-    const int32_t *a_column, *b_column;         /* [columns], 0 or more */
+    const int32_t *a_factor, *b_factor, *shift, *a_column, *b_column; /* [steps], the last two [columns], 0 or more */
 } dgqc_add_columns_parameters;
 
 typedef struct {
