@@ -10,6 +10,7 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 from .backends.registry import pass_modules
+from .ir.logs import say_in_one_line
 from .passes.sources import add_source
 
 if TYPE_CHECKING:
@@ -31,6 +32,8 @@ __all__ = [
 
 # Rooms don't know each other; passes that targets bring are known by name all the same.
 add_source(pass_modules)
+# A warning may quote a file that holds line ends, or escape sequences of terminals.
+say_in_one_line()
 
 _HOMES = {
     "compile": ".compiler.driver",

@@ -11,6 +11,7 @@ from torch import nn
 
 from ..frontends.loading.model_inputs import call_arguments
 from ..ir.calibration import Calibration, Inputs
+from ..ir.parallel import side_by_side, single_threaded
 from ..ir.progress import track
 
 Answer = Callable[[Inputs, int], torch.Tensor]
@@ -29,15 +30,16 @@ class Reference:
 
 
 def references(model: nn.Module, held_out: Calibration) -> list[Reference]:
-    """One for each call of the schedule, all recorded samples in each."""
-    found = []
-    for step, timestep in enumerate(held_out.schedule.timesteps):
+    """One for each call of the schedule, all recorded samples in each; the same with any number of threads."""
+
+    def reference(step: int) -> Reference:
         batches = list(held_out.read(step))
         inputs = {name: torch.cat([batch[name] for batch in batches]) for name in batches[0]}
+        timestep = held_out.schedule.timesteps[step]
         with torch.no_grad():
-            wanted = model(**call_arguments(inputs), timestep=timestep, return_dict=False)[0]
-        found.append(Reference(inputs, wanted))
-    return found
+            return Reference(inputs, model(**call_arguments(inputs), timestep=timestep, return_dict=False)[0])
+
+    return list(side_by_side(reference, range(len(held_out.schedule))))
 
 
 def signal_to_noise(answer: Answer, against: list[Reference]) -> list[float]:
@@ -48,8 +50,9 @@ def signal_to_noise(answer: Answer, against: list[Reference]) -> list[float]:
 
 def decibels(wanted: torch.Tensor, found: torch.Tensor) -> float:
     """10 log10 of signal over noise, at most `MOST_DB`."""
-    noise = float((wanted - found).double().square().sum())
-    signal = float(wanted.double().square().sum())
+    with single_threaded():
+        noise = float((wanted - found).double().square().sum())
+        signal = float(wanted.double().square().sum())
     if not noise:
         return MOST_DB
     if not signal or not math.isfinite(noise):

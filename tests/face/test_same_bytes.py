@@ -7,6 +7,8 @@ import subprocess
 import sys
 from pathlib import Path
 
+import pytest
+
 TESTS = Path(__file__).parents[1]
 SCRIPT = """
 import sys
@@ -19,17 +21,44 @@ assert torch.get_num_threads() == int(sys.argv[2])
 program.save(sys.argv[1])
 """
 
+COMMANDS = """
+import os
+import shutil
+import sys
+import torch
+from diffusers import UNet2DModel
+torch.set_num_threads(int(sys.argv[2]))
+from dgqc.cli.main import run
+from dgqc.demo_model import pipeline_dir
+place = sys.argv[1]
+os.makedirs(place)
+torch.manual_seed(0)
+sizes = {"sample_size": 8, "block_out_channels": (8,), "norm_num_groups": 4, "layers_per_block": 1}
+blocks = {"down_block_types": ("DownBlock2D",), "up_block_types": ("UpBlock2D",), "add_attention": False}
+UNet2DModel(**sizes, **blocks).save_pretrained(f"{place}/../model")
+few = ["--steps", "2", "--calib-prompts", "1", "--held-out", "1", "--presets", "naive", "--bits", "w8a8"]
+assert run(["compare", f"{place}/../model", *few, "-o", f"{place}/compared"]) == 0
+shutil.rmtree(f"{place}/compared/measured")
+os.remove(f"{place}/compared/seconds.csv")
+# What is recorded is an input: the pipeline itself has the threads that it is given.
+torch.set_num_threads(1)
+with open(f"{place}/../prompts.txt", "w") as file:
+    file.write("a red square\\na green circle\\n")
+recorded = ["--steps", "2", "-o", f"{place}/recorded.safetensors"]
+assert run(["calibrate", str(pipeline_dir()), "--prompts", f"{place}/../prompts.txt", *recorded]) == 0
+"""
+
 
 def files_of(folder: Path) -> dict[str, bytes]:
     return {str(p.relative_to(folder)): p.read_bytes() for p in sorted(folder.rglob("*")) if p.is_file()}
 
 
-def compiled(place: Path, threads: int, **environment: str) -> dict[str, bytes]:
-    """The files of a bundle that a process of its own compiles, with nothing in its caches."""
+def made(script: str, place: Path, threads: int, **environment: str) -> dict[str, bytes]:
+    """The files that a process of its own makes, with nothing in its caches."""
     path = os.pathsep.join([str(TESTS), os.environ.get("PYTHONPATH", "")]).rstrip(os.pathsep)
     caches = {"DGQC_CACHE": str(place / "cache"), "XDG_CACHE_HOME": str(place / "cache")}
     subprocess.run(
-        [sys.executable, "-c", SCRIPT, str(place / "bundle"), str(threads)],
+        [sys.executable, "-c", script, str(place / "bundle"), str(threads)],
         env={**os.environ, "PYTHONPATH": path, **caches, **environment},
         check=True,
         capture_output=True,
@@ -37,8 +66,10 @@ def compiled(place: Path, threads: int, **environment: str) -> dict[str, bytes]:
     return files_of(place / "bundle")
 
 
-def test_threads_hash_seed_time_zone_and_locale_change_no_byte(tmp_path: Path) -> None:
-    first = compiled(tmp_path / "first", 1, PYTHONHASHSEED="1", TZ="UTC", LC_ALL="C")
-    second = compiled(tmp_path / "second", 2, PYTHONHASHSEED="2", TZ="Asia/Tokyo", LC_ALL="C.UTF-8")
+@pytest.mark.parametrize("script", [SCRIPT, COMMANDS], ids=["compile", "compare and calibrate"])
+def test_threads_hash_seed_time_zone_and_locale_change_no_byte(tmp_path: Path, script: str) -> None:
+    first = made(script, tmp_path / "first", 1, PYTHONHASHSEED="1", TZ="UTC", LC_ALL="C")
+    second = made(script, tmp_path / "second", 2, PYTHONHASHSEED="2", TZ="Asia/Tokyo", LC_ALL="C.UTF-8")
     assert [name for name in first if first[name] != second.get(name)] == []
     assert first.keys() == second.keys()
+    assert first

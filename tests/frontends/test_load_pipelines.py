@@ -42,6 +42,16 @@ def test_the_scheduler_is_the_one_that_diffusers_takes(
     assert "a EulerDiscreteScheduler in model_index.json and a DDIMScheduler in its scheduler" in caplog.text
 
 
+def test_warnings_that_quote_a_file_are_one_line(pipeline: Path, caplog: pytest.LogCaptureFixture) -> None:
+    edit(pipeline / "scheduler" / "scheduler_config.json", _class_name="two\nlines\x1b[31m" + "x" * 10_000)
+    with caplog.at_level(logging.WARNING, "dgqc"):
+        config_only(pipeline)
+    (record,) = [one for one in caplog.records if one.name == "dgqc"]
+    assert "a two lines\\x1b[31mxxx" in record.getMessage()
+    assert record.getMessage().isprintable()
+    assert len(record.getMessage()) < 900
+
+
 @pytest.mark.parametrize("kind", ["bert", "roberta", "xlm-roberta"])
 def test_the_tokenizers_length_counts(pipeline: Path, kind: str) -> None:
     edit(pipeline / "text_encoder" / "config.json", model_type=kind, max_position_embeddings=514)
