@@ -30,7 +30,7 @@ class Reference:
 
 
 def references(model: nn.Module, held_out: Calibration) -> list[Reference]:
-    """One for each call of the schedule, all recorded samples in each; the same with any number of threads."""
+    """One for each call of the schedule, all recorded samples in each. Threads don't change them."""
 
     def reference(step: int) -> Reference:
         batches = list(held_out.read(step))
