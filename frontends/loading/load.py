@@ -20,7 +20,7 @@ from .file_kinds import refuse_other_kinds
 from .interface import check_interface
 from .original_layout import from_original, is_original
 from .pickles import read_pickle
-from .pipeline_facts import pipeline_facts
+from .pipeline_facts import PipelineFacts, pipeline_facts
 from .pipelines import built_scheduler
 from .weight_files import read_safetensors, weights_in
 from .weights import build_unet, empty_unet, tell_ignored
@@ -133,9 +133,9 @@ def config_only(path: str | Path) -> LoadedModel:
         raise DgqcError(f"{file} does not exist; give a UNet's config.json or its folder.")
     config = _read_config(file)
     with reading(str(found), FORMATS):
-        model = empty_unet(config, str(file))
-        check_interface(config, pipeline_facts(pipeline), str(found))
-        return _loaded(model, config, pipeline, str(file))
+        model, facts = empty_unet(config, str(file)), pipeline_facts(pipeline)
+        check_interface(config, facts, str(found))
+        return _loaded(model, config, pipeline, facts, str(file))
 
 
 def _from_folder(folder: Path) -> LoadedModel:
@@ -146,9 +146,10 @@ def _from_folder(folder: Path) -> LoadedModel:
     config = _read_config(unet / "config.json")
     # What is wrong is said before gigabytes are read.
     empty_unet(config, str(unet / "config.json"))
-    check_interface(config, pipeline_facts(pipeline), str(folder))
+    facts = pipeline_facts(pipeline)
+    check_interface(config, facts, str(folder))
     file, weights = weights_in(unet)
-    loaded = _loaded(build_unet(config, weights, str(file)), config, pipeline, str(folder))
+    loaded = _loaded(build_unet(config, weights, str(file)), config, pipeline, facts, str(folder))
     if pipeline is None or loaded.scheduler is None:
         return loaded
     return replace(loaded, scheduler=_built_scheduler(pipeline, loaded))
@@ -163,9 +164,9 @@ def _built_scheduler(pipeline: Path, loaded: LoadedModel) -> Mapping[str, Any] |
         return loaded.scheduler
 
 
-def _loaded(model: nn.Module, config: Mapping[str, Any], pipeline: Path | None, source: str) -> LoadedModel:
-    """The model with its pipeline's facts."""
-    facts = pipeline_facts(pipeline)
+def _loaded(
+    model: nn.Module, config: Mapping[str, Any], pipeline: Path | None, facts: PipelineFacts, source: str
+) -> LoadedModel:
     return LoadedModel(model, config, pipeline, facts.scheduler, source, facts.context_length)
 
 

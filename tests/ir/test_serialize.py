@@ -182,20 +182,20 @@ def test_ops_of_the_first_release_load() -> None:
 
 
 def test_ops_of_other_packages_are_imported_to_load(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    maximum = torch.ops.aten.maximum.default
-    record = integer.IntegerOp(maximum, anything, integer.any_value)
+    neighbour = torch.ops.aten.nextafter.default
+    record = integer.IntegerOp(neighbour, anything, integer.any_value)
 
     class Module:
         def load(self) -> None:
-            monkeypatch.setitem(integer._records, maximum, record)
+            monkeypatch.setitem(integer._records, neighbour, record)
 
     program = hand_made.integer()
     node = next(n for n in program.graph.graph.nodes if n.target is torch.ops.dgqc.add.default)
-    node.target, node.args = maximum, node.args[:2]
+    node.target, node.args = neighbour, node.args[:2]
     with pytest.MonkeyPatch.context() as while_saving:
-        while_saving.setitem(integer._records, maximum, record)
+        while_saving.setitem(integer._records, neighbour, record)
         save_program(program, tmp_path)
-    with pytest.raises(DgqcError, match=r"aten.maximum.default' is not one that a program may hold"):
+    with pytest.raises(DgqcError, match=r"aten.nextafter.default' is not one that a program may hold"):
         load_program(tmp_path)
     monkeypatch.setattr(packages, "offered", lambda group: [Module()] if group == "dgqc.ops" else [])
     assert format_graph(load_program(tmp_path)) == format_graph(program)
