@@ -22,10 +22,11 @@ from ..graph.edit import aten, dgqc, module_path, shape
 from .attention import attend
 from .builder import IntegerGraphBuilder
 from .exponents import wanted_scale
+from .joined import joined
 from .layout import Layout, channels_last, common_order
 from .registry import lowers
 from .scores import add_to_logits
-from .values import Joined, Logits, LoweredValue, OthersProduct, Scaled, StartProduct
+from .values import Logits, LoweredValue, OthersProduct, Scaled, StartProduct
 
 CONSTANT_STEPS = 16384
 """The 16-bit code of a scalar."""
@@ -181,7 +182,7 @@ def lower_cat(builder: IntegerGraphBuilder, node: fx.Node) -> LoweredValue:
     assert isinstance(parts, list | tuple)
     layout = Layout(shape(node), common_order([builder.apart(part).layout for part in parts]))
     if plan.exponent is not None:
-        return _joined(builder, node, [builder.sole(part, layout.order) for part in parts], layout)
+        return joined(builder, node, [builder.sole(part, layout.order) for part in parts], layout)
     scale, nodes = plan.scale, []
     for number, part in enumerate(parts):
         scaled = builder.scaled(part, layout.order)
@@ -192,14 +193,6 @@ def lower_cat(builder: IntegerGraphBuilder, node: fx.Node) -> LoweredValue:
         nodes.append(builder.call(dgqc.rescale.default, args, node, name))
     result = builder.call(aten.cat.default, (nodes, layout.place(dimension)), node)
     return Scaled(result, scale, layout)
-
-
-def _joined(builder: IntegerGraphBuilder, node: fx.Node, parts: list[Scaled], layout: Layout) -> Joined:
-    """Parts put together as they are, each at its own scale."""
-    plan, axis = builder.output_plan(node), int(node.args[1]) % len(layout.shape)  # type: ignore[arg-type]
-    assert plan.exponent is not None
-    result = builder.call(aten.cat.default, ([part.node for part in parts], layout.place(axis)), node)
-    return Joined(result, layout, tuple(parts), axis, plan.scales.amax(dim=1))
 
 
 @lowers(aten.silu.default, aten.gelu.default)

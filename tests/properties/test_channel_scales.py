@@ -11,9 +11,16 @@ from hypothesis import strategies as st
 
 from dgqc.ir.arithmetic.lookup import QUARTER_OCTAVES, activation_table, sigmoid
 from dgqc.ir.plans import ratios
-from dgqc.passes.lowering.elementwise import lower_activation, lower_add, lower_mul, lower_upsample
+from dgqc.passes.lowering.elementwise import (
+    lower_activation,
+    lower_add,
+    lower_cat,
+    lower_mul,
+    lower_upsample,
+)
+from dgqc.passes.lowering.joined import cut
 from dgqc.passes.lowering.norms import lower_group_norm
-from dgqc.passes.lowering.values import Scaled
+from dgqc.passes.lowering.values import Joined, Scaled
 from dgqc.passes.lowering.views import lower_permute, lower_reshape, lower_slice
 
 from .eager import EagerBuilder, found
@@ -193,3 +200,45 @@ def test_an_activation_beyond_all_tables_is_open_or_shut(value: int) -> None:
     lowered = lower_activation(builder, builder.op(aten.silu.default, (source,), (1, 1), 1.5e6))
     assert isinstance(lowered, Scaled)
     assert integers_of(lowered).item() == max(value, 0)
+
+
+@given(st.lists(st.integers(1, 9), min_size=1, max_size=4), st.integers(1, 8))
+def test_parts_are_cut_where_a_norms_group_has_channels_of_two(sizes: list[int], group: int) -> None:
+    pieces = cut(sizes, group)
+    offsets = [sum(sizes[:part]) for part in range(len(sizes))]
+    spans = [(offsets[one.part] + one.first, offsets[one.part] + one.last, one.group) for one in pieces]
+    assert [place for first, last, _ in spans for place in range(first, last)] == list(range(sum(sizes)))
+    for first, last, shared in spans:
+        if shared is None:
+            assert first % group == last % group == 0, "all of it are whole groups"
+        else:
+            assert shared * group <= first < last <= (shared + 1) * group
+
+
+@given(SEEDS, st.floats(1e-6, 1e3), st.floats(1e-6, 1e3))
+def test_a_norm_reads_a_concatenation_whose_parts_keep_their_scales(
+    seed: int, left: float, right: float
+) -> None:
+    """Two channels and four in groups of three: the first group has channels of both parts."""
+    builder = EagerBuilder()
+    x = integers(seed, -9000, 9000, *IMAGE, dtype=torch.int16)
+    a, b = x[:, :2].contiguous(), x[:, 2:].contiguous()
+    real = torch.cat([a.double() * left, b.double() * right], 1)
+    parts = [builder.scaled_input(a, left), builder.scaled_input(b, right)]
+    both = builder.op(
+        aten.cat.default, (parts, 1), IMAGE, fitting(real, zeros := torch.zeros(6)), zeros.long()
+    )
+    site = builder.op(dgqc.site.default, (both, "both.output"), IMAGE)
+    wanted = torch.nn.functional.group_norm(real, 2, None, None, 1e-9)
+    scale = float(wanted.abs().max()) * 2 / 32767
+    node = builder.op(aten.group_norm.default, (site, 2, None, None, 1e-9), IMAGE, scale)
+    value = lower_cat(builder, both)
+    assert isinstance(value, Joined)
+    builder.values[site] = value
+    normalized = lower_group_norm(builder, node)
+    assert isinstance(normalized, Scaled)
+    error = (found(builder, normalized).double() - wanted / scale).abs()
+    assert float(error[:, 3:].max()) <= 1, "the second group is of one part"
+    # In the first, a step is the coarser part's.
+    deviation = real[:, :3].var(unbiased=False).sqrt()
+    assert float(error[:, :3].max()) <= 1 + 0.6 * max(left, right) / float(deviation) / scale
