@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 import torch
 
@@ -26,6 +26,7 @@ class Calibration:
         report says.
     origin: one line for the report: where the samples come from.
     versions: library name to version, as recorded.
+    more: draws as many again, none of them among these; None where there are no others.
     """
 
     schedule: Schedule
@@ -33,6 +34,19 @@ class Calibration:
     synthetic: bool
     origin: str
     versions: Mapping[str, str] = field(default_factory=dict)
+    more: Callable[[], Calibration] | None = None
+
+    def and_more(self) -> Calibration:
+        """These samples, then as many others. Raises ValueError where there are none."""
+        if self.more is None:
+            raise ValueError("there are no more samples")
+        others = self.more()
+
+        def read(step: int) -> Iterator[Inputs]:
+            yield from self.read(step)
+            yield from others.read(step)
+
+        return replace(self, read=read, origin=f"{self.origin}; {others.origin}", more=others.more)
 
 
 def reads(calibration: Calibration, steps: Iterable[int]) -> Iterator[tuple[int, Iterator[Inputs]]]:

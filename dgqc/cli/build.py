@@ -47,26 +47,10 @@ def compile_model(
         str | None,
         typer.Option("--name", help="What symbols and files of the C project begin with; model by default."),
     ] = None,
-    check: Annotated[
-        options.Switch,
-        typer.Option("--check", help="Run it beside the float model, on samples that did not calibrate."),
-    ] = options.Switch.ON,
-    least: Annotated[
-        float | None,
-        typer.Option(
-            "--least",
-            min=0,
-            max=200,
-            metavar="DB",
-            help="Signal to noise to expect; else 20, 15 or 10 by bits.",
-        ),
-    ] = None,
-    repair: Annotated[
-        bool, typer.Option("--repair", help="Change options until that is met, or the budget is spent.")
-    ] = False,
-    budget: Annotated[
-        int, typer.Option("--budget", min=1, metavar="SECONDS", help="After which --repair begins nothing.")
-    ] = 900,
+    check: options.Check = options.Switch.ON,
+    least: options.Least = None,
+    repair: options.Repair = False,
+    budget: options.Budget = 900,
     json: options.Json = False,
 ) -> None:
     """Compile a diffusion UNet into integers."""

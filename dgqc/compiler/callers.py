@@ -32,6 +32,8 @@ log = logging.getLogger("dgqc")
 
 CONTEXT_LENGTH = 77
 """Tokens of CLIP, where no calibration says otherwise."""
+MORE_SEED = 1000
+"""Between the seeds of samples and of those that are drawn after them."""
 STEPS = 25
 """UNet calls where neither the user nor a calibration says otherwise."""
 
@@ -73,10 +75,11 @@ class Caller:
         seed: int,
         sample_size: tuple[int, int] | None = None,
         context_length: int = CONTEXT_LENGTH,
+        more: bool = False,
     ) -> Calibration:
         """So many samples of the model's calls, drawn when they are first read.
 
-        sample_size, context_length: of a model that comes alone.
+        sample_size, context_length: of a model that comes alone. more: whether others may follow them.
         """
         alone = self.drawings is None
         origin = denoised(model, count) if self.drawings is None else self.drawings.origin(count)
@@ -95,7 +98,12 @@ class Caller:
                 drawings=self.drawings,
             )
 
-        return lazy(self.schedule, f"{origin}, seed {seed}", record, alone and invents(model))
+        def others() -> Calibration:
+            last = seed + MORE_SEED
+            return self.samples(model, count, batch_size, last, sample_size, context_length, more=True)
+
+        found = lazy(self.schedule, f"{origin}, seed {seed}", record, alone and invents(model))
+        return replace(found, more=others) if more else found
 
 
 def caller_of(request: Request, known: KnownModel, recorded: Calibration | None) -> Caller:

@@ -25,7 +25,7 @@ from ..ir.parallel import single_threaded
 from ..report.quality import Quality, bound_for, decibels
 from ..report.report import entry_with
 from .callers import Caller, caller_of
-from .prepare import asked_sizes, known_of
+from .prepare import LARGE, asked_sizes, known_of
 from .request import Request
 
 log = logging.getLogger("dgqc")
@@ -34,9 +34,7 @@ CALLS = 5
 """Looked at, evenly spaced; with the reference alone, two."""
 OTHER_SEED = 70_000
 """Between the seeds of samples that calibrate and of those that check."""
-LARGE = 100.0
-"""Millions of parameters, from which on drawing samples anew takes too long, and so does a drawing."""
-Sizes = tuple[tuple[int, int] | None, int]
+AskedSizes = tuple[tuple[int, int] | None, int]
 """Height and width of latents, tokens of a context."""
 WEAKEST = 3
 """Layers that are named."""
@@ -50,7 +48,7 @@ class _Samples:
     unseen: bool
     caller: Caller | None
     model: nn.Module
-    sizes: Sizes = (None, 0)
+    sizes: AskedSizes = (None, 0)
 
 
 @single_threaded()
@@ -119,7 +117,7 @@ def _said_before() -> Iterator[None]:
         log.setLevel(level)
 
 
-def _drawn(request: Request, caller: Caller, model: nn.Module, sizes: Sizes) -> Calibration:
+def _drawn(request: Request, caller: Caller, model: nn.Module, sizes: AskedSizes) -> Calibration:
     """One sample, of another seed than those that calibrate."""
     return caller.samples(model, 1, 1, request.seed + OTHER_SEED, *sizes)
 

@@ -21,7 +21,7 @@ from ..ir.level import Level
 from ..ir.parallel import single_threaded
 from ..ir.program import Program
 from ..passes.manager.manager import PassManager
-from ..report.report import summarize
+from ..report.report import entry_with, summarize
 from ..report.widths import Planned
 from .denoising import with_loop
 from .prepare import begin
@@ -88,7 +88,13 @@ def _lower(
         program = stopping.lay_out(
             program, request.instruments, verify_each=request.verify_each, stop_after=request.stop_after
         )
-    return program, start.provenance, calibration
+    return program, _with_origin(start.provenance, program), calibration
+
+
+def _with_origin(provenance: Provenance, program: Program) -> Provenance:
+    """What ranges really came from: more samples may have been drawn."""
+    origin = entry_with(program.report, "growth").get("origin", provenance.calibration)
+    return replace(provenance, calibration=origin)
 
 
 def finish(program: Program, provenance: Provenance) -> CompiledProgram:

@@ -33,6 +33,11 @@ from .samples import check_samples, sizes
 
 log = logging.getLogger("dgqc")
 
+SAMPLES, FEW_SAMPLES = 16, 8
+"""Drawn where nobody says how many; the second for large models."""
+LARGE = 100.0
+"""Millions of parameters, from which on everything that draws takes long."""
+
 
 @dataclass(frozen=True)
 class Start:
@@ -130,8 +135,11 @@ def _drawn(
     context_length: int,
 ) -> Calibration:
     """Samples that nobody recorded, which is said."""
+    millions = sum(parameter.numel() for parameter in model.parameters()) / 1e6
+    count = request.samples or (FEW_SAMPLES if millions > LARGE else SAMPLES)
+    sizes = (sample_size, context_length)
     found = caller.samples(
-        model, request.samples, request.batch_size, request.seed, sample_size, context_length
+        model, count, request.batch_size, request.seed, *sizes, more=request.samples is None
     )
     if found.synthetic:
         log.warning(

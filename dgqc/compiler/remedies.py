@@ -7,6 +7,7 @@ from dataclasses import dataclass, replace
 
 from ..ir.errors import PipelineError
 from ..passes.manager.presets import changed_preset
+from .prepare import SAMPLES
 from .request import Request
 
 MOST_SAMPLES = 64
@@ -31,8 +32,9 @@ def remedies(request: Request) -> list[Remedy]:
 
 
 def _found(request: Request) -> Iterator[Remedy]:
-    if request.calibration is None and request.samples < MOST_SAMPLES:
-        more = min(4 * request.samples, MOST_SAMPLES)
+    drawn = request.samples or SAMPLES
+    if request.calibration is None and drawn < MOST_SAMPLES:
+        more = min(4 * drawn, MOST_SAMPLES)
         yield Remedy(f"--samples {more}", replace(request, samples=more))
     if request.pass_pipeline is not None:
         return

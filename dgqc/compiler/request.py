@@ -148,8 +148,16 @@ class Request:
             python="None takes the calibration's, then the model's own, then 77.",
         ),
     )
-    samples: int = field(
-        default=8, metadata=option("--samples", "Pictures that are drawn without --calib.", kind=int, least=1)
+    samples: int | None = field(
+        default=None,
+        metadata=option(
+            "--samples",
+            "Pictures that are drawn without --calib.",
+            kind=int,
+            least=1,
+            python="None begins with 16 (8 for more than 100 million parameters), and draws more while "
+            "ranges still grow.",
+        ),
     )
     batch_size: int = field(
         default=4, metadata=option("--batch-size", "Of them at a time.", kind=int, least=1)

@@ -65,7 +65,7 @@ def select(
         return in_turn(counts, trajectories, seed)
 
     origin = f"{calibration.origin}, {how.value} choice"
-    return replace(calibration, read=_reader(calibration, chosen), origin=origin)
+    return replace(calibration, read=_reader(calibration, chosen), origin=origin, more=None)
 
 
 def apportion(weights: torch.Tensor, samples: int, largest: int) -> list[int]:

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+import logging
+import time
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any, ClassVar
 
@@ -35,6 +37,8 @@ from ..manager.registry import register_pass
 from ..simulation.block_interpreter import BlockInterpreter
 from .finite_samples import check_inputs, check_values
 
+log = logging.getLogger("dgqc")
+
 Statistics = tuple[torch.Tensor, ...]
 """Of a site at one call: (channel low, channel high, pixel low, pixel high, and the lowest and the highest
 value of each sample), or (largest,): of the channels of a 16-bit value, or of all probabilities."""
@@ -48,7 +52,15 @@ class ObserveRanges(Pass):
     Batches are combined by the smallest minimum and the largest maximum, as in DGQ's released code. Our
     deviation: ranges are those of the float network; the code observes after layers that are already
     fake-quantized. No activation is stored.
+
+    How far ranges still grow is measured: by what share of an operand's width the second half of samples
+    extended it, on the mean of all operands and calls. Where more samples can be drawn, they are, until that
+    is at most `growth`, each call has `most` samples, or `seconds` are over.
     """
+
+    growth: float = 0.03
+    most: int = 64
+    seconds: float = 300.0
 
     name: ClassVar[str] = "observe-ranges"
     takes: ClassVar[Level] = Level.PLANNED
@@ -57,7 +69,24 @@ class ObserveRanges(Pass):
     provides: ClassVar[frozenset[str]] = frozenset({"observed-ranges"})
 
     def run(self, program: Program) -> Program:
-        return with_ranges(program, observe(program))
+        end = time.monotonic() + self.seconds
+        seen = observe(program)
+        while (grown := growth(seen)) > self.growth and self._may_draw(program, seen, end):
+            log.info("Ranges still grow by %.1f %%; drawing more samples.", 100 * grown)
+            assert program.calibration is not None
+            program = replace(program, calibration=program.calibration.and_more())
+            seen = observe(program)
+        return with_ranges(program, seen)
+
+    def _may_draw(self, program: Program, seen: Observation, end: float) -> bool:
+        """Whether there are more samples, room for them, and time."""
+        if program.calibration is None or program.calibration.more is None:
+            return False
+        if seen.samples >= self.most * len(seen.calls):
+            return False
+        if late := time.monotonic() > end:
+            log.warning("Ranges still grow, but drawing samples ends after %.0f s.", self.seconds)
+        return not late
 
 
 @dataclass(frozen=True)
@@ -71,6 +100,22 @@ class Observation:
     samples: int
     origin: str
     synthetic: bool
+
+
+def growth(seen: Observation) -> float:
+    """By what share of its width the second half of a call's samples extended an operand's range, on the mean
+    of operands and calls; 1 where a call has a single sample."""
+    shares = []
+    for call in seen.calls:
+        for values in call.values():
+            if len(values) > 1:
+                low, high = values[4], values[5]
+                half = len(low) // 2
+                if not half:
+                    return 1.0
+                whole = float(high.max() - low.min())
+                shares.append(1 - float(high[:half].max() - low[:half].min()) / whole if whole else 0.0)
+    return sum(shares) / len(shares) if shares else 0.0
 
 
 def observe(program: Program) -> Observation:
@@ -132,7 +177,12 @@ def with_ranges(program: Program, seen: Observation) -> Program:
     observed, since ranges are those of the float network.
     """
     plans = {name: _observed(plan, name, seen.calls) for name, plan in program.plans.items()}
-    report = {"samples": seen.samples, "origin": seen.origin, "synthetic": seen.synthetic}
+    report = {
+        "samples": seen.samples,
+        "origin": seen.origin,
+        "synthetic": seen.synthetic,
+        "growth": round(growth(seen), 4),
+    }
     return replace(program, plans=plans).with_report(ObserveRanges.name, report)
 
 
@@ -190,6 +240,7 @@ class _Observer(BlockInterpreter):
         elif len(new) == 1:
             self.seen[name] = (torch.maximum(old[0], new[0]),)
         else:
+            merge: tuple[Callable[[torch.Tensor, torch.Tensor], torch.Tensor], ...]
             merge = (torch.minimum, torch.maximum, torch.minimum, torch.maximum, _joined, _joined)
             self.seen[name] = tuple(f(a, b) for f, a, b in zip(merge, old, new, strict=True))
 

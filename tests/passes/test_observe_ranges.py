@@ -9,6 +9,7 @@ from typing import Any
 
 import pytest
 import torch
+from planned import program_with
 from programs import BATCH, FRONT, SCHEDULE, apply, arguments, calls, captured, samples
 from torch import fx
 from torch.nn.functional import unfold
@@ -16,8 +17,9 @@ from torch.nn.functional import unfold
 from dgqc.ir.calibration import Calibration, Inputs
 from dgqc.ir.errors import DgqcError
 from dgqc.ir.ops.captured import channel_axis
-from dgqc.ir.plans import ObservedActivation16, ObservedOperand, ObservedProbabilities, Role
+from dgqc.ir.plans import ObservedActivation16, ObservedOperand, ObservedProbabilities, Operand, Role
 from dgqc.ir.program import Program
+from dgqc.passes.activations.observe_ranges import ObserveRanges
 
 dgqc = torch.ops.dgqc
 NAMES = pytest.mark.parametrize("name", ["only_cross_attention", "class_conditional"])
@@ -191,3 +193,59 @@ def test_without_calibration_the_way_to_get_some_is_named() -> None:
     program = replace(apply(captured("class_conditional"), f"{FRONT},insert-sites"), calibration=None)
     with pytest.raises(DgqcError, match="--calib"):
         apply(program, "observe-ranges")
+
+
+class Source:
+    """Samples of a graph of one site, so large as `sizes` says. Two are drawn at a time."""
+
+    def __init__(self, sizes: list[float]) -> None:
+        self.sizes, self.drawn = sizes, 0
+
+    def draw(self) -> Calibration:
+        first, self.drawn = self.drawn, self.drawn + 2
+        size = torch.tensor(self.sizes[first : first + 2])
+
+        def read(step: int) -> Iterator[Inputs]:
+            yield {"sample": torch.tensor([-1.0, 1, 2, 3]) * size[:, None]}
+
+        more = self.draw if self.drawn < len(self.sizes) else None
+        return Calibration(ONE_SITE.schedule, read, False, f"from {first}", more=more)
+
+
+ONE_SITE = program_with(Operand(Role.LINEAR, 8, False), calls=2)
+
+
+@pytest.mark.parametrize(
+    ("sizes", "options", "samples"),
+    [
+        ([1, 1, 1, 1], {}, 2),
+        ([1, 2, 2, 2, 2, 2], {}, 4),
+        ([1, 2, 2, 4, 4, 4, 4, 4, 4, 4], {}, 8),
+        ([1, 2, 2, 4, 4, 4], {"most": 4}, 4),
+        ([1, 2, 2, 2], {"growth": 0.9}, 2),
+        ([1, 2, 2, 2], {"seconds": -1.0}, 2),
+        ([1, 2], {}, 2),
+    ],
+)
+def test_samples_are_drawn_while_ranges_grow(
+    sizes: list[float], options: dict[str, Any], samples: int
+) -> None:
+    source = Source(sizes)
+    found = ObserveRanges(**options).run(replace(ONE_SITE, calibration=source.draw()))
+    assert source.drawn == samples
+    report = found.report["observe-ranges"]
+    assert report["samples"] == 2 * samples
+    assert report["origin"].count("from") == samples / 2
+    seen = found.plans["site"]
+    assert isinstance(seen, ObservedOperand)
+    assert float(seen.channel.high.max()) == 3 * max(sizes[:samples])
+    assert seen.variation is not None
+    assert seen.variation.samples.tolist() == [samples] * 2
+
+
+def test_a_single_sample_says_nothing_about_growth() -> None:
+    calibration = Calibration(
+        ONE_SITE.schedule, lambda step: iter([{"sample": torch.ones(1, 4)}]), False, "one"
+    )
+    found = ObserveRanges().run(replace(ONE_SITE, calibration=calibration))
+    assert found.report["observe-ranges"]["growth"] == 1
