@@ -10,7 +10,6 @@ import torch
 from diffusers import UNet2DModel
 
 from dgqc.frontends import capture
-from dgqc.ir.errors import UnsupportedOperation
 
 from .captured_graph import TIMESTEP, run
 from .conftest import tiny_unet
@@ -118,9 +117,13 @@ def test_additions_in_place() -> None:
     torch.testing.assert_close(run(program, inputs), expected, rtol=1e-5, atol=1e-5)
 
 
-def test_filtered_resampling_is_refused() -> None:
-    with pytest.raises(UnsupportedOperation, match=r"aten\.pad.* 'down_blocks\.0\.resnet_down'"):
-        capture(skipping(2))
+def test_filtered_resampling() -> None:
+    """Fixed filters on the way down and up: depthwise convolutions, zeros between pixels."""
+    unet = skipping(2)
+    program = capture(unet)
+    inputs = {"sample": torch.randn(1, 3, 8, 8)}
+    expected = architectures.run_model(unet, inputs, TIMESTEP)
+    torch.testing.assert_close(run(program, inputs), expected, rtol=1e-4, atol=1e-5)
 
 
 def test_half_precision_and_training_mode() -> None:

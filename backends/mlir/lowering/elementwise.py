@@ -146,6 +146,9 @@ def broadcast(value: ir.Value, shape: tuple[int, ...]) -> tuple[ir.Value, Map]:
     sizes = shape_of(value)
     missing = len(shape) - len(sizes)
     kept = [axis for axis, size in enumerate(sizes) if size == shape[axis + missing]]
+    if not kept:
+        # One value for all: a tensor of one element, read at its only place.
+        return reshaped(value, [1]), ["0"]
     return reshaped(value, [sizes[axis] for axis in kept]), [axis + missing for axis in kept]
 
 
