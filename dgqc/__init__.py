@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from .execution.compiled_program import CompiledProgram, load
     from .execution.diffusers_unet import CompiledUNet
     from .frontends.calibrating.calibration_file import load_calibration
+    from .frontends.calibrating.recorder import recording
     from .ir.errors import DgqcError
 
 __all__ = [
@@ -28,6 +29,7 @@ __all__ = [
     "export_quantize_dequantize",
     "load",
     "load_calibration",
+    "recording",
 ]
 
 # Rooms don't know each other; passes that targets bring are known by name all the same.
@@ -42,6 +44,7 @@ _HOMES = {
     "CompiledProgram": ".execution.compiled_program",
     "CompiledUNet": ".execution.diffusers_unet",
     "load_calibration": ".frontends.calibrating.calibration_file",
+    "recording": ".frontends.calibrating.recorder",
     "DgqcError": ".ir.errors",
 }
 

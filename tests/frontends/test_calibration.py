@@ -16,6 +16,7 @@ from safetensors.torch import save_file
 
 from dgqc.frontends import calibrate, load_calibration, schedule_for, synthesize
 from dgqc.frontends.calibrating.synthesize import rehearse
+from dgqc.frontends.loading.load import load_model
 from dgqc.frontends.loading.model_inputs import model_inputs
 from dgqc.ir.calibration import Calibration
 from dgqc.ir.errors import DgqcError, UnsupportedOperation
@@ -201,6 +202,24 @@ def test_synthesize(name: str) -> None:
             architectures.run_model(unet, dict(batch), timestep)
     if name == "stable_diffusion_xl":
         assert next(iter(made.read(0)))["time_ids"][0].tolist() == [64, 64, 0, 0, 64, 64]
+
+
+def test_synthesize_an_exported_program(tmp_path: Path) -> None:
+    """It takes one row at a time; both halves of guidance are there, and all classes."""
+    unet = tiny_unet(num_class_embeds=5)
+    inputs = model_inputs(unet, None, 3)
+    values = {one.name: torch.ones(one.shape, dtype=one.dtype) for one in inputs}
+    exported = torch.export.export(unet, (), {**values, "return_dict": False}, strict=False)
+    torch.export.save(exported, tmp_path / "unet.pt2")
+    loaded = load_model(tmp_path / "unet.pt2").model
+    scheduler, schedule = schedule_for({"_class_name": "EDMEulerScheduler"}, 2)
+    alone = synthesize(unet, scheduler, schedule, samples=5, batch_size=1, context_length=3)
+    made = synthesize(loaded, scheduler, schedule, samples=5)
+    batches = list(made.read(1))
+    assert [len(batch["sample"]) for batch in batches] == [2] * 5
+    assert sorted(int(batch["class_labels"][1]) for batch in batches) == list(range(5))
+    for batch, same in zip(batches, alone.read(1), strict=True):
+        torch.testing.assert_close(batch["sample"], same["sample"], rtol=1e-4, atol=1e-4)
 
 
 @pytest.mark.parametrize("channels", [(9, 4), (3, 6)])

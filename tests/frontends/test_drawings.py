@@ -12,11 +12,11 @@ import torch
 from diffusers import DDIMScheduler, DiffusionPipeline, HeunDiscreteScheduler
 from torch import nn
 
+from dgqc import recording
 from dgqc.frontends import calibrate, load_calibration
 from dgqc.frontends.calibrating.captions import everyday_captions, prompts_for
 from dgqc.frontends.calibrating.drawings import Drawings
 from dgqc.frontends.calibrating.pipeline_calls import Settings
-from dgqc.frontends.calibrating.recorder import recording
 from dgqc.frontends.loading.load import load_model
 from dgqc.ir.errors import DgqcError, UnsupportedOperation
 
