@@ -142,7 +142,10 @@ def test_a_pipeline_in_python_is_asked_and_left_alone(classes: Path) -> None:
     assert caller.schedule.origin == "asked of ConsistencyModelPipeline"
     assert len(pipeline.scheduler.timesteps) == 7
     assert type(pipeline.scheduler) is CMStochasticIterativeScheduler
-    assert caller_of(Request(pipeline, steps=3), known_of(pipeline), None).schedule.timesteps[-1] < 0
+    own = caller_of(Request(pipeline, steps=3), known_of(pipeline), None)
+    assert own.schedule.timesteps[-1] < 0
+    own.samples(pipeline.unet, 1, 1, 0).read(0)
+    assert len(pipeline.scheduler.timesteps) == 7
 
 
 def test_a_pipeline_that_can_t_draw(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
