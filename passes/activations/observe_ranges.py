@@ -240,13 +240,22 @@ class _Observer(BlockInterpreter):
         elif len(new) == 1:
             self.seen[name] = (torch.maximum(old[0], new[0]),)
         else:
-            merge: tuple[Callable[[torch.Tensor, torch.Tensor], torch.Tensor], ...]
-            merge = (torch.minimum, torch.maximum, torch.minimum, torch.maximum, _joined, _joined)
-            self.seen[name] = tuple(f(a, b) for f, a, b in zip(merge, old, new, strict=True))
+            self.seen[name] = tuple(f(a, b) for f, a, b in zip(MERGES, old, new, strict=True))
 
 
 def _joined(old: torch.Tensor, new: torch.Tensor) -> torch.Tensor:
     return torch.cat([old, new])
+
+
+MERGES: Sequence[Callable[[torch.Tensor, torch.Tensor], torch.Tensor]] = (
+    torch.minimum,
+    torch.maximum,
+    torch.minimum,
+    torch.maximum,
+    _joined,
+    _joined,
+)
+"""How each of an operand's statistics is joined with those of another batch."""
 
 
 def _statistics(x: torch.Tensor, plan: Plan, site: fx.Node, batch: int) -> Statistics:
