@@ -81,7 +81,7 @@ def _activations(width: str, costs: Sequence[float]) -> list[Candidate]:
         instead("powers of two, scales of rows", attention, "log-quant{scale=row}"),
         instead("uniform, scales of calls", attention, "uniform-quant{scale=static}"),
         Candidate(f"{width}, attention as fits", start),
-        simulation(Candidate(anew.name, anew.passes.replace(f"{tables},", ""))),
+        simulation(Candidate(anew.name, anew.passes.replace("widen-ranges,", "").replace(f"{tables},", ""))),
         instead("ranges normalized by call", groups, "normalized-groups"),
         instead("groups by error", groups, "error-groups"),
         instead("groups by error and cost", groups, f'picture-groups{{costs="{written}"}}'),

@@ -78,6 +78,9 @@ class _Flow:
             if _of_attention(self.plans[str(node.args[1])]):
                 self.unite_all(arguments)
             self.found[node] = self.found[arguments[0]]
+        elif _mixes_products(node):
+            self.unite_all(arguments)
+            self.found[node] = self._fresh(node, None)
         elif kind is ChannelScales.KEPT and arguments:
             self.found[node] = self._kept(node, arguments[0])
         elif kind is ChannelScales.ONE_SIDE and arguments:
@@ -176,6 +179,21 @@ def _of_attention(plan: Plan) -> bool:
     """Whether a plan is of an operand whose features are put apart into heads, each with the same groups."""
     operand = plan if isinstance(plan, Operand) else getattr(plan, "operand", None)
     return isinstance(operand, Operand) and operand.role in (Role.LEFT, Role.RIGHT)
+
+
+def _mixes_products(node: fx.Node) -> bool:
+    """Whether a node adds two products, as an attention does whose start token stands apart: such a sum is
+    computed as one, at one scale."""
+    return node.target is torch.ops.aten.add.Tensor and all(
+        isinstance(one, fx.Node) and _behind_sites(one).target is torch.ops.aten.matmul.default
+        for one in node.args[:2]
+    )
+
+
+def _behind_sites(node: fx.Node) -> fx.Node:
+    while node.target is dgqc.site.default:
+        (node,) = node.all_input_nodes
+    return node
 
 
 def _is_operand(node: fx.Node) -> bool:
