@@ -100,7 +100,7 @@ class _Flow:
                 self._unite(index, index.reshape(-1)[:1])
 
     def _unite(self, left: torch.Tensor, right: torch.Tensor) -> None:
-        sides = [side.reshape(-1).tolist() for side in torch.broadcast_tensors(left, right)]
+        sides = [(one + 0 * other).reshape(-1).tolist() for one, other in ((left, right), (right, left))]
         for one, other in zip(*sides, strict=True):
             self.parents[self.find(one)] = self.find(other)
 
@@ -128,8 +128,8 @@ class _Flow:
         """The channels of each group of a norm, but for those of different parts."""
         if value.index.numel() == 1:
             return
-        both = torch.broadcast_tensors(value.index, value.part)
-        rows, parts = (each.reshape(groups, -1) for each in both)
+        index, part_of = value.index + 0 * value.part, value.part + 0 * value.index
+        rows, parts = (each.reshape(groups, -1) for each in (index, part_of))
         for row, part in zip(rows, parts, strict=True):
             for label in part.unique():
                 members = row[part == label]

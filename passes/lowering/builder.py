@@ -20,7 +20,7 @@ from .constants import LoweredValues, constant_codes
 from .layout import Layout, Order, plain
 from .values import Joined, LoweredValue, OperandCodes, Scaled
 
-Arranged = TypeVar("Arranged", Scaled, Joined, OperandCodes)
+Arranged = TypeVar("Arranged", bound=Scaled | Joined | OperandCodes)
 
 ONE_STEPS = 16384
 """The 16-bit code of a factor of 1."""

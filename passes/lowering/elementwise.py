@@ -18,6 +18,7 @@ from ...ir.arithmetic.lookup import (
 from ...ir.errors import DgqcError
 from ...ir.ops.captured import channel_axis
 from ...ir.plans import ratios
+from ...ir.tensors import compressed
 from ..graph.edit import aten, dgqc, module_path, shape
 from .attention import attend
 from .builder import IntegerGraphBuilder
@@ -117,7 +118,7 @@ def _by_column(
     nothing = torch.zeros((1,) * len(layout.shape), dtype=torch.int64)
     of_result = nothing if exponent is None else exponent
     between = [(nothing if side.exponent is None else side.exponent) - of_result for side in sides]
-    if all(one.unique().numel() == 1 for one in between):
+    if all(compressed(one).numel() == 1 for one in between):
         return [side.scale * ratios(one.max()) for side, one in zip(sides, between, strict=True)], []
     reals, columns = [], []
     for side, one, what in zip(sides, between, ("a", "b"), strict=True):
@@ -165,7 +166,7 @@ def _has(value: Scaled, exponent: torch.Tensor | None) -> bool:
     """Whether a value's exponents are these, but for a number that all differ by."""
     if value.exponent is None or exponent is None:
         return value.exponent is exponent
-    return (value.exponent - exponent).unique().numel() == 1
+    return compressed(value.exponent - exponent).numel() == 1
 
 
 @lowers(aten.cat.default)

@@ -78,8 +78,8 @@ class MeasureError(Pass):
             path: round(10 * math.log10(signal / noise), 2) if noise and signal else None
             for path, (signal, noise) in energy.items()
         }
-        integers = {str(step): found for step, found in decibels_of_values(program, steps).items()}
-        return program.with_report(self.name, {"calls": steps, "decibels": decibels, "integers": integers})
+        alone = {str(step): one for step, one in decibels_of_values(program, steps).items()}
+        return program.with_report(self.name, {"calls": steps, "decibels": decibels, "integers": alone})
 
 
 def _integer_layers(
