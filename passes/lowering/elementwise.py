@@ -210,10 +210,9 @@ def lower_activation(builder: IntegerGraphBuilder, node: fx.Node) -> LoweredValu
     else:
         name, function, end = "normal", normal_distribution, NORMAL_END
     table = builder.constant(name, activation_table(function, end))
-    # A step that leads a 16th of the table on is as good as a larger one: nothing but rounding is left.
-    bits = 16 if exponent is None else 15
-    steps = (value.scale * ACTIVATION_PIECES * 8192 / end).clamp(max=2.0 ** (bits - 1) - 1)
-    place, place_shift = multiplier(steps, bits)
+    # Steps too coarse for these bits lead on by 1 or by 1/2: nothing but rounding is left, whatever they are.
+    places = value.scale * ACTIVATION_PIECES * 8192 / end
+    place, place_shift = multiplier(places, 16 if exponent is None else 15)
     factor, shift = multiplier(value.scale / scale / 65536, bits_for(2**31))
     tables = [
         builder.table(f"{node.name}.{what}", item)

@@ -133,7 +133,7 @@ def test_an_activation_of_any_range_is_real_within_its_tables_error(seed: int, l
     value = lower_activation(builder, builder.op(aten.silu.default, (source,), IMAGE, output_scale, exponent))
     assert isinstance(value, Scaled)
     sizes = steps(output_scale, exponent)
-    allowed = 0.5 + real.abs() * 3.5e-5 / sizes + 0.3 * (steps(scale, exponent) > 0.9) + 2e-3
+    allowed = 0.5 + real.abs() * 3.5e-5 / sizes + 0.6 * (steps(scale, exponent) > 0.45) + 2e-3
     # A factor of 15 bits is off by 2^-15 of the place.
     allowed = allowed + 0.3 * 2.0**-13 / sizes
     assert bool(((found(builder, value).double() - wanted / sizes).abs() <= allowed).all())
@@ -147,10 +147,11 @@ def test_a_norm_takes_a_scale_of_each_group_away(seed: int, scale: float) -> Non
     exponent = exponents(seed + 1).reshape(3, 2)[:, :1].expand(3, 2).reshape(-1)
     wants, gamma = exponents(seed + 2), torch.linspace(0.5, 2, CHANNELS, dtype=torch.float64)
     real = x.double() * steps(scale, exponent)
-    wanted = torch.nn.functional.group_norm(real, 3, gamma, None, 1e-5)
+    epsilon = (5000 * scale) ** 2  # as large as the variance of the first groups, not of the others
+    wanted = torch.nn.functional.group_norm(real, 3, gamma, None, epsilon)
     output_scale = fitting(wanted, wants)
     source = builder.scaled_input(x, scale, along(exponent))
-    args = (source, 3, builder.float_constant(gamma), None, 1e-5)
+    args = (source, 3, builder.float_constant(gamma), None, epsilon)
     node = builder.op(aten.group_norm.default, args, tuple(x.shape), output_scale, wants)
     value = lower_group_norm(builder, node)
     assert isinstance(value, Scaled)

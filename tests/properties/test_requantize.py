@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from dgqc.ir.ops.product import requantize_columns
-from dgqc.ir.plans import Weight
+from dgqc.ir.plans import Weight, ratios
 from dgqc.passes.lowering.products import epilogue
 
 from .eager import EagerBuilder
@@ -64,6 +64,22 @@ def test_the_constants_of_lowering_give_the_real_result_within_a_step(
     assert bool((wanted.abs() > 100).any())
     # m is off by half a unit and the factor by 2^-bits of its value: both small beside the largest output.
     assert float((y.double() - wanted).abs().max()) <= 0.5 + 2.0**-5
+
+
+@given(SEEDS, BOUNDS)
+def test_columns_with_scales_of_their_own_are_real_within_a_step(seed: int, size: int) -> None:
+    """Weights' scales a million times apart, and outputs' with them."""
+    accumulator = integers(seed, -(2**size), 2**size, 6, 5)
+    exponent = integers(seed + 1, 0, 80, 5)
+    weight = Weight(8, torch.zeros(5, 1, dtype=torch.int8), ratios(exponent) / 99)
+    bias = reals(seed + 2, 5) * ratios(exponent)
+    real = accumulator.double() * weight.scale + bias
+    scale = (real / ratios(exponent)).abs().amax() * 2 / 32767
+    builder = EagerBuilder()
+    node = builder.op(aten.linear.default, (), (6, 5), float(scale), exponent)
+    constants = epilogue(builder, node, weight, bias, torch.ones(1, dtype=torch.float64), 2 ** (size + 4))
+    y = requantize_columns(accumulator, STEP, *constants)  # type: ignore[arg-type]
+    assert float((y.double() - real / scale / ratios(exponent)).abs().max()) <= 0.5 + 2.0**-5
 
 
 def test_a_column_of_zeros_gives_its_bias() -> None:
