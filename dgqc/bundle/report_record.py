@@ -87,7 +87,7 @@ class ErrorsRecord(_Open):
     integers: dict[Text, float | None] = Field(default={})
 
 
-KNOWN = {"arena_bytes": MemoryRecord, "decibels": ErrorsRecord}
+KNOWN: dict[str, type[Record]] = {"arena_bytes": MemoryRecord, "decibels": ErrorsRecord}
 """Entries that a report is made of, by the figure that tells them apart."""
 
 

@@ -131,7 +131,7 @@ def _join(scales: Scales, node: fx.Node) -> None:
     tensors = [source for source in node.all_input_nodes if source.op != "get_attr"]
     shape = node.meta["val"].shape
     if _is(node, aten.group_norm.default):
-        size = shape[1] // int(node.args[1])
+        size = shape[1] // _arguments(node)[1]
         for source, index in channels(tensors[0]):
             scales.join((source, index), (source, index - index % size))
         if len(node.args) < 4 or node.args[2] is None:
@@ -139,7 +139,7 @@ def _join(scales: Scales, node: fx.Node) -> None:
     elif _is_convolution(node) or (_is(node, aten.linear.default) and len(shape) == 2):
         pass  # columns take the input's scales away, rows bring the output's
     elif _is(node, aten.cat.default) and node.args[1] == 1:
-        parts = [channel for source in node.args[0] for channel in channels(source)]
+        parts = [channel for source in _arguments(node)[0] for channel in channels(source)]
         for channel, part in zip(channels(node), parts, strict=True):
             scales.join(channel, part)
     elif (_is(node, aten.add.Tensor) and len(tensors) == 2) or node.target in SAME or _adds_axes(node):
@@ -162,7 +162,7 @@ def _rescale(graph: fx.GraphModule, node: fx.Node, scale: Any) -> None:
             if isinstance(argument, fx.Node):
                 constant(graph, str(argument.target)).mul_(vector(node))
     elif _is_convolution(node) or (_is(node, aten.linear.default) and len(node.meta["val"].shape) == 2):
-        source, weight, bias = (*node.args, None)[:3]
+        source, weight, bias = (*_arguments(node), None)[:3]
         matrix = constant(graph, str(weight.target))
         matrix.div_(vector(source).reshape(1, -1, *(1,) * (matrix.dim() - 2)))
         matrix.mul_(vector(node).reshape(-1, *(1,) * (matrix.dim() - 1)))
@@ -183,11 +183,15 @@ def _massive_logits(unet: torch.nn.Module, factor: float, generator: torch.Gener
                 layer.bias[index] *= by
 
 
+def _arguments(node: fx.Node) -> tuple[Any, ...]:
+    return node.args
+
+
 def _adds_axes(node: fx.Node) -> bool:
     """Whether a reshape only appends axes of size one: (1, C) to (1, C, 1, 1)."""
     if not _is(node, aten.reshape.default):
         return False
-    before, after = node.args[0].meta["val"].shape, node.meta["val"].shape
+    before, after = _arguments(node)[0].meta["val"].shape, node.meta["val"].shape
     return tuple(after) == (*before, *(1,) * (len(after) - len(before))) and len(before) == 2
 
 

@@ -80,13 +80,13 @@ def _load(found: Path, weights_key: str | None) -> LoadedModel:
         raise DgqcError(f"{found} does not exist; {FORMATS}.")
     refuse_other_kinds(found)
     if found.suffix == ".safetensors":
-        weights = read_safetensors(found)
-        if is_original(weights):
-            return _from_original(weights, found, weights_key)
+        tensors = read_safetensors(found)
+        if is_original(tensors):
+            return _from_original(tensors, found, weights_key)
         if weights_key is not None:
             raise DgqcError(f"{found} holds one set of weights; leave out --weights-key.")
         config = _config_beside(found)
-        return LoadedModel(build_unet(config, weights, str(found)), config, None, None, str(found))
+        return LoadedModel(build_unet(config, tensors, str(found)), config, None, None, str(found))
     if found.suffix in PICKLED:
         pickled = read_pickle(found)
         inside = pickled.get("state_dict", pickled) if isinstance(pickled, dict) else {}

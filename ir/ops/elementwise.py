@@ -52,7 +52,8 @@ def add(
 
 @fake(add)
 def _(a: torch.Tensor, b: torch.Tensor) -> torch.Tensor:
-    return a.new_empty(torch.broadcast_shapes(a.shape, b.shape))
+    shape: torch.Size = torch.broadcast_shapes(a.shape, b.shape)  # type: ignore[no-untyped-call]
+    return a.new_empty(shape)
 
 
 register_integer(
@@ -85,7 +86,8 @@ def mul(
 
 @fake(mul)
 def _(a: torch.Tensor, b: torch.Tensor) -> torch.Tensor:
-    return a.new_empty(torch.broadcast_shapes(a.shape, b.shape))
+    shape: torch.Size = torch.broadcast_shapes(a.shape, b.shape)  # type: ignore[no-untyped-call]
+    return a.new_empty(shape)
 
 
 register_integer(

@@ -143,7 +143,7 @@ def _plan(content: Any, tensors: Mapping[str, torch.Tensor] | None) -> Any:
         missing = f"the backend {backend!r}, which isn't installed here" if dot else "an unknown dgqc"
         raise ValueError(f"it holds a {name} of {missing}")
     parts = {name: decode(part, None, tensors) for name, part in content[1].items()}
-    checked(_fields_record(kind), parts, f"its {name}", "save the program again with this dgqc")
+    checked(_fields_record(name), parts, f"its {name}", "save the program again with this dgqc")
     return kind(**parts)
 
 
@@ -152,13 +152,14 @@ class _FieldsRecord(Record):
 
 
 @cache
-def _fields_record(kind: type[Any]) -> type[Record]:
-    """The types of a dataclass's fields, as a record of them; those without a default are needed."""
+def _fields_record(name: str) -> type[Record]:
+    """The types of a stored dataclass's fields, as a record of them; those without a default are needed."""
+    kind = PLAN_TYPES[name]
     types = get_type_hints(kind)
-    wanted = {
+    wanted: dict[str, Any] = {
         one.name: (types[one.name], ... if one.default is MISSING else one.default) for one in fields(kind)
     }
-    made: Any = create_model(kind.__name__, __base__=_FieldsRecord, **wanted)
+    made: type[Record] = create_model(kind.__name__, __base__=_FieldsRecord, **wanted)
     return made
 
 

@@ -187,5 +187,5 @@ class _ReportRecord(Record):
 
     model_config = ConfigDict(extra="allow")
 
-    weight_bits: dict[Text, Annotated[int, Field(ge=1, le=8)]] = Field(default={}, alias=WEIGHT_BITS)
+    weight_bits: dict[Text, Annotated[int, Field(ge=1, le=8)]] = Field(default={}, alias=WEIGHT_BITS)  # type: ignore[literal-required]
     summary: _WorkRecord | None = None

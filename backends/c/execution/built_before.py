@@ -89,6 +89,6 @@ def own_code() -> str:
 
 def _sources() -> Iterator[Path]:
     """Python and C files of the packages that take part in emitting C."""
-    passes = Path(edit.__file__).parents[1]
-    for folder in (*ir.__path__, passes, *backends.__path__):
-        yield from sorted(path for path in Path(folder).rglob("*") if path.suffix in CODE)
+    passes = Path(str(edit.__file__)).parents[1]
+    for folder in (*map(Path, ir.__path__), passes, *map(Path, backends.__path__)):
+        yield from sorted(path for path in folder.rglob("*") if path.suffix in CODE)
