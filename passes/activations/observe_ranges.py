@@ -58,7 +58,7 @@ class ObserveRanges(Pass):
     is at most `growth`, each call has `most` samples, or `seconds` are over.
     """
 
-    growth: float = 0.03
+    growth: float = 0.02
     most: int = 64
     seconds: float = 300.0
 
