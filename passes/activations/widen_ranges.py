@@ -28,6 +28,8 @@ RAREST, MOST = 10.0, 30.0
 """From so many samples on, excesses are rare; how common they are at most."""
 LENT = 2.0
 """Up to so many samples, calls lend each other their layers' extremes; of more, a part."""
+MOST_LENT = 1.5
+"""Of its own extreme, what a call believes of others at most: ranges of some models fall a thousandfold."""
 
 
 @register_pass
@@ -90,7 +92,8 @@ def widened(plan: GroupedOperand, variation: Variation, values: int) -> GroupedO
         """How far the ends of ranges move outwards. extreme: (T, G), upwards. deviation: (T,)."""
         end = extreme.amax(dim=1, keepdim=True)
         own = reach(GUMBEL * width * _relative(deviation / layer, end[:, 0].abs() / layer, samples[:, 0]))
-        lent = end + (LENT / samples).clamp(max=1) * (end.amax(dim=0, keepdim=True) - end)
+        others = torch.minimum(end.amax(dim=0, keepdim=True), end.abs() * MOST_LENT)
+        lent = end + (LENT / samples).clamp(max=1) * (others - end).clamp(min=0)
         quiet = torch.minimum(reach(QUIET * (lent - extreme)), lent - extreme)
         return torch.maximum(own, quiet)
 
