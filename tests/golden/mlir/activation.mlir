@@ -23,15 +23,15 @@ module {
     %c32767_i64 = arith.constant 32767 : i64
     %extracted = tensor.extract %step[] : tensor<i64>
     %0 = arith.index_cast %extracted : i64 to index
-    %gate_default = tensor.empty() : tensor<1x3x4xi16>
-    %gate_default_0 = linalg.generic {indexing_maps = [#map, #map], iterator_types = ["parallel", "parallel", "parallel"]} ins(%x : tensor<1x3x4xi16>) outs(%gate_default : tensor<1x3x4xi16>) {
+    %activation_default = tensor.empty() : tensor<1x3x4xi16>
+    %activation_default_0 = linalg.generic {indexing_maps = [#map, #map], iterator_types = ["parallel", "parallel", "parallel"]} ins(%x : tensor<1x3x4xi16>) outs(%activation_default : tensor<1x3x4xi16>) {
     ^bb0(%in: i16, %out: i16):
       %1 = arith.extsi %in : i16 to i32
-      %extracted_1 = tensor.extract %constant_0[%0] : tensor<2xi32>
-      %extracted_2 = tensor.extract %constant_1[%0] : tensor<2xi32>
       %2 = arith.subi %c0_i32, %1 : i32
       %3 = arith.maxsi %1, %2 : i32
+      %extracted_1 = tensor.extract %constant_0[%0] : tensor<2xi32>
       %4 = arith.muli %3, %extracted_1 : i32
+      %extracted_2 = tensor.extract %constant_1[%0] : tensor<2xi32>
       %5 = arith.minsi %extracted_2, %c31_i32 : i32
       %6 = arith.shrsi %4, %5 : i32
       %7 = arith.minsi %6, %c524287_i32 : i32
@@ -69,7 +69,7 @@ module {
       %34 = arith.trunci %33 : i64 to i16
       linalg.yield %34 : i16
     } -> tensor<1x3x4xi16>
-    return %gate_default_0 : tensor<1x3x4xi16>
+    return %activation_default_0 : tensor<1x3x4xi16>
   }
 }
 
