@@ -28,6 +28,9 @@ RAREST, MOST = 10.0, 30.0
 """From so many samples on, excesses are rare; how common they are at most."""
 LENT = 2.0
 """Up to so many samples, calls lend each other their layers' extremes; of more, a part."""
+MOST_DRAWN = 3.0
+"""Of its own width, how far a quiet group's end moves at most: a group that is a thousand times narrower than
+its layer is so by the model's making, not by chance."""
 MOST_LENT = 1.5
 """Of its own extreme, what a call believes of others at most: ranges of some models fall a thousandfold."""
 
@@ -42,7 +45,7 @@ class WidenRanges(Pass):
     d = b ln(12 r L^2 b / (n W)), or at 0. How common excesses are, r, falls with the cube of the samples.
     Two tails are looked at, and the longer reach counts: the operand's own, from how much its extremes differ
     from sample to sample, and that of a group which was quiet so far, as channels are for a word that no
-    prompt held. The second ends where the layer does.
+    prompt held. The second ends where the layer does, and at three times the group's width.
 
     So many samples, many values and few bits leave ranges as they were seen; few samples draw narrow groups
     towards their layer. Ours; constants were found on two models (`benchmarks/unseen.py`). Operands whose
@@ -94,7 +97,8 @@ def widened(plan: GroupedOperand, variation: Variation, values: int) -> GroupedO
         own = reach(GUMBEL * width * _relative(deviation / layer, end[:, 0].abs() / layer, samples[:, 0]))
         others = torch.minimum(end.amax(dim=0, keepdim=True), end.abs() * MOST_LENT)
         lent = end + (LENT / samples).clamp(max=1) * (others - end).clamp(min=0)
-        quiet = torch.minimum(reach(QUIET * (lent - extreme)), lent - extreme)
+        gap = torch.minimum(lent - extreme, MOST_DRAWN * width)
+        quiet = torch.minimum(reach(QUIET * gap), gap)
         return torch.maximum(own, quiet)
 
     low = low - extended(-low, variation.low.double())

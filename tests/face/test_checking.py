@@ -89,7 +89,7 @@ def test_remedies_are_what_is_left_to_be_changed() -> None:
     assert [one.option for one in remedies(Request("unet", "w8a8", calibration="file"))] == [
         "-O w8a8,edges=16", "-O w8a8g16",
     ]  # fmt: skip
-    assert [one.option for one in remedies(Request("unet", pass_pipeline="simulate"))] == ["--samples 32"]
+    assert [one.option for one in remedies(Request("unet", pass_pipeline="simulate"))] == ["--samples 64"]
 
 
 @pytest.fixture(scope="module")

@@ -68,11 +68,17 @@ def test_the_fewer_samples_the_wider() -> None:
 
 
 def test_few_samples_draw_a_quiet_group_to_its_layer() -> None:
-    wide, narrow = wider(plan(2, deviation=0.0))
-    assert narrow > 0.5
+    wide, narrow = wider(plan(2, deviation=0.0, narrow=0.2))
+    assert narrow > 0.9
     assert narrow <= wide
     quiet = wider(plan(2, deviation=0.0, narrow=1.0))
     assert quiet[0] == pytest.approx(quiet[1])
+
+
+def test_a_group_that_is_far_narrower_stays_so() -> None:
+    """By three times its own width at each end: massive channels are the model's making."""
+    _, narrow = wider(plan(2, deviation=0.0, narrow=0.001))
+    assert narrow == pytest.approx(0.001 + 3 * 0.002)
 
 
 def test_samples_that_differ_get_more_room_than_those_that_agree() -> None:
