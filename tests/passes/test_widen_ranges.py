@@ -78,7 +78,7 @@ def test_few_samples_draw_a_quiet_group_to_its_layer() -> None:
 def test_a_group_that_is_far_narrower_stays_so() -> None:
     """By three times its own width at each end: massive channels are the model's making."""
     _, narrow = wider(plan(2, deviation=0.0, narrow=0.001))
-    assert narrow == pytest.approx(0.001 + 3 * 0.002)
+    assert narrow == pytest.approx(0.001 + 3 * 0.002, rel=0.01)
 
 
 def test_samples_that_differ_get_more_room_than_those_that_agree() -> None:
