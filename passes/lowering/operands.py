@@ -99,6 +99,7 @@ def quantizer(ratio: torch.Tensor, zero: torch.Tensor) -> tuple[torch.Tensor, to
     The shift is the largest for which the multiplier stays below 2^15 and |x * multiplier + offset| below
     2^31 for every int16 x. Where a code step is finer than a 16383th of an input step, a step more or less is
     as good as infinitely many: every code but the zero's is the first or the last.
+    Raises OverflowError for a zero of 2^30 and beyond.
     """
     ratio = ratio.clamp(max=(2**15 - 1) / 2)
     shift = torch.zeros_like(zero)
@@ -106,6 +107,10 @@ def quantizer(ratio: torch.Tensor, zero: torch.Tensor) -> tuple[torch.Tensor, to
         multiplier = torch.round(ratio * 2.0**candidate)
         largest = 32768 * multiplier + (zero.abs().double() + 1) * 2.0**candidate
         shift = torch.where((multiplier < 2**15) & (largest < 2**31), candidate, shift)
+    if bool((shift == 0).any()):
+        raise OverflowError(
+            f"a code of zero lies {int(zero.abs().max())} codes away from those that there are"
+        )
     multiplier = torch.round(ratio * 2.0 ** shift.double()).to(torch.int64)
     one = torch.ones_like(shift)
     return multiplier, (zero << shift) + (one << (shift - 1)), shift

@@ -122,6 +122,13 @@ def test_tables_are_read_at_the_call() -> None:
     assert rows == [[10, 20], [53, 103]]
 
 
-def test_a_code_too_fine_for_16_bit_inputs_is_refused() -> None:
-    with pytest.raises(OverflowError, match="finer"):
-        quantizer(torch.tensor([[2.0**15]], dtype=torch.float64), torch.tensor([[0]]))
+def test_codes_that_are_far_finer_than_inputs_saturate() -> None:
+    ratio = torch.tensor([[2.0**40]], dtype=torch.float64)
+    multiplier, offset, shift = quantizer(ratio, torch.tensor([[7]]))
+    inputs = torch.tensor([-32768, -1, 0, 1, 32767])
+    assert ((inputs * multiplier + offset) >> shift).clamp(0, 255).tolist() == [[0, 0, 7, 255, 255]]
+
+
+def test_a_zero_out_of_reach_is_refused() -> None:
+    with pytest.raises(OverflowError, match="codes away"):
+        quantizer(torch.ones(1, 1, dtype=torch.float64), torch.tensor([[2**30]]))
