@@ -12,6 +12,7 @@ from typing import ClassVar
 from ...ir.errors import DgqcError
 from ...ir.program import Program
 from ...ir.storage.leftovers import temporary_folder
+from ...ir.verify.verifier import verify
 from ...passes.manager.pipeline import format_configured
 from ..target import Drawer, Evidence, Runner, Target, Watch, ignore
 from .emission.emit import emit
@@ -93,7 +94,9 @@ class CTarget(Target):
         # constants that are the graph's are taken from there.
         stays = ExitStack()
         folder = stays.enter_context(temporary_folder("c"))
-        # The graph was verified when it was compiled or loaded; saving verifies after each of these passes.
+        # A stranger's graph must keep the rules, or C writes anywhere. What our passes make of one that does
+        # is verified when a bundle is saved.
+        verify(program)
         laid_out = self.lay_out(program, verify_each=False)
         emit(laid_out, folder, name=self.prefix, storage=self.weights, shipped=project)
         built = build(folder)

@@ -29,9 +29,16 @@ class Emitted(Exception):
     """Something was emitted."""
 
 
+def complete(seed: int) -> Program:
+    """A program with scales, as compiled ones have them."""
+    program, scale = unet_like(seed), torch.ones(3, dtype=torch.float64)
+    inputs = tuple(replace(item, scale=scale) for item in program.inputs)
+    return replace(program, inputs=inputs, output_scale=scale, facts=frozenset({"integers"}))
+
+
 @pytest.fixture(scope="module")
 def program() -> Program:
-    return replace(unet_like(3), facts=frozenset({"integers"}))
+    return complete(3)
 
 
 @pytest.fixture(scope="module")
@@ -79,7 +86,7 @@ def test_another_program_is_built(program: Program, refuse: Callable[[], None]) 
     assert right(program, CTarget())
     refuse()
     with pytest.raises(Emitted):
-        CTarget().open("c", replace(unet_like(4), facts=program.facts), None)
+        CTarget().open("c", complete(4), None)
     with pytest.raises(Emitted):
         CTarget(prefix="other").open("c", program, None)
     scale = torch.full((len(program.schedule),), 0.5, dtype=torch.float64)
