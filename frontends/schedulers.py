@@ -46,7 +46,7 @@ def scheduler_config(given: object | None, own: Mapping[str, Any] | None = None)
     path = Path(given)
     for file in (path, path / FILE, path / "scheduler" / FILE):
         if file.is_file():
-            return read_json_object(file)
+            return read_json_object(file, infinite=True)
     text = str(given)
     if "/" in text or text.endswith(".json"):
         raise DgqcError(f"There is no scheduler's configuration at {one_line(text, 200)}; {FORMS}.")

@@ -13,6 +13,7 @@ from diffusers import SchedulerMixin
 from ..ir.errors import DgqcError, one_line
 from ..ir.reading import explained
 from ..ir.schedule import Schedule
+from .loading.constructor_schema import check_config
 
 STABLE_DIFFUSION: Mapping[str, Any] = {
     "beta_start": 0.00085,
@@ -27,8 +28,7 @@ STABLE_DIFFUSION: Mapping[str, Any] = {
 
 NEEDED = ("set_timesteps", "step")
 """Methods of a scheduler that denoises; those that scale the model's input have a third."""
-LARGEST_NUMBER = 1_000_000
-"""Of a config; num_train_timesteps is the largest, and a thousand."""
+LARGEST_TIMESTEP = 1_000_000
 MOST_STEPS = 100_000
 
 
@@ -69,9 +69,9 @@ def check_timesteps(timesteps: Sequence[float]) -> None:
     if not 1 <= len(timesteps) <= MOST_STEPS:
         raise DgqcError(f"{len(timesteps)} timesteps make no schedule; give 1 to {MOST_STEPS}.")
     for timestep in timesteps:
-        if not math.isfinite(timestep) or abs(timestep) > LARGEST_NUMBER:
+        if not math.isfinite(timestep) or abs(timestep) > LARGEST_TIMESTEP:
             raise DgqcError(
-                f"A timestep is {timestep}, but they are finite numbers of at most {LARGEST_NUMBER}; give "
+                f"A timestep is {timestep}, but they are finite numbers of at most {LARGEST_TIMESTEP}; give "
                 "what the model is called with, in order."
             )
 
@@ -114,11 +114,10 @@ def _build(config: Mapping[str, Any]) -> Any:
             f"A {name} has no {lacks[0]}, so it does not denoise with a UNet as this compiler knows it; give "
             "a scheduler such as DDIMScheduler, or the whole pipeline, whose own loop is asked then."
         )
-    for key, value in config.items():
-        if isinstance(value, int | float) and abs(value) > LARGEST_NUMBER:
-            raise DgqcError(f"The scheduler config has {key}={value}, which is out of range; give its own.")
+    remedy = "give the config that it was saved with"
+    check_config(kind, config, "The scheduler config", remedy)
     # Diffusers' constructors raise whatever a wrong value leads to.
     doing = f"diffusers can't build a {name} from the scheduler config"
-    with explained(doing, "give the config that it was saved with"):
+    with explained(doing, remedy):
         chosen: Any = kind
         return chosen.from_config(dict(config))

@@ -12,6 +12,11 @@ from typing import Annotated
 
 import typer
 
+try:
+    import resource
+except ImportError:  # Windows has no such limits.
+    resource = None  # type: ignore[assignment]
+
 from ..ir.errors import DgqcError
 from . import build as command_build
 from . import compare as command_compare
@@ -23,6 +28,8 @@ from .console import quiet_libraries, result, say
 DONE, WRONG_INPUT, INTERRUPTED = 0, 2, 130
 TRACEBACK = "DGQC_TRACEBACK"
 """Set it to 1 to see where an error came from."""
+LEAST_MEMORY = 1400 * 2**20
+"""Bytes of address space, for PyTorch and diffusers with their threads."""
 
 
 def show_version(asked: bool) -> None:
@@ -48,6 +55,19 @@ ShowVersion = Annotated[
 @app.callback()
 def options(version: ShowVersion = False) -> None:
     """Compile diffusion UNets into integers."""
+    check_memory_limit()
+
+
+def check_memory_limit() -> None:
+    """Raises DgqcError where this process may not use what PyTorch needs; libraries abort at such a limit."""
+    if resource is None:
+        return
+    limit, _ = resource.getrlimit(resource.RLIMIT_AS)
+    if limit != resource.RLIM_INFINITY and limit < LEAST_MEMORY:
+        raise DgqcError(
+            f"This process may use {limit >> 20} MiB of memory, but PyTorch alone needs "
+            f"{LEAST_MEMORY >> 20}; raise the limit (ulimit -v)."
+        )
 
 
 for commands in (command_build, command_compare, command_inspect, command_passes, command_targets):

@@ -46,7 +46,9 @@ class EncoderRecord(_Described):
 
 
 class SchedulerRecord(_Described):
-    """`scheduler_config.json`. Its numbers are looked at where a scheduler is built of it."""
+    """`scheduler_config.json`. The rest is looked at where a scheduler is built of it."""
+
+    model_config = ConfigDict(extra="allow", allow_inf_nan=True)
 
     class_name: Text | None = Field(default=None, alias="_class_name")
 
@@ -68,5 +70,5 @@ _AnyRecord = TypeVar("_AnyRecord", bound=Record)
 
 def read_record(path: Path, kind: type[_AnyRecord]) -> tuple[_AnyRecord, dict[str, Any]]:
     """A JSON file as a record, and as it is. Raises DgqcError where it is something else."""
-    document = read_json_object(path)
+    document = read_json_object(path, infinite=bool(kind.model_config.get("allow_inf_nan")))
     return checked(kind, document, str(path), REMEDY), document

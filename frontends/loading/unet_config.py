@@ -3,21 +3,21 @@
 from __future__ import annotations
 
 import json
-import math
 from collections.abc import Mapping
 from typing import Annotated, Any
 
+import diffusers
 from pydantic import ConfigDict, Field
 
 from ...ir.errors import DgqcError, one_line
 from ...ir.reading import reading
 from ...ir.storage.json_text import parse_json
 from ...ir.storage.schema import Record, checked
+from .constructor_schema import LARGEST_NUMBER, check_config
 
 CLASSES = ("UNet2DConditionModel", "UNet2DModel")
 MOST_LAYERS = 2000
 """Residual blocks and transformer layers; SDXL's UNet has 87."""
-LARGEST_NUMBER = 2**24
 
 Layers = Annotated[int, Field(ge=0, le=MOST_LAYERS)]
 Width = Annotated[int, Field(ge=1, le=LARGEST_NUMBER)]
@@ -57,8 +57,7 @@ def checked_config(config: Mapping[str, Any], source: str) -> dict[str, Any]:
         plain: dict[str, Any] = parse_json(json.dumps(dict(config)), f"The config of {source}")
     remedy = "give the config.json that the UNet was saved with"
     record = checked(UNetConfigRecord, plain, f"The config of {source}", remedy)
-    if excess := _excess(plain):
-        raise DgqcError(f"The config of {source} has {excess}, which no UNet has; {remedy}.")
+    check_config(getattr(diffusers, name), plain, f"The config of {source}", remedy)
     layers = _layers(record)
     if layers > MOST_LAYERS:
         raise DgqcError(
@@ -80,12 +79,3 @@ def _largest(value: Any) -> int:
     if isinstance(value, list):
         return max((_largest(one) for one in value), default=0)
     return int(value)
-
-
-def _excess(config: Mapping[str, Any]) -> str | None:
-    """The first number that is out of every range, said with its key."""
-    for key, value in config.items():
-        for one in value if isinstance(value, list) else [value]:
-            if isinstance(one, int | float) and (not math.isfinite(one) or abs(one) > LARGEST_NUMBER):
-                return f"{key}={one}"
-    return None

@@ -18,10 +18,13 @@ LARGEST = 512 * 1024 * 1024
 """Bytes of a document. The graph of Stable Diffusion's UNet has a fiftieth of that."""
 
 
-def read_json_object(path: Path, remedy: str = "it may be cut off or edited wrongly") -> dict[str, Any]:
+REMEDY = "it may be cut off or edited wrongly"
+
+
+def read_json_object(path: Path, remedy: str = REMEDY, infinite: bool = False) -> dict[str, Any]:
     """A JSON file that holds an object. Raises DgqcError for anything else.
 
-    remedy: how the message ends for text that is not JSON.
+    remedy: how the message ends for text that is not JSON. infinite: as of `parse_json`.
     """
     try:
         if path.stat().st_size > LARGEST:
@@ -29,16 +32,17 @@ def read_json_object(path: Path, remedy: str = "it may be cut off or edited wron
         data = path.read_bytes()
     except OSError as error:
         raise DgqcError(f"{path} can't be read ({error.strerror}); give a JSON file.") from error
-    found = parse_json(data, str(path), remedy)
+    found = parse_json(data, str(path), remedy, infinite)
     if not isinstance(found, dict):
         raise DgqcError(f"{path} holds a JSON {type(found).__name__}, but an object is needed; {remedy}.")
     return found
 
 
-def parse_json(text: str | bytes, what: str, remedy: str = "it may be cut off or edited wrongly") -> Any:
+def parse_json(text: str | bytes, what: str, remedy: str = REMEDY, infinite: bool = False) -> Any:
     """The value of a JSON text.
 
     text: UTF-8 where it is bytes, with or without a byte order mark.
+    infinite: takes Infinity and -Infinity, which diffusers writes for limits of a scheduler that it lacks.
     Raises DgqcError for what is not JSON, and for what JSON allows but nobody writes on purpose: one key
     twice, nesting deeper than DEEPEST, longer numbers than LONGEST_NUMBER or too large ones, broken text.
     NaN and Infinity are no JSON, though Python's parser takes them.
@@ -51,7 +55,7 @@ def parse_json(text: str | bytes, what: str, remedy: str = "it may be cut off or
             decoded,
             parse_int=_integer,
             parse_float=_real,
-            parse_constant=_refuse_constant,
+            parse_constant=_infinity if infinite else _refuse_constant,
             object_pairs_hook=_without_twins,
         )
         _check_nesting(value)
@@ -77,6 +81,10 @@ def _real(digits: str) -> float:
 
 def _refuse_constant(name: str) -> float:
     raise ValueError(f"{name} is no JSON")
+
+
+def _infinity(name: str) -> float:
+    return float(name) if name.endswith("Infinity") else _refuse_constant(name)
 
 
 def _without_twins(pairs: list[tuple[str, Any]]) -> dict[str, Any]:

@@ -37,6 +37,12 @@ def refused(outcome: tuple[int, str, str], message: str) -> None:
     assert len(error.strip().splitlines()) == 1
 
 
+def test_too_little_memory_is_said_before_a_library_aborts(run: Run, monkeypatch: pytest.MonkeyPatch) -> None:
+    resource = pytest.importorskip("resource")
+    monkeypatch.setattr(resource, "getrlimit", lambda kind: (700 * 2**20, resource.RLIM_INFINITY))
+    refused(run("report", "nowhere.pt"), "may use 700 MiB of memory, but PyTorch alone needs")
+
+
 @pytest.mark.parametrize("arguments", [[], ["--help"]])
 def test_without_a_command_it_lists_them(run: Run, arguments: list[str]) -> None:
     code, output, error = run(*arguments)

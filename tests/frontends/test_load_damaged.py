@@ -178,7 +178,7 @@ CONFIGS: dict[str, dict[str, Any]] = {
     "block_out_channels": {"block_out_channels": [8] * 100},
     "block_out_channels.0": {"block_out_channels": ["8"]},
     "in_channels": {"in_channels": 10**30},
-    "norm_num_groups=": {"norm_num_groups": 10**12},
+    "norm_num_groups: is 1000000000000, which is out of range": {"norm_num_groups": 10**12},
     "more than any has": {"block_out_channels": [2**20]},
     "can't build": {"down_block_types": [None]},
 }

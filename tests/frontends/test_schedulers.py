@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
+import inspect
 import json
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
+import diffusers
 import pytest
-from diffusers import EulerDiscreteScheduler
+from diffusers import EulerDiscreteScheduler, SchedulerMixin
 
+from dgqc.frontends.loading.constructor_schema import check_config
 from dgqc.frontends.schedulers import scheduler_config
 from dgqc.frontends.schedules import schedule_for
 from dgqc.ir.errors import DgqcError
@@ -83,3 +87,23 @@ def test_timesteps_that_a_scheduler_does_not_keep_to(
 def test_timesteps_of_one_s_own(name: str) -> None:
     timesteps = (999.0, 759.0, 499.0)
     assert schedule_for(scheduler_config(name), 3, timesteps)[1].timesteps == timesteps
+
+
+def schedulers_without_needs() -> Iterator[type[Any]]:
+    """Those of diffusers that can be built of nothing."""
+    for name in (name for name in dir(diffusers) if name.endswith("Scheduler")):
+        kind = getattr(diffusers, name)
+        if isinstance(kind, type) and issubclass(kind, SchedulerMixin):
+            given = list(inspect.signature(kind.__init__).parameters.values())[1:]
+            named = [one for one in given if one.kind is not inspect.Parameter.VAR_KEYWORD]
+            if all(one.default is not inspect.Parameter.empty for one in named):
+                yield kind
+
+
+@pytest.mark.parametrize("kind", schedulers_without_needs(), ids=lambda kind: kind.__name__)
+def test_every_scheduler_s_own_config_is_taken(kind: Any, tmp_path: Path) -> None:
+    """DPM-Solver's have a limit of minus infinity, which JSON doesn't know."""
+    kind().save_pretrained(tmp_path)
+    config = scheduler_config(tmp_path)
+    assert config is not None
+    check_config(kind, config, kind.__name__, "give another")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from typing import Any
 
 import pytest
@@ -54,7 +55,11 @@ def config_of(scheduler: Any) -> dict[str, Any]:
         ({"_class_name": ["DDIMScheduler"]}, 5, "the class nothing"),
         ({"_class_name": "ScoreSdeVeScheduler"}, 5, "has no step, so .* or the whole pipeline"),
         ({"_class_name": "DDIMScheduler", "num_train_timesteps": 10**12}, 5, "is out of range"),
-        ({"_class_name": "DDIMScheduler", "beta_start": "x"}, 5, "can't build a DDIMScheduler"),
+        ({"_class_name": "DDIMScheduler", "beta_start": "x"}, 5, "beta_start: is 'x', where a number"),
+        ({"_class_name": "DDIMScheduler", "clip_sample": 1}, 5, "clip_sample: is 1, where true or false"),
+        ({"_class_name": "DDIMScheduler", "prediction_type": [None, [3]]}, 5, "is 3, where a text belongs"),
+        ({"_class_name": "DDIMScheduler", "beta_start": -math.inf}, 5, "is -inf, which is out of range"),
+        ({"_class_name": "DDIMScheduler", "trained_betas": [0.1, {}]}, 5, "is {}, where"),
         (None, 10**9, "1000000000 steps make no schedule"),
         ({"_class_name": "DDIMScheduler", "beta_schedule": "odd"}, 5, "can't build a DDIMScheduler"),
     ],
