@@ -104,6 +104,31 @@ def ops_in(value: ast.expr, names: set[str]) -> set[str]:
     return {*overloads, *keys}
 
 
+def texts_as_the_system_likes() -> list[str]:
+    """Texts read or written without an encoding, or written with the system's own line ends."""
+    wanted = {
+        "read_text": {"encoding"},
+        "write_text": {"encoding", "newline"},
+        "open": {"encoding", "newline"},
+    }
+    return [
+        f"{module.place}:{node.lineno} {ast.unparse(node.func)}"
+        for module in MODULES.values()
+        for node in ast.walk(module.tree)
+        if isinstance(node, ast.Call)
+        and isinstance(node.func, ast.Attribute)
+        and node.func.attr in wanted
+        and not (node.func.attr == "open" and not is_text_mode(node))
+        and not wanted[node.func.attr] <= {keyword.arg for keyword in node.keywords}
+    ]
+
+
+def is_text_mode(call: ast.Call) -> bool:
+    """Whether a call opens a file to write text."""
+    modes = [one.value for one in call.args if isinstance(one, ast.Constant) and isinstance(one.value, str)]
+    return any(re.fullmatch(r"[wax]t?\+?", mode) for mode in modes)
+
+
 def needed(backend: str) -> list[str]:
     """Who else needs the modules of a backend by name."""
     inside = f"{FACE}.backends.{backend}"
@@ -130,6 +155,10 @@ def test_no_module_needs_itself() -> None:
 
 def test_no_two_types_share_a_name() -> None:
     assert names_twice() == []
+
+
+def test_texts_have_the_same_bytes_on_every_system() -> None:
+    assert texts_as_the_system_likes() == []
 
 
 def test_ops_are_listed_in_their_records_alone() -> None:

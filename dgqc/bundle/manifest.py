@@ -226,6 +226,6 @@ def _manifest(record: ManifestRecord) -> Manifest:
 
 def _inside(path: str) -> str:
     pure = PurePosixPath(path)
-    if pure.is_absolute() or ".." in pure.parts or "\\" in path or "\0" in path:
+    if pure.is_absolute() or ".." in pure.parts or set(path) & {"\\", "\0", ":"}:  # C:file on Windows.
         raise DgqcError(f"The bundle's manifest lists {path}, which lies outside the bundle; {DAMAGED}.")
     return path

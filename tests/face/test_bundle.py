@@ -48,6 +48,10 @@ CHANGES: dict[str, tuple[Change, str]] = {
     "older": (edit_manifest(format=1), "bundle format 1, .*; compile the model again"),
     "not a bundle": (edit_manifest(kind="else"), "no dgqc bundle's manifest"),
     "outside": (edit_manifest(files={"../x": {"sha256": "0" * 64, "size": 0}}), "lies outside the bundle"),
+    "on another drive": (
+        edit_manifest(files={"C:x": {"sha256": "0" * 64, "size": 0}}),
+        "lies outside the bundle",
+    ),
     "no schedule": (edit_manifest(schedule={}), "schedule.scheduler: Field required"),
     "cut off": (lambda bundle: (bundle / "manifest.json").write_text("{") and None, "is not valid JSON"),
     "report": (lambda bundle: (bundle / "report.json").write_text("[]") and None, "was altered: report.json"),

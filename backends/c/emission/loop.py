@@ -58,7 +58,9 @@ def write_loop(
         ("loop.h", directory / "include" / f"{name}_loop.h"),
         ("loop.c", directory / "src" / f"{name}_loop.c"),
     ):
-        path.write_text(environment.get_template(f"{template}.jinja").render(context))
+        path.write_text(
+            environment.get_template(f"{template}.jinja").render(context), encoding="utf-8", newline="\n"
+        )
 
 
 def written_drawing(drawing: DrawingVector | None, inputs: InputShapes) -> dict[str, Any] | None:

@@ -137,9 +137,9 @@ def write_project(project: Project, directory: Path) -> None:
     kernels = (*runtime_sources(), *project.kernel_sources)
     for path in kernels:
         shutil.copyfile(path, sources / path.name)
-    (sources / "dgqc_lookup.c").write_text(lookup_source())
+    (sources / "dgqc_lookup.c").write_text(lookup_source(), encoding="utf-8", newline="\n")
     texts = [lookup_source(), *(path.read_text(encoding="utf-8") for path in kernels)]
-    (sources / "dgqc_symbols.h").write_text(symbols_source(texts))
+    (sources / "dgqc_symbols.h").write_text(symbols_source(texts), encoding="utf-8", newline="\n")
     files = {
         "model.h": directory / "include" / f"{name}.h",
         "model.c": sources / f"{name}.c",
@@ -170,8 +170,10 @@ def write_project(project: Project, directory: Path) -> None:
         write_loop(environment, project.loop, directory, signature.name, signature.inputs)
     context = _context(project)
     for template, path in files.items():
-        path.write_text(environment.get_template(f"{template}.jinja").render(context))
-    (directory / INTERFACE).write_text(signature.to_json())
+        path.write_text(
+            environment.get_template(f"{template}.jinja").render(context), encoding="utf-8", newline="\n"
+        )
+    (directory / INTERFACE).write_text(signature.to_json(), encoding="utf-8", newline="\n")
 
 
 def _context(project: Project) -> dict[str, Any]:

@@ -55,11 +55,11 @@ def emit(
     if lowered.parameters:
         write_parameters(lowered.parameters, directory / PARAMETERS)
         interface = interface.with_parameters()
-    (directory / INTERFACE).write_text(interface.to_json())
+    (directory / INTERFACE).write_text(interface.to_json(), encoding="utf-8", newline="\n")
     for vector in vectors:
         _write_vector(vector, interface, directory / "vectors" / f"step_{vector.step}")
     script = directory / "run.sh"
-    script.write_text(_script(interface, vectors))
+    script.write_text(_script(interface, vectors), encoding="utf-8", newline="\n")
     script.chmod(0o755)
 
 
@@ -85,7 +85,7 @@ def store_for(program: Program) -> ConstantStore:
 
 def write_module(module: ir.Module, path: Path) -> None:
     """As text, values named after the nodes they come from."""
-    with path.open("w", encoding="utf-8") as file:
+    with path.open("w", encoding="utf-8", newline="\n") as file:
         module.operation.print(file=file, use_name_loc_as_prefix=True, assume_verified=True)
 
 
