@@ -56,7 +56,7 @@ class ManifestRecord(Record):
     format: int
     dgqc: Text
     model: Text
-    request: dict[str, Text | bool | int | float | list[int] | None]
+    request: dict[str, Text | bool | int | float | list[int] | list[Text] | None]
     pipeline: Text
     targets: Annotated[list[Text], Field(max_length=100)]
     schedule: ScheduleRecord

@@ -100,7 +100,9 @@ def _compiled(request: Request, check: bool, least: float | None, budget: int | 
     return found.compiled
 
 
+@takes_fields("variant", "lora")
 def calibrate(
+    asked: dict[str, Any],
     pipeline: Annotated[Path, typer.Argument(metavar="PIPELINE", help="The folder of a diffusers pipeline.")],
     output: Annotated[Path, typer.Option("-o", "--output", help="The .safetensors file to write.")],
     prompts: Annotated[
@@ -125,6 +127,7 @@ def calibrate(
 ) -> None:
     """Record what a pipeline calls its UNet with, for `dgqc compile --calib`."""
     from ..compiler.samples import shown
+    from ..frontends.adapters.adapter import adapters_of
     from ..frontends.calibrating.calibrate import calibrate as record
 
     lines = None if prompts is None else read_prompts(prompts)[:limit]
@@ -140,6 +143,8 @@ def calibrate(
             shown("recording UNet calls"),
             samples=samples,
             labels=None if classes is None else class_list(classes),
+            variant=asked["variant"],
+            adapters=adapters_of(asked["lora"]),
         )
     calls = len(calibration.schedule)
     if json:

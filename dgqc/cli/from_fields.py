@@ -53,6 +53,8 @@ def _parameter(declared: Field[Any]) -> inspect.Parameter:
     kind: Any = Switch if option.kind is bool else option.kind
     if default is None:
         kind = kind | None
+    elif isinstance(default, tuple):
+        default = list(default)
     elif option.kind is bool:
         default = Switch.ON if default else Switch.OFF
     annotation = Annotated[kind, typer.Option(*option.flags, min=option.least, **told)]

@@ -219,7 +219,7 @@ def unprompted(model: Path, sizes: Amounts, calibration: Path | None = None) -> 
             files_digest(calibration),
         )  # fmt: skip
 
-    known = known_of(model)
+    known = known_of(Request(model))
     caller = caller_of(Request(model, steps=sizes.steps), known, None)
 
     def made(count: int, seed: int) -> Calibration:

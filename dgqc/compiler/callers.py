@@ -9,7 +9,6 @@ import copy
 import logging
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
-from pathlib import Path
 from typing import Any
 
 from diffusers import DiffusionPipeline
@@ -19,7 +18,7 @@ from ..frontends.calibrating.conditions import invents
 from ..frontends.calibrating.drawings import Drawings
 from ..frontends.calibrating.pipeline_calls import Settings
 from ..frontends.calibrating.synthesize import denoised, rehearse, synthesize
-from ..frontends.loading.pipelines import load_pipeline
+from ..frontends.loading.pipelines import PipelineFolder
 from ..frontends.schedulers import scheduler_config
 from ..frontends.schedules import schedule_for
 from ..ir.calibration import Calibration
@@ -46,7 +45,7 @@ class KnownModel:
     """
 
     model: nn.Module
-    pipeline: Path | DiffusionPipeline | None = None
+    pipeline: PipelineFolder | DiffusionPipeline | None = None
     config: Mapping[str, Any] | None = None
     tokens: int | None = None
 
@@ -166,8 +165,8 @@ def _check_context(request: Request, calls: Calibration) -> None:
 
 def _own_pipeline(known: KnownModel) -> Any:
     """The pipeline, with a scheduler that nobody else uses."""
-    if isinstance(known.pipeline, Path):
-        return load_pipeline(known.pipeline, {"unet": known.model})
+    if isinstance(known.pipeline, PipelineFolder):
+        return known.pipeline.load({"unet": known.model})
     pipeline: Any = copy.copy(known.pipeline)
     pipeline.scheduler = copy.deepcopy(pipeline.scheduler)
     return pipeline

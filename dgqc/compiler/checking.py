@@ -89,7 +89,7 @@ def _samples(
     request: Request, compiled: CompiledProgram, calibration: Calibration | None, fast: bool
 ) -> _Samples:
     with _said_before():
-        known = known_of(request.model, request.weights_key)
+        known = known_of(request)
     millions = sum(parameter.numel() for parameter in known.model.parameters()) / 1e6
     if request.calibration is not None or millions > LARGE:
         if calibration is None:

@@ -13,6 +13,7 @@ from diffusers import DiffusionPipeline
 from torch import nn
 
 from ..bundle.manifest import InputShape, Provenance
+from ..frontends.adapters.adapter import adapters_of
 from ..frontends.calibrating.calibration_file import load_calibration
 from ..frontends.calibrating.select_samples import Selection, select
 from ..frontends.capturing.capture import capture
@@ -57,7 +58,7 @@ def begin(request: Request) -> Start:
 
     Raises DgqcError as `compile` does.
     """
-    known = known_of(request.model, request.weights_key)
+    known = known_of(request)
     model, recorded = known.model, _recorded(request.calibration)
     caller = caller_of(request, known, recorded)
     if request.loop is not None:
@@ -93,14 +94,21 @@ def asked_sizes(
     return sample_size, request.context_length or found.get("context_length") or tokens or CONTEXT_LENGTH
 
 
-def known_of(model: nn.Module | DiffusionPipeline | str | Path, weights_key: str | None = None) -> KnownModel:
+def known_of(request: Request) -> KnownModel:
     """The model and what it came with. Raises DgqcError for what is no model."""
+    model, adapters = request.model, adapters_of(request.lora)
+    if isinstance(model, DiffusionPipeline | nn.Module) and (adapters or request.variant):
+        option = "lora" if adapters else "variant"
+        raise DgqcError(
+            f"The option {option} is for files, and here is a {type(model).__name__}; give its folder, or do "
+            "it with diffusers (fuse_lora, then unload_lora_weights)."
+        )
     if isinstance(model, DiffusionPipeline):
         return _known_pipeline(model)
     if isinstance(model, nn.Module):
         check_live(model)
         return KnownModel(model)
-    loaded = load_model(Path(model), weights_key)
+    loaded = load_model(Path(model), request.weights_key, request.variant, adapters)
     return KnownModel(loaded.model, loaded.pipeline, loaded.scheduler, loaded.context_length)
 
 

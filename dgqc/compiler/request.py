@@ -74,6 +74,25 @@ class Request:
             python="What a .pt calls them; None takes a usual name, and says so where there are several.",
         ),
     )
+    variant: str | None = field(
+        default=None,
+        metadata=option(
+            "--variant",
+            "Which weights of a folder: fp16, ema, non_ema.",
+            metavar="NAME",
+            python="None takes those without a name, or what there is.",
+        ),
+    )
+    lora: str | Path | Sequence[str | Path] = field(
+        default=(),
+        metadata=option(
+            "--lora",
+            "A LoRA, LoHa, LoKr or DoRA to merge first, as FILE or FILE:STRENGTH; several times.",
+            kind=list[str],
+            metavar="FILE",
+            python="One text or several.",
+        ),
+    )
     calibration: Calibration | str | Path | None = field(
         default=None,
         metadata=option(
@@ -263,4 +282,11 @@ class Request:
     def recorded(self) -> dict[str, Any]:
         """The values that a result depends on and JSON can hold, by name: for manifests and cache keys."""
         values = {one.name: getattr(self, one.name) for one in fields(self) if option_of(one).recorded}
-        return {name: list(value) if isinstance(value, tuple) else value for name, value in values.items()}
+        return {name: _plain(value) for name, value in values.items()}
+
+
+def _plain(value: Any) -> Any:
+    """A value as JSON has it."""
+    if isinstance(value, list | tuple):
+        return [_plain(one) for one in value]
+    return str(value) if isinstance(value, Path) else value

@@ -11,7 +11,8 @@ from diffusers import DiffusionPipeline
 
 from ...ir.calibration import Calibration
 from ...ir.errors import DgqcError
-from ..loading.pipelines import load_pipeline
+from ..adapters.adapter import Adapter
+from ..loading.load import load_model
 from .calibration_file import Recording, load_calibration, save_calibration
 from .drawings import Drawings
 from .pipeline_calls import Settings
@@ -33,6 +34,8 @@ def calibrate(
     *,
     samples: int | None = None,
     labels: Sequence[int] | None = None,
+    variant: str | None = None,
+    adapters: Sequence[Adapter] = (),
 ) -> Calibration:
     """Runs an unmodified pipeline and records its UNet's inputs at every call.
 
@@ -44,6 +47,7 @@ def calibrate(
     guidance_scale: None leaves the pipeline's own; where it guides, both halves are recorded.
     samples: pictures; None draws one for each prompt or class, or 16.
     labels: classes, for a pipeline that takes them; None draws them from all that the UNet knows.
+    variant, adapters: of a folder, as for `load_model`.
 
     Holds all recorded latents until the file is written: pictures x calls x 2 (guidance) x C x H x W
     float32, 0.2 GB for 64 prompts of Stable Diffusion at 25 steps; a context that stays the same once.
@@ -55,7 +59,7 @@ def calibrate(
     count = samples if samples is not None else len(prompts or labels or range(PICTURES))
     if batch_size < 1 or count < 1:
         raise DgqcError(f"{count} pictures in batches of {batch_size} can't be drawn; give at least 1 each.")
-    loaded: Any = pipeline if isinstance(pipeline, DiffusionPipeline) else load_pipeline(Path(pipeline))
+    loaded = _loaded(pipeline, variant, adapters)
     drawings = Drawings(loaded, Settings(steps, guidance_scale=guidance_scale), prompts, labels)
     calls = len(drawings.rehearse().schedule)
     recorder = drawings.record(count, batch_size, seed, progress, calls)
@@ -70,3 +74,18 @@ def calibrate(
     )
     save_calibration(output, recording, recorder.calls())
     return load_calibration(output)
+
+
+def _loaded(
+    pipeline: str | Path | DiffusionPipeline, variant: str | None, adapters: Sequence[Adapter]
+) -> Any:
+    """The pipeline around the UNet that `load_model` gives a compiler."""
+    if isinstance(pipeline, DiffusionPipeline):
+        return pipeline
+    found = load_model(pipeline, None, variant, adapters)
+    if found.pipeline is None:
+        raise DgqcError(
+            f"{pipeline} is a UNet without a pipeline, so nobody calls it; give the folder of a diffusers "
+            "pipeline, or compile it without recorded samples."
+        )
+    return found.pipeline.load({"unet": found.model})

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -13,6 +13,9 @@ from torch import nn
 from ...ir.errors import DgqcError
 from ...ir.reading import reading
 from ...ir.storage.json_text import read_json_object
+from ..adapters.adapter import Adapter
+from ..adapters.adapter_file import read_adapter
+from ..adapters.merge import merge_adapters
 from .checkpoints import unwrapped
 from .exported_archive import read_exported_program
 from .exported_unet import ExportedUNet
@@ -21,7 +24,7 @@ from .interface import check_interface
 from .original_layout import from_original, is_original
 from .pickles import read_pickle
 from .pipeline_facts import PipelineFacts, pipeline_facts
-from .pipelines import built_scheduler
+from .pipelines import PipelineFolder, built_scheduler
 from .weight_files import read_safetensors, weights_in
 from .weights import build_unet, empty_unet, tell_ignored
 
@@ -42,7 +45,7 @@ class LoadedModel:
 
     model: a diffusers UNet in evaluation mode with float32 weights, or an ExportedUNet.
     config: the UNet's own configuration; empty for an exported program.
-    pipeline: the pipeline folder it came from, if any.
+    pipeline: the pipeline's folder that it came from, if any.
     scheduler: that pipeline's scheduler configuration, if any, as it is once the pipeline is built.
     source: what the messages and the report call it.
     context_length: tokens per prompt of that pipeline, if known.
@@ -50,32 +53,59 @@ class LoadedModel:
 
     model: nn.Module
     config: Mapping[str, Any]
-    pipeline: Path | None
+    pipeline: PipelineFolder | None
     scheduler: Mapping[str, Any] | None
     source: str
     context_length: int | None = None
 
 
-def load_model(path: str | Path, weights_key: str | None = None) -> LoadedModel:
+def load_model(
+    path: str | Path,
+    weights_key: str | None = None,
+    variant: str | None = None,
+    adapters: Sequence[Adapter] = (),
+) -> LoadedModel:
     """Loads a UNet. No code from the file is run.
 
     path: a diffusers UNet's or pipeline's folder, a `.safetensors` with `config.json` beside it, a `.pt` or
         `.pth` (a UNet saved with torch.save, a state dict with a config beside it, or a checkpoint holding
         either), or a `.pt2` from torch.export.
     weights_key: what a checkpoint calls the weights that are meant; None takes a usual name.
+    variant: of a folder's weights, such as fp16 or ema; None takes the plain ones, or what there is.
+    adapters: files of LoRA and its like, merged into the weights; those of text encoders when the pipeline is
+        loaded.
     Raises DgqcError, naming the file and the first wrong weight or import, for anything that is not a UNet
     whose weights and config fit.
     """
-    found = Path(path)
+    found, files = Path(path), [read_adapter(one) for one in adapters]
     with reading(str(found), FORMATS):
-        return _load(found, weights_key)
+        loaded = _load(found, weights_key, variant)
+    if not adapters:
+        return loaded
+    if isinstance(loaded.model, ExportedUNet):
+        raise DgqcError(
+            f"{found} is an exported program, whose layers have no names that adapters know; merge them "
+            "before it is exported."
+        )
+    left = merge_adapters({"unet": loaded.model}, files)
+    if left and loaded.pipeline is None:
+        log.warning(
+            "%d changes of text encoders are left out, for %s has none; whoever encodes prompts loads them.",
+            left,
+            found,
+        )
+    if loaded.pipeline is None:
+        return loaded
+    return replace(loaded, pipeline=replace(loaded.pipeline, adapters=tuple(adapters)))
 
 
-def _load(found: Path, weights_key: str | None) -> LoadedModel:
+def _load(found: Path, weights_key: str | None, variant: str | None) -> LoadedModel:
+    if variant is not None and found.exists() and not found.is_dir():
+        raise DgqcError(f"{found} is one file, and --variant chooses among those of a folder; leave it out.")
     if weights_key is not None and found.suffix not in (*PICKLED, ".safetensors"):
         raise DgqcError(f"{found} is no checkpoint, for which alone there is --weights-key; leave it out.")
     if found.is_dir():
-        return _from_folder(found)
+        return _from_folder(found, variant)
     if not found.is_file():
         raise DgqcError(f"{found} does not exist; {FORMATS}.")
     refuse_other_kinds(found)
@@ -125,47 +155,59 @@ def config_only(path: str | Path) -> LoadedModel:
     """
     found = Path(path)
     if found.is_dir():
-        pipeline = found if (found / "model_index.json").is_file() else None
-        file = (_unet_folder(found) if pipeline else found) / "config.json"
+        pipeline = _pipeline(found, None)
+        file = (_unet_folder(pipeline)[0] if pipeline else found) / "config.json"
     else:
         pipeline, file = None, found
     if not file.is_file():
         raise DgqcError(f"{file} does not exist; give a UNet's config.json or its folder.")
     config = _read_config(file)
     with reading(str(found), FORMATS):
-        model, facts = empty_unet(config, str(file)), pipeline_facts(pipeline)
+        model, facts = empty_unet(config, str(file)), _facts(pipeline)
         check_interface(config, facts, str(found))
         return _loaded(model, config, pipeline, facts, str(file))
 
 
-def _from_folder(folder: Path) -> LoadedModel:
-    pipeline = folder if (folder / "model_index.json").is_file() else None
-    unet = _unet_folder(folder) if pipeline else folder
+def _pipeline(folder: Path, variant: str | None) -> PipelineFolder | None:
+    return PipelineFolder(folder, variant) if (folder / "model_index.json").is_file() else None
+
+
+def _facts(pipeline: PipelineFolder | None) -> PipelineFacts:
+    return pipeline_facts(None if pipeline is None else pipeline.path)
+
+
+def _from_folder(folder: Path, variant: str | None) -> LoadedModel:
+    pipeline = _pipeline(folder, variant)
+    unet, variant = _unet_folder(pipeline) if pipeline else (folder, variant)
     if not (unet / "config.json").is_file():
         raise DgqcError(f"{unet} has no config.json; {FORMATS}.")
     config = _read_config(unet / "config.json")
     # What is wrong is said before gigabytes are read.
     empty_unet(config, str(unet / "config.json"))
-    facts = pipeline_facts(pipeline)
+    facts = _facts(pipeline)
     check_interface(config, facts, str(folder))
-    file, weights = weights_in(unet)
+    file, weights = weights_in(unet, variant)
     loaded = _loaded(build_unet(config, weights, str(file)), config, pipeline, facts, str(folder))
     if pipeline is None or loaded.scheduler is None:
         return loaded
     return replace(loaded, scheduler=_built_scheduler(pipeline, loaded))
 
 
-def _built_scheduler(pipeline: Path, loaded: LoadedModel) -> Mapping[str, Any] | None:
+def _built_scheduler(pipeline: PipelineFolder, loaded: LoadedModel) -> Mapping[str, Any] | None:
     """As the pipeline has it, or else as it stands in the folder, which is said."""
     try:
-        return built_scheduler(pipeline, loaded.model)
+        return built_scheduler(pipeline.path, loaded.model)
     except DgqcError as error:
         log.warning("Its scheduler's config counts as it stands: %s", error)
         return loaded.scheduler
 
 
 def _loaded(
-    model: nn.Module, config: Mapping[str, Any], pipeline: Path | None, facts: PipelineFacts, source: str
+    model: nn.Module,
+    config: Mapping[str, Any],
+    pipeline: PipelineFolder | None,
+    facts: PipelineFacts,
+    source: str,
 ) -> LoadedModel:
     return LoadedModel(model, config, pipeline, facts.scheduler, source, facts.context_length)
 
@@ -187,7 +229,15 @@ def _read_config(path: Path) -> dict[str, Any]:
     return config
 
 
-def _unet_folder(pipeline: Path) -> Path:
-    if not (pipeline / "unet").is_dir():
-        raise DgqcError(f"The pipeline {pipeline} has no unet folder; dgqc compiles pipelines around a UNet.")
-    return pipeline / "unet"
+def _unet_folder(pipeline: PipelineFolder) -> tuple[Path, str | None]:
+    """The UNet's folder, and the variant of its weights there; trainers put averaged ones into another."""
+    unet, other = pipeline.path / "unet", pipeline.path / f"unet_{pipeline.variant or EMA}"
+    if other.is_dir() and pipeline.variant is not None:
+        return other, None
+    if not unet.is_dir():
+        raise DgqcError(
+            f"The pipeline {pipeline.path} has no unet folder; dgqc compiles pipelines around a UNet."
+        )
+    if other.is_dir():
+        log.warning("%s has averaged weights too; take them with --variant %s.", pipeline.path, EMA)
+    return unet, pipeline.variant

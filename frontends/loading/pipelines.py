@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-import re
 import warnings
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -17,23 +17,45 @@ from torch import nn
 
 from ...ir.errors import DgqcError, one_line
 from ...ir.reading import explained
+from ..adapters.adapter import Adapter
+from ..adapters.adapter_file import read_adapter
+from ..adapters.leaves import SECOND_TEXT, TEXT
+from ..adapters.merge import merge_adapters
 from .pipeline_records import PipelineIndexRecord, read_record
+from .weight_files import variants_in
 
 LIBRARIES = frozenset({None, "diffusers", "transformers", "stable_diffusion", "stable_diffusion_xl"})
 """Where a pipeline's parts may come from; others would be imported by name from the pipeline's folder."""
 
-
-WEIGHTS = re.compile(
-    r"(?:diffusion_pytorch_model|model)(?:\.([a-z]\w*))?(?:-\d+-of-\d+)?\.(?:safetensors|bin)", re.ASCII
-)
-"""A file of weights as diffusers names it, and its variant."""
 VOCABULARIES = ("tokenizer.json", "vocab.json", "vocab.txt", "spiece.model", "sentencepiece.bpe.model")
 
 
-def load_pipeline(folder: Path, parts: Mapping[str, Any] | None = None) -> Any:
+@dataclass(frozen=True)
+class PipelineFolder:
+    """A diffusers pipeline's folder, and what is meant of it.
+
+    variant: of its parts' weights, where they have it; None takes what there is. adapters: merged into its
+    text encoders, as they are into its UNet by whoever loads that.
+    """
+
+    path: Path
+    variant: str | None = None
+    adapters: tuple[Adapter, ...] = ()
+
+    def load(self, parts: Mapping[str, Any] | None = None) -> Any:
+        """The pipeline, as `load_pipeline` loads it."""
+        loaded = load_pipeline(self.path, parts, self.variant)
+        encoders = {name: getattr(loaded, name, None) for name in (TEXT, SECOND_TEXT)}
+        if found := {name: one for name, one in encoders.items() if one is not None}:
+            merge_adapters(found, [read_adapter(one) for one in self.adapters])
+        return loaded
+
+
+def load_pipeline(folder: Path, parts: Mapping[str, Any] | None = None, variant: str | None = None) -> Any:
     """A diffusers pipeline without its safety checker; no code from the folder is run.
 
-    parts: those that are there already, by name; None for one that is not needed.
+    parts: those that are there already, by name; None for one that is not needed. variant: of the others'
+        weights, where they have it; None takes the only one that there is.
     Raises DgqcError for a folder that is none, or whose parts come from elsewhere or can't be loaded.
     """
     if not (folder / "model_index.json").is_file():
@@ -51,7 +73,7 @@ def load_pipeline(folder: Path, parts: Mapping[str, Any] | None = None) -> Any:
     absent = {name: None for name, value in index.items() if isinstance(value, list) and value[0] is None}
     if "safety_checker" in index:
         absent["safety_checker"] = None
-    options = {**absent, **given, "variant": _variant(folder)}
+    options = {**absent, **given, "variant": variant or _only_variant(folder)}
     anything: Any = DiffusionPipeline
     with explained(f"diffusers can't load the pipeline {folder}", "copy or save it again"), quietly():
         return anything.from_pretrained(folder, local_files_only=True, **options).to(torch.float32)
@@ -86,12 +108,10 @@ def _foreign(name: str, value: Any) -> str | None:
     return f"code of its own ({one_line(str(value), 100)})"
 
 
-def _variant(folder: Path) -> str | None:
+def _only_variant(folder: Path) -> str | None:
     """The variant, such as fp16, where a part's weights come as that only."""
     for part in sorted(path for path in folder.iterdir() if path.is_dir()):
-        found = [match for path in part.iterdir() if (match := WEIGHTS.fullmatch(path.name))]
-        variants = sorted(match.group(1) or "" for match in found)
-        if variants and variants[0]:
+        if (variants := variants_in(part)) and variants[0]:
             return variants[0]
     return None
 

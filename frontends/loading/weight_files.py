@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import logging
+import re
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -16,33 +18,78 @@ from .file_kinds import refuse_other_kinds
 from .pickles import read_pickle
 from .pipeline_records import ShardsRecord, read_record
 
-WEIGHT_FILES = (
-    "diffusion_pytorch_model.safetensors",
-    "diffusion_pytorch_model.safetensors.index.json",
-    "diffusion_pytorch_model.fp16.safetensors",
-    "diffusion_pytorch_model.safetensors.index.fp16.json",
-    "model.safetensors",
-    "diffusion_pytorch_model.bin",
-    "diffusion_pytorch_model.bin.index.json",
-    "diffusion_pytorch_model.fp16.bin",
-)
-"""What diffusers calls weights, the preferred first."""
+log = logging.getLogger("dgqc")
+
+STEMS = ("diffusion_pytorch_model", "model", "pytorch_model")
+"""What the libraries call weights, the preferred first."""
+FORMATS = ("safetensors", "bin")
+SHARD = re.compile(r"-\d+-of-\d+", re.ASCII)
+PREFERRED = ("", "fp16", "bf16")
+"""Variants that are taken where nobody names one; "" has no name."""
 
 
-def weights_in(folder: Path) -> tuple[Path, Mapping[str, Any]]:
+def variant_of(name: str) -> str | None:
+    """The variant, such as fp16, of a file of weights or an index as the libraries name it, "" for none.
+
+    None for a file of another kind.
+    """
+    stem, *rest = SHARD.sub("", name).split(".")
+    kinds = [one for one in rest if one in FORMATS]
+    variants = [one for one in rest if one not in (*FORMATS, "index", "json")]
+    if stem not in STEMS or len(kinds) != 1 or len(variants) > 1 or (rest[-1] == "json") != ("index" in rest):
+        return None
+    return variants[0] if variants else ""
+
+
+def variants_in(folder: Path) -> list[str]:
+    """The variants that a part's weights come in, sorted."""
+    return sorted({one for path in folder.iterdir() if (one := variant_of(path.name)) is not None})
+
+
+def weights_in(folder: Path, variant: str | None = None) -> tuple[Path, Mapping[str, Any]]:
     """The file that was chosen, and its tensors by name.
 
-    Raises DgqcError where there is none, or one that is damaged.
+    variant: such as fp16, ema or non_ema; None takes the weights without a name, or else fp16's, bf16's or
+        the only ones that there are.
+    Raises DgqcError where there are none or not those, or where what there is is damaged.
     """
-    file = next((folder / name for name in WEIGHT_FILES if (folder / name).is_file()), None)
-    if file is None:
+    chosen = _chosen(folder, variant)
+    whole = [
+        path for path in folder.iterdir() if variant_of(path.name) == chosen and not SHARD.search(path.name)
+    ]
+    if not whole:
         raise DgqcError(
-            f"{folder} holds a config but no weights ({', '.join(WEIGHT_FILES)}); save it with "
-            "unet.save_pretrained."
+            f"{folder} holds parts of its weights, but not the index that lists them "
+            f"({STEMS[0]}.safetensors.index.json); copy all files of the folder."
         )
-    if file.suffix == ".json":
-        return file, _read_shards(file)
-    return file, _read_one(file)
+    file = min(whole, key=_preference)
+    if variant is None and chosen:
+        log.info("%s has no weights without a name; %s is taken.", folder, file.name)
+    return file, _read_shards(file) if file.suffix == ".json" else _read_one(file)
+
+
+def _preference(path: Path) -> tuple[int, bool, bool]:
+    """Safetensors before pickles, one file before several."""
+    parts = path.name.split(".")
+    return STEMS.index(parts[0]), "bin" in parts, path.suffix == ".json"
+
+
+def _chosen(folder: Path, variant: str | None) -> str:
+    """The variant that is meant."""
+    found = variants_in(folder)
+    if not found:
+        names = " or ".join(f"{STEMS[0]}.{kind}" for kind in FORMATS)
+        raise DgqcError(
+            f"{folder} holds a config but no weights ({names}); save it with unet.save_pretrained."
+        )
+    if variant is None and not {*PREFERRED} & {*found} and len(found) > 1:
+        raise DgqcError(f"{folder} has weights as {', '.join(found)}; choose one with --variant.")
+    if variant is None:
+        return next((one for one in PREFERRED if one in found), found[0])
+    if variant not in found:
+        have = ", ".join(one or "weights without a name" for one in found)
+        raise DgqcError(f"{folder} has no variant {variant} (it has {have}); choose another with --variant.")
+    return variant
 
 
 def read_safetensors(path: Path) -> dict[str, torch.Tensor]:

@@ -16,6 +16,7 @@ from safetensors.torch import save_file
 from torch import nn
 
 from dgqc.frontends import config_only, load_model
+from dgqc.frontends.loading.pipelines import PipelineFolder
 from dgqc.ir.errors import DgqcError
 
 from .conftest import Hostile, tiny_unet
@@ -68,7 +69,7 @@ def test_half_precision_is_loaded_as_float(unet: UNet2DConditionModel, tmp_path:
 
 def test_pipeline_folder(pipeline_folder: Path) -> None:
     loaded = load_model(pipeline_folder)
-    assert loaded.pipeline == pipeline_folder
+    assert loaded.pipeline == PipelineFolder(pipeline_folder)
     assert loaded.scheduler is not None
     assert loaded.scheduler["_class_name"] == "DDIMScheduler"
     assert loaded.context_length == 6
