@@ -96,14 +96,15 @@ static double peak(void)
 }
 #endif
 
-static dgqc_operand operand_of(const shape *of)
+/* Multiples of 4-bit weights are those that weights can take up, as compiled programs have them; `most` is their largest. */
+static dgqc_operand operand_of(const shape *of, uint32_t most)
 {
     const size_t channels = of->channels;
     int32_t *const zero = memory_of(GROUPS * sizeof *zero), *const multiple = memory_of(GROUPS * sizeof *multiple);
     uint8_t *const group = memory_of(channels);
     for (size_t g = 0; g < GROUPS; g++) {
         zero[g] = (int32_t)random_below(256);
-        multiple[g] = 1 + (int32_t)random_below(63);
+        multiple[g] = 1 + (int32_t)random_below(most);
     }
     for (size_t c = 0, g = 0; c < channels; c++) {
         g += c == of->ends[g];
@@ -171,7 +172,7 @@ typedef struct {
 static layer layer_of(const shape *of, int bits)
 {
     const size_t side = side_of(of->rows), k = of->kernel, halo = (side + k - 1) * (side + k - 1);
-    const dgqc_operand operand = operand_of(of);
+    const dgqc_operand operand = operand_of(of, bits == 4 ? 16 : 63);
     const dgqc_combination combination = combination_of(&operand);
     const dgqc_weights weights = weights_of(of, bits);
     const dgqc_linear_parameters linear = {of->channels, of->rows, operand, weights, combination};

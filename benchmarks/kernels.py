@@ -28,7 +28,10 @@ from dgqc.backends.c.layout.permute_channels import in_quads
 
 HERE = Path(__file__).parent
 GROUPS = 8
-KERNELS = ("linear", "conv2d", "product_prepare", "product_rows", "segments", "spread", "tile", "requantize")
+KERNELS = (
+    *("linear", "conv2d", "product_prepare", "product_rows", "product_unpacked", "unpack"),
+    *("segments", "spread", "tile", "requantize"),
+)
 """Files of the runtime."""
 
 

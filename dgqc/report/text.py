@@ -38,6 +38,7 @@ def rows(report: Report) -> Iterator[tuple[str, str]]:
     yield "  with edges and attention as built", f"{report['bops_as_built_t']:.4g} T"
     yield "bits of weights / activations", f"{report['weight_bits']} / {report['activation_bits']}"
     yield "groups", str(report["groups"])
+    yield from _absorbed(entry_with(report.get("passes", {}), "louder-db"))
     yield from _probabilities(report.get("probabilities", {}))
     yield "tables by step", f"{report['table_bytes'] / KIB:.1f} KiB"
     if "arena_bytes" in report:
@@ -51,6 +52,13 @@ def rows(report: Report) -> Iterator[tuple[str, str]]:
         yield f"  error of {path}", f"{decibels:.1f} dB"
     if "bytes_on_disk" in report:
         yield "bundle on disk", f"{report['bytes_on_disk'] / 1e6:.2f} MB"
+
+
+def _absorbed(found: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
+    """Whose multiples weights take up. found: what `absorb-multiples` reported, or nothing."""
+    if found:
+        of = f"{found['operands']} of {found['operands'] + len(found['left'])} operands"
+        yield "  multiples in weights", f"{of}, rounding {found['louder-db']:.2f} dB louder"
 
 
 def _quality(found: Mapping[str, Any]) -> Iterator[tuple[str, str]]:

@@ -86,6 +86,25 @@ def scaled(plan: ObservedActivation16, headroom: float) -> QuantizedActivation16
 
 def tabulate(plan: GroupedOperand, ratio_bits: int) -> QuantizedOperand:
     """Base scales, multiples and zero points of an operand's groups at each call."""
+    wanted = wanted_scales(plan)
+    return with_bases(plan, wanted, best_base(wanted.step, wanted.members, ratio_bits))
+
+
+@dataclass(frozen=True)
+class WantedScales:
+    """What an operand's groups would have if scales were free.
+
+    low: float64 (T, G), the smallest value of each group. step: float64 (T, G), its scale.
+    members: float64 (G,), how many indices each serves.
+    """
+
+    low: torch.Tensor
+    step: torch.Tensor
+    members: torch.Tensor
+
+
+def wanted_scales(plan: GroupedOperand) -> WantedScales:
+    """The scales that hold what was seen of each group, at each call."""
     groups = int(plan.group.max()) + 1
     low, high = group_ranges(plan, groups)
     if plan.operand.padded:
@@ -94,11 +113,19 @@ def tabulate(plan: GroupedOperand, ratio_bits: int) -> QuantizedOperand:
     floor = max(float(largest.max()) * 2.0**-20, 1e-9)
     step = (high - low) / (2**plan.operand.bits - 1)
     step = torch.maximum(step, largest / LARGEST_ZERO).clamp(min=floor / LARGEST_ZERO)
-    members = torch.bincount(plan.group, minlength=groups).to(torch.float64)
-    base = best_base(step, members, ratio_bits)
-    multiple = torch.ceil(step / base[:, None] - 1e-9).clamp(min=1).to(torch.int64)
-    zero = torch.round(-low / (base[:, None] * multiple)).to(torch.int64)
+    return WantedScales(low, step, torch.bincount(plan.group, minlength=groups).to(torch.float64))
+
+
+def with_bases(plan: GroupedOperand, wanted: WantedScales, base: torch.Tensor) -> QuantizedOperand:
+    """The operand with scales that are multiples of a base, at least as large as wanted. base: float64 (T,)."""
+    multiple = multiples_of(wanted.step, base[:, None]).to(torch.int64)
+    zero = torch.round(-wanted.low / (base[:, None] * multiple)).to(torch.int64)
     return QuantizedOperand(plan.operand, plan.dimension, plan.group, base, multiple, zero)
+
+
+def multiples_of(step: torch.Tensor, base: torch.Tensor) -> torch.Tensor:
+    """The least whole multiples, at least 1, that reach a scale but for rounding, as float64."""
+    return torch.ceil(step / base - 1e-9).clamp(min=1)
 
 
 def group_ranges(plan: GroupedOperand, groups: int) -> tuple[torch.Tensor, torch.Tensor]:
@@ -123,6 +150,6 @@ def best_base(step: torch.Tensor, members: torch.Tensor, ratio_bits: int) -> tor
     if step.shape[1] == 1:
         return largest[:, 0]
     bases = largest / torch.arange(max(1, 2 ** (ratio_bits - 1)), top + 1, dtype=torch.float64)
-    used = torch.ceil(step[:, None, :] / bases[:, :, None] - 1e-9).clamp(min=1) * bases[:, :, None]
+    used = multiples_of(step[:, None, :], bases[:, :, None]) * bases[:, :, None]
     loss = (used.square() * members).sum(dim=2)
     return bases.gather(1, loss.argmin(dim=1, keepdim=True))[:, 0]

@@ -28,12 +28,13 @@ _OUR_GROUPS = "observe-ranges,outlier-dims,$grouping-groups{groups=$groups},${ra
 _STATIC = "observe-ranges,static-ranges,"
 _LAYERWISE = "outlier-dims,kmeans-groups{groups=1},"
 _SCALES = "choose-exponents,timestep-tables,"
+_OUR_SCALES = "choose-exponents,${absorbed}timestep-tables,"
 _TABLES = "uniform-quant," + _SCALES
 _BRECQ = "brecq{iterations=$iterations,rate=$rate},"
 _REST = "measure-error,lower-integer"
 
 PIPELINE = Template(
-    _FRONT + _START + _SITES + _OUR_GROUPS + "$probabilities," + _SCALES + "${rounding}" + _REST
+    _FRONT + _START + _SITES + _OUR_GROUPS + "$probabilities," + _OUR_SCALES + "${rounding}" + _REST
 )
 """Our own. For a model without text, split-start-token does nothing."""
 
@@ -181,6 +182,7 @@ def pipeline_for(opt: str) -> str:
     chosen["probabilities"] = _probabilities(opt, chosen.get("probabilities", ""), chosen.get("scale", "row"))
     return method.pipeline.substitute(
         chosen,
+        absorbed="absorb-multiples," if found["weights"] == "4" else "",
         weights=found["weights"],
         activations=found["activations"],
         groups=found["groups"] or "8",

@@ -40,6 +40,7 @@ BUILT_IN = {
     "uniform-quant": "activations.uniform_quant",
     "choose-probabilities": "activations.choose_probabilities",
     "choose-exponents": "activations.choose_exponents",
+    "absorb-multiples": "activations.absorb_multiples",
     "timestep-tables": "activations.timestep_tables",
     "gptq": "weights.gptq",
     "adaround": "weights.adaround",

@@ -52,7 +52,7 @@ codes = st.builds(
     groups=st.integers(1, 9),
     together=st.booleans(),
     beyond=st.sampled_from([0, 0, 0, 5, 300, 900]),
-    most=st.sampled_from([1, 9, 128, 2**11, 2**21]),
+    most=st.sampled_from([1, 9, 16, 128, 2**11, 2**21]),
 )
 seeds, weight_bits = st.integers(0, 2**31), st.sampled_from([4, 8])
 many = settings(max_examples=60, deadline=None)
@@ -70,6 +70,29 @@ def test_linear(
     weight = graph.weight(bits, columns, depth)
     args = (operand[0], graph.step, *operand[1:], weight, *graph.epilogue(columns))
     check(kernels, graph.finish(graph.call(dgqc.linear.default, *args)), {"x": graph.values(*shape)})
+
+
+@pytest.mark.parametrize(
+    ("depth", "columns", "groups"),
+    [(2048, 40, 8), (2052, 17, 3), (3001, 33, 9), (4097, 16, 1)],
+)
+def test_long_sums_of_multiplied_weights_come_in_parts(
+    kernels: Builds, depth: int, columns: int, groups: int
+) -> None:
+    graph = IntegerGraph(seed=depth)
+    (x,) = graph.take(x=(13, depth))
+    operand = Codes(6, groups, True, 0, 16).of(graph, x, depth, -1)
+    args = (operand[0], graph.step, *operand[1:], graph.weight(4, columns, depth), *graph.epilogue(columns))
+    check(kernels, graph.finish(graph.call(dgqc.linear.default, *args)), {"x": graph.values(13, depth)})
+
+
+def test_a_window_of_many_lines_comes_in_parts_of_few_runs(kernels: Builds) -> None:
+    graph = IntegerGraph(seed=3)
+    (x,) = graph.take(x=(1, 24, 5, 70))
+    given, zero, multiple, group, _ = Codes(6, 5, True, 0, 16).of(graph, x, 70, 3)
+    tables = (zero, multiple, group, graph.weight(4, 20, 19, 2, 70), *graph.epilogue(20))
+    product = graph.call(dgqc.conv2d.default, given, graph.step, *tables, [1, 1], [1, 1])
+    check(kernels, graph.finish(product), {"x": graph.values(1, 24, 5, 70)})
 
 
 windows = st.tuples(

@@ -118,6 +118,15 @@ def test_the_map_of_the_arena(run: Callable[..., tuple[int, str, str]], saved: P
     assert max(buffer["offset"] + buffer["bytes"] for buffer in memory["buffers"]) <= memory["shared_bytes"]
 
 
+def test_what_weights_take_up_is_told(run: Callable[..., tuple[int, str, str]], saved: Path) -> None:
+    _, out, _ = run("report", saved)
+    assert "multiples in weights" in out
+    _, out, _ = run("report", saved, "--json")
+    found = json.loads(out)["passes"]["absorb-multiples"]
+    assert found["operands"] > 0
+    assert 0 <= found["louder-db"] <= 0.5
+
+
 def test_how_attentions_are_coded_is_told(run: Callable[..., tuple[int, str, str]], saved: Path) -> None:
     _, out, _ = run("report", saved)
     assert "attention probabilities" in out

@@ -152,6 +152,16 @@ def test_choose_exponents(golden: Golden) -> None:
     assert own == {"up.output", "act.output", "both.output", "norm.output"}
 
 
+def test_absorb_multiples(golden: Golden) -> None:
+    program = decided(sited(dense()))
+    grouped = GroupedOperand(LINEAR, Dimension.CHANNEL, CHANNEL, torch.tensor([0, 1, 0, 1]))
+    golden(
+        "absorb-multiples",
+        replace(program, plans={**program.plans, "proj.input": grouped}),
+        "absorb-multiples",
+    )
+
+
 def test_timestep_tables(golden: Golden) -> None:
     grouped = GroupedOperand(LINEAR, Dimension.CHANNEL, CHANNEL, torch.tensor([0, 1, 0, 1]))
     program = dense_with(grouped)

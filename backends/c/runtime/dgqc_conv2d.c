@@ -2,10 +2,10 @@
 
 #include "dgqc_product.h"
 
-/* Of the image with its halo, every pixel spread, which lies after the product in shared memory. */
-static inline size_t line_bytes(const dgqc_conv2d_parameters *p)
+/* Of the image with its halo, every pixel as runs read it, which lies after the product in shared memory. */
+static inline size_t line_pixels(const dgqc_window *w)
 {
-    return (p->window.width + 2 * p->window.padding_width) * p->combination.row_bytes;
+    return w->width + 2 * w->padding_width;
 }
 
 static void fill_pixels(const dgqc_product *product, size_t bytes, size_t count, uint8_t *y)
@@ -20,7 +20,7 @@ static void fill_line(const dgqc_conv2d_parameters *p, const dgqc_product *produ
                       uint8_t *y)
 {
     const dgqc_window *const w = &p->window;
-    const size_t bytes = p->combination.row_bytes;
+    const size_t bytes = product->row_bytes;
     if (line < w->padding_height || line >= w->padding_height + w->height) {
         fill_pixels(product, bytes, w->width + 2 * w->padding_width, y);
         return;
@@ -28,10 +28,10 @@ static void fill_line(const dgqc_conv2d_parameters *p, const dgqc_product *produ
     const uint8_t *const from = x + (line - w->padding_height) * w->width * w->channels;
     fill_pixels(product, bytes, w->padding_width, y);
     y += w->padding_width * bytes;
-    if (dgqc_is_spread(&p->combination, w->channels)) {
+    if (bytes == w->channels) {
         memcpy(y, from, w->width * bytes);
     } else {
-        dgqc_spread_rows(product->segments, p->combination.segments, w->width, from, w->channels, y, bytes);
+        dgqc_product_codes(product, w->channels, w->width, from, y);
     }
     fill_pixels(product, bytes, w->padding_width, y + w->width * bytes);
 }
@@ -39,15 +39,14 @@ static void fill_line(const dgqc_conv2d_parameters *p, const dgqc_product *produ
 void dgqc_conv2d_prepare(const dgqc_conv2d_parameters *p, size_t step, const uint8_t *x, void *shared)
 {
     const dgqc_window *const w = &p->window;
-    const dgqc_taps taps = {w->kernel_height, w->kernel_width, line_bytes(p)};
+    const dgqc_taps taps = {w->kernel_height, w->kernel_width, line_pixels(w)};
     const dgqc_product *const product =
         dgqc_product_prepare(&p->weights, &p->operand, &p->combination, w->channels, &taps, step, shared);
     uint8_t *const image = product->rest;
-    dgqc_spread_zeros(product->segments, p->combination.segments, product->pixel);
-    const size_t lines = w->height + 2 * w->padding_height;
-    DGQC_PARALLEL_FROM(lines * line_bytes(p))
+    const size_t lines = w->height + 2 * w->padding_height, bytes = line_pixels(w) * product->row_bytes;
+    DGQC_PARALLEL_FROM(lines * bytes)
     for (size_t line = 0; line < lines; line++) {
-        fill_line(p, product, x, line, image + line * line_bytes(p));
+        fill_line(p, product, x, line, image + line * bytes);
     }
 }
 
@@ -58,8 +57,7 @@ static void multiply(const dgqc_conv2d_parameters *p, dgqc_rows rows, const dgqc
     const uint8_t *const image = product->rest, *row[DGQC_BLOCK_ROWS];
     for (size_t r = 0; r < rows.count; r++) {
         const size_t line = (rows.first + r) / w->out_width, column = (rows.first + r) % w->out_width;
-        row[r] = image + line * w->stride_height * line_bytes(p) +
-                 column * w->stride_width * p->combination.row_bytes;
+        row[r] = image + (line * w->stride_height * line_pixels(w) + column * w->stride_width) * product->row_bytes;
     }
     dgqc_product_rows(product, row, rows.count, NULL, NULL, 0, y);
 }

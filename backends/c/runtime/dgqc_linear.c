@@ -14,11 +14,11 @@ static void multiply(const dgqc_linear_parameters *p, size_t step, dgqc_rows row
 {
     const uint8_t *row[DGQC_BLOCK_ROWS];
     dgqc_row_group groups[DGQC_BLOCK_ROWS];
-    const int direct = dgqc_is_spread(&p->combination, p->depth);
-    const size_t bytes = p->combination.row_bytes;
+    const size_t bytes = product->row_bytes;
+    const int direct = bytes == p->depth;
     const size_t next = left - rows.count < DGQC_BLOCK_ROWS ? left - rows.count : (size_t)DGQC_BLOCK_ROWS;
     if (!direct) {
-        dgqc_spread_rows(product->segments, p->combination.segments, rows.count, x, p->depth, spread, bytes);
+        dgqc_product_codes(product, p->depth, rows.count, x, spread);
     }
     for (size_t r = 0; r < rows.count; r++) {
         row[r] = (direct ? x : spread) + r * bytes;

@@ -14,7 +14,7 @@
 /* The taps of a convolution's window over codes that lie in memory as an image. A matrix has one tap. */
 typedef struct {
     size_t height, width; /* taps */
-    size_t line;          /* bytes from an image row to the next */
+    size_t line;          /* pixels from an image row to the next */
 } dgqc_taps;
 
 /* Segments whose sum 32 bits hold, how many, and what it is multiplied by before it joins a total of 64. */
@@ -37,13 +37,15 @@ typedef struct {
     size_t segment_runs;     /* of each segment */
     dgqc_accumulation *accumulations; /* a total of 32 bits is the sum of a single one */
     size_t accumulation_count;
-    uint8_t *pixel;       /* ones, spread; a convolution puts its halo's zero points there afterwards */
+    size_t row_bytes;     /* of a row's (a pixel's) codes as runs read them: spread, or only whole quads where `absorbs` */
+    uint8_t *pixel;       /* ones, spread; then the zero points of a row as runs read it, where they are codes */
     int32_t *m;           /* what `requantizer` points at */
     int64_t *b;           /* the same; without what zero points add */
     int32_t *column_sums; /* of the weights, where groups lie along rows; else NULL */
     void *rest;           /* where shared memory goes on */
     dgqc_requantizer requantizer;
     int total_bits;
+    int absorbs; /* weights are multiplied by their groups' multiples while they are unpacked */
 } dgqc_product;
 
 typedef char dgqc_a_product_fits[sizeof(dgqc_product) <= DGQC_PRODUCT_BYTES ? 1 : -1];
@@ -52,6 +54,9 @@ typedef char dgqc_a_product_fits[sizeof(dgqc_product) <= DGQC_PRODUCT_BYTES ? 1 
 dgqc_product *dgqc_product_prepare(const dgqc_weights *weights, const dgqc_operand *operand,
                                  const dgqc_combination *combination, size_t channels, const dgqc_taps *taps,
                                  size_t step, void *shared);
+
+/* The codes of rows as runs read them. */
+void dgqc_product_codes(const dgqc_product *product, size_t channels, size_t rows, const uint8_t *x, uint8_t *y);
 
 /* As dgqc_tile, with totals of 64 bits. */
 void dgqc_product_long(const dgqc_product *product, const uint8_t *const *rows, size_t count, size_t column,
@@ -75,5 +80,9 @@ const dgqc_row_group *dgqc_find_row_groups(const dgqc_operand *operand, size_t s
  * read for the rows after them, which is fetched meanwhile. */
 void dgqc_product_rows(const dgqc_product *product, const uint8_t *const *rows, size_t count,
                        const dgqc_row_group *groups, const uint8_t *next, size_t next_bytes, int16_t *y);
+
+/* The same of a product that absorbs multiples. */
+void dgqc_product_unpacked(const dgqc_product *product, const uint8_t *const *rows, size_t count,
+                           const uint8_t *next, size_t next_bytes, int16_t *y);
 
 #endif

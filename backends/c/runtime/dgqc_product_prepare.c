@@ -1,6 +1,7 @@
 /* What a product prepares once a call: columns' multipliers, segments, runs, and what zero points add. */
 
 #include "dgqc_product.h"
+#include "dgqc_unpack.h"
 
 static size_t up_to_panels(size_t columns)
 {
@@ -140,6 +141,60 @@ static void lay_runs(dgqc_product *product, const dgqc_taps *taps, size_t pixel,
     }
 }
 
+/* The runs of a product whose weights have taken up the multiples: those of a line follow one another without a gap. */
+static void lay_plain_runs(dgqc_product *product, const dgqc_taps *taps)
+{
+    const size_t line = product->panels.quads / taps->height;
+    for (size_t y = 0; y < taps->height; y++) {
+        dgqc_run *const run = product->runs + y;
+        run->code = (uint32_t)(y * taps->line * product->row_bytes);
+        run->quad = (uint32_t)(y * line);
+        run->quads = (uint32_t)line;
+        run->ratio = 1;
+    }
+    const dgqc_sum sum = {product->runs, taps->height, 1};
+    product->accumulations->sum = sum;
+}
+
+/* Whether weights can take up the multiples. */
+static int can_absorb(const dgqc_product *product, const dgqc_operand *operand)
+{
+#ifdef DGQC_UNPACKS
+    for (size_t s = 0; s < product->segment_count; s++) {
+        if (product->segments[s].multiple > DGQC_MOST_ABSORBED) {
+            return 0;
+        }
+    }
+    return product->panels.bits == 4 && product->total_bits == 32 && operand->along_depth;
+#else
+    (void)product, (void)operand;
+    return 0;
+#endif
+}
+
+void dgqc_product_codes(const dgqc_product *product, size_t channels, size_t rows, const uint8_t *x, uint8_t *y)
+{
+    const dgqc_segment whole = {0, (uint32_t)channels, 0, 0, 1};
+    const dgqc_segment *const segments = product->absorbs ? &whole : product->segments;
+    dgqc_spread_rows(segments, product->absorbs ? 1 : product->segment_count, rows, x, channels, y,
+                     product->row_bytes);
+}
+
+/* How rows are read from now on, what a row of zero points is among them. */
+static void lay_rows(dgqc_product *product, const dgqc_operand *operand, size_t channels, size_t spread_bytes,
+                     const dgqc_taps *taps)
+{
+    product->absorbs = can_absorb(product, operand);
+    product->row_bytes = product->absorbs ? (channels + DGQC_QUAD - 1) / DGQC_QUAD * DGQC_QUAD : spread_bytes;
+    if (product->absorbs) {
+        lay_plain_runs(product, taps);
+        dgqc_plain_zeros(product->segments, product->segment_count, product->row_bytes, product->pixel);
+    } else {
+        lay_runs(product, taps, spread_bytes, taps->line * spread_bytes);
+        dgqc_spread_zeros(product->segments, product->segment_count, product->pixel);
+    }
+}
+
 dgqc_product *dgqc_product_prepare(const dgqc_weights *weights, const dgqc_operand *operand,
                                  const dgqc_combination *combination, size_t channels, const dgqc_taps *taps,
                                  size_t step, void *shared)
@@ -172,6 +227,6 @@ dgqc_product *dgqc_product_prepare(const dgqc_weights *weights, const dgqc_opera
     } else {
         sum_columns(product);
     }
-    lay_runs(product, taps, combination->row_bytes, taps->line);
+    lay_rows(product, operand, channels, combination->row_bytes, taps);
     return product;
 }

@@ -105,6 +105,10 @@ void dgqc_product_rows(const dgqc_product *product, const uint8_t *const *rows, 
                        const dgqc_row_group *groups, const uint8_t *next, size_t next_bytes, int16_t *y)
 {
     const dgqc_panels *const panels = &product->panels;
+    if (product->absorbs) {
+        dgqc_product_unpacked(product, rows, count, next, next_bytes, y);
+        return;
+    }
     for (size_t column = 0; column < panels->columns; column += DGQC_TILE_COLUMNS) {
         for (size_t r = 0; r < count; r += DGQC_TILE_ROWS) {
             const size_t some = count - r < DGQC_TILE_ROWS ? count - r : (size_t)DGQC_TILE_ROWS;
@@ -116,7 +120,7 @@ void dgqc_product_rows(const dgqc_product *product, const uint8_t *const *rows, 
                 multiply_by_group(product, rows + r, some, column, ahead, groups + r, to);
             } else {
                 dgqc_tile_requantized(panels, &product->accumulations->sum, rows + r, some, column, ahead,
-                                      &product->requantizer, to);
+                                      &product->requantizer, to, panels->columns);
             }
         }
     }

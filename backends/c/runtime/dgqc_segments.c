@@ -93,3 +93,11 @@ void dgqc_spread_zeros(const dgqc_segment *segments, size_t count, uint8_t *y)
         spread_same(s, s->zero, y);
     }
 }
+
+void dgqc_plain_zeros(const dgqc_segment *segments, size_t count, size_t y_bytes, uint8_t *y)
+{
+    memset(y, 0, y_bytes);
+    for (const dgqc_segment *s = segments; s < segments + count; s++) {
+        memset(y + s->first, s->zero, s->count);
+    }
+}

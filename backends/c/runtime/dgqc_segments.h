@@ -36,10 +36,7 @@ void dgqc_spread_rows(const dgqc_segment *segments, size_t count, size_t rows, c
 void dgqc_spread_ones(const dgqc_segment *segments, size_t count, uint8_t *y);
 void dgqc_spread_zeros(const dgqc_segment *segments, size_t count, uint8_t *y);
 
-/* Whether `dgqc_spread_rows` would only copy. */
-static inline int dgqc_is_spread(const dgqc_combination *combination, size_t channels)
-{
-    return combination->row_bytes == channels;
-}
+/* The zero points of all channels in their order, in a row of y_bytes that ends with zeros. */
+void dgqc_plain_zeros(const dgqc_segment *segments, size_t count, size_t y_bytes, uint8_t *y);
 
 #endif

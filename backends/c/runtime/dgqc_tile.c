@@ -19,10 +19,10 @@
 
 void dgqc_tile_requantized(const dgqc_panels *panels, const dgqc_sum *sum, const uint8_t *const *rows,
                            size_t row_count, size_t column, const void *ahead, const dgqc_requantizer *by,
-                           int16_t *y)
+                           int16_t *y, size_t y_stride)
 {
 #ifdef DGQC_TILE_AVX512
-    if (requantized_at_once(panels, sum, rows, row_count, column, ahead, by, y)) {
+    if (requantized_at_once(panels, sum, rows, row_count, column, ahead, by, y, y_stride)) {
         return;
     }
 #endif
@@ -30,5 +30,5 @@ void dgqc_tile_requantized(const dgqc_panels *panels, const dgqc_sum *sum, const
     const size_t left = panels->columns - column;
     const size_t columns = left < DGQC_TILE_COLUMNS ? left : (size_t)DGQC_TILE_COLUMNS;
     dgqc_tile(panels, sum, rows, row_count, column, ahead, totals);
-    dgqc_requantize(totals, row_count, column, columns, by, y, panels->columns);
+    dgqc_requantize(totals, row_count, column, columns, by, y, y_stride);
 }

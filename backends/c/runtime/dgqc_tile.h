@@ -96,9 +96,9 @@ typedef struct {
     int32_t shift;
 } dgqc_requantizer;
 
-/* The same, requantized: y[r * panels->columns + c] for the tile's columns that the matrix has. */
+/* The same, requantized: y[r * y_stride + c] for the tile's columns that the matrix has. */
 void dgqc_tile_requantized(const dgqc_panels *panels, const dgqc_sum *sum, const uint8_t *const *rows,
                            size_t row_count, size_t column, const void *ahead, const dgqc_requantizer *by,
-                           int16_t *y);
+                           int16_t *y, size_t y_stride);
 
 #endif

@@ -77,7 +77,7 @@ DGQC_DEFINE_REQUANTIZED(requantized_4, DGQC_PRODUCTS_4)
 
 static int requantized_at_once(const dgqc_panels *panels, const dgqc_sum *sum, const uint8_t *const *rows,
                                size_t row_count, size_t column, const void *ahead, const dgqc_requantizer *by,
-                               int16_t *y)
+                               int16_t *y, size_t y_stride)
 {
     if (row_count < DGQC_TILE_ROWS || panels->columns - column < DGQC_TILE_COLUMNS || by->shift < 32) {
         return 0;
@@ -86,6 +86,6 @@ static int requantized_at_once(const dgqc_panels *panels, const dgqc_sum *sum, c
     const dgqc_requantizer here = {by->m + column, by->b + column, by->shift};
     (panels->bits == 4 ? requantized_4 : requantized_8)(left, dgqc_panel_bytes(panels), sum, rows,
                                                         ahead ? ahead : (const void *)left, &here, y,
-                                                        panels->columns);
+                                                        y_stride);
     return 1;
 }
