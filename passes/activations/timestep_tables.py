@@ -117,7 +117,7 @@ def wanted_scales(plan: GroupedOperand) -> WantedScales:
 
 
 def with_bases(plan: GroupedOperand, wanted: WantedScales, base: torch.Tensor) -> QuantizedOperand:
-    """The operand with scales that are multiples of a base, at least as large as wanted. base: float64 (T,)."""
+    """The operand with scales that are multiples of a base, at least those wanted. base: float64 (T,)."""
     multiple = multiples_of(wanted.step, base[:, None]).to(torch.int64)
     zero = torch.round(-wanted.low / (base[:, None] * multiple)).to(torch.int64)
     return QuantizedOperand(plan.operand, plan.dimension, plan.group, base, multiple, zero)
