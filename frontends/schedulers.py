@@ -19,6 +19,8 @@ from ..ir.storage.json_text import read_json_object
 FILE = "scheduler_config.json"
 ENDINGS = ("", "Scheduler", "DiscreteScheduler")
 """What may be left out of a class's name."""
+UNSAID = "_use_default_values"
+"""Key of a config: the settings that nobody gave."""
 FORMS = (
     f"give a {FILE}, its folder, or a class of diffusers such as EulerDiscreteScheduler or "
     "'EulerDiscreteScheduler{timestep_spacing=trailing}'"
@@ -70,7 +72,11 @@ def _named(text: str, own: Mapping[str, Any]) -> dict[str, Any]:
     taken = inspect.signature(getattr(diffusers, name).__init__).parameters
     if unknown := [option for option in options if option not in taken]:
         raise DgqcError(f"A {name} has no option {unknown[0]}; it has {', '.join(list(taken)[1:])}.")
-    return {**own, "_class_name": name, **options}
+    found = {**own, "_class_name": name, **options}
+    if UNSAID in own:
+        # Another class takes its own defaults for these, whatever stands there; not for what was said now.
+        found[UNSAID] = [one for one in own[UNSAID] if one not in options]
+    return found
 
 
 def _options(text: str) -> dict[str, Any]:

@@ -26,6 +26,7 @@ class Calibration:
         report says.
     origin: one line for the report: where the samples come from.
     versions: library name to version, as recorded.
+    guidance_scale: of the pictures, where it is known.
     more: draws as many again, none of them among these; None where there are no others.
     """
 
@@ -35,6 +36,7 @@ class Calibration:
     origin: str
     versions: Mapping[str, str] = field(default_factory=dict)
     more: Callable[[], Calibration] | None = None
+    guidance_scale: float | None = None
 
     def and_more(self) -> Calibration:
         """These samples, then as many others. Raises ValueError where there are none."""

@@ -19,7 +19,6 @@ from ..demo_model import prompts as demo_prompts
 from ..demo_model.evaluate import GUIDANCE, evaluation_scenes
 from ..frontends.calibrating.calibrate import calibrate
 from ..frontends.calibrating.calibration_file import load_calibration
-from ..frontends.loading.load import load_model
 from ..frontends.loading.pipelines import load_pipeline, unknown_words
 from ..ir.calibration import Calibration
 from ..ir.errors import DgqcError
@@ -67,7 +66,7 @@ class Workload:
     @cached_property
     def unet(self) -> nn.Module:
         """The float model."""
-        return load_model(self.model).model
+        return known_of(Request(self.model)).model
 
     @cached_property
     def references(self) -> list[Reference]:

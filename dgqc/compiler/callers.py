@@ -169,6 +169,8 @@ def _own_pipeline(known: KnownModel) -> Any:
         return known.pipeline.load({"unet": known.model})
     pipeline: Any = copy.copy(known.pipeline)
     pipeline.scheduler = copy.deepcopy(pipeline.scheduler)
+    # It may be the pipeline's own with a guidance scale settled.
+    pipeline.unet = known.model
     return pipeline
 
 

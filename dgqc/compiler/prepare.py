@@ -15,10 +15,14 @@ from torch import nn
 from ..bundle.manifest import InputShape, Provenance
 from ..frontends.adapters.adapter import adapters_of
 from ..frontends.calibrating.calibration_file import load_calibration
+from ..frontends.calibrating.pipeline_calls import own_guidance
 from ..frontends.calibrating.select_samples import Selection, select
 from ..frontends.capturing.capture import capture
+from ..frontends.loading.guidance import USUAL, settled_guidance, takes_guidance, with_guidance
 from ..frontends.loading.live_models import check_live
 from ..frontends.loading.load import load_model
+from ..frontends.loading.model_inputs import model_config
+from ..frontends.loading.pipelines import PipelineFolder
 from ..frontends.samplers import sampler_for
 from ..frontends.schedulers import scheduler_config
 from ..ir.calibration import Calibration
@@ -58,8 +62,11 @@ def begin(request: Request) -> Start:
 
     Raises DgqcError as `compile` does.
     """
-    known = known_of(request)
-    model, recorded = known.model, _recorded(request.calibration)
+    recorded = _recorded(request.calibration)
+    known = known_of(request, recorded)
+    model = known.model
+    if (settled := settled_guidance(model)) is not None:
+        request = replace(request, guidance_scale=settled)
     caller = caller_of(request, known, recorded)
     if request.loop is not None:
         sampler_for(request.loop, caller.config, caller.schedule)  # refuses before minutes of work
@@ -94,8 +101,38 @@ def asked_sizes(
     return sample_size, request.context_length or found.get("context_length") or tokens or CONTEXT_LENGTH
 
 
-def known_of(request: Request) -> KnownModel:
-    """The model and what it came with. Raises DgqcError for what is no model."""
+def known_of(request: Request, recorded: Calibration | None = None) -> KnownModel:
+    """The model and what it came with, a guidance scale settled where it takes one.
+
+    recorded: what the scale is taken from where it isn't asked for.
+    Raises DgqcError for what is no model.
+    """
+    known = _known(request)
+    if not takes_guidance(model_config(known.model)):
+        return known
+    return replace(known, model=with_guidance(known.model, _guidance(request, known, recorded)))
+
+
+def _guidance(request: Request, known: KnownModel, recorded: Calibration | None) -> float:
+    """The scale that a model is told: as asked for, as recorded, its pipeline's own."""
+    asked, found = request.guidance_scale, recorded.guidance_scale if recorded is not None else None
+    if asked is not None and found is not None and asked != found:
+        raise DgqcError(
+            f"The calibration was recorded at a guidance scale of {found:g}, which this model is told, and "
+            f"{asked:g} is asked for; record it again, or leave out --guidance-scale."
+        )
+    kind = known.pipeline.kind if isinstance(known.pipeline, PipelineFolder) else known.pipeline
+    own = None if kind is None else own_guidance(kind)
+    given = next((one for one in (asked, found, own) if one is not None), None)
+    if given is None:
+        log.warning(
+            "The model is told the guidance scale: %g is settled; choose another with --guidance-scale.",
+            USUAL,
+        )
+    return USUAL if given is None else given
+
+
+def _known(request: Request) -> KnownModel:
     model, adapters = request.model, adapters_of(request.lora)
     if isinstance(model, DiffusionPipeline | nn.Module) and (adapters or request.variant):
         option = "lora" if adapters else "variant"

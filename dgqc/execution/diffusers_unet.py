@@ -10,6 +10,8 @@ import torch
 from diffusers.models.modeling_utils import ModelMixin
 from torch import nn
 
+from ..frontends.loading.guidance import KEY as GUIDANCE
+from ..frontends.loading.guidance import guidance_embedding
 from ..ir.calibration import Inputs
 from ..ir.errors import DgqcError
 from ..ir.program import Program
@@ -17,6 +19,8 @@ from .named_inputs import named_inputs
 from .named_step import one_timestep
 from .picture_steps import PictureSteps
 
+CLOSE = 0.02
+"""Between embedded guidance scales, whose sines are of thousands, and may come in halves."""
 LOOKED_AT = ("add_embedding", "encoder_hid_proj")
 """Parts of the original that pipelines read shapes from."""
 
@@ -89,6 +93,22 @@ class CompiledUNet(ModelMixin):  # type: ignore[misc]
             "program by its own save(DIR), and the pipeline with its original UNet."
         )
 
+    def _check_guidance(self, embedded: torch.Tensor | None) -> None:
+        """Raises DgqcError for another guidance scale than the one that is settled in the program."""
+        if embedded is None:
+            return
+        width = self.config.get(GUIDANCE)
+        provenance = getattr(self.program, "provenance", None)
+        scale = provenance.request.get("guidance_scale") if provenance is not None and width else None
+        if scale is None:
+            raise DgqcError("A compiled UNet has no timestep_cond; run the pipeline with the original UNet.")
+        wanted = guidance_embedding(scale, width).to(embedded)
+        if not torch.allclose(embedded, wanted.expand_as(embedded), atol=CLOSE):
+            raise DgqcError(
+                f"The program is compiled for a guidance scale of {scale:g}, and the pipeline gives another; "
+                f"draw with guidance_scale={scale:g}, or compile with --guidance-scale."
+            )
+
     @property
     def dtype(self) -> torch.dtype:
         """What a pipeline casts its inputs to."""
@@ -123,8 +143,8 @@ class CompiledUNet(ModelMixin):  # type: ignore[misc]
 
         step: the call's place in the schedule; None counts the calls of a picture.
         """
+        self._check_guidance(timestep_cond)
         others |= {
-            "timestep_cond": timestep_cond,
             "attention_mask": attention_mask,
             "cross_attention_kwargs": cross_attention_kwargs,
         }

@@ -13,6 +13,7 @@ from ..bundle.bundle import read_report
 from ..bundle.manifest import NAME, Manifest, check_files, is_bundle, read_manifest
 from ..bundle.report_record import CountedReportRecord
 from ..frontends.capturing.capture import capture
+from ..frontends.loading.guidance import USUAL, with_guidance
 from ..frontends.loading.load import LoadedModel, config_only, load_model
 from ..ir.errors import DgqcError
 from ..ir.ops.captured import ProductKind
@@ -52,13 +53,14 @@ def report_on(
     if _is_bundle(path):
         return bundle_report(path)
     loaded = _shapes_only(path)
+    model = with_guidance(loaded.model, USUAL)
     widths = _asked(opt, pass_pipeline)
     context = context_length or loaded.context_length or CONTEXT_LENGTH
-    costs = model_costs(loaded.model, capture(loaded.model, sample_size=sample_size, context_length=context))
+    costs = model_costs(model, capture(model, sample_size=sample_size, context_length=context))
     whole = Sizes(4 * costs.parameters, 0, 0, 0)
     sizes = whole if widths is FLOAT else estimate_sizes(costs, widths, steps)
     arena = costs.activations * (4 if widths is FLOAT else 2)
-    about = {"model": type(loaded.model).__name__, "opt": "custom" if pass_pipeline else opt, "calls": steps}
+    about = {"model": type(model).__name__, "opt": "custom" if pass_pipeline else opt, "calls": steps}
     estimated = "Size, tables and arena are estimated from shapes; a bundle's are counted."
     notes = [] if widths is FLOAT else [estimated]
     return about | {"estimated": True} | figures(costs, widths, sizes, arena, notes)

@@ -13,9 +13,10 @@ from ...ir.calibration import Calibration
 from ...ir.errors import DgqcError
 from ..adapters.adapter import Adapter
 from ..loading.load import load_model
+from ..loading.pipelines import checked_index
 from .calibration_file import Recording, load_calibration, save_calibration
 from .drawings import Drawings
-from .pipeline_calls import Settings
+from .pipeline_calls import Settings, own_guidance
 from .recorder import Progress, versions
 
 PICTURES = 16
@@ -69,7 +70,7 @@ def calibrate(
         origin=drawings.origin(count),
         prompts=hashlib.sha256("\n".join(prompts or ()).encode()).hexdigest() if prompts else "",
         seeds=tuple(seed + index for index in range(count)),
-        guidance_scale=guidance_scale,
+        guidance_scale=own_guidance(loaded) if guidance_scale is None else guidance_scale,
         versions=versions(),
     )
     save_calibration(output, recording, recorder.calls())
@@ -82,10 +83,7 @@ def _loaded(
     """The pipeline around the UNet that `load_model` gives a compiler."""
     if isinstance(pipeline, DiffusionPipeline):
         return pipeline
+    checked_index(Path(pipeline))
     found = load_model(pipeline, None, variant, adapters)
-    if found.pipeline is None:
-        raise DgqcError(
-            f"{pipeline} is a UNet without a pipeline, so nobody calls it; give the folder of a diffusers "
-            "pipeline, or compile it without recorded samples."
-        )
+    assert found.pipeline is not None
     return found.pipeline.load({"unet": found.model})

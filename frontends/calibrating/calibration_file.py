@@ -61,7 +61,7 @@ class Recording:
     """What a calibration file says about itself.
 
     prompts: SHA-256 of the prompts, in order, in hexadecimal; "" for synthetic samples.
-    guidance_scale: None where the pipeline's own default was used.
+    guidance_scale: None where the pipeline has none.
     versions: library name to version.
     """
 
@@ -132,7 +132,14 @@ def load_calibration(path: str | Path) -> Calibration:
                 values = {name: file.get_tensor(key) for name, key in names.items()}
             yield values
 
-    return Calibration(recording.schedule, read, recording.synthetic, recording.origin, recording.versions)
+    return Calibration(
+        recording.schedule,
+        read,
+        recording.synthetic,
+        recording.origin,
+        recording.versions,
+        guidance_scale=recording.guidance_scale,
+    )
 
 
 def _batch_tensors(batch: int, by_step: Mapping[int, Inputs]) -> Iterator[tuple[str, torch.Tensor]]:

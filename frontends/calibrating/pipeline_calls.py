@@ -56,6 +56,12 @@ def takes(pipeline: Any, name: str) -> bool:
     return name in inspect.signature(pipeline.__call__).parameters
 
 
+def own_guidance(pipeline: Any) -> float | None:
+    """The guidance scale that a pipeline, or a class of them, has where none is given."""
+    taken = inspect.signature(pipeline.__call__).parameters.get("guidance_scale")
+    return float(taken.default) if taken is not None and isinstance(taken.default, int | float) else None
+
+
 def draw(pipeline: Any, pictures: Sequence[Asked], settings: Settings) -> None:
     """Draws pictures together and lets go of them.
 

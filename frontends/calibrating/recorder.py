@@ -121,7 +121,8 @@ def _timestep(value: Any) -> float:
 def _tensors(bound: Mapping[str, Any]) -> dict[str, torch.Tensor]:
     """The inputs by the captured graph's names."""
     added: Mapping[str, Any] = bound.get("added_cond_kwargs") or {}
-    ignored = {"timestep", "added_cond_kwargs", "return_dict"}
+    # The guidance scale's embedding: one for all calls, which the recording names by its number.
+    ignored = {"timestep", "added_cond_kwargs", "return_dict", "timestep_cond"}
     given = {**{name: value for name, value in bound.items() if name not in ignored}, **added}
     known = {name: value for name, value in given.items() if value is not None and value != {}}
     unknown = [name for name in known if name not in (*NAMES, *ADDED_CONDITIONS)]

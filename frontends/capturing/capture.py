@@ -19,6 +19,7 @@ from ...ir.ops.packages import import_packages
 from ...ir.program import Input, Program
 from ...ir.schedule import Schedule
 from ..loading.exported_unet import ExportedUNet
+from ..loading.guidance import refuse_unsettled
 from ..loading.model_inputs import ModelInput, call_arguments, model_inputs
 from . import (  # noqa: F401  (they register capture rules)
     rules_activations,
@@ -68,6 +69,7 @@ def capture(
     has no integer form; both name the place.
     """
     import_packages()
+    refuse_unsettled(model)
     inputs = (
         model.inputs if isinstance(model, ExportedUNet) else model_inputs(model, sample_size, context_length)
     )

@@ -10,7 +10,6 @@ from ...ir.errors import UnsupportedOperation
 KNOWN: Mapping[str, tuple[str | None, ...]] = {
     "addition_embed_type": (None, "text_time"),
     "encoder_hid_dim_type": (None, "text_proj"),
-    "time_cond_proj_dim": (None,),
     # GLIGEN's gated layers take boxes and phrases; without them they would only pass by.
     "attention_type": (None, "default"),
 }

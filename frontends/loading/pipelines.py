@@ -42,6 +42,18 @@ class PipelineFolder:
     variant: str | None = None
     adapters: tuple[Adapter, ...] = ()
 
+    @property
+    def kind(self) -> Any:
+        """The pipeline's class. Raises DgqcError where diffusers has none of its name."""
+        record, _ = read_record(self.path / "model_index.json", PipelineIndexRecord)
+        kind = getattr(diffusers, str(record.class_name), None)
+        if not (isinstance(kind, type) and issubclass(kind, DiffusionPipeline)):
+            raise DgqcError(
+                f"{self.path} is a {one_line(str(record.class_name), 100)}, which diffusers "
+                f"{diffusers.__version__} has not; update diffusers, or give the UNet's folder."
+            )
+        return kind
+
     def load(self, parts: Mapping[str, Any] | None = None) -> Any:
         """The pipeline, as `load_pipeline` loads it."""
         loaded = load_pipeline(self.path, parts, self.variant)
@@ -58,15 +70,7 @@ def load_pipeline(folder: Path, parts: Mapping[str, Any] | None = None, variant:
         weights, where they have it; None takes the only one that there is.
     Raises DgqcError for a folder that is none, or whose parts come from elsewhere or can't be loaded.
     """
-    if not (folder / "model_index.json").is_file():
-        raise DgqcError(f"{folder} has no model_index.json; give the folder of a diffusers pipeline.")
-    _, index = read_record(folder / "model_index.json", PipelineIndexRecord)
-    for name, value in index.items():
-        if fault := _foreign(name, value):
-            raise DgqcError(
-                f"{folder / 'model_index.json'} takes its {name} from {fault}, which is not run; give a "
-                "pipeline made of diffusers and transformers."
-            )
+    index = checked_index(folder)
     given = dict(parts or {})
     _check_tokenizers(folder, {name: value for name, value in index.items() if name not in given})
     # Null parts must be given, and what is compared should not depend on a checker's opinion.
@@ -77,6 +81,20 @@ def load_pipeline(folder: Path, parts: Mapping[str, Any] | None = None, variant:
     anything: Any = DiffusionPipeline
     with explained(f"diffusers can't load the pipeline {folder}", "copy or save it again"), quietly():
         return anything.from_pretrained(folder, local_files_only=True, **options).to(torch.float32)
+
+
+def checked_index(folder: Path) -> dict[str, Any]:
+    """`model_index.json`. Raises DgqcError where there is none, or where parts come from elsewhere."""
+    if not (folder / "model_index.json").is_file():
+        raise DgqcError(f"{folder} has no model_index.json; give the folder of a diffusers pipeline.")
+    _, index = read_record(folder / "model_index.json", PipelineIndexRecord)
+    for name, value in index.items():
+        if fault := _foreign(name, value):
+            raise DgqcError(
+                f"{folder / 'model_index.json'} takes its {name} from {fault}, which is not run; give a "
+                "pipeline made of diffusers and transformers."
+            )
+    return index
 
 
 def built_scheduler(folder: Path, unet: nn.Module) -> dict[str, Any]:

@@ -118,7 +118,7 @@ def classes(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 def test_a_pipeline_draws_its_own_samples(classes: Path, caplog: pytest.LogCaptureFixture) -> None:
-    known = known_of(classes)
+    known = known_of(Request(classes))
     caller = caller_of(Request(classes, steps=3), known, None)
     samples = caller.samples(known.model, 4, 4, 0)
     assert (samples.synthetic, samples.origin) == (
@@ -137,12 +137,12 @@ def test_a_pipeline_draws_its_own_samples(classes: Path, caplog: pytest.LogCaptu
 def test_a_pipeline_in_python_is_asked_and_left_alone(classes: Path) -> None:
     pipeline = ConsistencyModelPipeline.from_pretrained(classes)
     pipeline.scheduler.set_timesteps(7)
-    caller = caller_of(Request(pipeline, steps=3, scheduler="edmeuler"), known_of(pipeline), None)
+    caller = caller_of(Request(pipeline, steps=3, scheduler="edmeuler"), known_of(Request(pipeline)), None)
     assert caller.schedule.scheduler == "EDMEulerScheduler"
     assert caller.schedule.origin == "asked of ConsistencyModelPipeline"
     assert len(pipeline.scheduler.timesteps) == 7
     assert type(pipeline.scheduler) is CMStochasticIterativeScheduler
-    own = caller_of(Request(pipeline, steps=3), known_of(pipeline), None)
+    own = caller_of(Request(pipeline, steps=3), known_of(Request(pipeline)), None)
     assert own.schedule.timesteps[-1] < 0
     own.samples(pipeline.unet, 1, 1, 0).read(0)
     assert len(pipeline.scheduler.timesteps) == 7
@@ -151,7 +151,7 @@ def test_a_pipeline_in_python_is_asked_and_left_alone(classes: Path) -> None:
 def test_a_pipeline_that_can_t_draw(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
     """Its UNet wants classes, which it doesn't know: its scheduler is asked, and classes are drawn."""
     DDPMPipeline(architectures.class_conditional(), DDPMScheduler()).save_pretrained(tmp_path / "pipeline")
-    known = known_of(tmp_path / "pipeline")
+    known = known_of(Request(tmp_path / "pipeline"))
     with caplog.at_level(logging.WARNING, "dgqc"):
         caller = caller_of(Request(tmp_path, steps=3), known, None)
     assert "calls its UNet without class_labels, which that takes. Samples are denoised by" in caplog.text

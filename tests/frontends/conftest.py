@@ -10,16 +10,15 @@ from typing import Any
 
 import architectures
 import pytest
+import text_parts
 import torch
 from diffusers import DDIMScheduler, StableDiffusionPipeline, UNet2DConditionModel
-from tokenizers import Tokenizer, models, pre_tokenizers, processors
-from transformers import CLIPTextConfig, CLIPTextModel, PreTrainedTokenizerFast
+from text_parts import TOKENS, WORDS
 
 from dgqc.frontends import capture
 from dgqc.ir.program import Program
 
-WORDS = ("a", "red", "blue", "square", "circle")
-TOKENS = 6
+__all__ = ["TOKENS", "WORDS"]
 
 
 @pytest.fixture(scope="session", autouse=True)
@@ -59,38 +58,10 @@ def tiny_unet(**options: Any) -> UNet2DConditionModel:
 def pipeline_folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A saved text-to-image pipeline of random parts, without a VAE."""
     folder = tmp_path_factory.mktemp("pipeline")
-    numbers = {word: number for number, word in enumerate(("<pad>", "<start>", "<end>", *WORDS))}
-    tokenizer = Tokenizer(models.WordLevel(numbers, unk_token="<pad>"))
-    tokenizer.pre_tokenizer = pre_tokenizers.WhitespaceSplit()
-    tokenizer.post_processor = processors.TemplateProcessing(
-        single="<start> $A <end>", special_tokens=[("<start>", 1), ("<end>", 2)]
-    )
-    wrapped = PreTrainedTokenizerFast(
-        tokenizer_object=tokenizer,
-        pad_token="<pad>",
-        bos_token="<start>",
-        eos_token="<end>",
-        model_max_length=TOKENS,
-    )
-    torch.manual_seed(0)
-    encoder = CLIPTextModel(
-        CLIPTextConfig(
-            vocab_size=len(numbers),
-            hidden_size=16,
-            intermediate_size=16,
-            projection_dim=16,
-            num_hidden_layers=1,
-            num_attention_heads=2,
-            max_position_embeddings=TOKENS,
-            bos_token_id=1,
-            eos_token_id=2,
-            pad_token_id=0,
-        )
-    )
     StableDiffusionPipeline(
         vae=None,
-        text_encoder=encoder.eval(),
-        tokenizer=wrapped,
+        text_encoder=text_parts.text_encoder(),
+        tokenizer=text_parts.tokenizer(),
         unet=tiny_unet(),
         scheduler=DDIMScheduler(clip_sample=False),
         safety_checker=None,

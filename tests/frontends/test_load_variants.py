@@ -148,5 +148,5 @@ def test_calibrating_takes_what_compiling_takes(pipeline: Path, tmp_path: Path) 
     unet = load_model(pipeline, variant="fp16", adapters=adapters).model
     expected = changed(tiny_unet().half().float(), 2.0)["conv_in.weight"]
     assert torch.equal(unet.state_dict()["conv_in.weight"], expected)
-    with pytest.raises(DgqcError, match="is a UNet without a pipeline, so nobody calls it"):
+    with pytest.raises(DgqcError, match=r"has no model_index.json; give the folder of a diffusers pipeline"):
         calibrate(pipeline / "unet", ["a red square"], 2, tmp_path / "no.safetensors")
