@@ -3,31 +3,48 @@
 from __future__ import annotations
 
 import operator
+from collections.abc import Mapping
+from dataclasses import dataclass
+from functools import cache
 from typing import Any
 
 from torch import fx
 from torch.fx.node import Argument
 
-_GETITEM = ("source", "index")
-"""Python's own function has no schema."""
+
+@dataclass(frozen=True)
+class _Schema:
+    """What an op's arguments are called, in order, and what they are where they are not given."""
+
+    names: tuple[str, ...]
+    defaults: Mapping[str, Any]
+
+
+@cache
+def _schema(target: Any) -> _Schema:
+    """Of an op. Python's own `getitem` has no schema."""
+    if target is operator.getitem:
+        return _Schema(("source", "index"), {})
+    found = target._schema.arguments
+    defaults = {item.name: item.default_value for item in found if item.has_default_value()}
+    return _Schema(tuple(item.name for item in found), defaults)
 
 
 def argument_names(node: fx.Node) -> tuple[str, ...]:
     """The names of an op's arguments, in order; `source` and `index` for `operator.getitem`."""
-    if node.target is operator.getitem:
-        return _GETITEM
-    return tuple(item.name for item in node.target._schema.arguments)  # type: ignore[union-attr]
+    return _schema(node.target).names
 
 
 def arguments(node: fx.Node) -> dict[str, Any]:
     """An op's arguments by the names in its schema and in its order, defaults filled in."""
-    given = {**dict(zip(argument_names(node), node.args, strict=False)), **node.kwargs}
-    if node.target is operator.getitem:
-        return given
-    schema = node.target._schema.arguments  # type: ignore[union-attr]
-    defaults = {item.name: item.default_value for item in schema if item.has_default_value()}
-    known = (item.name for item in schema if item.name in given or item.name in defaults)
-    return {name: given[name] if name in given else defaults[name] for name in known}
+    schema = _schema(node.target)
+    given = {**dict(zip(schema.names, node.args, strict=False)), **node.kwargs}
+    defaults = schema.defaults
+    return {
+        name: given[name] if name in given else defaults[name]
+        for name in schema.names
+        if name in given or name in defaults
+    }
 
 
 def argument(node: fx.Node, name: str) -> Any:
