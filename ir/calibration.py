@@ -38,11 +38,8 @@ class Calibration:
     more: Callable[[], Calibration] | None = None
     guidance_scale: float | None = None
 
-    def and_more(self) -> Calibration:
-        """These samples, then as many others. Raises ValueError where there are none."""
-        if self.more is None:
-            raise ValueError("there are no more samples")
-        others = self.more()
+    def followed_by(self, others: Calibration) -> Calibration:
+        """These samples, then others of the same schedule; what those can draw may follow."""
 
         def read(step: int) -> Iterator[Inputs]:
             yield from self.read(step)

@@ -9,7 +9,8 @@ from typing import ClassVar
 from ..ir.level import Level
 from ..ir.plans import Operand
 from ..ir.program import Program
-from ..passes.activations.observe_ranges import Observation, ObserveRanges, observe, with_ranges
+from ..passes.activations.observation import Observation
+from ..passes.activations.observe_ranges import ObserveRanges, observe, with_ranges
 from ..passes.base import Pass
 from ..passes.weights.reconstruction.content_hash import content_hash, structure
 

@@ -11,7 +11,7 @@ import torch
 from torch import fx
 
 from ..ir.level import Level
-from ..ir.ops.captured import ProductKind, is_layer, is_view, product_kind, summed
+from ..ir.ops.captured import ProductKind, is_layer, is_view, product_kind, products_in, summed
 from ..ir.program import Program
 
 aten = torch.ops.aten
@@ -86,7 +86,7 @@ def _products(graph: fx.Graph, timed: set[fx.Node]) -> Iterator[Product]:
         if kind is None:
             continue
         module = str(node.meta.get("module") or node.name)
-        macs, temporal = _size(node) * summed(node), node in timed
+        macs, temporal = products_in(node), node in timed
         if is_layer(node):
             weight = _shape(node.args[1])
             yield Product(

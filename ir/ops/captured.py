@@ -142,3 +142,13 @@ def summed(node: fx.Node) -> int:
     assert isinstance(side, fx.Node)
     sizes = side.meta["val"].shape
     return int(prod(sizes[1:]) if is_layer(node) else sizes[-1])
+
+
+def multiply_adds(graph: fx.Graph) -> int:
+    """Of all products of a graph, one call. Nodes have `meta["val"]`, on any device."""
+    return sum(products_in(node) for node in graph.nodes if product_kind(node) is not None)
+
+
+def products_in(node: fx.Node) -> int:
+    """Multiply-adds of one product."""
+    return int(prod(node.meta["val"].shape)) * summed(node)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import logging
 import time
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any, ClassVar
 
@@ -15,7 +15,7 @@ from torch.nn.functional import max_pool2d, pad
 from ...ir.calibration import Inputs, reads
 from ...ir.errors import DgqcError
 from ...ir.level import Level
-from ...ir.ops.captured import channel_axis
+from ...ir.ops.captured import channel_axis, multiply_adds
 from ...ir.parallel import side_by_side
 from ...ir.plans import (
     Activation16,
@@ -36,12 +36,9 @@ from ..graph.edit import arguments, call_bytes, dgqc, module_path
 from ..manager.registry import register_pass
 from ..simulation.block_interpreter import BlockInterpreter
 from .finite_samples import check_inputs, check_values
+from .observation import Observation, Statistics, growth, merged
 
 log = logging.getLogger("dgqc")
-
-Statistics = tuple[torch.Tensor, ...]
-"""Of a site at one call: (channel low, channel high, pixel low, pixel high, and the lowest and the highest
-value of each sample), or (largest,): of the channels of a 16-bit value, or of all probabilities."""
 
 
 @register_pass
@@ -55,12 +52,13 @@ class ObserveRanges(Pass):
 
     How far ranges still grow is measured: by what share of an operand's width the second half of samples
     extended it, on the mean of all operands and calls. Where more samples can be drawn, they are, until that
-    is at most `growth`, each call has `most` samples, or `seconds` are over.
+    is at most `growth`, each call has `most` samples, or another draw would make more than `work`
+    multiply-adds of it all: what comes out must not depend on how fast a machine is.
     """
 
     growth: float = 0.02
     most: int = 64
-    seconds: float = 300.0
+    work: float = 2e13
 
     name: ClassVar[str] = "observe-ranges"
     takes: ClassVar[Level] = Level.PLANNED
@@ -69,53 +67,37 @@ class ObserveRanges(Pass):
     provides: ClassVar[frozenset[str]] = frozenset({"observed-ranges"})
 
     def run(self, program: Program) -> Program:
-        end = time.monotonic() + self.seconds
-        seen = observe(program)
-        while (grown := growth(seen)) > self.growth and self._may_draw(program, seen, end):
-            log.info("Ranges still grow by %.1f %%; drawing more samples.", 100 * grown)
-            assert program.calibration is not None
-            program = replace(program, calibration=program.calibration.and_more())
-            seen = observe(program)
-        return with_ranges(program, seen)
+        begun = time.monotonic()
+        seen = latest = observe(program)
+        calibration = program.calibration
+        while calibration is not None and calibration.more is not None and self._wants(program, seen, latest):
+            log.info(
+                "Ranges still grow by %.1f %%: %d more samples of each call follow, in about %.1f minutes.",
+                100 * growth(seen),
+                latest.samples // len(seen.calls),
+                (time.monotonic() - begun) / 60,
+            )
+            begun = time.monotonic()
+            others = calibration.more()
+            latest = observe(replace(program, calibration=others))
+            calibration = calibration.followed_by(others)
+            seen = replace(seen.joined(latest), origin=calibration.origin)
+        return with_ranges(replace(program, calibration=calibration), seen)
 
-    def _may_draw(self, program: Program, seen: Observation, end: float) -> bool:
-        """Whether there are more samples, room for them, and time."""
-        if program.calibration is None or program.calibration.more is None:
+    def _wants(self, program: Program, seen: Observation, latest: Observation) -> bool:
+        """Whether ranges need as many samples as were drawn last, and there is room for them."""
+        if growth(seen) <= self.growth or seen.samples >= self.most * len(seen.calls):
             return False
-        if seen.samples >= self.most * len(seen.calls):
-            return False
-        if late := time.monotonic() > end:
-            log.warning("Ranges still grow, but drawing samples ends after %.0f s.", self.seconds)
-        return not late
-
-
-@dataclass(frozen=True)
-class Observation:
-    """What was seen of each call: statistics by the name of the site.
-
-    samples: how many were run, of all calls. origin, synthetic: of the calibration.
-    """
-
-    calls: Sequence[Mapping[str, Statistics]]
-    samples: int
-    origin: str
-    synthetic: bool
-
-
-def growth(seen: Observation) -> float:
-    """By what share of its width the second half of a call's samples extended an operand's range, on the mean
-    of operands and calls; 1 where a call has a single sample."""
-    shares = []
-    for call in seen.calls:
-        for values in call.values():
-            if len(values) > 1:
-                low, high = values[4], values[5]
-                half = len(low) // 2
-                if not half:
-                    return 1.0
-                whole = float(high.max() - low.min())
-                shares.append(1 - float(high[:half].max() - low[:half].min()) / whole if whole else 0.0)
-    return sum(shares) / len(shares) if shares else 0.0
+        # Each is drawn by a call of the float model, and looked at in another.
+        work = 2.0 * multiply_adds(program.graph.graph) * (seen.samples + latest.samples)
+        if work > self.work:
+            log.warning(
+                "Ranges still grow by %.1f %%, but other samples would be more than %.3g multiply-adds of "
+                "calibrating; ask for them with --samples.",
+                100 * growth(seen),
+                self.work,
+            )
+        return work <= self.work
 
 
 def observe(program: Program) -> Observation:
@@ -224,7 +206,8 @@ class _Observer(BlockInterpreter):
             self.run(*inputs, torch.tensor(step))
 
     def see(self, name: str, value: torch.Tensor, site: fx.Node) -> None:
-        self._merge(name, _statistics(value, self.plans[name], site, self.batch))
+        new = _statistics(value, self.plans[name], site, self.batch)
+        self.seen[name] = merged(self.seen[name], new) if name in self.seen else new
 
     def first_odd(self) -> str | None:
         """The first site with values that are not finite."""
@@ -232,30 +215,6 @@ class _Observer(BlockInterpreter):
             name for name, seen in self.seen.items() if not all(bool(one.isfinite().all()) for one in seen)
         )
         return next(odd, None)
-
-    def _merge(self, name: str, new: Statistics) -> None:
-        old = self.seen.get(name)
-        if old is None:
-            self.seen[name] = new
-        elif len(new) == 1:
-            self.seen[name] = (torch.maximum(old[0], new[0]),)
-        else:
-            self.seen[name] = tuple(f(a, b) for f, a, b in zip(MERGES, old, new, strict=True))
-
-
-def _joined(old: torch.Tensor, new: torch.Tensor) -> torch.Tensor:
-    return torch.cat([old, new])
-
-
-MERGES: Sequence[Callable[[torch.Tensor, torch.Tensor], torch.Tensor]] = (
-    torch.minimum,
-    torch.maximum,
-    torch.minimum,
-    torch.maximum,
-    _joined,
-    _joined,
-)
-"""How each of an operand's statistics is joined with those of another batch."""
 
 
 def _statistics(x: torch.Tensor, plan: Plan, site: fx.Node, batch: int) -> Statistics:

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Iterator
 from dataclasses import replace
 from functools import cache
+from itertools import count
 from typing import Any
 
 import pytest
@@ -16,10 +18,12 @@ from torch.nn.functional import unfold
 
 from dgqc.ir.calibration import Calibration, Inputs
 from dgqc.ir.errors import DgqcError
-from dgqc.ir.ops.captured import channel_axis
+from dgqc.ir.ops.captured import channel_axis, multiply_adds
 from dgqc.ir.plans import ObservedActivation16, ObservedOperand, ObservedProbabilities, Operand, Role
 from dgqc.ir.program import Program
+from dgqc.passes.activations import observe_ranges
 from dgqc.passes.activations.observe_ranges import ObserveRanges
+from dgqc.report.costs import count as model_count
 
 dgqc = torch.ops.dgqc
 NAMES = pytest.mark.parametrize("name", ["only_cross_attention", "class_conditional"])
@@ -224,7 +228,6 @@ ONE_SITE = program_with(Operand(Role.LINEAR, 8, False), calls=2)
         ([1, 2, 2, 4, 4, 4, 4, 4, 4, 4], {}, 8),
         ([1, 2, 2, 4, 4, 4], {"most": 4}, 4),
         ([1, 2, 2, 2], {"growth": 0.9}, 2),
-        ([1, 2, 2, 2], {"seconds": -1.0}, 2),
         ([1, 2], {}, 2),
     ],
 )
@@ -250,3 +253,38 @@ def test_a_single_sample_says_nothing_about_growth() -> None:
     )
     found = ObserveRanges().run(replace(ONE_SITE, calibration=calibration))
     assert found.report["observe-ranges"]["growth"] == 1
+
+
+@pytest.mark.parametrize(("work", "samples"), [(16 * 5, 4), (16 * 5 - 1, 2)])
+def test_work_is_counted_and_its_end_is_said(
+    monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture, work: float, samples: int
+) -> None:
+    """Four samples of two calls are drawn and observed, by calls of five multiply-adds."""
+    monkeypatch.setattr(observe_ranges, "multiply_adds", lambda graph: 5)
+    source = Source([1, 2, 2, 4, 4, 4])
+    ObserveRanges(work=work).run(replace(ONE_SITE, calibration=source.draw()))
+    assert source.drawn == samples
+    assert "Ranges still grow by 50.0 %, but" in caplog.text
+    assert "--samples" in caplog.text
+
+
+@pytest.mark.parametrize("name", ["only_cross_attention", "class_conditional"])
+def test_multiply_adds_are_those_of_the_costs(name: str) -> None:
+    found = model_count(captured(name), parameters=0)
+    assert multiply_adds(sited(name).graph.graph) == found.macs() - sum(
+        product.macs for product in found.products if product.temporal
+    )
+
+
+@pytest.mark.parametrize("second", [1e-9, 1e9])
+def test_how_many_samples_are_drawn_does_not_depend_on_time(
+    monkeypatch: pytest.MonkeyPatch, second: float
+) -> None:
+    """A clock that hardly moves, and one that leaps by thirty years whenever it is looked at."""
+    looks = count()
+    for clock in ("monotonic", "perf_counter", "time"):
+        monkeypatch.setattr(time, clock, lambda: next(looks) * second)
+    source = Source([1, 2, 2, 4, 4, 4, 4, 4, 4, 4])
+    ObserveRanges().run(replace(ONE_SITE, calibration=source.draw()))
+    assert source.drawn == 8
+    assert next(looks) > 0

@@ -1,0 +1,71 @@
+"""What samples showed of each call, how what others showed joins it, and whether that is enough."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, replace
+
+import torch
+
+Statistics = tuple[torch.Tensor, ...]
+"""Of a site at one call: (channel low, channel high, pixel low, pixel high, and the lowest and the highest
+value of each sample), or (largest,): of the channels of a 16-bit value, or of all probabilities."""
+
+
+@dataclass(frozen=True)
+class Observation:
+    """What was seen of each call: statistics by the name of the site.
+
+    samples: how many were run, of all calls. origin, synthetic: of the calibration.
+    """
+
+    calls: Sequence[Mapping[str, Statistics]]
+    samples: int
+    origin: str
+    synthetic: bool
+
+    def joined(self, other: Observation) -> Observation:
+        """This and what other samples of the same program showed; the origin stays."""
+        calls = [
+            {name: merged(values, there[name]) for name, values in here.items()}
+            for here, there in zip(self.calls, other.calls, strict=True)
+        ]
+        return replace(self, calls=calls, samples=self.samples + other.samples)
+
+
+def growth(seen: Observation) -> float:
+    """By what share of its width the second half of a call's samples extended an operand's range, on the mean
+    of operands and calls; 1 where a call has a single sample."""
+    shares = []
+    for call in seen.calls:
+        for values in call.values():
+            if len(values) > 1:
+                low, high = values[4], values[5]
+                half = len(low) // 2
+                if not half:
+                    return 1.0
+                whole = float(high.max() - low.min())
+                shares.append(1 - float(high[:half].max() - low[:half].min()) / whole if whole else 0.0)
+    return sum(shares) / len(shares) if shares else 0.0
+
+
+def merged(old: Statistics, new: Statistics) -> Statistics:
+    """Of a site, with those of other samples after them."""
+    if len(new) == 1:
+        return (torch.maximum(old[0], new[0]),)
+    return tuple(join(a, b) for join, a, b in zip(MERGES, old, new, strict=True))
+
+
+def _appended(old: torch.Tensor, new: torch.Tensor) -> torch.Tensor:
+    return torch.cat([old, new])
+
+
+MERGES: Sequence[Callable[[torch.Tensor, torch.Tensor], torch.Tensor]] = (
+    torch.minimum,
+    torch.maximum,
+    torch.minimum,
+    torch.maximum,
+    _appended,
+    _appended,
+)
+"""How each of an operand's statistics is joined with those of another batch."""
