@@ -101,7 +101,7 @@ def commands(folder: Path) -> list[Killed]:
     shutil.copytree(pipeline_dir(), pipeline)
     prompts = folder / "prompts.txt"
     prompts.write_text("a red square\na green circle\n")
-    programs = {preset: dgqc.compile(unet, preset, steps=2, samples=1) for preset in PRESETS}
+    programs = {preset: dgqc.compile(unet, preset, steps=2, samples=1, check=False) for preset in PRESETS}
     bundle, saved, recorded = (folder / name / "out" for name in ("compile", "save", "calibrate"))
     for place in (bundle, saved, recorded):
         place.parent.mkdir()

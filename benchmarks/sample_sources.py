@@ -42,7 +42,7 @@ def recorded(name: str, some: list[str], steps: int, seed: int) -> Calibration:
 
 def sources(steps: int, count: int) -> Mapping[str, Callable[[], Calibration]]:
     """So many samples, by who made them."""
-    known = known_of(pipeline_dir())
+    known = known_of(Request(pipeline_dir()))
     alone = KnownModel(known.model, config=known.config)
     request = Request(pipeline_dir(), steps=steps)
 
@@ -67,7 +67,7 @@ def main() -> None:
     FOLDER.mkdir(parents=True, exist_ok=True)
     captions = [scene.caption() for scene in evaluation_scenes(HELD_OUT)]
     held_out = recorded("held-out", captions, asked.steps, HELD_OUT_SEED)
-    wanted = references(known_of(pipeline_dir()).model, held_out)
+    wanted = references(known_of(Request(pipeline_dir())).model, held_out)
     passes = simulation(candidate(f"{asked.bits},rounding=nearest")).passes
     for name, make in sources(asked.steps, asked.samples).items():
         program, _ = lower(Request(pipeline_dir(), calibration=make(), pass_pipeline=passes))

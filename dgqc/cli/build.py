@@ -18,7 +18,6 @@ from .from_fields import takes_fields
 from .targets import TARGET_HELP, StageWatch, stage_names
 
 if TYPE_CHECKING:
-    from ..execution.compiled_program import CompiledProgram
     from ..passes.base import Pass
     from ..passes.manager.instruments import Instrument, Timing
 
@@ -47,16 +46,12 @@ def compile_model(
         str | None,
         typer.Option("--name", help="What symbols and files of the C project begin with; model by default."),
     ] = None,
-    check: options.Check = options.Switch.ON,
-    least: options.Least = None,
-    repair: options.Repair = False,
-    budget: options.Budget = 900,
     json: options.Json = False,
 ) -> None:
     """Compile a diffusion UNet into integers."""
     from ..backends.selection import check_targets, select_targets
     from ..bundle.bundle import check_output
-    from ..compiler.driver import lower
+    from ..compiler.driver import compiled_as_asked, lower
 
     targets = select_targets(None if target is None else [target], weights=weights, prefix=name)
     check_targets(targets)
@@ -71,7 +66,7 @@ def compile_model(
             program, _ = lower(request, targets)
         else:
             watch = StageWatch(print_ir_after or [], sys.stderr, clock)
-            compiled = _compiled(request, check is options.Switch.ON, least, budget if repair else None)
+            compiled = compiled_as_asked(request)
             compiled.save(
                 place, targets, instruments=instruments, verify_each=request.verify_each, watch=watch
             )
@@ -83,21 +78,6 @@ def compile_model(
         print_or_save(program, output)
         return
     _tell(place, json)
-
-
-def _compiled(request: Request, check: bool, least: float | None, budget: int | None) -> CompiledProgram:
-    """The program, checked where that is asked for. budget: seconds for repairs; None makes none."""
-    from ..compiler.driver import compile_with_samples
-    from ..compiler.repair import checked, repaired
-
-    if not check and budget is None:
-        return compile_with_samples(request)[0]
-    found = checked(request, compile_with_samples, least)
-    if budget is not None:
-        found = repaired(found, compile_with_samples, budget)
-    if warning := found.warning():
-        say(warning)
-    return found.compiled
 
 
 @takes_fields("variant", "lora")

@@ -50,13 +50,14 @@ def _parameter(declared: Field[Any]) -> inspect.Parameter:
     if declared.default is MISSING:
         annotation: Any = Annotated[option.kind, typer.Argument(**told)]
         return inspect.Parameter(declared.name, inspect.Parameter.KEYWORD_ONLY, annotation=annotation)
-    kind: Any = Switch if option.kind is bool else option.kind
+    # What is off unless it is asked for is asked for by its flag alone.
+    kind: Any = Switch if option.kind is bool and default else option.kind
     if default is None:
         kind = kind | None
     elif isinstance(default, tuple):
         default = list(default)
-    elif option.kind is bool:
-        default = Switch.ON if default else Switch.OFF
+    elif kind is Switch:
+        default = Switch.ON
     annotation = Annotated[kind, typer.Option(*option.flags, min=option.least, **told)]
     return inspect.Parameter(
         declared.name, inspect.Parameter.KEYWORD_ONLY, default=default, annotation=annotation

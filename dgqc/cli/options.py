@@ -33,19 +33,6 @@ BackendName = Annotated[
 AllowNearest = Annotated[
     bool, typer.Option("--allow-nearest-step", help="Map other timesteps to the nearest compiled one.")
 ]
-Check = Annotated[
-    Switch, typer.Option("--check", help="Run it beside the float model, on samples that did not calibrate.")
-]
-Least = Annotated[
-    float | None,
-    typer.Option("--least", min=0, max=200, metavar="DB", help="Decibels to expect; else 20, 15 or 10."),
-]
-Repair = Annotated[
-    bool, typer.Option("--repair", help="Change options until that is met, or the budget is spent.")
-]
-Budget = Annotated[
-    int, typer.Option("--budget", min=1, metavar="SECONDS", help="After which --repair begins nothing.")
-]
 
 
 def default_output(request: Request) -> Path:

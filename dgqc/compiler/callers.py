@@ -75,10 +75,12 @@ class Caller:
         sample_size: tuple[int, int] | None = None,
         context_length: int = CONTEXT_LENGTH,
         more: bool = False,
+        purpose: str = "for calibration",
     ) -> Calibration:
         """So many samples of the model's calls, drawn when they are first read.
 
         sample_size, context_length: of a model that comes alone. more: whether others may follow them.
+        purpose: of drawing, as progress says it.
         """
         alone = self.drawings is None
         origin = denoised(model, count) if self.drawings is None else self.drawings.origin(count)
@@ -93,7 +95,7 @@ class Caller:
                 seed=seed,
                 sample_size=sample_size,
                 context_length=context_length,
-                progress=shown("denoising for calibration" if alone else "drawing for calibration"),
+                progress=shown(f"{'denoising' if alone else 'drawing'} {purpose}"),
                 drawings=self.drawings,
             )
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import copy
 import logging
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from typing import Any
@@ -21,11 +21,13 @@ from ..frontends.loading.answering import answer_of
 from ..frontends.loading.exported_unet import ExportedUNet
 from ..ir.calibration import Calibration, Inputs
 from ..ir.errors import DgqcError
+from ..ir.ops.integer import has_weight
 from ..ir.parallel import single_threaded
+from ..passes.graph.edit import module_path
 from ..report.quality import Quality, bound_for, decibels
 from ..report.report import entry_with
-from .callers import Caller, caller_of
-from .prepare import LARGE, asked_sizes, known_of
+from .callers import Caller, KnownModel, caller_of
+from .prepare import asked_sizes, known_of, settled
 from .request import Request
 
 log = logging.getLogger("dgqc")
@@ -42,10 +44,15 @@ WEAKEST = 3
 
 @dataclass(frozen=True)
 class _Samples:
-    """What a program is checked on. caller: who draws, None where no drawing is made."""
+    """What a program is checked on.
+
+    calls: of a picture. unseen: whether it did not calibrate. drawn: what `caller` draws, None where no whole
+    drawing is made.
+    """
 
     calls: Calibration
     unseen: bool
+    drawn: Calibration | None
     caller: Caller | None
     model: nn.Module
     sizes: AskedSizes = (None, 0)
@@ -53,18 +60,25 @@ class _Samples:
 
 @single_threaded()
 def check(
-    request: Request, compiled: CompiledProgram, calibration: Calibration | None, bound: float | None = None
+    request: Request,
+    compiled: CompiledProgram,
+    calibration: Calibration | None = None,
+    *,
+    held_out: Calibration | None = None,
+    bound: float | None = None,
 ) -> Quality:
-    """Runs the program on one drawing's calls, each from the float model's inputs, then a drawing of its own.
+    """Runs the program on one picture's calls, each from the float model's inputs, then draws with it.
 
-    The drawing is one that calibration did not see. Recorded samples, and those of large models, are taken
-    again instead, and no drawing is made; `unseen` says which.
+    The picture is one that calibration did not see: drawn for it, or held out of recorded samples. Where too
+    few were recorded, those that calibrated are taken again; `unseen` says which. Drawing takes somebody who
+    draws, the model's pipeline or scheduler: of recorded samples, a pipeline that makes the same calls.
 
-    calibration: what the program was compiled with. bound: decibels; None takes those for its widths.
+    calibration: what the program was compiled with. held_out: recorded samples that it was not.
+    bound: decibels; None takes those for its widths.
     Raises DgqcError where there are no samples at all.
     """
     fast = default_backend() != REFERENCE
-    samples = _samples(request, compiled, calibration, fast)
+    samples = _samples(request, compiled, held_out or calibration, fast, held_out is not None)
     schedule = compiled.program.schedule
     found: dict[int, float] = {}
     for step in evenly_spaced(len(schedule), CALLS if fast else 2):
@@ -75,8 +89,8 @@ def check(
     summary = compiled.report.get("summary", {})
     if bound is None:
         bound = bound_for(summary.get("weight_bits", 8), summary.get("activation_bits", 8))
-    drawing = _drawing(request, compiled, samples) if samples.caller is not None else None
-    return Quality(found, drawing, samples.calls.origin, samples.unseen, bound, _weakest(compiled.report))
+    drawing = _drawing(request, compiled, samples)
+    return Quality(found, drawing, samples.calls.origin, samples.unseen, bound, _weakest(compiled))
 
 
 def with_quality(compiled: CompiledProgram, quality: Quality) -> CompiledProgram:
@@ -86,24 +100,42 @@ def with_quality(compiled: CompiledProgram, quality: Quality) -> CompiledProgram
 
 
 def _samples(
-    request: Request, compiled: CompiledProgram, calibration: Calibration | None, fast: bool
+    request: Request, compiled: CompiledProgram, recorded: Calibration | None, fast: bool, unseen: bool
 ) -> _Samples:
     with _said_before():
-        known = known_of(request)
-    millions = sum(parameter.numel() for parameter in known.model.parameters()) / 1e6
-    if request.calibration is not None or millions > LARGE:
-        if calibration is None:
-            raise DgqcError("A program is checked on calibration samples, and this one has none.")
-        return _Samples(calibration, False, None, known.model)
-    with _said_before():
-        caller = caller_of(request, known, None)
-    times = caller.schedule.timesteps
+        known = known_of(request, None if request.calibration is None else recorded)
+        request = settled(request, known)
+        caller = _caller(request, known, compiled)
+    if request.calibration is not None and recorded is None:
+        raise DgqcError("A program is checked on calibration samples, and this one has none.")
+    drawn, sizes = None, (None, 0)
+    if caller is not None:
+        sizes = asked_sizes(request, caller, known.tokens)
+        drawn = _drawn(request, caller, known.model, sizes)
+    times = compiled.program.schedule.timesteps
     # Rows of a model that takes one at a time don't say which of two calls at a timestep they are.
     told = len(set(times)) == len(times) or not isinstance(known.model, ExportedUNet)
-    drawn = fast and told and len(times) > 1
-    sizes = asked_sizes(request, caller, known.tokens)
-    calls = _drawn(request, caller, known.model, sizes)
-    return _Samples(calls, True, caller if drawn else None, known.model, sizes)
+    draws = fast and told and len(times) > 1
+    calls = recorded if request.calibration is not None else drawn
+    assert calls is not None
+    return _Samples(
+        calls, unseen or request.calibration is None, drawn if draws else None, caller, known.model, sizes
+    )
+
+
+def _caller(request: Request, known: KnownModel, compiled: CompiledProgram) -> Caller | None:
+    """Who draws pictures at the program's calls; of a recording, only a pipeline is known to."""
+    if request.calibration is None:
+        return caller_of(request, known, None)
+    if known.pipeline is None:
+        return None
+    try:
+        steps = request.steps or (len(compiled.program.schedule) if request.timesteps is None else None)
+        found = caller_of(replace(request, calibration=None, steps=steps), known, None)
+    except DgqcError:
+        return None  # the recording is of another schedule than the pipeline can be asked for
+    same = found.schedule.timesteps == compiled.program.schedule.timesteps
+    return found if same and found.drawings is not None else None
 
 
 @contextmanager
@@ -119,12 +151,13 @@ def _said_before() -> Iterator[None]:
 
 def _drawn(request: Request, caller: Caller, model: nn.Module, sizes: AskedSizes) -> Calibration:
     """One sample, of another seed than those that calibrate."""
-    return caller.samples(model, 1, 1, request.seed + OTHER_SEED, *sizes)
+    return caller.samples(model, 1, 1, request.seed + OTHER_SEED, *sizes, purpose="to check")
 
 
-def _drawing(request: Request, compiled: CompiledProgram, samples: _Samples) -> float:
+def _drawing(request: Request, compiled: CompiledProgram, samples: _Samples) -> float | None:
     """Signal to noise of what enters the last call, when the program answers all calls before."""
-    assert samples.caller is not None
+    if samples.drawn is None or samples.caller is None:
+        return None
     caller, stand_in = samples.caller, _standing_in(samples.model, compiled)
     if caller.drawings is not None:
         pipeline = copy.copy(caller.drawings.pipeline)
@@ -132,7 +165,7 @@ def _drawing(request: Request, compiled: CompiledProgram, samples: _Samples) -> 
         caller = replace(caller, drawings=replace(caller.drawings, pipeline=pipeline))
     last = len(compiled.program.schedule) - 1
     own = _first(_drawn(request, caller, stand_in, samples.sizes), last)
-    return decibels(_first(samples.calls, last)["sample"], own["sample"])
+    return decibels(_first(samples.drawn, last)["sample"], own["sample"])
 
 
 def _standing_in(model: nn.Module, compiled: CompiledProgram) -> nn.Module:
@@ -154,7 +187,9 @@ def _first(samples: Calibration, step: int) -> Inputs:
     return {name: value[:2] for name, value in next(samples.read(step)).items()}
 
 
-def _weakest(report: Mapping[str, Any]) -> dict[str, float]:
-    layers = entry_with(report, "decibels").get("decibels", {})
-    known = {path: value for path, value in layers.items() if value is not None}
+def _weakest(compiled: CompiledProgram) -> dict[str, float]:
+    """Of the layers with weights."""
+    layers = {module_path(node) for node in compiled.program.graph.graph.nodes if has_weight(node)}
+    measured = entry_with(compiled.report, "decibels").get("decibels", {})
+    known = {path: value for path, value in measured.items() if value is not None and path in layers}
     return {path: known[path] for path in sorted(known, key=known.__getitem__)[:WEAKEST]}

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
@@ -25,18 +26,33 @@ from ..report.report import entry_with, summarize
 from ..report.widths import Planned
 from .denoising import with_loop
 from .prepare import begin
+from .repair import checked, repaired
 from .request import Request
 from .signature import takes
+
+log = logging.getLogger("dgqc")
 
 
 @takes(Request)
 def compile(*arguments: Any, **options: Any) -> CompiledProgram:
-    """Compiles a diffusion UNet into integers.
+    """Compiles a diffusion UNet into integers, and checks the program beside the float model.
 
     Raises DgqcError, before anything expensive runs, for a model with an op that has no integer form, an
     impossible pipeline, or a calibration of another schedule or another model.
     """
-    return finish(*lower(Request(*arguments, **options)))
+    return compiled_as_asked(Request(*arguments, **options))
+
+
+def compiled_as_asked(request: Request) -> CompiledProgram:
+    """The program, checked and repaired as far as that is asked for, by Python and command line alike."""
+    if not request.check and not request.repair:
+        return compile_with_samples(request)[0]
+    found = checked(request, compile_with_samples)
+    if request.repair:
+        found = repaired(found, compile_with_samples)
+    if warning := found.warning():
+        log.warning("%s", warning)
+    return found.compiled
 
 
 def export_quantize_dequantize(

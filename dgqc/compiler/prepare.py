@@ -62,11 +62,9 @@ def begin(request: Request) -> Start:
 
     Raises DgqcError as `compile` does.
     """
-    recorded = _recorded(request.calibration)
+    recorded = None if request.calibration is None else recorded_of(request.calibration)
     known = known_of(request, recorded)
-    model = known.model
-    if (settled := settled_guidance(model)) is not None:
-        request = replace(request, guidance_scale=settled)
+    model, request = known.model, settled(request, known)
     caller = caller_of(request, known, recorded)
     if request.loop is not None:
         sampler_for(request.loop, caller.config, caller.schedule)  # refuses before minutes of work
@@ -111,6 +109,12 @@ def known_of(request: Request, recorded: Calibration | None = None) -> KnownMode
     if not takes_guidance(model_config(known.model)):
         return known
     return replace(known, model=with_guidance(known.model, _guidance(request, known, recorded)))
+
+
+def settled(request: Request, known: KnownModel) -> Request:
+    """The request, at the guidance scale that is a part of the model where one is."""
+    scale = settled_guidance(known.model)
+    return request if scale is None else replace(request, guidance_scale=scale)
 
 
 def _guidance(request: Request, known: KnownModel, recorded: Calibration | None) -> float:
@@ -168,7 +172,8 @@ def _inputs(captured: Program) -> tuple[InputShape, ...]:
     )
 
 
-def _recorded(calibration: Calibration | str | Path | None) -> Calibration | None:
+def recorded_of(calibration: Calibration | str | Path) -> Calibration:
+    """The samples that were given. Raises DgqcError for a file that holds none."""
     return load_calibration(Path(calibration)) if isinstance(calibration, str | Path) else calibration
 
 

@@ -1,4 +1,4 @@
-"""Compiling until a program is as close to its float model as it should be, or time is up."""
+"""Compiling until a program is as close to its float model as it should be, or the budget is spent."""
 
 from __future__ import annotations
 
@@ -8,9 +8,11 @@ from collections.abc import Callable
 from dataclasses import dataclass, replace
 
 from ..execution.compiled_program import CompiledProgram
+from ..frontends.calibrating.held_out import hold_out
 from ..ir.calibration import Calibration
 from ..report.quality import Quality
 from .checking import check, with_quality
+from .prepare import recorded_of
 from .remedies import Remedy, remedies
 from .request import Request
 
@@ -29,11 +31,16 @@ class Checked:
     quality: Quality
     tried: tuple[tuple[str, float], ...] = ()
 
+    def left(self) -> list[Remedy]:
+        """Changes that were not tried."""
+        found = remedies(self.request, tuple(self.quality.weakest))
+        return [one for one in found if one.option not in dict(self.tried)]
+
     def warning(self) -> str | None:
         """What to do where the bound isn't met."""
         if self.quality.kept:
             return None
-        left = [one.option for one in remedies(self.request) if one.option not in dict(self.tried)]
+        left = [one.option for one in self.left()]
         layers = ", ".join(f"{path} ({db:.1f} dB)" for path, db in self.quality.weakest.items())
         lost = f" Most is lost in {layers}." if layers else ""
         advice = f" Try {', or '.join(left)}; --repair does." if left else " Nothing is left to be changed."
@@ -48,25 +55,28 @@ Build = Callable[[Request], tuple[CompiledProgram, Calibration | None]]
 
 
 def checked(request: Request, build: Build, bound: float | None = None) -> Checked:
-    """Compiles and checks. bound: decibels; None takes those for the program's widths."""
-    compiled, calibration = build(request)
-    quality = check(request, compiled, calibration, bound)
+    """Compiles and checks. bound: decibels; None takes the request's, or those for the program's widths."""
+    held_out, asked = None, request
+    if request.calibration is not None:
+        kept, held_out = hold_out(recorded_of(request.calibration))
+        asked = replace(request, calibration=kept)
+    compiled, calibration = build(asked)
+    expected = request.least if bound is None else bound
+    quality = check(request, compiled, calibration, held_out=held_out, bound=expected)
     return Checked(request, with_quality(compiled, quality), quality)
 
 
-def repaired(first: Checked, build: Build, seconds: float) -> Checked:
-    """Makes one change after the other, and keeps those that gain, until the bound is met or time is up.
+def repaired(first: Checked, build: Build) -> Checked:
+    """Makes one change after the other, and keeps those that gain, until the bound is met.
 
-    seconds: after which nothing new is begun. The bound stays that of the first program. Says each step.
+    As many are tried as the request's budget says: how long that takes depends on the machine, and what
+    comes out must not. The bound stays that of the first program. Says each step.
     """
-    best, end = first, time.monotonic() + seconds
-    while not best.quality.kept:
-        left = [one for one in remedies(best.request) if one.option not in dict(best.tried)]
-        if not left or time.monotonic() > end:
-            break
+    best, budget = first, first.request.budget
+    while not best.quality.kept and len(best.tried) < budget and (left := best.left()):
         best = _tried(best, left[0], build)
     if not best.quality.kept:
-        why = "nothing is left to be changed" if time.monotonic() <= end else f"{seconds:.0f} s are over"
+        why = f"the budget of {budget} changes is spent" if best.left() else "nothing is left to be changed"
         log.warning("The bound of %g dB is not met, and %s.", best.quality.bound, why)
     return best
 
@@ -74,8 +84,15 @@ def repaired(first: Checked, build: Build, seconds: float) -> Checked:
 def _tried(best: Checked, remedy: Remedy, build: Build) -> Checked:
     """The better of a program and of its changed form."""
     log.info("%.1f dB; trying %s.", best.quality.least, remedy.option)
+    begun = time.monotonic()
     found = checked(remedy.request, build, best.quality.bound)
     tried = (*best.tried, (remedy.option, found.quality.least))
     gained = found.quality.least - best.quality.least
-    log.info("%s: %+.1f dB, %s.", remedy.option, gained, "kept" if gained >= WORTH_DB else "not kept")
+    log.info(
+        "%s: %+.1f dB, %s, after %.1f minutes.",
+        remedy.option,
+        gained,
+        "kept" if gained >= WORTH_DB else "not kept",
+        (time.monotonic() - begun) / 60,
+    )
     return replace(found if gained >= WORTH_DB else best, tried=tried)

@@ -220,6 +220,48 @@ class Request:
             python="For `CompiledProgram.draw`, and as emitted C.",
         ),
     )
+    check: bool = field(
+        default=True,
+        metadata=option(
+            "--check",
+            "Run it beside the float model, on samples that did not calibrate.",
+            kind=bool,
+            python="What is found stands in `CompiledProgram.report['quality']`; below what is expected, the "
+            "log warns. Of recorded samples, one picture's are held out for it.",
+        ),
+    )
+    least: float | None = field(
+        default=None,
+        metadata=option(
+            "--least",
+            "Decibels to expect; else 20, 15 or 10.",
+            kind=float,
+            least=0,
+            metavar="DB",
+            recorded=False,  # the report has what was found
+        ),
+    )
+    repair: bool = field(
+        default=False,
+        metadata=option(
+            "--repair",
+            "Change options until that is met, or the budget is spent.",
+            kind=bool,
+            python="Checks the program, whatever `check` says.",
+            recorded=False,  # the options that it arrives at are
+        ),
+    )
+    budget: int = field(
+        default=8,
+        metadata=option(
+            "--budget",
+            "Changes that --repair tries, each a compile.",
+            kind=int,
+            least=1,
+            metavar="N",
+            recorded=False,
+        ),
+    )
     verify_each: bool = field(
         default=True,
         metadata=option("--verify-each", "Verify the graph after every pass.", kind=bool, recorded=False),

@@ -21,7 +21,7 @@ _FRONT = "fold-time-embedding,split-prologue,"
 _START = "split-start-token,"
 _SITES = (
     "insert-sites{bits=$activations,edges=$edges},merge-quantizers,"
-    "quantize-weights{bits=$weights,edges=$edges$method},"
+    "quantize-weights{bits=$weights,edges=$edges$method$wide},"
 )
 _GROUPS = "observe-ranges,outlier-dims,kmeans-groups{groups=$groups},"
 _OUR_GROUPS = "observe-ranges,outlier-dims,$grouping-groups{groups=$groups},${ranges}widen-ranges,"
@@ -48,8 +48,8 @@ class Method:
     settings: Mapping[str, str]
 
 
-_WIDTHS = {"edges": "8"}
-_DGQ = {"edges": "8", "scale": "tensor", "probabilities": "log2"}
+_WIDTHS = {"edges": "8", "w8": ""}
+_DGQ = {**_WIDTHS, "scale": "tensor", "probabilities": "log2"}
 _LEARNED = {"iterations": "1000", "rate": "0.01"}
 """Published are 20000 iterations at a rate of 0.001, which take a GPU."""
 
@@ -57,7 +57,7 @@ OURS = Method(
     "groups shared by all calls, attention coded as fits each, weights rounded with compensation",
     PIPELINE,
     {
-        "edges": "8",
+        **_WIDTHS,
         "grouping": "error",
         "scale": "row",
         "probabilities": "",
@@ -123,7 +123,7 @@ METHODS: Mapping[str, Method] = {
             + _BRECQ
             + "simulate"
         ),
-        {"edges": "16", "scale": "tensor", **_LEARNED},
+        {"edges": "16", "w8": "", "scale": "tensor", **_LEARNED},
     ),
 }
 
@@ -145,7 +145,12 @@ _CHOICES = {
     "ranges": tuple(_RANGES),
     "rounding": tuple(_ROUNDING),
 }
-_NUMBERS = {"iterations": r"[1-9]\d{0,6}", "rate": r"\d*\.?\d+(e-?\d+)?"}
+_FORMS = {
+    "iterations": (r"[1-9]\d{0,6}", "a number above 0"),
+    "rate": (r"\d*\.?\d+(e-?\d+)?", "a number above 0"),
+    "w8": (r"[\w.-]+(\+[\w.-]+)*", "names of layers, joined by +"),
+}
+"""What values look like that aren't choices, and how a message says so."""
 _PRESET = re.compile(
     r"((?P<method>[a-z-]+)-)?w(?P<weights>\d)a(?P<activations>\d)(g(?P<groups>[1-9]\d{0,2}))?"
 )
@@ -154,7 +159,8 @@ _PRESET = re.compile(
 def pipeline_for(opt: str) -> str:
     """The pipeline of an -O string: `w4a6`, `w4a6g16`, `w8a8,scale=tensor`, `eda-w4a6,iterations=200`.
 
-    edges: bits of the first and the last convolution, 16 to leave them unquantized. grouping: by the error
+    edges: bits of the first and the last convolution, 16 to leave them unquantized. w8: layers whose weights
+    have 8 bits, by their place in the model, joined by +. grouping: by the error
     that sharing a quantizer costs, or by K-means. ranges: of groups, as seen or searched; searched for 4
     bits where nothing is said. scale: what shares a scale of attention probabilities; static is one per call,
     for uniform ones. probabilities: how they are coded; auto chooses for each attention, and holds where
@@ -178,6 +184,7 @@ def pipeline_for(opt: str) -> str:
         raise PipelineError(f"-O {opt} asks for groups, but {found['method']} has none; leave out the g.")
     ranges = chosen.get("ranges") or ("searched" if found["activations"] == "4" else "minmax")
     chosen["ranges"] = _RANGES[ranges]
+    chosen["wide"] = f",wide={chosen['w8']}" if chosen["w8"] else ""
     chosen["rounding"] = _ROUNDING[chosen.get("rounding", "nearest")]
     chosen["probabilities"] = _probabilities(opt, chosen.get("probabilities", ""), chosen.get("scale", "row"))
     return method.pipeline.substitute(
@@ -211,6 +218,8 @@ def changed_preset(
     for name, value in wide.items():
         if value is not None and int(value) > int(parts[name] or 8):
             parts[name] = value
+    if parts["weights"] == "8":
+        settings.pop("w8", None)
     own = dict(one.split("=", 1) for one in given) | settings
     method = f"{found['method']}-" if found["method"] else ""
     count = f"g{parts['groups']}" if parts["groups"] else ""
@@ -261,6 +270,6 @@ def _setting(opt: str, method: Method, text: str) -> tuple[str, str]:
         )
     if key in _CHOICES and value not in _CHOICES[key]:
         raise PipelineError(f"-O {opt} has {text!r}, but {key} is one of {', '.join(_CHOICES[key])}.")
-    if key in _NUMBERS and not re.fullmatch(_NUMBERS[key], value):
-        raise PipelineError(f"-O {opt} has {text!r}, but {key} is a number above 0.")
+    if key in _FORMS and not re.fullmatch(_FORMS[key][0], value):
+        raise PipelineError(f"-O {opt} has {text!r}, but {key} is {_FORMS[key][1]}.")
     return key, value

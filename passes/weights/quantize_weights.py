@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from dataclasses import dataclass, replace
+from difflib import get_close_matches
 from enum import StrEnum
 from typing import Any, ClassVar
 
@@ -17,13 +19,15 @@ from ...ir.plans import Plan, Weight
 from ...ir.program import Program
 from ...ir.progress import track
 from ..base import Decisions, Pass
-from ..graph.edit import constant, edge_convolutions
+from ..graph.edit import constant, edge_convolutions, module_path
 from ..manager.registry import register_pass
 
 SHRINKS = 80
 """Candidate ranges per channel: the largest magnitude times 1 - 0.01 i (the grid of the released code)."""
 POWER = 2.4
 """The norm of the rounding error that the search minimizes (likewise)."""
+WIDE = 8
+"""Bits of the layers that are named."""
 CHUNK = 2**20
 """Weights that are worked on at a time: few enough for a processor's cache."""
 EXTREMES = 32
@@ -47,7 +51,7 @@ class QuantizeWeights(Pass):
     """Symmetric signed integers with one scale per output channel, rounded to nearest.
 
     bits: 4 or 8 (2 .. 8). edges: bits of the first and last convolution, at least `bits`.
-    method: how ranges are found.
+    method: how ranges are found. wide: layers that get 8 bits, by their place in the model, joined by +.
 
     Our deviation from the published methods' asymmetric unsigned codes: without a zero point on weights,
     products need no sums over activations at run time.
@@ -56,6 +60,7 @@ class QuantizeWeights(Pass):
     bits: int = 8
     edges: int = 8
     method: RangeMethod = RangeMethod.MSE
+    wide: str = ""
 
     name: ClassVar[str] = "quantize-weights"
     takes: ClassVar[Level] = Level.PLANNED
@@ -75,6 +80,12 @@ class QuantizeWeights(Pass):
     def _edge_bits(self) -> int:
         return max(self.bits, min(self.edges, 8))
 
+    def _bits(self, place: str, edge: bool) -> int:
+        """Of a layer. place: in the model."""
+        if place in self.wide.split("+"):
+            return WIDE
+        return self._edge_bits if edge else self.bits
+
     def run(self, program: Program) -> Program:
         graph = program.graph.graph
         edges = edge_convolutions(graph)
@@ -84,10 +95,11 @@ class QuantizeWeights(Pass):
         for node in products:
             first.setdefault(str(node.args[1].target), node)
         left = [name for name in first if name not in plans]
+        self._check_wide([module_path(node) for node in products])
 
         def rounded(name: str) -> Weight:
             weight: Any = first[name].args[1]
-            bits = self._edge_bits if first[name] in edges else self.bits
+            bits = self._bits(module_path(first[name]), first[name] in edges)
             return round_to_nearest(constant(program.graph, weight), bits, self.method)
 
         found = track(side_by_side(rounded, left), "quantizing weights", len(left))
@@ -95,6 +107,13 @@ class QuantizeWeights(Pass):
         return replace(program, plans=plans).with_report(
             self.name, {"weights": len(products), "bits": self.bits, "method": self.method.value}
         )
+
+    def _check_wide(self, places: Collection[str]) -> None:
+        unknown = [one for one in self.wide.split("+") if one and one not in places]
+        if unknown:
+            near = get_close_matches(unknown[0], places, 1)
+            instead = f"did you mean {near[0]}?" if near else "see --print-ir-after=insert-sites."
+            raise DgqcError(f"The model has no layer {unknown[0]!r} whose weights could be wider; {instead}")
 
 
 def round_to_nearest(weight: torch.Tensor, bits: int, method: RangeMethod) -> Weight:

@@ -27,10 +27,10 @@ def _one_thread() -> None:
 
 
 def compiled_small(name: str, opt: str = "w4a6", **options: Any) -> CompiledProgram:
-    """One of the small architectures, compiled without recorded samples."""
+    """One of the small architectures, compiled without recorded samples and without a check."""
     model = architectures.ARCHITECTURES[name]()
     defaults: dict[str, Any] = {"steps": STEPS, "samples": 2, "context_length": architectures.CONTEXT_LENGTH}
-    return dgqc.compile(model, opt, **{**defaults, **options})
+    return dgqc.compile(model, opt, **{**defaults, "check": False, **options})
 
 
 @pytest.fixture(scope="session")

@@ -3,14 +3,19 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable
+import time
+from collections.abc import Callable, Iterator
 from dataclasses import replace
+from itertools import count
 from pathlib import Path
 from typing import Any
 
+import architectures
 import pytest
 import torch
+from diffusers import DDIMPipeline, DDIMScheduler
 
+import dgqc
 from dgqc.bundle.report_record import ReportRecord
 from dgqc.compiler import repair as repairing
 from dgqc.compiler.checking import check
@@ -19,7 +24,8 @@ from dgqc.compiler.remedies import remedies
 from dgqc.compiler.repair import Checked, checked, repaired
 from dgqc.compiler.request import Request
 from dgqc.execution.compiled_program import CompiledProgram
-from dgqc.ir.calibration import Calibration
+from dgqc.frontends.calibrating.calibrate import calibrate
+from dgqc.ir.calibration import Calibration, Inputs
 from dgqc.ir.errors import DgqcError
 from dgqc.ir.storage.schema import checked as checked_as_read
 from dgqc.passes.manager.presets import changed_preset
@@ -74,6 +80,8 @@ def test_a_strangers_report_is_checked() -> None:
         ("eda-w4a6,iterations=20", {"weights": "8"}, "eda-w8a6,iterations=20"),
         ("w4a6g16,scale=tensor", {"activations": "8"}, "w4a8g16,scale=tensor"),
         ("w8a8", {"activations": "6"}, "w8a8"),
+        ("w4a6", {"w8": "up.conv"}, "w4a6,w8=up.conv"),
+        ("w8a6", {"w8": "up.conv"}, "w8a6"),
     ],
 )
 def test_presets_change_in_one_place(before: str, change: dict[str, str], after: str) -> None:
@@ -90,6 +98,13 @@ def test_remedies_are_what_is_left_to_be_changed() -> None:
         "-O w8a8,edges=16", "-O w8a8g16",
     ]  # fmt: skip
     assert [one.option for one in remedies(Request("unet", pass_pipeline="simulate"))] == ["--samples 64"]
+    recorded = Request("unet", "w4a6", calibration="file")
+    assert [one.option for one in remedies(recorded, ["up.conv", "down"])] == [
+        "-O w4a6,edges=16", "-O w4a6g16", "-O w4a6,w8=up.conv+down", "-O w8a6", "-O w4a8",
+    ]  # fmt: skip
+    tried = replace(recorded, opt="w4a6,w8=up.conv+down")
+    assert not any("w8=" in one.option for one in remedies(tried, ["up"]) if "down" not in one.option)
+    assert not any("w8=" in one.option for one in remedies(replace(recorded, opt="w8a6"), ["up"]))
 
 
 @pytest.fixture(scope="module")
@@ -123,6 +138,43 @@ def test_a_broken_program_is_noticed(built: tuple[Request, CompiledProgram, Cali
     assert found.drawing < check(request, compiled, calibration).least
 
 
+def test_a_recorded_picture_is_held_out(
+    built: tuple[Request, CompiledProgram, Calibration | None], model_folder: Path
+) -> None:
+    drawn = built[2]
+    assert drawn is not None
+
+    def read(step: int) -> Iterator[Inputs]:
+        for _ in range(4):
+            yield from drawn.read(step)
+
+    recorded = Calibration(drawn.schedule, read, False, "four times")
+    found = checked(Request(model_folder, "w8a8", calibration=recorded), compile_with_samples)
+    assert found.quality.unseen
+    assert found.quality.drawing is None
+    assert found.quality.origin == "the last picture of four times"
+    assert found.compiled.provenance.calibration == "four times, without the last picture"
+    assert found.compiled.report["observe-ranges"]["samples"] == 2 * 6
+    assert found.request.calibration is recorded
+
+
+def test_python_checks_as_the_command_line_does(model_folder: Path, caplog: pytest.LogCaptureFixture) -> None:
+    found = dgqc.compile(model_folder, "w4a4", least=90, **CHOSEN).report["quality"]
+    assert found["sentence"].endswith("on samples that did not calibrate.")
+    assert f"{found['least']:.1f} dB is less than the 90 dB expected of w4a4" in caplog.text
+    assert "-O w4a4g16" in caplog.text
+    assert "quality" not in dgqc.compile(model_folder, "w4a4", check=False, **CHOSEN).report
+
+
+def test_a_pipeline_draws_beside_recorded_samples(tmp_path: Path) -> None:
+    """A whole drawing takes somebody who draws, at the recording's calls."""
+    pipeline = DDIMPipeline(architectures.unconditional(), DDIMScheduler())
+    recorded = calibrate(pipeline, None, 2, tmp_path / "calib.safetensors", samples=9)
+    compiled = dgqc.compile(pipeline, "w8a8", calibration=recorded)
+    assert compiled.report["quality"]["drawing"] > 20
+    assert compiled.report["quality"]["unseen"]
+
+
 def test_recorded_samples_are_taken_again_and_that_is_said(
     built: tuple[Request, CompiledProgram, Calibration | None],
 ) -> None:
@@ -144,7 +196,9 @@ class Bench:
         self.made.append(f"{request.opt} {request.samples}")
         return self.compiled, None
 
-    def check(self, request: Request, compiled: object, samples: object, bound: float | None) -> Quality:
+    def check(
+        self, request: Request, compiled: object, samples: object, *, held_out: object, bound: float | None
+    ) -> Quality:
         return quality(self.figures[self.made[-1]], bound or 20.0)
 
 
@@ -160,13 +214,13 @@ def bench(
     return made
 
 
-def first(bench: Bench) -> Checked:
-    return checked(Request("unet", "w8a8", samples=16), bench.build)
+def first(bench: Bench, **options: Any) -> Checked:
+    return checked(Request("unet", "w8a8", samples=16, **options), bench.build)
 
 
 def test_repair_keeps_what_gains_until_the_bound_is_met(bench: Callable[..., Bench]) -> None:
     fake = bench({"w8a8 16": 12, "w8a8 64": 12.1, "w8a8,edges=16 16": 17, "w8a8g16,edges=16 16": 21})
-    found = repaired(first(fake), fake.build, seconds=60)
+    found = repaired(first(fake), fake.build)
     assert found.quality.kept
     assert found.request.opt == "w8a8g16,edges=16"
     assert found.request.samples == 16
@@ -180,7 +234,7 @@ def test_repair_ends_when_nothing_is_left(
 ) -> None:
     caplog.set_level(logging.INFO, "dgqc")
     fake = bench(dict.fromkeys(["w8a8 16", "w8a8 64", "w8a8,edges=16 16", "w8a8g16 16"], 12.0))
-    found = repaired(first(fake), fake.build, seconds=60)
+    found = repaired(first(fake), fake.build)
     assert found.request.opt == "w8a8"
     assert "nothing is left to be changed" in caplog.text
     warning = found.warning()
@@ -189,17 +243,39 @@ def test_repair_ends_when_nothing_is_left(
     assert "up.conv (7.0 dB)" in warning
 
 
-def test_repair_begins_nothing_when_time_is_up(
+def test_repair_tries_as_many_changes_as_its_budget(
     bench: Callable[..., Bench], caplog: pytest.LogCaptureFixture
 ) -> None:
-    fake = bench({"w8a8 16": 12})
-    assert repaired(first(fake), fake.build, seconds=-1).request.opt == "w8a8"
-    assert "s are over" in caplog.text
+    fake = bench({"w8a8 16": 12, "w8a8 64": 12.1, "w8a8,edges=16 16": 17})
+    found = repaired(first(fake, budget=2), fake.build)
+    assert found.request.opt == "w8a8,edges=16"
+    assert len(fake.made) == 3
+    assert "the budget of 2 changes is spent" in caplog.text
+
+
+@pytest.mark.parametrize("second", [1e-9, 1e9])
+def test_what_repair_arrives_at_does_not_depend_on_time(
+    bench: Callable[..., Bench], monkeypatch: pytest.MonkeyPatch, second: float
+) -> None:
+    looks = count()
+    for clock in ("monotonic", "perf_counter", "time"):
+        monkeypatch.setattr(time, clock, lambda: next(looks) * second)
+    fake = bench({"w8a8 16": 12, "w8a8 64": 12.1, "w8a8,edges=16 16": 17, "w8a8g16,edges=16 16": 21})
+    assert repaired(first(fake), fake.build).request.opt == "w8a8g16,edges=16"
+    assert next(looks) > 0
+
+
+def test_repair_gives_the_weakest_layers_wider_weights(bench: Callable[..., Bench]) -> None:
+    figures = dict.fromkeys(["w4a6 64", "w4a6,edges=16 64", "w4a6g16 64"], 8.0)
+    fake = bench({**figures, "w4a6,w8=up.conv 64": 21.0})
+    found = repaired(checked(Request("unet", "w4a6", samples=64), fake.build), fake.build)
+    assert found.quality.kept
+    assert found.request.opt == "w4a6,w8=up.conv"
 
 
 def test_a_good_program_is_left_alone(bench: Callable[..., Bench]) -> None:
     fake = bench({"w8a8 16": 30})
-    repaired(first(fake), fake.build, seconds=60)
+    repaired(first(fake), fake.build)
     assert len(fake.made) == 1
 
 

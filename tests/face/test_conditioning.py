@@ -54,7 +54,7 @@ def test_every_condition_counts(name: str) -> None:
     if name == "refiner":
         inputs["text_embeds"], inputs["time_ids"] = torch.randn(1, 1280), inputs["time_ids"][:, :5]
     options = {"steps": STEPS, "samples": 2, "context_length": architectures.CONTEXT_LENGTH}
-    program = dgqc.compile(unet, "naive-w8a8", **options)
+    program = dgqc.compile(unet, "naive-w8a8", check=False, **options)
     assert {one.name for one in program.provenance.inputs} == set(inputs)
     # The second call still gets samples as loud as the first; at the last one these would be clipped.
     first, second, *_ = program.program.schedule.timesteps

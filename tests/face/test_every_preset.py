@@ -18,7 +18,7 @@ SETTINGS = [*PRESETS, "w4a6g1", "w4a6g16", "w4a6,scale=tensor", "w8a8,probabilit
 @pytest.mark.parametrize("name", architectures.ARCHITECTURES)
 def test_bits_agree(name: str, opt: str) -> None:
     unet = architectures.ARCHITECTURES[name]()
-    compiled = dgqc.compile(unet, opt, steps=3, samples=2, context_length=7)
+    compiled = dgqc.compile(unet, opt, steps=3, samples=2, context_length=7, check=False)
     found = verify(compiled, backends=["c"])
     assert found.bit_exact, found.difference
     inputs = architectures.example_inputs(unet, 2, 5)

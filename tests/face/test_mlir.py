@@ -45,7 +45,7 @@ def one_level(attention: bool) -> CompiledProgram:
         attention_head_dim=4,
         norm_num_groups=4,
     )
-    return dgqc.compile(unet.eval(), "w4a6", steps=2, samples=2)
+    return dgqc.compile(unet.eval(), "w4a6", steps=2, samples=2, check=False)
 
 
 @pytest.fixture(scope="module")

@@ -199,6 +199,7 @@ def test_options_of_methods_reach_their_passes() -> None:
     assert "fbr{iterations=20,rate=0.5}" in pipeline_for("eda-w4a6,iterations=20,rate=0.5")
     assert "step-groups{groups=16}" in pipeline_for("dgq-exact-w4a6g16")
     assert "method=minmax" in pipeline_for("naive-w4a4")
+    assert "quantize-weights{bits=4,edges=8,wide=up.conv+in}" in pipeline_for("w4a6,w8=up.conv+in")
     assert "brecq" in pipeline_for("dgq-w8a8")
     assert "brecq" not in pipeline_for("w8a8")
 
@@ -244,9 +245,9 @@ def test_preset_options_reach_their_passes() -> None:
         ("w3a3", "There is no preset 'w3a3' for -O: choose one of w8a8, w8a6, w8a4, w4a8, w4a6, w4a4"),
         ("w4a6g0", "There is no preset 'w4a6g0'"),
         ("w4a6g257", "There is no preset 'w4a6g257'"),
-        ("w4a6,edge=8", "'edge=8' after the preset, where only edges=, grouping=, scale="),
+        ("w4a6,edge=8", "'edge=8' after the preset, where only edges=, w8=, grouping=, scale="),
         ("smooth-w4a6", "There is no method 'smooth' in the preset smooth-w4a6: choose one of naive, "),
-        ("naive-w4a6,scale=row", "'scale=row' after the preset, where only edges= may stand"),
+        ("naive-w4a6,scale=row", "'scale=row' after the preset, where only edges=, w8= may stand"),
         ("w4a6,tile=8", "has 'tile=8', an option of the target c now: write --target 'c{tile=8}'"),
         ("tfmq-w4a6g16", "asks for groups, but tfmq has none"),
         ("eda-w4a6,iterations=0", "iterations is a number above 0"),

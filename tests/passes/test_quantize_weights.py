@@ -9,8 +9,9 @@ from hypothesis import strategies as st
 from programs import FRONT, apply, calls, captured
 
 from dgqc.ir.errors import DgqcError
+from dgqc.ir.ops.captured import is_layer
 from dgqc.ir.plans import Weight
-from dgqc.passes.graph.edit import edge_convolutions
+from dgqc.passes.graph.edit import edge_convolutions, module_path
 from dgqc.passes.weights.quantize_weights import (
     POWER,
     SHRINKS,
@@ -127,3 +128,18 @@ def test_every_product_gets_a_plan_and_edges_keep_their_bits() -> None:
 def test_widths_that_do_not_exist_are_refused(bits: int) -> None:
     with pytest.raises(DgqcError, match="2 to 8 bits"):
         QuantizeWeights(bits)
+
+
+def test_layers_that_are_named_get_eight_bits() -> None:
+    program = apply(captured("class_conditional"), f"{FRONT},insert-sites{{bits=6}},merge-quantizers")
+    layers = [node for node in program.graph.graph.nodes if is_layer(node)]
+    first, last = module_path(layers[2]), module_path(layers[-2])
+    found = QuantizeWeights(bits=4, edges=4, wide=f"{first}+{last}").run(program)
+    plans = {module_path(node): found.plans[str(node.args[1].target)] for node in layers}
+    assert {path for path, plan in plans.items() if isinstance(plan, Weight) and plan.bits == 8} == {
+        first,
+        last,
+    }
+    assert {plan.bits for plan in plans.values() if isinstance(plan, Weight)} == {4, 8}
+    with pytest.raises(DgqcError, match=rf"no layer '{first}s' .* did you mean {first}\?"):
+        QuantizeWeights(bits=4, wide=f"{first}s").run(program)

@@ -1,0 +1,72 @@
+"""Trained models of every family, through every preset, published method and backend: the long way.
+
+    pytest -m slow tests/models -k "digits and w4a6"
+
+Each is compiled as a user would who gives nothing but the model: it draws its own samples, and is checked on
+a picture that did not calibrate. Two calls and four pictures, so that a preset takes seconds on the small
+models and a minute or two on the demo model.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+from digits.model import PIPELINE as DIGITS
+from families.model import Family
+
+import dgqc
+from dgqc.demo_model import pipeline_dir
+from dgqc.execution.compiled_program import CompiledProgram
+from dgqc.execution.verify import verify
+from dgqc.passes.manager.presets import METHODS, PRESETS
+
+pytestmark = pytest.mark.slow
+LEARNING = {name for name, method in METHODS.items() if "iterations" in method.settings}
+PUBLISHED = [
+    f"{name}-{bits}{',iterations=2' if name in LEARNING else ''}"
+    for name in METHODS
+    if name != "dgq-exact"  # ends at the simulated level
+    for bits in ("w8a8", "w4a6")
+]
+"""What counts is that methods pass through, not how long they learn."""
+
+
+def family(name: Family) -> dict[str, Any]:
+    return {"model": name.folder / "unet", "scheduler": name.folder / "scheduler"}
+
+
+MODELS: dict[str, Callable[[], dict[str, Any]]] = {
+    "demo": lambda: {"model": pipeline_dir()},
+    "digits": lambda: {"model": DIGITS},
+    "guided": lambda: family(Family.GUIDED),
+    "edm": lambda: family(Family.EDM),
+}
+"""Prompts, classes, scales and shifts of norms, noise levels; all but the first have classes."""
+
+
+def compiled(name: str, opt: str) -> CompiledProgram:
+    return dgqc.compile(opt=opt, steps=2, samples=4, **MODELS[name]())
+
+
+@pytest.mark.parametrize("opt", [*PRESETS, *PUBLISHED])
+@pytest.mark.parametrize("name", MODELS)
+def test_every_preset_in_c(name: str, opt: str) -> None:
+    program = compiled(name, opt)
+    found = verify(program, steps_sampled=1, backends=["c"])
+    assert found.bit_exact, found.difference
+    quality = program.report["quality"]
+    assert quality["unseen"]
+    if opt in PRESETS:
+        assert quality["least"] > quality["bound"], quality["sentence"]
+
+
+@pytest.mark.parametrize("opt", ["w8a8", "w4a6"])
+@pytest.mark.parametrize("name", MODELS)
+def test_mlir(name: str, opt: str) -> None:
+    pytest.importorskip("torch_mlir")
+    pytest.importorskip("iree.compiler")
+    found = verify(compiled(name, opt), steps_sampled=1, backends=["iree", "llvm"])
+    assert found.backends == ("reference", "iree", "llvm")
+    assert found.bit_exact, found.difference
