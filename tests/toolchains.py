@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import os
 import re
 import shutil
 import subprocess
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
+from functools import cache
 from pathlib import Path
 
 import pytest
@@ -42,6 +44,26 @@ def need(*commands: str) -> None:
     missing = [command for command in commands if shutil.which(command) is None]
     if missing:
         pytest.skip(f"{' and '.join(missing)} can't be found; .ci/run says which packages bring them")
+
+
+def need_linking(compiler: str, *flags: str) -> None:
+    """Skips the test where the compiler can't link a program with these flags, such as a sanitizer's."""
+    need(compiler)
+    if not _links(compiler, flags):
+        pytest.skip(
+            f"{compiler} links nothing with {' '.join(flags)} here; .ci/run says what brings its runtime"
+        )
+
+
+@cache
+def _links(compiler: str, flags: tuple[str, ...]) -> bool:
+    command = [compiler, *flags, "-x", "c", "-", "-o", os.devnull]
+    return (
+        subprocess.run(
+            command, input=b"int main(void){return 0;}", capture_output=True, check=False
+        ).returncode
+        == 0
+    )
 
 
 def compile_each(

@@ -24,6 +24,7 @@ from . import inspect as command_inspect
 from . import passes as command_passes
 from . import targets as command_targets
 from .console import quiet_libraries, result, say
+from .neighbours import broken_neighbour
 
 DONE, WRONG_INPUT, INTERRUPTED = 0, 2, 130
 TRACEBACK = "DGQC_TRACEBACK"
@@ -115,6 +116,8 @@ def sentence(error: Exception) -> str:
         return f"{where} can't be used: {error.strerror}; check the path and its permissions."
     if isinstance(error, MemoryError) or "can't allocate memory" in str(error):
         return "The machine has too little memory for this; give fewer --samples, or use a larger machine."
+    if isinstance(error, ImportError | RuntimeError) and (broken := broken_neighbour()):
+        return broken
     detail = (str(error).strip().splitlines() or [""])[0]
     return (
         f"Internal error, {type(error).__name__}: {detail}; please report it with the output of the same "

@@ -12,7 +12,7 @@ import subprocess
 from pathlib import Path
 
 import pytest
-from toolchains import Target, compile_each, need
+from toolchains import Target, compile_each, need, need_linking
 
 STRICT = (
     "-Wall",
@@ -60,7 +60,7 @@ def files(emitted: Path) -> tuple[list[Path], list[Path]]:
 @pytest.mark.parametrize("path", PATHS)
 @pytest.mark.parametrize("compiler", ["gcc", "clang"])
 def test_sanitizers_find_nothing(emitted: Path, tmp_path: Path, compiler: str, path: str) -> None:
-    need(compiler)
+    need_linking(compiler, *SANITIZED)
     sources, headers = files(emitted)
     target = Target(path, compiler, (*SANITIZED, *PATHS[path]))
     objects = compile_each(target, sources, headers, tmp_path / "objects")
@@ -81,7 +81,7 @@ PLANTED = {
 @pytest.mark.parametrize("compiler", ["gcc", "clang"])
 @pytest.mark.parametrize("mistake", PLANTED)
 def test_sanitizers_would_find_it(tmp_path: Path, compiler: str, mistake: str) -> None:
-    need(compiler)
+    need_linking(compiler, *SANITIZED)
     (tmp_path / "planted.c").write_text(PLANTED[mistake])
     command = [compiler, "-std=c99", *SANITIZED, "-w", tmp_path / "planted.c", "-o", tmp_path / "planted"]
     subprocess.run(command, check=True)

@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import json
+import os
+import subprocess
+import sys
 from collections.abc import Callable
 from importlib.metadata import version
 from pathlib import Path
@@ -41,6 +44,25 @@ def test_too_little_memory_is_said_before_a_library_aborts(run: Run, monkeypatch
     resource = pytest.importorskip("resource")
     monkeypatch.setattr(resource, "getrlimit", lambda kind: (700 * 2**20, resource.RLIM_INFINITY))
     refused(run("report", "nowhere.pt"), "may use 700 MiB of memory, but PyTorch alone needs")
+
+
+def test_a_broken_neighbour_is_named(tmp_path: Path) -> None:
+    """As a torchvision that was built for another torch, beside which diffusers can't be imported."""
+    (tmp_path / "torchvision").mkdir()
+    (tmp_path / "torchvision" / "__init__.py").write_text("raise RuntimeError('no operator nms')")
+    (tmp_path / "torchvision-0.1.0.dist-info").mkdir()
+    (tmp_path / "torchvision-0.1.0.dist-info" / "METADATA").write_text("Name: torchvision\nVersion: 0.1.0\n")
+    path = os.pathsep.join([str(tmp_path), *filter(None, sys.path)])
+    done = subprocess.run(
+        [sys.executable, "-m", "dgqc.cli.main", "report", "nowhere.pt"],
+        env={**os.environ, "PYTHONPATH": path},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    refused((done.returncode, done.stdout, done.stderr), "torchvision 0.1.0 can't be imported beside torch")
+    assert "(no operator nms)" in done.stderr
+    assert "pip uninstall torchvision" in done.stderr
 
 
 @pytest.mark.parametrize("arguments", [[], ["--help"]])
