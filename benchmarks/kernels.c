@@ -2,6 +2,7 @@
  * loop of nothing but the machine's byte products reaches. benchmarks/kernels.py compiles and reads this. */
 #define _POSIX_C_SOURCE 199309L
 
+#include "dgqc_matrix.h"
 #include "dgqc_product.h"
 
 #include <stdio.h>
@@ -72,6 +73,21 @@ typedef int32x4_t vector;
 #define DOT(i) sum##i = vdotq_s32(sum##i, vreinterpretq_s8_s32(a), vreinterpretq_s8_s32(b));
 #endif
 
+/* Whether the operating system lets this process use the matrix units of AMX. */
+#if defined(__linux__) && defined(__x86_64__)
+static int permitted(void)
+{
+    long answer;
+    __asm__ volatile("syscall" : "=a"(answer) : "0"(158L), "D"(0x1023L), "S"(18L) : "rcx", "r11", "memory");
+    return answer == 0;
+}
+#else
+static int permitted(void)
+{
+    return 0;
+}
+#endif
+
 #ifdef HAS_PEAK
 static double peak(void)
 {
@@ -91,6 +107,39 @@ static double peak(void)
 }
 #else
 static double peak(void)
+{
+    return 0;
+}
+#endif
+
+/* Byte products a second, in 10^9, of the machine's matrix units; 0 where it has none, or may not use them. */
+#if defined(DGQC_MATRIX) && !defined(DGQC_MATRIX_EMULATED)
+static double matrix_peak(void)
+{
+    static uint8_t codes[2][DGQC_MATRIX_BYTES], weights[2][DGQC_MATRIX_BYTES];
+    enum { DOTS = 4 };
+    if (!dgqc_use_matrix_units(permitted())) {
+        return 0;
+    }
+    DGQC_MATRIX_HELD(units)
+    dgqc_matrix_begin();
+    DGQC_MATRIX_LOAD(units, 4, codes[0], DGQC_MATRIX_ROW);
+    DGQC_MATRIX_LOAD(units, 5, codes[1], DGQC_MATRIX_ROW);
+    DGQC_MATRIX_LOAD(units, 6, weights[0], DGQC_MATRIX_ROW);
+    DGQC_MATRIX_LOAD(units, 7, weights[1], DGQC_MATRIX_ROW);
+    const double begin = now();
+    for (int turn = 0; turn < TURNS / 4; turn++) {
+        DGQC_MATRIX_DOT(units, 0, 4, 6);
+        DGQC_MATRIX_DOT(units, 1, 4, 7);
+        DGQC_MATRIX_DOT(units, 2, 5, 6);
+        DGQC_MATRIX_DOT(units, 3, 5, 7);
+    }
+    const double seconds = now() - begin;
+    dgqc_matrix_end();
+    return (double)DGQC_MATRIX_ROWS * DGQC_PANEL_COLUMNS * DGQC_MATRIX_ROW * DOTS * (TURNS / 4) / seconds * 1e-9;
+}
+#else
+static double matrix_peak(void)
 {
     return 0;
 }
@@ -211,17 +260,18 @@ static void measure(const shape *of, int bits)
 {
     const layer made = layer_of(of, bits);
     seconds best = {1e9, 1e9};
-    double highest = 0;
+    double highest = 0, matrix = 0;
     for (int round = 0; round < ROUNDS; round++) {
-        const double rate = peak();
+        const double rate = peak(), matrix_rate = matrix_peak();
         const seconds taken = time_of(&made, of->rows);
         highest = rate > highest ? rate : highest;
+        matrix = matrix_rate > matrix ? matrix_rate : matrix;
         best.begin = taken.begin < best.begin ? taken.begin : best.begin;
         best.rows = taken.rows < best.rows ? taken.rows : best.rows;
     }
     const double products = 1e-9 * (double)of->rows * (double)of->columns * (double)of->channels *
                             (double)(of->kernel * of->kernel);
-    printf("%.2f %.2f %.2f\n", highest, products / best.rows, products / (best.begin + best.rows));
+    printf("%.2f %.2f %.2f %.2f\n", highest, matrix, products / best.rows, products / (best.begin + best.rows));
     fflush(stdout);
 }
 
@@ -229,6 +279,7 @@ int main(void)
 {
     shape of;
     int bits;
+    dgqc_use_matrix_units(permitted());
     while (scanf("%zu %zu %zu %zu %d", &of.rows, &of.channels, &of.columns, &of.kernel, &bits) == 5) {
         for (size_t g = 0; g < GROUPS; g++) {
             if (scanf("%zu", &of.ends[g]) != 1) {

@@ -29,7 +29,7 @@ from dgqc.backends.c.layout.permute_channels import in_quads
 HERE = Path(__file__).parent
 GROUPS = 8
 KERNELS = (
-    *("linear", "conv2d", "product_prepare", "product_rows", "product_unpacked", "unpack"),
+    *("linear", "conv2d", "product_prepare", "product_rows", "product_unpacked", "unpack", "matrix_rows"),
     *("segments", "spread", "tile", "requantize"),
 )
 """Files of the runtime."""
@@ -67,11 +67,13 @@ SHAPES = (
 
 @dataclass(frozen=True)
 class Speed:
-    """Billions of multiply-accumulates a second: of the machine (0 where not known), of rows, of a call."""
+    """Billions of multiply-accumulates a second: of the machine's vectors and of its matrix units (0 where none
+    are known), of rows, of a call."""
 
     shape: Shape
     bits: int
     peak: float
+    matrix_peak: float
     rows: float
     call: float
 
@@ -89,10 +91,11 @@ def main() -> None:
     if given.json:
         json.dump([asdict(speed) for speed in found], sys.stdout, indent=2)
         return
-    print("| rows x summed -> columns | bits | GMAC/s | of peak | whole call |")
-    print("| --- | --- | --- | --- | --- |")
+    print("| rows x summed -> columns | bits | GMAC/s | of the peak | whole call | of the matrix units' |")
+    print("| --- | --- | --- | --- | --- | --- |")
     for speed in found:
-        shares = [f"{value / speed.peak:.0%}" if speed.peak else "-" for value in (speed.rows, speed.call)]
+        parts = ((speed.rows, speed.peak), (speed.call, speed.peak), (speed.rows, speed.matrix_peak))
+        shares = [f"{value / peak:.0%}" if peak else "-" for value, peak in parts]
         print(f"| {speed.shape} | {speed.bits} | {speed.rows:.0f} | {' | '.join(shares)} |")
 
 

@@ -8,6 +8,7 @@ import torch
 
 from dgqc.backends import reference
 from dgqc.backends.c import DrawingVector, Vector, emit
+from dgqc.backends.c.execution.processors import may_use_matrix_units
 from dgqc.ir.arithmetic.noise import normal_noise
 
 from .kernels import Builds, Kernels, compile_runtime, planned
@@ -27,9 +28,15 @@ def kernels(tmp_path_factory: pytest.TempPathFactory) -> Builds:
         flags["avx2"] = ("-O1", "-mavx2")
         if "avx_vnni" in Path("/proc/cpuinfo").read_text():
             flags["avxvnni"] = ("-O1", "-mavx2", "-mavxvnni")
-    return tuple(
-        Kernels(name, compile_runtime(tmp_path_factory.mktemp(name), *given)) for name, given in flags.items()
-    )
+    # Matrix units in plain C, around plain C and around this machine's vectors.
+    flags["matrix"] = ("-O1", "-DDGQC_MATRIX_EMULATED")
+    flags["matrix-native"] = ("-O1", "-march=native", "-DDGQC_MATRIX_EMULATED")
+    builds = []
+    for name, given in flags.items():
+        library = compile_runtime(tmp_path_factory.mktemp(name), *given)
+        library.dgqc_use_matrix_units(int("matrix" in name or may_use_matrix_units()))
+        builds.append(Kernels(name, library))
+    return tuple(builds)
 
 
 @pytest.fixture(scope="session")

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import os
+import platform
 import select
 import shutil
 import subprocess
 import sys
 from concurrent.futures import ThreadPoolExecutor
+from functools import partial
 from pathlib import Path
 
 import pytest
@@ -16,7 +18,11 @@ from toolchains import need_linking
 
 from dgqc.backends import reference
 from dgqc.backends.c import CProgram, build, emit
-from dgqc.backends.c.execution.processors import instruction_sets, usable_processors
+from dgqc.backends.c.execution.processors import (
+    instruction_sets,
+    may_use_matrix_units,
+    usable_processors,
+)
 from dgqc.backends.c.execution.toolchain import find_toolchain
 from dgqc.ir.errors import DgqcError
 from dgqc.ir.program import Program
@@ -182,3 +188,23 @@ def test_a_library_is_kept_for_processors_alike(folder: Path, monkeypatch: pytes
     command = shutil.which("cc")
     assert command
     assert instruction_sets(command, ("-DONE=1",)) != instruction_sets(command, ())
+
+
+@pytest.mark.skipif(platform.machine() != "x86_64", reason="only x86-64 has AMX")
+def test_matrix_units_make_another_kind_of_processor() -> None:
+    command = shutil.which("gcc")
+    assert command
+    plain = instruction_sets(command, ("-march=icelake-server",))
+    assert instruction_sets(command, ("-march=icelake-server", "-mamx-tile", "-mamx-int8")) != plain
+
+
+def test_results_are_the_same_where_matrix_units_are_refused(
+    folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    results = []
+    for answer in (may_use_matrix_units(), False):
+        monkeypatch.setattr(sys.modules[CProgram.__module__], "may_use_matrix_units", partial(bool, answer))
+        program = CProgram(folder)
+        inputs = {name: torch.full(shape, 99, dtype=torch.int16) for name, shape in program.signature.inputs}
+        results.append(program.run(inputs, 0))
+    assert torch.equal(*results)

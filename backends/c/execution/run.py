@@ -12,7 +12,7 @@ from ....ir.errors import DgqcError
 from ....ir.forks import call
 from .arenas import Arenas
 from .build import Built, build
-from .processors import usable_processors
+from .processors import may_use_matrix_units, usable_processors
 
 STATUS = (
     "ok",
@@ -55,6 +55,7 @@ class CProgram:
         self._function.argtypes = [ctypes.c_void_p, ctypes.c_int32] + [ctypes.c_void_p] * pointers
         most = threads or usable_processors()
         self._arenas = Arenas(self.signature.shared_bytes + most * self.signature.thread_bytes)
+        getattr(library, f"{name}_use_matrix_units")(int(may_use_matrix_units()))
         initialize = getattr(library, f"{name}_init")
         region = (ctypes.c_void_p, ctypes.c_size_t)
         initialize.argtypes = [ctypes.c_void_p, *region, *region]

@@ -81,6 +81,10 @@ const dgqc_row_group *dgqc_find_row_groups(const dgqc_operand *operand, size_t s
 void dgqc_product_rows(const dgqc_product *product, const uint8_t *const *rows, size_t count,
                        const dgqc_row_group *groups, const uint8_t *next, size_t next_bytes, int16_t *y);
 
+/* Whether matrix units multiply so many rows, whose groups lie along the summed axis; and their doing so. */
+int dgqc_matrix_takes(const dgqc_product *product, size_t count);
+void dgqc_matrix_rows(const dgqc_product *product, const uint8_t *const *rows, size_t count, int16_t *y);
+
 /* The same of a product that absorbs multiples. */
 void dgqc_product_unpacked(const dgqc_product *product, const uint8_t *const *rows, size_t count,
                            const uint8_t *next, size_t next_bytes, int16_t *y);

@@ -105,6 +105,10 @@ void dgqc_product_rows(const dgqc_product *product, const uint8_t *const *rows, 
                        const dgqc_row_group *groups, const uint8_t *next, size_t next_bytes, int16_t *y)
 {
     const dgqc_panels *const panels = &product->panels;
+    if (groups == NULL && dgqc_matrix_takes(product, count)) {
+        dgqc_matrix_rows(product, rows, count, y);
+        return;
+    }
     if (product->absorbs) {
         dgqc_product_unpacked(product, rows, count, next, next_bytes, y);
         return;

@@ -1,41 +1,13 @@
 /* Rows times weights of 4 bits that have taken up their groups' multiples: unpacked for a block of rows, some at a time,
  * and multiplied like any weights of 8 bits with one group. */
 
+#include "dgqc_parts.h"
 #include "dgqc_product.h"
 #include "dgqc_requantize.h"
 #include "dgqc_unpack.h"
 
-/* Of the summed axis, as many quads at a time as leave their unpacked weights in a core's first cache. */
-enum { PART_QUADS = 512, PART_RUNS = 8 };
-
-/* Runs that together are `quads` quads of the panels from `quad` on. */
-typedef struct {
-    size_t quad, quads;
-    dgqc_run runs[PART_RUNS];
-    size_t count;
-} part;
-
-/* The part of a plain sum that follows the first `quad` quads. */
-static part part_from(const dgqc_sum *sum, size_t quad)
-{
-    part next = {quad, 0, {{0, 0, 0, 1}}, 0};
-    for (const dgqc_run *run = sum->runs; run < sum->runs + sum->count; run++) {
-        const size_t done = quad + next.quads, room = PART_QUADS - next.quads;
-        if (done < run->quad + run->quads && room > 0 && next.count < PART_RUNS) {
-            const size_t skipped = done - run->quad, left = run->quads - skipped;
-            dgqc_run *const own = next.runs + next.count++;
-            own->code = run->code + (uint32_t)(skipped * DGQC_QUAD);
-            own->quad = (uint32_t)next.quads;
-            own->quads = (uint32_t)(left < room ? left : room);
-            own->ratio = 1;
-            next.quads += own->quads;
-        }
-    }
-    return next;
-}
-
 /* Unpacks a part's weights of the columns of a tile. */
-static dgqc_panels unpacked(const dgqc_product *product, const part *some, size_t column, int8_t *to)
+static dgqc_panels unpacked(const dgqc_product *product, const dgqc_part *some, size_t column, int8_t *to)
 {
     const dgqc_panels *const panels = &product->panels;
     const dgqc_segment *const last = product->segments + product->segment_count - 1;
@@ -49,7 +21,7 @@ static dgqc_panels unpacked(const dgqc_product *product, const part *some, size_
 }
 
 /* What a tile of unpacked weights fetches: the first two the panels that are unpacked next, others the next rows. */
-static const void *ahead_of_unpacked(const dgqc_panels *panels, const part *some, size_t column, size_t tile,
+static const void *ahead_of_unpacked(const dgqc_panels *panels, const dgqc_part *some, size_t column, size_t tile,
                                      const uint8_t *rows, size_t rows_bytes)
 {
     enum { OTHERS = DGQC_BLOCK_ROWS / DGQC_TILE_ROWS - 2 };
@@ -76,12 +48,12 @@ void dgqc_product_unpacked(const dgqc_product *product, const uint8_t *const *ro
 {
     enum { TOTALS = DGQC_TILE_ROWS * DGQC_TILE_COLUMNS };
     const dgqc_panels *const panels = &product->panels;
-    int8_t weights[PART_QUADS * DGQC_QUAD * DGQC_TILE_COLUMNS];
+    int8_t weights[DGQC_PART_QUADS * DGQC_QUAD * DGQC_TILE_COLUMNS];
     int32_t totals[DGQC_BLOCK_ROWS / DGQC_TILE_ROWS * TOTALS + TOTALS], more[TOTALS];
     for (size_t column = 0; column < panels->columns; column += DGQC_TILE_COLUMNS) {
         const dgqc_requantizer by = {product->m + column, product->b + column, product->requantizer.shift};
         for (size_t quad = 0, some; quad < panels->quads; quad += some) {
-            const part of = part_from(&product->accumulations->sum, quad);
+            const dgqc_part of = dgqc_part_from(&product->accumulations->sum, quad);
             const dgqc_panels ready = unpacked(product, &of, column, weights);
             const dgqc_sum sum = {of.runs, of.count, 1};
             const int last = quad + of.quads == panels->quads;

@@ -42,13 +42,14 @@ typedef uint8x16_t bytes;
 #define bytes_words(x) vreinterpretq_u8_s32(vdupq_n_s32(x))
 #endif
 
-/* What each nibble stands for, times a multiple. */
-static void fill_table(int32_t multiple, int8_t table[16])
-{
-    for (int32_t nibble = 0; nibble < 16; nibble++) {
-        table[nibble] = (int8_t)((nibble < 8 ? nibble : nibble - 16) * multiple);
-    }
-}
+/* What each nibble stands for, times 1 to 16. */
+#define DGQC_TIMES(m)                                                                                         \
+    {0, (m), 2 * (m), 3 * (m), 4 * (m), 5 * (m), 6 * (m), 7 * (m), -8 * (m), -7 * (m), -6 * (m), -5 * (m),    \
+     -4 * (m), -3 * (m), -2 * (m), -(m)},
+static const int8_t times[DGQC_MOST_ABSORBED][16] = {
+    DGQC_TIMES(1) DGQC_TIMES(2) DGQC_TIMES(3) DGQC_TIMES(4) DGQC_TIMES(5) DGQC_TIMES(6) DGQC_TIMES(7) DGQC_TIMES(8)
+    DGQC_TIMES(9) DGQC_TIMES(10) DGQC_TIMES(11) DGQC_TIMES(12) DGQC_TIMES(13) DGQC_TIMES(14) DGQC_TIMES(15) DGQC_TIMES(16)
+};
 
 #ifdef bytes_load
 /* The low or the high half of a block, or both. */
@@ -66,7 +67,7 @@ DGQC_IN_PLACE void unpack_block(const uint8_t *block, bytes table, int low, int 
 }
 
 /* Quads that all have one table. */
-static void unpack_alike(const uint8_t *panel, const int8_t table[16], size_t first, size_t count, int8_t *y)
+static void unpack_alike(const uint8_t *panel, const int8_t *table, size_t first, size_t count, int8_t *y)
 {
     const bytes looked_up = bytes_table(table);
     const uint8_t *block = panel + first / 2 * DGQC_BLOCK_BYTES;
@@ -83,7 +84,7 @@ static void unpack_alike(const uint8_t *panel, const int8_t table[16], size_t fi
 }
 
 /* A quad whose channels have tables of their own. */
-static void unpack_mixed(const uint8_t *panel, int8_t tables[DGQC_QUAD][16], size_t quad, int8_t *y)
+static void unpack_mixed(const uint8_t *panel, const int8_t *const *tables, size_t quad, int8_t *y)
 {
     for (size_t i = 0; i < DGQC_BLOCK_BYTES; i += sizeof(bytes)) {
         const bytes two = bytes_load(panel + quad / 2 * DGQC_BLOCK_BYTES + i);
@@ -97,7 +98,7 @@ static void unpack_mixed(const uint8_t *panel, int8_t tables[DGQC_QUAD][16], siz
     }
 }
 #else
-static void unpack_mixed(const uint8_t *panel, int8_t tables[DGQC_QUAD][16], size_t quad, int8_t *y)
+static void unpack_mixed(const uint8_t *panel, const int8_t *const *tables, size_t quad, int8_t *y)
 {
     const uint8_t *const block = panel + quad / 2 * DGQC_BLOCK_BYTES;
     for (size_t i = 0; i < DGQC_BLOCK_BYTES; i++) {
@@ -105,12 +106,9 @@ static void unpack_mixed(const uint8_t *panel, int8_t tables[DGQC_QUAD][16], siz
     }
 }
 
-static void unpack_alike(const uint8_t *panel, const int8_t table[16], size_t first, size_t count, int8_t *y)
+static void unpack_alike(const uint8_t *panel, const int8_t *table, size_t first, size_t count, int8_t *y)
 {
-    int8_t tables[DGQC_QUAD][16];
-    for (int k = 0; k < DGQC_QUAD; k++) {
-        memcpy(tables[k], table, 16);
-    }
+    const int8_t *const tables[DGQC_QUAD] = {table, table, table, table};
     for (size_t quad = first; quad < first + count; quad++, y += DGQC_BLOCK_BYTES) {
         unpack_mixed(panel, tables, quad, y);
     }
@@ -121,12 +119,12 @@ static void unpack_alike(const uint8_t *panel, const int8_t table[16], size_t fi
 static void unpack_shared(const uint8_t *panel, const dgqc_segment *segment, size_t channels, size_t channel,
                           size_t quad, int8_t *y)
 {
-    int8_t tables[DGQC_QUAD][16];
+    const int8_t *tables[DGQC_QUAD];
     for (size_t k = 0; k < DGQC_QUAD; k++) {
         if (channel + k < channels && channel + k >= segment->first + segment->count) {
             segment++;
         }
-        fill_table(segment->multiple, tables[k]);
+        tables[k] = times[segment->multiple - 1];
     }
     unpack_mixed(panel, tables, quad, y);
 }
@@ -151,9 +149,7 @@ void dgqc_unpack(const uint8_t *panel, const dgqc_segment *segments, size_t chan
             unpack_shared(panel, segment, channels, channel, quad, y);
             some = 1;
         } else {
-            int8_t table[16];
-            fill_table(segment->multiple, table);
-            unpack_alike(panel, table, quad, some, y);
+            unpack_alike(panel, times[segment->multiple - 1], quad, some, y);
         }
     }
 }

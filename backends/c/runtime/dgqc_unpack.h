@@ -3,6 +3,7 @@
 #ifndef DGQC_UNPACK_H
 #define DGQC_UNPACK_H
 
+#include "dgqc_matrix.h"
 #include "dgqc_segments.h"
 
 /* The largest multiple of a group whose weights still fit a byte. */
