@@ -67,7 +67,7 @@ SHAPES = (
 
 @dataclass(frozen=True)
 class Speed:
-    """Billions of multiply-accumulates a second: of the machine's vectors and of its matrix units (0 where none
+    """Billions of multiply-accumulates a second: of the machine's vectors, of its matrix units (0 where none
     are known), of rows, of a call."""
 
     shape: Shape

@@ -42,6 +42,10 @@ static inline void dgqc_use_threads(size_t threads)
 #endif
 }
 
+/* Whether products run on matrix units from now on, in all programs of this runtime: `wanted`, where it was compiled for some.
+ * A process asks its operating system first, and nobody changes this while a program runs. */
+int dgqc_use_matrix_units(int wanted);
+
 /* The calling thread's part of the arena, after what all threads share. Only inside a loop after DGQC_PARALLEL: elsewhere
  * the number would be that of a thread in the caller's team. */
 static inline void *dgqc_thread_memory(void *arena, size_t shared_bytes, size_t thread_bytes)

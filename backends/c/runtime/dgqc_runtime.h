@@ -267,10 +267,6 @@ int dgqc_weights_known(const void *weights, const uint64_t *header);
 /* Whether a block's sums are those of its header; reads all of it. */
 int dgqc_weights_whole(const void *weights, const uint64_t *header);
 
-/* Whether products run on matrix units from now on, in all programs of this runtime: `wanted`, where it was compiled for some.
- * A process asks its operating system first, and nobody changes this while a program runs. */
-int dgqc_use_matrix_units(int wanted);
-
 void dgqc_quantize_prepare(const dgqc_quantize_parameters *p, size_t step, void *shared);
 void dgqc_quantize_rows(const dgqc_quantize_parameters *p, size_t step, dgqc_rows rows, const int16_t *x,
                         uint8_t *y, const void *shared);
