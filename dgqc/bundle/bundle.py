@@ -52,6 +52,7 @@ def save(
     targets: Sequence[str | Target] | None = None,
     *,
     weights: str | None = None,
+    prefix: str | None = None,
     instruments: Sequence[Instrument] = (),
     verify_each: bool = True,
     watch: Watch = ignore,
@@ -60,11 +61,12 @@ def save(
 
     targets: what to emit, such as "c" or "c{weights=file}"; None takes the favoured ones.
     weights: where the constants go, for a target that has this option.
+    prefix: what symbols and files of the C project begin with, so that two fit into one application.
     instruments: told about the targets' passes. verify_each: whether the graph is verified after each.
     watch: told each stage of an emission.
     Raises DgqcError when something else than a bundle stands there, or it can't be written.
     """
-    chosen = select_targets(targets, weights=weights)
+    chosen = select_targets(targets, weights=weights, prefix=prefix)
     check_targets(chosen)
     program, report = contents.program, dict(contents.report)
     evidence = ReferenceEvidence(program)

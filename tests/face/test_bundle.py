@@ -156,3 +156,9 @@ def test_nothing_half_written_is_left(tmp_path: Path, error: BaseException) -> N
     with pytest.raises(expected, match="No space left" if expected is DgqcError else None):
         write()
     assert not list(tmp_path.iterdir())
+
+
+def test_a_prefix_names_the_c_project(program: CompiledProgram, tmp_path: Path) -> None:
+    bundle = program.save(tmp_path / "bundle", ["c"], prefix="second")
+    assert (bundle / "c" / "include" / "second.h").is_file()
+    assert not (bundle / "c" / "include" / "model.h").exists()
