@@ -186,17 +186,18 @@ class Request:
         default="all",
         metadata=option(
             "--calib-select",
-            "Which samples to use: all, uniform or tdac.",
+            "Which samples to use: all, uniform, tdac or tap.",
             metavar="HOW",
-            choices=("all", "uniform", "tdac"),
-            python="uniform takes as many of each call; tdac is EDA-DM's choice by density and diversity.",
+            choices=("all", "uniform", "tdac", "tap"),
+            python="uniform takes as many of each call; tdac is EDA-DM's choice by density and diversity, "
+            "tap Q&C's by clusters of alike samples.",
         ),
     )
     calib_samples: int | None = field(
         default=None,
         metadata=option(
             "--calib-samples",
-            "How many samples uniform and tdac choose.",
+            "How many samples uniform, tdac and tap choose.",
             kind=int,
             least=1,
             python="None takes one of each trajectory.",

@@ -1,4 +1,4 @@
-"""Which of the recorded samples are calibrated with: all, as many of each call, or EDA-DM's choice."""
+"""Which of the recorded samples are calibrated with: all, as many of each call, EDA-DM's or Q&C's choice."""
 
 from __future__ import annotations
 
@@ -14,6 +14,7 @@ from ...ir.calibration import Calibration, Inputs
 from ...ir.errors import DgqcError
 from .density_diversity import shares
 from .mid_block import mid_block_inputs
+from .temporal_parallel import clusters, in_turn_of_clusters
 
 
 class Selection(StrEnum):
@@ -25,6 +26,8 @@ class Selection(StrEnum):
     """As many of each call, the first ones (Q-Diffusion)."""
     TDAC = "tdac"
     """By density and diversity of the calls, from trajectories in turn (EDA-DM)."""
+    TAP = "tap"
+    """One of each cluster in turn, of clusters of alike and near samples (Q&C)."""
 
 
 def select(
@@ -60,12 +63,29 @@ def select(
         if how is Selection.UNIFORM:
             counts = apportion(torch.ones(calls), wanted, trajectories)
             return tuple(frozenset(range(count)) for count in counts)
+        if how is Selection.TAP:
+            return _of_clusters(calibration, wanted, trajectories, seed)
         features = mid_block_inputs(model, calibration)
         counts = apportion(shares(features, diversity, radius), wanted, trajectories)
         return in_turn(counts, trajectories, seed)
 
     origin = f"{calibration.origin}, {how.value} choice"
     return replace(calibration, read=_reader(calibration, chosen), origin=origin, more=None)
+
+
+def _of_clusters(
+    calibration: Calibration, wanted: int, trajectories: int, seed: int
+) -> tuple[frozenset[int], ...]:
+    """TAP's choice: the trajectories of each call, among those that every call has."""
+    calls = len(calibration.schedule)
+    latents = [torch.cat([batch["sample"] for batch in calibration.read(call)]) for call in range(calls)]
+    owners = [call for call in range(calls) for _ in range(trajectories)]
+    times = torch.tensor(owners, dtype=torch.float64) / max(calls - 1, 1)
+    labels = clusters(torch.cat([one[:trajectories] for one in latents]), times, seed=seed)
+    taken = in_turn_of_clusters(labels, owners, wanted, seed)
+    return tuple(
+        frozenset(index % trajectories for index in taken if owners[index] == call) for call in range(calls)
+    )
 
 
 def apportion(weights: torch.Tensor, samples: int, largest: int) -> list[int]:

@@ -15,6 +15,7 @@ from torch import nn
 from dgqc.frontends.calibrating.density_diversity import shares
 from dgqc.frontends.calibrating.mid_block import mid_block_inputs
 from dgqc.frontends.calibrating.select_samples import Selection, apportion, in_turn, select
+from dgqc.frontends.calibrating.temporal_parallel import clusters, in_turn_of_clusters
 from dgqc.ir.calibration import Calibration, Inputs
 from dgqc.ir.errors import DgqcError
 from dgqc.ir.schedule import Schedule
@@ -62,7 +63,7 @@ def test_uniform_takes_the_first_of_each_call() -> None:
     assert chosen(select(calibration(), Selection.UNIFORM, Middle(), 30)) == [list(range(6))] * CALLS
 
 
-@pytest.mark.parametrize("how", [Selection.UNIFORM, Selection.TDAC])
+@pytest.mark.parametrize("how", [Selection.UNIFORM, Selection.TDAC, Selection.TAP])
 @pytest.mark.parametrize("samples", [None, 5, 23, 60, 1000])
 def test_every_call_has_one_and_the_number_is_right(how: Selection, samples: int | None) -> None:
     found = chosen(select(calibration(), how, Middle(), samples))
@@ -75,10 +76,32 @@ def test_fewer_samples_than_calls_are_refused() -> None:
         select(calibration(), Selection.TDAC, Middle(), 4)
 
 
-def test_tdac_is_the_same_each_time_and_follows_its_seed() -> None:
-    one, other = (chosen(select(calibration(), Selection.TDAC, Middle(), 23, seed=1)) for _ in range(2))
+@pytest.mark.parametrize("how", [Selection.TDAC, Selection.TAP])
+def test_a_choice_is_the_same_each_time_and_follows_its_seed(how: Selection) -> None:
+    one, other = (chosen(select(calibration(), how, Middle(), 23, seed=1)) for _ in range(2))
     assert one == other
-    assert chosen(select(calibration(), Selection.TDAC, Middle(), 23, seed=2)) != one
+    assert chosen(select(calibration(), how, Middle(), 23, seed=2)) != one
+
+
+def test_alike_and_near_samples_are_a_cluster() -> None:
+    """Four directions at two ends of the schedule; what is alike and near counts as one."""
+    values = torch.eye(4).repeat_interleave(20, dim=0) + 0.01 * torch.randn(80, 4)
+    times = torch.tensor([0.0, 1.0]).repeat(40)
+    labels = clusters(values, times)
+    kinds = [(index // 20, index % 2) for index in range(80)]
+    of_kind = {kind: {labels[i] for i in range(80) if kinds[i] == kind} for kind in kinds}
+    assert len(of_kind) == 8
+    assert sum(map(len, of_kind.values())) == len(set(labels)), "no cluster has samples of two kinds"
+
+
+def test_each_cluster_gives_one_in_its_turn() -> None:
+    labels, owners = [0] * 50 + [1] * 3 + [2] * 7, [index % 2 for index in range(60)]
+    taken = in_turn_of_clusters(labels, owners, 12, seed=0)
+    counts = [sum(labels[index] == label for index in taken) for label in range(3)]
+    assert len(taken) == sum(counts) == 12
+    assert {owners[index] for index in taken} == {0, 1}
+    assert min(counts) >= 3
+    assert in_turn_of_clusters(labels, owners, 500, seed=0) == list(range(60))
 
 
 def test_the_choice_names_itself() -> None:
