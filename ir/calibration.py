@@ -11,7 +11,8 @@ from .schedule import Schedule
 
 Inputs = Mapping[str, torch.Tensor]
 """The float inputs of one UNet call by name, batch first: `sample` (B, C, H, W) and, where the model has
-them, `encoder_hidden_states` (B, N, D), `class_labels` (B, ...), `text_embeds` (B, E), `time_ids` (B, 6)."""
+them, `encoder_hidden_states` (B, N, D), `class_labels` (B, ...), `text_embeds` (B, E), `time_ids` (B, 6),
+`image_embeds` (B, E)."""
 
 
 @dataclass(frozen=True)

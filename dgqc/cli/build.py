@@ -80,7 +80,7 @@ def compile_model(
     _tell(place, json)
 
 
-@takes_fields("variant", "lora")
+@takes_fields("variant", "lora", "pictures", "strength")
 def calibrate(
     asked: dict[str, Any],
     pipeline: Annotated[Path, typer.Argument(metavar="PIPELINE", help="The folder of a diffusers pipeline.")],
@@ -125,6 +125,8 @@ def calibrate(
             labels=None if classes is None else class_list(classes),
             variant=asked["variant"],
             adapters=adapters_of(asked["lora"]),
+            pictures=asked["pictures"],
+            strength=asked["strength"],
         )
     calls = len(calibration.schedule)
     if json:

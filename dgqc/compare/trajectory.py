@@ -37,7 +37,9 @@ def references(model: nn.Module, held_out: Calibration) -> list[Reference]:
         inputs = {name: torch.cat([batch[name] for batch in batches]) for name in batches[0]}
         timestep = held_out.schedule.timesteps[step]
         with torch.no_grad():
-            return Reference(inputs, model(**call_arguments(inputs), timestep=timestep, return_dict=False)[0])
+            return Reference(
+                inputs, model(**call_arguments(inputs, model), timestep=timestep, return_dict=False)[0]
+            )
 
     return list(side_by_side(reference, range(len(held_out.schedule))))
 

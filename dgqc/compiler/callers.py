@@ -9,6 +9,7 @@ import copy
 import logging
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
+from pathlib import Path
 from typing import Any
 
 from diffusers import DiffusionPipeline
@@ -16,6 +17,7 @@ from torch import nn
 
 from ..frontends.calibrating.conditions import invents
 from ..frontends.calibrating.drawings import Drawings
+from ..frontends.calibrating.pictures import read_pictures
 from ..frontends.calibrating.pipeline_calls import Settings
 from ..frontends.calibrating.synthesize import denoised, rehearse, synthesize
 from ..frontends.loading.pipelines import PipelineFolder
@@ -150,12 +152,15 @@ def _steps(request: Request) -> int:
 
 def _drawings(request: Request, known: KnownModel) -> Drawings:
     """The model's pipeline as it is asked to draw. Raises DgqcError where it can't be."""
-    settings = Settings(_steps(request), request.timesteps, request.guidance_scale, request.sample_size)
+    settings = Settings(
+        _steps(request), request.timesteps, request.guidance_scale, request.sample_size, request.strength
+    )
+    pictures = None if request.pictures is None else read_pictures(Path(request.pictures))
     pipeline = _own_pipeline(known)
     if request.scheduler is not None:
         named = scheduler_config(request.scheduler, known.config)
         pipeline.scheduler, _ = schedule_for(named, _steps(request), request.timesteps)
-    return Drawings(pipeline, settings)
+    return Drawings(pipeline, settings, pictures=pictures)
 
 
 def _check_context(request: Request, calls: Calibration) -> None:

@@ -143,6 +143,25 @@ class Request:
             python="None leaves the pipeline's own.",
         ),
     )
+    pictures: str | Path | None = field(
+        default=None,
+        metadata=option(
+            "--pictures",
+            "A folder of pictures, for a pipeline that changes pictures.",
+            kind=Path,
+            metavar="FOLDER",
+            python="What its calibration is drawn from.",
+        ),
+    )
+    strength: float | None = field(
+        default=None,
+        metadata=option(
+            "--strength",
+            "How much such a pipeline changes them: below 1 its calls begin late.",
+            kind=float,
+            python="None leaves the pipeline's own.",
+        ),
+    )
     pass_pipeline: str | None = field(
         default=None,
         metadata=option("--pass-pipeline", "Passes as text, in the place of -O.", metavar="PASSES"),

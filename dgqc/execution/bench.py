@@ -64,6 +64,6 @@ def _float_call(compiled: CompiledProgram, path: Path) -> Callable[[], object]:
         with torch.no_grad():
             if isinstance(model, ExportedUNet):
                 return model(**arguments)
-            return model(**call_arguments(arguments), return_dict=False)
+            return model(**call_arguments(arguments, model), return_dict=False)
 
     return call

@@ -102,7 +102,9 @@ def signal_to_noise(
         inputs = {name: value[:SAMPLES] for name, value in next(samples.read(step)).items()}
         timestep = samples.schedule.timesteps[step]
         with torch.no_grad():
-            wanted: torch.Tensor = model(**call_arguments(inputs), timestep=timestep, return_dict=False)[0]
+            wanted: torch.Tensor = model(
+                **call_arguments(inputs, model), timestep=timestep, return_dict=False
+            )[0]
         found = compiled.answer(inputs, step=step)
         signal += float(wanted.double().square().sum())
         noise += float((wanted - found).double().square().sum())

@@ -16,6 +16,7 @@ from ..loading.load import load_model
 from ..loading.pipelines import checked_index
 from .calibration_file import Recording, load_calibration, save_calibration
 from .drawings import Drawings
+from .pictures import read_pictures
 from .pipeline_calls import Settings, own_guidance
 from .recorder import Progress, versions
 
@@ -37,6 +38,8 @@ def calibrate(
     labels: Sequence[int] | None = None,
     variant: str | None = None,
     adapters: Sequence[Adapter] = (),
+    pictures: str | Path | None = None,
+    strength: float | None = None,
 ) -> Calibration:
     """Runs an unmodified pipeline and records its UNet's inputs at every call.
 
@@ -49,6 +52,8 @@ def calibrate(
     samples: pictures; None draws one for each prompt or class, or 16.
     labels: classes, for a pipeline that takes them; None draws them from all that the UNet knows.
     variant, adapters: of a folder, as for `load_model`.
+    pictures: a folder of them, for a pipeline that changes pictures. strength: None leaves the pipeline's
+        own; below 1 the recorded schedule begins late.
 
     Holds all recorded latents until the file is written: pictures x calls x 2 (guidance) x C x H x W
     float32, 0.2 GB for 64 prompts of Stable Diffusion at 25 steps; a context that stays the same once.
@@ -60,8 +65,10 @@ def calibrate(
     count = samples if samples is not None else len(prompts or labels or range(PICTURES))
     if batch_size < 1 or count < 1:
         raise DgqcError(f"{count} pictures in batches of {batch_size} can't be drawn; give at least 1 each.")
+    given = None if pictures is None else read_pictures(Path(pictures))
     loaded = _loaded(pipeline, variant, adapters)
-    drawings = Drawings(loaded, Settings(steps, guidance_scale=guidance_scale), prompts, labels)
+    settings = Settings(steps, guidance_scale=guidance_scale, strength=strength)
+    drawings = Drawings(loaded, settings, prompts, labels, given)
     calls = len(drawings.rehearse().schedule)
     recorder = drawings.record(count, batch_size, seed, progress, calls)
     recording = Recording(

@@ -36,6 +36,7 @@ RANKS = {
     "class_labels": (1, 2),
     "text_embeds": (2,),
     "time_ids": (2,),
+    "image_embeds": (2,),
 }
 
 

@@ -21,7 +21,7 @@ PIXELS_PER_LATENT = 8
 NOISE_LEVELS = 1000
 """Of a model that is told how noisy its condition is."""
 CONTEXT = "encoder_hidden_states"
-INVENTED = frozenset({CONTEXT, "text_embeds", "class_labels"})
+INVENTED = frozenset({CONTEXT, "text_embeds", "image_embeds", "class_labels"})
 TINY = torch.finfo(torch.float32).tiny
 MASSIVE = 2
 """Channels that hold nearly all of CLIP's start token."""
@@ -74,7 +74,7 @@ def invents(model: nn.Module) -> bool:
         return any(one.name in INVENTED and one.dtype.is_floating_point for one in model.inputs)
     config = model_config(model)
     embedded = config.get("class_embed_type") in ("projection", "simple_projection", "identity")
-    return reads_context(model) or embedded or config.get("addition_embed_type") == "text_time"
+    return reads_context(model) or embedded or config.get("addition_embed_type") is not None
 
 
 def label_count(model: nn.Module) -> int:

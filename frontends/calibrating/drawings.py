@@ -16,6 +16,7 @@ from ...ir.schedule import Schedule
 from ..loading.pipelines import unknown_words
 from .captions import everyday_captions, prompts_for, tells_apart
 from .conditions import draw_labels, label_count
+from .pictures import Picture
 from .pipeline_calls import Asked, Settings, draw, rehearsal, takes
 from .recorder import Progress, Recorder, recording
 
@@ -27,12 +28,14 @@ class Drawings:
     """A pipeline around a UNet, and how it is to draw.
 
     prompts: what users ask for; None takes captions that dgqc brings. labels: classes; None draws them.
+    pictures: for a pipeline that changes pictures.
     """
 
     pipeline: Any
     settings: Settings
     prompts: Sequence[str] | None = None
     labels: Sequence[int] | None = None
+    pictures: Sequence[Picture] | None = None
 
     def __post_init__(self) -> None:
         name = type(self.pipeline).__name__
@@ -43,6 +46,10 @@ class Drawings:
             raise DgqcError(f"A {name} takes no prompts; leave them out, and say how many pictures.")
         if self.labels is not None:
             self._check_labels(self.labels)
+        if (self.pictures is not None) != takes(self.pipeline, "image"):
+            if self.pictures is None:
+                raise DgqcError(f"A {name} changes pictures; give a folder of some with --pictures.")
+            raise DgqcError(f"A {name} takes no pictures; leave --pictures out.")
 
     @property
     def prompted(self) -> bool:
@@ -73,7 +80,8 @@ class Drawings:
             generator = torch.Generator().manual_seed(seed)
             drawn = draw_labels(label_count(self.pipeline.unet), count, generator).tolist()
             labels = drawn if self.labels is None else _again(self.labels, count)
-        return [Asked(seed + i, *pair) for i, pair in enumerate(zip(prompts, labels, strict=True))]
+        given = [None] * count if self.pictures is None else _again(self.pictures, count)
+        return [Asked(seed + i, *one) for i, one in enumerate(zip(prompts, labels, given, strict=True))]
 
     def record(
         self, count: int, batch_size: int, seed: int, progress: Progress | None, calls: int
@@ -108,6 +116,8 @@ class Drawings:
     def origin(self, count: int) -> str:
         """Where so many samples come from, one line for the report."""
         name = type(self.pipeline).__name__
+        if self.pictures is not None:
+            name = f"{name}, with {len(self.pictures)} pictures"
         if self.prompts is not None:
             return f"{count} prompts through {name}"
         if self.prompted:

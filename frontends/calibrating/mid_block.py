@@ -36,7 +36,7 @@ def mid_block_inputs(model: nn.Module, calibration: Calibration) -> torch.Tensor
                 continue
             with torch.no_grad():
                 timestep = calibration.schedule.timesteps[step]
-                model(**call_arguments(inputs), timestep=timestep, return_dict=False)
+                model(**call_arguments(inputs, model), timestep=timestep, return_dict=False)
     finally:
         if handle is not None:
             handle.remove()

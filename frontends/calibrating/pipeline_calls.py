@@ -14,9 +14,10 @@ from torch import nn
 from ...ir.calibration import Calibration
 from ...ir.errors import DgqcError
 from ...ir.reading import explained
-from ..loading.model_inputs import model_inputs
+from ..loading.model_inputs import model_config, model_inputs, own_size
 from ..loading.pipelines import quietly
 from ..schedules import check_steps, check_timesteps
+from .pictures import Picture
 from .recorder import recording
 
 PICTURES = "np"
@@ -25,11 +26,15 @@ PICTURES = "np"
 
 @dataclass(frozen=True)
 class Asked:
-    """One picture. prompt, label: None where the pipeline takes none. seed: of its noise."""
+    """One picture. prompt, label, given: None where the pipeline takes none. seed: of its noise.
+
+    given: the picture that is changed.
+    """
 
     seed: int
     prompt: str | None = None
     label: int | None = None
+    given: Picture | None = None
 
 
 @dataclass(frozen=True)
@@ -38,15 +43,19 @@ class Settings:
 
     steps: the pipeline's `num_inference_steps`. timesteps: in the place of its scheduler's own.
     guidance_scale: None leaves the pipeline's own. size: height and width of the latents; None likewise.
+    strength: how much of a given picture is noise at first, so how late the calls begin; None likewise.
     """
 
     steps: int
     timesteps: tuple[float, ...] | None = None
     guidance_scale: float | None = None
     size: tuple[int, int] | None = None
+    strength: float | None = None
 
     def __post_init__(self) -> None:
         check_steps(self.steps)
+        if self.strength is not None and not 0 < self.strength <= 1:
+            raise DgqcError(f"The strength is {self.strength:g}, but it is above 0 and at most 1.")
         if self.timesteps is not None:
             check_timesteps(self.timesteps)
 
@@ -72,6 +81,7 @@ def draw(pipeline: Any, pictures: Sequence[Asked], settings: Settings) -> None:
         "num_inference_steps": settings.steps,
         "output_type": "latent" if takes(pipeline, "prompt") else PICTURES,
         **_conditions(pipeline, pictures),
+        **_given(pipeline, pictures, settings),
         **_chosen(pipeline, settings),
     }
     if settings.timesteps is not None:
@@ -111,6 +121,22 @@ def _conditions(pipeline: Any, pictures: Sequence[Asked]) -> Mapping[str, Any]:
     return found
 
 
+def _given(pipeline: Any, pictures: Sequence[Asked], settings: Settings) -> Mapping[str, Any]:
+    """The pictures that are changed, and their masks, as large as the pipeline wants them."""
+    if not takes(pipeline, "image"):
+        return {}
+    size = settings.size or own_size(model_config(pipeline.unet))
+    # A picture to be enlarged is as large as the latents.
+    factor = 1 if takes(pipeline, "noise_level") else getattr(pipeline, "vae_scale_factor", 1)
+    height, width = (side * factor for side in size)
+    found: dict[str, Any] = {}
+    with_pictures = [(one.given, one.seed) for one in pictures if one.given is not None]
+    found["image"] = [one.fitted(height, width) for one, _ in with_pictures]
+    if takes(pipeline, "mask_image"):
+        found["mask_image"] = [one.fitted_mask(height, width, seed) for one, seed in with_pictures]
+    return found
+
+
 def _chosen(pipeline: Any, settings: Settings) -> Mapping[str, Any]:
     """Settings that not every pipeline has. Raises DgqcError for one that this has not."""
     found: dict[str, Any] = {}
@@ -119,7 +145,9 @@ def _chosen(pipeline: Any, settings: Settings) -> Mapping[str, Any]:
         found["timesteps"] = [int(one) if whole else one for one in settings.timesteps]
     if settings.guidance_scale is not None:
         found["guidance_scale"] = settings.guidance_scale
-    if settings.size is not None:
+    if settings.strength is not None:
+        found["strength"] = settings.strength
+    if settings.size is not None and (takes(pipeline, "height") or not takes(pipeline, "image")):
         factor = getattr(pipeline, "vae_scale_factor", 1)
         found |= {"height": settings.size[0] * factor, "width": settings.size[1] * factor}
     for name in found:

@@ -104,7 +104,7 @@ class _Positional(nn.Module):
 
     def forward(self, *values: torch.Tensor) -> torch.Tensor:
         arguments = dict(zip(self.names, values, strict=True))
-        output: torch.Tensor = self.model(**call_arguments(arguments), return_dict=False)[0]
+        output: torch.Tensor = self.model(**call_arguments(arguments, self.model), return_dict=False)[0]
         return output
 
 

@@ -21,5 +21,5 @@ def answer_of(model: nn.Module, inputs: Mapping[str, torch.Tensor], timestep: to
         rows = range(len(inputs["sample"]))
         each = [{name: value[row : row + 1] for name, value in inputs.items()} for row in rows]
         return torch.cat([model(timestep=time, **one) for one in each])
-    output: torch.Tensor = model(**call_arguments({**inputs, "timestep": time}), return_dict=False)[0]
+    output: torch.Tensor = model(**call_arguments({**inputs, "timestep": time}, model), return_dict=False)[0]
     return output

@@ -8,8 +8,8 @@ from typing import Any
 from ...ir.errors import UnsupportedOperation
 
 KNOWN: Mapping[str, tuple[str | None, ...]] = {
-    "addition_embed_type": (None, "text_time"),
-    "encoder_hid_dim_type": (None, "text_proj"),
+    "addition_embed_type": (None, "text_time", "text", "image", "text_image"),
+    "encoder_hid_dim_type": (None, "text_proj", "image_proj", "text_image_proj"),
     # GLIGEN's gated layers take boxes and phrases; without them they would only pass by.
     "attention_type": (None, "default"),
 }
@@ -18,6 +18,13 @@ KNOWN: Mapping[str, tuple[str | None, ...]] = {
 
 def refuse_unknown(config: Mapping[str, Any]) -> None:
     """Raises UnsupportedOperation for a conditioning that has no input here."""
+    told, times = config.get("time_cond_proj_dim"), config.get("time_embedding_type")
+    if told is not None and times not in (None, "positional"):
+        raise UnsupportedOperation(
+            f"The model's config has time_embedding_type={times!r} with time_cond_proj_dim={told}: "
+            "it is told more than a guidance scale, as a latent upscaler is, and dgqc has no input for that; "
+            "give another model."
+        )
     for key, values in KNOWN.items():
         if config.get(key) not in values:
             allowed = " or ".join(repr(value) for value in values)

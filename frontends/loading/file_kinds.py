@@ -12,7 +12,7 @@ BEGINNINGS: Mapping[bytes, str] = {
     b"version https://git-lfs": "a Git LFS pointer instead of the file; run `git lfs pull` in its folder",
     b"<!doctype html": "a web page, as a failed download leaves it; download the file itself",
     b"<html": "a web page, as a failed download leaves it; download the file itself",
-    b"gguf": "a GGUF file, whose weights are quantized already; give the float weights",
+    b"gguf": "a GGUF file; give it the ending .gguf",
 }
 """What files begin with, in lower case, and what such a file is."""
 LOOKED_AT = 64
@@ -26,7 +26,7 @@ def refuse_other_kinds(path: Path) -> None:
     except OSError as error:
         raise DgqcError(f"{path} can't be read ({error.strerror}); check its permissions.") from error
     for known, what in BEGINNINGS.items():
-        if beginning.startswith(known):
+        if beginning.startswith(known) and path.suffix != f".{known.decode()}":
             raise DgqcError(f"{path} is {what}.")
 
 

@@ -20,12 +20,15 @@ from .checkpoints import unwrapped
 from .exported_archive import read_exported_program
 from .exported_unet import ExportedUNet
 from .file_kinds import refuse_other_kinds
+from .gguf_files import SUFFIX as GGUF
+from .gguf_files import read_gguf
 from .interface import check_interface
+from .original_facts import Said
 from .original_layout import from_original, is_original
 from .pickles import read_pickle
 from .pipeline_facts import PipelineFacts, pipeline_facts
 from .pipelines import PipelineFolder, built_scheduler
-from .weight_files import read_safetensors, weights_in
+from .weight_files import read_safetensors, safetensors_metadata, weights_in
 from .weights import build_unet, empty_unet, tell_ignored
 
 log = logging.getLogger("dgqc")
@@ -34,7 +37,7 @@ EMA = "ema"
 """What averaged weights are called."""
 PICKLED = (".pt", ".pth", ".bin", ".ckpt")
 FORMATS = (
-    "give a diffusers UNet folder, a pipeline folder, a Stable Diffusion checkpoint in one file, a "
+    "give a diffusers UNet folder, a pipeline folder, a Stable Diffusion checkpoint in one file, a .gguf, a "
     ".safetensors with its config.json beside it, a .pt or .pth of a diffusers UNet, or a torch.export .pt2"
 )
 
@@ -102,17 +105,18 @@ def load_model(
 def _load(found: Path, weights_key: str | None, variant: str | None) -> LoadedModel:
     if variant is not None and found.exists() and not found.is_dir():
         raise DgqcError(f"{found} is one file, and --variant chooses among those of a folder; leave it out.")
-    if weights_key is not None and found.suffix not in (*PICKLED, ".safetensors"):
+    if weights_key is not None and found.suffix not in (*PICKLED, ".safetensors", GGUF):
         raise DgqcError(f"{found} is no checkpoint, for which alone there is --weights-key; leave it out.")
     if found.is_dir():
         return _from_folder(found, variant)
     if not found.is_file():
         raise DgqcError(f"{found} does not exist; {FORMATS}.")
     refuse_other_kinds(found)
-    if found.suffix == ".safetensors":
-        tensors = read_safetensors(found)
+    if found.suffix in (".safetensors", GGUF):
+        tensors = read_gguf(found) if found.suffix == GGUF else read_safetensors(found)
         if is_original(tensors):
-            return _from_original(tensors, found, weights_key)
+            said = Said(safetensors_metadata(found) if found.suffix != GGUF else {})
+            return _from_original(tensors, found, weights_key, said)
         if weights_key is not None:
             raise DgqcError(f"{found} holds one set of weights; leave out --weights-key.")
         config = _config_beside(found)
@@ -121,7 +125,7 @@ def _load(found: Path, weights_key: str | None, variant: str | None) -> LoadedMo
         pickled = read_pickle(found)
         inside = pickled.get("state_dict", pickled) if isinstance(pickled, dict) else {}
         if isinstance(inside, dict) and is_original(inside):
-            return _from_original(inside, found, weights_key)
+            return _from_original(inside, found, weights_key, Said({}, pickled.get("global_step")))
         weights, own = unwrapped(pickled, found, weights_key)
         config = own if own is not None else _config_beside(found)
         return LoadedModel(build_unet(config, weights, str(found)), config, None, None, str(found))
@@ -130,19 +134,31 @@ def _load(found: Path, weights_key: str | None, variant: str | None) -> LoadedMo
     raise DgqcError(f"{found} is not a model dgqc can read; {FORMATS}.")
 
 
-def _from_original(weights: Mapping[str, Any], path: Path, weights_key: str | None) -> LoadedModel:
+def _from_original(
+    weights: Mapping[str, Any], path: Path, weights_key: str | None, said: Said
+) -> LoadedModel:
     """The UNet of a checkpoint that holds every part of a model in one file, as its authors publish it."""
     if weights_key not in (None, EMA):
         raise DgqcError(f"{path} holds weights and perhaps averaged ones; --weights-key can only be {EMA}.")
-    found = from_original(weights, str(path), averaged=weights_key == EMA)
-    beside = f" (averaged weights lie beside it: --weights-key {EMA})"
+    averaged = weights_key == EMA
+    found = from_original(weights, str(path), said, averaged=averaged)
+    others = (
+        f" (averaged weights lie beside it: --weights-key {EMA})" if found.others and not averaged else ""
+    )
     log.warning(
         "%s is a checkpoint in one file: its UNet is taken%s, called by %s as diffusers does; name another "
         "with --scheduler.",
         path,
-        beside if found.others and not found.averaged else "",
+        others,
         found.scheduler["_class_name"],
     )
+    if found.beside:
+        log.warning("Its %s is left out; a program has no place for it.", " and its ".join(found.beside))
+    if found.unsure:
+        log.warning(
+            "The file doesn't say what its UNet predicts; noise is assumed, and Stable Diffusion 2 for 768 "
+            "pixels wants --scheduler 'ddim{prediction_type=v_prediction}'."
+        )
     model = build_unet(found.config, found.weights, str(path))
     return LoadedModel(model, found.config, None, found.scheduler, str(path))
 

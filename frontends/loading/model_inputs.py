@@ -13,7 +13,15 @@ from torch import nn
 from ...ir.errors import DgqcError, UnsupportedOperation
 from .conditionings import refuse_unknown
 
-NAMES = ("sample", "timestep", "encoder_hidden_states", "class_labels", "text_embeds", "time_ids")
+NAMES = (
+    "sample",
+    "timestep",
+    "encoder_hidden_states",
+    "class_labels",
+    "text_embeds",
+    "time_ids",
+    "image_embeds",
+)
 """All inputs a captured graph may have, in placeholder order."""
 
 SDXL_IDS, REFINER_IDS = 6, 5
@@ -21,7 +29,7 @@ SDXL_IDS, REFINER_IDS = 6, 5
 OPENCLIP_WIDTH = 1280
 """Of the pooled text embedding that SDXL and its refiner take."""
 
-ADDED_CONDITIONS = ("text_embeds", "time_ids")
+ADDED_CONDITIONS = ("text_embeds", "time_ids", "image_embeds")
 """Inputs that diffusers' models take inside `added_cond_kwargs`."""
 
 
@@ -51,18 +59,38 @@ def model_inputs(
         )
     config = model_config(model)
     refuse_unknown(config)
-    height, width = sample_size or _own_sample_size(config)
+    height, width = sample_size or own_size(config)
     inputs = [
         ModelInput("sample", (1, int(config["in_channels"]), height, width)),
         ModelInput("timestep", (1,)),
     ]
-    if isinstance(model, UNet2DConditionModel):
+    if isinstance(model, UNet2DConditionModel) and _takes_context(config):
         width = context_width(config) or 0
         inputs.append(ModelInput("encoder_hidden_states", (1, context_length, width)))
     inputs += _class_labels(model, config)
     if (ids := _time_ids(config)) is not None:
         inputs += [ModelInput("text_embeds", (1, text_width(config) or 0)), ModelInput("time_ids", (1, ids))]
-    return tuple(inputs)
+    return (*inputs, *_embeddings(model))
+
+
+def _takes_context(config: Mapping[str, Any]) -> bool:
+    """Whether a conditional model is given a context.
+
+    Kandinsky 2.2 makes its own of a picture's embedding. AudioLDM's blocks want contexts as wide as they are
+    themselves, since they attend to themselves twice.
+    """
+    widths = config.get("cross_attention_dim")
+    several = isinstance(widths, list | tuple) and len(set(widths)) > 1
+    itself = several and list(widths) == list(config["block_out_channels"])
+    return config.get("encoder_hid_dim_type") != "image_proj" and not itself
+
+
+def _embeddings(model: nn.Module) -> list[ModelInput]:
+    """Embeddings of a text and of a picture, of models whose time embedding they are added to."""
+    embedding = getattr(model, "add_embedding", None)
+    layers = {"text_embeds": "text_proj", "image_embeds": "image_proj"}
+    found = {name: getattr(embedding, layer, None) for name, layer in layers.items()}
+    return [ModelInput(n, (1, one.in_features)) for n, one in found.items() if isinstance(one, nn.Linear)]
 
 
 def text_width(config: Mapping[str, Any]) -> int | None:
@@ -108,14 +136,20 @@ def model_config(model: nn.Module) -> Mapping[str, Any]:
     return dict(config)
 
 
-def call_arguments(inputs: Mapping[str, Any]) -> dict[str, Any]:
-    """A diffusers UNet's keyword arguments from inputs by name."""
+def call_arguments(inputs: Mapping[str, Any], model: nn.Module | None = None) -> dict[str, Any]:
+    """A diffusers UNet's keyword arguments from inputs by name.
+
+    model: is given no context by name where it takes none, though it has a place for one.
+    """
     arguments = {name: value for name, value in inputs.items() if name not in ADDED_CONDITIONS}
     added = {name: inputs[name] for name in ADDED_CONDITIONS if name in inputs}
+    if isinstance(model, UNet2DConditionModel):
+        arguments = {"encoder_hidden_states": None, **arguments}
     return {**arguments, "added_cond_kwargs": added} if added else arguments
 
 
-def _own_sample_size(config: Mapping[str, Any]) -> tuple[int, int]:
+def own_size(config: Mapping[str, Any]) -> tuple[int, int]:
+    """Height and width of a model's latents. Raises DgqcError where its config doesn't say."""
     size = config.get("sample_size")
     if isinstance(size, int):
         return size, size
@@ -128,7 +162,9 @@ def _own_sample_size(config: Mapping[str, Any]) -> tuple[int, int]:
 
 
 def context_width(config: Mapping[str, Any]) -> int | None:
-    """Numbers of each token that the model takes; None where its config doesn't say."""
+    """Numbers of each token that the model takes; None where its config doesn't say, or it takes none."""
+    if not _takes_context(config):
+        return None
     projected = config.get("encoder_hid_dim_type") is not None
     width = config.get("encoder_hid_dim" if projected else "cross_attention_dim")
     if width is None:

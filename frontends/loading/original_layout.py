@@ -7,7 +7,7 @@ so any size is understood, published or not; diffusers' own converter then renam
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -15,6 +15,8 @@ import torch
 from diffusers.loaders.single_file_utils import convert_ldm_unet_checkpoint
 
 from ...ir.errors import DgqcError
+from .original_facts import MARKS, NOISE, NOTHING_SAID, Said, parts_beside, predicted
+from .quantized_weights import dequantized
 
 PREFIX = "model.diffusion_model."
 """What the names of the UNet's weights begin with; some tools leave it out."""
@@ -51,14 +53,16 @@ class Original:
     """A UNet out of such a file.
 
     config: as diffusers has it. weights: by diffusers' names. scheduler: what diffusers runs such a file
-    with. averaged: whether these are the averaged weights; others: whether the file holds both.
+    with. others: whether the file holds averaged weights, too. beside: what else it holds. unsure: whether it
+    doesn't say what the UNet predicts.
     """
 
     config: Mapping[str, Any]
     weights: Mapping[str, torch.Tensor]
     scheduler: Mapping[str, Any]
-    averaged: bool
     others: bool
+    beside: Sequence[str]
+    unsure: bool
 
 
 @dataclass(frozen=True)
@@ -74,32 +78,42 @@ def is_original(weights: Mapping[str, Any]) -> bool:
     return f"{PREFIX}{FIRST}" in weights or FIRST in weights
 
 
-def from_original(weights: Mapping[str, Any], source: str, averaged: bool = False) -> Original:
+def from_original(
+    weights: Mapping[str, Any], source: str, said: Said = NOTHING_SAID, averaged: bool = False
+) -> Original:
     """The UNet in a file of the original layout. averaged: take the averaged copy (`model_ema.`).
 
+    said: what the file says of itself.
     Raises DgqcError where there is none, or where the blocks are none of a UNet that diffusers has.
     """
-    plain = {name if name.startswith(PREFIX) else PREFIX + name: tensor for name, tensor in _unet(weights)}
+    own = dequantized(dict(_unet(weights)), source)
+    plain = {name if name.startswith(PREFIX) else PREFIX + name: tensor for name, tensor in own.items()}
     copies = {name: f"{AVERAGED}{name.removeprefix('model.').replace('.', '')}" for name in plain}
     others = all(copy in weights for copy in copies.values())
     if averaged and not others:
         raise DgqcError(f"{source} holds no averaged weights ({AVERAGED}*); leave out --weights-key.")
     chosen = {name: weights[copy] for name, copy in copies.items()} if averaged else plain
     config = _config({name.removeprefix(PREFIX): tensor for name, tensor in chosen.items()}, source)
-    scheduler = SDXL if config.get("addition_embed_type") else STABLE_DIFFUSION
+    second = bool(config.get("use_linear_projection")) and not config.get("addition_embed_type")
+    predicts = predicted(weights, said, second)
+    scheduler = {
+        **(SDXL if config.get("addition_embed_type") else STABLE_DIFFUSION),
+        "prediction_type": predicts or NOISE,
+    }
     converted = convert_ldm_unet_checkpoint(dict(chosen), config)
     taken = {id(tensor) for tensor in converted.values()}
     if left := next((name for name, tensor in chosen.items() if id(tensor) not in taken), None):
         raise DgqcError(
             f"{source} holds {left}, for which diffusers' UNet has no place; give a diffusers folder instead."
         )
-    return Original(config, converted, scheduler, averaged, others)
+    return Original(config, converted, scheduler, others, parts_beside(weights), predicts is None)
 
 
 def _unet(weights: Mapping[str, Any]) -> list[tuple[str, torch.Tensor]]:
     """The UNet's weights alone: a file may hold a text encoder, a decoder and a trainer's numbers beside."""
     prefix = PREFIX if f"{PREFIX}{FIRST}" in weights else ""
-    return [(name, tensor) for name, tensor in weights.items() if name.startswith(prefix)]
+    found = [(name, tensor) for name, tensor in weights.items() if name.startswith(prefix)]
+    return [(name, tensor) for name, tensor in found if name not in MARKS]
 
 
 def _config(weights: Mapping[str, torch.Tensor], source: str) -> dict[str, Any]:

@@ -111,6 +111,11 @@ def _stand_in(name: str, path: Path) -> Any:
 
 
 def _refused(name: str, path: Path) -> DgqcError:
+    if name.startswith("torchao."):
+        return DgqcError(
+            f"{path} holds tensors of torchao ({name}), which only its own code can read; load it with "
+            "diffusers, call dequantize() of the model, and save that."
+        )
     return DgqcError(
         f"{path} wants to import {name} while it is loaded, which could run code, so it is refused; give "
         "a file with weights or a diffusers UNet only, or a folder from unet.save_pretrained."

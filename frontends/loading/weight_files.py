@@ -102,6 +102,15 @@ def read_safetensors(path: Path) -> dict[str, torch.Tensor]:
         return {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118  (not a dict)
 
 
+def safetensors_metadata(path: Path) -> dict[str, str]:
+    """What a safetensors file says of itself. Raises DgqcError for one that is damaged."""
+    with (
+        reading(str(path), "it is not a complete safetensors file; copy it again"),
+        safe_open(path, framework="pt", device="cpu") as file,
+    ):
+        return dict(file.metadata() or {})
+
+
 def _read_one(path: Path) -> Mapping[str, Any]:
     if path.suffix == ".safetensors":
         return read_safetensors(path)

@@ -13,6 +13,7 @@ from torch import nn
 
 from ...ir.errors import DgqcError, one_line
 from ...ir.reading import explained
+from .quantized_weights import dequantized
 from .unet_config import checked_config
 
 log = logging.getLogger("dgqc")
@@ -69,7 +70,7 @@ def build_unet(config: Mapping[str, Any], weights: Mapping[str, Any], source: st
     """
     model = empty_unet(config, source)
     expected = model.state_dict()
-    matched = _matched(weights, expected, source)
+    matched = _matched(dequantized(weights, source), expected, source)
     for name, tensor in expected.items():
         if fault := not_plain(matched[name]):
             raise DgqcError(f"{source}: the weight {name} is {fault}; save the UNet's float weights.")

@@ -166,6 +166,72 @@ def test_averaged_weights_are_told_and_taken(tmp_path: Path, caplog: pytest.LogC
     assert torch.equal(called(load_model(path, "ema").model), called(other))
 
 
+@pytest.mark.parametrize(
+    ("name", "metadata", "mark", "predicts"),
+    [
+        ("a smaller one", {}, (), "epsilon"),
+        ("sdxl", {}, (), "epsilon"),
+        ("sdxl", {}, ("v_pred", "ztsnr"), "v_prediction"),
+        ("stable diffusion 2", {}, (), None),
+        ("stable diffusion 2", {"modelspec.architecture": "stable-diffusion-v2-768-v"}, (), "v_prediction"),
+        ("stable diffusion 2", {"modelspec.architecture": "stable-diffusion-v2-512"}, (), "epsilon"),
+        ("a smaller one", {"modelspec.predict_key": "v"}, (), "v_prediction"),
+    ],
+)
+def test_what_a_file_says_of_its_prediction(
+    name: str,
+    metadata: dict[str, str],
+    mark: tuple[str, ...],
+    predicts: str | None,
+    tmp_path: Path,
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    marks = {one: torch.zeros(0) for one in mark}
+    save_file({**original_names(unet_of(name)), **marks}, tmp_path / "a.safetensors", metadata)
+    with caplog.at_level(logging.WARNING, "dgqc"):
+        found = load_model(tmp_path / "a.safetensors")
+    assert found.scheduler is not None
+    assert found.scheduler["prediction_type"] == (predicts or "epsilon")
+    assert ("doesn't say what its UNet predicts" in caplog.text) == (predicts is None)
+
+
+@pytest.mark.parametrize(("steps", "predicts"), [(875_000, "epsilon"), (140_000, "v_prediction")])
+def test_steps_of_training_say_it_too(steps: int, predicts: str, tmp_path: Path) -> None:
+    weights = original_names(unet_of("stable diffusion 2"))
+    torch.save({"state_dict": weights, "global_step": steps}, tmp_path / "a.ckpt")
+    found = load_model(tmp_path / "a.ckpt")
+    assert found.scheduler is not None
+    assert found.scheduler["prediction_type"] == predicts
+
+
+def test_parts_that_are_left_out_are_named(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+    others = ("cond_stage_model.transformer.a", "first_stage_model.decoder.b")
+    weights = original_names(unet_of("a smaller one")) | {name: torch.ones(4) for name in others}
+    save_file(weights, tmp_path / "a.safetensors")
+    with caplog.at_level(logging.WARNING, "dgqc"):
+        load_model(tmp_path / "a.safetensors")
+    assert "Its text encoder and its VAE is left out" in caplog.text
+
+
+@pytest.mark.parametrize("scaled", [False, True])
+def test_floats_of_eight_bits(scaled: bool, tmp_path: Path) -> None:
+    unet = unet_of("a smaller one")
+    weights, stored = original_names(unet), {}
+    for name, tensor in weights.items():
+        small = tensor.dim() < 2
+        scale = torch.tensor(1.0 if small or not scaled else float(tensor.abs().max()) / 400)
+        stored[name] = tensor if small else (tensor / scale).to(torch.float8_e4m3fn)
+        if scaled and not small:
+            stored[name.removesuffix("weight") + "scale_weight"] = scale
+    if scaled:
+        stored["model.diffusion_model.scaled_fp8"] = torch.zeros(0)
+    save_file(stored, tmp_path / "a.safetensors")
+    found: Any = load_model(tmp_path / "a.safetensors").model
+    for name, tensor in unet.state_dict().items():
+        other = found.state_dict()[name]
+        assert (other - tensor).norm() <= 0.05 * tensor.norm(), name
+
+
 def test_refusals(tmp_path: Path) -> None:
     weights = original_names(unet_of("a smaller one"))
     path = tmp_path / "one.safetensors"

@@ -1,0 +1,61 @@
+"""Pictures of the user's, for pipelines that change pictures rather than draw them from nothing."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import torch
+from PIL import Image, ImageDraw, ImageOps
+
+from ...ir.errors import DgqcError
+from ...ir.reading import reading
+
+ENDINGS = (".png", ".jpg", ".jpeg", ".webp", ".bmp")
+MASK = ".mask"
+"""Ends the stem of a picture's mask: `cat.mask.png` beside `cat.jpg`; what is white is drawn anew."""
+REMEDY = f"give a folder of pictures ({', '.join(ENDINGS)})"
+
+
+@dataclass(frozen=True)
+class Picture:
+    """A picture's file, and its mask's where there is one."""
+
+    path: Path
+    mask: Path | None = None
+
+    def fitted(self, height: int, width: int) -> Any:
+        """The picture, RGB, cut and resized to these sides."""
+        return ImageOps.fit(_read(self.path).convert("RGB"), (width, height))
+
+    def fitted_mask(self, height: int, width: int, seed: int) -> Any:
+        """What is to be drawn anew, white; a quarter of the picture where there is no mask."""
+        if self.mask is not None:
+            return ImageOps.fit(_read(self.mask).convert("L"), (width, height))
+        drawn = torch.rand(2, generator=torch.Generator().manual_seed(seed)).tolist()
+        left, top = int(drawn[0] * width / 2), int(drawn[1] * height / 2)
+        mask = Image.new("L", (width, height))
+        ImageDraw.Draw(mask).rectangle((left, top, left + width // 2, top + height // 2), fill=255)
+        return mask
+
+
+def read_pictures(folder: Path) -> tuple[Picture, ...]:
+    """The pictures in a folder, by name. Raises DgqcError where there are none, or one that can't be read."""
+    if not folder.is_dir():
+        raise DgqcError(f"{folder} is no folder; {REMEDY}.")
+    files = sorted(path for path in folder.iterdir() if path.suffix.lower() in ENDINGS)
+    masks = {path.stem.removesuffix(MASK): path for path in files if path.stem.endswith(MASK)}
+    found = [Picture(path, masks.get(path.stem)) for path in files if not path.stem.endswith(MASK)]
+    if not found:
+        raise DgqcError(f"{folder} holds no pictures; {REMEDY}.")
+    for one in found:
+        one.fitted(1, 1)
+        one.fitted_mask(1, 1, 0)
+    return tuple(found)
+
+
+def _read(path: Path) -> Image.Image:
+    with reading(str(path), REMEDY), Image.open(path) as image:
+        image.load()
+        return image
