@@ -19,7 +19,7 @@ from ...ir.storage.schema import Record, checked
 
 log = logging.getLogger("dgqc")
 
-Stored = Mapping[str, Any]
+WeightsByName = Mapping[str, Any]
 REMEDY = "give the model's float weights"
 STATE = ".quant_state.bitsandbytes__"
 LARGEST_CODE = 127
@@ -53,14 +53,14 @@ class Scheme:
     mark: str
     weight: str
     others: tuple[str, ...]
-    floats: Callable[[str, Stored], torch.Tensor]
+    floats: Callable[[str, WeightsByName], torch.Tensor]
 
-    def weights(self, tensors: Stored) -> dict[str, str]:
+    def weights(self, tensors: WeightsByName) -> dict[str, str]:
         """The names of weights in this form, by those of their marks."""
         return {one: one.partition(self.mark)[0] + self.weight for one in tensors if self.mark in one}
 
 
-def dequantized(weights: Stored, source: str) -> Stored:
+def dequantized(weights: WeightsByName, source: str) -> WeightsByName:
     """The weights, quantized ones as float32 under their own names, which the log says.
 
     Raises DgqcError for a form of a tool that isn't known, or that isn't whole.
@@ -92,7 +92,7 @@ def _says_activations(name: str) -> bool:
     return name == "scaled_fp8" or name.endswith(DROPPED)
 
 
-def _four_bits(weight: str, tensors: Stored) -> torch.Tensor:
+def _four_bits(weight: str, tensors: WeightsByName) -> torch.Tensor:
     """bitsandbytes: two codes a byte, the first in the upper half; a scale for each block of weights."""
     (mark,) = (name for name in tensors if name.startswith(weight + STATE))
     text = bytes(tensors[mark].to(torch.uint8).tolist()).decode()
@@ -115,20 +115,20 @@ def _blocks(values: torch.Tensor, scales: torch.Tensor, size: int) -> torch.Tens
     return values * scales.float().repeat_interleave(size)[: len(values)]
 
 
-def _eight_bits(weight: str, tensors: Stored) -> torch.Tensor:
+def _eight_bits(weight: str, tensors: WeightsByName) -> torch.Tensor:
     """bitsandbytes: integers with the absolute maximum of each row."""
     rows = tensors[f"{weight.removesuffix('.weight')}.SCB"].float() / LARGEST_CODE
     return tensors[weight].float() * rows.reshape(-1, 1)
 
 
-def _scaled_halves(weight: str, tensors: Stored) -> torch.Tensor:
+def _scaled_halves(weight: str, tensors: WeightsByName) -> torch.Tensor:
     """Floats of eight bits with one scale for a weight."""
     ends = (f"{weight.removesuffix('.weight')}.{one}" for one in ("scale_weight", "weight_scale"))
     scale = next(tensors[name] for name in ends if name in tensors)
     return tensors[weight].float() * scale.float()
 
 
-def _quanto(weight: str, tensors: Stored) -> torch.Tensor:
+def _quanto(weight: str, tensors: WeightsByName) -> torch.Tensor:
     """optimum-quanto: integers or floats of eight bits, with a scale for each row."""
     data, scale = tensors[f"{weight}._data"], tensors[f"{weight}._scale"].float()
     return data.float() * scale
