@@ -1,4 +1,4 @@
-"""`dgqc report`, `verify`, `run`, `bench`: commands that look at a model or a bundle."""
+"""`dgqc check`, `report`, `verify`, `run`, `bench`: commands that look at a model or a bundle."""
 
 from __future__ import annotations
 
@@ -16,10 +16,35 @@ from .from_fields import takes_fields
 
 def register(app: typer.Typer) -> None:
     """Adds the commands."""
+    app.command("check")(check)
     app.command("report")(report)
     app.command("verify")(verify)
     app.command("run")(run)
     app.command("bench")(bench)
+
+
+@takes_fields("pass_pipeline", "sample_size", "context_length")
+def check(
+    asked: dict[str, Any],
+    path: Annotated[Path, typer.Argument(metavar="MODEL", help="A model or its config.json.")],
+    opt: Annotated[str, typer.Option("-O", "--opt", metavar="PRESET", help="How, such as w4a6.")] = "w4a6",
+    target: Annotated[str | None, typer.Option("--target", metavar="NAMES", help="What to emit.")] = None,
+    steps: Annotated[int, typer.Option("--steps", min=1, help="Steps of the scheduler.")] = 25,
+    json: options.Json = False,
+) -> None:
+    """What would become of a model, before any work; exit code 1 where something has no integer form."""
+    from ..report.check import check_model, lines
+
+    found = check_model(path, opt, steps=steps, target=target, **asked)
+    if json:
+        as_json({**asdict(found), "compiles": found.compiles})
+    else:
+        shown = table("what", "found")
+        for name, value in lines(found):
+            shown.add_row(name, value)
+        result(shown)
+    if not found.compiles:
+        raise typer.Exit(1)
 
 
 @takes_fields("pass_pipeline", "sample_size", "context_length")

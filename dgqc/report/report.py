@@ -52,7 +52,7 @@ def report_on(
     """
     if _is_bundle(path):
         return bundle_report(path)
-    loaded = _shapes_only(path)
+    loaded = shapes_only(path)
     model = with_guidance(loaded.model, USUAL)
     widths = _asked(opt, pass_pipeline)
     context = context_length or loaded.context_length or CONTEXT_LENGTH
@@ -172,7 +172,8 @@ def _asked(opt: str, pass_pipeline: str | None) -> Widths:
     return decided(parse_pipeline(pipeline_for(opt) if pass_pipeline is None else pass_pipeline))
 
 
-def _shapes_only(path: Path) -> LoadedModel:
+def shapes_only(path: Path) -> LoadedModel:
+    """A model whose weights need not be there. Raises DgqcError for what is none."""
     if path.is_dir() and not any((path / name).is_file() for name in ("config.json", "model_index.json")):
         raise DgqcError(
             f"{path} is neither a bundle nor a model: it has no {NAME}, config.json or model_index.json; "

@@ -41,7 +41,7 @@ from .attention_processors import batched_attention
 from .batches import mixes_samples
 from .decompositions import decomposed
 from .graph_builder import CapturedGraphBuilder
-from .rewriter import Rewriter, strip_wrapper
+from .rewriter import Refused, Rewriter, strip_wrapper
 from .values import CapturedValue, Constant
 
 UNSCHEDULED = Schedule("unscheduled", (0.0,))
@@ -54,6 +54,7 @@ def capture(
     schedule: Schedule = UNSCHEDULED,
     sample_size: tuple[int, int] | None = None,
     context_length: int = 77,
+    refused: list[Refused] | None = None,
 ) -> Program:
     """Captures a UNet as a Program at the captured level.
 
@@ -62,6 +63,8 @@ def capture(
     schedule: stands in the Program until the real one is known.
     sample_size: height and width of the latents; None takes the model's own.
     context_length: tokens in `encoder_hidden_states`.
+    refused: takes every op without an integer form, and inputs stand in their places: such a program is to
+        be looked at and can't run. None raises at the first one.
     Returns a Program whose placeholders are, in this order and as far as the model uses them, `sample`,
         `timestep` (float32 (1,)), `encoder_hidden_states`, `class_labels`, `text_embeds`, `time_ids`, and
         whose output is one tensor. It runs at any batch size unless `batched` is False.
@@ -82,7 +85,7 @@ def capture(
         exported = _export(model, inputs, device)
     builder = CapturedGraphBuilder()
     order = model.order if isinstance(model, ExportedUNet) else [one.name for one in inputs]
-    output = Rewriter(builder).run(exported.graph, _placeholders(exported, builder, inputs, order))
+    output = Rewriter(builder, refused).run(exported.graph, _placeholders(exported, builder, inputs, order))
     graph = builder.finish(output, device)
     used = {node.name for node in graph.graph.nodes if node.op == "placeholder"}
     return Program(

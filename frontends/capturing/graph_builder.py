@@ -40,6 +40,14 @@ class CapturedGraphBuilder:
         self._annotate(node, torch.empty(tuple(shape), dtype=dtype, device="meta"), "", frozenset({name}))
         return node
 
+    def stand_in(self, value: torch.Tensor, module: str) -> fx.Node:
+        """Adds an input in the place of what can't be captured: a value that depends on the sample."""
+        with self.graph.inserting_before(next(iter(self.graph.nodes))):
+            node = self.graph.placeholder(f"uncaptured_{len(self._sources)}")
+        empty = torch.empty(tuple(int(size) for size in value.shape), dtype=value.dtype, device="meta")
+        self._annotate(node, empty, module, frozenset({"sample"}))
+        return node
+
     def emit(
         self, target: torch._ops.OpOverload, arguments: Sequence[Any], module: str, name: str, **keywords: Any
     ) -> fx.Node:

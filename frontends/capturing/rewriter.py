@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import operator
 from collections.abc import Sequence
+from dataclasses import dataclass
 from typing import Any
 
 import torch
@@ -18,11 +19,29 @@ Pending = Padded | Expanded | Complex
 """What stands for a value and isn't one yet."""
 
 
-class Rewriter:
-    """Walks an exported graph and rebuilds it with a CapturedGraphBuilder, one capture rule per op."""
+@dataclass(frozen=True)
+class Refused:
+    """An op of a model that has no integer form.
 
-    def __init__(self, builder: CapturedGraphBuilder) -> None:
+    op: as it is called in PyTorch. module: the path of the module that it stands in; empty for the model's
+    own forward. message: all that there is to say.
+    """
+
+    op: str
+    module: str
+    message: str
+
+
+class Rewriter:
+    """Walks an exported graph and rebuilds it with a CapturedGraphBuilder, one capture rule per op.
+
+    refused: takes what UnsupportedOperation says of each op without an integer form, in whose place an input
+        stands then, so that the whole model can be looked at; None raises at the first.
+    """
+
+    def __init__(self, builder: CapturedGraphBuilder, refused: list[Refused] | None = None) -> None:
         self.builder = builder
+        self.refused = refused
         self.node: fx.Node
         self.means: dict[fx.Node, Mean] = {}
         self._folded = 0
@@ -48,7 +67,7 @@ class Rewriter:
                     )
                 return results[0]
             elif node.op == "call_function":
-                values[node] = self._call(node, values)
+                values[node] = self._called(node, values)
             else:
                 raise self.unsupported(f"{node.op} {node.target}")
         raise AssertionError("an exported graph ends with its output")
@@ -135,6 +154,21 @@ class Rewriter:
             f"dgqc can't compile {op or _readable(self.node.target)} in {place}{because}; replace it by ops "
             "that docs/ops.md lists, or keep it outside the UNet."
         )
+
+    def _called(self, node: fx.Node, values: dict[fx.Node, CapturedValue]) -> CapturedValue:
+        try:
+            return self._call(node, values)
+        except UnsupportedOperation as error:
+            if self.refused is None:
+                raise
+            self.refused.append(Refused(_readable(node.target), self.module, str(error)))
+            return self._in_its_place(node.meta["val"])
+
+    def _in_its_place(self, value: Any) -> CapturedValue:
+        """Inputs in the shapes of what an op gives."""
+        if isinstance(value, list | tuple):
+            return [self._in_its_place(one) for one in value]
+        return self.builder.stand_in(value, self.module) if isinstance(value, torch.Tensor) else value
 
     def _call(self, node: fx.Node, values: dict[fx.Node, CapturedValue]) -> CapturedValue:
         arguments: Any = fx.map_arg(node.args, values.__getitem__)

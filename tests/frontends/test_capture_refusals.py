@@ -11,6 +11,7 @@ from diffusers import UNet2DConditionModel
 from torch import nn
 
 from dgqc.frontends import capture
+from dgqc.frontends.capturing.rewriter import Refused
 from dgqc.ir.errors import DgqcError, UnsupportedOperation
 
 from .conftest import tiny_unet
@@ -29,6 +30,23 @@ class Summed(nn.Module):
 class Branching(nn.Module):
     def forward(self, hidden_states: torch.Tensor, *arguments: Any) -> torch.Tensor:
         return hidden_states if hidden_states.sum() > 0 else -hidden_states
+
+
+def test_every_unsupported_op_is_found_in_one_look() -> None:
+    """What follows one is looked at, too, and what gives two tensors."""
+    unet = tiny_unet()
+    unet.mid_block.resnets[0].nonlinearity = Odd()
+    unet.mid_block.resnets[1].nonlinearity = Summed()
+    refused: list[Refused] = []
+    program = capture(unet, context_length=3, refused=refused)
+    found = [(one.op.split(".")[1], one.module.split(".")[2]) for one in refused]
+    assert list(dict.fromkeys(found)) == [("sort", "0"), ("cumsum", "1")]
+    assert found.count(("sort", "0")) > 1
+    assert [one.name for one in program.inputs] == ["sample", "encoder_hidden_states"]
+    whole = capture(tiny_unet(), context_length=3)
+    convolution = torch.ops.aten.conv2d.default
+    counts = [sum(node.target is convolution for node in one.graph.graph.nodes) for one in (program, whole)]
+    assert counts[0] == counts[1]
 
 
 @pytest.mark.parametrize(("module", "op"), [(Odd(), "sort"), (Summed(), "cumsum")])

@@ -1,0 +1,158 @@
+"""What would become of a model: what is integer, folded, left out, and what can't be compiled at all."""
+
+from __future__ import annotations
+
+import inspect
+from collections import Counter
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from torch import fx, nn
+
+from ..backends.selection import check_targets, select_targets
+from ..frontends.capturing.capture import capture
+from ..frontends.capturing.graph_builder import LATER_INPUTS
+from ..frontends.capturing.rewriter import Refused
+from ..frontends.loading.guidance import USUAL, with_guidance
+from ..frontends.schedules import schedule_for
+from ..ir.program import Program
+from ..ir.shapes import TIME_INPUTS
+from ..passes.manager.pipeline import parse_pipeline
+from ..passes.manager.presets import pipeline_for
+from .report import CONTEXT_LENGTH, shapes_only
+
+OF_THE_LOOP = frozenset({"self", "return_dict", "timestep"})
+"""Arguments of a UNet's forward that say nothing of the picture."""
+WITHIN = {"text_embeds": "added_cond_kwargs", "time_ids": "added_cond_kwargs"}
+"""Inputs that diffusers hands over inside another one."""
+
+
+@dataclass(frozen=True)
+class Checked:
+    """What was found of a model.
+
+    taken: the program's inputs with their shapes for one sample. left_out: arguments of the model's forward
+    that the program will not take. integers: how many ops of each kind become integers. of_time: ops that
+    are folded into tables, one row for each call. of_conditions: ops that are computed in float, once a
+    picture or a call, by whoever calls the program. refused: ops without an integer form. schedule: the
+    scheduler and the number of UNet calls.
+    """
+
+    model: str
+    preset: str
+    parameters: int
+    taken: Mapping[str, Sequence[int]]
+    left_out: Sequence[str]
+    integers: Mapping[str, int]
+    of_time: int
+    of_conditions: int
+    schedule: str
+    targets: Sequence[str]
+    refused: Sequence[Refused] = field(default=())
+
+    @property
+    def compiles(self) -> bool:
+        """Whether nothing is missing."""
+        return not self.refused
+
+
+def check_model(
+    path: Path,
+    opt: str,
+    *,
+    steps: int,
+    target: str | None,
+    sample_size: tuple[int, int] | None = None,
+    context_length: int | None = None,
+    pass_pipeline: str | None = None,
+) -> Checked:
+    """Looks at a model; a config.json without weights is enough. Nothing is written.
+
+    Raises DgqcError for what is no model, and for a preset, a target or a number of steps that there isn't.
+    """
+    targets = select_targets(None if target is None else [target])
+    check_targets(targets)
+    preset = pipeline_for(opt) if pass_pipeline is None else pass_pipeline
+    parse_pipeline(preset)
+    loaded = shapes_only(path)
+    _, schedule = schedule_for(loaded.scheduler, steps)
+    model = with_guidance(loaded.model, USUAL)
+    refused: list[Refused] = []
+    context = context_length or loaded.context_length or CONTEXT_LENGTH
+    program = capture(model, sample_size=sample_size, context_length=context, refused=refused)
+    integers, of_time, of_conditions = _parts(program)
+    assumed = "" if loaded.scheduler else " (assumed: the model came without a scheduler)"
+    return Checked(
+        type(model).__name__,
+        opt if pass_pipeline is None else "custom",
+        sum(parameter.numel() for parameter in model.parameters()),
+        {one.name: tuple(one.shape) for one in program.inputs},
+        _left_out(model, program),
+        integers,
+        of_time,
+        of_conditions,
+        f"{schedule.scheduler}, {len(schedule)} calls{assumed}",
+        tuple(one.name for one in targets),
+        tuple(refused),
+    )
+
+
+def _parts(program: Program) -> tuple[dict[str, int], int, int]:
+    """Ops that depend on the sample or the text, by kind, most first; on the time alone; on neither."""
+    seen: dict[fx.Node, frozenset[str]] = {}
+    integers: Counter[str] = Counter()
+    of_time = of_conditions = 0
+    for node in program.graph.graph.nodes:
+        own = {_source(node)} if node.op == "placeholder" else set()
+        seen[node] = frozenset(own).union(*(seen[one] for one in node.all_input_nodes))
+        if node.op != "call_function":
+            continue
+        if seen[node] & LATER_INPUTS:
+            integers[node.target._opname] += 1
+        elif seen[node] <= TIME_INPUTS.keys():
+            of_time += 1
+        else:
+            of_conditions += 1
+    return dict(integers.most_common()), of_time, of_conditions
+
+
+def _source(node: fx.Node) -> str:
+    name = str(node.target)
+    return "sample" if name.startswith("uncaptured_") else name
+
+
+def _left_out(model: nn.Module, program: Program) -> tuple[str, ...]:
+    taken = {WITHIN.get(one.name, one.name) for one in program.inputs}
+    given = inspect.signature(model.forward).parameters
+    return tuple(name for name in given if name not in taken | OF_THE_LOOP and not name.startswith("_"))
+
+
+def lines(found: Checked) -> Iterator[tuple[str, str]]:
+    """What stands in it, line by line, as (name, value)."""
+    yield "model", f"{found.model}, {found.parameters / 1e6:.2f} M parameters"
+    yield "preset", found.preset
+    yield "targets", ", ".join(found.targets)
+    yield "schedule", found.schedule
+    for name, shape in found.taken.items():
+        yield f"input {name}", " x ".join(map(str, shape))
+    if found.left_out:
+        yield "arguments that the program will not take", ", ".join(found.left_out)
+    kinds = ", ".join(f"{count} {name}" for name, count in found.integers.items())
+    yield "integer ops", f"{sum(found.integers.values())}: {kinds}"
+    yield "folded into tables of the calls", f"{found.of_time} ops of the time embedding"
+    if found.of_conditions:
+        yield "left in float, once a picture", f"{found.of_conditions} ops of the conditions"
+    for (op, message), places in _grouped(found.refused).items():
+        where = f" and {len(places) - 1} more" if len(places) > 1 else ""
+        yield f"NOT SUPPORTED: {op}{where}", message
+
+
+def _grouped(refused: Sequence[Refused]) -> dict[tuple[str, str], list[str]]:
+    """The modules in which each op is refused, under its first message."""
+    first: dict[str, tuple[str, str]] = {}
+    places: dict[tuple[str, str], list[str]] = {}
+    for one in refused:
+        key = first.setdefault(one.op, (one.op, one.message))
+        places.setdefault(key, []).append(one.module)
+    return places
