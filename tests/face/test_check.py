@@ -39,9 +39,7 @@ def test_what_is_missing_is_exit_code_1(run: Run, config: Path, monkeypatch: pyt
     capture = checking.capture
 
     def lacking(*arguments: object, refused: list[Refused], **options: object) -> object:
-        refused += [
-            Refused("aten.sort.default", place, f"it can't stand in {place}") for place in "ab"
-        ]
+        refused += [Refused("aten.sort.default", place, f"it can't stand in {place}") for place in "ab"]
         return capture(*arguments, refused=refused, **options)
 
     monkeypatch.setattr(checking, "capture", lacking)
