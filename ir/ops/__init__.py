@@ -10,6 +10,7 @@ reaches a fast matrix product, below 2^53, where every float64 integer is exact.
 from . import (
     activation,
     attention,
+    balance,
     captured_aten,
     conditions,
     depthwise,
@@ -32,6 +33,7 @@ from . import (
 __all__ = [
     "activation",
     "attention",
+    "balance",
     "captured_aten",
     "conditions",
     "depthwise",

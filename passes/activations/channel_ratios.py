@@ -9,7 +9,7 @@ import torch
 
 from ...ir.plans import PER_OCTAVE
 
-DEEPEST = 24 * PER_OCTAVE
+DEEPEST = 40 * PER_OCTAVE
 """Channels so far below their value's largest are as good as 0; finer scales would gain nothing."""
 
 

@@ -8,6 +8,7 @@ from ...ir.errors import DgqcError, UnsupportedOperation
 from ..graph.edit import module_path
 from . import (  # noqa: F401  (they register lowerings)
     attention,
+    balance,
     elementwise,
     functions,
     norms,

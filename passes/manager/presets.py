@@ -24,7 +24,9 @@ _SITES = (
     "quantize-weights{bits=$weights,edges=$edges$method$wide},"
 )
 _GROUPS = "observe-ranges,outlier-dims,kmeans-groups{groups=$groups},"
-_OUR_GROUPS = "observe-ranges,outlier-dims,$grouping-groups{groups=$groups},${ranges}widen-ranges,"
+_OUR_GROUPS = (
+    "observe-ranges,balance-channels,outlier-dims,$grouping-groups{groups=$groups},${ranges}widen-ranges,"
+)
 _STATIC = "observe-ranges,static-ranges,"
 _LAYERWISE = "outlier-dims,kmeans-groups{groups=1},"
 _SCALES = "choose-exponents,timestep-tables,"
@@ -34,7 +36,15 @@ _BRECQ = "brecq{iterations=$iterations,rate=$rate},"
 _REST = "measure-error,lower-integer"
 
 PIPELINE = Template(
-    _FRONT + _START + _SITES + _OUR_GROUPS + "$probabilities," + _OUR_SCALES + "${rounding}" + _REST
+    _FRONT
+    + "balance-queries,"
+    + _START
+    + _SITES
+    + _OUR_GROUPS
+    + "$probabilities,"
+    + _OUR_SCALES
+    + "${rounding}${kept}"
+    + _REST
 )
 """Our own. For a model without text, split-start-token does nothing."""
 
@@ -63,6 +73,7 @@ OURS = Method(
         "probabilities": "",
         "ranges": "",
         "rounding": "auto",
+        "keep": "auto",
     },
 )
 
@@ -134,6 +145,9 @@ _ROUNDING = {
     "brecq": "brecq{iterations=1000,rate=0.01},",
     "fbr": "fbr{iterations=1000,rate=0.03},",
 }
+_FEWER = "keep-wide{poor=18,enough=24},"
+_WIDE = {"w8a8": "keep-wide{poor=28,enough=34},", "w8a6": _FEWER, "w4a8": _FEWER, "w4a6": _FEWER}
+"""Of 4-bit activations nothing is expected."""
 _RANGES = {"minmax": "", "searched": "search-ranges{candidates=9,samples=16},"}
 MOVED = {"tile": "c"}
 """Keys of former releases that are options of a target now."""
@@ -144,6 +158,7 @@ _CHOICES = {
     "probabilities": ("auto", "log2", "uniform"),
     "ranges": tuple(_RANGES),
     "rounding": tuple(_ROUNDING),
+    "keep": ("auto", "none"),
 }
 _FORMS = {
     "iterations": (r"[1-9]\d{0,6}", "a number above 0"),
@@ -165,7 +180,8 @@ def pipeline_for(opt: str) -> str:
     bits where nothing is said. scale: what shares a scale of attention probabilities; static is one per call,
     for uniform ones. probabilities: how they are coded; auto chooses for each attention, and holds where
     scale=row and nothing else is said. rounding: of weights; auto is gptq for up to 100
-    million, nearest the quickest, brecq and fbr take hours. iterations, rate: of methods that learn.
+    million, nearest the quickest, brecq and fbr take hours. keep: none leaves every layer at the preset's
+    bits, however much that loses. iterations, rate: of methods that learn.
     The text ends with the integer graph; what a target appends to it is the target's business.
     Raises PipelineError for an unknown preset, an unknown key or a value out of place.
     """
@@ -185,6 +201,7 @@ def pipeline_for(opt: str) -> str:
     ranges = chosen.get("ranges") or ("searched" if found["activations"] == "4" else "minmax")
     chosen["ranges"] = _RANGES[ranges]
     chosen["wide"] = f",wide={chosen['w8']}" if chosen["w8"] else ""
+    chosen["kept"] = _WIDE.get(bits, "") if chosen.get("keep") == "auto" else ""
     chosen["rounding"] = _ROUNDING[chosen.get("rounding", "nearest")]
     chosen["probabilities"] = _probabilities(opt, chosen.get("probabilities", ""), chosen.get("scale", "row"))
     return method.pipeline.substitute(

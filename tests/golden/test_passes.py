@@ -206,6 +206,30 @@ def test_widen_ranges(golden: Golden) -> None:
     golden("widen-ranges", dense_with(grouped), "widen-ranges")
 
 
+def test_balance_channels(golden: Golden) -> None:
+    """Channels 1 and 3 are 1024 times the others, and read by weights as much smaller."""
+    program = decided(sited(dense()))
+    high = torch.tensor([[1.0, 1024, 2, 1024], [0.5, 512, 1, 512]])
+    seen = ObservedOperand(LINEAR, Ranges(-high, high), Ranges(-high[:, 1:3], high[:, 1:3]))
+    program.graph.proj_weight[:, 1::2] /= 1024
+    golden(
+        "balance-channels", replace(program, plans={**program.plans, "proj.input": seen}), "balance-channels"
+    )
+
+
+def test_balance_queries(golden: Golden) -> None:
+    """One feature of the queries is massive, the key's as much smaller."""
+    program = attention(crossing=False)
+    program.graph.to_q_weight[1] *= 2.0**16
+    program.graph.to_k_weight[1] /= 2.0**16
+    golden("balance-queries", program, "balance-queries")
+
+
+def test_keep_wide(golden: Golden) -> None:
+    """An operand that stays as wide as it came, and a weight in two bytes."""
+    golden("keep-wide{poor=20,enough=1000,calls=2}", calibrated(decided(sited(dense()))), "keep-wide")
+
+
 def test_gptq(golden: Golden) -> None:
     golden("gptq{samples=2,ridge=0}", calibrated(decided(sited(dense()))), "gptq")
 

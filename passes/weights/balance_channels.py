@@ -1,0 +1,143 @@
+"""`balance-channels`: weights take up what channels of activations differ by, where that gains much."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from typing import ClassVar
+
+import torch
+from torch import fx
+
+from ...ir.errors import DgqcError
+from ...ir.level import Level
+from ...ir.ops.captured import is_layer
+from ...ir.parallel import side_by_side
+from ...ir.plans import ObservedOperand, Plan, Ranges, Role, Variation, Weight, ratios
+from ...ir.program import Program
+from ..base import Pass
+from ..graph.edit import add_constant, call, clean, constant, dgqc, propagate, shape
+from ..manager.registry import register_pass
+from .balance import Layer, best_balance
+from .quantize_weights import RangeMethod, round_to_nearest
+
+
+@register_pass
+@dataclass(frozen=True)
+class BalanceChannels(Pass):
+    """Divides channels of an operand by powers of two, and multiplies the weights that read them.
+
+    In large models some channels are a thousand or a billion times the others and the weights that read them
+    as much smaller: an operand's groups, whose scales differ by 127 at most, round the others away, and a
+    weight's row, which has one scale, these. Between the two lies a power alpha of the channels' ranges
+    (SmoothQuant's; any of four here) that both can bear. At the integer level it costs nothing: the operand's
+    quantizer takes it up, channel by channel.
+
+    gain: in dB, by how much rounding must get quieter, as ranges and weights foretell it; layers that gain
+    less stay as they are.
+    """
+
+    gain: float = 6.0
+
+    name: ClassVar[str] = "balance-channels"
+    takes: ClassVar[Level] = Level.PLANNED
+    leaves: ClassVar[Level] = Level.PLANNED
+    requires: ClassVar[frozenset[str]] = frozenset({"observed-ranges", "weights"})
+
+    def __post_init__(self) -> None:
+        if self.gain <= 0:
+            raise DgqcError(f"balance-channels takes a gain above 0 dB, not {self.gain:g}.")
+
+    def run(self, program: Program) -> Program:
+        plans: dict[str, Plan] = dict(program.plans)
+        graph = program.graph.graph
+        readers: dict[str, int] = {}
+        for node in graph.nodes:
+            if is_layer(node):
+                readers[str(node.args[1].target)] = readers.get(str(node.args[1].target), 0) + 1
+        sites = [node for node in graph.nodes if _is_balanced(node, plans, readers)]
+
+        def balance_of(site: fx.Node) -> tuple[torch.Tensor, float] | None:
+            return best_balance(_layer(program, site))
+
+        gains: dict[str, float] = {}
+        for site, found in zip(sites, list(side_by_side(balance_of, sites)), strict=True):
+            if found is not None and found[1] >= self.gain:
+                _insert(program.graph, plans, site, found[0])
+                gains[str(site.args[1])] = round(found[1], 2)
+        clean(program.graph)
+        result = replace(program, plans=plans)
+        propagate(result)
+        return result.with_report(self.name, {"operands": len(sites), "balanced": gains})
+
+
+def _is_balanced(node: fx.Node, plans: dict[str, Plan], readers: dict[str, int]) -> bool:
+    """Whether a site is an operand that only layers read, each with a weight of its own."""
+    plan = plans.get(str(node.args[1])) if node.target is dgqc.site.default else None
+    if not isinstance(plan, ObservedOperand) or plan.operand.role not in (Role.LINEAR, Role.CONVOLUTION):
+        return False
+    layers: Sequence[fx.Node] = list(node.users)
+    return all(
+        is_layer(one)
+        and isinstance(plans.get(str(one.args[1].target)), Weight)  # type: ignore[union-attr]
+        and readers[str(one.args[1].target)] == 1  # type: ignore[union-attr]
+        for one in layers
+    )
+
+
+def _layer(program: Program, site: fx.Node) -> Layer:
+    plan = program.plans[str(site.args[1])]
+    assert isinstance(plan, ObservedOperand)
+    weights, bits = [], 8
+    for one in site.users:
+        name = one.args[1]
+        assert isinstance(name, fx.Node)
+        own = program.plans[str(name.target)]
+        assert isinstance(own, Weight)
+        real = constant(program.graph, name).detach().double()
+        weights.append(real.reshape(*real.shape[:2], -1))
+        bits = min(bits, own.bits)
+    return Layer(plan.channel, plan.operand.bits, weights, bits)
+
+
+def _insert(module: fx.GraphModule, plans: dict[str, Plan], site: fx.Node, exponent: torch.Tensor) -> None:
+    """The site reads its value divided, the layers behind it weights multiplied, rounded anew."""
+    name, source = str(site.args[1]), site.args[0]
+    plan = plans[name]
+    assert isinstance(plan, ObservedOperand)
+    assert isinstance(source, fx.Node)
+    axis = 1 if plan.operand.role is Role.CONVOLUTION else len(shape(site)) - 1
+    ratio = ratios(exponent)
+    with module.graph.inserting_before(site):
+        by = add_constant(module, f"{name}.balance", exponent)
+        node = call(module.graph, dgqc.balance.default, (source, by, axis), site, f"{site.name}_balanced")
+    site.update_arg(0, node)
+    plans[name] = _divided(plan, ratio)
+    for layer in list(site.users):
+        weight = layer.args[1]
+        assert isinstance(weight, fx.Node)
+        old = plans.pop(str(weight.target))
+        assert isinstance(old, Weight)
+        real = constant(module, weight).detach()
+        factors = ratio.reshape(1, -1, *[1] * (real.dim() - 2))
+        value = (real.double() * factors).to(real.dtype)
+        with module.graph.inserting_before(layer):
+            balanced = add_constant(module, f"{weight.target}.balanced", value)
+        layer.update_arg(1, balanced)
+        plans[str(balanced.target)] = round_to_nearest(value, old.bits, RangeMethod.MSE)
+
+
+def _divided(plan: ObservedOperand, ratio: torch.Tensor) -> ObservedOperand:
+    """The plan with its channels' ranges divided. Pixels' can't be told any more: all get that of the whole,
+    so that groups lie along channels."""
+    low, high = (part.double() / ratio for part in (plan.channel.low, plan.channel.high))
+    dtype, pixels = plan.channel.low.dtype, plan.pixel.low.shape[1]
+    ends = (low.amin(dim=1, keepdim=True), high.amax(dim=1, keepdim=True))
+    pixel = Ranges(*(end.expand(-1, pixels).to(dtype) for end in ends))
+    variation = plan.variation
+    if variation is not None:
+        before = plan.channel.high.amax(dim=1) - plan.channel.low.amin(dim=1)
+        share = ((ends[1] - ends[0])[:, 0] / before.double().clamp(min=1e-30)).to(variation.low.dtype)
+        variation = Variation(variation.samples, variation.low * share, variation.high * share)
+    channel = Ranges(low.to(dtype), high.to(dtype))
+    return replace(plan, channel=channel, pixel=pixel, variation=variation)

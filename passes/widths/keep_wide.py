@@ -1,0 +1,128 @@
+"""`keep-wide`: what costs the network's output most keeps more bits."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, ClassVar
+
+import torch
+
+from ...ir.errors import DgqcError
+from ...ir.level import Level
+from ...ir.parallel import side_by_side
+from ...ir.program import Program
+from ..base import Pass
+from ..graph.edit import MILLION, call_bytes, weight_count
+from ..manager.registry import register_pass
+from .choose_widths import widths
+from .forms import Forms, OperandForms, WeightForms, operand_forms, weight_forms
+from .measured import Sample, decibels, outputs_of, samples_of
+from .sensitivity import noise_of_forms
+from .widened import widened
+
+log = logging.getLogger("dgqc")
+
+RETAINED = 16
+"""How many times as much memory a pass back takes."""
+LEAST_STEP = 1.0
+"""In dB, by how much more is asked of what gradients foretell in each further round."""
+ROUNDS = 5
+"""How often more is widened, where the network measured has less than its gradients foretold."""
+
+
+@register_pass
+@dataclass(frozen=True)
+class KeepWide(Pass):
+    """Leaves the operands and weights that cost the output most in wider codes, until it is as good as asked.
+
+    In some trained networks a large value in the last blocks all but cancels, and what is left of it is the
+    picture: a few layers of hundreds then decide, and eight bits are too few for them. First the network is
+    simulated at some calls: unless its signal to noise is `poor`, nothing changes. Else one pass back gives
+    what rounding costs at each layer, and the costliest take the next wider form until their sum is small
+    enough: operands bytes, then the 16-bit value itself; weights rounding to nearest (which may be better
+    than what was learned from few samples), bytes, then a second byte, as a product of its own that is added.
+    The result is simulated again, and more is widened where gradients foretold too much.
+
+    poor: signal to noise of the output in dB below which a call asks for more; enough: what each call has
+    then. calls: how many are looked at, evenly spaced. most: millions of weights; models with more are left
+    as they are, since gradients take memory.
+    """
+
+    poor: float = 28.0
+    enough: float = 34.0
+    calls: int = 3
+    most: int = 100
+
+    name: ClassVar[str] = "keep-wide"
+    takes: ClassVar[Level] = Level.PLANNED
+    leaves: ClassVar[Level] = Level.PLANNED
+    requires: ClassVar[frozenset[str]] = frozenset({"tables", "probabilities", "weights"})
+
+    def __post_init__(self) -> None:
+        if self.calls < 1 or self.most < 0:
+            raise DgqcError("keep-wide takes calls from 1 and most from 0 on.")
+
+    def run(self, program: Program) -> Program:
+        if program.calibration is None:
+            raise DgqcError("keep-wide needs calibration samples; give some with --calib.")
+        millions = weight_count(program.graph) / MILLION
+        if millions > self.most:
+            log.info("keep-wide leaves %.0f million weights as they are.", millions)
+            return program.with_report(self.name, {"millions": round(millions), "most": self.most})
+        last = len(program.schedule) - 1
+        steps = sorted({round(i * last / max(self.calls - 1, 1)) for i in range(self.calls)})
+        samples = samples_of(program, steps)
+        wanted = outputs_of(program, samples)
+        before = decibels(program, samples, wanted)
+        report: dict[str, Any] = {"calls": steps, "before": _rounded(before)}
+        if min(before.values()) >= self.poor:
+            return program.with_report(self.name, report)
+        noise = _noise(program, samples)
+        goal = self.enough
+        for _ in range(ROUNDS):
+            chosen = widths(noise, 10 ** (-goal / 10))
+            result = widened(program, chosen)
+            after = decibels(result, samples, wanted)
+            missing = self.enough - min(after.values())
+            if missing <= 0:
+                break
+            goal += max(missing, LEAST_STEP)
+        report |= {"after": _rounded(after), **_listed(chosen)}
+        if missing > 0:
+            log.warning(
+                "keep-wide reached %.1f dB of %g with %d operands and weights in wider codes.",
+                min(after.values()),
+                self.enough,
+                len(chosen),
+            )
+        return result.with_report(self.name, report)
+
+
+def _noise(program: Program, samples: Mapping[int, Sequence[Sample]]) -> Mapping[Forms, torch.Tensor]:
+    """What each form adds to the output's error at each call, float64 (forms, calls), mean of the samples."""
+    forms: Sequence[Forms] = (*operand_forms(program), *weight_forms(program))
+
+    def of_call(step: int) -> list[torch.Tensor]:
+        found = [noise_of_forms(program, forms, real, step) for real in samples[step]]
+        return [torch.stack(each).mean(dim=0) for each in zip(*found, strict=True)]
+
+    calls = side_by_side(of_call, samples, call_bytes(program) * RETAINED)
+    return {one: torch.stack(each, dim=1) for one, each in zip(forms, zip(*calls, strict=True), strict=True)}
+
+
+def _rounded(found: Mapping[int, float]) -> list[float]:
+    return [round(one, 2) for one in found.values()]
+
+
+def _listed(chosen: Mapping[Forms, int]) -> dict[str, dict[str, int]]:
+    """Bits of what was widened, by name, for the report."""
+    operands = {
+        name: one.bits[place]
+        for one, place in chosen.items()
+        if isinstance(one, OperandForms)
+        for name in one.names
+    }
+    weights = {one.name: one.bits[place] for one, place in chosen.items() if isinstance(one, WeightForms)}
+    return {"wide-operands": operands, "wide-weights": weights}

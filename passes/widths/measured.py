@@ -1,0 +1,65 @@
+"""Signal to noise of a planned program's output, as its plans round."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
+
+import torch
+from torch import fx
+
+from ...ir.calibration import Calibration, Inputs, reads
+from ...ir.parallel import side_by_side
+from ...ir.program import Program
+from ..graph.edit import arguments, call_bytes
+from ..manager.failures import snapshot
+from ..simulation.block_interpreter import BlockInterpreter
+from ..simulation.simulate import Simulate
+
+Sample = tuple[torch.Tensor, ...]
+"""A graph's arguments, without the step."""
+
+
+def samples_of(program: Program, steps: Sequence[int]) -> Mapping[int, Sequence[Sample]]:
+    """The first and the last sample of each call; one where there is no other."""
+    assert program.calibration is not None
+    return {step: _ends(program, batches) for step, batches in _batches(program.calibration, steps)}
+
+
+def _batches(calibration: Calibration, steps: Sequence[int]) -> Sequence[tuple[int, Sequence[Inputs]]]:
+    return [(step, list(batches)) for step, batches in reads(calibration, steps)]
+
+
+def _ends(program: Program, batches: Sequence[Inputs]) -> Sequence[Sample]:
+    first = {name: value[:1] for name, value in batches[0].items()}
+    last = {name: value[-1:] for name, value in batches[-1].items()}
+    one = len(batches) == 1 and len(batches[0]["sample"]) == 1
+    return [real for part in ([first] if one else [first, last]) for real in arguments(program, part)]
+
+
+def outputs_of(program: Program, samples: Mapping[int, Sequence[Sample]]) -> Mapping[int, torch.Tensor]:
+    """What the float graph makes of the last sample of each call."""
+
+    def wanted(step: int) -> torch.Tensor:
+        with torch.no_grad():
+            found: torch.Tensor = BlockInterpreter(program).run(*samples[step][-1], torch.tensor(step))
+        return found
+
+    return dict(zip(samples, side_by_side(wanted, samples, call_bytes(program)), strict=True))
+
+
+def decibels(
+    program: Program, samples: Mapping[int, Sequence[Sample]], wanted: Mapping[int, torch.Tensor]
+) -> Mapping[int, float]:
+    """Of each call's last sample, simulated: 10 log10(sum y^2 / sum (y - y^)^2)."""
+    simulated = Simulate().run(replace(program, graph=snapshot(program))).graph
+
+    def of_call(step: int) -> float:
+        with torch.no_grad():
+            found = fx.Interpreter(simulated).run(*samples[step][-1], torch.tensor(step)).double()
+        y = wanted[step].double()
+        noise = float((y - found).square().sum())
+        return 10 * math.log10(max(float(y.square().sum()), 1e-300) / max(noise, 1e-300))
+
+    return dict(zip(samples, side_by_side(of_call, samples, call_bytes(program)), strict=True))
