@@ -22,7 +22,7 @@ UNLIKE = 12.0
 
 
 @dataclass(frozen=True)
-class Source:
+class SideOrigin:
     """The layer that a side of a product of queries and keys comes from.
 
     row: int64 (the side's shape, the summed axis last), the layer's output channel behind each element.
@@ -76,7 +76,7 @@ def _readers(graph: fx.Graph) -> Mapping[str, int]:
     return found
 
 
-def _source(side: object, summed: int) -> Source | None:
+def _source(side: object, summed: int) -> SideOrigin | None:
     """Where a side comes from; None where more than views of one layer's result stand between."""
     chain: list[fx.Node] = []
     while isinstance(side, fx.Node) and is_view(side):
@@ -90,11 +90,11 @@ def _source(side: object, summed: int) -> Source | None:
     for node in reversed(chain):
         row = node.target(row, *node.args[1:], **node.kwargs)  # type: ignore[operator]
     row = row.transpose(-1, summed)
-    return Source(side, row[..., 0, :]) if bool((row == row[..., :1, :]).all()) else None
+    return SideOrigin(side, row[..., 0, :]) if bool((row == row[..., :1, :]).all()) else None
 
 
 def _factors(
-    graph: fx.GraphModule, readers: Mapping[str, int], query: Source | None, key: Source | None
+    graph: fx.GraphModule, readers: Mapping[str, int], query: SideOrigin | None, key: SideOrigin | None
 ) -> tuple[torch.Tensor, torch.Tensor] | None:
     """What the rows of both layers are multiplied by, float64 (rows,) each; None where they stay.
 

@@ -21,7 +21,7 @@ FAINTEST = 1e-12
 
 
 @dataclass(frozen=True)
-class Layer:
+class ReadOperand:
     """An operand and all that reads it.
 
     ranges: float32 (T, C). bits: of its codes. weights: float64 (N, C, taps) of each layer. weight_bits: of
@@ -34,7 +34,7 @@ class Layer:
     weight_bits: int
 
 
-def best_balance(layer: Layer) -> tuple[torch.Tensor, float] | None:
+def best_balance(layer: ReadOperand) -> tuple[torch.Tensor, float] | None:
     """The exponents, int64 (C,), whole octaves, that make rounding quietest, and by how many dB; None where
     none does.
 
@@ -57,7 +57,7 @@ def best_balance(layer: Layer) -> tuple[torch.Tensor, float] | None:
     return best[0], 10 * math.log10(before / best[1])
 
 
-def noise(layer: Layer, exponent: torch.Tensor) -> float:
+def noise(layer: ReadOperand, exponent: torch.Tensor) -> float:
     """What rounding codes and weights leaves of noise for each of signal, mean over outputs and calls."""
     ratio = ratios(exponent)
     low, high = (part.double() / ratio for part in (layer.ranges.low, layer.ranges.high))

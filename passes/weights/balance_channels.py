@@ -18,7 +18,7 @@ from ...ir.program import Program
 from ..base import Pass
 from ..graph.edit import add_constant, call, clean, constant, dgqc, propagate, shape
 from ..manager.registry import register_pass
-from .balance import Layer, best_balance
+from .balance import ReadOperand, best_balance
 from .quantize_weights import RangeMethod, round_to_nearest
 
 
@@ -85,7 +85,7 @@ def _is_balanced(node: fx.Node, plans: dict[str, Plan], readers: dict[str, int])
     )
 
 
-def _layer(program: Program, site: fx.Node) -> Layer:
+def _layer(program: Program, site: fx.Node) -> ReadOperand:
     plan = program.plans[str(site.args[1])]
     assert isinstance(plan, ObservedOperand)
     weights, bits = [], 8
@@ -97,7 +97,7 @@ def _layer(program: Program, site: fx.Node) -> Layer:
         real = constant(program.graph, name).detach().double()
         weights.append(real.reshape(*real.shape[:2], -1))
         bits = min(bits, own.bits)
-    return Layer(plan.channel, plan.operand.bits, weights, bits)
+    return ReadOperand(plan.channel, plan.operand.bits, weights, bits)
 
 
 def _insert(module: fx.GraphModule, plans: dict[str, Plan], site: fx.Node, exponent: torch.Tensor) -> None:

@@ -18,7 +18,7 @@ from dgqc.passes.graph.balance_queries import BalanceQueries
 from dgqc.passes.graph.edit import aten, dgqc
 from dgqc.passes.manager.manager import PassManager
 from dgqc.passes.manager.pipeline import parse_pipeline
-from dgqc.passes.weights.balance import Layer, best_balance, noise
+from dgqc.passes.weights.balance import ReadOperand, best_balance, noise
 from dgqc.passes.weights.balance_channels import BalanceChannels
 
 PLANNING = (
@@ -111,7 +111,7 @@ def test_ordinary_layers_stay_as_they_are() -> None:
     generator = torch.Generator().manual_seed(7)
     ends = torch.rand(3, 20, generator=generator) + 0.5
     weight = torch.randn(8, 20, 1, generator=generator).double()
-    found = best_balance(Layer(Ranges(-ends, ends), 8, [weight], 8))
+    found = best_balance(ReadOperand(Ranges(-ends, ends), 8, [weight], 8))
     assert found is None or found[1] < BalanceChannels.gain
 
 
@@ -120,7 +120,7 @@ def test_the_exponents_found_are_quieter_and_whole_octaves() -> None:
     factor = torch.exp2(torch.randint(0, 12, (20,), generator=generator).double())
     ends = (torch.rand(3, 20, generator=generator) + 0.5) * factor
     weight = torch.randn(8, 20, 9, generator=generator).double() / factor[:, None]
-    layer = Layer(Ranges(-ends.float(), ends.float()), 8, [weight], 8)
+    layer = ReadOperand(Ranges(-ends.float(), ends.float()), 8, [weight], 8)
     found = best_balance(layer)
     assert found is not None
     exponent, gain = found
