@@ -17,8 +17,9 @@ from ...ir.arithmetic.lookup import (
 )
 from ...ir.errors import DgqcError
 from ...ir.ops.captured import channel_axis
-from ...ir.plans import ratios
+from ...ir.plans import PER_OCTAVE, ratios
 from ...ir.tensors import compressed
+from ..activations.channel_ratios import DEEPEST
 from ..graph.edit import aten, dgqc, module_path, shape
 from .attention import attend
 from .builder import IntegerGraphBuilder
@@ -31,20 +32,43 @@ from .values import Logits, LoweredValue, OthersProduct, Scaled, StartProduct
 
 CONSTANT_STEPS = 16384
 """The 16-bit code of a scalar."""
+ALIKE = 8.0
+"""Octaves between a table's channels up to which all have one scale: 7 bits are left of the quietest."""
 SIGMOID_END, NORMAL_END = 16.0, 8.0
 """Where the tables of activation functions end: g is below 2^-17 beyond."""
 
 
 @lowers(dgqc.at_step.default)
 def lower_at_step(builder: IntegerGraphBuilder, node: fx.Node) -> LoweredValue:
-    """A folded table becomes 16 bits wide, with a scale per call."""
+    """A folded table becomes 16 bits wide, with a scale per call and for each of unlike channels."""
     table = builder.weight(node.args[0]).double()
-    rows = table.reshape(table.shape[0], -1)
-    scale = rows.abs().amax(dim=1).clamp(min=1e-9) / 32767
-    codes = torch.round(rows / scale[:, None]).to(torch.int16).reshape(table.shape)
+    axis = channel_axis(node)
+    high = table.abs().amax(dim=[one + 1 for one in range(table.dim() - 1) if one != axis])
+    exponent = _unlike(high)
+    steps = torch.ones(1) if exponent is None else ratios(exponent)
+    scale = (high / steps).amax(dim=1).clamp(min=1e-9) / 32767
+    sizes = [1] * (table.dim() - 1)
+    sizes[axis] = -1
+    each = (scale[:, None] * steps).reshape(len(scale), *sizes)
+    codes = torch.round(table / each).to(torch.int16)
     constant = builder.constant(str(node.args[0]), codes)
     layout = Layout.plain(table.shape[1:])
-    return Scaled(builder.call(dgqc.at_step.default, (constant, builder.step), node), scale, layout)
+    result = builder.call(dgqc.at_step.default, (constant, builder.step), node)
+    return Scaled(result, scale, layout, None if exponent is None else exponent.reshape(sizes))
+
+
+def _unlike(high: torch.Tensor) -> torch.Tensor | None:
+    """Exponents of channels of which one scale would round some away, int64 (C,); None where it doesn't.
+
+    high: float64 (T, C), the largest magnitudes.
+    """
+    below = torch.log2(
+        (high / high.amax(dim=1, keepdim=True).clamp(min=1e-300)).amax(dim=0).clamp(min=1e-300)
+    )
+    if not bool(((below < -ALIKE) & (high.amax(dim=0) > 0)).any()):
+        return None
+    exponent = torch.ceil(below * PER_OCTAVE).clamp(min=-DEEPEST).to(torch.int64)
+    return exponent - exponent.min()
 
 
 def _scalar(builder: IntegerGraphBuilder, number: float) -> Scaled:

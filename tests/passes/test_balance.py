@@ -154,6 +154,25 @@ def test_balanced_queries_give_the_same_scores_to_the_bit() -> None:
     assert torch.allclose(BalanceQueries().run(program).graph(real, step), wanted, rtol=1e-6, atol=1e-7)
 
 
+def test_a_table_of_the_timestep_holds_channels_far_apart() -> None:
+    """What was folded is added to a layer's result, channel by channel; ordinary tables keep one scale."""
+    reached = []
+    for factor in (1.0, 2.0**30):
+        sketch = Sketch(sample=(1, 4, 6))
+        far = torch.tensor([factor, 1, factor, 1, 1, 1])
+        weight = torch.randn(6, 6, generator=torch.Generator().manual_seed(9)) * far[:, None]
+        rows = torch.tensor([[1.0, 2, -3, 1.5, -1, 2.5], [2, 1, 1, -2, 3, 1]]) * far
+        table = sketch.constant("table", rows[:, None].tolist())
+        row = sketch.call("row", dgqc.at_step.default, table, sketch.time)
+        y = sketch.call(
+            "sum", aten.add.Tensor, sketch.linear("up", sketch.inputs["sample"], weight.tolist()), row
+        )
+        down = torch.eye(6) / far
+        _, found = integers(sampled(sketch.program(sketch.linear("down", y, down.tolist()))), PLANNING)
+        reached.append(found)
+    assert reached[1] > reached[0] - 1
+
+
 def test_options_out_of_place_are_refused() -> None:
     with pytest.raises(DgqcError, match="gain above 0"):
         BalanceChannels(gain=0)
