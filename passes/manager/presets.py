@@ -145,7 +145,7 @@ _ROUNDING = {
     "brecq": "brecq{iterations=1000,rate=0.01},",
     "fbr": "fbr{iterations=1000,rate=0.03},",
 }
-_FEWER = "keep-wide{poor=18,enough=24},"
+_FEWER = "keep-wide{poor=16,enough=24},"
 _WIDE = {"w8a8": "keep-wide{poor=28,enough=34},", "w8a6": _FEWER, "w4a8": _FEWER, "w4a6": _FEWER}
 """Of 4-bit activations nothing is expected."""
 _RANGES = {"minmax": "", "searched": "search-ranges{candidates=9,samples=16},"}
