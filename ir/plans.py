@@ -58,10 +58,10 @@ class Ranges:
 
 @dataclass(frozen=True)
 class Variation:
-    """How an operand's extremes differ from sample to sample, at each call of the schedule.
+    """What an operand's ranges along a dimension would be without the sample that went furthest.
 
-    samples: int64 (T,), how many were seen. low, high: float32 (T,), standard deviations of the samples'
-        smallest and largest values; 0 where one sample was seen.
+    samples: int64 (T,), how many were seen of each call. low, high: float32 (T, n), the second smallest and
+        the second largest of the samples' extremes, index by index; as the ranges where one was seen.
     """
 
     samples: torch.Tensor
@@ -71,12 +71,13 @@ class Variation:
 
 @dataclass(frozen=True)
 class ObservedOperand:
-    """Ranges along both dimensions. variation: None where nobody looked at samples one by one."""
+    """Ranges along both dimensions. Variations are None where nobody looked at samples one by one."""
 
     operand: Operand
     channel: Ranges
     pixel: Ranges
-    variation: Variation | None = None
+    channel_variation: Variation | None = None
+    pixel_variation: Variation | None = None
 
 
 @dataclass(frozen=True)

@@ -6,7 +6,7 @@ from dataclasses import dataclass, replace
 from typing import ClassVar
 
 from ...ir.level import Level
-from ...ir.plans import ObservedActivation16, ObservedOperand, Plan, Ranges
+from ...ir.plans import ObservedActivation16, ObservedOperand, Plan, Ranges, Variation
 from ...ir.program import Program
 from ..base import Pass
 from ..manager.registry import register_pass
@@ -37,10 +37,21 @@ class AddHeadroom(Pass):
 
     def _wider(self, plan: Plan) -> Plan:
         if isinstance(plan, ObservedOperand):
-            return replace(plan, channel=self._times(plan.channel), pixel=self._times(plan.pixel))
+            return replace(
+                plan,
+                channel=self._times(plan.channel),
+                pixel=self._times(plan.pixel),
+                channel_variation=self._varied(plan.channel_variation),
+                pixel_variation=self._varied(plan.pixel_variation),
+            )
         if isinstance(plan, ObservedActivation16):
             return replace(plan, high=plan.high * self.factor)
         return plan
+
+    def _varied(self, seen: Variation | None) -> Variation | None:
+        if seen is None:
+            return None
+        return replace(seen, low=seen.low * self.factor, high=seen.high * self.factor)
 
     def _times(self, ranges: Ranges) -> Ranges:
         return Ranges(ranges.low * self.factor, ranges.high * self.factor)

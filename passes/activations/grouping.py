@@ -14,7 +14,7 @@ from torch import fx
 from ...ir.errors import DgqcError
 from ...ir.level import Level
 from ...ir.parallel import side_by_side
-from ...ir.plans import Dimension, GroupedOperand, PlacedOperand, Plan, Ranges, Role
+from ...ir.plans import Dimension, GroupedOperand, PlacedOperand, Plan, Ranges, Role, Variation
 from ...ir.program import Program
 from ...ir.progress import track
 from ..base import Decisions, Pass
@@ -69,14 +69,21 @@ def _in_groups(plan: PlacedOperand, group: torch.Tensor, site: fx.Node) -> Group
     """One quantizer for a whole image has no dimension; along channels it is applied before a convolution
     gathers patches, along pixels to every patch anew: to nine values for each one with a kernel of 3 x 3.
     """
-    dimension, ranges = plan.dimension, plan.ranges
+    dimension, ranges, variation = plan.dimension, plan.ranges, plan.variation
     one_for_all = plan.operand.role is Role.CONVOLUTION and not bool(group.any())
     if one_for_all and dimension is Dimension.PIXEL:
         channels = shape(site)[1]
-        low, high = ranges.low.amin(dim=1, keepdim=True), ranges.high.amax(dim=1, keepdim=True)
         dimension, group = Dimension.CHANNEL, torch.zeros(channels, dtype=torch.int64)
-        ranges = Ranges(low.repeat(1, channels), high.repeat(1, channels))
-    return GroupedOperand(plan.operand, dimension, ranges, group, plan.variation)
+        ranges = Ranges(*_whole(ranges, channels))
+        if variation is not None:
+            variation = Variation(variation.samples, *_whole(variation, channels))
+    return GroupedOperand(plan.operand, dimension, ranges, group, variation)
+
+
+def _whole(one: Ranges | Variation, count: int) -> tuple[torch.Tensor, torch.Tensor]:
+    """The smallest and the largest of all indices, for each of `count` others."""
+    low, high = one.low.amin(dim=1, keepdim=True), one.high.amax(dim=1, keepdim=True)
+    return low.repeat(1, count), high.repeat(1, count)
 
 
 def in_order(labels: NDArray[numpy.integer[Any]]) -> torch.Tensor:

@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 
 import torch
 
 Statistics = tuple[torch.Tensor, ...]
-"""Of a site at one call: (channel low, channel high, pixel low, pixel high, and the lowest and the highest
-value of each sample), or (largest,): of the channels of a 16-bit value, or of all probabilities."""
+"""Of a site at one call: (channel low, channel high, pixel low, pixel high, lowest, highest), or (largest,).
+
+The first four are (2, n): of each index, the two samples' extremes that go furthest; (1, n) of one sample.
+The next two have a value for each sample. The largest is that of each channel of a 16-bit value, or of all
+probabilities."""
 
 
 @dataclass(frozen=True)
@@ -40,7 +43,7 @@ def growth(seen: Observation) -> float:
     for call in seen.calls:
         for values in call.values():
             if len(values) > 1:
-                low, high = values[4], values[5]
+                low, high = values[-2], values[-1]
                 half = len(low) // 2
                 if not half:
                     return 1.0
@@ -53,19 +56,10 @@ def merged(old: Statistics, new: Statistics) -> Statistics:
     """Of a site, with those of other samples after them."""
     if len(new) == 1:
         return (torch.maximum(old[0], new[0]),)
-    return tuple(join(a, b) for join, a, b in zip(MERGES, old, new, strict=True))
+    joined = [torch.cat(pair) for pair in zip(old, new, strict=True)]
+    return *(furthest(joined[i], up=i % 2 == 1) for i in range(4)), joined[4], joined[5]
 
 
-def _appended(old: torch.Tensor, new: torch.Tensor) -> torch.Tensor:
-    return torch.cat([old, new])
-
-
-MERGES: Sequence[Callable[[torch.Tensor, torch.Tensor], torch.Tensor]] = (
-    torch.minimum,
-    torch.maximum,
-    torch.minimum,
-    torch.maximum,
-    _appended,
-    _appended,
-)
-"""How each of an operand's statistics is joined with those of another batch."""
+def furthest(extremes: torch.Tensor, up: bool) -> torch.Tensor:
+    """The two that go furthest, (2, n), the furthest first; (1, n) of one. extremes: (samples, n)."""
+    return extremes.sort(dim=0, descending=up).values[:2]

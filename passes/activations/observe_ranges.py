@@ -36,7 +36,7 @@ from ..graph.edit import arguments, call_bytes, dgqc, module_path
 from ..manager.registry import register_pass
 from ..simulation.block_interpreter import BlockInterpreter
 from .finite_samples import check_inputs, check_values
-from .observation import Observation, Statistics, growth, merged
+from .observation import Observation, Statistics, furthest, growth, merged
 
 log = logging.getLogger("dgqc")
 
@@ -173,23 +173,22 @@ def _observed(plan: Plan, name: str, seen: Sequence[Mapping[str, Statistics]]) -
     if not isinstance(plan, Operand | Activation16 | Probabilities):
         return plan
     seen_here = [one[name] for one in seen]
-    # Calls may have different numbers of samples.
-    stacked = [torch.stack(values) for values in zip(*(one[:4] for one in seen_here), strict=True)]
     if isinstance(plan, Operand):
-        channel, pixel = Ranges(stacked[0], stacked[1]), Ranges(stacked[2], stacked[3])
-        return ObservedOperand(plan, channel, pixel, _variation(seen_here))
+        (channel, channels), (pixel, pixels) = _along(seen_here, 0), _along(seen_here, 2)
+        return ObservedOperand(plan, channel, pixel, channels, pixels)
+    largest = torch.stack([one[0] for one in seen_here])
     if isinstance(plan, Probabilities):
-        return ObservedProbabilities(plan.bits, stacked[0])
-    return ObservedActivation16(stacked[0])
+        return ObservedProbabilities(plan.bits, largest)
+    return ObservedActivation16(largest)
 
 
-def _variation(calls: Sequence[Statistics]) -> Variation:
-    """How the samples of each call differ."""
-
-    def deviations(place: int) -> torch.Tensor:
-        return torch.stack([one[place].std(correction=min(1, len(one[place]) - 1)) for one in calls])
-
-    return Variation(torch.tensor([len(one[4]) for one in calls]), deviations(4), deviations(5))
+def _along(calls: Sequence[Statistics], place: int) -> tuple[Ranges, Variation]:
+    """Of one dimension. place: of its lows in the statistics, before its highs."""
+    (low, other_low), (high, other_high) = (
+        [torch.stack([one[end][row] for one in calls]) for row in (0, -1)] for end in (place, place + 1)
+    )
+    samples = torch.tensor([len(one[-1]) for one in calls])
+    return Ranges(low, high), Variation(samples, other_low, other_high)
 
 
 class _Observer(BlockInterpreter):
@@ -228,39 +227,45 @@ def _statistics(x: torch.Tensor, plan: Plan, site: fx.Node, batch: int) -> Stati
     if not isinstance(plan, Operand):
         smallest, largest = torch.aminmax(x)
         return (torch.maximum(-smallest, largest).abs(),)
+    # (samples, parts of one, ...); what all samples share is one for all.
+    parts = x.reshape(batch, -1, *x.shape[1:]) if len(x) % batch == 0 else x[None]
+    low, high = _extremes(parts, _channel_axis(plan, x.dim()))
+    ends = low.amin(dim=1).expand(batch), high.amax(dim=1).expand(batch)
     if plan.role is Role.CONVOLUTION:
-        return *_convolution_statistics(x, plan, site), *_extremes(x, batch)
-    channel, pixel = (x.dim() - 2, x.dim() - 1) if plan.role is Role.RIGHT else (x.dim() - 1, x.dim() - 2)
-    low, high = [], []
-    for axis in (channel, pixel):
-        others = [d for d in range(x.dim()) if d != axis]
+        if plan.padded:
+            low, high = low.clamp(max=0), high.clamp(min=0)
+        pixels = _patch_extremes(parts[:, 0], site)
+    else:
         # A (B, C) input has its samples where pixels would be: one pixel.
-        others = list(range(x.dim())) if x.dim() == 2 and axis == pixel else others
-        low.append(x.amin(dim=others).reshape(-1))
-        high.append(x.amax(dim=others).reshape(-1))
-    return low[0], high[0], low[1], high[1], *_extremes(x, batch)
+        pixels = _extremes(parts, None if x.dim() == 2 else 2 * x.dim() - 3 - _channel_axis(plan, x.dim()))
+    found = zip((low, high, *pixels), (False, True, False, True), strict=True)
+    return *(furthest(values, up) for values, up in found), *ends
 
 
-def _extremes(x: torch.Tensor, batch: int) -> tuple[torch.Tensor, torch.Tensor]:
-    """The lowest and the highest value of each sample, (batch,) each; of what all share, once for each."""
-    parts = x.reshape(batch, -1) if len(x) % batch == 0 else x.reshape(1, -1).expand(batch, -1)
-    low, high = torch.aminmax(parts, dim=1)
-    return low, high
+def _channel_axis(plan: Operand, dimensions: int) -> int:
+    """Where channels lie in a value of so many dimensions; pixels are the other of the last two."""
+    if plan.role is Role.CONVOLUTION:
+        return 1
+    return dimensions - 2 if plan.role is Role.RIGHT else dimensions - 1
 
 
-def _convolution_statistics(x: torch.Tensor, plan: Operand, site: fx.Node) -> Statistics:
-    """Channels over the image (and its padding), pixels over each output position's whole patch."""
+def _extremes(parts: torch.Tensor, axis: int | None) -> tuple[torch.Tensor, torch.Tensor]:
+    """The smallest and the largest value of each sample and index along an axis, (samples, n); of all values
+    of a sample where there is none. parts: (samples, parts, ...). axis: counted without the first."""
+    others = [one for one in range(1, parts.dim()) if axis is None or one != axis + 1]
+    low, high = parts.amin(dim=others), parts.amax(dim=others)
+    return low.reshape(len(parts), -1), high.reshape(len(parts), -1)
+
+
+def _patch_extremes(x: torch.Tensor, site: fx.Node) -> tuple[torch.Tensor, torch.Tensor]:
+    """Of each output position's whole patch, (B, positions). x: (B, C, H, W)."""
     user = next(iter(site.users))
     weight: Any = user.args[1]
     stride: Any = user.args[3]
     padding: Any = user.args[4]
     kernel = tuple(weight.meta["val"].shape[2:])
-    low, high = x.amin(dim=(0, 2, 3)), x.amax(dim=(0, 2, 3))
-    if plan.padded:
-        low, high = low.clamp(max=0), high.clamp(min=0)
     borders = (padding[1], padding[1], padding[0], padding[0])
-    lowest = pad(x.amin(dim=(0, 1))[None, None], borders)
-    highest = pad(x.amax(dim=(0, 1))[None, None], borders)
-    pixel_low = -max_pool2d(-lowest, kernel, tuple(stride))
-    pixel_high = max_pool2d(highest, kernel, tuple(stride))
-    return low, high, pixel_low.flatten(), pixel_high.flatten()
+    lowest = pad(x.amin(dim=1, keepdim=True), borders)
+    highest = pad(x.amax(dim=1, keepdim=True), borders)
+    low = -max_pool2d(-lowest, kernel, tuple(stride))
+    return low.flatten(1), max_pool2d(highest, kernel, tuple(stride)).flatten(1)

@@ -67,5 +67,6 @@ class OutlierDims(Pass):
             dimension = Dimension.CHANNEL if channels else Dimension.PIXEL
         else:
             dimension = Dimension(self.dimension.value)
-        ranges = plan.channel if dimension is Dimension.CHANNEL else plan.pixel
-        return PlacedOperand(plan.operand, dimension, ranges, plan.variation)
+        if dimension is Dimension.CHANNEL:
+            return PlacedOperand(plan.operand, dimension, plan.channel, plan.channel_variation)
+        return PlacedOperand(plan.operand, dimension, plan.pixel, plan.pixel_variation)

@@ -17,15 +17,17 @@ from ..graph.edit import dgqc, shape
 from ..manager.registry import register_pass
 from .timestep_tables import group_ranges
 
-GUMBEL = math.sqrt(6) / math.pi
-"""Length of the exponential tail behind a standard deviation of maxima."""
-QUIET = 0.12
-"""Tail of a group that was quiet so far, as a share of the way to its layer's extreme."""
-PRIOR, PRIOR_SAMPLES = 0.15, 2.0
-"""Tail that an operand is expected to have before any sample was seen, as a share of its extreme, and how
-many samples that expectation is worth."""
-RAREST, MOST = 10.0, 30.0
-"""From so many samples on, excesses are rare; how common they are at most."""
+CLIPPED = 4.0
+"""Values of a sample that lie beyond an index's range, where any does."""
+SHARED = 8.0
+"""Indices of a group that the mean of all of an operand's counts as much as."""
+EXPECTED = 0.25
+"""Tail of an operand of which a single sample was seen, as a share of a group's width."""
+QUIET, FEW = 0.12, 4.0
+"""Tail of a group that was quiet so far, as a share of the way to its layer's extreme; beyond so few samples
+less, by the square root."""
+RAREST, MOST = 20.0, 30.0
+"""From so many samples on, excesses of quiet groups are rare; how common they are at most."""
 LENT = 2.0
 """Up to so many samples, calls lend each other their layers' extremes; of more, a part."""
 MOST_DRAWN = 3.0
@@ -40,16 +42,21 @@ MOST_LENT = 1.5
 class WidenRanges(Pass):
     """Widens each group's range by as much as is gained on samples that calibration did not see.
 
-    Widening a range of width W by d rounds its n values coarser, n (W + d)^2 / (12 L^2), L = 2^bits - 1, and
-    clips less of what comes beyond, 2 r b^2 exp(-d / b) for a tail of length b. Their sum is least at
-    d = b ln(12 r L^2 b / (n W)), or at 0. How common excesses are, r, falls with the cube of the samples.
-    Two tails are looked at, and the longer reach counts: the operand's own, from how much its extremes differ
-    from sample to sample, and that of a group which was quiet so far, as channels are for a word that no
-    prompt held. The second ends where the layer does, and at three times the group's width.
+    Widening a range of width W by d rounds its N values coarser, N (W + d)^2 / (12 L^2), L = 2^bits - 1, and
+    clips less of what comes beyond, 2 r b^2 exp(-d / b) for r excesses and a tail of length b. Their sum is
+    least at d = b ln(12 r L^2 b / (N W)), or at 0.
 
-    So many samples, many values and few bits leave ranges as they were seen; few samples draw narrow groups
-    towards their layer. Ours; constants were found on two models (`benchmarks/unseen.py`). Operands whose
-    samples nobody looked at one by one (`static-ranges`) stay as they are.
+    The tail is found by leaving one sample out: of values with an exponential tail, the largest lies as far
+    beyond the second largest as the next record will lie beyond the largest. So b^2 is half the mean square
+    of how far each index's furthest sample went beyond all others, over a group's indices and all calls, and
+    of n + 1 samples each is the furthest equally often, so r is the sum of exp(-(gap to the group's end) / b)
+    over the indices, by n + 1.
+
+    That says nothing of groups which were quiet in all samples, as channels are for a word that no prompt
+    held. They are drawn towards their layer's extreme, by at most three times their width, where samples are
+    few; the longer reach counts. So many samples, many values and few bits leave ranges as they were seen.
+    Ours; constants were found on two models (`benchmarks/unseen.py`). Operands whose samples nobody looked at
+    one by one (`static-ranges`) stay as they are.
     """
 
     name: ClassVar[str] = "widen-ranges"
@@ -76,45 +83,64 @@ def widened(plan: GroupedOperand, variation: Variation, values: int) -> GroupedO
     """
     if int(variation.samples.min()) < 1:
         raise DgqcError("widen-ranges needs at least one calibration sample for each call.")
-    groups = int(plan.group.max()) + 1
-    low, high = group_ranges(plan, groups)
+    ends = _Ends(plan, variation, values)
+    low, high = plan.ranges.low.double(), plan.ranges.high.double()
     if plan.operand.padded:
         low, high = low.clamp(max=0), high.clamp(min=0)
-    share = torch.bincount(plan.group, minlength=groups).double() / len(plan.group)
-    width = (high - low).clamp(min=1e-12)
-    layer = (high.amax(dim=1) - low.amin(dim=1)).clamp(min=1e-12)
-    samples = variation.samples.double()[:, None]
-    common = (RAREST / samples).pow(3).clamp(max=MOST)
-    # What rounding costs beside clipping: (T, G).
-    price = common * 12 * (2**plan.operand.bits - 1) ** 2 / (values * share * width)
-
-    def reach(tail: torch.Tensor) -> torch.Tensor:
-        return tail * torch.log((price * tail).clamp(min=1))
-
-    def extended(extreme: torch.Tensor, deviation: torch.Tensor) -> torch.Tensor:
-        """How far the ends of ranges move outwards. extreme: (T, G), upwards. deviation: (T,)."""
-        end = extreme.amax(dim=1, keepdim=True)
-        own = reach(GUMBEL * width * _relative(deviation / layer, end[:, 0].abs() / layer, samples[:, 0]))
-        others = torch.minimum(end.amax(dim=0, keepdim=True), end.abs() * MOST_LENT)
-        lent = end + (LENT / samples).clamp(max=1) * (others - end).clamp(min=0)
-        gap = torch.minimum(lent - extreme, MOST_DRAWN * width)
-        quiet = torch.minimum(reach(QUIET * gap), gap)
-        return torch.maximum(own, quiet)
-
-    low = low - extended(-low, variation.low.double())
-    high = high + extended(high, variation.high.double())
+    low = -ends.extended(-low, -variation.low.double())
+    high = ends.extended(high, variation.high.double())
     dtype = plan.ranges.low.dtype
     return replace(plan, ranges=Ranges(low[:, plan.group].to(dtype), high[:, plan.group].to(dtype)))
 
 
-def _relative(deviation: torch.Tensor, expected: torch.Tensor, samples: torch.Tensor) -> torch.Tensor:
-    """One deviation of all calls, as a share of the layer's width, between what was seen and expected.
+class _Ends:
+    """The ends of a plan's groups, both treated as upper ones."""
 
-    All float64 (T,). Returns a scalar.
-    """
-    seen = samples - 1
-    whole = seen * deviation.square() + PRIOR_SAMPLES * (PRIOR * expected).square()
-    return (whole / (seen + PRIOR_SAMPLES)).mean().sqrt()
+    def __init__(self, plan: GroupedOperand, variation: Variation, values: int) -> None:
+        self.group, self.groups = plan.group, int(plan.group.max()) + 1
+        self.size = torch.bincount(plan.group, minlength=self.groups).double()
+        low, high = group_ranges(plan, self.groups)
+        if plan.operand.padded:
+            low, high = low.clamp(max=0), high.clamp(min=0)
+        self.width = (high - low).clamp(min=1e-12)
+        self.samples = variation.samples.double()[:, None]
+        # 12 L^2 / (N W) of each group, (T, G).
+        share = values * self.size / len(plan.group)
+        self.price = 12 * (2**plan.operand.bits - 1) ** 2 / (share * self.width)
+
+    def extended(self, furthest: torch.Tensor, second: torch.Tensor) -> torch.Tensor:
+        """Where ranges end now, (T, G). furthest, second: of the samples' extremes, upwards, (T, n)."""
+        index = self.group.expand(len(furthest), -1)
+        start = torch.zeros_like(self.width)
+        end = start.scatter_reduce(1, index, furthest, "amax", include_self=False)
+        tail = self._tail(furthest, second)
+        near = torch.exp((furthest - end[:, self.group]) / tail[:, self.group])
+        common = CLIPPED / (self.samples + 1) * start.index_add(1, self.group, near)
+        return end + torch.maximum(self._reach(tail, common), self._to_layer(end))
+
+    def _reach(self, tail: torch.Tensor, common: torch.Tensor) -> torch.Tensor:
+        return tail * torch.log((common * self.price * tail).clamp(min=1))
+
+    def _tail(self, furthest: torch.Tensor, second: torch.Tensor) -> torch.Tensor:
+        """(T, G), in proportion to widths; a group of few indices is drawn to the operand's mean."""
+        told = self.samples[:, 0] > 1
+        if not bool(told.any()):
+            return EXPECTED * self.width
+        beyond = (furthest - second).clamp(min=0) / self.width[:, self.group]
+        squares = beyond[told].square().mean(dim=0)
+        own = torch.zeros(self.groups, dtype=torch.float64).index_add(0, self.group, squares)
+        mean = (own + SHARED * squares.mean()) / (self.size + SHARED)
+        return (mean / 2).sqrt().clamp(min=1e-6) * self.width
+
+    def _to_layer(self, end: torch.Tensor) -> torch.Tensor:
+        """How far groups that were quiet so far reach, (T, G)."""
+        layer = end.amax(dim=1, keepdim=True)
+        others = torch.minimum(layer.amax(dim=0, keepdim=True), layer.abs() * MOST_LENT)
+        lent = layer + (LENT / self.samples).clamp(max=1) * (others - layer).clamp(min=0)
+        gap = torch.minimum(lent - end, MOST_DRAWN * self.width)
+        tail = QUIET * (FEW / self.samples).clamp(max=1).sqrt() * gap
+        common = (RAREST / self.samples).pow(3).clamp(max=MOST)
+        return torch.minimum(self._reach(tail, common), gap)
 
 
 def _width(plan: GroupedOperand) -> float:

@@ -41,7 +41,9 @@ class SplitShortcuts(Pass):
             parts = _parts(node, 1 if plan.operand.role is Role.CONVOLUTION else len(shape(node)) - 1)
             if parts and plan.operand.role in (Role.CONVOLUTION, Role.LINEAR):
                 group = torch.repeat_interleave(torch.arange(len(parts)), torch.tensor(parts))
-                grouped = GroupedOperand(plan.operand, Dimension.CHANNEL, plan.channel, group, plan.variation)
+                grouped = GroupedOperand(
+                    plan.operand, Dimension.CHANNEL, plan.channel, group, plan.channel_variation
+                )
                 plans[str(node.args[1])] = grouped
                 split += 1
         return replace(program, plans=plans).with_report(self.name, {"operands": split})

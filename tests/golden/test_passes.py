@@ -201,7 +201,7 @@ def test_search_ranges(golden: Golden) -> None:
 
 
 def test_widen_ranges(golden: Golden) -> None:
-    seen = Variation(torch.tensor([4, 4]), torch.tensor([0.5, 0.25]), torch.tensor([0.5, 0.25]))
+    seen = Variation(torch.tensor([4, 4]), CHANNEL.low / 2, CHANNEL.high / 2)
     grouped = GroupedOperand(LINEAR, Dimension.CHANNEL, CHANNEL, torch.tensor([0, 1, 0, 1]), seen)
     golden("widen-ranges", dense_with(grouped), "widen-ranges")
 

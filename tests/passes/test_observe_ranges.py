@@ -89,6 +89,17 @@ def brute_force(site: fx.Node, role: Role, samples: list[torch.Tensor]) -> tuple
     return tuple(f(part, dim=1) for part in every for f in (torch.amin, torch.amax))
 
 
+def check_second(plan: ObservedOperand, site: fx.Node, step: int, samples: list[torch.Tensor]) -> None:
+    """What each index would have had without the sample that went furthest."""
+    each = [brute_force(site, plan.operand.role, [one]) for one in samples]
+    for place, seen in ((0, plan.channel_variation), (2, plan.pixel_variation)):
+        assert seen is not None
+        low, high = (torch.stack([one[end] for one in each]) for end in (place, place + 1))
+        assert torch.allclose(seen.low[step].double(), low.kthvalue(2, dim=0).values, rtol=1e-4, atol=1e-5)
+        wanted = high.kthvalue(len(each) - 1, dim=0).values
+        assert torch.allclose(seen.high[step].double(), wanted, rtol=1e-4, atol=1e-5)
+
+
 @NAMES
 @STEPS
 def test_operands_have_the_smallest_and_largest_of_every_index(name: str, step: int) -> None:
@@ -104,6 +115,7 @@ def test_operands_have_the_smallest_and_largest_of_every_index(name: str, step: 
                 assert one.shape == (len(SCHEDULE), len(other))
                 # A batch's sums are rounded differently from a sample's.
                 assert torch.allclose(one[step].double(), other, rtol=1e-4, atol=1e-5), site
+            check_second(plan, site, step, seen[str(site.args[1])])
     assert roles == set(Role)
 
 
@@ -243,8 +255,11 @@ def test_samples_are_drawn_while_ranges_grow(
     seen = found.plans["site"]
     assert isinstance(seen, ObservedOperand)
     assert float(seen.channel.high.max()) == 3 * max(sizes[:samples])
-    assert seen.variation is not None
-    assert seen.variation.samples.tolist() == [samples] * 2
+    assert seen.channel_variation is not None
+    assert seen.channel_variation.samples.tolist() == [samples] * 2
+    second = sorted(sizes[:samples])[-2]
+    assert float(seen.channel_variation.high.max()) == 3 * second
+    assert float(seen.channel_variation.low.min()) == -second
 
 
 def test_a_single_sample_says_nothing_about_growth() -> None:

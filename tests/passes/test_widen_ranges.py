@@ -12,7 +12,7 @@ from planned import one_site, program_with
 
 from dgqc.ir.errors import DgqcError
 from dgqc.ir.plans import Dimension, GroupedOperand, Operand, Ranges, Role, Variation
-from dgqc.passes.activations.widen_ranges import WidenRanges, widened
+from dgqc.passes.activations.widen_ranges import CLIPPED, WidenRanges, widened
 
 CALLS = 2
 VALUES = 4096
@@ -21,11 +21,15 @@ CHANNELS = 8
 
 
 def plan(
-    samples: int, bits: int = 8, deviation: float = 0.1, narrow: float = 0.05, padded: bool = False
+    samples: int, bits: int = 8, beyond: float = 0.05, narrow: float = 0.05, padded: bool = False
 ) -> GroupedOperand:
-    """Eight channels from -1 to 1 and below, in two groups: wide ones and narrow ones."""
+    """Eight channels from -1 to 1 and below, in two groups: wide ones and narrow ones.
+
+    beyond: how far each channel's furthest sample went beyond all others, as a share of its width.
+    """
     size = torch.tensor([1.0] * 4 + [narrow] * 4).repeat(CALLS, 1)
-    variation = Variation(torch.full((CALLS,), samples), *(torch.full((CALLS,), deviation) for _ in range(2)))
+    second = size * (1 - 2 * beyond)
+    variation = Variation(torch.full((CALLS,), samples), -second, second)
     group = torch.tensor([0] * 4 + [1] * 4)
     operand = Operand(Role.CONVOLUTION if padded else Role.LINEAR, bits, padded)
     return GroupedOperand(operand, Dimension.CHANNEL, Ranges(-size, size), group, variation)
@@ -49,9 +53,9 @@ def wider(one: GroupedOperand) -> tuple[float, float]:
     st.booleans(),
 )
 def test_ranges_never_shrink_and_stay_finite(
-    samples: int, bits: int, deviation: float, narrow: float, padded: bool
+    samples: int, bits: int, beyond: float, narrow: float, padded: bool
 ) -> None:
-    before = plan(samples, bits, deviation, narrow, padded)
+    before = plan(samples, bits, beyond, narrow, padded)
     assert before.variation is not None
     after = widened(before, before.variation, VALUES)
     assert bool((after.ranges.high >= before.ranges.high).all())
@@ -61,30 +65,34 @@ def test_ranges_never_shrink_and_stay_finite(
 
 
 def test_the_fewer_samples_the_wider() -> None:
-    ends = [wider(plan(samples)) for samples in (1, 2, 4, 8, 16, 32, 64, 1000)]
+    ends = [wider(plan(samples)) for samples in (2, 4, 8, 16, 32, 64, 100_000)]
     assert ends == sorted(ends, reverse=True)
-    assert ends[3][0] > 1.1
-    assert ends[-1] == high(plan(1000))
+    assert ends[2][0] > 1.1
+    assert ends[-1] == high(plan(100_000))
+
+
+def test_a_single_sample_says_nothing_of_its_tail() -> None:
+    """However it looks: there was no other."""
+    assert wider(plan(1, beyond=0.2)) == wider(plan(1, beyond=0.0))
+    assert wider(plan(1))[0] > 1.5
 
 
 def test_few_samples_draw_a_quiet_group_to_its_layer() -> None:
-    wide, narrow = wider(plan(2, deviation=0.0, narrow=0.2))
+    wide, narrow = wider(plan(2, beyond=0.0, narrow=0.2))
     assert narrow > 0.9
     assert narrow <= wide
-    quiet = wider(plan(2, deviation=0.0, narrow=1.0))
+    quiet = wider(plan(2, beyond=0.0, narrow=1.0))
     assert quiet[0] == pytest.approx(quiet[1])
 
 
 def test_a_group_that_is_far_narrower_stays_so() -> None:
     """By three times its own width at each end: massive channels are the model's making."""
-    _, narrow = wider(plan(2, deviation=0.0, narrow=0.001))
+    _, narrow = wider(plan(2, beyond=0.0, narrow=0.001))
     assert narrow == pytest.approx(0.001 + 3 * 0.002, rel=0.01)
 
 
 def test_samples_that_differ_get_more_room_than_those_that_agree() -> None:
-    assert (
-        wider(plan(8, deviation=0.3))[0] > wider(plan(8, deviation=0.1))[0] > wider(plan(8, deviation=0))[0]
-    )
+    assert wider(plan(8, beyond=0.1))[0] > wider(plan(8, beyond=0.03))[0] > wider(plan(8, beyond=0))[0]
 
 
 def test_few_bits_round_too_coarsely_to_be_widened() -> None:
@@ -95,22 +103,42 @@ def test_few_bits_round_too_coarsely_to_be_widened() -> None:
 def test_a_range_away_from_zero_is_drawn_to_its_layer_too() -> None:
     """One channel was never below 2; its layer was."""
     far = Ranges(torch.tensor([[2.0, -0.3]]), torch.tensor([[4.0, 1.0]]))
-    seen = Variation(torch.tensor([2]), torch.zeros(1), torch.zeros(1))
+    seen = Variation(torch.tensor([2]), far.low, far.high)
     one = GroupedOperand(Operand(Role.LINEAR, 8, False), Dimension.CHANNEL, far, torch.tensor([0, 1]), seen)
     assert float(widened(one, seen, 64).ranges.low[0, 0]) < 0
 
 
+def test_a_group_is_judged_by_its_own_tail_rather_than_by_the_operands() -> None:
+    """One group of many channels whose samples agree, one whose samples differ."""
+    size = torch.ones(1, 80)
+    second = torch.tensor([1.0] * 40 + [0.8] * 40)[None]
+    seen = Variation(torch.tensor([16]), -second, second)
+    group = torch.tensor([0] * 40 + [1] * 40)
+    one = GroupedOperand(Operand(Role.LINEAR, 8, False), Dimension.CHANNEL, Ranges(-size, size), group, seen)
+    found = widened(one, seen, VALUES).ranges.high[0]
+    assert float(found[40]) > float(found[0]) > 1
+
+
 def test_the_closed_form_is_the_least_sum_of_rounding_and_clipping() -> None:
-    """d = b ln(12 r L^2 b / (n W)) against a search over d, for the wide group's upper end."""
-    before = plan(8, deviation=0.1)
-    found = wider(before)[0] - 1
-    share = ((8 - 1) * 0.05**2 + 2 * (0.15 / 2) ** 2) / (8 - 1 + 2)
-    tail, common = 6**0.5 / torch.pi * 2 * share**0.5, (10 / 8) ** 3
+    """d = b ln(12 r L^2 b / (N W)) against a search over d, for the wide group's upper end."""
+    found = wider(plan(32, beyond=0.05))[0] - 1
+    # All channels' spacings are 0.05 of their width, so the mean over the operand changes nothing.
+    tail, common = 2 * 0.05 / 2**0.5, CLIPPED * 4 / 33
     step = torch.linspace(0, 1, 100_001, dtype=torch.float64)
     # Rounding's growth at the first order, as in the pass.
     rounding = VALUES / 2 * (4 + 2 * 2 * step) / (12 * 255**2)
     clipping = 2 * common * tail**2 * torch.exp(-step / tail)
     assert float(step[(rounding + clipping).argmin()]) == pytest.approx(found, abs=1e-4)
+
+
+def test_a_spacing_between_records_is_the_tail_of_what_comes() -> None:
+    """Of exponential values, what a new sample goes beyond all others has the spacing's mean square."""
+    generator = torch.Generator().manual_seed(0)
+    values = -torch.rand(20_000, 17, dtype=torch.float64, generator=generator).log()
+    records = values[:, :16].sort(dim=1, descending=True).values
+    spacing = (records[:, 0] - records[:, 1]).square().mean()
+    excess = (values[:, 16] - records[:, 0]).clamp(min=0).square().mean()
+    assert float(excess * 17) == pytest.approx(float(spacing), rel=0.15)
 
 
 def test_plans_without_variation_stay_and_the_report_counts() -> None:
