@@ -25,7 +25,11 @@ from .kernels import Builds, check
 SCHEDULE = Schedule("DDIMScheduler", (500.0, 20.0))
 SAMPLES = 8
 FLOOR = 28.0
-"""Decibels of 8-bit products on samples that calibrated: 30 to 50 are seen."""
+"""Decibels of a form's 8-bit products on samples that calibrated: 30 to 50 are seen."""
+FLOORS = {"guided": 30.0}
+"""Of a public architecture: 30.1 are seen of guided diffusion's, with norms scaled at random."""
+OTHERS = 35.0
+"""Of all other public architectures: 35.5 to 40.6 are seen."""
 
 
 def compiled(unet: ExportedUNet, inputs: Callable[[int, int], Inputs]) -> Program:
@@ -59,9 +63,11 @@ def decibels(unet: ExportedUNet, program: Program, inputs: Callable[[int, int], 
     return float(10 * torch.log10(wanted.square().sum() / (wanted - y).square().sum()))
 
 
-def check_all(kernels: Builds, unet: ExportedUNet, inputs: Callable[[int, int], Inputs]) -> Program:
+def check_all(
+    kernels: Builds, unet: ExportedUNet, inputs: Callable[[int, int], Inputs], floor: float = FLOOR
+) -> Program:
     program = compiled(unet, inputs)
-    assert min(decibels(unet, program, inputs, step) for step in range(2)) > FLOOR
+    assert min(decibels(unet, program, inputs, step) for step in range(2)) > floor
     check(kernels, program, integers_of(program, inputs(0, 1), 0))
     return program
 
@@ -72,6 +78,7 @@ def test_a_public_architecture_in_c(kernels: Builds, name: str) -> None:
         kernels,
         public_transformers.public(name),
         lambda step, count: public_transformers.inputs_of(name, step, count),
+        FLOORS.get(name, OTHERS),
     )
 
 

@@ -11,12 +11,19 @@ import pytest
 
 TESTS = Path(__file__).parents[1]
 SCRIPT = """
+import os
 import sys
+import time
 import torch
 torch.set_num_threads(int(sys.argv[2]))
 import architectures
 import dgqc
-program = dgqc.compile(architectures.unconditional(), "w4a6", steps=3, samples=2, batch_size=1)
+# A machine on which everything takes so many times as long.
+for name in ("monotonic", "perf_counter", "time"):
+    clock = getattr(time, name)
+    setattr(time, name, lambda clock=clock: clock() * float(os.environ["SLOWER"]))
+program = dgqc.compile(architectures.unconditional(), "w4a6", steps=2, batch_size=1)
+assert program.report["observe-ranges"]["samples"] > 2 * 16, "more samples were drawn than at first"
 assert torch.get_num_threads() == int(sys.argv[2])
 program.save(sys.argv[1])
 """
@@ -67,9 +74,10 @@ def made(script: str, place: Path, threads: int, **environment: str) -> dict[str
 
 
 @pytest.mark.parametrize("script", [SCRIPT, COMMANDS], ids=["compile", "compare and calibrate"])
-def test_threads_hash_seed_time_zone_and_locale_change_no_byte(tmp_path: Path, script: str) -> None:
-    first = made(script, tmp_path / "first", 1, PYTHONHASHSEED="1", TZ="UTC", LC_ALL="C")
-    second = made(script, tmp_path / "second", 2, PYTHONHASHSEED="2", TZ="Asia/Tokyo", LC_ALL="C.UTF-8")
+def test_threads_speed_hash_seed_time_zone_and_locale_change_no_byte(tmp_path: Path, script: str) -> None:
+    first = made(script, tmp_path / "first", 1, SLOWER="1", PYTHONHASHSEED="1", TZ="UTC", LC_ALL="C")
+    other = {"PYTHONHASHSEED": "2", "TZ": "Asia/Tokyo", "LC_ALL": "C.UTF-8"}
+    second = made(script, tmp_path / "second", 2, SLOWER="1000000", **other)
     assert [name for name in first if first[name] != second.get(name)] == []
     assert first.keys() == second.keys()
     assert first
