@@ -23,7 +23,7 @@ WORTH_DB = 0.5
 
 
 @dataclass(frozen=True)
-class Checked:
+class Attempt:
     """A compiled program, what it was asked for, and how close it is. tried: options, with what each gave."""
 
     request: Request
@@ -54,7 +54,7 @@ Build = Callable[[Request], tuple[CompiledProgram, Calibration | None]]
 """Compiles a request; gives the samples that it was calibrated with, too."""
 
 
-def checked(request: Request, build: Build, bound: float | None = None) -> Checked:
+def checked(request: Request, build: Build, bound: float | None = None) -> Attempt:
     """Compiles and checks. bound: decibels; None takes the request's, or those for the program's widths."""
     held_out, asked = None, request
     if request.calibration is not None:
@@ -63,10 +63,10 @@ def checked(request: Request, build: Build, bound: float | None = None) -> Check
     compiled, calibration = build(asked)
     expected = request.least if bound is None else bound
     quality = check(request, compiled, calibration, held_out=held_out, bound=expected)
-    return Checked(request, with_quality(compiled, quality), quality)
+    return Attempt(request, with_quality(compiled, quality), quality)
 
 
-def repaired(first: Checked, build: Build) -> Checked:
+def repaired(first: Attempt, build: Build) -> Attempt:
     """Makes one change after the other, and keeps those that gain, until the bound is met.
 
     As many are tried as the request's budget says: how long that takes depends on the machine, and what
@@ -81,7 +81,7 @@ def repaired(first: Checked, build: Build) -> Checked:
     return best
 
 
-def _tried(best: Checked, remedy: Remedy, build: Build) -> Checked:
+def _tried(best: Attempt, remedy: Remedy, build: Build) -> Attempt:
     """The better of a program and of its changed form."""
     log.info("%.1f dB; trying %s.", best.quality.least, remedy.option)
     begun = time.monotonic()

@@ -6,7 +6,6 @@ option is one field here, and the place where it acts.
 
 from __future__ import annotations
 
-import re
 from collections.abc import Sequence
 from dataclasses import KW_ONLY, dataclass, field, fields
 from functools import cached_property
@@ -15,6 +14,7 @@ from typing import TYPE_CHECKING, Any
 
 from ..ir.errors import DgqcError
 from .option import option, option_of
+from .written import height_and_width, timestep_list
 
 if TYPE_CHECKING:
     # Needed for types alone: `dgqc --help` does not wait for torch.
@@ -24,26 +24,6 @@ if TYPE_CHECKING:
     from ..ir.calibration import Calibration
     from ..passes.base import Pass
     from ..passes.manager.instruments import Instrument
-
-
-def height_and_width(text: str | None) -> tuple[int, int] | None:
-    """(height, width) of `64x48`. Raises DgqcError when it is something else."""
-    if text is None:
-        return None
-    found = re.fullmatch(r"([1-9]\d*)x([1-9]\d*)", text)
-    if not found:
-        raise DgqcError(f"--sample-size is {text!r}, but it is written as height x width: 64x64.")
-    return int(found[1]), int(found[2])
-
-
-def timestep_list(text: str | None) -> tuple[float, ...] | None:
-    """The numbers of `999,749.5,-3`. Raises DgqcError when it is something else."""
-    if text is None:
-        return None
-    try:
-        return tuple(float(part) for part in text.split(","))
-    except ValueError:
-        raise DgqcError(f"--timesteps is {text!r}, but it is numbers with commas: 999,749,499,249.") from None
 
 
 @dataclass(frozen=True)

@@ -21,7 +21,7 @@ from dgqc.compiler import repair as repairing
 from dgqc.compiler.checking import check
 from dgqc.compiler.driver import compile_with_samples
 from dgqc.compiler.remedies import remedies
-from dgqc.compiler.repair import Checked, checked, repaired
+from dgqc.compiler.repair import Attempt, checked, repaired
 from dgqc.compiler.request import Request
 from dgqc.execution.compiled_program import CompiledProgram
 from dgqc.frontends.calibrating.calibrate import calibrate
@@ -214,7 +214,7 @@ def bench(
     return made
 
 
-def first(bench: Bench, **options: Any) -> Checked:
+def first(bench: Bench, **options: Any) -> Attempt:
     return checked(Request("unet", "w8a8", samples=16, **options), bench.build)
 
 

@@ -1,0 +1,27 @@
+"""How the command line's texts are read where they are more than a number or a name."""
+
+from __future__ import annotations
+
+import re
+
+from ..ir.errors import DgqcError
+
+
+def height_and_width(text: str | None) -> tuple[int, int] | None:
+    """(height, width) of `64x48`. Raises DgqcError when it is something else."""
+    if text is None:
+        return None
+    found = re.fullmatch(r"([1-9]\d*)x([1-9]\d*)", text)
+    if not found:
+        raise DgqcError(f"--sample-size is {text!r}, but it is written as height x width: 64x64.")
+    return int(found[1]), int(found[2])
+
+
+def timestep_list(text: str | None) -> tuple[float, ...] | None:
+    """The numbers of `999,749.5,-3`. Raises DgqcError when it is something else."""
+    if text is None:
+        return None
+    try:
+        return tuple(float(part) for part in text.split(","))
+    except ValueError:
+        raise DgqcError(f"--timesteps is {text!r}, but it is numbers with commas: 999,749,499,249.") from None
