@@ -163,10 +163,10 @@ static dgqc_operand operand_of(const shape *of, uint32_t most)
     return operand;
 }
 
-static dgqc_combination combination_of(const dgqc_operand *operand)
+static dgqc_combination combination_of(const dgqc_operand *operand, int bits)
 {
     dgqc_segment segments[GROUPS];
-    dgqc_combination combination = {GROUPS, 0, 32, 1, NULL};
+    dgqc_combination combination = {GROUPS, 0, 32, 1, NULL, bits == 4};
     dgqc_find_segments(operand, operand->count, 0, segments);
     for (size_t s = 0; s < GROUPS; s++) {
         combination.row_bytes += dgqc_segment_quads(segments + s) * DGQC_QUAD;
@@ -222,12 +222,12 @@ static layer layer_of(const shape *of, int bits)
 {
     const size_t side = side_of(of->rows), k = of->kernel, halo = (side + k - 1) * (side + k - 1);
     const dgqc_operand operand = operand_of(of, bits == 4 ? 16 : 63);
-    const dgqc_combination combination = combination_of(&operand);
+    const dgqc_combination combination = combination_of(&operand, bits);
     const dgqc_weights weights = weights_of(of, bits);
     const dgqc_linear_parameters linear = {of->channels, of->rows, operand, weights, combination};
     const dgqc_window window = {of->channels, side, side, k, k, 1, 1, k / 2, k / 2, side, side};
     const dgqc_conv2d_parameters conv = {window, operand, weights, combination};
-    const size_t tables = 65536 + of->columns * 32; /* more than enough */
+    const size_t tables = 65536 + of->columns * 32 + of->channels * 20; /* more than enough */
     layer made = {linear, conv, k == 1, random_bytes(of->rows * of->channels, 256), NULL, NULL, NULL};
     made.shared = memory_of(tables + halo * combination.row_bytes);
     made.scratch = memory_of(DGQC_BLOCK_ROWS * combination.row_bytes);

@@ -29,6 +29,10 @@ class Segment(ctypes.Structure):
     ]
 
 
+class Multiples(ctypes.Structure):
+    _fields_ = [("quads", ctypes.c_void_p), ("alike", ctypes.c_void_p), ("count", ctypes.c_size_t)]
+
+
 @pytest.fixture(scope="session", params=BUILDS)
 def unpack(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> ctypes.CDLL:
     need = NEEDS.get(request.param)
@@ -41,21 +45,26 @@ def unpack(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFact
 
 
 def unpacked(
-    library: ctypes.CDLL, weight: torch.Tensor, ends: list[int], multiples: list[int], first: int, count: int
+    library: ctypes.CDLL, weight: torch.Tensor, ends: list[int], of_group: list[int], first: int, count: int
 ) -> torch.Tensor:
     """Quads of the first panel. weight: int8 (16, taps, channels)."""
     packed = panels(weight, 4)
     segments = (Segment * len(ends))(
         *(
             Segment(begin, end - begin, 0, 0, m)
-            for (begin, end), m in zip(pairwise((0, *ends)), multiples, strict=True)
+            for (begin, end), m in zip(pairwise((0, *ends)), of_group, strict=True)
         )
     )
+    channels = weight.shape[-1]
+    of_tap = -(-channels // 4)
+    tables, alike = torch.zeros(of_tap, 4, 16, dtype=torch.int8), torch.zeros(of_tap, dtype=torch.uint8)
+    multiples = Multiples(tables.data_ptr(), alike.data_ptr(), of_tap)
+    library.dgqc_multiply_nibbles(segments, ctypes.c_size_t(channels), ctypes.byref(multiples))
     found = torch.full((count + 1, 16, 4), 77, dtype=torch.int8)
     library.dgqc_unpack(
         ctypes.c_void_p(packed.data_ptr()),
-        segments,
-        *map(ctypes.c_size_t, (weight.shape[-1], first, count)),
+        ctypes.byref(multiples),
+        *map(ctypes.c_size_t, (first, count)),
         ctypes.c_void_p(found.data_ptr()),
     )
     assert bool((found[count] == 77).all())

@@ -31,6 +31,8 @@ dgqc = torch.ops.dgqc
 
 QUAD = defined("DGQC_QUAD")
 """Channels that a kernel multiplies at once."""
+MOST_ABSORBED = defined("DGQC_MOST_ABSORBED")
+"""The largest multiple that a weight of 4 bits can take up."""
 LIMIT = 2.0**31
 SMALLEST_BLOCK = 16
 """With fewer products than this to an int32 sum the narrow kernel isn't worth it."""
@@ -44,11 +46,13 @@ class SegmentSums:
         that.
     ends: of the accumulation blocks, whose sums 32 bits hold: the number of segments up to there. Where
         total_bits is 64, the sum of a block of one segment is without its multiple.
+    absorbs: whether weights are of 4 bits and can take up the multiples, at all calls.
     """
 
     segments: tuple[tuple[int, int], ...]
     total_bits: int
     ends: tuple[int, ...]
+    absorbs: bool = False
 
     @property
     def row_bytes(self) -> int:
@@ -58,6 +62,11 @@ class SegmentSums:
     @property
     def channels(self) -> int:
         return sum(count for _, count in self.segments)
+
+    @property
+    def channel_quads(self) -> int:
+        """Of a row's (a pixel's) channels."""
+        return -(-self.channels // QUAD)
 
     @property
     def is_spread(self) -> bool:
@@ -106,6 +115,8 @@ def _combination(
         # What zero points add up to leaves by way of the offsets, which have 64 bits.
         total = torch.maximum(multiples @ parts, (multiples * zeros.abs()) @ largest).max()
         ends = _ends(multiples, parts)
+        four_bits = int(weight.amin()) >= -8 and int(weight.amax()) <= 7
+        absorbs = four_bits and float(multiples.max()) <= MOST_ABSORBED
     else:
         # Each row is centered before it is multiplied.
         used = torch.unique(group).to(torch.int64)
@@ -114,11 +125,13 @@ def _combination(
         largest = centered.absolute_maximum.double().clamp(min=codes[1])
         weights = sums.absolute.max()
         parts, total = largest.max() * weights, (largest * multiples).max() * weights
-        ends = (1,)
+        ends, absorbs = (1,), False
     if not below(parts, LIMIT):
         return None
     fits = below(total, LIMIT)
-    return SegmentSums(segments, 32, (len(segments),)) if fits else SegmentSums(segments, 64, ends)
+    if fits:
+        return SegmentSums(segments, 32, (len(segments),), absorbs)
+    return SegmentSums(segments, 64, ends)
 
 
 def _ends(multiples: torch.Tensor, parts: torch.Tensor) -> tuple[int, ...]:

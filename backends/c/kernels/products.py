@@ -113,6 +113,7 @@ def _call(
         segments=len(found.segments),
         row_bytes=found.row_bytes,
         total_bits=found.total_bits,
+        absorbs=found.absorbs,
         accumulations=len(found.ends),
         ends=context.constants.add(ends) if len(found.ends) > 1 else None,
     )
@@ -203,8 +204,19 @@ def _shared(node: fx.Node, a: dict[str, Any]) -> tuple[int, ...]:
     runs = defined("DGQC_RUN_BYTES") * segments * taps
     blocks = defined("DGQC_ACCUMULATION_BYTES") * len(found.ends)
     image = (_image_bytes(a, found.row_bytes),) if has_image(node) else ()
+    quads = found.channel_quads
+    tables = (defined("DGQC_MULTIPLIED_BYTES") * quads, quads) if found.absorbs else ()
     per_column = (4 * columns, 8 * columns, *sums)
-    return (defined("DGQC_PRODUCT_BYTES"), *per_column, *orders, found.row_bytes, runs, blocks, *image)
+    return (
+        defined("DGQC_PRODUCT_BYTES"),
+        *per_column,
+        *orders,
+        found.row_bytes,
+        runs,
+        blocks,
+        *tables,
+        *image,
+    )
 
 
 def _scratch(node: fx.Node, a: dict[str, Any], rows: int) -> tuple[int, ...]:

@@ -50,11 +50,11 @@ void dgqc_conv2d_prepare(const dgqc_conv2d_parameters *p, size_t step, const uin
     }
 }
 
-/* At most DGQC_BLOCK_ROWS output positions. */
+/* At most dgqc_product_block output positions. */
 static void multiply(const dgqc_conv2d_parameters *p, dgqc_rows rows, const dgqc_product *product, int16_t *y)
 {
     const dgqc_window *const w = &p->window;
-    const uint8_t *const image = product->rest, *row[DGQC_BLOCK_ROWS];
+    const uint8_t *const image = product->rest, *row[DGQC_MATRIX_BLOCK_ROWS];
     for (size_t r = 0; r < rows.count; r++) {
         const size_t line = (rows.first + r) / w->out_width, column = (rows.first + r) % w->out_width;
         row[r] = image + (line * w->stride_height * line_pixels(w) + column * w->stride_width) * product->row_bytes;
@@ -65,9 +65,9 @@ static void multiply(const dgqc_conv2d_parameters *p, dgqc_rows rows, const dgqc
 void dgqc_conv2d_rows(const dgqc_conv2d_parameters *p, size_t step, dgqc_rows rows, int16_t *y, const void *shared)
 {
     (void)step;
-    for (size_t done = 0; done < rows.count; done += DGQC_BLOCK_ROWS) {
-        const size_t left = rows.count - done;
-        const dgqc_rows block = {rows.first + done, left < DGQC_BLOCK_ROWS ? left : (size_t)DGQC_BLOCK_ROWS};
+    for (size_t done = 0, some; done < rows.count; done += some) {
+        some = dgqc_product_block(shared, rows.count - done);
+        const dgqc_rows block = {rows.first + done, some};
         multiply(p, block, shared, y + done * p->weights.panels.columns);
     }
 }

@@ -8,11 +8,11 @@ void dgqc_linear_prepare(const dgqc_linear_parameters *p, size_t step, void *sha
     dgqc_product_prepare(&p->weights, &p->operand, &p->combination, p->depth, &one, step, shared);
 }
 
-/* At most DGQC_BLOCK_ROWS rows, of `left`. */
+/* At most dgqc_product_block rows, of `left`. */
 static void multiply(const dgqc_linear_parameters *p, size_t step, dgqc_rows rows, size_t left, const uint8_t *x,
                      int16_t *y, const dgqc_product *product, uint8_t *spread)
 {
-    const uint8_t *row[DGQC_BLOCK_ROWS];
+    const uint8_t *row[DGQC_MATRIX_BLOCK_ROWS];
     dgqc_row_group groups[DGQC_BLOCK_ROWS];
     const size_t bytes = product->row_bytes;
     const int direct = bytes == p->depth;
@@ -31,9 +31,12 @@ static void multiply(const dgqc_linear_parameters *p, size_t step, dgqc_rows row
 void dgqc_linear_rows(const dgqc_linear_parameters *p, size_t step, dgqc_rows rows, const uint8_t *x, int16_t *y,
                       const void *shared, void *scratch)
 {
-    for (size_t done = 0; done < rows.count; done += DGQC_BLOCK_ROWS) {
-        const size_t left = rows.count - done;
-        const dgqc_rows block = {rows.first + done, left < DGQC_BLOCK_ROWS ? left : (size_t)DGQC_BLOCK_ROWS};
-        multiply(p, step, block, left, x + done * p->depth, y + done * p->weights.panels.columns, shared, scratch);
+    const dgqc_product *const product = shared;
+    const int direct = product->row_bytes == p->depth;
+    for (size_t done = 0, some; done < rows.count; done += some) {
+        const size_t left = rows.count - done, few = left < DGQC_BLOCK_ROWS ? left : (size_t)DGQC_BLOCK_ROWS;
+        some = direct && p->operand.along_depth ? dgqc_product_block(product, left) : few;
+        const dgqc_rows block = {rows.first + done, some};
+        multiply(p, step, block, left, x + done * p->depth, y + done * p->weights.panels.columns, product, scratch);
     }
 }

@@ -4,11 +4,14 @@
 
 #include "dgqc_internal.h"
 #include "dgqc_segments.h"
+#include "dgqc_unpack.h"
 
-/* Rows are multiplied this many at a time, so that they and two panels stay in a core's cache; and what a
+/* Rows are multiplied this many at a time, so that they and two panels stay in a core's cache, or, where matrix units get
+ * panels ready for all of them, more; and what a
  * dgqc_product and a dgqc_accumulation of it take in shared memory at most. */
 #define DGQC_BLOCK_ROWS 64
-#define DGQC_PRODUCT_BYTES 192
+#define DGQC_MATRIX_BLOCK_ROWS 256
+#define DGQC_PRODUCT_BYTES 256
 #define DGQC_ACCUMULATION_BYTES 32
 
 /* The taps of a convolution's window over codes that lie in memory as an image. A matrix has one tap. */
@@ -45,6 +48,7 @@ typedef struct {
     void *rest;           /* where shared memory goes on */
     dgqc_requantizer requantizer;
     int total_bits;
+    dgqc_multiples multiples; /* where it `absorbs` */
     int absorbs; /* weights are multiplied by their groups' multiples while they are unpacked */
 } dgqc_product;
 
@@ -76,14 +80,22 @@ typedef struct {
 const dgqc_row_group *dgqc_find_row_groups(const dgqc_operand *operand, size_t step, dgqc_rows rows,
                                            size_t period, dgqc_row_group groups[DGQC_BLOCK_ROWS]);
 
-/* y[r * columns + n] for count <= DGQC_BLOCK_ROWS rows. groups: of each row, or NULL. next, next_bytes: what will be
+/* y[r * columns + n] for at most dgqc_product_block rows. groups: of each row, or NULL. next, next_bytes: what will be
  * read for the rows after them, which is fetched meanwhile. */
 void dgqc_product_rows(const dgqc_product *product, const uint8_t *const *rows, size_t count,
                        const dgqc_row_group *groups, const uint8_t *next, size_t next_bytes, int16_t *y);
 
-/* Whether matrix units multiply so many rows, whose groups lie along the summed axis; and their doing so. */
+/* Whether matrix units multiply so many rows, whose groups lie along the summed axis; and their doing so, for count <=
+ * DGQC_MATRIX_BLOCK_ROWS. */
 int dgqc_matrix_takes(const dgqc_product *product, size_t count);
 void dgqc_matrix_rows(const dgqc_product *product, const uint8_t *const *rows, size_t count, int16_t *y);
+
+/* How many of `left` rows dgqc_product_rows takes next. */
+static inline size_t dgqc_product_block(const dgqc_product *product, size_t left)
+{
+    const size_t most = dgqc_matrix_takes(product, left) ? DGQC_MATRIX_BLOCK_ROWS : DGQC_BLOCK_ROWS;
+    return left < most ? left : most;
+}
 
 /* The same of a product that absorbs multiples. */
 void dgqc_product_unpacked(const dgqc_product *product, const uint8_t *const *rows, size_t count,

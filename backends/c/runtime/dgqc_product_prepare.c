@@ -1,7 +1,6 @@
 /* What a product prepares once a call: columns' multipliers, segments, runs, and what zero points add. */
 
 #include "dgqc_product.h"
-#include "dgqc_unpack.h"
 
 static size_t up_to_panels(size_t columns)
 {
@@ -156,22 +155,6 @@ static void lay_plain_runs(dgqc_product *product, const dgqc_taps *taps)
     product->accumulations->sum = sum;
 }
 
-/* Whether weights can take up the multiples. */
-static int can_absorb(const dgqc_product *product, const dgqc_operand *operand)
-{
-#ifdef DGQC_UNPACKS
-    for (size_t s = 0; s < product->segment_count; s++) {
-        if (product->segments[s].multiple > DGQC_MOST_ABSORBED) {
-            return 0;
-        }
-    }
-    return product->panels.bits == 4 && product->total_bits == 32 && operand->along_depth;
-#else
-    (void)product, (void)operand;
-    return 0;
-#endif
-}
-
 void dgqc_product_codes(const dgqc_product *product, size_t channels, size_t rows, const uint8_t *x, uint8_t *y)
 {
     const dgqc_segment whole = {0, (uint32_t)channels, 0, 0, 1};
@@ -181,13 +164,12 @@ void dgqc_product_codes(const dgqc_product *product, size_t channels, size_t row
 }
 
 /* How rows are read from now on, what a row of zero points is among them. */
-static void lay_rows(dgqc_product *product, const dgqc_operand *operand, size_t channels, size_t spread_bytes,
-                     const dgqc_taps *taps)
+static void lay_rows(dgqc_product *product, size_t channels, size_t spread_bytes, const dgqc_taps *taps)
 {
-    product->absorbs = can_absorb(product, operand);
     product->row_bytes = product->absorbs ? (channels + DGQC_QUAD - 1) / DGQC_QUAD * DGQC_QUAD : spread_bytes;
     if (product->absorbs) {
         lay_plain_runs(product, taps);
+        dgqc_multiply_nibbles(product->segments, channels, &product->multiples);
         dgqc_plain_zeros(product->segments, product->segment_count, product->row_bytes, product->pixel);
     } else {
         lay_runs(product, taps, spread_bytes, taps->line * spread_bytes);
@@ -214,6 +196,16 @@ dgqc_product *dgqc_product_prepare(const dgqc_weights *weights, const dgqc_opera
     product->runs = dgqc_take(&shared, segments * taps->height * taps->width * sizeof(dgqc_run));
     product->accumulation_count = combination->accumulations;
     product->accumulations = dgqc_take(&shared, combination->accumulations * DGQC_ACCUMULATION_BYTES);
+    if (combination->absorbs) {
+        product->multiples.count = (channels + DGQC_QUAD - 1) / DGQC_QUAD;
+        product->multiples.quads = dgqc_take(&shared, product->multiples.count * DGQC_MULTIPLIED_BYTES);
+        product->multiples.alike = dgqc_take(&shared, product->multiples.count);
+    }
+#ifdef DGQC_UNPACKS
+    product->absorbs = combination->absorbs && weights->panels.bits == 4;
+#else
+    product->absorbs = 0;
+#endif
     product->rest = shared;
     derive_columns(weights, step, product);
     dgqc_find_segments(operand, channels, step, product->segments);
@@ -227,6 +219,6 @@ dgqc_product *dgqc_product_prepare(const dgqc_weights *weights, const dgqc_opera
     } else {
         sum_columns(product);
     }
-    lay_rows(product, operand, channels, combination->row_bytes, taps);
+    lay_rows(product, channels, combination->row_bytes, taps);
     return product;
 }

@@ -6,15 +6,17 @@
 #include "dgqc_requantize.h"
 #include "dgqc_unpack.h"
 
-/* Unpacks a part's weights of the columns of a tile. */
+/* Of the summed axis, as many quads at a time as leave their unpacked weights in a core's second cache. */
+enum { PART_QUADS = 512 };
+
+/* A part's weights of the columns of a tile. */
 static dgqc_panels unpacked(const dgqc_product *product, const dgqc_part *some, size_t column, int8_t *to)
 {
     const dgqc_panels *const panels = &product->panels;
-    const dgqc_segment *const last = product->segments + product->segment_count - 1;
     const size_t left = panels->columns - column, columns = left < DGQC_TILE_COLUMNS ? left : (size_t)DGQC_TILE_COLUMNS;
     for (size_t c = 0; c < columns; c += DGQC_PANEL_COLUMNS) {
-        dgqc_unpack((const uint8_t *)dgqc_panel(panels, column + c), product->segments, last->first + last->count,
-                    some->quad, some->quads, to + c * DGQC_QUAD * some->quads);
+        dgqc_unpack((const uint8_t *)dgqc_panel(panels, column + c), &product->multiples, some->quad,
+                    some->quads, to + c * DGQC_QUAD * some->quads);
     }
     const dgqc_panels found = {to, columns, some->quads, 8};
     return found;
@@ -48,12 +50,12 @@ void dgqc_product_unpacked(const dgqc_product *product, const uint8_t *const *ro
 {
     enum { TOTALS = DGQC_TILE_ROWS * DGQC_TILE_COLUMNS };
     const dgqc_panels *const panels = &product->panels;
-    int8_t weights[DGQC_PART_QUADS * DGQC_QUAD * DGQC_TILE_COLUMNS];
+    int8_t weights[PART_QUADS * DGQC_QUAD * DGQC_TILE_COLUMNS];
     int32_t totals[DGQC_BLOCK_ROWS / DGQC_TILE_ROWS * TOTALS + TOTALS], more[TOTALS];
     for (size_t column = 0; column < panels->columns; column += DGQC_TILE_COLUMNS) {
         const dgqc_requantizer by = {product->m + column, product->b + column, product->requantizer.shift};
         for (size_t quad = 0, some; quad < panels->quads; quad += some) {
-            const dgqc_part of = dgqc_part_from(&product->accumulations->sum, quad);
+            const dgqc_part of = dgqc_part_from(&product->accumulations->sum, quad, PART_QUADS);
             const dgqc_panels ready = unpacked(product, &of, column, weights);
             const dgqc_sum sum = {of.runs, of.count, 1};
             const int last = quad + of.quads == panels->quads;

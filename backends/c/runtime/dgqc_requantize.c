@@ -9,7 +9,18 @@ static size_t requantize_vectors(const int32_t *totals, size_t rows, size_t colu
                                  const int64_t *b, int32_t shift, int16_t *y, size_t y_stride)
 {
     const __m128i beyond = _mm_cvtsi32_si128(shift - 32);
-    for (size_t c = 0; c < columns; c += DGQC_PANEL_COLUMNS) {
+    size_t c = 0;
+    for (; c + 2 * DGQC_PANEL_COLUMNS <= columns; c += 2 * DGQC_PANEL_COLUMNS) {
+        const dgqc_columns16 left = dgqc_columns_of(m + c, b + c);
+        const dgqc_columns16 right = dgqc_columns_of(m + c + DGQC_PANEL_COLUMNS, b + c + DGQC_PANEL_COLUMNS);
+        for (size_t r = 0; r < rows; r++) {
+            const int32_t *const total = totals + r * DGQC_TILE_COLUMNS + c;
+            const __m512i low = dgqc_scaled16(_mm512_loadu_si512(total), &left, beyond);
+            const __m512i high = dgqc_scaled16(_mm512_loadu_si512(total + DGQC_PANEL_COLUMNS), &right, beyond);
+            _mm512_storeu_si512(y + r * y_stride + c, dgqc_packed32(low, high));
+        }
+    }
+    for (; c < columns; c += DGQC_PANEL_COLUMNS) {
         const dgqc_columns16 sixteen = dgqc_columns_of(m + c, b + c);
         const __mmask16 kept = columns - c < 16 ? (__mmask16)((1U << (columns - c)) - 1) : (__mmask16)0xFFFF;
         for (size_t r = 0; r < rows; r++) {

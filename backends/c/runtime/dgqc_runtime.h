@@ -57,6 +57,7 @@ typedef struct {
     size_t accumulations; /* blocks of segments whose sums 32 bits hold; where total_bits is 64, that of one segment
                              without its multiple */
     const int32_t *ends; /* [accumulations]: the number of segments up to there; NULL: a single one */
+    int absorbs; /* 1: weights of 4 bits can take up all multiples */
 } dgqc_combination;
 
 /* A weight matrix and the way from its sums to int16:
@@ -344,7 +345,6 @@ void dgqc_gather(const dgqc_gather_parameters *p, const void *x, void *y);
 /* x is read whole. */
 void dgqc_permute_rows(const dgqc_permute_parameters *p, size_t step, dgqc_rows rows, const void *x, void *y);
 
-/* The kernels of ops that fewer models hold. */
-#include "dgqc_forms.h"
+#include "dgqc_forms.h" /* the kernels of ops that fewer models hold */
 
 #endif

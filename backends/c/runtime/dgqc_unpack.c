@@ -1,4 +1,4 @@
-/* Two quads a block, looked up 16 entries a table: a nibble's value times its group's multiple. */
+/* Two quads a block, looked up in tables: a nibble's value times its channel's multiple. */
 
 #include "dgqc_unpack.h"
 
@@ -51,105 +51,80 @@ static const int8_t times[DGQC_MOST_ABSORBED][16] = {
     DGQC_TIMES(9) DGQC_TIMES(10) DGQC_TIMES(11) DGQC_TIMES(12) DGQC_TIMES(13) DGQC_TIMES(14) DGQC_TIMES(15) DGQC_TIMES(16)
 };
 
-#ifdef bytes_load
-/* The low or the high half of a block, or both. */
-DGQC_IN_PLACE void unpack_block(const uint8_t *block, bytes table, int low, int high, int8_t *y)
+/* A quad, from the half of its block. */
+#if defined(__AVX512VBMI__) && defined(bytes_load)
+static inline void look_up(const uint8_t *half, int high, const dgqc_multiplied *quad, int alike, int8_t *y)
+{
+    /* Places 16 k to 16 k + 15 of the table are those of channel k. */
+    const bytes channels = bytes_words(0x30201000), two = bytes_load(half), table = bytes_load(quad->table);
+    const bytes one = high ? bytes_high_half(two) : bytes_low_half(two);
+    (void)alike;
+    bytes_store(y, _mm512_permutexvar_epi8(bytes_or(one, channels), table));
+}
+#elif defined(bytes_load)
+static inline void look_up(const uint8_t *half, int high, const dgqc_multiplied *quad, int alike, int8_t *y)
 {
     for (size_t i = 0; i < DGQC_BLOCK_BYTES; i += sizeof(bytes)) {
-        const bytes two = bytes_load(block + i);
-        if (low) {
-            bytes_store(y + i, bytes_look_up(table, bytes_low_half(two)));
-        }
-        if (high) {
-            bytes_store(y + (low ? DGQC_BLOCK_BYTES : 0) + i, bytes_look_up(table, bytes_high_half(two)));
-        }
-    }
-}
-
-/* Quads that all have one table. */
-static void unpack_alike(const uint8_t *panel, const int8_t *table, size_t first, size_t count, int8_t *y)
-{
-    const bytes looked_up = bytes_table(table);
-    const uint8_t *block = panel + first / 2 * DGQC_BLOCK_BYTES;
-    if (first % 2 && count > 0) {
-        unpack_block(block, looked_up, 0, 1, y);
-        block += DGQC_BLOCK_BYTES, y += DGQC_BLOCK_BYTES, count--;
-    }
-    for (; count > 1; count -= 2, block += DGQC_BLOCK_BYTES, y += 2 * DGQC_BLOCK_BYTES) {
-        unpack_block(block, looked_up, 1, 1, y);
-    }
-    if (count > 0) {
-        unpack_block(block, looked_up, 1, 0, y);
-    }
-}
-
-/* A quad whose channels have tables of their own. */
-static void unpack_mixed(const uint8_t *panel, const int8_t *const *tables, size_t quad, int8_t *y)
-{
-    for (size_t i = 0; i < DGQC_BLOCK_BYTES; i += sizeof(bytes)) {
-        const bytes two = bytes_load(panel + quad / 2 * DGQC_BLOCK_BYTES + i);
-        const bytes one = quad % 2 ? bytes_high_half(two) : bytes_low_half(two);
-        bytes all = bytes_words(0);
-        for (int k = 0; k < DGQC_QUAD; k++) {
-            const bytes own = bytes_words((int32_t)(255U << (8 * k)));
-            all = bytes_or(all, bytes_and(own, bytes_look_up(bytes_table(tables[k]), one)));
+        const bytes two = bytes_load(half + i), one = high ? bytes_high_half(two) : bytes_low_half(two);
+        bytes all = bytes_look_up(bytes_table(quad->table[0]), one);
+        for (int k = 1; k < DGQC_QUAD && !alike; k++) {
+            const bytes own = bytes_words((int32_t)(255U << (8 * k))), others = bytes_words((int32_t)~(255U << (8 * k)));
+            all = bytes_or(bytes_and(others, all), bytes_and(own, bytes_look_up(bytes_table(quad->table[k]), one)));
         }
         bytes_store(y + i, all);
     }
 }
 #else
-static void unpack_mixed(const uint8_t *panel, const int8_t *const *tables, size_t quad, int8_t *y)
+static inline void look_up(const uint8_t *half, int high, const dgqc_multiplied *quad, int alike, int8_t *y)
 {
-    const uint8_t *const block = panel + quad / 2 * DGQC_BLOCK_BYTES;
+    (void)alike;
     for (size_t i = 0; i < DGQC_BLOCK_BYTES; i++) {
-        y[i] = tables[i % DGQC_QUAD][quad % 2 ? block[i] >> 4 : block[i] & 15];
-    }
-}
-
-static void unpack_alike(const uint8_t *panel, const int8_t *table, size_t first, size_t count, int8_t *y)
-{
-    const int8_t *const tables[DGQC_QUAD] = {table, table, table, table};
-    for (size_t quad = first; quad < first + count; quad++, y += DGQC_BLOCK_BYTES) {
-        unpack_mixed(panel, tables, quad, y);
+        y[i] = quad->table[i % DGQC_QUAD][high ? half[i] >> 4 : half[i] & 15];
     }
 }
 #endif
 
-/* A quad, from channel `channel` on, that segments share; or the last, with fewer channels. */
-static void unpack_shared(const uint8_t *panel, const dgqc_segment *segment, size_t channels, size_t channel,
-                          size_t quad, int8_t *y)
+/* Quads of one tap, the first of which is number `quad` of it. */
+static void unpack_tap(const uint8_t *panel, const dgqc_multiples *multiples, size_t quad, size_t first, size_t count,
+                       int8_t *y)
 {
-    const int8_t *tables[DGQC_QUAD];
-    for (size_t k = 0; k < DGQC_QUAD; k++) {
-        if (channel + k < channels && channel + k >= segment->first + segment->count) {
-            segment++;
-        }
-        tables[k] = times[segment->multiple - 1];
+    const dgqc_multiplied *const quads = multiples->quads + quad;
+    const uint8_t *const alike = multiples->alike + quad, *block = panel + first / 2 * DGQC_BLOCK_BYTES;
+    size_t q = 0;
+    if (first % 2 != 0) {
+        look_up(block, 1, quads, alike[0], y);
+        block += DGQC_BLOCK_BYTES, q = 1;
     }
-    unpack_mixed(panel, tables, quad, y);
+    for (; q + 1 < count; q += 2, block += DGQC_BLOCK_BYTES) {
+        look_up(block, 0, quads + q, alike[q], y + q * DGQC_BLOCK_BYTES);
+        look_up(block, 1, quads + q + 1, alike[q + 1], y + (q + 1) * DGQC_BLOCK_BYTES);
+    }
+    if (q < count) {
+        look_up(block, 0, quads + q, alike[q], y + q * DGQC_BLOCK_BYTES);
+    }
 }
 
-void dgqc_unpack(const uint8_t *panel, const dgqc_segment *segments, size_t channels, size_t first, size_t count,
-                 int8_t *y)
+void dgqc_unpack(const uint8_t *panel, const dgqc_multiples *multiples, size_t first, size_t count, int8_t *y)
 {
-    const size_t of_tap = (channels + DGQC_QUAD - 1) / DGQC_QUAD;
+    for (size_t done = 0, some; done < count; done += some) {
+        const size_t quad = (first + done) % multiples->count, room = multiples->count - quad, left = count - done;
+        some = left < room ? left : room;
+        unpack_tap(panel, multiples, quad, first + done, some, y + done * DGQC_BLOCK_BYTES);
+    }
+}
+
+void dgqc_multiply_nibbles(const dgqc_segment *segments, size_t channels, const dgqc_multiples *to)
+{
     const dgqc_segment *segment = segments;
-    for (size_t quad = first, some; quad < first + count; quad += some, y += some * DGQC_BLOCK_BYTES) {
-        const size_t channel = quad % of_tap * DGQC_QUAD;
-        if (channel < segment->first) { /* another tap begins */
-            segment = segments;
-        }
-        while (channel >= segment->first + segment->count) {
-            segment++;
-        }
-        const size_t whole = (segment->first + segment->count - channel) / DGQC_QUAD;
-        const size_t left = first + count - quad;
-        some = whole < left ? whole : left;
-        if (some == 0) {
-            unpack_shared(panel, segment, channels, channel, quad, y);
-            some = 1;
-        } else {
-            unpack_alike(panel, times[segment->multiple - 1], quad, some, y);
+    for (size_t q = 0; q < to->count; q++) {
+        to->alike[q] = 1;
+        for (size_t k = 0, channel = q * DGQC_QUAD; k < DGQC_QUAD; k++, channel++) {
+            /* What is beyond the last channel has weights of 0. */
+            if (channel < channels && channel >= segment->first + segment->count) {
+                segment++;
+                to->alike[q] = k == 0;
+            }
+            DGQC_COPY_FEW(to->quads[q].table[k], times[segment->multiple - 1], 16);
         }
     }
 }

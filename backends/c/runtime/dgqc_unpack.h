@@ -14,9 +14,25 @@
 #define DGQC_UNPACKS
 #endif
 
-/* The quads first .. first + count - 1 of one panel, of 4 bits: y[quad][16][4]. segments: of `channels` channels, which every
- * tap has, in their order; each multiple is 1 .. DGQC_MOST_ABSORBED. panel: of 64-byte blocks of two quads. */
-void dgqc_unpack(const uint8_t *panel, const dgqc_segment *segments, size_t channels, size_t first, size_t count,
-                 int8_t *y);
+/* What the nibbles of a quad stand for: of each of its four channels' weights, each times the channel's multiple. */
+typedef struct {
+    int8_t table[DGQC_QUAD][16];
+} dgqc_multiplied;
+
+#define DGQC_MULTIPLIED_BYTES 64
+typedef char dgqc_a_multiplied_fits[sizeof(dgqc_multiplied) <= DGQC_MULTIPLIED_BYTES ? 1 : -1];
+
+/* All quads of a tap. alike[quad]: whether its channels have one multiple. */
+typedef struct {
+    dgqc_multiplied *quads;
+    uint8_t *alike;
+    size_t count;
+} dgqc_multiples;
+
+/* Fills these tables. segments: of `channels` channels in their order; each multiple is 1 .. DGQC_MOST_ABSORBED. */
+void dgqc_multiply_nibbles(const dgqc_segment *segments, size_t channels, const dgqc_multiples *to);
+
+/* The quads first .. first + count - 1 of one panel of 4 bits, in blocks of two; taps follow one another: y[quad][16][4]. */
+void dgqc_unpack(const uint8_t *panel, const dgqc_multiples *multiples, size_t first, size_t count, int8_t *y);
 
 #endif

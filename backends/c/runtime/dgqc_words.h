@@ -25,6 +25,13 @@
 #define DGQC_IN_PLACE static inline
 #endif
 
+/* Brings memory that will be written into the first cache. */
+#ifdef __GNUC__
+#define DGQC_FETCH_TO_WRITE(x) __builtin_prefetch(x, 1)
+#else
+#define DGQC_FETCH_TO_WRITE(x) (void)(x)
+#endif
+
 static inline uint32_t dgqc_load_word(const void *from)
 {
     uint32_t word;
