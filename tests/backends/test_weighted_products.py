@@ -73,17 +73,24 @@ def test_linear(
 
 
 @pytest.mark.parametrize(
-    ("depth", "columns", "groups"),
-    [(2048, 40, 8), (2052, 17, 3), (3001, 33, 9), (4097, 16, 1)],
+    ("rows", "depth", "columns", "groups"),
+    [
+        (13, 2048, 40, 8),
+        (9, 2052, 17, 3),
+        (13, 3001, 33, 9),
+        (21, 4097, 16, 1),
+        (100, 1300, 337, 8),
+        (290, 68, 40, 8),
+    ],
 )
 def test_long_sums_of_multiplied_weights_come_in_parts(
-    kernels: Builds, depth: int, columns: int, groups: int
+    kernels: Builds, rows: int, depth: int, columns: int, groups: int
 ) -> None:
     graph = IntegerGraph(seed=depth)
-    (x,) = graph.take(x=(13, depth))
+    (x,) = graph.take(x=(rows, depth))
     operand = Codes(6, groups, True, 0, 16).of(graph, x, depth, -1)
     args = (operand[0], graph.step, *operand[1:], graph.weight(4, columns, depth), *graph.epilogue(columns))
-    check(kernels, graph.finish(graph.call(dgqc.linear.default, *args)), {"x": graph.values(13, depth)})
+    check(kernels, graph.finish(graph.call(dgqc.linear.default, *args)), {"x": graph.values(rows, depth)})
 
 
 def test_a_window_of_many_lines_comes_in_parts_of_few_runs(kernels: Builds) -> None:
