@@ -72,11 +72,11 @@ def _named(text: str, own: Mapping[str, Any]) -> dict[str, Any]:
     taken = inspect.signature(getattr(diffusers, name).__init__).parameters
     if unknown := [option for option in options if option not in taken]:
         raise DgqcError(f"A {name} has no option {unknown[0]}; it has {', '.join(list(taken)[1:])}.")
-    found = {**own, "_class_name": name, **options}
+    config = {**own, "_class_name": name, **options}
     if UNSAID in own:
         # Another class takes its own defaults for these, whatever stands there; not for what was said now.
-        found[UNSAID] = [one for one in own[UNSAID] if one not in options]
-    return found
+        config[UNSAID] = [one for one in own[UNSAID] if one not in options]
+    return config
 
 
 def _options(text: str) -> dict[str, Any]:

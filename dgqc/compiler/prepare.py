@@ -21,7 +21,7 @@ from ..frontends.capturing.capture import capture
 from ..frontends.loading.guidance import USUAL, settled_guidance, takes_guidance, with_guidance
 from ..frontends.loading.live_models import check_live
 from ..frontends.loading.load import load_model
-from ..frontends.loading.model_inputs import model_config
+from ..frontends.loading.model_inputs import model_config, residual_inputs
 from ..frontends.loading.pipelines import PipelineFolder
 from ..frontends.samplers import sampler_for
 from ..frontends.schedulers import scheduler_config
@@ -34,7 +34,7 @@ from ..report.costs import Costs
 from ..report.report import model_costs
 from .callers import CONTEXT_LENGTH, Caller, KnownModel, caller_of
 from .request import Request
-from .samples import check_samples, sizes
+from .samples import check_samples, first_of, sizes
 
 log = logging.getLogger("dgqc")
 
@@ -69,7 +69,13 @@ def begin(request: Request) -> Start:
     if request.loop is not None:
         sampler_for(request.loop, caller.config, caller.schedule)  # refuses before minutes of work
     sample_size, context_length = asked_sizes(request, caller, known.tokens)
-    program = capture(model, schedule=caller.schedule, sample_size=sample_size, context_length=context_length)
+    program = capture(
+        model,
+        schedule=caller.schedule,
+        sample_size=sample_size,
+        context_length=context_length,
+        residuals=residual_inputs(first_of(caller.calls)) if caller.calls else (),
+    )
     verify(program)
     if recorded is not None:
         check_samples(recorded, program)

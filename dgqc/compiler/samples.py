@@ -49,7 +49,7 @@ def shown(description: str) -> Callable[[int, int], None]:
 
 def sizes(calibration: Calibration) -> dict[str, Any]:
     """`sample_size` (height, width) and `context_length` of the first batch, as far as they stand there."""
-    first = _first(calibration)
+    first = first_of(calibration)
     found: dict[str, Any] = {}
     if "sample" in first and first["sample"].dim() == 4:
         found["sample_size"] = tuple(first["sample"].shape[2:])
@@ -60,7 +60,7 @@ def sizes(calibration: Calibration) -> dict[str, Any]:
 
 def check_samples(calibration: Calibration, program: Program) -> None:
     """Raises DgqcError when the first batch is not what the captured program takes, or is not finite."""
-    first = _first(calibration)
+    first = first_of(calibration)
     for given in program.inputs:
         if given.name not in first:
             raise DgqcError(
@@ -79,7 +79,8 @@ def check_samples(calibration: Calibration, program: Program) -> None:
             )
 
 
-def _first(calibration: Calibration) -> Inputs:
+def first_of(calibration: Calibration) -> Inputs:
+    """The first batch of the first call. Raises DgqcError where there is none."""
     batch = next(calibration.read(0), None)
     if batch is None:
         raise DgqcError("The calibration holds no samples for the first call; record it again.")

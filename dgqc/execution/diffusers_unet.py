@@ -12,6 +12,7 @@ from torch import nn
 
 from ..frontends.loading.guidance import KEY as GUIDANCE
 from ..frontends.loading.guidance import guidance_embedding
+from ..frontends.loading.residuals import ONE, SEVERAL, named_residuals
 from ..ir.calibration import Inputs
 from ..ir.errors import DgqcError
 from ..ir.program import Program
@@ -48,7 +49,7 @@ class CompiledUNet(ModelMixin):  # type: ignore[misc]
     """Answers a pipeline's calls with a compiled program.
 
     It has the original's config, dtype and device, and takes the arguments that the compiled model takes;
-    others (ControlNet residuals, attention masks, LoRA scales) are refused rather than ignored; a context
+    others (attention masks, LoRA scales) are refused rather than ignored; a context
     is ignored where the original ignores it. The original's weights are not kept. A pipeline with it can't be
     saved: diffusers would leave it out.
 
@@ -148,12 +149,16 @@ class CompiledUNet(ModelMixin):  # type: ignore[misc]
             "attention_mask": attention_mask,
             "cross_attention_kwargs": cross_attention_kwargs,
         }
+        residuals = named_residuals(others)
         for name, value in others.items():
+            if name in (*SEVERAL, *ONE):
+                continue
             if value is not None and value != {}:
                 raise DgqcError(
                     f"A compiled UNet has no {name}; run the pipeline without it, or with the original UNet."
                 )
-        inputs = named_inputs(sample, encoder_hidden_states, class_labels, added_cond_kwargs)
+        conditions = named_inputs(sample, encoder_hidden_states, class_labels, added_cond_kwargs)
+        inputs = {**conditions, **residuals}
         if step is None:
             step = self._steps.step_of(self.program.program.schedule, one_timestep(timestep))
         output = self.program.answer(

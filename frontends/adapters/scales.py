@@ -45,8 +45,8 @@ class Scales:
 
     def factor(self, layer: str) -> float:
         """What a layer's product is multiplied by."""
-        alpha = _found(self.alphas, layer, self.alpha)
-        rank = _found(self.ranks, layer, self.rank)
+        alpha: float = _found(self.alphas, layer, self.alpha)
+        rank: int = _found(self.ranks, layer, self.rank)
         return alpha / (math.sqrt(rank) if self.by_root else rank)
 
 

@@ -58,7 +58,7 @@ def calibrate(
     Holds all recorded latents until the file is written: pictures x calls x 2 (guidance) x C x H x W
     float32, 0.2 GB for 64 prompts of Stable Diffusion at 25 steps; a context that stays the same once.
     Raises DgqcError for a pipeline that can't be loaded or run, UnsupportedOperation for one whose UNet
-    calls carry inputs that dgqc does not know (ControlNet residuals, masks).
+    calls carry inputs that dgqc does not know (attention masks, an IP-Adapter's tokens).
     """
     if prompts is not None and not prompts:
         raise DgqcError("There are no prompts to calibrate with; give at least one.")

@@ -25,6 +25,7 @@ from ...ir.storage.json_text import parse_json
 from ...ir.storage.schema import Record, ScheduleRecord, Text, checked
 from ...ir.storage.whole import whole_file
 from ..loading.model_inputs import NAMES
+from ..loading.residuals import is_residual
 
 FORMAT = 1
 """Version of the file format; files of a newer one are refused."""
@@ -38,6 +39,7 @@ RANKS = {
     "time_ids": (2,),
     "image_embeds": (2,),
 }
+RESIDUAL_RANKS = (4,)
 
 
 TYPES = frozenset({"F16", "BF16", "F32", "F64", "I32", "I64"})
@@ -165,14 +167,14 @@ def _batches(
     calls: dict[int, dict[str, dict[str, str]]] = {step: {} for step in range(len(schedule))}
     for key, shape in sorted(shapes.items()):
         where, batch, name = key.split("/") if key.count("/") == 2 else ("", "", key)
-        if name not in INPUTS or not (
+        if not (name in INPUTS or is_residual(name)) or not (
             where == "shared"
             or (where.isascii() and where.isdigit() and len(where) < 10 and int(where) in calls)
         ):
             raise DgqcError(
                 f"{path} holds a tensor {key!r}, which is no input of a recorded call; record it again."
             )
-        if len(shape) not in RANKS[name] or 0 in shape:
+        if len(shape) not in RANKS.get(name, RESIDUAL_RANKS) or 0 in shape:
             raise DgqcError(f"{path}: {key} has shape {shape}, which {name} can't have; record it again.")
         places = shared if where == "shared" else calls[int(where)]
         places.setdefault(batch, {})[name] = key

@@ -17,6 +17,7 @@ from ...ir.calibration import Calibration, Inputs
 from ...ir.errors import DgqcError, UnsupportedOperation
 from ...ir.schedule import Schedule
 from ..loading.model_inputs import ADDED_CONDITIONS, NAMES
+from ..loading.residuals import ONE, SEVERAL, named_residuals
 
 Progress = Callable[[int, int], None]
 """Called after every UNet call with the number of calls done and of all calls."""
@@ -124,8 +125,10 @@ def _tensors(bound: Mapping[str, Any]) -> dict[str, torch.Tensor]:
     # The guidance scale's embedding: one for all calls, which the recording names by its number.
     ignored = {"timestep", "added_cond_kwargs", "return_dict", "timestep_cond"}
     given = {**{name: value for name, value in bound.items() if name not in ignored}, **added}
-    known = {name: value for name, value in given.items() if value is not None and value != {}}
-    unknown = [name for name in known if name not in (*NAMES, *ADDED_CONDITIONS)]
+    residuals = named_residuals(given)
+    own = {name: value for name, value in given.items() if name not in (*SEVERAL, *ONE)}
+    known = {**{name: value for name, value in own.items() if value is not None and value != {}}, **residuals}
+    unknown = [name for name in known if name not in (*NAMES, *ADDED_CONDITIONS, *residuals)]
     if unknown:
         raise UnsupportedOperation(
             f"The pipeline gives its UNet {', '.join(unknown)}, which dgqc has no input for; use a plain "

@@ -55,6 +55,7 @@ def capture(
     sample_size: tuple[int, int] | None = None,
     context_length: int = 77,
     refused: list[Refused] | None = None,
+    residuals: Sequence[ModelInput] = (),
 ) -> Program:
     """Captures a UNet as a Program at the captured level.
 
@@ -65,6 +66,7 @@ def capture(
     context_length: tokens in `encoder_hidden_states`.
     refused: takes every op without an integer form, and inputs stand in their places: such a program is to
         be looked at and can't run. None raises at the first one.
+    residuals: inputs that a ControlNet or an adapter gives.
     Returns a Program whose placeholders are, in this order and as far as the model uses them, `sample`,
         `timestep` (float32 (1,)), `encoder_hidden_states`, `class_labels`, `text_embeds`, `time_ids`, and
         whose output is one tensor. It runs at any batch size unless `batched` is False.
@@ -77,6 +79,7 @@ def capture(
         model.inputs if isinstance(model, ExportedUNet) else model_inputs(model, sample_size, context_length)
     )
     _refuse_other_size(model, inputs, sample_size)
+    inputs = (*inputs, *residuals)
     model = _plain_weights(model)
     device = next((parameter.device for parameter in model.parameters()), torch.device("cpu"))
     with ExitStack() as stack:

@@ -20,6 +20,7 @@ from .checkpoints import unwrapped
 from .exported_archive import read_exported_program
 from .exported_unet import ExportedUNet
 from .file_kinds import refuse_other_kinds
+from .foreign_weights import foreign_kind
 from .gguf_files import SUFFIX as GGUF
 from .gguf_files import read_gguf
 from .interface import check_interface
@@ -119,7 +120,7 @@ def _load(found: Path, weights_key: str | None, variant: str | None) -> LoadedMo
             return _from_original(tensors, found, weights_key, said)
         if weights_key is not None:
             raise DgqcError(f"{found} holds one set of weights; leave out --weights-key.")
-        config = _config_beside(found)
+        config = _config_beside(found, tensors)
         return LoadedModel(build_unet(config, tensors, str(found)), config, None, None, str(found))
     if found.suffix in PICKLED:
         pickled = read_pickle(found)
@@ -127,7 +128,7 @@ def _load(found: Path, weights_key: str | None, variant: str | None) -> LoadedMo
         if isinstance(inside, dict) and is_original(inside):
             return _from_original(inside, found, weights_key, Said({}, pickled.get("global_step")))
         weights, own = unwrapped(pickled, found, weights_key)
-        config = own if own is not None else _config_beside(found)
+        config = own if own is not None else _config_beside(found, weights)
         return LoadedModel(build_unet(config, weights, str(found)), config, None, None, str(found))
     if found.suffix == ".pt2":
         return LoadedModel(ExportedUNet(read_exported_program(found)), {}, None, None, str(found))
@@ -228,10 +229,13 @@ def _loaded(
     return LoadedModel(model, config, pipeline, facts.scheduler, source, facts.context_length)
 
 
-def _config_beside(path: Path) -> dict[str, Any]:
+def _config_beside(path: Path, weights: Mapping[str, Any]) -> dict[str, Any]:
+    """The config in a file's folder. weights: tell what the file is where there is none."""
     for candidate in (path.with_suffix(".json"), path.with_name("config.json")):
         if candidate.is_file():
             return _read_config(candidate)
+    if kind := foreign_kind(weights):
+        raise DgqcError(f"{path} holds {kind}.")
     raise DgqcError(
         f"{path} holds weights only, and there is no config.json beside it; put the UNet's config.json into "
         f"{path.parent}."

@@ -12,6 +12,7 @@ from torch import nn
 
 from ...ir.errors import DgqcError, UnsupportedOperation
 from .conditionings import refuse_unknown
+from .residuals import is_residual, residual_arguments
 
 NAMES = (
     "sample",
@@ -71,6 +72,13 @@ def model_inputs(
     if (ids := _time_ids(config)) is not None:
         inputs += [ModelInput("text_embeds", (1, text_width(config) or 0)), ModelInput("time_ids", (1, ids))]
     return (*inputs, *_embeddings(model))
+
+
+def residual_inputs(recorded: Mapping[str, torch.Tensor]) -> tuple[ModelInput, ...]:
+    """The inputs that a ControlNet or an adapter gives, as one recorded call has them."""
+    return tuple(
+        ModelInput(name, (1, *value.shape[1:])) for name, value in recorded.items() if is_residual(name)
+    )
 
 
 def _takes_context(config: Mapping[str, Any]) -> bool:
@@ -141,7 +149,8 @@ def call_arguments(inputs: Mapping[str, Any], model: nn.Module | None = None) ->
 
     model: is given no context by name where it takes none, though it has a place for one.
     """
-    arguments = {name: value for name, value in inputs.items() if name not in ADDED_CONDITIONS}
+    plain = (name for name in inputs if name not in ADDED_CONDITIONS and not is_residual(name))
+    arguments = {**{name: inputs[name] for name in plain}, **residual_arguments(inputs)}
     added = {name: inputs[name] for name in ADDED_CONDITIONS if name in inputs}
     if isinstance(model, UNet2DConditionModel):
         arguments = {"encoder_hidden_states": None, **arguments}

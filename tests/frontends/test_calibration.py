@@ -119,9 +119,9 @@ def test_without_guidance_and_with_pndm(pipeline: Any, tmp_path: Path) -> None:
     assert not own.unet._forward_pre_hooks
 
 
-def _with_residuals(module: Any, arguments: Any, keywords: dict[str, Any]) -> tuple[Any, dict[str, Any]]:
-    """As a ControlNet pipeline calls its UNet."""
-    return arguments, {**keywords, "down_block_additional_residuals": [torch.zeros(1)]}
+def _with_mask(module: Any, arguments: Any, keywords: dict[str, Any]) -> tuple[Any, dict[str, Any]]:
+    """As pipelines call their UNet that pad prompts of any length."""
+    return arguments, {**keywords, "encoder_attention_mask": torch.ones(1, 3)}
 
 
 def test_calibrate_refusals(pipeline: Any, pipeline_folder: Path, tmp_path: Path) -> None:
@@ -132,8 +132,8 @@ def test_calibrate_refusals(pipeline: Any, pipeline_folder: Path, tmp_path: Path
         calibrate(tmp_path, PROMPTS, STEPS, output)
     with pytest.raises(DgqcError, match="0 steps"):
         calibrate(pipeline, PROMPTS, 0, output)
-    hook = pipeline.unet.register_forward_pre_hook(_with_residuals, with_kwargs=True)
-    with pytest.raises(UnsupportedOperation, match="down_block_additional_residuals"):
+    hook = pipeline.unet.register_forward_pre_hook(_with_mask, with_kwargs=True)
+    with pytest.raises(UnsupportedOperation, match="encoder_attention_mask"):
         calibrate(pipeline, PROMPTS, STEPS, output)
     hook.remove()
     assert not output.exists()

@@ -1,0 +1,114 @@
+"""ControlNets and T2I-Adapters: what they add inside the UNet are inputs of the program."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import diffusers
+import pytest
+import text_parts
+import torch
+from PIL import Image
+from torch import nn
+
+import dgqc
+from dgqc.frontends import calibrate, load_calibration
+from dgqc.frontends.loading.answering import answer_of
+from dgqc.frontends.loading.residuals import named_residuals, residual_arguments
+from dgqc.ir.errors import DgqcError
+
+
+def loud(module: nn.Module) -> Any:
+    """Without layers that answer zero, as an untrained ControlNet has them."""
+    generator = torch.Generator().manual_seed(2)
+    with torch.no_grad():
+        for one in module.parameters():
+            if not one.any():
+                one.add_(3 * torch.randn(one.shape, generator=generator))
+    return module.eval()
+
+
+def controlled() -> Any:
+    """Stable Diffusion with a ControlNet, as small as there is."""
+    unet = text_parts.unet()
+    torch.manual_seed(1)
+    control = diffusers.ControlNetModel.from_unet(unet, conditioning_embedding_out_channels=(4, 8))
+    return pipeline(diffusers.StableDiffusionControlNetPipeline, unet, controlnet=loud(control))
+
+
+def adapted() -> Any:
+    """With a T2I-Adapter."""
+    torch.manual_seed(1)
+    adapter = diffusers.T2IAdapter(
+        in_channels=3, channels=[8], num_res_blocks=1, downscale_factor=2, adapter_type="full_adapter"
+    )
+    return pipeline(diffusers.StableDiffusionAdapterPipeline, text_parts.unet(), adapter=loud(adapter))
+
+
+def pipeline(kind: Any, unet: Any, **more: Any) -> Any:
+    return kind(
+        vae=text_parts.vae(),
+        text_encoder=text_parts.text_encoder(),
+        tokenizer=text_parts.tokenizer(),
+        unet=unet,
+        scheduler=diffusers.DDIMScheduler(),
+        safety_checker=None,
+        feature_extractor=None,
+        requires_safety_checker=False,
+        **more,
+    )
+
+
+@pytest.fixture(scope="module")
+def pictures(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    folder = tmp_path_factory.mktemp("pictures")
+    Image.linear_gradient("L").convert("RGB").save(folder / "a.png")
+    Image.effect_noise((32, 32), 80).convert("RGB").save(folder / "b.png")
+    return folder
+
+
+@pytest.mark.parametrize(
+    ("make", "names"),
+    [
+        (controlled, {"down_residual_0", "down_residual_1", "mid_residual"}),
+        (adapted, {"adapter_residual_0"}),
+    ],
+)
+def test_what_is_added_is_an_input(make: Any, names: set[str], pictures: Path, tmp_path: Path) -> None:
+    whole = make()
+    file = tmp_path / "c.safetensors"
+    calibrate(whole, ["a red square", "a circle"], 2, file, pictures=pictures)
+    program = dgqc.compile(whole.unet, "w8a8", calibration=file)
+    assert {one.name for one in program.provenance.inputs} == {"sample", "encoder_hidden_states", *names}
+    inputs = dict(next(load_calibration(file).read(1)))
+    without = {name: torch.zeros_like(one) if name in names else one for name, one in inputs.items()}
+    times = torch.tensor(program.program.schedule.timesteps[1])
+    with torch.no_grad():
+        expected, other = (answer_of(whole.unet, given, times) for given in (inputs, without))
+    found = program.answer(inputs, step=1, backend="reference")
+    assert (found - expected).norm() < 0.3 * (other - expected).norm()
+
+    def drawn() -> torch.Tensor:
+        generator = torch.Generator().manual_seed(3)
+        image = Image.open(pictures / "a.png").resize((16, 16))
+        options = {"num_inference_steps": 2, "output_type": "latent"}
+        latents: torch.Tensor = whole("a circle", image=image, generator=generator, **options).images
+        return latents
+
+    expected = drawn()
+    whole.unet = program.as_diffusers_unet(whole.unet, backend="reference")
+    assert (drawn() - expected).norm() < 0.1 * expected.norm()
+    with pytest.raises(DgqcError, match="The program needs the input"):
+        whole.unet(torch.randn(1, 4, 8, 8), program.program.schedule.timesteps[0], torch.randn(1, 6, 16))
+
+
+def test_names_and_arguments() -> None:
+    tensors = [torch.full((1, 2, 3, 3), float(one)) for one in range(12)]
+    given = {"down_block_additional_residuals": tuple(tensors), "mid_block_additional_residual": tensors[0]}
+    named = named_residuals(given)
+    assert [float(named[f"down_residual_{one}"].mean()) for one in range(12)] == list(range(12))
+    back = residual_arguments(named)
+    assert back["down_block_additional_residuals"] == tensors
+    assert back["mid_block_additional_residual"] is tensors[0]
+    assert named_residuals({}) == residual_arguments({"sample": tensors[0]}) == {}
