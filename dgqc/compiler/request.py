@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any
 
 from ..ir.errors import DgqcError
 from .option import option, option_of
-from .written import height_and_width, timestep_list
+from .written import as_json, height_and_width, timestep_list
 
 if TYPE_CHECKING:
     # Needed for types alone: `dgqc --help` does not wait for torch.
@@ -324,11 +324,4 @@ class Request:
     def recorded(self) -> dict[str, Any]:
         """The values that a result depends on and JSON can hold, by name: for manifests and cache keys."""
         values = {one.name: getattr(self, one.name) for one in fields(self) if option_of(one).recorded}
-        return {name: _plain(value) for name, value in values.items()}
-
-
-def _plain(value: Any) -> Any:
-    """A value as JSON has it."""
-    if isinstance(value, list | tuple):
-        return [_plain(one) for one in value]
-    return str(value) if isinstance(value, Path) else value
+        return {name: as_json(value) for name, value in values.items()}

@@ -1,8 +1,10 @@
-"""How the command line's texts are read where they are more than a number or a name."""
+"""Options as text and as JSON: how the command line's texts are read, how manifests write values."""
 
 from __future__ import annotations
 
 import re
+from pathlib import Path
+from typing import Any
 
 from ..ir.errors import DgqcError
 
@@ -25,3 +27,10 @@ def timestep_list(text: str | None) -> tuple[float, ...] | None:
         return tuple(float(part) for part in text.split(","))
     except ValueError:
         raise DgqcError(f"--timesteps is {text!r}, but it is numbers with commas: 999,749,499,249.") from None
+
+
+def as_json(value: Any) -> Any:
+    """A value as JSON has it."""
+    if isinstance(value, list | tuple):
+        return [as_json(one) for one in value]
+    return str(value) if isinstance(value, Path) else value
