@@ -28,6 +28,18 @@ static void check(int fine, const char *what)
     }
 }
 
+/* Whether the operating system lets this process use the matrix units of AMX. */
+static int matrix_units_permitted(void)
+{
+#if defined(__linux__) && defined(__x86_64__)
+    long answer;
+    __asm__ volatile("syscall" : "=a"(answer) : "0"(158L), "D"(0x1023L), "S"(18L) : "rcx", "r11", "memory");
+    return answer == 0;
+#else
+    return 0;
+#endif
+}
+
 int main(int count, char **arguments)
 {
 #ifdef MAPPED
@@ -51,6 +63,7 @@ int main(int count, char **arguments)
     check(file != NULL && fread(sample, sizeof sample, 1, file) == 1 && fread(context, sizeof context, 1, file) == 1,
           "the inputs can't be read");
     fclose(file);
+    model_use_matrix_units(getenv("WITHOUT_MATRIX_UNITS") == NULL && matrix_units_permitted());
     arena_bytes = (model_arena_bytes() + MODEL_ARENA_ALIGNMENT - 1) / MODEL_ARENA_ALIGNMENT * MODEL_ARENA_ALIGNMENT;
     check(model_init(&program, weights, weights_bytes, aligned_alloc(MODEL_ARENA_ALIGNMENT, arena_bytes),
                      arena_bytes) == MODEL_OK, "the program can't be made ready");
