@@ -69,6 +69,12 @@ class Variation:
     high: torch.Tensor
 
 
+def of_all(one: Ranges | Variation, count: int) -> tuple[torch.Tensor, torch.Tensor]:
+    """The smallest and the largest of all indices, (T, count) each: for each of so many others."""
+    low, high = one.low.amin(dim=1, keepdim=True), one.high.amax(dim=1, keepdim=True)
+    return low.repeat(1, count), high.repeat(1, count)
+
+
 @dataclass(frozen=True)
 class ObservedOperand:
     """Ranges along both dimensions. Variations are None where nobody looked at samples one by one."""

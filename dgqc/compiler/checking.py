@@ -108,7 +108,8 @@ def _samples(
         caller = _caller(request, known, compiled)
     if request.calibration is not None and recorded is None:
         raise DgqcError("A program is checked on calibration samples, and this one has none.")
-    drawn, sizes = None, (None, 0)
+    drawn: Calibration | None = None
+    sizes: AskedSizes = (None, 0)
     if caller is not None:
         sizes = asked_sizes(request, caller, known.tokens)
         drawn = _drawn(request, caller, known.model, sizes)

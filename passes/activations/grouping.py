@@ -14,7 +14,7 @@ from torch import fx
 from ...ir.errors import DgqcError
 from ...ir.level import Level
 from ...ir.parallel import side_by_side
-from ...ir.plans import Dimension, GroupedOperand, PlacedOperand, Plan, Ranges, Role, Variation
+from ...ir.plans import Dimension, GroupedOperand, PlacedOperand, Plan, Ranges, Role, Variation, of_all
 from ...ir.program import Program
 from ...ir.progress import track
 from ..base import Decisions, Pass
@@ -74,16 +74,10 @@ def _in_groups(plan: PlacedOperand, group: torch.Tensor, site: fx.Node) -> Group
     if one_for_all and dimension is Dimension.PIXEL:
         channels = shape(site)[1]
         dimension, group = Dimension.CHANNEL, torch.zeros(channels, dtype=torch.int64)
-        ranges = Ranges(*_whole(ranges, channels))
+        ranges = Ranges(*of_all(ranges, channels))
         if variation is not None:
-            variation = Variation(variation.samples, *_whole(variation, channels))
+            variation = Variation(variation.samples, *of_all(variation, channels))
     return GroupedOperand(plan.operand, dimension, ranges, group, variation)
-
-
-def _whole(one: Ranges | Variation, count: int) -> tuple[torch.Tensor, torch.Tensor]:
-    """The smallest and the largest of all indices, for each of `count` others."""
-    low, high = one.low.amin(dim=1, keepdim=True), one.high.amax(dim=1, keepdim=True)
-    return low.repeat(1, count), high.repeat(1, count)
 
 
 def in_order(labels: NDArray[numpy.integer[Any]]) -> torch.Tensor:

@@ -13,7 +13,7 @@ from ...ir.errors import DgqcError
 from ...ir.level import Level
 from ...ir.ops.captured import is_layer
 from ...ir.parallel import side_by_side
-from ...ir.plans import ObservedOperand, Plan, Ranges, Role, Variation, Weight, ratios
+from ...ir.plans import ObservedOperand, Plan, Ranges, Role, Variation, Weight, of_all, ratios
 from ...ir.program import Program
 from ..base import Pass
 from ..graph.edit import add_constant, call, clean, constant, dgqc, propagate, shape
@@ -130,14 +130,16 @@ def _insert(module: fx.GraphModule, plans: dict[str, Plan], site: fx.Node, expon
 def _divided(plan: ObservedOperand, ratio: torch.Tensor) -> ObservedOperand:
     """The plan with its channels' ranges divided. Pixels' can't be told any more: all get that of the whole,
     so that groups lie along channels."""
-    low, high = (part.double() / ratio for part in (plan.channel.low, plan.channel.high))
-    dtype, pixels = plan.channel.low.dtype, plan.pixel.low.shape[1]
-    ends = (low.amin(dim=1, keepdim=True), high.amax(dim=1, keepdim=True))
-    pixel = Ranges(*(end.expand(-1, pixels).to(dtype) for end in ends))
-    variation = plan.variation
-    if variation is not None:
-        before = plan.channel.high.amax(dim=1) - plan.channel.low.amin(dim=1)
-        share = ((ends[1] - ends[0])[:, 0] / before.double().clamp(min=1e-30)).to(variation.low.dtype)
-        variation = Variation(variation.samples, variation.low * share, variation.high * share)
-    channel = Ranges(low.to(dtype), high.to(dtype))
-    return replace(plan, channel=channel, pixel=pixel, variation=variation)
+    pixels, seen = plan.pixel.low.shape[1], plan.channel_variation
+    channel = Ranges(*_ends(plan.channel, ratio))
+    divided = replace(plan, channel=channel, pixel=Ranges(*of_all(channel, pixels)))
+    if seen is None:
+        return divided
+    variation = Variation(seen.samples, *_ends(seen, ratio))
+    whole = Variation(seen.samples, *of_all(variation, pixels))
+    return replace(divided, channel_variation=variation, pixel_variation=whole)
+
+
+def _ends(one: Ranges | Variation, ratio: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
+    """Of each channel, divided."""
+    return (one.low.double() / ratio).to(one.low.dtype), (one.high.double() / ratio).to(one.high.dtype)
