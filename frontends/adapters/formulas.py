@@ -113,5 +113,5 @@ def _with_lengths(weight: torch.Tensor, lengths: torch.Tensor, by_shape: bool) -
     columns = by_shape and lengths.dim() > 1 and lengths.shape[0] == 1 and weight.shape[0] != 1
     axis = 1 if columns else 0
     others = [one for one in range(weight.dim()) if one != axis]
-    own = torch.linalg.vector_norm(weight, dim=others, keepdim=True)
+    own: torch.Tensor = torch.linalg.vector_norm(weight, dim=others, keepdim=True)
     return weight * (lengths.reshape(own.shape) / own)

@@ -80,7 +80,9 @@ class Drawings:
             generator = torch.Generator().manual_seed(seed)
             drawn = draw_labels(label_count(self.pipeline.unet), count, generator).tolist()
             labels = drawn if self.labels is None else _again(self.labels, count)
-        given = [None] * count if self.pictures is None else _again(self.pictures, count)
+        given: Sequence[Picture | None] = [None] * count
+        if self.pictures is not None:
+            given = _again(self.pictures, count)
         return [Asked(seed + i, *one) for i, one in enumerate(zip(prompts, labels, given, strict=True))]
 
     def record(

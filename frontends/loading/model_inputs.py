@@ -88,8 +88,8 @@ def _takes_context(config: Mapping[str, Any]) -> bool:
     themselves, since they attend to themselves twice.
     """
     widths = config.get("cross_attention_dim")
-    several = isinstance(widths, list | tuple) and len(set(widths)) > 1
-    itself = several and list(widths) == list(config["block_out_channels"])
+    each = list(widths) if isinstance(widths, list | tuple) else []
+    itself = len(set(each)) > 1 and each == list(config["block_out_channels"])
     return config.get("encoder_hid_dim_type") != "image_proj" and not itself
 
 
