@@ -80,10 +80,10 @@ class Drawings:
             generator = torch.Generator().manual_seed(seed)
             drawn = draw_labels(label_count(self.pipeline.unet), count, generator).tolist()
             labels = drawn if self.labels is None else _again(self.labels, count)
-        given: Sequence[Picture | None] = [None] * count
+        changed: Sequence[Picture | None] = [None] * count
         if self.pictures is not None:
-            given = _again(self.pictures, count)
-        return [Asked(seed + i, *one) for i, one in enumerate(zip(prompts, labels, given, strict=True))]
+            changed = _again(self.pictures, count)
+        return [Asked(seed + i, *one) for i, one in enumerate(zip(prompts, labels, changed, strict=True))]
 
     def record(
         self, count: int, batch_size: int, seed: int, progress: Progress | None, calls: int

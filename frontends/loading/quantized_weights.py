@@ -118,20 +118,23 @@ def _blocks(values: torch.Tensor, scales: torch.Tensor, size: int) -> torch.Tens
 def _eight_bits(weight: str, tensors: WeightsByName) -> torch.Tensor:
     """bitsandbytes: integers with the absolute maximum of each row."""
     rows = tensors[f"{weight.removesuffix('.weight')}.SCB"].float() / LARGEST_CODE
-    return tensors[weight].float() * rows.reshape(-1, 1)
+    floats: torch.Tensor = tensors[weight].float() * rows.reshape(-1, 1)
+    return floats
 
 
 def _scaled_halves(weight: str, tensors: WeightsByName) -> torch.Tensor:
     """Floats of eight bits with one scale for a weight."""
     ends = (f"{weight.removesuffix('.weight')}.{one}" for one in ("scale_weight", "weight_scale"))
     scale = next(tensors[name] for name in ends if name in tensors)
-    return tensors[weight].float() * scale.float()
+    floats: torch.Tensor = tensors[weight].float() * scale.float()
+    return floats
 
 
 def _quanto(weight: str, tensors: WeightsByName) -> torch.Tensor:
     """optimum-quanto: integers or floats of eight bits, with a scale for each row."""
     data, scale = tensors[f"{weight}._data"], tensors[f"{weight}._scale"].float()
-    return data.float() * scale
+    floats: torch.Tensor = data.float() * scale
+    return floats
 
 
 SCHEMES = (
