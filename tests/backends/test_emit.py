@@ -74,7 +74,8 @@ def special_headers(path: Path) -> set[str]:
     """What a file may include besides: threads in one place, intrinsics in files named after them."""
     if path.stem == "dgqc_rows":
         return {"omp.h"}
-    x86, arm = {"avx2": "immintrin.h", "avx512": "immintrin.h"}, {"neon": "arm_neon.h", "mve": "arm_mve.h"}
+    x86 = dict.fromkeys(("avx2", "avx512", "amx"), "immintrin.h")
+    arm = {"neon": "arm_neon.h", "mve": "arm_mve.h"}
     named = {**x86, **arm, "dsp": "arm_acle.h"}
     return {named[end]} if (end := path.stem.rpartition("_")[2]) in named else set()
 

@@ -5,41 +5,11 @@
 #include "dgqc_words.h"
 
 #if defined(__AVX512BW__) && !defined(DGQC_PORTABLE)
-#include <immintrin.h>
-typedef __m512i bytes;
-#define bytes_load(x) _mm512_loadu_si512(x)
-#define bytes_store(x, v) _mm512_storeu_si512(x, v)
-#define bytes_table(x) _mm512_broadcast_i32x4(_mm_loadu_si128((const void *)(x)))
-#define bytes_look_up(table, places) _mm512_shuffle_epi8(table, places)
-#define bytes_low_half(v) _mm512_and_si512(v, _mm512_set1_epi8(15))
-#define bytes_high_half(v) bytes_low_half(_mm512_srli_epi16(v, 4))
-#define bytes_and(a, b) _mm512_and_si512(a, b)
-#define bytes_or(a, b) _mm512_or_si512(a, b)
-#define bytes_words(x) _mm512_set1_epi32(x)
+#include "dgqc_unpack_avx512.h"
 #elif defined(__AVX2__) && !defined(DGQC_PORTABLE)
-#include <immintrin.h>
-typedef __m256i bytes;
-#define bytes_load(x) _mm256_loadu_si256((const void *)(x))
-#define bytes_store(x, v) _mm256_storeu_si256((void *)(x), v)
-#define bytes_table(x) _mm256_broadcastsi128_si256(_mm_loadu_si128((const void *)(x)))
-#define bytes_look_up(table, places) _mm256_shuffle_epi8(table, places)
-#define bytes_low_half(v) _mm256_and_si256(v, _mm256_set1_epi8(15))
-#define bytes_high_half(v) bytes_low_half(_mm256_srli_epi16(v, 4))
-#define bytes_and(a, b) _mm256_and_si256(a, b)
-#define bytes_or(a, b) _mm256_or_si256(a, b)
-#define bytes_words(x) _mm256_set1_epi32(x)
+#include "dgqc_unpack_avx2.h"
 #elif defined(__aarch64__) && !defined(DGQC_PORTABLE)
-#include <arm_neon.h>
-typedef uint8x16_t bytes;
-#define bytes_load(x) vld1q_u8((const void *)(x))
-#define bytes_store(x, v) vst1q_u8((void *)(x), v)
-#define bytes_table(x) bytes_load(x)
-#define bytes_look_up(table, places) vqtbl1q_u8(table, places)
-#define bytes_low_half(v) vandq_u8(v, vdupq_n_u8(15))
-#define bytes_high_half(v) vshrq_n_u8(v, 4)
-#define bytes_and(a, b) vandq_u8(a, b)
-#define bytes_or(a, b) vorrq_u8(a, b)
-#define bytes_words(x) vreinterpretq_u8_s32(vdupq_n_s32(x))
+#include "dgqc_unpack_neon.h"
 #endif
 
 /* What each nibble stands for, times 1 to 16. */
@@ -52,14 +22,14 @@ static const int8_t times[DGQC_MOST_ABSORBED][16] = {
 };
 
 /* A quad, from the half of its block. */
-#if defined(__AVX512VBMI__) && defined(bytes_load)
+#if defined(bytes_look_up_64)
 static inline void look_up(const uint8_t *half, int high, const dgqc_multiplied *quad, int alike, int8_t *y)
 {
     /* Places 16 k to 16 k + 15 of the table are those of channel k. */
     const bytes channels = bytes_words(0x30201000), two = bytes_load(half), table = bytes_load(quad->table);
     const bytes one = high ? bytes_high_half(two) : bytes_low_half(two);
     (void)alike;
-    bytes_store(y, _mm512_permutexvar_epi8(bytes_or(one, channels), table));
+    bytes_store(y, bytes_look_up_64(table, bytes_or(one, channels)));
 }
 #elif defined(bytes_load)
 static inline void look_up(const uint8_t *half, int high, const dgqc_multiplied *quad, int alike, int8_t *y)
