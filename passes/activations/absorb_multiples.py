@@ -73,12 +73,12 @@ class AbsorbMultiples(Pass):
 def largest_multiple(site: fx.Node, plans: Mapping[str, Plan]) -> int:
     """What the weights of all that read a site can be multiplied by and still fit a byte; 1 where something
     else than a product with weights reads it."""
-    most = 2**WEIGHT_BITS
+    most = 1 << WEIGHT_BITS
     for user in site.users:
         weight = plans.get(str(user.args[1].target)) if is_layer(user) else None  # type: ignore[union-attr]
         if not isinstance(weight, Weight):
             return 1
-        most = min(most, 2 ** (WEIGHT_BITS - weight.bits))
+        most = min(most, 1 << (WEIGHT_BITS - weight.bits))
     return most
 
 
