@@ -59,7 +59,8 @@ def _placed(
     # A direction's sign is nobody's choice: the largest of its numbers is made positive.
     kept = left[:, :MOST_DIRECTIONS]
     largest = kept.gather(0, kept.abs().argmax(dim=0, keepdim=True))
-    return kept * largest.sign()
+    placed: torch.Tensor = kept * largest.sign()
+    return placed
 
 
 def in_turn_of_clusters(labels: Sequence[int], owners: Sequence[int], wanted: int, seed: int) -> list[int]:

@@ -5,7 +5,6 @@ from __future__ import annotations
 import inspect
 import math
 from collections.abc import Callable, Mapping
-from functools import cache
 from typing import Annotated, Any
 
 from pydantic import AfterValidator, ConfigDict, Field, create_model
@@ -43,7 +42,6 @@ class _ConfigRecord(Record):
     model_config = ConfigDict(extra="allow")
 
 
-@cache
 def _schema(kind: type[Any]) -> type[_ConfigRecord]:
     """Names are aliases, since a config's own may be what pydantic keeps for itself."""
     parameters = list(inspect.signature(kind.__init__).parameters.values())[1:]

@@ -129,7 +129,8 @@ def _constants(layer: fx.Node) -> list[fx.Node]:
 def _sizes(graph: fx.GraphModule, layer: fx.Node) -> torch.Tensor:
     """Of the rows of a layer's weight, float64 (rows,)."""
     weight = constant(graph, _constants(layer)[0]).detach().double()
-    return weight.flatten(start_dim=1).norm(dim=1).clamp(min=1e-30)
+    sizes: torch.Tensor = weight.flatten(start_dim=1).norm(dim=1).clamp(min=1e-30)
+    return sizes
 
 
 def _scale(graph: fx.GraphModule, layer: fx.Node, factor: torch.Tensor) -> None:

@@ -32,7 +32,7 @@ def noise_of_forms(
     real: the graph's arguments of one sample. Where an op has no gradient, nothing is found upstream.
     """
     run = _Gradients(program)
-    with torch.enable_grad():  # type: ignore[no-untyped-call]
+    with torch.enable_grad():
         output = run.run(*real, torch.tensor(step))
         generator = torch.Generator().manual_seed(step)
         signs = torch.randint(0, 2, output.shape, generator=generator).to(output.dtype) * 2 - 1
