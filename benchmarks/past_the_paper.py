@@ -71,7 +71,7 @@ def _without(passes: str, *names: str) -> str:
 
 def _activations(width: str, costs: Sequence[float]) -> list[Candidate]:
     """The paper's choices but for attention, which is coded as fits, and one thing changed in each row."""
-    start = _passes(f"{width},grouping=kmeans,ranges=minmax,rounding=nearest")
+    start = _passes(f"{width},grouping=kmeans,ranges=minmax,rounding=nearest,keep=none")
     written = ";".join(f"{cost:.3g}" for cost in costs)
     attention, groups, tables = "choose-probabilities", "kmeans-groups", "timestep-tables"
 
@@ -80,7 +80,8 @@ def _activations(width: str, costs: Sequence[float]) -> list[Candidate]:
             raise ValueError(f"{old} stands {start.count(old)} times in {start}.")
         return Candidate(f"{width}, {name}", start.replace(old, new))
 
-    anew = instead("grouped anew at each call", f"observe-ranges,outlier-dims,{groups}", "step-groups")
+    observed = f"observe-ranges,balance-channels,outlier-dims,{groups}"
+    anew = instead("grouped anew at each call", observed, "step-groups")
     return [
         instead("the paper's", attention, "log-quant{scale=tensor}"),
         instead("powers of two, scales of rows", attention, "log-quant{scale=row}"),

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 import torch
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 from other_choices import NormalizedGroups, PictureGroups, PowerOfTwoTables
 from past_the_paper import DISTURBANCE_DB, choices, disturb
@@ -41,6 +41,7 @@ def test_every_row_is_a_pipeline_in_order_and_none_is_twice(width: str) -> None:
 
 
 @given(SEEDS)
+@example(382)
 def test_powers_of_two_are_such_and_clip_nothing(seed: int) -> None:
     group = torch.arange(24) % 5
     plan = GroupedOperand(LINEAR, Dimension.CHANNEL, ranges(seed), group)
@@ -50,8 +51,9 @@ def test_powers_of_two_are_such_and_clip_nothing(seed: int) -> None:
     low, high = group_ranges(plan, 5)
     wanted = (high - low) / (2**6 - 1)
     assert bool((found.scale >= wanted * (1 - 1e-9)).all())
-    # Wide groups lose less than an octave; narrow ones end at a 64th of the widest.
-    assert bool((found.scale <= torch.maximum(2 * wanted, wanted.amax(dim=1, keepdim=True) / 31)).all())
+    # Wide groups lose less than an octave of their 12-bit multiple; narrow ones end at a 64th of the widest.
+    widest = wanted.amax(dim=1, keepdim=True)
+    assert bool((found.scale <= torch.maximum(2 * (wanted + widest / 2**11), widest / 31)).all())
 
 
 @given(SEEDS)
