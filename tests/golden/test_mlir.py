@@ -121,7 +121,9 @@ def test_lowering(name: str, request: pytest.FixtureRequest) -> None:
 
 
 def test_every_rule_has_a_golden_file() -> None:
-    ops = {op.overloadpacket.__name__ for op in lowered_ops()}
+    # Other tests bring ops of other packages.
+    ours = [op for op in lowered_ops() if op.namespace in ("aten", "dgqc")]
+    ops = {op.overloadpacket.__name__ for op in ours}
     shown = {path.stem for path in FOLDER.glob("*.mlir")}
     assert shown == set(GOLDEN)
     assert {op for op in ops if not any(name.startswith(op) for name in shown)} == set()
