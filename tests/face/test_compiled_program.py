@@ -9,6 +9,7 @@ import architectures
 import pytest
 import torch
 
+from dgqc.execution import ready
 from dgqc.execution.compiled_program import CompiledProgram
 from dgqc.execution.verify import evenly_spaced, verify
 from dgqc.ir.errors import DgqcError
@@ -126,3 +127,16 @@ def test_evenly_spaced() -> None:
     assert evenly_spaced(5, None) == (0, 1, 2, 3, 4)
     assert evenly_spaced(25, 3) == (0, 12, 24)
     assert evenly_spaced(25, 1) == (0,)
+
+
+def test_build_makes_ready_and_says_for_whom(
+    program: CompiledProgram, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    fresh = copy.copy(program)
+    assert fresh.build("reference") == "reference"
+    with pytest.raises(DgqcError, match="fpga"):
+        fresh.build("fpga")
+    fresh.build()
+    monkeypatch.setattr(ready, "open_backend", lambda *arguments: pytest.fail("it was ready"))
+    inputs = {one.name: torch.zeros(one.shape) for one in program.provenance.inputs if one.name != "timestep"}
+    assert fresh.answer(inputs, step=0).shape[0] == 1
