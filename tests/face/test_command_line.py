@@ -12,9 +12,11 @@ from pathlib import Path
 
 import pytest
 import torch
+from PIL import Image
 
 from dgqc.cli import main as command_line
 from dgqc.compiler import driver as compiler
+from dgqc.demo_model import pipeline_dir
 from dgqc.frontends.calibrating.calibration_file import Recording, save_calibration
 from dgqc.ir.schedule import Schedule
 from dgqc.passes.manager.presets import pipeline_for
@@ -219,3 +221,12 @@ def test_what_was_learned_before_is_said_to_be_there(
     assert (first[0], again[0]) == (0, 0)
     assert "units were found" not in first[2]
     assert f"units were found in {tmp_path / 'cache'}" in again[2]
+
+
+def test_pictures_that_cannot_be_meant_are_refused(run: Run, tmp_path: Path) -> None:
+    """Rather than drawn without, which would be another calibration."""
+    compiled = ("compile", str(pipeline_dir()), "-o", str(tmp_path / "out"), "--pictures")
+    refused(run(*compiled, str(tmp_path / "nowhere")), "nowhere is no folder")
+    Image.new("RGB", (8, 8)).save(tmp_path / "one.png")
+    refused(run(*compiled, str(tmp_path)), "changes no pictures; leave --pictures out")
+    assert not (tmp_path / "out").exists()
