@@ -12,7 +12,7 @@ import architectures
 import pytest
 import text_parts
 import torch
-from diffusers import DDIMScheduler, StableDiffusionPipeline, UNet2DConditionModel
+from diffusers import DDIMScheduler, StableDiffusionPipeline
 from text_parts import TOKENS, WORDS
 
 from dgqc.frontends import capture
@@ -38,20 +38,9 @@ def captured() -> Callable[[str], tuple[architectures.UNet, Program]]:
     return _captured
 
 
-def tiny_unet(**options: Any) -> UNet2DConditionModel:
+def tiny_unet(**options: Any) -> Any:
     """A UNet with a single level of cross attention, about as small as there is."""
-    defaults: dict[str, Any] = {
-        "sample_size": 8,
-        "down_block_types": ("CrossAttnDownBlock2D",),
-        "up_block_types": ("CrossAttnUpBlock2D",),
-        "block_out_channels": (8,),
-        "layers_per_block": 1,
-        "attention_head_dim": 2,
-        "norm_num_groups": 4,
-        "cross_attention_dim": 16,
-    }
-    torch.manual_seed(0)
-    return UNet2DConditionModel(**{**defaults, **options}).eval()
+    return text_parts.unet(**options)
 
 
 @pytest.fixture(scope="session")
