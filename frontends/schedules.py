@@ -45,7 +45,9 @@ def schedule_for(
     for timesteps that it does not keep to.
     """
     check_steps(steps)
-    scheduler = _build({"_class_name": "DDIMScheduler", **STABLE_DIFFUSION} if config is None else config)
+    scheduler = scheduler_of(
+        {"_class_name": "DDIMScheduler", **STABLE_DIFFUSION} if config is None else config
+    )
     name = type(scheduler).__name__
     if timesteps is not None:
         return scheduler, _set(scheduler, timesteps)
@@ -100,7 +102,8 @@ def _set(scheduler: Any, timesteps: Sequence[float]) -> Schedule:
     return made
 
 
-def _build(config: Mapping[str, Any]) -> Any:
+def scheduler_of(config: Mapping[str, Any]) -> Any:
+    """A diffusers scheduler from its config with its class. Raises DgqcError as `schedule_for` does."""
     found = config.get("_class_name", "")
     name = found if isinstance(found, str) else ""
     kind: Any = getattr(diffusers, name, None) if name.isidentifier() else None

@@ -80,10 +80,12 @@ def compile_model(
     _tell(place, json)
 
 
-@takes_fields("variant", "lora", "pictures", "strength")
+@takes_fields("weights_key", "variant", "lora", "tokenizer", "pictures", "strength")
 def calibrate(
     asked: dict[str, Any],
-    pipeline: Annotated[Path, typer.Argument(metavar="PIPELINE", help="The folder of a diffusers pipeline.")],
+    pipeline: Annotated[
+        Path, typer.Argument(metavar="PIPELINE", help="A diffusers pipeline's folder or file.")
+    ],
     output: Annotated[Path, typer.Option("-o", "--output", help="The .safetensors file to write.")],
     prompts: Annotated[
         Path | None,
@@ -123,10 +125,8 @@ def calibrate(
             shown("recording UNet calls"),
             samples=samples,
             labels=None if classes is None else class_list(classes),
-            variant=asked["variant"],
             adapters=adapters_of(asked["lora"]),
-            pictures=asked["pictures"],
-            strength=asked["strength"],
+            **{name: asked[name] for name in ("weights_key", "variant", "tokenizer", "pictures", "strength")},
         )
     calls = len(calibration.schedule)
     if json:

@@ -20,7 +20,7 @@ from ..frontends.calibrating.drawings import Drawings
 from ..frontends.calibrating.pictures import read_pictures
 from ..frontends.calibrating.pipeline_calls import Settings, takes
 from ..frontends.calibrating.synthesize import denoised, rehearse, synthesize
-from ..frontends.loading.pipelines import PipelineFolder
+from ..frontends.loading.pipelines import StoredPipeline
 from ..frontends.schedulers import scheduler_config
 from ..frontends.schedules import schedule_for
 from ..ir.calibration import Calibration
@@ -43,11 +43,11 @@ STEPS = 25
 class KnownModel:
     """What the model came with.
 
-    pipeline: its folder, or itself. config: of its scheduler. tokens: of a prompt, as far as known.
+    pipeline: as it is stored, or itself. config: of its scheduler. tokens: of a prompt, as far as known.
     """
 
     model: nn.Module
-    pipeline: PipelineFolder | DiffusionPipeline | None = None
+    pipeline: StoredPipeline | DiffusionPipeline | None = None
     config: Mapping[str, Any] | None = None
     tokens: int | None = None
 
@@ -176,7 +176,7 @@ def _check_context(request: Request, calls: Calibration) -> None:
 
 def _own_pipeline(known: KnownModel) -> Any:
     """The pipeline, with a scheduler that nobody else uses."""
-    if isinstance(known.pipeline, PipelineFolder):
+    if isinstance(known.pipeline, StoredPipeline):
         return known.pipeline.load({"unet": known.model})
     pipeline: Any = copy.copy(known.pipeline)
     pipeline.scheduler = copy.deepcopy(pipeline.scheduler)

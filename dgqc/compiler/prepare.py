@@ -22,7 +22,7 @@ from ..frontends.loading.guidance import USUAL, settled_guidance, takes_guidance
 from ..frontends.loading.live_models import check_live
 from ..frontends.loading.load import load_model
 from ..frontends.loading.model_inputs import model_config, residual_inputs
-from ..frontends.loading.pipelines import PipelineFolder
+from ..frontends.loading.pipelines import StoredPipeline
 from ..frontends.samplers import sampler_for
 from ..frontends.schedulers import scheduler_config
 from ..ir.calibration import Calibration
@@ -131,7 +131,7 @@ def _guidance(request: Request, known: KnownModel, recorded: Calibration | None)
             f"The calibration was recorded at a guidance scale of {found:g}, which this model is told, and "
             f"{asked:g} is asked for; record it again, or leave out --guidance-scale."
         )
-    kind = known.pipeline.kind if isinstance(known.pipeline, PipelineFolder) else known.pipeline
+    kind = known.pipeline.kind if isinstance(known.pipeline, StoredPipeline) else known.pipeline
     own = None if kind is None else own_guidance(kind)
     given = next((one for one in (asked, found, own) if one is not None), None)
     if given is None:
@@ -144,8 +144,9 @@ def _guidance(request: Request, known: KnownModel, recorded: Calibration | None)
 
 def _known(request: Request) -> KnownModel:
     model, adapters = request.model, adapters_of(request.lora)
-    if isinstance(model, DiffusionPipeline | nn.Module) and (adapters or request.variant):
-        option = "lora" if adapters else "variant"
+    given = {"lora": adapters, "variant": request.variant, "tokenizer": request.tokenizer}
+    if isinstance(model, DiffusionPipeline | nn.Module) and any(given.values()):
+        option = next(name for name, value in given.items() if value)
         raise DgqcError(
             f"The option {option} is for files, and here is a {type(model).__name__}; give its folder, or do "
             "it with diffusers (fuse_lora, then unload_lora_weights)."
@@ -155,7 +156,8 @@ def _known(request: Request) -> KnownModel:
     if isinstance(model, nn.Module):
         check_live(model)
         return KnownModel(model)
-    loaded = load_model(Path(model), request.weights_key, request.variant, adapters)
+    tokenizer = None if request.tokenizer is None else Path(request.tokenizer)
+    loaded = load_model(Path(model), request.weights_key, request.variant, adapters, tokenizer)
     return KnownModel(loaded.model, loaded.pipeline, loaded.scheduler, loaded.context_length)
 
 

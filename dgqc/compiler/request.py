@@ -73,6 +73,16 @@ class Request:
             python="One text or several.",
         ),
     )
+    tokenizer: str | Path | None = field(
+        default=None,
+        metadata=option(
+            "--tokenizer",
+            "The folder of a tokenizer, or of a pipeline with one, for a checkpoint in one file.",
+            kind=Path,
+            metavar="FOLDER",
+            python="None takes such a file's UNet alone.",
+        ),
+    )
     calibration: Calibration | str | Path | None = field(
         default=None,
         metadata=option(

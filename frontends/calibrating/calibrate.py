@@ -36,14 +36,16 @@ def calibrate(
     *,
     samples: int | None = None,
     labels: Sequence[int] | None = None,
+    weights_key: str | None = None,
     variant: str | None = None,
     adapters: Sequence[Adapter] = (),
+    tokenizer: str | Path | None = None,
     pictures: str | Path | None = None,
     strength: float | None = None,
 ) -> Calibration:
     """Runs an unmodified pipeline and records its UNet's inputs at every call.
 
-    pipeline: a diffusers pipeline or its folder, with a UNet; its VAE may be null, for nothing is decoded.
+    pipeline: a diffusers pipeline with a UNet, its folder or its one file; its VAE may be null.
     prompts: the i-th is denoised from noise with seed `seed + i`, so batches don't change what is recorded.
         None for a pipeline that takes none; one that does is given captions that dgqc brings.
     steps: the pipeline's `num_inference_steps`. The recorded schedule holds the calls really made.
@@ -51,7 +53,7 @@ def calibrate(
     guidance_scale: None leaves the pipeline's own; where it guides, both halves are recorded.
     samples: pictures; None draws one for each prompt or class, or 16.
     labels: classes, for a pipeline that takes them; None draws them from all that the UNet knows.
-    variant, adapters: of a folder, as for `load_model`.
+    weights_key, variant, adapters, tokenizer: as for `load_model`.
     pictures: a folder of them, for a pipeline that changes pictures. strength: None leaves the pipeline's
         own; below 1 the recorded schedule begins late.
 
@@ -66,7 +68,7 @@ def calibrate(
     if batch_size < 1 or count < 1:
         raise DgqcError(f"{count} pictures in batches of {batch_size} can't be drawn; give at least 1 each.")
     given = None if pictures is None else read_pictures(Path(pictures))
-    loaded = _loaded(pipeline, variant, adapters)
+    loaded = _loaded(pipeline, weights_key, variant, adapters, tokenizer)
     settings = Settings(steps, guidance_scale=guidance_scale, strength=strength)
     drawings = Drawings(loaded, settings, prompts, labels, given)
     calls = len(drawings.rehearse().schedule)
@@ -85,12 +87,22 @@ def calibrate(
 
 
 def _loaded(
-    pipeline: str | Path | DiffusionPipeline, variant: str | None, adapters: Sequence[Adapter]
+    pipeline: str | Path | DiffusionPipeline,
+    weights_key: str | None,
+    variant: str | None,
+    adapters: Sequence[Adapter],
+    tokenizer: str | Path | None,
 ) -> Any:
     """The pipeline around the UNet that `load_model` gives a compiler."""
     if isinstance(pipeline, DiffusionPipeline):
         return pipeline
-    checked_index(Path(pipeline))
-    found = load_model(pipeline, None, variant, adapters)
-    assert found.pipeline is not None
+    path = Path(pipeline)
+    if path.is_dir():
+        checked_index(path)
+    found = load_model(path, weights_key, variant, adapters, None if tokenizer is None else Path(tokenizer))
+    if found.pipeline is None:
+        raise DgqcError(
+            f"{path} is no pipeline as it stands; give a pipeline's folder, or, for a checkpoint in "
+            "one file with a text encoder, the folder of its tokenizer with --tokenizer."
+        )
     return found.pipeline.load({"unet": found.model})

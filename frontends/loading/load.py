@@ -25,10 +25,11 @@ from .gguf_files import SUFFIX as GGUF
 from .gguf_files import read_gguf
 from .interface import check_interface
 from .original_facts import Said
-from .original_layout import from_original, is_original
+from .original_layout import Original, from_original, is_original
+from .original_pipeline import OriginalPipeline
 from .pickles import read_pickle
 from .pipeline_facts import PipelineFacts, pipeline_facts
-from .pipelines import PipelineFolder, built_scheduler
+from .pipelines import PipelineFolder, StoredPipeline, built_scheduler
 from .weight_files import read_safetensors, safetensors_metadata, weights_in
 from .weights import build_unet, empty_unet, tell_ignored
 
@@ -36,6 +37,8 @@ log = logging.getLogger("dgqc")
 
 EMA = "ema"
 """What averaged weights are called."""
+NEVER = ("ControlNet", "picture encoder")
+"""Parts of a checkpoint in one file that no pipeline of it has."""
 PICKLED = (".pt", ".pth", ".bin", ".ckpt")
 FORMATS = (
     "give a diffusers UNet folder, a pipeline folder, a Stable Diffusion checkpoint in one file, a .gguf, a "
@@ -49,7 +52,7 @@ class LoadedModel:
 
     model: a diffusers UNet in evaluation mode with float32 weights, or an ExportedUNet.
     config: the UNet's own configuration; empty for an exported program.
-    pipeline: the pipeline's folder that it came from, if any.
+    pipeline: that it came from, if any.
     scheduler: that pipeline's scheduler configuration, if any, as it is once the pipeline is built.
     source: what the messages and the report call it.
     context_length: tokens per prompt of that pipeline, if known.
@@ -57,7 +60,7 @@ class LoadedModel:
 
     model: nn.Module
     config: Mapping[str, Any]
-    pipeline: PipelineFolder | None
+    pipeline: StoredPipeline | None
     scheduler: Mapping[str, Any] | None
     source: str
     context_length: int | None = None
@@ -68,6 +71,7 @@ def load_model(
     weights_key: str | None = None,
     variant: str | None = None,
     adapters: Sequence[Adapter] = (),
+    tokenizer: Path | None = None,
 ) -> LoadedModel:
     """Loads a UNet. No code from the file is run.
 
@@ -78,12 +82,13 @@ def load_model(
     variant: of a folder's weights, such as fp16 or ema; None takes the plain ones, or what there is.
     adapters: files of LoRA and its like, merged into the weights; those of text encoders when the pipeline is
         loaded.
+    tokenizer: a folder with what a checkpoint in one file lacks to be a pipeline; None takes the UNet alone.
     Raises DgqcError, naming the file and the first wrong weight or import, for anything that is not a UNet
     whose weights and config fit.
     """
     found, files = Path(path), [read_adapter(one) for one in adapters]
     with reading(str(found), FORMATS):
-        loaded = _load(found, weights_key, variant)
+        loaded = _load(found, weights_key, variant, tokenizer)
     if not adapters:
         return loaded
     if isinstance(loaded.model, ExportedUNet):
@@ -100,15 +105,20 @@ def load_model(
         )
     if loaded.pipeline is None:
         return loaded
-    return replace(loaded, pipeline=replace(loaded.pipeline, adapters=tuple(adapters)))
+    pipeline: Any = replace(loaded.pipeline, adapters=tuple(adapters))
+    return replace(loaded, pipeline=pipeline)
 
 
-def _load(found: Path, weights_key: str | None, variant: str | None) -> LoadedModel:
+def _load(found: Path, weights_key: str | None, variant: str | None, tokenizer: Path | None) -> LoadedModel:
     if variant is not None and found.exists() and not found.is_dir():
         raise DgqcError(f"{found} is one file, and --variant chooses among those of a folder; leave it out.")
     if weights_key is not None and found.suffix not in (*PICKLED, ".safetensors", GGUF):
         raise DgqcError(f"{found} is no checkpoint, for which alone there is --weights-key; leave it out.")
     if found.is_dir():
+        if tokenizer is not None:
+            raise DgqcError(
+                f"{found} is a folder, and pipelines there have tokenizers; leave out --tokenizer."
+            )
         return _from_folder(found, variant)
     if not found.is_file():
         raise DgqcError(f"{found} does not exist; {FORMATS}.")
@@ -117,7 +127,7 @@ def _load(found: Path, weights_key: str | None, variant: str | None) -> LoadedMo
         tensors = read_gguf(found) if found.suffix == GGUF else read_safetensors(found)
         if is_original(tensors):
             said = Said(safetensors_metadata(found) if found.suffix != GGUF else {})
-            return _from_original(tensors, found, weights_key, said)
+            return _from_original(tensors, found, weights_key, said, tokenizer)
         if weights_key is not None:
             raise DgqcError(f"{found} holds one set of weights; leave out --weights-key.")
         config = _config_beside(found, tensors)
@@ -126,7 +136,8 @@ def _load(found: Path, weights_key: str | None, variant: str | None) -> LoadedMo
         pickled = read_pickle(found)
         inside = pickled.get("state_dict", pickled) if isinstance(pickled, dict) else {}
         if isinstance(inside, dict) and is_original(inside):
-            return _from_original(inside, found, weights_key, Said({}, pickled.get("global_step")))
+            said = Said({}, pickled.get("global_step"))
+            return _from_original(inside, found, weights_key, said, tokenizer)
         weights, own = unwrapped(pickled, found, weights_key)
         config = own if own is not None else _config_beside(found, weights)
         return LoadedModel(build_unet(config, weights, str(found)), config, None, None, str(found))
@@ -136,7 +147,11 @@ def _load(found: Path, weights_key: str | None, variant: str | None) -> LoadedMo
 
 
 def _from_original(
-    weights: Mapping[str, Any], path: Path, weights_key: str | None, said: Said
+    weights: Mapping[str, Any],
+    path: Path,
+    weights_key: str | None,
+    said: Said,
+    tokenizer: Path | None,
 ) -> LoadedModel:
     """The UNet of a checkpoint that holds every part of a model in one file, as its authors publish it."""
     if weights_key not in (None, EMA):
@@ -153,15 +168,31 @@ def _from_original(
         others,
         found.scheduler["_class_name"],
     )
-    if found.beside:
-        log.warning("Its %s is left out; a program has no place for it.", " and its ".join(found.beside))
+    pipeline = None if tokenizer is None else _original_pipeline(path, found, tokenizer)
+    if found.texts and pipeline is None:
+        log.warning(
+            "It holds a text encoder, but no tokenizer, as no such file does; name the folder of one with "
+            "--tokenizer, and its own pipeline draws."
+        )
+    if left := [part for part in found.beside if part in NEVER or not found.texts]:
+        log.warning("Its %s is left out; a program has no place for it.", " and its ".join(left))
     if found.unsure:
         log.warning(
             "The file doesn't say what its UNet predicts; noise is assumed, and Stable Diffusion 2 for 768 "
             "pixels wants --scheduler 'ddim{prediction_type=v_prediction}'."
         )
     model = build_unet(found.config, found.weights, str(path))
-    return LoadedModel(model, found.config, None, found.scheduler, str(path))
+    tokens = pipeline.tokens if pipeline is not None else None
+    return LoadedModel(model, found.config, pipeline, found.scheduler, str(path), tokens)
+
+
+def _original_pipeline(path: Path, found: Original, tokenizer: Path) -> OriginalPipeline:
+    """The pipeline in a file. Raises DgqcError where there is none, or no tokenizer, before long work."""
+    if not found.texts:
+        raise DgqcError(f"{path} holds no text encoder, which alone reads prompts; leave out --tokenizer.")
+    pipeline = OriginalPipeline(path, found.config, found.scheduler, found.texts, tokenizer)
+    _ = pipeline.kind, pipeline.tokens
+    return pipeline
 
 
 def config_only(path: str | Path) -> LoadedModel:
@@ -222,7 +253,7 @@ def _built_scheduler(pipeline: PipelineFolder, loaded: LoadedModel) -> Mapping[s
 def _loaded(
     model: nn.Module,
     config: Mapping[str, Any],
-    pipeline: PipelineFolder | None,
+    pipeline: StoredPipeline | None,
     facts: PipelineFacts,
     source: str,
 ) -> LoadedModel:

@@ -14,8 +14,10 @@ PARTS: Mapping[str, tuple[str, ...]] = {
 }
 """By what they are, what the names of weights begin with."""
 VELOCITY, NOISE = "v_prediction", "epsilon"
-MARK, MARKS = "v_pred", ("v_pred", "ztsnr")
-"""Names without a weight, which trainers add to a model that predicts velocity."""
+MARK, TERMINAL = "v_pred", "ztsnr"
+"""Names without a weight, which trainers add to a model that predicts velocity, and to one that was trained
+with noise alone at the last timestep."""
+MARKS = (MARK, TERMINAL)
 STATED = ("modelspec.predict_key", "modelspec.prediction_type")
 """Keys of a file's metadata."""
 ARCHITECTURE = "modelspec.architecture"

@@ -15,7 +15,8 @@ import torch
 from diffusers.loaders.single_file_utils import convert_ldm_unet_checkpoint
 
 from ...ir.errors import DgqcError
-from .original_facts import MARKS, NOISE, NOTHING_SAID, Said, parts_beside, predicted
+from .original_facts import MARKS, NOISE, NOTHING_SAID, TERMINAL, Said, parts_beside, predicted
+from .original_text import TextPart, text_parts
 from .quantized_weights import dequantized
 
 PREFIX = "model.diffusion_model."
@@ -53,8 +54,8 @@ class Original:
     """A UNet out of such a file.
 
     config: as diffusers has it. weights: by diffusers' names. scheduler: what diffusers runs such a file
-    with. others: whether the file holds averaged weights, too. beside: what else it holds. unsure: whether it
-    doesn't say what the UNet predicts.
+    with. others: whether the file holds averaged weights, too. beside: what else it holds, texts: its text
+    encoders. unsure: whether it doesn't say what the UNet predicts.
     """
 
     config: Mapping[str, Any]
@@ -62,6 +63,7 @@ class Original:
     scheduler: Mapping[str, Any]
     others: bool
     beside: Sequence[str]
+    texts: tuple[TextPart, ...]
     unsure: bool
 
 
@@ -99,6 +101,7 @@ def from_original(
     scheduler = {
         **(SDXL if config.get("addition_embed_type") else STABLE_DIFFUSION),
         "prediction_type": predicts or NOISE,
+        **({"rescale_betas_zero_snr": True} if TERMINAL in weights else {}),
     }
     converted = convert_ldm_unet_checkpoint(dict(chosen), config)
     taken = {id(tensor) for tensor in converted.values()}
@@ -106,7 +109,8 @@ def from_original(
         raise DgqcError(
             f"{source} holds {left}, for which diffusers' UNet has no place; give a diffusers folder instead."
         )
-    return Original(config, converted, scheduler, others, parts_beside(weights), predicts is None)
+    beside, texts = parts_beside(weights), tuple(text_parts([*weights]))
+    return Original(config, converted, scheduler, others, beside, texts, predicts is None)
 
 
 def _unet(weights: Mapping[str, Any]) -> list[tuple[str, torch.Tensor]]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import warnings
+from abc import ABC, abstractmethod
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -30,21 +31,45 @@ LIBRARIES = frozenset({None, "diffusers", "transformers", "stable_diffusion", "s
 VOCABULARIES = ("tokenizer.json", "vocab.json", "vocab.txt", "spiece.model", "sentencepiece.bpe.model")
 
 
+@dataclass(frozen=True, kw_only=True)
+class StoredPipeline(ABC):
+    """A pipeline that lies in a folder or a file, around a UNet that is read by itself.
+
+    adapters: merged into its text encoders, as they are into its UNet by whoever loads that.
+    """
+
+    adapters: tuple[Adapter, ...] = ()
+
+    @property
+    @abstractmethod
+    def kind(self) -> Any:
+        """The pipeline's class. Raises DgqcError where diffusers has none for it."""
+
+    @abstractmethod
+    def built(self, parts: Mapping[str, Any]) -> Any:
+        """The pipeline before adapters. parts: those that are there already, by name."""
+
+    def load(self, parts: Mapping[str, Any] | None = None) -> Any:
+        """The pipeline. parts: as for `built`. Raises DgqcError for parts that can't be loaded."""
+        loaded = self.built(parts or {})
+        encoders = {name: getattr(loaded, name, None) for name in (TEXT, SECOND_TEXT)}
+        if found := {name: one for name, one in encoders.items() if one is not None}:
+            merge_adapters(found, [read_adapter(one) for one in self.adapters])
+        return loaded
+
+
 @dataclass(frozen=True)
-class PipelineFolder:
+class PipelineFolder(StoredPipeline):
     """A diffusers pipeline's folder, and what is meant of it.
 
-    variant: of its parts' weights, where they have it; None takes what there is. adapters: merged into its
-    text encoders, as they are into its UNet by whoever loads that.
+    variant: of its parts' weights, where they have it; None takes what there is.
     """
 
     path: Path
     variant: str | None = None
-    adapters: tuple[Adapter, ...] = ()
 
     @property
     def kind(self) -> Any:
-        """The pipeline's class. Raises DgqcError where diffusers has none of its name."""
         record, _ = read_record(self.path / "model_index.json", PipelineIndexRecord)
         kind = getattr(diffusers, str(record.class_name), None)
         if not (isinstance(kind, type) and issubclass(kind, DiffusionPipeline)):
@@ -54,13 +79,8 @@ class PipelineFolder:
             )
         return kind
 
-    def load(self, parts: Mapping[str, Any] | None = None) -> Any:
-        """The pipeline, as `load_pipeline` loads it."""
-        loaded = load_pipeline(self.path, parts, self.variant)
-        encoders = {name: getattr(loaded, name, None) for name in (TEXT, SECOND_TEXT)}
-        if found := {name: one for name, one in encoders.items() if one is not None}:
-            merge_adapters(found, [read_adapter(one) for one in self.adapters])
-        return loaded
+    def built(self, parts: Mapping[str, Any]) -> Any:
+        return load_pipeline(self.path, parts, self.variant)
 
 
 def load_pipeline(folder: Path, parts: Mapping[str, Any] | None = None, variant: str | None = None) -> Any:

@@ -81,7 +81,7 @@ def build_unet(config: Mapping[str, Any], weights: Mapping[str, Any], source: st
             )
     # Taken out one by one, so that at most one weight exists in two types.
     for name in expected:
-        matched[name] = _finite_float(name, matched[name], source)
+        matched[name] = finite_float(name, matched[name], source)
     model.load_state_dict(matched, strict=True, assign=True)
     left = [name for name, tensor in [*model.named_parameters(), *model.named_buffers()] if tensor.is_meta]
     if left:
@@ -128,7 +128,8 @@ def _matched(weights: Mapping[str, Any], expected: Mapping[str, Any], source: st
     return found
 
 
-def _finite_float(name: str, tensor: torch.Tensor, source: str) -> torch.Tensor:
+def finite_float(name: str, tensor: torch.Tensor, source: str) -> torch.Tensor:
+    """A weight as float32. Raises DgqcError for one that holds NaN or infinite values."""
     converted = tensor.detach().to(torch.float32).contiguous()
     if not bool(torch.isfinite(converted).all()):
         raise DgqcError(f"{source}: the weight {name} holds NaN or infinite values; give a file without.")

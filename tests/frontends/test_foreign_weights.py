@@ -6,6 +6,7 @@ from pathlib import Path
 
 import pytest
 import torch
+from original_names import original_names
 from safetensors.torch import save_file
 
 from dgqc.frontends import load_model
@@ -13,7 +14,6 @@ from dgqc.frontends.loading.foreign_weights import foreign_kind
 from dgqc.ir.errors import DgqcError
 
 from .conftest import tiny_unet
-from .original_names import original_names
 
 NAMES = {
     "lora_unet_down_blocks_0_attentions_0_proj_in.lora_down.weight": "give this file with --lora",

@@ -9,12 +9,11 @@ from typing import Any
 import pytest
 import torch
 from diffusers import UNet2DConditionModel
+from original_names import averaged_names, original_names
 from safetensors.torch import save_file
 
 from dgqc.frontends import load_model
 from dgqc.ir.errors import DgqcError
-
-from .original_names import averaged_names, original_names
 
 _UNet: Any = UNet2DConditionModel
 CROSS, PLAIN = ("CrossAttnDownBlock2D", "CrossAttnUpBlock2D"), ("DownBlock2D", "UpBlock2D")
@@ -205,12 +204,14 @@ def test_steps_of_training_say_it_too(steps: int, predicts: str, tmp_path: Path)
 
 
 def test_parts_that_are_left_out_are_named(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
-    others = ("cond_stage_model.transformer.a", "first_stage_model.decoder.b")
+    others = ("cond_stage_model.transformer.text_model.a", "first_stage_model.decoder.b", "control_model.c")
     weights = original_names(unet_of("a smaller one")) | {name: torch.ones(4) for name in others}
     save_file(weights, tmp_path / "a.safetensors")
     with caplog.at_level(logging.WARNING, "dgqc"):
         load_model(tmp_path / "a.safetensors")
-    assert "Its text encoder and its VAE is left out" in caplog.text
+    assert "Its ControlNet is left out; a program has no place for it" in caplog.text
+    assert "Its VAE" not in caplog.text
+    assert "It holds a text encoder, but no tokenizer, as no such file does" in caplog.text
 
 
 @pytest.mark.parametrize("scaled", [False, True])

@@ -10,13 +10,13 @@ from typing import Any
 
 import pytest
 import torch
+from original_names import original_names
 from safetensors.torch import save_file
 
 from dgqc.frontends import load_model
 from dgqc.ir.errors import DgqcError
 
 from .conftest import tiny_unet
-from .original_names import original_names
 
 STEM = "diffusion_pytorch_model.safetensors"
 Tensors = dict[str, torch.Tensor]
