@@ -211,6 +211,8 @@ class QuantizedProbabilities:
 
 PER_OCTAVE = 4
 """Steps of an exponent that double a scale: finer ones would gain less than a dB."""
+LARGEST_EXPONENT = 1000
+"""Beyond it scales are no numbers."""
 
 
 @dataclass(frozen=True)

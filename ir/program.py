@@ -11,8 +11,9 @@ from torch import fx
 
 from .calibration import Calibration
 from .denoising import DenoisingLoop
+from .errors import DgqcError
 from .level import Level
-from .plans import Plan
+from .plans import Plan, ratios
 from .schedule import Schedule
 
 
@@ -23,11 +24,24 @@ class Input:
     name: the placeholder's name in the graph.
     shape: with a leading 1 for the sample.
     scale: integer level only: float64 (T,), the real value of one int16 step at each call of the schedule.
+    exponent: int64, broadcasts to the shape; a step is 2^(exponent / 4) times the scale. None where all have
+        the scale itself.
     """
 
     name: str
     shape: tuple[int, ...]
     scale: torch.Tensor | None = None
+    exponent: torch.Tensor | None = None
+
+    def steps(self, call: int) -> torch.Tensor:
+        """The real values of int16 steps at a call of the schedule, float64, broadcasts to the shape.
+
+        Raises DgqcError where there is no scale.
+        """
+        if self.scale is None:
+            raise DgqcError(f"Input {self.name} has no scale; the program is not at the integer level.")
+        scale = self.scale[call].to(torch.float64)
+        return scale if self.exponent is None else scale * ratios(self.exponent)
 
 
 @dataclass(frozen=True)

@@ -109,8 +109,7 @@ def run_integer(program: Program, inputs: Inputs, step: int) -> torch.Tensor:
     assert program.output_scale is not None
     codes = []
     for value, item in zip(arguments(program, inputs), program.inputs, strict=True):
-        assert item.scale is not None
-        rounded = torch.floor(value.double() / item.scale[step] + 0.5)
+        rounded = torch.floor(value.double() / item.steps(step) + 0.5)
         codes.append(rounded.clamp(-32768, 32767).to(torch.int16))
     output: torch.Tensor = program.graph(*codes, torch.tensor(step))
     return output.double() * program.output_scale[step]

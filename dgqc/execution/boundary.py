@@ -19,7 +19,7 @@ def to_integers(
 
     inputs: the model's own, batch 1, by name. step: of the schedule. saturated: where values that 16 bits
         can't hold are counted, by input.
-    q = floor(x / scale[step] + 0.5), saturated to -32768 .. 32767.
+    q = floor(x / given.steps(step) + 0.5), saturated to -32768 .. 32767.
     Raises DgqcError when an input has another shape or is not finite.
     """
     values = _prologue(program, inputs)
@@ -33,9 +33,7 @@ def to_integers(
             )
         if not torch.isfinite(value).all():
             raise DgqcError(f"Input {given.name} holds a value that is not finite; give finite numbers.")
-        if given.scale is None:
-            raise DgqcError(f"Input {given.name} has no scale; the program is not at the integer level.")
-        codes = torch.floor(value.to(torch.float64) / given.scale[step].to(torch.float64) + 0.5)
+        codes = torch.floor(value.to(torch.float64) / given.steps(step) + 0.5)
         held = codes.clamp(-32768, 32767)
         if saturated is not None and (beyond := int((held != codes).sum())):
             saturated[given.name] += beyond

@@ -152,6 +152,7 @@ class SavedInputRecord(Record):
     name: Identifier
     shape: Shape
     scale: Value
+    exponent: Value = None
 
 
 class SavedProgramRecord(Record):

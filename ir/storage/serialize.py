@@ -21,7 +21,7 @@ from ..level import Level
 from ..program import Input, Program
 from ..schedule import Schedule
 from .container import DOCUMENT, read_container, write_container
-from .encoding import decode, encode
+from .encoding import KEEP, decode, encode
 from .graph_json import graph_from_json, graph_to_json
 from .program_schema import WEIGHT_BITS, SavedProgramRecord
 from .schema import checked
@@ -113,6 +113,7 @@ def _to_json(program: Program, tensors: dict[str, torch.Tensor]) -> dict[str, An
                 "name": item.name,
                 "shape": list(item.shape),
                 "scale": encode(item.scale, f"input/{item.name}", keep),
+                **_exponent(item, keep),
             }
             for item in program.inputs
         ],
@@ -126,13 +127,25 @@ def _to_json(program: Program, tensors: dict[str, torch.Tensor]) -> dict[str, An
     }
 
 
+def _exponent(item: Input, keep: KEEP) -> dict[str, Any]:
+    """Nothing where all of an input has one scale, so that such programs are written as they were before."""
+    if item.exponent is None:
+        return {}
+    return {"exponent": encode(item.exponent, f"input/{item.name}/exponent", keep)}
+
+
 def _from_json(body: Any, tensors: dict[str, torch.Tensor]) -> Program:
     prologue = body["prologue"]
     return Program(
         graph=graph_from_json(body["graph"], "graph", tensors),
         level=Level(body["level"]),
         inputs=tuple(
-            Input(item["name"], tuple(item["shape"]), decode(item["scale"], None, tensors))
+            Input(
+                item["name"],
+                tuple(item["shape"]),
+                decode(item["scale"], None, tensors),
+                decode(item.get("exponent"), None, tensors),
+            )
             for item in body["inputs"]
         ),
         schedule=Schedule.from_json(body["schedule"]),

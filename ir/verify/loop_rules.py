@@ -24,6 +24,8 @@ def loop_problems(program: Program) -> Problems:
         yield Problem(f"the loop's limit {loop.limit}", f"0 to {UNCLIPPED}", "it was made by hand")
     if not program.inputs:
         yield Problem("a loop of a program without inputs", "a sample", "one of both was changed alone")
+    elif program.inputs[0].exponent is not None:
+        yield Problem("a loop whose sample has exponents", "one scale", "one of both was changed alone")
     if loop.labels is not None:
         yield from _labels(loop.labels, program)
 

@@ -12,7 +12,7 @@ from ..errors import VerificationError
 from ..level import Level
 from ..nodes import argument, argument_names
 from ..ops.integer import value_range
-from ..plans import Weight
+from ..plans import LARGEST_EXPONENT, Weight
 from ..printer import target_name
 from ..program import Program
 from ..shapes import TIME_INPUTS, ShapeError, propagated
@@ -213,6 +213,21 @@ def _scales(program: Program) -> Problems:
             yield Problem(
                 f"a scale of the {name} that isn't positive", "positive numbers", "its range was never seen"
             )
+    for item in program.inputs:
+        if item.exponent is not None and not _broadcasts(item.exponent, item.shape):
+            yield Problem(
+                f"exponents of the input {item.name}: {type_name(item.exponent)}",
+                f"int64 from 0 to {LARGEST_EXPONENT} that broadcasts to {item.shape}",
+                "they belong to another input",
+            )
+
+
+def _broadcasts(exponent: torch.Tensor, shape: tuple[int, ...]) -> bool:
+    sizes = zip(exponent.shape, shape, strict=False)
+    fits = exponent.dim() == len(shape) and all(own in (1, size) for own, size in sizes)
+    if not fits or exponent.dtype is not torch.int64 or exponent.numel() == 0:
+        return False
+    return int(exponent.min()) >= 0 and int(exponent.max()) <= LARGEST_EXPONENT
 
 
 def _scope(program: Program) -> VerificationScope:

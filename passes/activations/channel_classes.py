@@ -16,7 +16,7 @@ from torch import fx
 from ...ir.ops.captured import ChannelScales, captured_op, channel_axis, is_view, product_kind
 from ...ir.plans import Operand, Plan, Role
 from ...ir.tensors import compressed
-from ..graph.edit import dgqc, shape
+from ..graph.edit import aten, dgqc, shape
 
 
 @dataclass(frozen=True)
@@ -32,10 +32,16 @@ class ChannelClasses:
 
     def along(self, axis: int, size: int) -> torch.Tensor | None:
         """The classes along one axis, int64 (size,); None where they change along others."""
-        places = [place for place, length in enumerate(self.index.shape) if length != 1]
-        if places not in ([], [axis % self.index.dim()]):
-            return None
-        return self.index.reshape(-1).expand(size)
+        return _along(self.index, axis, size)
+
+    def parts_along(self, axis: int, size: int) -> torch.Tensor | None:
+        """The same of the parts."""
+        return _along(self.part, axis, size)
+
+
+def _along(values: torch.Tensor, axis: int, size: int) -> torch.Tensor | None:
+    places = [place for place, length in enumerate(values.shape) if length != 1]
+    return values.reshape(-1).expand(size) if places in ([], [axis % values.dim()]) else None
 
 
 def channel_classes(graph: fx.Graph, plans: Mapping[str, Plan]) -> Mapping[fx.Node, ChannelClasses]:
@@ -72,13 +78,13 @@ class _Flow:
     def enter(self, node: fx.Node) -> None:
         """The classes of a node's result, those of its arguments united as its op demands."""
         record = captured_op(node)
-        kind = ChannelScales.ONE if record is None else record.channels
+        kind = _of_input(node) if record is None else record.channels
         arguments = [one for one in node.all_input_nodes if one in self.found]
         if node.target is dgqc.site.default:
             if _of_attention(self.plans[str(node.args[1])]):
                 self.unite_all(arguments)
             self.found[node] = self.found[arguments[0]]
-        elif _mixes_products(node):
+        elif _mixes_products(node) or _adds_to_scores(node):
             self.unite_all(arguments)
             self.found[node] = self._fresh(node, None)
         elif kind is ChannelScales.KEPT and arguments:
@@ -184,10 +190,20 @@ def _of_attention(plan: Plan) -> bool:
 def _mixes_products(node: fx.Node) -> bool:
     """Whether a node adds two products, as an attention does whose start token stands apart: such a sum is
     computed as one, at one scale."""
-    return node.target is torch.ops.aten.add.Tensor and all(
-        isinstance(one, fx.Node) and _behind_sites(one).target is torch.ops.aten.matmul.default
-        for one in node.args[:2]
+    return node.target is aten.add.Tensor and all(
+        isinstance(one, fx.Node) and _behind_sites(one).target is aten.matmul.default for one in node.args[:2]
     )
+
+
+def _adds_to_scores(node: fx.Node) -> bool:
+    """Whether a node adds a mask or a bias to an attention's scores, which have a unit and so no scale."""
+    return node.target is aten.add.Tensor and all(user.target is not dgqc.site.default for user in node.users)
+
+
+def _of_input(node: fx.Node) -> ChannelScales:
+    """An input's channels are free but for the sample's: between calls it is one state with the output."""
+    free = node.op == "placeholder" and node.target != "sample"
+    return ChannelScales.FREE if free else ChannelScales.ONE
 
 
 def _behind_sites(node: fx.Node) -> fx.Node:

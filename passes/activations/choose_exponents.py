@@ -20,6 +20,7 @@ from ..manager.registry import register_pass
 from ..simulation.wide_values import decibels_of_values
 from .channel_classes import channel_classes
 from .channel_ratios import SeenChannels, exponents_of_classes
+from .few_quantizers import read_channels, with_few_quantizers
 from .timestep_tables import scaled
 
 
@@ -99,8 +100,9 @@ def with_exponents(program: Program) -> Mapping[str, Plan]:
         seen[name] = SeenChannels(plan.high, along)
         if source.target is not aten.cat.default and not _keeps(source):
             voting.append(seen[name])
-    count = 1 + max((int(one.classes.max()) for one in seen.values()), default=0)
-    exponents = exponents_of_classes(voting, count)
+    count = 1 + max(int(one.index.max()) for one in classes.values())
+    readers = read_channels(program.graph.graph, program.plans, classes)
+    exponents = with_few_quantizers(exponents_of_classes(voting, count), readers)
     chosen: dict[str, Plan] = {}
     for name, source, _ in sites:
         if name not in seen:

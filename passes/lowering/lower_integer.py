@@ -17,6 +17,7 @@ from ..base import Pass
 from ..graph.edit import clean, propagate, shape
 from ..manager.registry import register_pass
 from .builder import IntegerGraphBuilder
+from .exponents import wanted_scale
 from .families import lower
 from .layout import Layout, plain
 from .values import Scaled
@@ -91,7 +92,7 @@ def _inputs(builder: IntegerGraphBuilder) -> tuple[Input, ...]:
             continue
         size = sizes[str(node.target)]
         new.meta["val"] = torch.empty(size, dtype=torch.int16, device="meta")
-        scale = builder.output_scale(node)
-        builder.values[node] = Scaled(new, scale, Layout.plain(size))
-        inputs.append(Input(str(node.target), size, scale))
+        scale, exponent = wanted_scale(builder, node)
+        builder.values[node] = Scaled(new, scale, Layout.plain(size), exponent)
+        inputs.append(Input(str(node.target), size, scale, exponent))
     return tuple(inputs)

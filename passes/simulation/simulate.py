@@ -16,6 +16,7 @@ from ...ir.plans import (
     CallQuantizer,
     Coding,
     Dimension,
+    GroupedOperand,
     ObservedActivation16,
     QuantizedActivation16,
     QuantizedOperand,
@@ -30,7 +31,7 @@ from ..graph.edit import add_constant, call, clean, dgqc, module_path, propagate
 from ..manager.registry import register_pass
 
 
-def operand_axis(plan: QuantizedOperand, dimensions: int) -> int:
+def operand_axis(plan: GroupedOperand | QuantizedOperand, dimensions: int) -> int:
     """The axis of an operand's tensor along which its groups lie. A convolution's pixels have none."""
     if plan.operand.role is Role.CONVOLUTION:
         return 1

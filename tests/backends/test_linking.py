@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 import shutil
 import subprocess
+from collections import Counter
 from dataclasses import replace
 from pathlib import Path
 
@@ -64,6 +65,23 @@ int main(void)
 }
 """
 
+BY_CHANNEL = """
+#include <stdio.h>
+#include "one_scales.h"
+int main(void)
+{
+    enum { CHANNELS = one_encoder_hidden_states_channels, RUN = one_encoder_hidden_states_run };
+    enum { COUNT = TOKENS * CHANNELS };
+    float values[COUNT];
+    int16_t codes[COUNT];
+    for (int i = 0; i < COUNT; i++) values[i] = (float)(i * i * 1000 - 500000);
+    const double scale = one_encoder_hidden_states_scale[1], *const ratio = one_encoder_hidden_states_ratio;
+    printf("%d ", (int)one_to_codes_by_channel(values, COUNT, scale, ratio, CHANNELS, RUN, codes));
+    for (int i = 0; i < COUNT; i++) printf("%d ", codes[i]);
+    return 0;
+}
+"""
+
 cmake = pytest.mark.skipif(shutil.which("cmake") is None, reason="there is no CMake")
 
 
@@ -71,7 +89,9 @@ cmake = pytest.mark.skipif(shutil.which("cmake") is None, reason="there is no CM
 def program() -> Program:
     made = planned(unet_like(5, size=9))
     scale = 0.37 / torch.arange(1, len(made.schedule) + 1, dtype=torch.float64)
-    return replace(made, inputs=tuple(replace(one, scale=scale) for one in made.inputs), output_scale=scale)
+    sample, context = (replace(one, scale=scale) for one in made.inputs)
+    unlike = replace(context, exponent=torch.arange(context.shape[-1]).reshape(1, 1, -1) * 7)
+    return replace(made, inputs=(sample, unlike), output_scale=scale)
 
 
 @pytest.fixture
@@ -146,3 +166,21 @@ def test_a_host_converts_as_we_do(program: Program, project: Path, tmp_path: Pat
     back = codes.to(torch.float64) * scale
     assert torch.equal(torch.tensor([float(word) for word in found[9:]]), back.to(torch.float32))
     assert to_floats(program, codes, 1).dtype == torch.float32
+
+
+def test_a_host_converts_channels_with_scales_of_their_own_as_we_do(
+    program: Program, project: Path, tmp_path: Path
+) -> None:
+    (tmp_path / "convert.c").write_text(BY_CHANNEL)
+    sample, context = program.inputs
+    flags = f"-std=c99 -Wall -Wextra -Werror -pedantic -Ione/include -DTOKENS={context.shape[1]}"
+    found = done(f"cc {flags} convert.c -o convert && ./convert", tmp_path).split()
+    values = (torch.arange(context.shape[1] * context.shape[2]).float().square() * 1000 - 500000).reshape(
+        context.shape
+    )
+    saturated: Counter[str] = Counter()
+    codes = to_integers(program, {sample.name: torch.zeros(sample.shape), context.name: values}, 1, saturated)
+    assert [int(word) for word in found[1:]] == codes[context.name].flatten().tolist()
+    assert int(found[0]) == saturated[context.name] > 0
+    last = codes[context.name][..., -1]
+    assert bool((last.abs() < 32767).all()), "the coarsest channel holds what the finest can't"

@@ -74,6 +74,17 @@ def test_round_trip(level: str, tmp_path: Path) -> None:
     assert modules == [node.meta.get("module") for node in loaded.graph.graph.nodes]
 
 
+def test_exponents_of_an_input_come_back(tmp_path: Path) -> None:
+    program = hand_made.LEVELS["integer"]()
+    exponent = torch.arange(program.inputs[0].shape[-1]).reshape(1, 1, -1)
+    given = replace(program, inputs=(replace(program.inputs[0], exponent=exponent),))
+    save_program(given, tmp_path / "saved")
+    loaded = load_program(tmp_path / "saved")
+    verify(loaded)
+    assert torch.equal(loaded.inputs[0].steps(1), given.inputs[0].steps(1))
+    assert loaded.inputs[0].steps(1).shape == exponent.shape
+
+
 @storable("drawing-board")
 @dataclass(frozen=True)
 class Sketch:

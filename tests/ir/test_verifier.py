@@ -135,6 +135,12 @@ def no_output_scale(program: Program, data: st.DataObject) -> Program:
     )
 
 
+def exponents_of_another_input(program: Program, data: st.DataObject) -> Program:
+    wrong = [torch.zeros(1, 1, 2), torch.zeros(3, dtype=torch.int64), torch.full((1, 1, 1), -1)]
+    exponent = data.draw(st.sampled_from(wrong))
+    return replace(program, inputs=(replace(program.inputs[0], exponent=exponent),))
+
+
 def stale_shape(program: Program, data: st.DataObject) -> Program:
     find(program, dgqc_ops.linear.default).meta["val"] = torch.empty(
         1, 5, 7, dtype=torch.int16, device="meta"
@@ -168,6 +174,7 @@ MUTATIONS = [
     Mutation("other step", other_step, "the placeholder step"),
     Mutation("renamed input", renamed_input, "latents"),
     Mutation("no output scale", no_output_scale, "scale of the output"),
+    Mutation("other exponents", exponents_of_another_input, "exponents of the input sample"),
     Mutation("stale shape", stale_shape, 'meta["val"]'),
     Mutation("too many bits", too_many_bits, "1 to 8"),
     Mutation("too few shares", shares_too_large, "one for each code"),

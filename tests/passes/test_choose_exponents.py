@@ -5,12 +5,13 @@ from __future__ import annotations
 from dataclasses import replace
 
 import torch
-from golden.graphs import seen_uneven
+from golden.graphs import Sketch, calibrated, seen_uneven, sited
 
-from dgqc.ir.plans import Activation16, Operand, Plan, QuantizedActivation16, Role
+from dgqc.ir.plans import Activation16, ObservedActivation16, Operand, Plan, QuantizedActivation16, Role
 from dgqc.passes.activations.channel_classes import channel_classes
 from dgqc.passes.activations.channel_ratios import SeenChannels, exponents_of_classes
 from dgqc.passes.activations.choose_exponents import ChooseExponents, with_exponents
+from dgqc.passes.activations.few_quantizers import ReadChannels, with_few_quantizers
 from dgqc.passes.activations.timestep_tables import scaled
 from dgqc.passes.graph.edit import dgqc
 from dgqc.passes.simulation.wide_values import decibels_of_values
@@ -71,3 +72,33 @@ def test_every_16_bit_value_is_rounded() -> None:
 def test_plans_of_values_without_channels_stay() -> None:
     program = seen_uneven()
     assert "down.output" not in with_exponents(program)
+
+
+def test_an_inputs_channels_have_scales_of_their_own_but_the_samples() -> None:
+    """Between two calls the sample is one state with the output, which a loop steps on."""
+    sketch = Sketch(sample=(1, 3, 2), encoder_hidden_states=(1, 3, 2))
+    sides = (
+        sketch.linear(name, value, [[1, 2], [-1, 3]])
+        for name, value in zip(("one", "other"), sketch.inputs.values(), strict=True)
+    )
+    program = calibrated(sited(sketch.program(sketch.call("sum", torch.ops.aten.add.Tensor, *sides))))
+    high = torch.tensor([[1.0, 1e6], [2.0, 1e6]])
+    seen = {f"{name}.output": ObservedActivation16(high) for name in sketch.inputs}
+    found = with_exponents(replace(program, plans={**program.plans, **seen}))
+    plan = found["encoder_hidden_states.output"]
+    assert isinstance(plan, ObservedActivation16)
+    assert plan.exponent is not None
+    assert plan.exponent.tolist()[0] == 0
+    assert 4 * 18 <= int(plan.exponent[1]) <= 4 * 20
+    assert "sample.output" not in found
+
+
+def test_exponents_become_as_coarse_as_few_quantizers_need() -> None:
+    classes = torch.arange(400)
+    exponents = -(classes % 100)
+    crowded = ReadChannels(classes[:300], classes[:300] % 3, torch.zeros(300, dtype=torch.int64))
+    found = with_few_quantizers(exponents, [crowded])
+    assert torch.equal(found[300:], exponents[300:])
+    assert bool((found[:300] >= exponents[:300]).all()), "a coarser scale still holds its channels"
+    assert int((found[:300] - exponents[:300]).max()) == 1
+    assert crowded.quantizers(exponents) > 256 >= crowded.quantizers(found)

@@ -13,6 +13,7 @@ from torch import fx
 from ....ir.arithmetic.operands import ensure_shapes, shape_of
 from ....ir.errors import DgqcError
 from ....ir.level import Level
+from ....ir.plans import ratios
 from ....ir.program import Program
 from ....ir.vector import DrawingVector, Vector
 from ..kernels.context import EmissionContext
@@ -23,7 +24,7 @@ from .constants import ConstantBlock
 from .functions import Line, functions_of
 from .loop import loop_memory
 from .places import OUTPUT, Places
-from .project import Project, Signature, source_names, write_project
+from .project import Project, Ratios, Signature, source_names, write_project
 from .storage import Storage, storage_for
 
 C_WORDS = frozenset({
@@ -77,6 +78,7 @@ def emit(
         sources=source_names(name, place, program.loop is not None, kernel_sources),
         timesteps=tuple(program.schedule.timesteps),
         scales=_scales(program),
+        ratios=_ratios(program),
         draw_bytes=loop_memory(math.prod(program.inputs[0].shape)).bytes if program.loop else 0,
     )
     copies = [Line("output", call, 0).statement for call in copied_output(result, places)]
@@ -89,6 +91,20 @@ def _scales(program: Program) -> dict[str, tuple[float, ...]]:
     """What a step of each input and of the output is worth at each call."""
     scales = {**{item.name: item.scale for item in program.inputs}, "output": program.output_scale}
     return {name: tuple(scale.tolist()) for name, scale in scales.items() if scale is not None}
+
+
+def _ratios(program: Program) -> dict[str, Ratios]:
+    """What the scales of inputs are multiplied by along an axis, where channels have scales of their own."""
+    found = {}
+    for item in program.inputs:
+        if item.exponent is not None:
+            sizes = item.exponent.shape
+            axis = next((place for place, size in enumerate(sizes) if size > 1), len(sizes) - 1)
+            if item.exponent.numel() != sizes[axis]:
+                raise DgqcError(f"Scales of the input {item.name} differ along several axes; let it be one.")
+            run = math.prod(item.shape[axis + 1 :])
+            found[item.name] = Ratios(run, tuple(ratios(item.exponent).reshape(-1).tolist()))
+    return found
 
 
 def output_of(program: Program) -> fx.Node:

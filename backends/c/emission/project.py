@@ -6,7 +6,7 @@ import json
 import math
 import shutil
 from collections.abc import Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field
 from importlib.metadata import version
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -36,6 +36,14 @@ INTERFACE = "interface.json"
 
 
 @dataclass(frozen=True)
+class Ratios:
+    """Factors of an input's scale, in turn for each `run` numbers that lie one after another."""
+
+    run: int
+    factors: tuple[float, ...]
+
+
+@dataclass(frozen=True)
 class Signature:
     """What a caller of the emitted program must know; `interface.json` holds it for `run.py`.
 
@@ -46,6 +54,7 @@ class Signature:
     timesteps: of the schedule's calls. scales: what an integer step of each input, and of the `output`, is
         worth at each call.
     draw_bytes: what a drawing needs besides; 0 where the program has none.
+    ratios: of inputs some of whose channels have other scales.
     """
 
     name: str
@@ -60,9 +69,11 @@ class Signature:
     timesteps: tuple[float, ...]
     scales: dict[str, tuple[float, ...]]
     draw_bytes: int = 0
+    ratios: dict[str, Ratios] = field(default_factory=dict)
 
     def to_json(self) -> str:
-        return json.dumps(asdict(self), indent=2) + "\n"
+        written = {name: value for name, value in asdict(self).items() if name != "ratios" or value}
+        return json.dumps(written, indent=2) + "\n"
 
     @staticmethod
     def from_json(text: str) -> Signature:
@@ -83,6 +94,7 @@ class Signature:
             tuple(found.timesteps),
             {name: tuple(scale) for name, scale in found.scales.items()},
             found.draw_bytes,
+            {name: Ratios(one.run, tuple(one.factors)) for name, one in found.ratios.items()},
         )
 
 
@@ -197,6 +209,9 @@ def _context(project: Project) -> dict[str, Any]:
         "sources": signature.sources,
         "timesteps": _numbers(signature.timesteps),
         "scales": [(item, _numbers(scale)) for item, scale in signature.scales.items()],
+        "ratios": [
+            (item, one.run, len(one.factors), _numbers(one.factors)) for item, one in signature.ratios.items()
+        ],
         "kernel_headers": [path.name for path in project.kernel_sources if path.suffix == ".h"],
         "alignment": ALIGNMENT,
     }
