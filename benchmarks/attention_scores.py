@@ -14,7 +14,7 @@ from diffusers.models.attention_processor import Attention, AttnProcessor
 from torch import nn
 
 from dgqc.compare import Workload
-from dgqc.frontends.loading.model_inputs import call_arguments
+from dgqc.frontends.loading.arguments import call_arguments
 
 BINS = np.linspace(-20, 0, 81)
 """Of log2 of a score."""

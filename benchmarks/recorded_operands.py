@@ -11,7 +11,7 @@ import torch
 from diffusers.models.attention_processor import Attention
 from torch import nn
 
-from dgqc.frontends.loading.model_inputs import call_arguments
+from dgqc.frontends.loading.arguments import call_arguments
 from dgqc.ir.calibration import Inputs
 
 Batches = dict[str, list[torch.Tensor]]

@@ -2,7 +2,8 @@
 
 import warnings
 
-from .loading.model_inputs import call_arguments, model_inputs
+from .loading.arguments import call_arguments
+from .loading.model_inputs import model_inputs
 
 __all__ = ["call_arguments", "model_inputs"]
 

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 import torch
 from torch import nn
 
-from ..frontends.loading.model_inputs import call_arguments
+from ..frontends.loading.arguments import call_arguments
 from ..ir.calibration import Calibration, Inputs
 from ..ir.parallel import side_by_side, single_threaded
 from ..ir.progress import track

@@ -18,7 +18,7 @@ from torch import nn
 from ..frontends.calibrating.conditions import invents
 from ..frontends.calibrating.drawings import Drawings
 from ..frontends.calibrating.pictures import read_pictures
-from ..frontends.calibrating.pipeline_calls import Settings, takes
+from ..frontends.calibrating.pipeline_calls import Settings
 from ..frontends.calibrating.synthesize import denoised, rehearse, synthesize
 from ..frontends.loading.pipelines import StoredPipeline
 from ..frontends.schedulers import scheduler_config
@@ -159,8 +159,6 @@ def _drawings(request: Request, known: KnownModel) -> Drawings:
     )
     pictures = None if request.pictures is None else read_pictures(Path(request.pictures))
     pipeline = _own_pipeline(known)
-    if pictures is not None and not takes(pipeline, "image"):
-        raise DgqcError(f"A {type(pipeline).__name__} changes no pictures; leave --pictures out.")
     if request.scheduler is not None:
         named = scheduler_config(request.scheduler, known.config)
         pipeline.scheduler, _ = schedule_for(named, _steps(request), request.timesteps)

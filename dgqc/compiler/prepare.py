@@ -21,7 +21,7 @@ from ..frontends.capturing.capture import capture
 from ..frontends.loading.guidance import USUAL, settled_guidance, takes_guidance, with_guidance
 from ..frontends.loading.live_models import check_live
 from ..frontends.loading.load import load_model
-from ..frontends.loading.model_inputs import model_config, residual_inputs
+from ..frontends.loading.model_inputs import model_config, recorded_inputs
 from ..frontends.loading.pipelines import StoredPipeline
 from ..frontends.samplers import sampler_for
 from ..frontends.schedulers import scheduler_config
@@ -74,7 +74,7 @@ def begin(request: Request) -> Start:
         schedule=caller.schedule,
         sample_size=sample_size,
         context_length=context_length,
-        residuals=residual_inputs(first_of(caller.calls)) if caller.calls else (),
+        recorded=recorded_inputs(first_of(caller.calls)) if caller.calls else (),
     )
     verify(program)
     if recorded is not None:

@@ -11,9 +11,9 @@ from typing import Any
 import torch
 
 from ..bundle.vectors import random_inputs
+from ..frontends.loading.arguments import call_arguments
 from ..frontends.loading.exported_unet import ExportedUNet
 from ..frontends.loading.load import load_model
-from ..frontends.loading.model_inputs import call_arguments
 from ..ir.errors import DgqcError
 from .compiled_program import CompiledProgram
 from .one_call import random_floats

@@ -10,13 +10,12 @@ import torch
 from diffusers.models.modeling_utils import ModelMixin
 from torch import nn
 
+from ..frontends.loading.arguments import named_arguments
 from ..frontends.loading.guidance import KEY as GUIDANCE
 from ..frontends.loading.guidance import guidance_embedding
-from ..frontends.loading.residuals import ONE, SEVERAL, named_residuals
 from ..ir.calibration import Inputs
 from ..ir.errors import DgqcError
 from ..ir.program import Program
-from .named_inputs import named_inputs
 from .named_step import one_timestep
 from .picture_steps import PictureSteps
 
@@ -49,9 +48,8 @@ class CompiledUNet(ModelMixin):  # type: ignore[misc]
     """Answers a pipeline's calls with a compiled program.
 
     It has the original's config, dtype and device, and takes the arguments that the compiled model takes;
-    others (attention masks, LoRA scales) are refused rather than ignored; a context
-    is ignored where the original ignores it. The original's weights are not kept. A pipeline with it can't be
-    saved: diffusers would leave it out.
+    others (LoRA scales) are refused rather than ignored; a context is ignored where the original ignores it.
+    The original's weights are not kept. A pipeline with it can't be saved: diffusers would leave it out.
 
     It counts the calls of a picture, which tells apart those at a timestep that the schedule has twice.
     """
@@ -134,7 +132,7 @@ class CompiledUNet(ModelMixin):  # type: ignore[misc]
         timestep_cond: torch.Tensor | None = None,
         attention_mask: torch.Tensor | None = None,
         cross_attention_kwargs: Mapping[str, Any] | None = None,
-        added_cond_kwargs: Mapping[str, torch.Tensor] | None = None,
+        added_cond_kwargs: Mapping[str, Any] | None = None,
         return_dict: bool = True,
         *,
         step: int | None = None,
@@ -145,20 +143,19 @@ class CompiledUNet(ModelMixin):  # type: ignore[misc]
         step: the call's place in the schedule; None counts the calls of a picture.
         """
         self._check_guidance(timestep_cond)
-        others |= {
+        given = {
+            "sample": sample,
+            "encoder_hidden_states": encoder_hidden_states,
+            "class_labels": class_labels,
             "attention_mask": attention_mask,
             "cross_attention_kwargs": cross_attention_kwargs,
+            "added_cond_kwargs": added_cond_kwargs,
         }
-        residuals = named_residuals(others)
-        for name, value in others.items():
-            if name in (*SEVERAL, *ONE):
-                continue
-            if value is not None and value != {}:
-                raise DgqcError(
-                    f"A compiled UNet has no {name}; run the pipeline without it, or with the original UNet."
-                )
-        conditions = named_inputs(sample, encoder_hidden_states, class_labels, added_cond_kwargs)
-        inputs = {**conditions, **residuals}
+        inputs, unknown = named_arguments({**given, **others})
+        if unknown:
+            raise DgqcError(
+                f"A compiled UNet has no {unknown[0]}; run the pipeline without it, or with the original."
+            )
         if step is None:
             step = self._steps.step_of(self.program.program.schedule, one_timestep(timestep))
         output = self.program.answer(

@@ -9,6 +9,7 @@ import torch
 from ..bundle.manifest import InputShape
 from ..ir.calibration import Inputs
 from ..ir.errors import DgqcError
+from ..ir.shapes import MASKS
 
 CONTEXT = "encoder_hidden_states"
 IGNORING = frozenset({"UNet2DConditionModel"})
@@ -72,6 +73,6 @@ def _samples(name: str, value: torch.Tensor) -> int:
         raise DgqcError(f"Input {name} has shape {tuple(value.shape)}; give at least one sample.")
     if value.layout is not torch.strided or value.is_quantized or value.is_meta:
         raise DgqcError(f"Input {name} holds no plain numbers (it is {value.layout}); give a dense tensor.")
-    if value.is_complex() or value.dtype is torch.bool:
+    if value.is_complex() or (value.dtype is torch.bool and name not in MASKS):
         raise DgqcError(f"Input {name} is {value.dtype}; give real numbers.")
     return int(value.shape[0])

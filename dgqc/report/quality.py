@@ -12,7 +12,7 @@ from torch import nn
 
 from ..execution.compiled_program import CompiledProgram
 from ..execution.verify import evenly_spaced
-from ..frontends.loading.model_inputs import call_arguments
+from ..frontends.loading.arguments import call_arguments
 from ..ir.calibration import Calibration
 
 SAMPLES = 2

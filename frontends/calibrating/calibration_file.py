@@ -24,23 +24,10 @@ from ...ir.schedule import Schedule
 from ...ir.storage.json_text import parse_json
 from ...ir.storage.schema import Record, ScheduleRecord, Text, checked
 from ...ir.storage.whole import whole_file
-from ..loading.model_inputs import NAMES
-from ..loading.residuals import is_residual
+from ..loading.arguments import place_of
 
 FORMAT = 1
 """Version of the file format; files of a newer one are refused."""
-
-INPUTS = frozenset(NAMES) - {"timestep"}
-RANKS = {
-    "sample": (4,),
-    "encoder_hidden_states": (3,),
-    "class_labels": (1, 2),
-    "text_embeds": (2,),
-    "time_ids": (2,),
-    "image_embeds": (2,),
-}
-RESIDUAL_RANKS = (4,)
-
 
 TYPES = frozenset({"F16", "BF16", "F32", "F64", "I32", "I64"})
 """What an input may be stored as."""
@@ -167,14 +154,19 @@ def _batches(
     calls: dict[int, dict[str, dict[str, str]]] = {step: {} for step in range(len(schedule))}
     for key, shape in sorted(shapes.items()):
         where, batch, name = key.split("/") if key.count("/") == 2 else ("", "", key)
-        if not (name in INPUTS or is_residual(name)) or not (
-            where == "shared"
-            or (where.isascii() and where.isdigit() and len(where) < 10 and int(where) in calls)
+        place = place_of(name)
+        if (
+            place is None
+            or name == "timestep"
+            or not (
+                where == "shared"
+                or (where.isascii() and where.isdigit() and len(where) < 10 and int(where) in calls)
+            )
         ):
             raise DgqcError(
                 f"{path} holds a tensor {key!r}, which is no input of a recorded call; record it again."
             )
-        if len(shape) not in RANKS.get(name, RESIDUAL_RANKS) or 0 in shape:
+        if len(shape) not in place.ranks or 0 in shape:
             raise DgqcError(f"{path}: {key} has shape {shape}, which {name} can't have; record it again.")
         places = shared if where == "shared" else calls[int(where)]
         places.setdefault(batch, {})[name] = key

@@ -17,8 +17,9 @@ from ..loading.pipelines import unknown_words
 from .captions import everyday_captions, prompts_for, tells_apart
 from .conditions import draw_labels, label_count
 from .pictures import Picture
-from .pipeline_calls import Asked, Settings, draw, rehearsal, takes
+from .pipeline_calls import Asked, Settings, draw, reads_pictures, rehearsal, takes
 from .recorder import Progress, Recorder, recording
+from .shown_pictures import is_shown_pictures
 
 log = logging.getLogger("dgqc")
 
@@ -46,7 +47,11 @@ class Drawings:
             raise DgqcError(f"A {name} takes no prompts; leave them out, and say how many pictures.")
         if self.labels is not None:
             self._check_labels(self.labels)
-        if (self.pictures is not None) != takes(self.pipeline, "image"):
+        if (self.pictures is not None) != reads_pictures(self.pipeline):
+            if self.pictures is None and not takes(self.pipeline, "image"):
+                raise DgqcError(
+                    f"The {name}'s IP-Adapter is shown pictures; give a folder of some with --pictures."
+                )
             if self.pictures is None:
                 raise DgqcError(f"A {name} changes pictures; give a folder of some with --pictures.")
             raise DgqcError(f"A {name} takes no pictures; leave --pictures out.")
@@ -92,6 +97,8 @@ class Drawings:
         pictures = self.asked(count, seed)
         if self.prompts is not None:
             self._warn_of_unknown_words(self.prompts)
+        if is_shown_pictures(self.pipeline):
+            batch_size = 1  # A pipeline shows all pictures of a batch the same.
         batches = [pictures[start : start + batch_size] for start in range(0, count, batch_size)]
         with recording(self.pipeline.unet, calls * len(batches), progress) as recorder:
             for batch in batches:

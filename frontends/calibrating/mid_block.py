@@ -9,8 +9,8 @@ from torch import nn
 
 from ...ir.calibration import Calibration
 from ...ir.progress import track
+from ..loading.arguments import call_arguments
 from ..loading.exported_unet import ExportedUNet
-from ..loading.model_inputs import call_arguments
 
 
 def mid_block_inputs(model: nn.Module, calibration: Calibration) -> torch.Tensor:

@@ -27,7 +27,11 @@ class Picture:
 
     def fitted(self, height: int, width: int) -> Any:
         """The picture, RGB, cut and resized to these sides."""
-        return ImageOps.fit(_read(self.path).convert("RGB"), (width, height))
+        return ImageOps.fit(self.whole(), (width, height))
+
+    def whole(self) -> Any:
+        """The picture, RGB, as large as it is."""
+        return _read(self.path).convert("RGB")
 
     def fitted_mask(self, height: int, width: int, seed: int) -> Any:
         """What is to be drawn anew, white; a quarter of the picture where there is no mask."""

@@ -19,6 +19,7 @@ from ..loading.pipelines import quietly
 from ..schedules import check_steps, check_timesteps
 from .pictures import Picture
 from .recorder import recording
+from .shown_pictures import is_shown_pictures, shown
 
 PICTURES = "np"
 """What a pipeline without latents returns; "latent" where it would decode them."""
@@ -92,6 +93,11 @@ def draw(pipeline: Any, pictures: Sequence[Asked], settings: Settings) -> None:
         pipeline(**{key: value for key, value in options.items() if takes(pipeline, key)})
 
 
+def reads_pictures(pipeline: Any) -> bool:
+    """Whether the pipeline wants pictures: to change them, or to show them to an IP-Adapter."""
+    return takes(pipeline, "image") or is_shown_pictures(pipeline)
+
+
 def rehearsal(pipeline: Any, settings: Settings, picture: Asked) -> Calibration:
     """The calls that the pipeline makes for a picture: its own loop runs with a UNet that answers zeros.
 
@@ -122,14 +128,17 @@ def _conditions(pipeline: Any, pictures: Sequence[Asked]) -> Mapping[str, Any]:
 
 
 def _given(pipeline: Any, pictures: Sequence[Asked], settings: Settings) -> Mapping[str, Any]:
-    """The pictures that are changed, and their masks, as large as the pipeline wants them."""
+    """The pictures that are changed, and their masks, as large as the pipeline wants them; those that an
+    IP-Adapter is shown."""
+    found: dict[str, Any] = {}
+    if pictures[0].given is not None and is_shown_pictures(pipeline):
+        found |= shown(pipeline, pictures[0].given.whole())
     if not takes(pipeline, "image"):
-        return {}
+        return found
     size = settings.size or own_size(model_config(pipeline.unet))
     # A picture to be enlarged is as large as the latents.
     factor = 1 if takes(pipeline, "noise_level") else getattr(pipeline, "vae_scale_factor", 1)
     height, width = (side * factor for side in size)
-    found: dict[str, Any] = {}
     with_pictures = [(one.given, one.seed) for one in pictures if one.given is not None]
     found["image"] = [one.fitted(height, width) for one, _ in with_pictures]
     if takes(pipeline, "mask_image"):

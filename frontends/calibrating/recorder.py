@@ -16,8 +16,7 @@ from torch import nn
 from ...ir.calibration import Calibration, Inputs
 from ...ir.errors import DgqcError, UnsupportedOperation
 from ...ir.schedule import Schedule
-from ..loading.model_inputs import ADDED_CONDITIONS, NAMES
-from ..loading.residuals import ONE, SEVERAL, named_residuals
+from ..loading.arguments import named_arguments
 
 Progress = Callable[[int, int], None]
 """Called after every UNet call with the number of calls done and of all calls."""
@@ -120,18 +119,10 @@ def _timestep(value: Any) -> float:
 
 
 def _tensors(bound: Mapping[str, Any]) -> dict[str, torch.Tensor]:
-    """The inputs by the captured graph's names."""
-    added: Mapping[str, Any] = bound.get("added_cond_kwargs") or {}
-    # The guidance scale's embedding: one for all calls, which the recording names by its number.
-    ignored = {"timestep", "added_cond_kwargs", "return_dict", "timestep_cond"}
-    given = {**{name: value for name, value in bound.items() if name not in ignored}, **added}
-    residuals = named_residuals(given)
-    own = {name: value for name, value in given.items() if name not in (*SEVERAL, *ONE)}
-    known = {**{name: value for name, value in own.items() if value is not None and value != {}}, **residuals}
-    unknown = [name for name in known if name not in (*NAMES, *ADDED_CONDITIONS, *residuals)]
+    """The inputs by the captured graph's names. Raises UnsupportedOperation where there are others."""
+    found, unknown = named_arguments(bound)
     if unknown:
         raise UnsupportedOperation(
-            f"The pipeline gives its UNet {', '.join(unknown)}, which dgqc has no input for; use a plain "
-            "text-to-image pipeline."
+            f"The pipeline gives its UNet {', '.join(unknown)}, which dgqc has no input for; draw without."
         )
-    return known
+    return found

@@ -18,9 +18,11 @@ from ...ir.level import Level
 from ...ir.ops.packages import import_packages
 from ...ir.program import Input, Program
 from ...ir.schedule import Schedule
+from ..loading.arguments import call_arguments
+from ..loading.conditionings import refuse_unshown
 from ..loading.exported_unet import ExportedUNet
 from ..loading.guidance import refuse_unsettled
-from ..loading.model_inputs import ModelInput, call_arguments, model_inputs
+from ..loading.model_inputs import ModelInput, model_inputs
 from . import (  # noqa: F401  (they register capture rules)
     rules_activations,
     rules_arithmetic,
@@ -55,7 +57,7 @@ def capture(
     sample_size: tuple[int, int] | None = None,
     context_length: int = 77,
     refused: list[Refused] | None = None,
-    residuals: Sequence[ModelInput] = (),
+    recorded: Sequence[ModelInput] = (),
 ) -> Program:
     """Captures a UNet as a Program at the captured level.
 
@@ -66,7 +68,7 @@ def capture(
     context_length: tokens in `encoder_hidden_states`.
     refused: takes every op without an integer form, and inputs stand in their places: such a program is to
         be looked at and can't run. None raises at the first one.
-    residuals: inputs that a ControlNet or an adapter gives.
+    recorded: inputs that only a call shows, from `recorded_inputs`.
     Returns a Program whose placeholders are, in this order and as far as the model uses them, `sample`,
         `timestep` (float32 (1,)), `encoder_hidden_states`, `class_labels`, `text_embeds`, `time_ids`, and
         whose output is one tensor. It runs at any batch size unless `batched` is False.
@@ -79,7 +81,8 @@ def capture(
         model.inputs if isinstance(model, ExportedUNet) else model_inputs(model, sample_size, context_length)
     )
     _refuse_other_size(model, inputs, sample_size)
-    inputs = (*inputs, *residuals)
+    inputs = (*inputs, *recorded)
+    refuse_unshown(model, {one.name for one in inputs})
     model = _plain_weights(model)
     device = next((parameter.device for parameter in model.parameters()), torch.device("cpu"))
     with ExitStack() as stack:

@@ -19,7 +19,7 @@ from .values import CapturedValue, Constant
 @capture_rule(aten.scaled_dot_product_attention.default)
 def attention(
     rewriter: Rewriter,
-    query: fx.Node,
+    query: CapturedValue,
     key: CapturedValue,
     value: CapturedValue,
     mask: CapturedValue = None,
@@ -33,9 +33,12 @@ def attention(
     if dropout:
         raise rewriter.unsupported(detail="its dropout is on: the model is in training mode")
     key, value = _as_node(rewriter, key), _as_node(rewriter, value)
+    asked = query.tensor if isinstance(query, Constant) else query.meta["val"]
+    if isinstance(query, Constant) and rewriter.builder.depends_on_sample(key):
+        raise rewriter.unsupported(detail="its queries are constants")
     if enable_gqa:
-        key, value = (_shared(rewriter, one, int(query.meta["val"].shape[-3])) for one in (key, value))
-    width = int(query.meta["val"].shape[-1])
+        key, value = (_shared(rewriter, one, int(asked.shape[-3])) for one in (key, value))
+    width = int(asked.shape[-1])
     scores = rewriter.emit(
         aten.matmul.default, query, transposed(rewriter, key, "transposed_keys"), suffix="scores"
     )

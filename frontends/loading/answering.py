@@ -7,8 +7,8 @@ from collections.abc import Mapping
 import torch
 from torch import nn
 
+from .arguments import call_arguments
 from .exported_unet import ExportedUNet
-from .model_inputs import call_arguments
 
 
 def answer_of(model: nn.Module, inputs: Mapping[str, torch.Tensor], timestep: torch.Tensor) -> torch.Tensor:

@@ -2,18 +2,41 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping, Sequence
 from typing import Any
+
+from diffusers.models.embeddings import MultiIPAdapterImageProjection
+from torch import nn
 
 from ...ir.errors import UnsupportedOperation
 
 KNOWN: Mapping[str, tuple[str | None, ...]] = {
     "addition_embed_type": (None, "text_time", "text", "image", "text_image"),
-    "encoder_hid_dim_type": (None, "text_proj", "image_proj", "text_image_proj"),
+    "encoder_hid_dim_type": (None, "text_proj", "image_proj", "text_image_proj", "ip_image_proj"),
     # GLIGEN's gated layers take boxes and phrases; without them they would only pass by.
     "attention_type": (None, "default"),
 }
 """By key, the values that stand for inputs of `model_inputs`, or for none."""
+
+
+def picture_projections(model: nn.Module) -> Sequence[nn.Module]:
+    """What makes tokens of pictures, of each of the model's IP-Adapters; none where it has none."""
+    projection = getattr(model, "encoder_hid_proj", None)
+    if not isinstance(projection, MultiIPAdapterImageProjection):
+        return ()
+    return tuple(projection.image_projection_layers)
+
+
+def refuse_unshown(model: nn.Module, names: Collection[str]) -> None:
+    """Raises UnsupportedOperation for an IP-Adapter of which no call shows what it is given.
+
+    names: of the inputs that are known.
+    """
+    if picture_projections(model) and "image_embeds_0" not in names:
+        raise UnsupportedOperation(
+            "The UNet has an IP-Adapter, and nothing says which pictures it is shown; compile its pipeline "
+            "with --pictures, or record samples with `dgqc calibrate`."
+        )
 
 
 def refuse_unknown(config: Mapping[str, Any]) -> None:

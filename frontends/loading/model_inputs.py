@@ -11,27 +11,16 @@ from diffusers import UNet2DConditionModel, UNet2DModel
 from torch import nn
 
 from ...ir.errors import DgqcError, UnsupportedOperation
+from .arguments import PLACES, in_order, place_of
 from .conditionings import refuse_unknown
-from .residuals import is_residual, residual_arguments
 
-NAMES = (
-    "sample",
-    "timestep",
-    "encoder_hidden_states",
-    "class_labels",
-    "text_embeds",
-    "time_ids",
-    "image_embeds",
-)
-"""All inputs a captured graph may have, in placeholder order."""
+NAMES = tuple(dict.fromkeys(place.name for place in PLACES if not place.several))
+"""Inputs that a captured graph may have, in placeholder order, but those that are numbered."""
 
 SDXL_IDS, REFINER_IDS = 6, 5
 """Time ids: original size, crop and target size; the refiner has an aesthetic score instead of the latter."""
 OPENCLIP_WIDTH = 1280
 """Of the pooled text embedding that SDXL and its refiner take."""
-
-ADDED_CONDITIONS = ("text_embeds", "time_ids", "image_embeds")
-"""Inputs that diffusers' models take inside `added_cond_kwargs`."""
 
 
 @dataclass(frozen=True)
@@ -74,10 +63,12 @@ def model_inputs(
     return (*inputs, *_embeddings(model))
 
 
-def residual_inputs(recorded: Mapping[str, torch.Tensor]) -> tuple[ModelInput, ...]:
-    """The inputs that a ControlNet or an adapter gives, as one recorded call has them."""
+def recorded_inputs(recorded: Mapping[str, torch.Tensor]) -> tuple[ModelInput, ...]:
+    """The inputs that only a call shows, as one recorded call has them: what a ControlNet or an adapter
+    gives, pictures' embeddings, masks."""
+    found = [(name, place_of(name)) for name in sorted(recorded, key=in_order)]
     return tuple(
-        ModelInput(name, (1, *value.shape[1:])) for name, value in recorded.items() if is_residual(name)
+        ModelInput(name, (1, *recorded[name].shape[1:])) for name, place in found if place and place.recorded
     )
 
 
@@ -142,19 +133,6 @@ def model_config(model: nn.Module) -> Mapping[str, Any]:
     """A diffusers model's configuration; empty for other modules."""
     config: Any = getattr(model, "config", {})
     return dict(config)
-
-
-def call_arguments(inputs: Mapping[str, Any], model: nn.Module | None = None) -> dict[str, Any]:
-    """A diffusers UNet's keyword arguments from inputs by name.
-
-    model: is given no context by name where it takes none, though it has a place for one.
-    """
-    plain = (name for name in inputs if name not in ADDED_CONDITIONS and not is_residual(name))
-    arguments = {**{name: inputs[name] for name in plain}, **residual_arguments(inputs)}
-    added = {name: inputs[name] for name in ADDED_CONDITIONS if name in inputs}
-    if isinstance(model, UNet2DConditionModel):
-        arguments = {"encoder_hidden_states": None, **arguments}
-    return {**arguments, "added_cond_kwargs": added} if added else arguments
 
 
 def own_size(config: Mapping[str, Any]) -> tuple[int, int]:

@@ -36,6 +36,7 @@ from ..graph.edit import arguments, call_bytes, dgqc, module_path
 from ..manager.registry import register_pass
 from ..simulation.block_interpreter import BlockInterpreter
 from .finite_samples import check_inputs, check_values
+from .mask_values import mask_values
 from .observation import Observation, Statistics, furthest, growth, merged
 
 log = logging.getLogger("dgqc")
@@ -106,7 +107,7 @@ def observe(program: Program) -> Observation:
     calibration = program.calibration
     if calibration is None:
         raise DgqcError("observe-ranges needs calibration samples; give some with --calib.")
-    calls = len(program.schedule)
+    calls, masked = len(program.schedule), mask_values(program)
 
     def at_step(read: tuple[int, Iterator[Inputs]]) -> tuple[Mapping[str, Statistics], int]:
         """What was seen, and of how many samples."""
@@ -124,6 +125,8 @@ def observe(program: Program) -> Observation:
                 f"The calibration samples hold none for call {step} of {calls} "
                 f"(timestep {program.schedule.timesteps[step]:g}); record them for the whole schedule."
             )
+        for site, value in masked:
+            observer.see(str(site.args[1]), value, site)
         return _in_one_block(observer.seen), samples
 
     found = side_by_side(at_step, reads(calibration, range(calls)), call_bytes(program))

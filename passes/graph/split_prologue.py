@@ -13,13 +13,18 @@ from ...ir.program import Input, Program
 from ..base import Pass
 from ..lowering.families import has_lowering, no_integer_form
 from ..manager.registry import register_pass
-from .edit import clean, constant, placeholders_upstream, propagate, shape
+from .edit import clean, constant, module_path, placeholders_upstream, propagate, shape
+
+PROJECTIONS = ("encoder_hid_proj.image_projection_layers",)
+"""Networks that make tokens of pictures, by their places in a model: a few layers before all others, whose
+result stays the same for a picture. An IP-Adapter's."""
 
 
 @register_pass
 @dataclass(frozen=True)
 class SplitPrologue(Pass):
-    """Sinusoids of SDXL's time ids and class-embedding look-ups run once per picture, in float, in front.
+    """Sinusoids of SDXL's time ids, class-embedding look-ups and what makes tokens of pictures run in float,
+    in front.
 
     They depend on the conditioning alone. Their results become inputs of the program, quantized to 16 bits
     at the boundary like every other input. An op without an integer form that does see the sample is
@@ -41,6 +46,8 @@ class SplitPrologue(Pass):
                 continue
             if not has_lowering(node):
                 _refuse_unless_conditioning(node, upstream[node])
+                hoisted |= _region_above(node)
+            elif module_path(node).startswith(PROJECTIONS):
                 hoisted |= _region_above(node)
             elif _follows(node, hoisted):
                 hoisted.add(node)

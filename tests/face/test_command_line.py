@@ -228,5 +228,5 @@ def test_pictures_that_cannot_be_meant_are_refused(run: Run, tmp_path: Path) -> 
     compiled = ("compile", str(pipeline_dir()), "-o", str(tmp_path / "out"), "--pictures")
     refused(run(*compiled, str(tmp_path / "nowhere")), "nowhere is no folder")
     Image.new("RGB", (8, 8)).save(tmp_path / "one.png")
-    refused(run(*compiled, str(tmp_path)), "changes no pictures; leave --pictures out")
+    refused(run(*compiled, str(tmp_path)), "takes no pictures; leave --pictures out")
     assert not (tmp_path / "out").exists()

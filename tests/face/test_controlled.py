@@ -15,7 +15,6 @@ from torch import nn
 import dgqc
 from dgqc.frontends import calibrate, load_calibration
 from dgqc.frontends.loading.answering import answer_of
-from dgqc.frontends.loading.residuals import named_residuals, residual_arguments
 from dgqc.ir.errors import DgqcError
 
 
@@ -101,14 +100,3 @@ def test_what_is_added_is_an_input(make: Any, names: set[str], pictures: Path, t
     assert (drawn() - expected).norm() < 0.1 * expected.norm()
     with pytest.raises(DgqcError, match="The program needs the input"):
         whole.unet(torch.randn(1, 4, 8, 8), program.program.schedule.timesteps[0], torch.randn(1, 6, 16))
-
-
-def test_names_and_arguments() -> None:
-    tensors = [torch.full((1, 2, 3, 3), float(one)) for one in range(12)]
-    given = {"down_block_additional_residuals": tuple(tensors), "mid_block_additional_residual": tensors[0]}
-    named = named_residuals(given)
-    assert [float(named[f"down_residual_{one}"].mean()) for one in range(12)] == list(range(12))
-    back = residual_arguments(named)
-    assert back["down_block_additional_residuals"] == tensors
-    assert back["mid_block_additional_residual"] is tensors[0]
-    assert named_residuals({}) == residual_arguments({"sample": tensors[0]}) == {}

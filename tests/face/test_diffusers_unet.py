@@ -122,7 +122,7 @@ def test_outputs_and_refusals(conditional: CompiledProgram) -> None:
     assert compiled.dtype == torch.float32
     assert compiled.device.type == "cpu"
     assert not list(compiled.parameters())
-    with pytest.raises(DgqcError, match="no attention_mask"):
+    with pytest.raises(DgqcError, match="no input attention_mask"):
         compiled(inputs["sample"], time, inputs["encoder_hidden_states"], attention_mask=torch.ones(1))
     with pytest.raises(DgqcError, match="needs the input encoder_hidden_states"):
         compiled(inputs["sample"], time)

@@ -119,9 +119,9 @@ def test_without_guidance_and_with_pndm(pipeline: Any, tmp_path: Path) -> None:
     assert not own.unet._forward_pre_hooks
 
 
-def _with_mask(module: Any, arguments: Any, keywords: dict[str, Any]) -> tuple[Any, dict[str, Any]]:
+def _with_scale(module: Any, arguments: Any, keywords: dict[str, Any]) -> tuple[Any, dict[str, Any]]:
     """As pipelines call their UNet that pad prompts of any length."""
-    return arguments, {**keywords, "encoder_attention_mask": torch.ones(1, 3)}
+    return arguments, {**keywords, "cross_attention_kwargs": {"scale": 0.5}}
 
 
 def test_calibrate_refusals(pipeline: Any, pipeline_folder: Path, tmp_path: Path) -> None:
@@ -132,8 +132,8 @@ def test_calibrate_refusals(pipeline: Any, pipeline_folder: Path, tmp_path: Path
         calibrate(tmp_path, PROMPTS, STEPS, output)
     with pytest.raises(DgqcError, match="0 steps"):
         calibrate(pipeline, PROMPTS, 0, output)
-    hook = pipeline.unet.register_forward_pre_hook(_with_mask, with_kwargs=True)
-    with pytest.raises(UnsupportedOperation, match="encoder_attention_mask"):
+    hook = pipeline.unet.register_forward_pre_hook(_with_scale, with_kwargs=True)
+    with pytest.raises(UnsupportedOperation, match=r"cross_attention_kwargs\.scale"):
         calibrate(pipeline, PROMPTS, STEPS, output)
     hook.remove()
     assert not output.exists()
