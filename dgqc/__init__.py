@@ -4,17 +4,21 @@ import dgqc
 program = dgqc.compile(unet, opt="w4a6", calibration="calib.safetensors")
 pipe.unet = program.as_diffusers_unet(pipe.unet)
 program.save("unet.w4a6.dgqc")
+
+Once dgqc is imported, diffusers' from_pretrained loads bundles, too.
 """
 
 from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 from .backends.registry import pass_modules
+from .drop_in.registration import register_quantizer
 from .ir.logs import say_in_one_line
 from .passes.sources import add_source
 
 if TYPE_CHECKING:
     from .compiler.driver import compile, export_quantize_dequantize
+    from .drop_in.config import DgqcConfig
     from .execution.compiled_program import CompiledProgram, load
     from .execution.diffusers_unet import CompiledUNet
     from .frontends.calibrating.calibration_file import load_calibration
@@ -24,6 +28,7 @@ if TYPE_CHECKING:
 __all__ = [
     "CompiledProgram",
     "CompiledUNet",
+    "DgqcConfig",
     "DgqcError",
     "compile",
     "export_quantize_dequantize",
@@ -36,6 +41,7 @@ __all__ = [
 add_source(pass_modules)
 # A warning may quote a file that holds line ends, or escape sequences of terminals.
 say_in_one_line()
+register_quantizer()
 
 _HOMES = {
     "compile": ".compiler.driver",
@@ -45,6 +51,7 @@ _HOMES = {
     "CompiledUNet": ".execution.diffusers_unet",
     "load_calibration": ".frontends.calibrating.calibration_file",
     "recording": ".frontends.calibrating.recorder",
+    "DgqcConfig": ".drop_in.config",
     "DgqcError": ".ir.errors",
 }
 

@@ -4,13 +4,14 @@ manifest.json   format version, provenance, schedule, SHA-256 and size of every 
 report.json     what the passes reported
 program/        the integer graph, as no target has laid it out yet
 TARGET/         what a target emitted, with test vectors: c/, mlir/
+config.json     of a diffusers UNet: its config, for `from_pretrained`, and an empty weights file beside it
 """
 
 from __future__ import annotations
 
 import json
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -27,6 +28,7 @@ from ..ir.storage.serialize import load_program, save_program
 from ..ir.storage.whole import refuse_foreign, whole_folder
 from ..passes.manager.instruments import Instrument
 from ..passes.manager.pipeline import format_configured
+from .diffusers_files import CONFIG, read_config, write_diffusers_files
 from .manifest import DAMAGED, NAME, Manifest, Provenance, check_files, list_files, read_manifest
 from .report_record import ReportRecord
 from .vectors import ReferenceEvidence
@@ -77,6 +79,8 @@ def save(
             target.emit(laid_out, folder / target.name, evidence, watch)
             report = _with_layout(report, target, laid_out)
         _write_json(folder / REPORT, _with_memory(report, program))
+        if contents.provenance.config is not None:
+            write_diffusers_files(folder, contents.provenance.config, contents.provenance.opt)
         texts = tuple(format_configured(target) for target in chosen)
         manifest = Manifest(contents.provenance, program.schedule, list_files(folder), texts)
         _write_json(folder / NAME, manifest.to_json())
@@ -97,7 +101,8 @@ def read(directory: Path) -> Contents:
         raise DgqcError(f"{directory} holds a program at the {program.level} level; {DAMAGED}.")
     if program.schedule != manifest.schedule:
         raise DgqcError(f"{directory} says one schedule in {NAME} and another in its program; {DAMAGED}.")
-    return Contents(program, manifest.provenance, read_report(directory))
+    config = read_config(directory, DAMAGED) if CONFIG in manifest.files else None
+    return Contents(program, replace(manifest.provenance, config=config), read_report(directory))
 
 
 def read_report(directory: Path, kind: type[ReportRecord] = ReportRecord) -> dict[str, Any]:

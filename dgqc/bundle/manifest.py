@@ -93,6 +93,7 @@ class Provenance:
     synthetic: whether contexts, or what else only another network knows, were drawn at random.
     inputs: what the model itself takes, without the timestep.
     request: what was asked for, by the names that `dgqc.compile` takes.
+    config: a diffusers model's own, as `bundle.diffusers_files` keeps it; None for other models.
     """
 
     version: str
@@ -102,6 +103,7 @@ class Provenance:
     synthetic: bool
     inputs: tuple[InputShape, ...]
     request: Mapping[str, Any] = field(default_factory=dict)
+    config: Mapping[str, Any] | None = None
 
     @property
     def opt(self) -> str:

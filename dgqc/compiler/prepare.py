@@ -12,7 +12,9 @@ from typing import Any
 from diffusers import DiffusionPipeline
 from torch import nn
 
+from ..bundle.diffusers_files import plain_config
 from ..bundle.manifest import InputShape, Provenance
+from ..execution.diffusers_unet import CompiledUNet
 from ..frontends.adapters.adapter import adapters_of
 from ..frontends.calibrating.calibration_file import load_calibration
 from ..frontends.calibrating.pipeline_calls import own_guidance
@@ -90,6 +92,7 @@ def begin(request: Request) -> Start:
         synthetic=calibration.synthetic,
         inputs=_inputs(program),
         request=request.recorded(),
+        config=plain_config(type(model).__name__, model_config(model)),
     )
     costs = model_costs(model, program)
     return Start([replace(program, calibration=calibration)], provenance, costs, caller.config)
@@ -154,8 +157,7 @@ def _known(request: Request) -> KnownModel:
     if isinstance(model, DiffusionPipeline):
         return _known_pipeline(model)
     if isinstance(model, nn.Module):
-        check_live(model)
-        return KnownModel(model)
+        return KnownModel(_checked(model))
     tokenizer = None if request.tokenizer is None else Path(request.tokenizer)
     loaded = load_model(Path(model), request.weights_key, request.variant, adapters, tokenizer)
     return KnownModel(loaded.model, loaded.pipeline, loaded.scheduler, loaded.context_length)
@@ -165,8 +167,14 @@ def _known_pipeline(pipeline: Any) -> KnownModel:
     unet = getattr(pipeline, "unet", None)
     if not isinstance(unet, nn.Module):
         raise DgqcError(f"A {type(pipeline).__name__} has no UNet, which alone dgqc compiles.")
-    check_live(unet)
-    return KnownModel(unet, pipeline, scheduler_config(pipeline.scheduler))
+    return KnownModel(_checked(unet), pipeline, scheduler_config(pipeline.scheduler))
+
+
+def _checked(model: nn.Module) -> nn.Module:
+    if isinstance(model, CompiledUNet):
+        raise DgqcError("The UNet is compiled already; give the float one.")
+    check_live(model)
+    return model
 
 
 def _inputs(captured: Program) -> tuple[InputShape, ...]:

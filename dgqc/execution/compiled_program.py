@@ -195,8 +195,11 @@ class CompiledProgram:
         contents = Contents(self.program, self.provenance, self.report)
         return save_bundle(contents, Path(directory), targets, **options)
 
-    def as_diffusers_unet(self, unet: nn.Module, **options: Any) -> CompiledUNet:
-        """A drop-in for `unet` in a diffusers pipeline; see `dgqc.execution.diffusers_unet.CompiledUNet`."""
+    def as_diffusers_unet(self, unet: nn.Module | None = None, **options: Any) -> CompiledUNet:
+        """A drop-in for a UNet in a diffusers pipeline; see `dgqc.execution.diffusers_unet.CompiledUNet`.
+
+        unet: the one that was compiled; None where the program keeps its config.
+        """
         from .diffusers_unet import CompiledUNet  # diffusers takes seconds to import
 
         return CompiledUNet(self, unet, **options)

@@ -4,15 +4,19 @@ from __future__ import annotations
 
 import os
 from collections.abc import Mapping
+from functools import cache
 from typing import Any, Protocol
 
 import torch
+from diffusers.configuration_utils import ConfigMixin
 from diffusers.models.modeling_utils import ModelMixin
 from torch import nn
 
+from ..bundle.diffusers_files import CLASS, CONFIG
 from ..frontends.loading.arguments import named_arguments
 from ..frontends.loading.guidance import KEY as GUIDANCE
 from ..frontends.loading.guidance import guidance_embedding
+from ..frontends.loading.weights import CLASSES
 from ..ir.calibration import Inputs
 from ..ir.errors import DgqcError
 from ..ir.program import Program
@@ -21,6 +25,7 @@ from .picture_steps import PictureSteps
 
 CLOSE = 0.02
 """Between embedded guidance scales, whose sines are of thousands, and may come in halves."""
+PLACE = "place"
 LOOKED_AT = ("add_embedding", "encoder_hid_proj")
 """Parts of the original that pipelines read shapes from."""
 
@@ -44,39 +49,79 @@ class Runnable(Protocol):
         """One UNet call."""
 
 
-class CompiledUNet(ModelMixin):  # type: ignore[misc]
+class MissingPart(DgqcError, AttributeError):
+    """Something was asked of a compiled UNet that needs the original's layers.
+
+    An AttributeError, so that pipelines that ask whether it is there hear no.
+    """
+
+
+class CompiledUNet(ModelMixin, ConfigMixin):  # type: ignore[misc]
     """Answers a pipeline's calls with a compiled program.
 
-    It has the original's config, dtype and device, and takes the arguments that the compiled model takes;
-    others (LoRA scales) are refused rather than ignored; a context is ignored where the original ignores it.
-    The original's weights are not kept. A pipeline with it can't be saved: diffusers would leave it out.
+    It has the original's config, name, dtype and device, and takes the arguments that the compiled model
+    takes; others (LoRA scales) are refused rather than ignored; a context is ignored where the original
+    ignores it. What needs the original's layers (adapters, FreeU, attention processors) is refused. The
+    original's weights are not kept.
 
     It counts the calls of a picture, which tells apart those at a timestep that the schedule has twice.
     """
 
+    config_name = CONFIG
+    _original: type[nn.Module]
+
+    def __new__(cls, program: Runnable, unet: nn.Module | None = None, **_: Any) -> CompiledUNet:
+        """An object of a class that is called as the original's: a pipeline writes that into its index."""
+        original: Any = _class_of(program) if unet is None else type(unet)
+        return super().__new__(_named_like(original))  # type: ignore[no-any-return]
+
     def __init__(
         self,
         program: Runnable,
-        unet: nn.Module,
+        unet: nn.Module | None = None,
         *,
         backend: str | None = None,
         allow_nearest_step: bool = False,
+        dtype: torch.dtype | None = None,
     ) -> None:
-        """unet: the original, or any UNet of its config. backend, allow_nearest_step: as in `run`."""
+        """unet: the original, or any UNet of its config; None takes the config that the program keeps.
+
+        backend, allow_nearest_step: as in `run`. dtype: of answers; the original's, or float32.
+        Raises DgqcError for a UNet of another model, and for a program that keeps no config.
+        """
         super().__init__()
         self.program = program
         self.backend = backend
         self.allow_nearest_step = allow_nearest_step
         self._steps = PictureSteps()
-        config: Any = unet.config
+        config: Any = _config_of(program) if unet is None else unet.config
         _refuse_other_model(program, config)
-        self.config = config
-        parameter = next(unet.parameters())
-        place = torch.empty(0, dtype=parameter.dtype, device=parameter.device)
-        self.register_buffer("_place", place, persistent=False)
+        self.register_to_config(**config)
+        parameter = torch.empty(0) if unet is None else next(unet.parameters())
+        device = "cpu" if parameter.is_meta else parameter.device
+        place = torch.empty(0, dtype=dtype or parameter.dtype, device=device)
+        # Pipelines, and hooks that move models, look for a parameter: one with a type and a place, no values.
+        self.register_parameter(PLACE, nn.Parameter(place, requires_grad=False))
         for name in LOOKED_AT:
-            if getattr(unet, name, None) is not None:
-                setattr(self, name, getattr(unet, name))
+            if (part := getattr(unet, name, None)) is not None:
+                setattr(self, name, _with_shapes_alone(part) if parameter.is_meta else part)
+
+    def __getattr__(self, name: str) -> Any:
+        try:
+            return super().__getattr__(name)
+        except AttributeError as error:
+            raise MissingPart(
+                f"A compiled UNet has no {name}, for its layers are integers in a program; leave it out, or "
+                "use the original UNet."
+            ) from error
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        # Its class has no name of its own to be found by.
+        return _unfilled, (self._original,), self.__getstate__()
+
+    def __repr__(self) -> str:
+        calls = len(self.program.program.schedule)
+        return f"CompiledUNet(a {type(self).__name__} as a program of integers, {calls} calls)"
 
     def begin_picture(self) -> None:
         """The next call of this thread is a picture's first, even if the last picture was left unfinished.
@@ -86,11 +131,32 @@ class CompiledUNet(ModelMixin):  # type: ignore[misc]
         self._steps.begin()
 
     def save_pretrained(self, save_directory: str | os.PathLike[str], **options: Any) -> None:
-        """Always raises DgqcError: a pipeline's folder holds float weights, and here are none."""
-        raise DgqcError(
-            f"{save_directory} can't take a compiled UNet, which diffusers could not load again; save the "
-            "program by its own save(DIR), and the pipeline with its original UNet."
-        )
+        """Writes the program as a bundle, which `from_pretrained` loads where dgqc is imported.
+
+        options: of diffusers, about how weights are stored; a bundle has its own way.
+        Raises DgqcError where something else than a bundle stands there.
+        """
+        save = getattr(self.program, "save", None)
+        if save is None:
+            raise DgqcError(f"A {type(self.program).__name__} can't be saved; save a CompiledProgram.")
+        save(save_directory)
+
+    def dequantize(self) -> None:
+        """Always raises DgqcError: what was rounded away is gone."""
+        raise DgqcError("A compiled UNet has no float weights to go back to; load the original UNet.")
+
+    def to(self, *args: Any, **kwargs: Any) -> CompiledUNet:
+        """Changes the dtype of answers, and where a pipeline puts its inputs; integers stay as they are.
+
+        Raises DgqcError for a type that isn't floating, and for the device meta.
+        """
+        device, dtype, *_ = torch._C._nn._parse_to(*args, **kwargs)
+        if dtype is not None and not dtype.is_floating_point:
+            raise DgqcError(f"A compiled UNet answers in floating numbers, and {dtype} is none.")
+        if device is not None and device.type == "meta":
+            raise DgqcError("A compiled UNet on the device meta couldn't answer; leave it on the CPU.")
+        self._place.data = self._place.data.to(device=device, dtype=dtype)
+        return self
 
     def _check_guidance(self, embedded: torch.Tensor | None) -> None:
         """Raises DgqcError for another guidance scale than the one that is settled in the program."""
@@ -111,18 +177,19 @@ class CompiledUNet(ModelMixin):  # type: ignore[misc]
     @property
     def dtype(self) -> torch.dtype:
         """What a pipeline casts its inputs to."""
-        return self._buffer.dtype
+        return self._place.dtype
 
     @property
     def device(self) -> torch.device:
         """Where a pipeline puts its inputs; the program itself always runs on the CPU."""
-        return self._buffer.device
+        return self._place.device
 
     @property
-    def _buffer(self) -> torch.Tensor:
-        found: torch.Tensor = self.get_buffer("_place")
+    def _place(self) -> nn.Parameter:
+        found: nn.Parameter = self.get_parameter(PLACE)
         return found
 
+    @torch.compiler.disable(reason="a compiled UNet runs as a program already")  # type: ignore[untyped-decorator, no-untyped-call]
     def forward(
         self,
         sample: torch.Tensor,
@@ -170,6 +237,41 @@ class CompiledUNet(ModelMixin):  # type: ignore[misc]
         from diffusers.models.unets.unet_2d_condition import UNet2DConditionOutput
 
         return UNet2DConditionOutput(sample=output)
+
+
+@cache
+def _named_like(original: Any) -> type[CompiledUNet]:
+    parts = {"__module__": original.__module__, "__doc__": CompiledUNet.__doc__, "_original": original}
+    return type(original.__name__, (CompiledUNet,), parts)
+
+
+def _unfilled(original: Any) -> CompiledUNet:
+    return object.__new__(_named_like(original))
+
+
+def _config_of(program: Runnable) -> Mapping[str, Any]:
+    """The config that a program keeps. Raises DgqcError where it keeps none of a UNet of diffusers."""
+    provenance = getattr(program, "provenance", None)
+    config = None if provenance is None else provenance.config
+    if config is None or config.get(CLASS) not in CLASSES:
+        raise DgqcError(
+            "The program keeps no config of a UNet of diffusers, for it was compiled from another model or "
+            "by an older dgqc; give the original: as_diffusers_unet(pipe.unet)."
+        )
+    return config  # type: ignore[no-any-return]
+
+
+def _class_of(program: Runnable) -> type[nn.Module]:
+    found: type[nn.Module] = CLASSES[_config_of(program)[CLASS]]
+    return found
+
+
+def _with_shapes_alone(part: nn.Module) -> nn.Module:
+    """A part whose weights have no values, without them: pipelines read shapes from it."""
+    for module in part.modules():
+        module._parameters.update(dict.fromkeys(module._parameters))
+        module._buffers.update(dict.fromkeys(module._buffers))
+    return part
 
 
 def _refuse_other_model(program: Runnable, config: Mapping[str, Any]) -> None:

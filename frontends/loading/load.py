@@ -276,6 +276,9 @@ def _config_beside(path: Path, weights: Mapping[str, Any]) -> dict[str, Any]:
 def _read_config(path: Path) -> dict[str, Any]:
     refuse_other_kinds(path)
     config = read_json_object(path)
+    said = config.get("quantization_config")
+    if isinstance(said, Mapping) and said.get("quant_method") == "dgqc":
+        raise DgqcError(f"{path.parent} is compiled already: a bundle; give the float UNet or its pipeline.")
     tell_ignored(config, str(path))
     return config
 

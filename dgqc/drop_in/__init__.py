@@ -1,0 +1,1 @@
+"""Compiled UNets in diffusers' own `from_pretrained`."""
