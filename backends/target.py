@@ -17,6 +17,7 @@ import torch
 
 from ..ir.arithmetic.factor_widths import REQUIRED, FactorWidths
 from ..ir.arithmetic.operands import ensure_shapes
+from ..ir.drawing import Drawing, Watcher
 from ..ir.errors import DgqcError
 from ..ir.program import Program
 from ..ir.vector import DrawingVector, Vector
@@ -29,8 +30,8 @@ from ..passes.manager.pipeline import parse_pipeline
 Runner = Callable[[Mapping[str, torch.Tensor], int], torch.Tensor]
 """run(inputs, step): int16 inputs by name, for one sample, to the int16 output."""
 
-Drawer = Callable[[torch.Tensor, Mapping[str, torch.Tensor]], torch.Tensor]
-"""draw(noise, conditions): int16 noise in Q12 and the other inputs by name, to the int16 picture in Q12."""
+Drawer = Callable[[Drawing, Watcher], torch.Tensor]
+"""draw(drawing, progress): what is to be drawn, to the int16 picture in Q12."""
 
 Watch = Callable[[str, float, Callable[[], str]], None]
 """watch(stage, seconds, text): told each stage of an emission, how long it took, and how to get what it left

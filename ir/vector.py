@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import torch
+
+from .drawing import UNGUIDED
 
 
 @dataclass(frozen=True)
@@ -24,8 +26,11 @@ class DrawingVector:
     """A whole drawing by the denoising loop and the picture that must come out.
 
     seed: of the noise. conditions: int16 tensors by input name, the sample left out. output: int16.
+    negative: what guidance leads away from, likewise; empty for none. guidance: its scale in 2^-16.
     """
 
     seed: int
     conditions: dict[str, torch.Tensor]
     output: torch.Tensor
+    negative: dict[str, torch.Tensor] = field(default_factory=dict)
+    guidance: int = UNGUIDED

@@ -11,12 +11,15 @@ import torch
 
 from ..backends import reference
 from ..ir.arithmetic.noise import normal_noise
+from ..ir.drawing import UNGUIDED, Drawing, fixed_guidance
 from ..ir.program import Program
 from ..ir.vector import DrawingVector, Vector
 
 LOWEST, HIGHEST = -32768, 32767
 EXTREMES = ("zeros", "lowest", "highest", "alternating")
 """Inputs that saturate whatever can."""
+GUIDANCE = 2.5
+"""Of pictures that are drawn for comparison."""
 LARGE = 20
 """From so many 10^9 multiply-accumulates on, a reference call takes minutes, and one vector must do."""
 
@@ -63,25 +66,34 @@ def reference_vectors(program: Program) -> Sequence[Vector]:
 
 
 def reference_drawing(program: Program) -> DrawingVector | None:
-    """What the reference draws from seed 0 and random conditions, for the C project; None without a loop and
-    where that takes minutes."""
-    if program.loop is None or _billions(program) * len(program.schedule) > LARGE:
+    """What the reference draws from seed 0, random conditions and guidance where there are any, for the C
+    project; None without a loop and where that takes minutes."""
+    if program.loop is None or 2 * _billions(program) * len(program.schedule) > LARGE:
         return None
-    noise, conditions = drawing_inputs(program, seed=0)
-    sample = program.inputs[0].name
+    drawing, sample = random_drawing(program, seed=0), program.inputs[0].name
     picture = program.loop.run(
-        lambda codes, step: reference.run(program, {sample: codes, **conditions}, step), noise
+        lambda codes, given, step: reference.run(program, {sample: codes, **given}, step), drawing
     )
-    return DrawingVector(0, conditions, picture)
+    return DrawingVector(0, dict(drawing.conditions), picture, dict(drawing.negative), drawing.guidance)
 
 
-def drawing_inputs(program: Program, seed: int) -> tuple[torch.Tensor, dict[str, torch.Tensor]]:
-    """int16 noise of a seed in the sample's shape, and a program's other inputs at random."""
-    sample, *_ = program.inputs
-    noise = normal_noise(seed, math.prod(sample.shape)).reshape(sample.shape)
-    conditions = random_inputs(program, seed)
-    del conditions[sample.name]
-    return noise, conditions
+def random_drawing(program: Program, seed: int) -> Drawing:
+    """Noise of a seed, and a program's other inputs at random, guided where it has any.
+
+    program: with a loop."""
+    sample, *others = program.inputs
+    pictures = 1 if program.loop is None else program.loop.noise_pictures
+    given, negative = (random_inputs(program, place) for place in (seed, seed + 1))
+    for inputs in (given, negative):
+        del inputs[sample.name]
+    guidance = fixed_guidance(GUIDANCE) if others else UNGUIDED
+    return Drawing(noise_of(seed, pictures, sample.shape), given, negative, guidance)
+
+
+def noise_of(seed: int, pictures: int, shape: Sequence[int]) -> torch.Tensor:
+    """int16 noise of a seed: so many pictures of a sample's shape (1, ...) on the first axis."""
+    each = math.prod(shape)
+    return normal_noise(seed, pictures * each).reshape(pictures, *shape[1:])
 
 
 def _billions(program: Program) -> float:

@@ -225,9 +225,10 @@ class Request:
         default=None,
         metadata=option(
             "--loop",
-            "Add the denoising loop, in integers too: ddim.",
-            metavar="SAMPLER",
-            python="For `CompiledProgram.draw`, and as emitted C.",
+            "Add the scheduler's loop, in integers too: own, or its name.",
+            metavar="SCHEDULER",
+            python="For `CompiledProgram.draw`, and as emitted C. A name is refused where another scheduler "
+            "calls the model.",
         ),
     )
     check: bool = field(

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from pathlib import Path
 
 import torch
 
 from ..backends.registry import REFERENCE, find_runner, known_targets
 from ..backends.target import Drawer, Runner, Target
+from ..ir.drawing import Drawing, Watcher
 from ..ir.errors import DgqcError
 from ..ir.program import Program
 from ..ir.verify.verifier import verify
@@ -44,7 +44,7 @@ def open_drawer(name: str, program: Program, bundle: Path | None = None) -> Draw
     """
     loop = program.loop
     if loop is None:
-        raise DgqcError('The program has no denoising loop; compile it with --loop ddim (loop="ddim").')
+        raise DgqcError('The program has no denoising loop; compile it with --loop own (loop="own").')
     target = _able(name)
     _refuse_broken(program, target, bundle)
     own = target.open_drawer(name, program, _project(target, bundle))
@@ -52,8 +52,8 @@ def open_drawer(name: str, program: Program, bundle: Path | None = None) -> Draw
         return own
     run, sample = target.open(name, program, _project(target, bundle)), program.inputs[0].name
 
-    def draw(noise: torch.Tensor, conditions: Mapping[str, torch.Tensor]) -> torch.Tensor:
-        return loop.run(lambda codes, step: run({sample: codes, **conditions}, step), noise)
+    def draw(drawing: Drawing, progress: Watcher) -> torch.Tensor:
+        return loop.run(lambda codes, given, step: run({sample: codes, **given}, step), drawing, progress)
 
     return draw
 

@@ -6,6 +6,7 @@ from collections import Counter
 
 import torch
 
+from ..ir.arithmetic.noise import NOISE_BITS
 from ..ir.calibration import Inputs
 from ..ir.errors import DgqcError
 from ..ir.program import Program
@@ -46,6 +47,22 @@ def to_floats(program: Program, output: torch.Tensor, step: int) -> torch.Tensor
     if program.output_scale is None:
         raise DgqcError("The program has no output scale; it is not at the integer level.")
     return (output.to(torch.float64) * program.output_scale[step].to(torch.float64)).to(torch.float32)
+
+
+def fixed_picture(picture: torch.Tensor, shape: tuple[int, ...]) -> torch.Tensor:
+    """A picture, noise or latent as int16 in Q12, saturated. Raises DgqcError for another shape."""
+    if tuple(picture.shape) != shape or not bool(torch.isfinite(picture).all()):
+        raise DgqcError(
+            f"A picture of shape {tuple(picture.shape)} can't be drawn from; give finite numbers of shape "
+            f"{shape}."
+        )
+    codes = torch.floor(picture.detach().cpu().to(torch.float64) * 2**NOISE_BITS + 0.5)
+    return codes.clamp(-32768, 32767).to(torch.int16)
+
+
+def floating_picture(picture: torch.Tensor) -> torch.Tensor:
+    """What an int16 picture in Q12 stands for, float32."""
+    return picture.to(torch.float32) / (1 << NOISE_BITS)
 
 
 def _prologue(program: Program, inputs: Inputs) -> Inputs:

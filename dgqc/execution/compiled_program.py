@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import logging
-import math
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -16,13 +15,15 @@ from ..backends.target import Target
 from ..bundle.bundle import Contents, read
 from ..bundle.bundle import save as save_bundle
 from ..bundle.manifest import Provenance
-from ..ir.arithmetic.noise import NOISE_BITS, normal_noise
+from ..bundle.vectors import noise_of
 from ..ir.calibration import Inputs
+from ..ir.drawing import Drawing, Watcher, fixed_guidance, ignore
+from ..ir.errors import DgqcError
 from ..ir.forks import call
 from ..ir.program import Program
 from ..ir.storage.serialize import program_from_bytes, program_to_bytes
 from .backends import default_backend
-from .boundary import to_floats, to_integers
+from .boundary import fixed_picture, floating_picture, to_floats, to_integers
 from .named_inputs import IGNORING, check_inputs, named_inputs, without_ignored
 from .named_step import named_step, one_timestep
 from .ready import ReadyBackends
@@ -153,30 +154,62 @@ class CompiledProgram:
         class_labels: torch.Tensor | None = None,
         added_cond_kwargs: Mapping[str, torch.Tensor] | None = None,
         *,
+        negative: Mapping[str, Any] | None = None,
+        guidance_scale: float = 1.0,
+        latents: torch.Tensor | None = None,
+        start: int = 0,
+        noise: torch.Tensor | None = None,
         backend: str | None = None,
+        progress: Watcher = ignore,
     ) -> torch.Tensor:
         """Draws one picture with the program's denoising loop: the same on every machine.
 
-        seed: of the noise. The conditions: as in `run`, of one sample. backend: as in `run`.
+        seed: of the noise. The conditions: as in `run`, of one sample.
+        negative: the conditions that guidance leads away from, under the same names. guidance_scale: 1 calls
+            the program once a step.
+        latents: float (1, C, H, W), a clean sample to begin from, with call `start`.
+        noise: float (1 + N, C, H, W) in the place of the seed's, N calls of the loop draw noise.
+        backend: as in `run`. progress: told after each step how many are done, and of how many.
         Returns the float32 sample (1, C, H, W), in steps of 2^-12.
         Raises DgqcError as `run` does, and where the program was compiled without a loop.
         """
         shape = self.program.inputs[0].shape
-        noise = normal_noise(seed, math.prod(shape)).reshape(shape)
-        inputs = named_inputs(torch.zeros(shape), encoder_hidden_states, class_labels, added_cond_kwargs)
+        given = named_inputs(torch.zeros(shape), encoder_hidden_states, class_labels, added_cond_kwargs)
+        other = {} if negative is None else named_inputs(torch.zeros(shape), **negative)
+        if guidance_scale != 1 and negative is None:
+            raise DgqcError(
+                f"A guidance scale of {guidance_scale:g} leads away from something; give it as negative=..., "
+                "or leave the scale out."
+            )
+        drawing = Drawing(
+            self._noise(seed, noise),
+            self._conditions(given),
+            self._conditions(other) if other else {},
+            fixed_guidance(guidance_scale),
+            None if latents is None else fixed_picture(latents, shape),
+            start,
+        )
+        return floating_picture(self.draw_integers(drawing, backend=backend, progress=progress))
+
+    def draw_integers(
+        self, drawing: Drawing, *, backend: str | None = None, progress: Watcher = ignore
+    ) -> torch.Tensor:
+        """The denoising loop itself. Returns the int16 picture in Q12."""
+        return call(self._backends.drawer(backend), drawing, progress)
+
+    def _noise(self, seed: int, given: torch.Tensor | None) -> torch.Tensor:
+        shape, loop = self.program.inputs[0].shape, self.program.loop
+        pictures = 1 if loop is None else loop.noise_pictures
+        if given is None:
+            return noise_of(seed, pictures, shape)
+        return fixed_picture(given, (pictures, *shape[1:]))
+
+    def _conditions(self, inputs: Inputs) -> dict[str, torch.Tensor]:
         check_inputs(inputs, self.provenance.inputs)
         conditions = call(to_integers, self.program, inputs, 0, self.saturated)
         self._tell_saturated()
         del conditions[self.program.inputs[0].name]
-        return self.draw_integers(noise, conditions, backend=backend).to(torch.float32) / (1 << NOISE_BITS)
-
-    def draw_integers(
-        self, noise: torch.Tensor, conditions: Mapping[str, torch.Tensor], *, backend: str | None = None
-    ) -> torch.Tensor:
-        """The denoising loop itself. noise: int16 in Q12, of the sample's shape. conditions: int16 by name.
-
-        Returns the int16 picture in Q12."""
-        return call(self._backends.drawer(backend), noise, conditions)
+        return conditions
 
     def build(self, backend: str | None = None) -> str:
         """Makes a backend ready, so that the first call takes no longer than others; returns its name.

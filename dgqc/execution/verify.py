@@ -9,7 +9,7 @@ from typing import Any
 import torch
 
 from ..backends.registry import REFERENCE, find_runner, known_targets, runner_names
-from ..bundle.vectors import EXTREMES, drawing_inputs, extreme_inputs, random_inputs
+from ..bundle.vectors import EXTREMES, extreme_inputs, random_drawing, random_inputs
 from ..ir.errors import DgqcError
 from ..ir.progress import track
 from .backends import unavailable
@@ -92,8 +92,8 @@ def verify(
             if difference:
                 return Verification(backends, skipped, elements, steps, difference)
     if compiled.program.loop is not None and len(steps) == len(compiled.program.schedule):
-        noise, conditions = drawing_inputs(compiled.program, seed)
-        pictures = {name: compiled.draw_integers(noise, conditions, backend=name) for name in backends}
+        drawing = random_drawing(compiled.program, seed)
+        pictures = {name: compiled.draw_integers(drawing, backend=name) for name in backends}
         elements += next(iter(pictures.values())).numel()
         difference = _first_difference(pictures, steps[-1], f"a whole drawing, seed {seed}")
         return Verification(backends, skipped, elements, steps, difference, drawing=True)

@@ -9,7 +9,8 @@ import torch
 from dgqc.backends import reference
 from dgqc.backends.c import DrawingVector, Vector, emit
 from dgqc.backends.c.execution.processors import may_use_matrix_units
-from dgqc.ir.arithmetic.noise import normal_noise
+from dgqc.bundle.vectors import noise_of
+from dgqc.ir.drawing import UNGUIDED, Drawing
 
 from .kernels import Builds, Kernels, compile_runtime, planned
 from .unet_like import inputs_of, unet_like, with_ddim
@@ -49,10 +50,17 @@ def emitted(tmp_path_factory: pytest.TempPathFactory) -> Path:
     for step in range(len(program.schedule)):
         inputs = inputs_of(program, seed=step)
         vectors.append(Vector(step, inputs, reference.run(program, inputs, step)))
-    conditions = {name: value for name, value in inputs_of(program).items() if name != "sample"}
-    shape = program.inputs[0].shape
-    noise = normal_noise(1, torch.Size(shape).numel()).reshape(shape)
-    output = loop.run(lambda x, step: reference.run(program, {"sample": x, **conditions}, step), noise)
+    given, negative = (
+        {name: value for name, value in inputs_of(program, seed).items() if name != "sample"}
+        for seed in (0, 1)
+    )
+    drawing = Drawing(noise_of(1, 1, program.inputs[0].shape), given, negative, 5 * UNGUIDED // 2)
+    output = loop.run(lambda x, c, step: reference.run(program, {"sample": x, **c}, step), drawing)
     directory = tmp_path_factory.mktemp("whole") / "model"
-    emit(program, directory, vectors=vectors, drawing=DrawingVector(1, conditions, output))
+    emit(
+        program,
+        directory,
+        vectors=vectors,
+        drawing=DrawingVector(1, given, output, negative, drawing.guidance),
+    )
     return directory

@@ -8,7 +8,7 @@ from typing import Any
 
 import torch
 
-from dgqc.compiler.denoising import tabulate
+from dgqc.compiler.loop_tables import tabulate
 from dgqc.frontends.samplers import sampler_for
 from dgqc.frontends.schedules import schedule_for
 from dgqc.ir.arithmetic.lookup import activation_table, sigmoid

@@ -10,7 +10,9 @@ import pytest
 import torch
 
 import dgqc
+from dgqc.bundle.vectors import noise_of
 from dgqc.execution.compiled_program import CompiledProgram
+from dgqc.ir.drawing import Drawing
 from dgqc.ir.errors import DgqcError
 
 from .conftest import compiled_small
@@ -33,8 +35,8 @@ def test_labels_are_the_codes_of_each_class(drawing: CompiledProgram) -> None:
     assert len(codes.flatten(1).unique(dim=0)) == 10
     label = torch.tensor([7])
     by_label = drawing.draw(3, class_labels=label, backend="reference")
-    noise = dgqc.ir.arithmetic.noise.normal_noise(3, 192).reshape(1, 3, 8, 8)
-    assert torch.equal(by_label * 4096, drawing.draw_integers(noise, {name: codes[7]}, backend="c").float())
+    picture = drawing.draw_integers(Drawing(noise_of(3, 1, (1, 3, 8, 8)), {name: codes[7]}), backend="c")
+    assert torch.equal(by_label * 4096, picture.float())
 
 
 def test_a_saved_program_draws_the_same(drawing: CompiledProgram, tmp_path: Path) -> None:
@@ -67,6 +69,9 @@ def test_text_conditioned_programs_draw_too() -> None:
 def test_refuses(run: Run, model_folder: Path, tmp_path: Path) -> None:
     code, _, error = run("compile", model_folder, "--loop", "euler", "-o", tmp_path / "out")
     assert code == 2
-    assert "There is no denoising loop 'euler'; choose one of ddim." in error
-    with pytest.raises(DgqcError, match="compile it with --loop ddim"):
+    assert (
+        "The denoising loop euler takes a EulerDiscreteScheduler, but the program is called by a DDIM"
+        in error
+    )
+    with pytest.raises(DgqcError, match="compile it with --loop own"):
         compiled_small("unconditional").draw(1)

@@ -76,8 +76,10 @@ def with_a_scale_for_one_call(program: Program) -> Program:
 
 
 def with_a_short_loop(program: Program) -> Program:
-    table = torch.ones(1, dtype=torch.int32)
-    return replace(program, loop=DenoisingLoop(*[table] * 11, limit=5))
+    one, rows = torch.ones(1, dtype=torch.int32), torch.ones(1, 2, dtype=torch.int32)
+    empty = (rows[:0], one[:0])
+    tables = (*[one] * 6, rows - 1, rows, one, *empty, *empty)
+    return replace(program, loop=DenoisingLoop(*tables, *[1] * 4, 1, 1, 0, 0, 0, 5))
 
 
 @pytest.mark.parametrize(

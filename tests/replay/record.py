@@ -13,6 +13,7 @@ import torch
 
 from dgqc.backends import reference
 from dgqc.backends.registry import find_target
+from dgqc.ir.drawing import Drawing
 from dgqc.ir.program import Program
 from dgqc.ir.tensors import constant
 from dgqc.ir.vector import DrawingVector, Vector
@@ -64,7 +65,10 @@ def results_of(program: Program) -> str:
         noise = inputs.pop("sample")
         _add(
             digest,
-            program.loop.run(lambda x, step: reference.run(program, {"sample": x, **inputs}, step), noise),
+            program.loop.run(
+                lambda x, given, step: reference.run(program, {"sample": x, **given}, step),
+                Drawing(noise, inputs),
+            ),
         )
     return _short(digest)
 

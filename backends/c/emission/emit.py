@@ -79,7 +79,8 @@ def emit(
         timesteps=tuple(program.schedule.timesteps),
         scales=_scales(program),
         ratios=_ratios(program),
-        draw_bytes=loop_memory(math.prod(program.inputs[0].shape)).bytes if program.loop else 0,
+        draw_bytes=loop_memory(program.loop, math.prod(program.inputs[0].shape)).bytes if program.loop else 0,
+        noise_pictures=program.loop.noise_pictures if program.loop else 0,
     )
     copies = [Line("output", call, 0).statement for call in copied_output(result, places)]
     given = (tuple(vectors), program.loop, drawing, kernel_sources, shipped)

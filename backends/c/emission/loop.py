@@ -16,21 +16,26 @@ from ....ir.vector import DrawingVector
 from ..layout.memory_plan import aligned
 from .literals import values
 
+BETWEEN = ("begin_latent", "begin_noise", "begin_shift", "noise_of", "ways")
+"""Tables that `NAME_denoise` itself reads; kernels get the others."""
 InputShapes = tuple[tuple[str, tuple[int, ...]], ...]
 
 
 @dataclass(frozen=True)
 class LoopMemory:
-    """Where a loop keeps its state, at the beginning of its memory, and the UNet's sample after it."""
+    """Where a loop keeps its terms, `stride` int32 each, at the beginning of its memory, and the UNet's
+    sample after them."""
 
+    stride: int
     sample: int
     bytes: int
 
 
-def loop_memory(elements: int) -> LoopMemory:
+def loop_memory(loop: DenoisingLoop, elements: int) -> LoopMemory:
     """What a loop needs besides the program's arena. elements: of the sample."""
-    sample = aligned(4 * elements)
-    return LoopMemory(sample, sample + aligned(2 * elements))
+    stride = aligned(4 * elements) // 4
+    sample = 4 * stride * loop.terms
+    return LoopMemory(stride, sample, sample + aligned(2 * elements))
 
 
 def write_loop(
@@ -43,15 +48,23 @@ def write_loop(
     """Writes both files. inputs: the program's, the sample first."""
     (_, sample_shape), *conditions = inputs
     elements = math.prod(sample_shape)
+    tables = {
+        item: table
+        for item, table in loop.tables.items()
+        if table.numel() and (item != "noise_of" or loop.noises)
+    }
     context = {
         "name": name,
         "upper": name.upper(),
-        "memory": loop_memory(elements),
+        "memory": loop_memory(loop, elements),
         "elements": elements,
         "shape": " x ".join(map(str, sample_shape)),
         "conditions": [(item, " x ".join(map(str, shape))) for item, shape in conditions],
-        "tables": {item: values(table) for item, table in loop.tables.items()},
-        "limit": loop.limit,
+        "tables": [(item, table.numel(), values(table.flatten())) for item, table in tables.items()],
+        "given": [item for item in tables if item not in BETWEEN],
+        "ways": loop.ways.shape[1],
+        "noise_pictures": loop.noise_pictures,
+        "loop": loop,
         "labels": _labels(loop),
     }
     for template, path in (
@@ -69,13 +82,16 @@ def written_drawing(drawing: DrawingVector | None, inputs: InputShapes) -> dict[
         return None
     (_, shape), *conditions = inputs
     expected = {**dict(conditions), "the output": shape}
-    found = {**drawing.conditions, "the output": drawing.output}
-    for name, wanted in expected.items():
-        if name not in found or found[name].dtype != torch.int16 or tuple(found[name].shape) != wanted:
-            raise DgqcError(f"The test drawing needs {name} as int16 of shape {wanted}.")
+    for given in (drawing.conditions, drawing.negative or drawing.conditions):
+        found = {**given, "the output": drawing.output}
+        for name, wanted in expected.items():
+            if name not in found or found[name].dtype != torch.int16 or tuple(found[name].shape) != wanted:
+                raise DgqcError(f"The test drawing needs {name} as int16 of shape {wanted}.")
     return {
         "seed": drawing.seed & 0xFFFFFFFF,
+        "guidance": drawing.guidance,
         "conditions": {name: values(drawing.conditions[name].contiguous()) for name, _ in conditions},
+        "negative": {name: values(one.contiguous()) for name, one in drawing.negative.items()},
         "output": values(drawing.output.contiguous()),
     }
 

@@ -53,8 +53,9 @@ class Signature:
     sources: the files in `src` that make up the program, without their `.c`.
     timesteps: of the schedule's calls. scales: what an integer step of each input, and of the `output`, is
         worth at each call.
-    draw_bytes: what a drawing needs besides; 0 where the program has none.
     ratios: of inputs some of whose channels have other scales.
+    draw_bytes, noise_pictures: what a drawing needs besides, and how many pictures of noise it takes; 0 where
+        the program has none.
     """
 
     name: str
@@ -70,6 +71,7 @@ class Signature:
     scales: dict[str, tuple[float, ...]]
     draw_bytes: int = 0
     ratios: dict[str, Ratios] = field(default_factory=dict)
+    noise_pictures: int = 0
 
     def to_json(self) -> str:
         written = {name: value for name, value in asdict(self).items() if name != "ratios" or value}
@@ -95,6 +97,7 @@ class Signature:
             {name: tuple(scale) for name, scale in found.scales.items()},
             found.draw_bytes,
             {name: Ratios(one.run, tuple(one.factors)) for name, one in found.ratios.items()},
+            found.noise_pictures,
         )
 
 

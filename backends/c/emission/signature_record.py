@@ -38,3 +38,4 @@ class EmittedSignatureRecord(Record):
     scales: dict[CIdentifier, PerCall] = Field(default={})
     draw_bytes: Bytes = 0
     ratios: dict[CIdentifier, RatiosRecord] = Field(default={})
+    noise_pictures: Annotated[int, Field(ge=0, le=MOST_CALLS)] = 0

@@ -8,9 +8,11 @@ from pathlib import Path
 
 import torch
 
+from ....ir.drawing import Drawing, Watcher, ignore
 from ....ir.errors import DgqcError
 from ....ir.forks import call
 from .arenas import Arenas
+from .arguments import checked_tensor, written
 from .build import Built, build
 from .processors import may_use_matrix_units, usable_processors
 
@@ -84,7 +86,7 @@ class CProgram:
 
         Raises DgqcError for a missing input, a wrong type or shape, or a step outside the schedule.
         """
-        given = [_checked(inputs, name, shape) for name, shape in self.signature.inputs]
+        given = [checked_tensor(inputs, name, shape) for name, shape in self.signature.inputs]
         output = torch.empty(self.signature.output, dtype=torch.int16)
         if not 0 <= step < self.signature.steps:
             raise DgqcError(
@@ -99,35 +101,22 @@ class CProgram:
         if status:
             raise DgqcError(f"The C program {self.signature.name} refused to run: {STATUS[status]}.")
 
-    def draw(self, noise: torch.Tensor, conditions: Mapping[str, torch.Tensor]) -> torch.Tensor:
-        """A whole drawing, the noise and the picture in Q12.
+    def draw(self, drawing: Drawing, progress: Watcher = ignore) -> torch.Tensor:
+        """A whole drawing. Returns the int16 picture in Q12.
 
-        noise: int16 of the sample's shape. conditions: the other inputs by name, int16.
-        Returns the int16 picture. Raises DgqcError for a program without a loop and as `run` does.
+        progress: told after each step. Raises DgqcError for a program without a loop, for a call that no
+        picture can begin with, and as `run` does.
         """
         if not self.signature.draw_bytes:
             raise DgqcError("The C program has no denoising loop; compile it with one.")
-        (sample, shape), *others = self.signature.inputs
-        given = [_checked({sample: noise}, sample, shape)]
-        given += [_checked(conditions, name, shape) for name, shape in others]
+        given = written(drawing, self.signature, progress)
         output = torch.empty(self.signature.output, dtype=torch.int16)
         memory = torch.empty(self.signature.draw_bytes // 8, dtype=torch.int64)
         # A function of its own: another one's types of arguments would be shared with other threads.
-        function = ctypes.CFUNCTYPE(ctypes.c_int, *[ctypes.c_void_p] * (len(given) + 3))(
-            (f"{self.signature.name}_draw", self._library)
+        function = ctypes.CFUNCTYPE(ctypes.c_int, *[ctypes.c_void_p] * 4)(
+            (f"{self.signature.name}_denoise", self._library)
         )
-        pointers = (memory.data_ptr(), *(tensor.data_ptr() for tensor in given), output.data_ptr())
+        pointers = (memory.data_ptr(), ctypes.addressof(given.structure), output.data_ptr())
         with self._arenas.one() as handle:
             self._refuse(call(function, ctypes.addressof(handle), *pointers))
         return output
-
-
-def _checked(inputs: Mapping[str, torch.Tensor], name: str, shape: tuple[int, ...]) -> torch.Tensor:
-    tensor = inputs.get(name)
-    if tensor is None:
-        raise DgqcError(f"The input {name} is missing; the program takes it as int16 of shape {shape}.")
-    if tensor.dtype != torch.int16 or tuple(tensor.shape) != shape:
-        raise DgqcError(
-            f"The input {name} must be int16 of shape {shape} but is {tensor.dtype} of {tuple(tensor.shape)}."
-        )
-    return tensor.contiguous()

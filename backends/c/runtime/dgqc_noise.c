@@ -27,9 +27,9 @@ static int16_t normal(uint32_t bits)
     return (int16_t)((bits >> 31) != 0 ? -magnitude : magnitude);
 }
 
-void dgqc_normal_noise(uint32_t seed, size_t count, int16_t *y)
+void dgqc_normal_noise(uint32_t seed, size_t first, size_t count, int16_t *y)
 {
-    uint32_t place = mix(seed);
+    uint32_t place = mix(seed) + (uint32_t)first * 0x9E3779B9U;
     for (size_t i = 0; i < count; i++) {
         place += 0x9E3779B9U;
         y[i] = normal(mix(place));
