@@ -20,6 +20,7 @@ except ImportError:  # Windows has no such limits.
 from ..ir.errors import DgqcError
 from . import build as command_build
 from . import compare as command_compare
+from . import difference as command_difference
 from . import inspect as command_inspect
 from . import passes as command_passes
 from . import targets as command_targets
@@ -71,7 +72,15 @@ def check_memory_limit() -> None:
         )
 
 
-for commands in (command_build, command_compare, command_inspect, command_passes, command_targets):
+COMMANDS = (
+    command_build,
+    command_compare,
+    command_inspect,
+    command_difference,
+    command_passes,
+    command_targets,
+)
+for commands in COMMANDS:
     commands.register(app)
 
 

@@ -29,9 +29,7 @@ def call_once(
 
     Raises DgqcError when the inputs don't fit the program.
     """
-    values = random_floats(compiled, seed) if inputs is None else _read(inputs)
-    if "sample" not in values:
-        raise DgqcError(f"{inputs} holds no tensor called sample; give the UNet's inputs by name.")
+    values = inputs_of(compiled, inputs, seed)
     if timestep is None:
         step = step or 0
     start = time.perf_counter()
@@ -52,6 +50,14 @@ def call_once(
         "lowest": float(result.min()),
         "highest": float(result.max()),
     }
+
+
+def inputs_of(compiled: CompiledProgram, inputs: Path | None, seed: int) -> dict[str, torch.Tensor]:
+    """Inputs by name, of a file or drawn. Raises DgqcError for a file without a sample."""
+    values = random_floats(compiled, seed) if inputs is None else _read(inputs)
+    if "sample" not in values:
+        raise DgqcError(f"{inputs} holds no tensor called sample; give the UNet's inputs by name.")
+    return values
 
 
 def random_floats(compiled: CompiledProgram, seed: int) -> dict[str, torch.Tensor]:

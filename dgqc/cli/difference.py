@@ -1,0 +1,157 @@
+"""`dgqc diff`: two bundles, or a bundle and its float model, side by side."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, field
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from ..report.table import table
+from . import options
+from .console import as_json, progress, result
+
+if TYPE_CHECKING:
+    from ..execution.parting import Parting
+    from ..report.differences import Differences
+
+SHOWN = 10
+"""Layers in the table; JSON has them all."""
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """What was found. papers: of two bundles. parting: where values part, if they do. layers: signal to noise
+    of b's layers beside a's on these inputs, in the order in which they run."""
+
+    papers: Differences | None
+    parting: Parting | None
+    layers: Mapping[str, float | None] = field(default_factory=dict)
+
+
+def register(app: typer.Typer) -> None:
+    """Adds the command."""
+    app.command("diff")(diff)
+
+
+def diff(
+    a: Annotated[Path, typer.Argument(metavar="A", help="A bundle.")],
+    b: Annotated[Path, typer.Argument(metavar="B", help="Another one, or the float model.")],
+    inputs: Annotated[
+        Path | None, typer.Option("--inputs", help="Inputs by name, .safetensors; else seeded random ones.")
+    ] = None,
+    step: Annotated[int, typer.Option("--step", min=0, help="The call's place in the schedule.")] = 0,
+    least: Annotated[
+        float, typer.Option("--least", help="A layer parts from the float model below so many dB.")
+    ] = 20.0,
+    output: Annotated[
+        Path | None, typer.Option("-o", "--output", help="Save both values where they part, .safetensors.")
+    ] = None,
+    seed: options.Seed = 0,
+    json: options.Json = False,
+) -> None:
+    """Why one is worse: options, passes, sizes, errors of layers, and the first value that differs."""
+    with progress():
+        found = compared(a, b, inputs, step, least, seed)
+    if output is not None and found.parting is not None:
+        save(found.parting, output)
+    if json:
+        as_json(to_json(found))
+    else:
+        show(found, (a, b), output)
+
+
+def compared(a: Path, b: Path, inputs: Path | None, step: int, least: float, seed: int) -> Outcome:
+    """Compares a bundle with another one, or with a float model.
+
+    Raises DgqcError where `a` is no bundle, `b` is nothing, or the inputs don't fit.
+    """
+    from ..bundle.manifest import NAME
+    from ..execution.compiled_program import load
+    from ..execution.one_call import inputs_of
+    from ..execution.parting import first_bits_apart, traced
+
+    program = load(a)
+    values = inputs_of(program, inputs, seed)
+    own = traced(program, values, step)
+    if not (b / NAME).is_file():
+        return _beside_floats(own.layers, b, values, program.program.schedule.timesteps[step], least)
+    from ..bundle.bundle import Contents
+    from ..report.differences import differences
+
+    other = load(b)
+    papers = differences(*(Contents(one.program, one.provenance, one.report) for one in (program, other)))
+    return Outcome(papers, first_bits_apart(own, traced(other, values, step)))
+
+
+def _beside_floats(
+    integers: dict[str, Any], model: Path, values: Any, timestep: float, least: float
+) -> Outcome:
+    from ..execution.parting import float_layers, layers_beside
+    from ..frontends.loading.load import load_model
+
+    layers = layers_beside(float_layers(load_model(model).model, values, timestep), integers)
+    poor = (one for one in layers.values() if one.decibels is not None and one.decibels < least)
+    return Outcome(None, next(poor, None), {path: one.decibels for path, one in layers.items()})
+
+
+def save(parting: Parting, place: Path) -> None:
+    """Writes both values, under the names a and b."""
+    from safetensors.torch import save_file
+
+    from ..ir.storage.whole import whole_file
+
+    with whole_file(place) as unfinished:
+        values = {"a": parting.a.contiguous(), "b": parting.b.contiguous()}
+        save_file(values, unfinished, metadata={"where": parting.where})
+
+
+def to_json(found: Outcome) -> dict[str, Any]:
+    """For programs."""
+    parting = found.parting
+    first = None
+    if parting is not None:
+        named = {"where": parting.where, "module": parting.module, "kind": parting.kind}
+        first = {**named, "decibels": parting.decibels}
+    papers = None if found.papers is None else asdict(found.papers)
+    return {"papers": papers, "first": first, "layers_db": dict(found.layers)}
+
+
+def show(found: Outcome, names: tuple[Path, Path], output: Path | None) -> None:
+    """For people."""
+    if found.papers is not None:
+        _show_papers(found.papers, names)
+    elif found.layers:
+        worst = sorted(found.layers.items(), key=lambda one: one[1] if one[1] is not None else 1e9)
+        shown = table("layer", "dB", title="Signal to noise beside the float model, the least first")
+        for path, decibels in worst[:SHOWN]:
+            shown.add_row(path, _number(decibels))
+        result(shown)
+    if found.parting is None:
+        result("On these inputs no value parts.")
+        return
+    one = found.parting
+    apart = "not comparable in dB" if one.decibels is None else f"{one.decibels:.1f} dB"
+    saved = f" Both are in {output}." if output else " Save both with -o FILE."
+    result(f"The first to part is {one.where} ({one.kind}, of {one.module}): {apart}.{saved}")
+
+
+def _show_papers(papers: Differences, names: tuple[Path, Path]) -> None:
+    short = [path.name for path in names] if names[0].name != names[1].name else ["A", "B"]
+    shown = table("", *short)
+    for name, (one, other) in {**papers.asked, **papers.figures}.items():
+        shown.add_row(name, _number(one), _number(other))
+    for path, (first, second) in list(papers.layers.items())[:SHOWN]:
+        shown.add_row(f"dB of {path}", _number(first), _number(second))
+    result(shown)
+    for line in papers.passes:
+        result(line)
+    for name, sentence in zip(short, papers.quality, strict=True):
+        if sentence:
+            result(f"{name}: {sentence}")
+
+
+def _number(value: Any) -> str:
+    return f"{value:.4g}" if isinstance(value, float) else "-" if value is None else str(value)

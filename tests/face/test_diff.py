@@ -1,0 +1,94 @@
+"""`dgqc diff`: what differs between bundles, and where values part."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+import torch
+from safetensors.torch import load_file, save_file
+
+from dgqc.execution.compiled_program import CompiledProgram, load
+from dgqc.execution.one_call import random_floats
+from dgqc.execution.parting import first_bits_apart, layers_beside, traced
+
+from .conftest import compiled_small
+
+Run = Callable[..., tuple[int, str, str]]
+
+
+@pytest.fixture(scope="module")
+def wider(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The small model with other bits."""
+    program = compiled_small("unconditional", "w8a8", samples=1)
+    return program.save(tmp_path_factory.mktemp("bundles") / "wider.dgqc", targets=["reference"])
+
+
+def test_two_bundles_side_by_side(saved: Path, wider: Path, run: Run, tmp_path: Path) -> None:
+    kept = tmp_path / "values.safetensors"
+    code, out, _ = run("diff", saved, wider, "-o", kept, "--json")
+    assert code == 0
+    found = json.loads(out)
+    assert found["papers"]["asked"]["opt"] == ["w4a6", "w8a8"]
+    assert "- quantize-weights{bits=4}" in found["papers"]["passes"]
+    sizes = found["papers"]["figures"]["size_mb"]
+    assert sizes[0] < sizes[1]
+    assert all(len(pair) == 2 for pair in found["papers"]["layers"].values())
+    values = load_file(kept)
+    assert not torch.equal(values["a"], values["b"])
+    code, out, _ = run("diff", saved, wider)
+    assert "w4a6" in out
+    assert f"The first to part is {found['first']['where']}" in out
+
+
+def test_a_bundle_beside_itself(saved: Path, run: Run) -> None:
+    code, out, _ = run("diff", saved, saved)
+    assert code == 0
+    assert "On these inputs no value parts." in out
+
+
+def test_a_changed_bias_is_found(program: CompiledProgram, saved: Path) -> None:
+    """One constant changed in the middle: the op that reads it is the first whose bits part."""
+    other = load(saved)
+    own = traced(program, random_floats(program, 0), 0)
+    nodes = list(other.program.graph.graph.nodes)
+    reader = [node for node in nodes if "conv2d" in str(node.target)][2]
+    weight = next(one for one in reader.all_input_nodes if one.op == "get_attr" and "weight" in one.target)
+    constant = other.program.graph.get_buffer(weight.target)
+    constant.copy_(torch.where(constant == 0, 1, 0).to(constant.dtype))
+    found = first_bits_apart(own, traced(other, random_floats(program, 0), 0))
+    assert found is not None
+    assert found.where == reader.name
+
+
+def test_a_bundle_beside_its_model(saved: Path, model_folder: Path, run: Run, tmp_path: Path) -> None:
+    given = tmp_path / "in.safetensors"
+    save_file({"sample": torch.randn(1, 3, 8, 8)}, given)
+    kept = tmp_path / "values.safetensors"
+    code, out, _ = run("diff", saved, model_folder, "--inputs", given, "--least", "99", "-o", kept, "--json")
+    assert code == 0
+    found = json.loads(out)
+    assert found["layers_db"]["conv_in"] > 15
+    assert found["first"]["where"] == next(iter(found["layers_db"]))
+    assert {name: value.dtype for name, value in load_file(kept).items()} == {
+        "a": torch.float32,
+        "b": torch.float32,
+    }
+    assert "The first to part is" in run("diff", saved, model_folder, "--least", "99")[1]
+
+
+def test_scales_of_channels_are_fitted() -> None:
+    real = torch.tensor([[1.0, 20.0], [2.0, 40.0]])
+    codes = torch.tensor([[100, 1], [200, 2]], dtype=torch.int16)
+    assert layers_beside({"layer": real}, {"layer": codes})["layer"].decibels == float("inf")
+
+
+def test_mistakes(saved: Path, run: Run, tmp_path: Path) -> None:
+    code, _, told = run("diff", saved, tmp_path / "nowhere")
+    assert code == 2
+    assert "nowhere" in told
+    code, _, told = run("diff", saved, saved, "--step", "99")
+    assert code == 2
+    assert "Step 99 is outside the program's schedule" in told
