@@ -13,12 +13,10 @@ from .level import Level
 from .program import Program
 from .tensors import constant
 
-__all__ = ["MASKS", "TIME_INPUTS", "ShapeError", "propagated"]
+__all__ = ["TIME_INPUTS", "ShapeError", "propagated"]
 
 TIME_INPUTS = {"step": ((), torch.int64), "timestep": ((1,), torch.float32)}
 """Shape and type of the placeholders that aren't tensor inputs."""
-MASKS = frozenset({"attention_mask", "encoder_attention_mask", "encoder_attention_mask_1"})
-"""Inputs that hold zeros and ones, (1, tokens) each: 1 where a token is attended to."""
 
 
 MOST_KNOWN = 10_000

@@ -198,9 +198,20 @@ COMPILED: Mapping[str, Config] = {
         "class_embeddings_concat": True,
         "projection_class_embeddings_input_dim": 512,
     },
+    "audioldm2": {
+        "_class_name": "AudioLDM2UNet2DConditionModel",
+        "sample_size": 256,
+        "in_channels": 8,
+        "out_channels": 8,
+        **_blocks("plain", "cross", "cross", "cross"),
+        "block_out_channels": [128, 256, 384, 640],
+        "attention_head_dim": 8,
+        "cross_attention_dim": [[None, 768, 1024]] * 4,
+    },
     "IF-I-XL-v1.0": IF,
     "IF-II-L-v1.0": IF_UPSCALING,
     "kandinsky-2-2-decoder": KANDINSKY,
+    "kandinsky-2-2-controlnet-depth": {**KANDINSKY, "in_channels": 8, "addition_embed_type": "image_hint"},
     "kandinsky-2-1": {
         **KANDINSKY,
         "encoder_hid_dim": 1024,
@@ -276,7 +287,6 @@ REFUSED: Mapping[str, tuple[Config, str]] = {
     ),
     "gligen-1-4-generation-text-box": ({**SD1, "attention_type": "gated"}, "attention_type='gated'"),
     "animatediff-motion-adapter-v1-5-2": ({**SD1, "_class_name": "UNetMotionModel"}, "UNetMotionModel"),
-    "audioldm2": ({"_class_name": "AudioLDM2UNet2DConditionModel"}, "AudioLDM2UNet2DConditionModel"),
     "dance-diffusion": ({"_class_name": "UNet1DModel"}, "UNet1DModel"),
     "text-to-video-ms-1.7b": ({**SD1, "_class_name": "UNet3DConditionModel"}, "UNet3DConditionModel"),
     "stable-video-diffusion-img2vid": (
@@ -285,10 +295,6 @@ REFUSED: Mapping[str, tuple[Config, str]] = {
     ),
     "kandinsky-3": ({"_class_name": "Kandinsky3UNet"}, "Kandinsky3UNet"),
     "sd-controlnet-canny": ({**SD1, "_class_name": "ControlNetModel"}, "ControlNetModel"),
-    "kandinsky-2-2-controlnet-depth": (
-        {**KANDINSKY, "in_channels": 8, "addition_embed_type": "image_hint"},
-        "addition_embed_type='image_hint'",
-    ),
     "FLUX.1-dev": ({"_class_name": "FluxTransformer2DModel"}, "FluxTransformer2DModel"),
 }
 """By name, those that can't, and what stands in the sentence that says so."""
@@ -322,7 +328,8 @@ def reduced(config: Config) -> dict[str, Any]:
     narrow = {"cross_attention_dim": CONTEXT, "encoder_hid_dim": 12, "num_class_embeds": 10}
     found |= {name: few for name, few in narrow.items() if config.get(name) is not None}
     if isinstance(config.get("cross_attention_dim"), list):
-        found["cross_attention_dim"] = blocks
+        several = any(isinstance(one, list) for one in config["cross_attention_dim"])
+        found["cross_attention_dim"] = [[None, CONTEXT, CONTEXT // 2]] * len(blocks) if several else blocks
     if config.get("addition_embed_type") == "text_time":
         ids = 5 if config["projection_class_embeddings_input_dim"] == 1280 + 5 * 256 else 6
         text = 1280 if ids == 5 else 20

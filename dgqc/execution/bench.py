@@ -14,6 +14,7 @@ from ..bundle.vectors import random_inputs
 from ..frontends.loading.arguments import call_arguments
 from ..frontends.loading.exported_unet import ExportedUNet
 from ..frontends.loading.load import load_model
+from ..frontends.loading.model_inputs import sample_channels
 from ..ir.errors import DgqcError
 from .compiled_program import CompiledProgram
 from .one_call import random_floats
@@ -52,9 +53,9 @@ def _float_call(compiled: CompiledProgram, path: Path) -> Callable[[], object]:
     inputs = random_floats(compiled, seed=0)
     compiled_for = inputs["sample"].shape[1]
     config: Any = getattr(model, "config", {"in_channels": compiled_for})
-    if config["in_channels"] != compiled_for:
+    if (channels := sample_channels(config)) != compiled_for:
         raise DgqcError(
-            f"{path} takes {config['in_channels']} channels, but the bundle was compiled from a model with "
+            f"{path} takes {channels} channels, but the bundle was compiled from a model with "
             f"{compiled_for}; give that model."
         )
     timestep = torch.tensor([compiled.program.schedule.timesteps[0]])

@@ -20,6 +20,7 @@ from ..ir.calibration import Inputs
 from ..ir.drawing import Drawing, Watcher, fixed_guidance, ignore
 from ..ir.errors import DgqcError
 from ..ir.forks import call
+from ..ir.masks import as_long
 from ..ir.program import Program
 from ..ir.storage.serialize import program_from_bytes, program_to_bytes
 from .backends import default_backend
@@ -121,6 +122,7 @@ class CompiledProgram:
         """`run` with its inputs by name."""
         if self.provenance.model in IGNORING:
             inputs = without_ignored(inputs, self.provenance.inputs)
+        inputs = as_long(inputs, {one.name: one.shape[1] for one in self.provenance.inputs if one.shape[1:]})
         check_inputs(inputs, self.provenance.inputs)
         return call(self._computed, inputs, self._step(timestep, step, allow_nearest_step), backend)
 

@@ -16,6 +16,7 @@ from ..bundle.diffusers_files import CLASS, CONFIG
 from ..frontends.loading.arguments import named_arguments
 from ..frontends.loading.guidance import KEY as GUIDANCE
 from ..frontends.loading.guidance import guidance_embedding
+from ..frontends.loading.model_inputs import sample_channels
 from ..frontends.loading.weights import CLASSES
 from ..ir.calibration import Inputs
 from ..ir.errors import DgqcError
@@ -276,7 +277,7 @@ def _with_shapes_alone(part: nn.Module) -> nn.Module:
 
 def _refuse_other_model(program: Runnable, config: Mapping[str, Any]) -> None:
     compiled = next(given for given in program.program.inputs if given.name == "sample")
-    channels = config["in_channels"]
+    channels = sample_channels(config)
     if channels != compiled.shape[1]:
         raise DgqcError(
             f"The UNet takes {channels} channels, but the program was compiled from one with "

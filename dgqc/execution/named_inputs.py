@@ -9,7 +9,7 @@ import torch
 from ..bundle.manifest import InputShape
 from ..ir.calibration import Inputs
 from ..ir.errors import DgqcError
-from ..ir.shapes import MASKS
+from ..ir.masks import MASKS
 
 CONTEXT = "encoder_hidden_states"
 IGNORING = frozenset({"UNet2DConditionModel"})

@@ -21,7 +21,7 @@ PIXELS_PER_LATENT = 8
 NOISE_LEVELS = 1000
 """Of a model that is told how noisy its condition is."""
 CONTEXT = "encoder_hidden_states"
-INVENTED = frozenset({CONTEXT, "text_embeds", "image_embeds", "class_labels"})
+INVENTED = frozenset({CONTEXT, "encoder_hidden_states_1", "text_embeds", "image_embeds", "class_labels"})
 TINY = torch.finfo(torch.float32).tiny
 MASSIVE = 2
 """Channels that hold nearly all of CLIP's start token."""

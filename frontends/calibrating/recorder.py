@@ -15,6 +15,7 @@ from torch import nn
 
 from ...ir.calibration import Calibration, Inputs
 from ...ir.errors import DgqcError, UnsupportedOperation
+from ...ir.masks import as_long, masked_lengths
 from ...ir.schedule import Schedule
 from ..loading.arguments import named_arguments
 
@@ -71,17 +72,32 @@ class Recorder:
 
     def calls(self) -> Iterator[tuple[int, int, Inputs]]:
         """(step, batch, inputs) of every call."""
-        for index, calls in enumerate(self.batches):
+        for index, calls in enumerate(self._alike()):
             for step, inputs in enumerate(calls):
                 yield step, index, inputs
 
     def calibration(self, origin: str, caller: str = "a loop of the user's own") -> Calibration:
         """What was recorded, held in memory. origin: one line for the report."""
-        recorded = [batch for batch in self.batches if batch]
+        recorded = [batch for batch in self._alike() if batch]
         schedule = self.schedule(caller, origin)
         return Calibration(
             schedule, lambda step: iter([calls[step] for calls in recorded]), False, origin, versions()
         )
+
+    def _alike(self) -> list[list[Inputs]]:
+        """The calls, with masked contexts as long as the longest. Raises DgqcError for inputs that still have
+        unlike shapes."""
+        lengths = masked_lengths(call for calls in self.batches for call in calls)
+        found = [[as_long(call, lengths) for call in calls] for calls in self.batches]
+        every = [{name: value.shape[1:] for name, value in call.items()} for calls in found for call in calls]
+        for shapes in every:
+            if shapes != every[0]:
+                raise DgqcError(
+                    f"The UNet was called with {_described(shapes)}, before with {_described(every[0])}, "
+                    "but a program has one shape for each input; draw pictures of one size, from prompts of "
+                    "one length."
+                )
+        return found
 
 
 @contextmanager
@@ -107,6 +123,10 @@ def versions() -> dict[str, str]:
     except importlib.metadata.PackageNotFoundError:
         own = "unknown"
     return {"dgqc": own, "torch": torch.__version__, "diffusers": diffusers.__version__}
+
+
+def _described(shapes: Mapping[str, torch.Size]) -> str:
+    return ", ".join(f"{name} {' x '.join(map(str, shape))}" for name, shape in shapes.items())
 
 
 def _timestep(value: Any) -> float:

@@ -81,7 +81,7 @@ def capture(
         model.inputs if isinstance(model, ExportedUNet) else model_inputs(model, sample_size, context_length)
     )
     _refuse_other_size(model, inputs, sample_size)
-    inputs = (*inputs, *recorded)
+    inputs = tuple({one.name: one for one in (*inputs, *recorded)}.values())
     refuse_unshown(model, {one.name for one in inputs})
     model = _plain_weights(model)
     device = next((parameter.device for parameter in model.parameters()), torch.device("cpu"))

@@ -11,7 +11,7 @@ import torch
 from diffusers import UNet2DConditionModel
 from torch import nn
 
-from ...ir.shapes import MASKS
+from ...ir.masks import MASKS
 
 Path = tuple[str, ...]
 
@@ -48,7 +48,7 @@ PLACES = (
     _alone("sample", 4),
     _alone("timestep"),
     _alone("encoder_hidden_states", 3),
-    _alone("encoder_hidden_states_1", 3),
+    _alone("encoder_hidden_states_1", 3, recorded=True),
     _alone("class_labels", 1, 2),
     _added("text_embeds", 2),
     _added("time_ids", 2),

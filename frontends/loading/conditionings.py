@@ -11,7 +11,7 @@ from torch import nn
 from ...ir.errors import UnsupportedOperation
 
 KNOWN: Mapping[str, tuple[str | None, ...]] = {
-    "addition_embed_type": (None, "text_time", "text", "image", "text_image"),
+    "addition_embed_type": (None, "text_time", "text", "image", "text_image", "image_hint"),
     "encoder_hid_dim_type": (None, "text_proj", "image_proj", "text_image_proj", "ip_image_proj"),
     # GLIGEN's gated layers take boxes and phrases; without them they would only pass by.
     "attention_type": (None, "default"),

@@ -7,18 +7,22 @@ from dataclasses import dataclass
 from typing import Any
 
 import torch
-from diffusers import UNet2DConditionModel, UNet2DModel
+from diffusers import AudioLDM2UNet2DConditionModel, UNet2DConditionModel, UNet2DModel
+from diffusers.models.embeddings import ImageHintTimeEmbedding
 from torch import nn
 
-from ...ir.errors import DgqcError, UnsupportedOperation
+from ...ir.errors import DgqcError
 from .arguments import PLACES, in_order, place_of
 from .conditionings import refuse_unknown
+from .contexts import context_widths
 
 NAMES = tuple(dict.fromkeys(place.name for place in PLACES if not place.several))
 """Inputs that a captured graph may have, in placeholder order, but those that are numbered."""
 
 SDXL_IDS, REFINER_IDS = 6, 5
 """Time ids: original size, crop and target size; the refiner has an aesthetic score instead of the latter."""
+HINT_PIXELS, HINT_CHANNELS = 8, 4
+"""Side of the square of pixels that a latent's hint is made of, and how many channels it has."""
 OPENCLIP_WIDTH = 1280
 """Of the pooled text embedding that SDXL and its refiner take."""
 
@@ -42,7 +46,7 @@ def model_inputs(
     Raises DgqcError for another kind of model or a missing sample size, UnsupportedOperation for kinds of
     conditioning that dgqc does not know.
     """
-    if not isinstance(model, UNet2DConditionModel | UNet2DModel):
+    if not isinstance(model, UNet2DConditionModel | UNet2DModel | AudioLDM2UNet2DConditionModel):
         raise DgqcError(
             f"A {type(model).__name__} is not a UNet that dgqc knows; give a diffusers UNet2DConditionModel "
             "or UNet2DModel."
@@ -51,16 +55,17 @@ def model_inputs(
     refuse_unknown(config)
     height, width = sample_size or own_size(config)
     inputs = [
-        ModelInput("sample", (1, int(config["in_channels"]), height, width)),
+        ModelInput("sample", (1, sample_channels(config), height, width)),
         ModelInput("timestep", (1,)),
     ]
-    if isinstance(model, UNet2DConditionModel) and _takes_context(config):
-        width = context_width(config) or 0
-        inputs.append(ModelInput("encoder_hidden_states", (1, context_length, width)))
+    if not isinstance(model, UNet2DModel):
+        inputs += [
+            ModelInput(name, (1, context_length, width)) for name, width in context_widths(config).items()
+        ]
     inputs += _class_labels(model, config)
     if (ids := _time_ids(config)) is not None:
         inputs += [ModelInput("text_embeds", (1, text_width(config) or 0)), ModelInput("time_ids", (1, ids))]
-    return (*inputs, *_embeddings(model))
+    return (*inputs, *_embeddings(model, (height, width)))
 
 
 def recorded_inputs(recorded: Mapping[str, torch.Tensor]) -> tuple[ModelInput, ...]:
@@ -72,24 +77,22 @@ def recorded_inputs(recorded: Mapping[str, torch.Tensor]) -> tuple[ModelInput, .
     )
 
 
-def _takes_context(config: Mapping[str, Any]) -> bool:
-    """Whether a conditional model is given a context.
-
-    Kandinsky 2.2 makes its own of a picture's embedding. AudioLDM's blocks want contexts as wide as they are
-    themselves, since they attend to themselves twice.
-    """
-    widths = config.get("cross_attention_dim")
-    each = list(widths) if isinstance(widths, list | tuple) else []
-    itself = len(set(each)) > 1 and each == list(config["block_out_channels"])
-    return config.get("encoder_hid_dim_type") != "image_proj" and not itself
-
-
-def _embeddings(model: nn.Module) -> list[ModelInput]:
-    """Embeddings of a text and of a picture, of models whose time embedding they are added to."""
+def _embeddings(model: nn.Module, size: tuple[int, int]) -> list[ModelInput]:
+    """Embeddings of a text and of a picture, of models whose time embedding they are added to, and a picture
+    that hints at depth. size: height and width of the sample."""
     embedding = getattr(model, "add_embedding", None)
     layers = {"text_embeds": "text_proj", "image_embeds": "image_proj"}
     found = {name: getattr(embedding, layer, None) for name, layer in layers.items()}
-    return [ModelInput(n, (1, one.in_features)) for n, one in found.items() if isinstance(one, nn.Linear)]
+    inputs = [ModelInput(n, (1, one.in_features)) for n, one in found.items() if isinstance(one, nn.Linear)]
+    if isinstance(embedding, ImageHintTimeEmbedding):
+        inputs.append(ModelInput("hint", (1, 3, *(HINT_PIXELS * side for side in size))))
+    return inputs
+
+
+def sample_channels(config: Mapping[str, Any]) -> int:
+    """Channels of the sample; a hint adds those that are made of it."""
+    hinted = config.get("addition_embed_type") == "image_hint"
+    return int(config["in_channels"]) - (HINT_CHANNELS if hinted else 0)
 
 
 def text_width(config: Mapping[str, Any]) -> int | None:
@@ -149,20 +152,10 @@ def own_size(config: Mapping[str, Any]) -> tuple[int, int]:
 
 
 def context_width(config: Mapping[str, Any]) -> int | None:
-    """Numbers of each token that the model takes; None where its config doesn't say, or it takes none."""
-    if not _takes_context(config):
-        return None
-    projected = config.get("encoder_hid_dim_type") is not None
-    width = config.get("encoder_hid_dim" if projected else "cross_attention_dim")
-    if width is None:
-        return None
-    widths = {int(width)} if isinstance(width, int) else {int(one) for one in width}
-    if len(widths) != 1:
-        raise UnsupportedOperation(
-            f"The model's blocks want contexts of different widths ({sorted(widths)}), but there is one "
-            "encoder_hidden_states input; use one cross_attention_dim for all blocks."
-        )
-    return widths.pop()
+    """Numbers of each token that a text encoder gives the model; None where its config doesn't say, where it
+    takes none, and where several networks give it tokens."""
+    widths = context_widths(config)
+    return widths.get("encoder_hidden_states") if len(widths) == 1 else None
 
 
 def _class_labels(model: nn.Module, config: Mapping[str, Any]) -> list[ModelInput]:

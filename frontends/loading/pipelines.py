@@ -8,6 +8,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
+from pkgutil import iter_modules
 from typing import Any
 
 import diffusers
@@ -25,8 +26,11 @@ from ..adapters.merge import merge_adapters
 from .pipeline_records import PipelineIndexRecord, read_record
 from .weight_files import variants_in
 
-LIBRARIES = frozenset({None, "diffusers", "transformers", "stable_diffusion", "stable_diffusion_xl"})
-"""Where a pipeline's parts may come from; others would be imported by name from the pipeline's folder."""
+LIBRARIES = frozenset(
+    {None, "diffusers", "transformers", *(one.name for one in iter_modules(diffusers.pipelines.__path__))}
+)
+"""Where a pipeline's parts may come from, those of diffusers' own pipelines among them; others would be
+imported by name from the pipeline's folder."""
 
 VOCABULARIES = ("tokenizer.json", "vocab.json", "vocab.txt", "spiece.model", "sentencepiece.bpe.model")
 

@@ -15,7 +15,7 @@ from ...ir.storage.json_text import parse_json
 from ...ir.storage.schema import Record, checked
 from .constructor_schema import LARGEST_NUMBER, check_config
 
-CLASSES = ("UNet2DConditionModel", "UNet2DModel")
+CLASSES = ("UNet2DConditionModel", "UNet2DModel", "AudioLDM2UNet2DConditionModel")
 MOST_LAYERS = 2000
 """Residual blocks and transformer layers; SDXL's UNet has 87."""
 
@@ -35,7 +35,7 @@ class UNetConfigRecord(Record):
     reverse_transformer_layers_per_block: Layers | list[Layers | list[Layers]] | None = None
     in_channels: Width = 4
     out_channels: Width = 4
-    cross_attention_dim: Width | list[Width] | None = 1280
+    cross_attention_dim: Width | list[Width | list[Width | None]] | None = 1280
     num_class_embeds: Width | None = None
     sample_size: Width | list[Width] | None = None
 
@@ -51,7 +51,7 @@ def checked_config(config: Mapping[str, Any], source: str) -> dict[str, Any]:
         kind = name if isinstance(name, str) else f"model whose _class_name is {one_line(repr(name), 100)}"
         raise DgqcError(
             f"{source} describes a {kind if name else 'model without a _class_name'}, but dgqc compiles "
-            f"{' and '.join(CLASSES)}."
+            f"{', '.join(CLASSES[:-1])} and {CLASSES[-1]}."
         )
     with reading(f"The config of {source}", "give the config.json that the UNet was saved with"):
         plain: dict[str, Any] = parse_json(json.dumps(dict(config)), f"The config of {source}")

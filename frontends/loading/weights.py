@@ -7,18 +7,19 @@ import logging
 from collections.abc import Mapping
 from typing import Any
 
+import diffusers
 import torch
-from diffusers import UNet2DConditionModel, UNet2DModel
 from torch import nn
 
 from ...ir.errors import DgqcError, one_line
 from ...ir.reading import explained
 from .quantized_weights import dequantized
+from .unet_config import CLASSES as NAMES
 from .unet_config import checked_config
 
 log = logging.getLogger("dgqc")
 
-CLASSES: dict[str, Any] = {"UNet2DConditionModel": UNet2DConditionModel, "UNet2DModel": UNet2DModel}
+CLASSES: dict[str, Any] = {name: getattr(diffusers, name) for name in NAMES}
 """Model classes by the name that stands in a config."""
 
 MOST_ELEMENTS = 2 * 10**10

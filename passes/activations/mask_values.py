@@ -7,8 +7,8 @@ from typing import Any
 import torch
 from torch import fx
 
+from ...ir.masks import MASKS
 from ...ir.program import Program
-from ...ir.shapes import MASKS
 from ..graph.edit import constant, dgqc, placeholders_upstream
 
 

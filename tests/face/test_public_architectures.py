@@ -2,18 +2,15 @@
 
 from __future__ import annotations
 
-from typing import Any
-
+import diffusers
 import pytest
 import torch
-from diffusers import UNet2DConditionModel, UNet2DModel
 from public_configurations import COMPILED, reduced
 
 from dgqc.compiler.driver import lower
 from dgqc.compiler.request import Request
 from dgqc.ir.level import Level
 
-KINDS: dict[str, Any] = {"UNet2DConditionModel": UNet2DConditionModel, "UNet2DModel": UNet2DModel}
 FAST = {"opt": "naive-w8a8", "steps": 1, "samples": 1, "batch_size": 1, "context_length": 5}
 
 
@@ -23,7 +20,7 @@ def test_lowered_to_integers(name: str) -> None:
     torch.manual_seed(0)
     config = reduced(COMPILED[name])
     options = {key: value for key, value in config.items() if key != "_class_name"}
-    unet = KINDS[config["_class_name"]](**options).eval()
+    unet = getattr(diffusers, config["_class_name"])(**options).eval()
     program, _ = lower(Request(unet, **FAST))  # type: ignore[arg-type]
     assert program.level is Level.INTEGER
     values = [node.meta["val"] for node in program.graph.graph.nodes if node.op == "placeholder"]

@@ -6,9 +6,9 @@ import json
 from pathlib import Path
 from typing import Any
 
+import diffusers
 import pytest
 import torch
-from diffusers import UNet2DConditionModel, UNet2DModel
 from public_configurations import COMPILED, REFUSED, Config, reduced
 
 from dgqc.frontends import UNSCHEDULED, capture, config_only
@@ -21,9 +21,8 @@ from dgqc.ir.errors import DgqcError
 
 from .captured_graph import run
 
-KINDS: dict[str, Any] = {"UNet2DConditionModel": UNet2DConditionModel, "UNet2DModel": UNet2DModel}
 TOKENS, TIMESTEP = 5, 321.0
-ALWAYS = ("LCM_Dreamshaper_v7", "audioldm", "IF-I-XL-v1.0", "kandinsky-2-2-decoder")
+ALWAYS = ("LCM_Dreamshaper_v7", "audioldm", "IF-I-XL-v1.0", "kandinsky-2-2-controlnet-depth")
 """What other tests don't capture; the others take minutes together."""
 
 
@@ -31,7 +30,7 @@ def built(config: Config) -> Any:
     """A UNet of this config with random weights."""
     torch.manual_seed(0)
     options = {key: value for key, value in config.items() if key != "_class_name"}
-    return KINDS[config["_class_name"]](**options).eval()
+    return getattr(diffusers, config["_class_name"])(**options).eval()
 
 
 @pytest.mark.parametrize(
