@@ -12,7 +12,7 @@ from .schedule import Schedule
 Inputs = Mapping[str, torch.Tensor]
 """The float inputs of one UNet call by name, batch first: `sample` (B, C, H, W) and, where the model has
 them, `encoder_hidden_states` (B, N, D), `class_labels` (B, ...), `text_embeds` (B, E), `time_ids` (B, 6),
-`image_embeds` (B, E)."""
+`image_embeds` (B, E). A text encoder's: `input_ids` (B, N)."""
 
 
 @dataclass(frozen=True)
@@ -47,6 +47,11 @@ class Calibration:
             yield from others.read(step)
 
         return replace(self, read=read, origin=f"{self.origin}; {others.origin}", more=others.more)
+
+
+def samples_in(inputs: Inputs) -> int:
+    """How many samples a batch holds."""
+    return len(next(iter(inputs.values())))
 
 
 def reads(calibration: Calibration, steps: Iterable[int]) -> Iterator[tuple[int, Iterator[Inputs]]]:

@@ -17,6 +17,12 @@ from .plans import Plan, ratios
 from .schedule import Schedule
 
 
+IDS = "input_ids"
+"""The input of a text encoder: whole numbers, of which int16 holds the low 16 bits."""
+SEEN = frozenset({"sample", IDS})
+"""Inputs that a program is there to answer, unlike timestep and conditions."""
+
+
 @dataclass(frozen=True)
 class Input:
     """One input of the graph, for one sample.

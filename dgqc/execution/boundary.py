@@ -9,7 +9,8 @@ import torch
 from ..ir.arithmetic.noise import NOISE_BITS
 from ..ir.calibration import Inputs
 from ..ir.errors import DgqcError
-from ..ir.program import Program
+from ..ir.ops.tokens import signed
+from ..ir.program import IDS, Program
 from ..ir.reading import explained
 
 
@@ -34,6 +35,9 @@ def to_integers(
             )
         if not torch.isfinite(value).all():
             raise DgqcError(f"Input {given.name} holds a value that is not finite; give finite numbers.")
+        if given.name == IDS:
+            integers[IDS] = signed(value)
+            continue
         codes = torch.floor(value.to(torch.float64) / given.steps(step) + 0.5)
         held = codes.clamp(-32768, 32767)
         if saturated is not None and (beyond := int((held != codes).sum())):

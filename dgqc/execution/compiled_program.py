@@ -127,7 +127,7 @@ class CompiledProgram:
         return call(self._computed, inputs, self._step(timestep, step, allow_nearest_step), backend)
 
     def _computed(self, inputs: Inputs, step: int, backend: str | None) -> torch.Tensor:
-        sample = inputs["sample"]
+        first = inputs[self.provenance.inputs[0].name]
         samples = [
             to_integers(
                 self.program,
@@ -135,13 +135,14 @@ class CompiledProgram:
                 step,
                 self.saturated,
             )
-            for index in range(sample.shape[0])
+            for index in range(first.shape[0])
         ]
         self._tell_saturated()
         # Opened only now, so that wrong inputs are refused before a C compiler runs.
         runner = self._backends.runner(backend)
         outputs = [to_floats(self.program, runner(integers, step), step) for integers in samples]
-        return torch.cat(outputs).to(dtype=sample.dtype, device=sample.device)
+        kind = first.dtype if first.is_floating_point() else torch.float32
+        return torch.cat(outputs).to(dtype=kind, device=first.device)
 
     def run_integers(
         self, inputs: Mapping[str, torch.Tensor], step: int, *, backend: str | None = None

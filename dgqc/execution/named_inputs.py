@@ -50,11 +50,14 @@ def check_inputs(inputs: Inputs, taken: Sequence[InputShape]) -> None:
     for name in names:
         if name not in inputs:
             raise DgqcError(f"The program needs the input {name}, but it was not given.")
-    batch = _samples("sample", inputs["sample"])
-    if not inputs["sample"].dtype.is_floating_point:
+    first = taken[0].name
+    batch = _samples(first, inputs[first])
+    if taken[0].floating and not inputs[first].dtype.is_floating_point:
         raise DgqcError(
-            f"Input sample is {inputs['sample'].dtype}, and the answer would be too; give it as float32."
+            f"Input {first} is {inputs[first].dtype}, and the answer would be too; give it as float32."
         )
+    if not taken[0].floating and inputs[first].dtype.is_floating_point:
+        raise DgqcError(f"Input {first} is {inputs[first].dtype}; give the ids of tokens, whole numbers.")
     for name, value in inputs.items():
         if name not in names:
             raise DgqcError(
@@ -62,7 +65,7 @@ def check_inputs(inputs: Inputs, taken: Sequence[InputShape]) -> None:
             )
         if _samples(name, value) != batch:
             raise DgqcError(
-                f"Input {name} holds {value.shape[0]} samples and the input sample {batch}; give the same "
+                f"Input {name} holds {value.shape[0]} samples and the input {first} {batch}; give the same "
                 "number."
             )
 

@@ -53,10 +53,11 @@ def call_once(
 
 
 def inputs_of(compiled: CompiledProgram, inputs: Path | None, seed: int) -> dict[str, torch.Tensor]:
-    """Inputs by name, of a file or drawn. Raises DgqcError for a file without a sample."""
+    """Inputs by name, of a file or drawn. Raises DgqcError for a file without the first of them."""
     values = random_floats(compiled, seed) if inputs is None else _read(inputs)
-    if "sample" not in values:
-        raise DgqcError(f"{inputs} holds no tensor called sample; give the UNet's inputs by name.")
+    first = compiled.provenance.inputs[0].name
+    if first not in values:
+        raise DgqcError(f"{inputs} holds no tensor called {first}; give the program's inputs by name.")
     return values
 
 

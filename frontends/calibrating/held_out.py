@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from dataclasses import replace
 from itertools import accumulate
 
-from ...ir.calibration import Calibration, Inputs
+from ...ir.calibration import Calibration, Inputs, samples_in
 
 ENOUGH = 8
 """Samples of a call, from which on one picture's can be spared."""
@@ -61,7 +61,7 @@ def _enough(batches: Iterator[Inputs]) -> bool:
 
 
 def _size(inputs: Inputs) -> int:
-    return len(inputs["sample"])
+    return samples_in(inputs)
 
 
 def _rows(inputs: Inputs, rows: list[int]) -> Inputs:

@@ -10,7 +10,7 @@ from functools import cache
 import torch
 from torch import nn
 
-from ...ir.calibration import Calibration, Inputs
+from ...ir.calibration import Calibration, Inputs, samples_in
 from ...ir.errors import DgqcError
 from .density_diversity import shares
 from .mid_block import mid_block_inputs
@@ -134,7 +134,7 @@ def _rows(batches: Iterator[Inputs], wanted: frozenset[int]) -> Iterator[Inputs]
     """The wanted samples, numbered through all batches."""
     first = 0
     for inputs in batches:
-        size = len(inputs["sample"])
+        size = samples_in(inputs)
         rows = [row for row in range(size) if first + row in wanted]
         if rows:
             yield {name: value[rows] for name, value in inputs.items()}
@@ -142,7 +142,7 @@ def _rows(batches: Iterator[Inputs], wanted: frozenset[int]) -> Iterator[Inputs]
 
 
 def _count(calibration: Calibration, step: int) -> int:
-    count = sum(len(inputs["sample"]) for inputs in calibration.read(step))
+    count = sum(samples_in(inputs) for inputs in calibration.read(step))
     if not count:
         raise DgqcError(f"The calibration holds no samples for call {step}; record it again.")
     return count

@@ -9,7 +9,7 @@ from contextlib import ExitStack, contextmanager
 from typing import Any
 
 import torch
-from torch import nn
+from torch import fx, nn
 from torch.export import ExportedProgram
 from torch.export.graph_signature import InputKind
 
@@ -37,6 +37,7 @@ from . import (  # noqa: F401  (they register capture rules)
     rules_products,
     rules_reductions,
     rules_shape,
+    rules_tokens,
     rules_windows,
 )
 from .attention_processors import batched_attention
@@ -132,14 +133,23 @@ def _export(model: nn.Module, inputs: Sequence[ModelInput], device: torch.device
         if any(_changes_its_input(node.target) for node in exported.graph.nodes):
             exported = exported.run_decompositions({})
         exported = decomposed(exported)
+        _remove_unread(exported.graph)
     except Exception as error:
         reason = str(error).strip().splitlines()
         raise UnsupportedOperation(
             f"torch.export can't trace the {type(model).__name__} at sample size "
-            f"{inputs[0].shape[2]} x {inputs[0].shape[3]}: {reason[0] if reason else type(error).__name__}; "
+            f"{' x '.join(map(str, inputs[0].shape[2:] or inputs[0].shape[1:]))}: {reason[0] if reason else type(error).__name__}; "
             "give a UNet whose forward has no data-dependent control flow and takes this size."
         ) from error
     return exported
+
+
+def _remove_unread(graph: fx.Graph) -> None:
+    """What nobody reads needs no integer form: pooled text beside the states that are asked for."""
+    for node in list(graph.nodes):
+        if node.target is torch.ops.aten._assert_tensor_metadata.default:
+            graph.erase_node(node)
+    graph.eliminate_dead_code()
 
 
 @contextmanager

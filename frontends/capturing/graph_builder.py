@@ -10,11 +10,12 @@ import torch
 from torch import fx, nn
 from torch.fx.node import map_arg
 
+from ...ir.program import SEEN
 from .values import Constant
 
 aten = torch.ops.aten
 
-LATER_INPUTS = frozenset({"sample", "encoder_hidden_states"})
+LATER_INPUTS = SEEN | {"encoder_hidden_states"}
 """Inputs whose values are worth quantizing. What depends on none of them is conditioning: it may use ops
 (sinusoids, embeddings) that have no integer form, since it is computed ahead of the graph."""
 

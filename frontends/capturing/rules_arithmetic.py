@@ -85,14 +85,6 @@ def divide(rewriter: Rewriter, left: CapturedValue, right: CapturedValue) -> Cap
     return multiply(rewriter, left, rewriter.emit(aten.reciprocal.default, right))
 
 
-@capture_rule(aten.embedding.default)
-def embedding(rewriter: Rewriter, table: Constant, index: fx.Node, *arguments: Any) -> CapturedValue:
-    """A table's rows, where the index sees no sample."""
-    if rewriter.builder.depends_on_sample(index):
-        raise rewriter.unsupported(detail="it looks up values that depend on the sample")
-    return rewriter.emit(aten.embedding.default, table, index)
-
-
 def number_of(rewriter: Rewriter, value: CapturedValue, other: CapturedValue) -> CapturedValue:
     """A constant that is one number everywhere, and adds no dimension to the other side, as that number."""
     if not isinstance(value, Constant) or not isinstance(other, fx.Node) or value.tensor.is_meta:

@@ -12,6 +12,7 @@ from .graph_builder import aten
 from .registry import capture_rule
 from .rewriter import Rewriter
 from .rules_shape import concatenate, cut
+from .rules_tokens import looked_up
 from .values import CapturedValue, Constant, Padded
 
 
@@ -154,10 +155,10 @@ def select_scatter(
 
 
 def _looked_up(rewriter: Rewriter, table: CapturedValue, dim: int, index: CapturedValue) -> CapturedValue:
-    """A table's rows by a condition."""
-    if not isinstance(table, Constant) or dim != 0 or rewriter.builder.depends_on_sample(index):
+    """A table's rows, along its first axis alone."""
+    if dim != 0:
         raise rewriter.unsupported(detail="it looks up values that depend on the sample")
-    return rewriter.emit(aten.embedding.default, table, index)
+    return looked_up(rewriter, table, index)
 
 
 def _by_index(rewriter: Rewriter, value: fx.Node, padding: Sequence[int], mode: str) -> CapturedValue:

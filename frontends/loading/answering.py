@@ -7,6 +7,7 @@ from collections.abc import Mapping
 import torch
 from torch import nn
 
+from ...ir.calibration import samples_in
 from .arguments import call_arguments
 from .exported_unet import ExportedUNet
 
@@ -18,7 +19,7 @@ def answer_of(model: nn.Module, inputs: Mapping[str, torch.Tensor], timestep: to
     """
     time = timestep.reshape(1).to(torch.float32)
     if isinstance(model, ExportedUNet):
-        rows = range(len(inputs["sample"]))
+        rows = range(samples_in(inputs))
         each = [{name: value[row : row + 1] for name, value in inputs.items()} for row in rows]
         return torch.cat([model(timestep=time, **one) for one in each])
     output: torch.Tensor = model(**call_arguments({**inputs, "timestep": time}, model), return_dict=False)[0]

@@ -12,6 +12,7 @@ from diffusers import UNet2DConditionModel
 from torch import nn
 
 from ...ir.masks import MASKS
+from ...ir.program import IDS
 
 Path = tuple[str, ...]
 
@@ -54,6 +55,8 @@ PLACES = (
     _added("time_ids", 2),
     _added("image_embeds", 2),
     _added("hint", 4),
+    # A text encoder's, of which there is no other.
+    _alone(IDS, 2),
     *(_alone(name, 2, recorded=True) for name in sorted(MASKS, reverse=True)),
     # A list of them is an IP-Adapter's; one is that of a model which is conditioned on pictures.
     _list("image_embeds", ("added_cond_kwargs", "image_embeds"), 3, 4),

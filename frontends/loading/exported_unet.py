@@ -12,6 +12,7 @@ from torch.export.graph_signature import ConstantArgument, InputKind
 from torch.utils import _pytree as pytree
 
 from ...ir.errors import DgqcError
+from ...ir.program import SEEN
 from .model_inputs import NAMES, ModelInput
 
 
@@ -110,7 +111,7 @@ def _input_names(found: Sequence[str]) -> list[str]:
     names = [next((name for name in NAMES if one == name or one.endswith(f"_{name}")), None) for one in found]
     if None in names or len(set(names)) != len(names):
         names = list(NAMES[: len(found)]) if len(found) <= 3 else [None]
-    if None in names or "sample" not in names or "timestep" not in names:
+    if None in names or not SEEN & set(names) or "timestep" not in names:
         raise DgqcError(
             f"The exported program takes {', '.join(found) or 'no tensors'}, which are not a UNet's inputs; "
             f"export a module that takes tensors called {', '.join(NAMES)}, as far as it has them, the "

@@ -28,6 +28,7 @@ from . import (
     site,
     softmax,
     take,
+    tokens,
 )
 
 __all__ = [
@@ -51,4 +52,5 @@ __all__ = [
     "site",
     "softmax",
     "take",
+    "tokens",
 ]

@@ -121,9 +121,12 @@ def is_view(node: fx.Node) -> bool:
 
 
 def chooses_scale(node: fx.Node) -> bool:
-    """Whether a node's 16-bit result has a scale of its own at the integer level. That of an input does."""
+    """Whether a node's 16-bit result has a scale of its own at the integer level. That of an input does,
+    unless it holds whole numbers."""
     found = captured_op(node)
-    return node.op == "placeholder" if found is None else found.new_scale(node)
+    if found is not None:
+        return found.new_scale(node)
+    return node.op == "placeholder" and bool(node.meta["val"].is_floating_point())
 
 
 def channel_axis(node: fx.Node) -> int:

@@ -6,6 +6,7 @@ import torch
 from torch import fx
 
 from ..nodes import arguments
+from ..program import SEEN
 from .argument_rules import reads_step
 from .checks import Problem, Problems, VerificationScope, type_name
 
@@ -13,7 +14,7 @@ from .checks import Problem, Problems, VerificationScope, type_name
 def floating(node: fx.Node, scope: VerificationScope) -> Problems:
     """What depends on the sample is floating-point."""
     value = scope.values[node]
-    if "sample" in scope.sources[node] and not (
+    if SEEN & scope.sources[node] and not (
         isinstance(value, torch.Tensor) and value.is_floating_point()
     ):
         yield Problem(type_name(value), "a floating-point tensor", "the model computes in integers here")
@@ -21,7 +22,7 @@ def floating(node: fx.Node, scope: VerificationScope) -> Problems:
 
 def conditioning(node: fx.Node, scope: VerificationScope) -> Problems:
     """Ops without an integer form may look at anything but the sample."""
-    if "sample" in scope.sources[node]:
+    if SEEN & scope.sources[node]:
         yield Problem(
             "an op that depends on the sample",
             "one that depends on the timestep and the conditioning alone",

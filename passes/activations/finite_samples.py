@@ -6,7 +6,7 @@ from collections.abc import Callable
 
 import torch
 
-from ...ir.calibration import Inputs
+from ...ir.calibration import Inputs, samples_in
 from ...ir.errors import DgqcError
 
 FirstOdd = Callable[[Inputs], str | None]
@@ -28,7 +28,7 @@ def check_inputs(inputs: Inputs, before: int, where: str) -> None:
 
 def check_values(inputs: Inputs, before: int, where: str, odd: FirstOdd) -> None:
     """Raises DgqcError with the layer and the sample, given that some sample's values are not finite."""
-    for number in range(len(inputs["sample"])):
+    for number in range(samples_in(inputs)):
         layer = odd({name: value[number : number + 1] for name, value in inputs.items()})
         if layer is not None:
             raise DgqcError(

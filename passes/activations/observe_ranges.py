@@ -12,7 +12,7 @@ import torch
 from torch import fx
 from torch.nn.functional import max_pool2d, pad
 
-from ...ir.calibration import Inputs, reads
+from ...ir.calibration import Inputs, reads, samples_in
 from ...ir.errors import DgqcError
 from ...ir.level import Level
 from ...ir.ops.captured import channel_axis, multiply_adds
@@ -119,7 +119,7 @@ def observe(program: Program) -> Observation:
                 observer.observe(batch, step)
             if observer.first_odd() is not None:
                 check_values(inputs, samples, where, lambda one: first_odd(program, one, step))
-            samples += len(inputs["sample"])
+            samples += samples_in(inputs)
         if not observer.seen:
             raise DgqcError(
                 f"The calibration samples hold none for call {step} of {calls} "

@@ -9,7 +9,7 @@ from typing import Any, ClassVar
 import torch
 from torch import fx
 
-from ...ir.calibration import Inputs, reads
+from ...ir.calibration import Inputs, reads, samples_in
 from ...ir.errors import DgqcError
 from ...ir.level import Level
 from ...ir.ops.quantize import along
@@ -71,7 +71,7 @@ class SearchRanges(Pass):
             for inputs in read[1]:
                 for batch in arguments(program, {name: x[:left] for name, x in inputs.items()}):
                     searcher.search(batch, step)
-                left -= len(inputs["sample"])
+                left -= samples_in(inputs)
                 if left <= 0:
                     break
             return searcher.errors(factors, self.power)

@@ -12,6 +12,7 @@ from torch import fx
 
 from ...ir import ops as ops  # registers the `dgqc::` ops that are named below
 from ...ir.ops.captured import is_layer
+from ...ir.calibration import samples_in
 from ...ir.program import Program
 from ...ir.shapes import propagated
 
@@ -122,7 +123,7 @@ def arguments(program: Program, inputs: Mapping[str, torch.Tensor]) -> Iterator[
     One tuple for the whole batch; for a part of it each where its values would be large; for a sample each
     where the graph mixes a batch.
     """
-    count = len(inputs["sample"])
+    count = samples_in(inputs)
     sizes = (node.meta["val"].numel() for node in program.graph.graph.nodes if _is_tensor(node))
     together = max(1, AT_ONCE // max(sizes, default=1)) if program.batched else 1
     for first in range(0, count, together):

@@ -9,7 +9,7 @@ from torch import fx
 
 from ...ir.level import Level
 from ...ir.ops.captured import captured_op
-from ...ir.program import Input, Program
+from ...ir.program import SEEN, Input, Program
 from ..base import Pass
 from ..lowering.families import has_lowering, no_integer_form
 from ..manager.registry import register_pass
@@ -61,7 +61,7 @@ class SplitPrologue(Pass):
 
 
 def _refuse_unless_conditioning(node: fx.Node, upstream: frozenset[str]) -> None:
-    if upstream & {"sample", "step"}:
+    if upstream & {*SEEN, "step"}:
         raise no_integer_form(node)
 
 

@@ -15,6 +15,7 @@ from . import (  # noqa: F401  (they register lowerings)
     products,
     rows,
     sites,
+    tokens,
     views,
     windows,
 )

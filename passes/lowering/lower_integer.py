@@ -10,6 +10,7 @@ from torch import fx
 
 from ...ir.errors import DgqcError
 from ...ir.level import Level
+from ...ir.ops.captured import chooses_scale
 from ...ir.plans import SteppedOperand
 from ...ir.program import Input, Program
 from ...ir.progress import track
@@ -92,7 +93,14 @@ def _inputs(builder: IntegerGraphBuilder) -> tuple[Input, ...]:
             continue
         size = sizes[str(node.target)]
         new.meta["val"] = torch.empty(size, dtype=torch.int16, device="meta")
-        scale, exponent = wanted_scale(builder, node)
+        scale, exponent = _scale(builder, node)
         builder.values[node] = Scaled(new, scale, Layout.plain(size), exponent)
         inputs.append(Input(str(node.target), size, scale, exponent))
     return tuple(inputs)
+
+
+def _scale(builder: IntegerGraphBuilder, node: fx.Node) -> tuple[torch.Tensor, torch.Tensor | None]:
+    """Of an input, with exponents: what its site says, and 1 for whole numbers, which have no site."""
+    if chooses_scale(node):
+        return wanted_scale(builder, node)
+    return torch.ones(builder.calls, dtype=torch.float64), None

@@ -9,7 +9,7 @@ from dataclasses import replace
 import torch
 from torch import fx
 
-from ...ir.calibration import Calibration, Inputs, reads
+from ...ir.calibration import Calibration, Inputs, reads, samples_in
 from ...ir.parallel import side_by_side
 from ...ir.program import Program
 from ..graph.edit import arguments, call_bytes
@@ -34,7 +34,7 @@ def _batches(calibration: Calibration, steps: Sequence[int]) -> Sequence[tuple[i
 def _ends(program: Program, batches: Sequence[Inputs]) -> Sequence[Sample]:
     first = {name: value[:1] for name, value in batches[0].items()}
     last = {name: value[-1:] for name, value in batches[-1].items()}
-    one = len(batches) == 1 and len(batches[0]["sample"]) == 1
+    one = len(batches) == 1 and samples_in(batches[0]) == 1
     return [real for part in ([first] if one else [first, last]) for real in arguments(program, part)]
 
 

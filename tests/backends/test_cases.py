@@ -9,7 +9,18 @@ from hypothesis import strategies as st
 from .cases import CASES
 from .kernels import Builds, check
 
-NAMES = ("piecewise", "add_logits", "rms_norm", "mean", "shares", "take", "max_pool2d", "depthwise_conv2d")
+NAMES = (
+    "piecewise",
+    "add_logits",
+    "rms_norm",
+    "mean",
+    "shares",
+    "take",
+    "embed",
+    "end_token",
+    "max_pool2d",
+    "depthwise_conv2d",
+)
 
 
 @pytest.mark.parametrize("name", NAMES)

@@ -88,6 +88,8 @@ GOLDEN: dict[str, tuple[str, dict[str, Any]]] = {
     "mean": ("mean", {"rows": 3, "channels": 4}),
     "softmax_shares": ("shares", {"rows": 3, "channels": 4}),
     "take": ("take", {"shape": (1, 3, 4), "axis": -1, "count": 5}),
+    "embed": ("embed", {"tokens": 3, "rows": 5, "columns": 4}),
+    "end_token": ("end_token", {"tokens": 3, "columns": 4, "end": 2}),
     "max_pool2d": ("max_pool2d", {"image": (4, 5), "channels": 2, "window": ([3, 2], [2, 1], [1, 0])}),
     "depthwise_conv2d": (
         "depthwise_conv2d",

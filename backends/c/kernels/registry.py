@@ -11,13 +11,13 @@ from torch import fx
 from ....ir.errors import UnsupportedOperation
 from ....ir.nodes import arguments
 from ..layout.memory_plan import aligned
-from . import attend, images, matmul, moves, norms, pairs, pointwise, products, softmax
+from . import attend, images, matmul, moves, norms, pairs, pointwise, products, softmax, tokens
 from .context import EmissionContext
 from .kernel import Kernel
 from .kernel_call import KernelCall
 from .value_rows import part
 
-FAMILIES = (pointwise, products, matmul, softmax, attend, norms, pairs, images, moves)
+FAMILIES = (pointwise, products, matmul, softmax, attend, norms, pairs, images, moves, tokens)
 """The modules that hold kernels, each with its `KERNELS`."""
 
 _kernels: dict[Any, Kernel] = {kernel.op: kernel for family in FAMILIES for kernel in family.KERNELS}

@@ -56,6 +56,18 @@ typedef struct {
     const int32_t *index; /* [count] */
 } dgqc_take_parameters;
 
+/* Rows of a table, which the ids' low 16 bits name: modulo the rows, so that any id has one. */
+typedef struct {
+    size_t count, columns; /* count: at most 2^16 */
+    const int16_t *table;  /* [count][columns] */
+} dgqc_embed_parameters;
+
+/* The row of the first token `end`, else the first row; of the first largest id where end is negative. */
+typedef struct {
+    size_t count, row; /* tokens; bytes of a row */
+    int end;
+} dgqc_end_token_parameters;
+
 void dgqc_piecewise_rows(const dgqc_piecewise_parameters *p, size_t step, dgqc_rows rows, const int16_t *x, int16_t *y);
 void dgqc_rms_norm_rows(const dgqc_rms_norm_parameters *p, size_t step, dgqc_rows rows, const int16_t *x, int16_t *y);
 /* y has one column. */
@@ -73,5 +85,8 @@ void dgqc_depthwise_conv2d_rows(const dgqc_depthwise_conv2d_parameters *p, size_
                                 const int16_t *x, int16_t *y, const void *shared);
 /* x is at the block's rows where its last axis is taken from, and read whole otherwise. */
 void dgqc_take_rows(const dgqc_take_parameters *p, size_t step, dgqc_rows rows, const void *x, void *y);
+/* ids is read whole. */
+void dgqc_embed_rows(const dgqc_embed_parameters *p, size_t step, dgqc_rows rows, const int16_t *ids, int16_t *y);
+void dgqc_end_token(const dgqc_end_token_parameters *p, size_t step, const void *x, const int16_t *ids, void *y);
 
 #endif

@@ -29,6 +29,7 @@ from . import (
     scores,
     shares,
     softmax,
+    tokens,
 )
 from .check import check
 from .importer import CONSTANT, NODE, import_graph
@@ -50,6 +51,7 @@ LOWERINGS = (
     shares,
     images,
     moves,
+    tokens,
 )
 """Where the ops of this package are lowered; importing them registers their records."""
 

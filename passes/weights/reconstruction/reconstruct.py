@@ -13,7 +13,7 @@ from dataclasses import dataclass, replace
 import torch
 from torch import fx
 
-from ....ir.calibration import Inputs
+from ....ir.calibration import Inputs, samples_in
 from ....ir.errors import DgqcError
 from ....ir.parallel import side_by_side
 from ....ir.plans import Plan, QuantizedOperand, QuantizedProbabilities, Weight
@@ -89,7 +89,7 @@ def chunks(
         for inputs in program.calibration.read(step):
             part = inputs if spread else {name: x[: samples - have] for name, x in inputs.items()}
             found.append(part)
-            have += len(part["sample"])
+            have += samples_in(part)
             if have >= samples and not spread:
                 break
         if not have:

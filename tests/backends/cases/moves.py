@@ -24,6 +24,19 @@ def take(graph: IntegerGraph, shape: tuple[int, ...], axis: int, count: int) -> 
     return graph.call(dgqc.take.default, x, graph.table(0, shape[axis] - 1, count), axis)
 
 
+def embed(graph: IntegerGraph, tokens: int, rows: int, columns: int) -> fx.Node:
+    (ids,) = graph.take(input_ids=(1, tokens))
+    return graph.call(dgqc.embed.default, graph.table(-99, 99, rows, columns, dtype=torch.int16), ids)
+
+
+def end_token(graph: IntegerGraph, tokens: int, columns: int, end: int) -> fx.Node:
+    """Ids of a small table too, so that an end is there, and several times."""
+    ids, x = graph.take(input_ids=(1, tokens), x=(1, tokens, columns))
+    few = graph.call(dgqc.embed.default, graph.table(-2, 2, 7, 1, dtype=torch.int16), ids)
+    some = graph.call(aten.reshape.default, few, [1, tokens])
+    return graph.call(dgqc.end_token.default, x, ids if end < -1 else some, max(end, -1))
+
+
 def upsample(graph: IntegerGraph, image: tuple[int, int], channels: int, size: tuple[int, int]) -> fx.Node:
     (x,) = graph.take(x=(1, *image, channels))
     return graph.call(dgqc.upsample_nearest.default, x, *size)
@@ -55,6 +68,8 @@ def views(graph: IntegerGraph, heads: int, rows: int, size: int) -> fx.Node:
 CASES = {
     "gather": Case({"shape": SHAPES, "last": FLAGS}, gather),
     "take": Case({"shape": SHAPES, "axis": [-1, -2, -3], "count": [1, 4, 9]}, take),
+    "embed": Case({"tokens": [1, 7, 77], "rows": [1, 5, 300], "columns": [1, 8, 33]}, embed),
+    "end_token": Case({"tokens": [1, 5, 77], "columns": [1, 9], "end": [-2, -1, 1, 2, 3]}, end_token),
     "max_pool2d": Case(
         {
             "image": IMAGES,
