@@ -114,6 +114,10 @@ class Target(ABC):
         """Its own denoising loop; None where it has none, and dgqc calls its runner step by step."""
         return None
 
+    def of_part(self, name: str) -> Target:
+        """The target for another part of the same pipeline, which may stand in one application with it."""
+        return self
+
     def working_memory(self, program: Program) -> int | None:
         """Bytes that a program it has laid out needs besides its constants; None where that isn't planned."""
         return None

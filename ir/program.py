@@ -16,7 +16,6 @@ from .level import Level
 from .plans import Plan, ratios
 from .schedule import Schedule
 
-
 IDS = "input_ids"
 """The input of a text encoder: whole numbers, of which int16 holds the low 16 bits."""
 SEEN = frozenset({"sample", IDS})

@@ -102,3 +102,7 @@ class Schedule:
     def from_json(data: dict[str, Any]) -> Schedule:
         timesteps = tuple(float(t) for t in data["timesteps"])
         return Schedule(str(data["scheduler"]), timesteps, str(data.get("origin", "")))
+
+
+ONE_CALL = Schedule("one call", (0.0,))
+"""Of a program without timesteps."""

@@ -5,7 +5,7 @@ from __future__ import annotations
 import weakref
 from collections.abc import Mapping
 from contextlib import ExitStack
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import ClassVar
 
@@ -66,6 +66,9 @@ class CTarget(Target):
             drawing=evidence.drawing,
             storage=self.weights,
         )
+
+    def of_part(self, name: str) -> CTarget:
+        return replace(self, prefix=f"{self.prefix}_{name}")
 
     def cannot_run(self, runner: str) -> str | None:
         try:

@@ -5,13 +5,14 @@ report.json     what the passes reported
 program/        the integer graph, as no target has laid it out yet
 TARGET/         what a target emitted, with test vectors: c/, mlir/
 config.json     of a diffusers UNet: its config, for `from_pretrained`, and an empty weights file beside it
+parts/NAME/     a pipeline's other programs, each a bundle: text_encoder, text_encoder_2, decoder
 """
 
 from __future__ import annotations
 
 import json
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -35,17 +36,22 @@ from .vectors import ReferenceEvidence
 
 PROGRAM = "program"
 REPORT = "report.json"
+PARTS = "parts"
 SUMMARY, ARENA = "summary", "arena_bytes"
 """Where a report says how much working memory a program takes."""
 
 
 @dataclass(frozen=True)
 class Contents:
-    """What a bundle keeps: the program, what was compiled and how, what the passes reported."""
+    """What a bundle keeps: the program, what was compiled and how, what the passes reported.
+
+    parts: of a pipeline, its other programs by name.
+    """
 
     program: Program
     provenance: Provenance
     report: Mapping[str, Any]
+    parts: Mapping[str, Contents] = field(default_factory=dict)
 
 
 def save(
@@ -70,21 +76,46 @@ def save(
     """
     chosen = select_targets(targets, weights=weights, prefix=prefix)
     check_targets(chosen)
+    emission = _Emission(chosen, instruments, verify_each, watch)
+    with whole_folder(directory, refuse_other_than_bundle) as folder:
+        _write(contents, folder, emission)
+    return directory
+
+
+@dataclass(frozen=True)
+class _Emission:
+    """What is emitted of each program, and who looks on."""
+
+    targets: tuple[Target, ...]
+    instruments: Sequence[Instrument]
+    verify_each: bool
+    watch: Watch
+
+    def of_part(self, name: str) -> _Emission:
+        """The same for a part, whose symbols have names of their own, to fit into one application."""
+        found = tuple(target.of_part(name) for target in self.targets)
+        return replace(self, targets=found)
+
+
+def _write(contents: Contents, folder: Path, emission: _Emission) -> None:
+    """All files of a bundle, its parts first."""
     program, report = contents.program, dict(contents.report)
     evidence = ReferenceEvidence(program)
-    with whole_folder(directory, refuse_other_than_bundle) as folder:
-        save_program(program, folder / PROGRAM)
-        for target in chosen:
-            laid_out = target.lay_out(program, instruments, verify_each=verify_each)
-            target.emit(laid_out, folder / target.name, evidence, watch)
-            report = _with_layout(report, target, laid_out)
-        _write_json(folder / REPORT, _with_memory(report, program))
-        if contents.provenance.config is not None:
-            write_diffusers_files(folder, contents.provenance.config, contents.provenance.opt)
-        texts = tuple(format_configured(target) for target in chosen)
-        manifest = Manifest(contents.provenance, program.schedule, list_files(folder), texts)
-        _write_json(folder / NAME, manifest.to_json())
-    return directory
+    for name, part in contents.parts.items():
+        place = folder / PARTS / name
+        place.mkdir(parents=True)
+        _write(part, place, emission.of_part(name))
+    save_program(program, folder / PROGRAM)
+    for target in emission.targets:
+        laid_out = target.lay_out(program, emission.instruments, verify_each=emission.verify_each)
+        target.emit(laid_out, folder / target.name, evidence, emission.watch)
+        report = _with_layout(report, target, laid_out)
+    _write_json(folder / REPORT, _with_memory(report, program))
+    if contents.provenance.config is not None:
+        write_diffusers_files(folder, contents.provenance.config, contents.provenance.opt)
+    texts = tuple(format_configured(target) for target in emission.targets)
+    manifest = Manifest(contents.provenance, program.schedule, list_files(folder), texts)
+    _write_json(folder / NAME, manifest.to_json())
 
 
 def read(directory: Path) -> Contents:
@@ -101,8 +132,14 @@ def read(directory: Path) -> Contents:
         raise DgqcError(f"{directory} holds a program at the {program.level} level; {DAMAGED}.")
     if program.schedule != manifest.schedule:
         raise DgqcError(f"{directory} says one schedule in {NAME} and another in its program; {DAMAGED}.")
+    parts = {name: read(directory / PARTS / name) for name in part_names(directory)}
     config = read_config(directory, DAMAGED) if CONFIG in manifest.files else None
-    return Contents(program, replace(manifest.provenance, config=config), read_report(directory))
+    return Contents(program, replace(manifest.provenance, config=config), read_report(directory), parts)
+
+
+def part_names(directory: Path) -> tuple[str, ...]:
+    """The parts that a bundle has beside its UNet, in order."""
+    return tuple(sorted(path.parent.name for path in (directory / PARTS).glob(f"*/{NAME}")))
 
 
 def read_report(directory: Path, kind: type[ReportRecord] = ReportRecord) -> dict[str, Any]:

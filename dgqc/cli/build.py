@@ -213,3 +213,8 @@ def _tell(place: Path, json: bool) -> None:
     )
     if report["quality"]:
         result(report["quality"]["sentence"])
+    for name, part in report.get("parts", {}).items():
+        said = part["quality"].get("sentence", "")
+        result(
+            f"With its {name}: {part['model']} at {part['opt']}, {part['size_mb']:.2f} MB. {said}".rstrip()
+        )

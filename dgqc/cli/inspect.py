@@ -87,40 +87,23 @@ def verify(
     json: options.Json = False,
 ) -> None:
     """Compare all backends bit by bit, and each emitted file; exit code 1 unless all agree."""
-    from ..bundle.shipped import compare_shipped
     from ..execution.compiled_program import load
-    from ..execution.verify import verify as compare
+    from .verified import tell, verified
 
-    compiled = load(bundle)
     with progress():
-        outcome = compare(
-            compiled,
+        found = verified(
+            bundle,
+            load(bundle),
             steps_sampled=steps_sampled,
             batch=batch,
             seed=seed,
             backends=[name.strip() for name in backends.split(",")] if backends else None,
         )
-        shipped = compare_shipped(bundle, compiled.program)
     if json:
-        as_json({**outcome.to_json(), "projects": asdict(shipped)})
+        as_json(found.to_json())
     else:
-        for name, reason in outcome.skipped.items():
-            result(f"Skipped {name}: {reason}.")
-        names = " and ".join(outcome.backends)
-        if outcome.difference is None:
-            drawn = " and in a whole drawing" if outcome.drawing else ""
-            calls = f"{len(outcome.steps)} calls{drawn}"
-            result(f"{names} agree on all {outcome.elements} output elements at {calls}.")
-        else:
-            result(f"{names} differ. {outcome.difference.sentence()}")
-        for name, reason in shipped.skipped.items():
-            result(f"{name}/ was not compared: {reason}.")
-        for sentence in shipped.altered.values():
-            result(f"{sentence}; don't build it, or compile the model again.")
-        if shipped.compared and not shipped.altered:
-            names = " and ".join(f"{name}/" for name in shipped.compared)
-            result(f"Every file in {names} is what dgqc writes for this program.")
-    if not outcome.bit_exact or shipped.altered:
+        tell(found)
+    if not found.all_right:
         raise typer.Exit(1)
 
 

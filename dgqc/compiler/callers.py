@@ -126,7 +126,7 @@ def caller_of(request: Request, known: KnownModel, recorded: Calibration | None)
     reason = ""
     if known.pipeline is not None:
         try:
-            drawings = _drawings(request, known)
+            drawings = drawings_of(request, known)
             calls = drawings.rehearse()
             _check_context(request, calls)
             return Caller(calls.schedule, config, calls, drawings=drawings)
@@ -152,13 +152,13 @@ def _steps(request: Request) -> int:
     return len(request.timesteps) if request.timesteps is not None else request.steps or STEPS
 
 
-def _drawings(request: Request, known: KnownModel) -> Drawings:
+def drawings_of(request: Request, known: KnownModel) -> Drawings:
     """The model's pipeline as it is asked to draw. Raises DgqcError where it can't be."""
     settings = Settings(
         _steps(request), request.timesteps, request.guidance_scale, request.sample_size, request.strength
     )
     pictures = None if request.pictures is None else read_pictures(Path(request.pictures))
-    pipeline = _own_pipeline(known)
+    pipeline = own_pipeline(known)
     if request.scheduler is not None:
         named = scheduler_config(request.scheduler, known.config)
         pipeline.scheduler, _ = schedule_for(named, _steps(request), request.timesteps)
@@ -172,7 +172,7 @@ def _check_context(request: Request, calls: Calibration) -> None:
         raise DgqcError(f"The pipeline's prompts have {found} tokens, not {request.context_length}.")
 
 
-def _own_pipeline(known: KnownModel) -> Any:
+def own_pipeline(known: KnownModel) -> Any:
     """The pipeline, with a scheduler that nobody else uses."""
     if isinstance(known.pipeline, StoredPipeline):
         return known.pipeline.load({"unet": known.model})
@@ -213,7 +213,7 @@ def _wanted(
     if config is None:
         return have if len(have) == len(wanted) else wanted
     if not _same(have, wanted) and known.pipeline is not None:
-        return _drawings(request, known).rehearse().schedule
+        return drawings_of(request, known).rehearse().schedule
     return wanted
 
 

@@ -25,6 +25,7 @@ from ..passes.manager.manager import PassManager
 from ..report.report import entry_with, summarize
 from ..report.widths import Planned
 from .denoising import with_loop
+from .parts import part_requests
 from .prepare import begin
 from .repair import checked, repaired
 from .request import Request
@@ -44,7 +45,15 @@ def compile(*arguments: Any, **options: Any) -> CompiledProgram:
 
 
 def compiled_as_asked(request: Request) -> CompiledProgram:
-    """The program, checked and repaired as far as that is asked for, by Python and command line alike."""
+    """The program and its parts, checked and repaired as far as that is asked for, by Python and command line
+    alike."""
+    parts = part_requests(request)
+    compiled = _checked(request)
+    return compiled.with_parts({name: _checked(one) for name, one in parts.items()}) if parts else compiled
+
+
+def _checked(request: Request) -> CompiledProgram:
+    """One program."""
     if not request.check and not request.repair:
         return compile_with_samples(request)[0]
     found = checked(request, compile_with_samples)

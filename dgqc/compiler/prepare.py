@@ -20,6 +20,7 @@ from ..frontends.calibrating.calibration_file import load_calibration
 from ..frontends.calibrating.pipeline_calls import own_guidance
 from ..frontends.calibrating.select_samples import Selection, select
 from ..frontends.capturing.capture import capture
+from ..frontends.loading.exported_unet import ExportedUNet
 from ..frontends.loading.guidance import USUAL, settled_guidance, takes_guidance, with_guidance
 from ..frontends.loading.live_models import check_live
 from ..frontends.loading.load import load_model
@@ -86,7 +87,7 @@ def begin(request: Request) -> Start:
     calibration = select(calibration, how, model, request.calib_samples, seed=request.seed)
     provenance = Provenance(
         version=version("dgqc"),
-        model=type(model).__name__,
+        model=model.kind if isinstance(model, ExportedUNet) else type(model).__name__,
         pipeline=format_pipeline(request.passes),
         calibration=calibration.origin,
         synthetic=calibration.synthetic,

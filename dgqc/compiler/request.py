@@ -26,6 +26,10 @@ if TYPE_CHECKING:
     from ..passes.manager.instruments import Instrument
 
 
+ALL, UNET, OFF = "all", "unet", "off"
+"""Of a pipeline's parts."""
+
+
 @dataclass(frozen=True)
 class Request:
     """What to compile, and how."""
@@ -230,6 +234,23 @@ class Request:
             python="For `CompiledProgram.draw`, and as emitted C. A name is refused where another scheduler "
             "calls the model.",
         ),
+    )
+    parts: str = field(
+        default=UNET,
+        metadata=option(
+            "--parts",
+            "Of a pipeline: all, with text encoders and decoder, or unet alone.",
+            choices=(ALL, UNET),
+            recorded=False,  # a bundle has what it has
+        ),
+    )
+    text: str = field(
+        default="w8a8",
+        metadata=option("--text", "Widths of text encoders, or off.", metavar="PRESET", recorded=False),
+    )
+    decoder: str = field(
+        default="w8a8",
+        metadata=option("--decoder", "Widths of the decoder, or off.", metavar="PRESET", recorded=False),
     )
     check: bool = field(
         default=True,

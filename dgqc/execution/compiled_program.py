@@ -12,7 +12,7 @@ import torch
 from torch import nn
 
 from ..backends.target import Target
-from ..bundle.bundle import Contents, read
+from ..bundle.bundle import PARTS, Contents, read
 from ..bundle.bundle import save as save_bundle
 from ..bundle.manifest import Provenance
 from ..bundle.vectors import noise_of
@@ -22,6 +22,7 @@ from ..ir.errors import DgqcError
 from ..ir.forks import call
 from ..ir.masks import as_long
 from ..ir.program import Program
+from ..ir.schedule import ONE_CALL
 from ..ir.storage.serialize import program_from_bytes, program_to_bytes
 from .backends import default_backend
 from .boundary import fixed_picture, floating_picture, to_floats, to_integers
@@ -41,6 +42,7 @@ class CompiledProgram:
     program: the integer graph, its scales and its schedule.
     provenance: what was compiled and how.
     report: what the passes reported, by pass name.
+    parts: of a pipeline, the other programs by name: text_encoder, text_encoder_2, decoder.
     saturated: how many values of each input 16 bits could not hold so far, since nothing as large was seen in
         calibration. They are clipped; a warning says so once.
 
@@ -54,8 +56,10 @@ class CompiledProgram:
         report: Mapping[str, Any],
         *,
         bundle: Path | None = None,
+        parts: Mapping[str, CompiledProgram] | None = None,
     ) -> None:
         """bundle: the folder it was loaded from; projects that were emitted there are used."""
+        self.parts = dict(parts or {})
         self.program = program
         self.provenance = provenance
         self.report = report
@@ -64,6 +68,34 @@ class CompiledProgram:
         self._backends = ReadyBackends(program, bundle)
         self._told_nearest = False
         self._told_saturated = False
+
+    @property
+    def text_encoder(self) -> CompiledProgram:
+        """From ids (B, N) to states (B, N, W). Raises DgqcError where it wasn't compiled."""
+        return self.part("text_encoder")
+
+    @property
+    def decoder(self) -> CompiledProgram:
+        """From latents (B, C, H, W) to pixels, -1 to 1. Raises DgqcError where it wasn't compiled."""
+        return self.part("decoder")
+
+    def part(self, name: str) -> CompiledProgram:
+        """A part beside the UNet by its name. Raises DgqcError where there is none."""
+        if name not in self.parts:
+            found = ", ".join(self.parts) or "none"
+            raise DgqcError(
+                f"The program has no {name} (its parts: {found}); compile its pipeline with --parts all."
+            )
+        return self.parts[name]
+
+    def with_parts(self, parts: Mapping[str, CompiledProgram]) -> CompiledProgram:
+        """The same program with these parts beside it."""
+        return CompiledProgram(self.program, self.provenance, self.report, bundle=self._bundle, parts=parts)
+
+    def contents(self) -> Contents:
+        """What a bundle keeps of it."""
+        parts = {name: part.contents() for name, part in self.parts.items()}
+        return Contents(self.program, self.provenance, self.report, parts)
 
     def __call__(
         self,
@@ -106,6 +138,9 @@ class CompiledProgram:
         and for one that stands in the schedule twice, without a step.
         """
         inputs = named_inputs(sample, encoder_hidden_states, class_labels, added_cond_kwargs)
+        first = self.provenance.inputs[0].name
+        if first != "sample":
+            inputs = {first: sample, **{name: one for name, one in inputs.items() if name != "sample"}}
         return self.answer(
             inputs, timestep, step=step, backend=backend, allow_nearest_step=allow_nearest_step
         )
@@ -228,8 +263,7 @@ class CompiledProgram:
         self, directory: str | Path, targets: Sequence[str | Target] | None = None, **options: Any
     ) -> Path:
         """Writes the program as a bundle; see `dgqc.bundle.bundle.save`."""
-        contents = Contents(self.program, self.provenance, self.report)
-        return save_bundle(contents, Path(directory), targets, **options)
+        return save_bundle(self.contents(), Path(directory), targets, **options)
 
     def as_diffusers_unet(self, unet: nn.Module | None = None, **options: Any) -> CompiledUNet:
         """A drop-in for a UNet in a diffusers pipeline; see `dgqc.execution.diffusers_unet.CompiledUNet`.
@@ -240,14 +274,23 @@ class CompiledProgram:
 
         return CompiledUNet(self, unet, **options)
 
+    def as_diffusers_pipeline(self, pipeline: Any, **options: Any) -> Any:
+        """A diffusers pipeline, or its folder's, with these programs in place of its parts; see
+        `dgqc.execution.diffusers_pipeline.integer_pipeline`."""
+        from .diffusers_pipeline import integer_pipeline
+
+        return integer_pipeline(self, pipeline, **options)
+
     def __reduce__(self) -> tuple[Any, ...]:
         # As a bundle keeps it: torch.fx would give the nodes other names. Backends are made ready anew.
-        parts = (program_to_bytes(self.program), self.provenance, dict(self.report), self._bundle)
-        return _restored, parts
+        own = (program_to_bytes(self.program), self.provenance, dict(self.report), self._bundle)
+        return _restored, (*own, self.parts)
 
     def _step(self, timestep: torch.Tensor | float | None, step: int | None, allow_nearest: bool) -> int:
         schedule = self.program.schedule
         time = None if timestep is None else one_timestep(timestep)
+        if time is None and step is None and schedule == ONE_CALL:
+            return 0
         if not allow_nearest or time is None or step is not None or schedule.steps_at(time):
             return named_step(schedule, time, step)
         nearest = schedule.nearest(time)
@@ -274,9 +317,13 @@ class CompiledProgram:
 
 
 def _restored(
-    saved: Mapping[str, bytes], provenance: Provenance, report: Mapping[str, Any], bundle: Path | None
+    saved: Mapping[str, bytes],
+    provenance: Provenance,
+    report: Mapping[str, Any],
+    bundle: Path | None,
+    parts: Mapping[str, CompiledProgram],
 ) -> CompiledProgram:
-    return CompiledProgram(program_from_bytes(saved), provenance, report, bundle=bundle)
+    return CompiledProgram(program_from_bytes(saved), provenance, report, bundle=bundle, parts=parts)
 
 
 def load(directory: str | Path) -> CompiledProgram:
@@ -285,5 +332,10 @@ def load(directory: str | Path) -> CompiledProgram:
     Raises DgqcError when anything is missing, altered or of another format.
     """
     place = Path(directory)
-    found = read(place)
-    return CompiledProgram(found.program, found.provenance, found.report, bundle=place.resolve())
+    return _opened(read(place), place.resolve())
+
+
+def _opened(found: Contents, place: Path) -> CompiledProgram:
+    """The programs of a bundle and of its parts, each with its own folder."""
+    parts = {name: _opened(part, place / PARTS / name) for name, part in found.parts.items()}
+    return CompiledProgram(found.program, found.provenance, found.report, bundle=place, parts=parts)

@@ -9,7 +9,7 @@ from typing import Any
 
 from torch import nn
 
-from ..bundle.bundle import read_report
+from ..bundle.bundle import PARTS, part_names, read_report
 from ..bundle.manifest import NAME, Manifest, check_files, is_bundle, read_manifest
 from ..bundle.report_record import CountedReportRecord
 from ..frontends.capturing.capture import capture
@@ -67,7 +67,7 @@ def report_on(
 
 
 def bundle_report(directory: Path) -> Report:
-    """What was counted when a bundle was compiled, with its provenance.
+    """What was counted when a bundle was compiled, with its provenance; of its parts, each its own report.
 
     Raises DgqcError when the bundle is incomplete, altered or of another format.
     """
@@ -97,7 +97,8 @@ def bundle_report(directory: Path) -> Report:
         "layer_error_db": entry_with(passes, "decibels").get("decibels", {}),
         "quality": quality,
     }
-    return about | summary | {"notes": notes, "passes": passes}
+    parts = {name: bundle_report(directory / PARTS / name) for name in part_names(directory)}
+    return about | summary | {"notes": notes, "passes": passes} | ({"parts": parts} if parts else {})
 
 
 def summarize(costs: Costs, planned: Planned, program: Program) -> Report:

@@ -51,6 +51,13 @@ def rows(report: Report) -> Iterator[tuple[str, str]]:
         yield "integers without quantization", found
     for path, decibels in _least_exact(report.get("layer_error_db", {})):
         yield f"  error of {path}", f"{decibels:.1f} dB"
+    for name, part in report.get("parts", {}).items():
+        yield f"part {name}", f"{part['model']} at {part['opt']}, {part['size_mb']:.2f} MB"
+        yield "  multiply-accumulates", f"{part['macs_g']:.4g} G"
+        yield "  ranges from", str(part["calibration"]["origin"])
+        if "arena_bytes" in part:
+            yield "  working memory", f"{part['arena_bytes'] / KIB:.1f} KiB"
+        yield from _quality(part["quality"])
     if "bytes_on_disk" in report:
         yield "bundle on disk", f"{report['bytes_on_disk'] / 1e6:.2f} MB"
 

@@ -106,6 +106,12 @@ class Drawings:
                 draw(self.pipeline, batch, self.settings)
         return recorder
 
+    def latents(self, count: int, batch_size: int, seed: int) -> torch.Tensor:
+        """What the pipeline would decode of so many pictures, float32 (count, C, H, W)."""
+        pictures = self.asked(count, seed)
+        batches = [pictures[start : start + batch_size] for start in range(0, count, batch_size)]
+        return torch.cat([draw(self.pipeline, batch, self.settings).float() for batch in batches])
+
     def draw(
         self, schedule: Schedule, samples: int, batch_size: int, seed: int, progress: Progress | None
     ) -> Calibration:

@@ -72,8 +72,8 @@ def own_guidance(pipeline: Any) -> float | None:
     return float(taken.default) if taken is not None and isinstance(taken.default, int | float) else None
 
 
-def draw(pipeline: Any, pictures: Sequence[Asked], settings: Settings) -> None:
-    """Draws pictures together and lets go of them.
+def draw(pipeline: Any, pictures: Sequence[Asked], settings: Settings) -> Any:
+    """Draws pictures together. Returns latents (B, C, H, W), or what a pipeline without any draws.
 
     Raises DgqcError where the pipeline takes no such settings, and for whatever it raises itself.
     """
@@ -90,7 +90,7 @@ def draw(pipeline: Any, pictures: Sequence[Asked], settings: Settings) -> None:
     name = type(pipeline).__name__
     pipeline.set_progress_bar_config(disable=True)
     with explained(f"The {name} can't draw by itself", "check that it makes pictures so"), quietly():
-        pipeline(**{key: value for key, value in options.items() if takes(pipeline, key)})
+        return pipeline(**{key: value for key, value in options.items() if takes(pipeline, key)})[0]
 
 
 def reads_pictures(pipeline: Any) -> bool:

@@ -136,9 +136,10 @@ def _export(model: nn.Module, inputs: Sequence[ModelInput], device: torch.device
         _remove_unread(exported.graph)
     except Exception as error:
         reason = str(error).strip().splitlines()
+        size = " x ".join(map(str, inputs[0].shape[2:] or inputs[0].shape[1:]))
         raise UnsupportedOperation(
             f"torch.export can't trace the {type(model).__name__} at sample size "
-            f"{' x '.join(map(str, inputs[0].shape[2:] or inputs[0].shape[1:]))}: {reason[0] if reason else type(error).__name__}; "
+            f"{size}: {reason[0] if reason else type(error).__name__}; "
             "give a UNet whose forward has no data-dependent control flow and takes this size."
         ) from error
     return exported

@@ -29,8 +29,10 @@ class ExportedUNet(nn.Module):
     Raises DgqcError when the inputs can't be a UNet's at batch 1 in float32.
     """
 
-    def __init__(self, program: ExportedProgram) -> None:
+    def __init__(self, program: ExportedProgram, kind: str = "ExportedUNet") -> None:
+        """kind: what the report calls the model."""
         super().__init__()
+        self.kind = kind
         specs = [s for s in program.graph_signature.input_specs if s.kind is InputKind.USER_INPUT]
         self._tree = program.call_spec.in_spec
         self._constants = [s.arg.value if isinstance(s.arg, ConstantArgument) else None for s in specs]

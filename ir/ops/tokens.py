@@ -1,4 +1,4 @@
-"""What text encoders do with the ids of tokens: `dgqc::embed` looks them up, `dgqc::end_token` finds the end."""
+"""What text encoders do with ids: `dgqc::embed` looks them up, `dgqc::end_token` finds where a text ends."""
 
 from __future__ import annotations
 

@@ -14,9 +14,7 @@ from .checks import Problem, Problems, VerificationScope, type_name
 def floating(node: fx.Node, scope: VerificationScope) -> Problems:
     """What depends on the sample is floating-point."""
     value = scope.values[node]
-    if SEEN & scope.sources[node] and not (
-        isinstance(value, torch.Tensor) and value.is_floating_point()
-    ):
+    if SEEN & scope.sources[node] and not (isinstance(value, torch.Tensor) and value.is_floating_point()):
         yield Problem(type_name(value), "a floating-point tensor", "the model computes in integers here")
 
 

@@ -11,8 +11,8 @@ import torch
 from torch import fx
 
 from ...ir import ops as ops  # registers the `dgqc::` ops that are named below
-from ...ir.ops.captured import is_layer
 from ...ir.calibration import samples_in
+from ...ir.ops.captured import is_layer
 from ...ir.program import Program
 from ...ir.shapes import propagated
 

@@ -31,7 +31,7 @@ def embed(b: ModuleBuilder, call: OpCall) -> ir.Value:
 
 @lowers(dgqc.end_token.default, Family.MOVES)
 def end_token(b: ModuleBuilder, call: OpCall) -> ir.Value:
-    """The row of the largest rank, the first of equal ones: ranks stand above places, counted from the end."""
+    """The row of the largest rank, the first of equal ones: ranks stand above places from the end."""
     x, ids, end = b.value(call, "x"), b.value(call, "ids"), call["end"]
     tokens = shape_of(ids)[1]
 

@@ -1,0 +1,147 @@
+"""A pipeline compiled with its text encoder and its decoder: one bundle, each part a program."""
+
+from __future__ import annotations
+
+import pickle
+import shutil
+from pathlib import Path
+from typing import Any
+
+import pytest
+import text_parts
+import torch
+from diffusers import AutoencoderKL, DDIMScheduler, StableDiffusionPipeline
+from transformers import BertConfig, BertModel
+
+import dgqc
+from dgqc.bundle.bundle import PARTS
+from dgqc.cli.verified import tell, verified
+from dgqc.frontends.parts.text_encoders import ids_of
+from dgqc.ir.errors import DgqcError
+from dgqc.report.quality import decibels
+from dgqc.report.report import bundle_report
+from dgqc.report.text import rows
+
+QUICK = "w8a8,rounding=nearest,keep=none"
+HOW: dict[str, Any] = {"steps": 2, "samples": 2, "check": False, "text": QUICK, "decoder": QUICK}
+
+
+def pipeline(**parts: Any) -> Any:
+    """Of the smallest parts, without a safety checker."""
+    torch.manual_seed(0)
+    vae = AutoencoderKL(latent_channels=4, block_out_channels=(4,), norm_num_groups=2, sample_size=8)
+    own = {
+        "vae": vae.eval(),
+        "text_encoder": text_parts.text_encoder(),
+        "tokenizer": text_parts.tokenizer(),
+        "unet": text_parts.unet(),
+        "scheduler": DDIMScheduler(steps_offset=1, clip_sample=False),
+    }
+    found = StableDiffusionPipeline(**{**own, **parts}, safety_checker=None, feature_extractor=None)
+    found.set_progress_bar_config(disable=True)
+    return found
+
+
+def drawn(of: Any, **options: Any) -> torch.Tensor:
+    noise = torch.Generator().manual_seed(0)
+    found = of("a red circle", num_inference_steps=2, generator=noise, output_type="np", **options).images
+    return torch.tensor(found)
+
+
+@pytest.fixture(scope="module")
+def compiled() -> dgqc.CompiledProgram:
+    return dgqc.compile(pipeline(), QUICK, parts="all", **HOW)
+
+
+@pytest.fixture(scope="module")
+def bundle(compiled: dgqc.CompiledProgram, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return compiled.save(tmp_path_factory.mktemp("parts") / "all.dgqc")
+
+
+def test_each_part_answers_as_the_pipeline_s_own(compiled: dgqc.CompiledProgram) -> None:
+    own = pipeline()
+    ids, latents = ids_of(own.tokenizer, ["a red circle"]), torch.randn(1, 4, 8, 8)
+    with torch.no_grad():
+        states = own.text_encoder(ids)[0]
+        pixels = own.vae.decode(latents / own.vae.config.scaling_factor).sample
+    assert decibels(states, compiled.text_encoder.run(ids, backend="reference")) > 25
+    assert decibels(pixels, compiled.decoder.run(latents, backend="reference")) > 20
+
+
+def test_a_bundle_keeps_its_parts_as_bundles(compiled: dgqc.CompiledProgram, bundle: Path) -> None:
+    loaded = dgqc.load(bundle)
+    assert sorted(loaded.parts) == ["decoder", "text_encoder"]
+    ids = ids_of(text_parts.tokenizer(), ["blue"])
+    wanted = compiled.text_encoder.run(ids, backend="reference")
+    alone = dgqc.load(bundle / PARTS / "text_encoder")
+    for other in (loaded.text_encoder, alone, pickle.loads(pickle.dumps(loaded)).text_encoder):
+        assert torch.equal(other.run(ids, backend="reference"), wanted)
+    assert (bundle / PARTS / "decoder" / "c" / "include" / "model_decoder.h").is_file()
+    with pytest.raises(DgqcError, match="no text_encoder_2"):
+        loaded.part("text_encoder_2")
+
+
+def test_the_unet_s_files_are_those_without_parts(
+    compiled: dgqc.CompiledProgram, bundle: Path, tmp_path: Path
+) -> None:
+    alone = compiled.with_parts({}).save(tmp_path / "unet.dgqc")
+    files = {path.relative_to(alone) for path in alone.rglob("*") if path.is_file()}
+    ours = {path.relative_to(bundle) for path in bundle.rglob("*") if path.is_file()}
+    assert files == {path for path in ours if path.parts[0] != PARTS}
+    for path in files - {Path("manifest.json")}:
+        assert (alone / path).read_bytes() == (bundle / path).read_bytes()
+
+
+def test_an_altered_part_is_noticed(bundle: Path, tmp_path: Path) -> None:
+    copied = Path(shutil.copytree(bundle, tmp_path / "copy.dgqc"))
+    file = copied / PARTS / "decoder" / "report.json"
+    file.write_text(file.read_text() + " ")
+    with pytest.raises(DgqcError, match=r"decoder/report\.json"):
+        dgqc.load(copied)
+
+
+def test_parts_are_reported(bundle: Path) -> None:
+    report = bundle_report(bundle)
+    assert report["parts"]["text_encoder"]["model"] == "CLIPTextModel"
+    assert "part decoder" in dict(rows(report))
+
+
+@pytest.mark.slow
+def test_parts_are_verified(bundle: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    found = verified(bundle, dgqc.load(bundle), steps_sampled=1, backends=["c"])
+    assert found.all_right
+    assert found.to_json()["parts"]["decoder"]["bit_exact"]
+    tell(found)
+    assert "text_encoder: reference and c agree" in capsys.readouterr().out
+
+
+def test_a_pipeline_with_integer_parts_draws_the_picture(bundle: Path) -> None:
+    float_picture, own = drawn(pipeline()), pipeline()
+    ours = dgqc.load(bundle).as_diffusers_pipeline(own, backend="reference")
+    assert ours is own
+    seen: list[int] = []
+
+    def noticed(pipe: Any, step: int, timestep: int, values: dict[str, Any]) -> dict[str, Any]:
+        seen.append(step)
+        return values
+
+    picture = drawn(ours, callback_on_step_end=noticed)
+    assert decibels(float_picture - 0.5, picture - 0.5) > 15
+    assert seen == [0, 1]
+    with pytest.raises(DgqcError, match="without clip_skip"):
+        drawn(ours, clip_skip=1)
+    with pytest.raises(DgqcError, match="knows 8 ids"):
+        ours.text_encoder(torch.full((1, text_parts.TOKENS), 8))
+
+
+def test_a_part_without_an_integer_form_is_refused_before_any_work() -> None:
+    small = BertConfig(
+        hidden_size=16, num_hidden_layers=1, num_attention_heads=1, intermediate_size=8, vocab_size=9
+    )
+    other = pipeline(text_encoder=BertModel(small))
+    with pytest.raises(
+        DgqcError, match=r"a BertModel, is no text encoder of CLIP; leave .* --text off, .* unet"
+    ):
+        dgqc.compile(other, QUICK, parts="all", **HOW)
+    without = dgqc.compile(other, QUICK, parts="all", **{**HOW, "text": "off", "decoder": "off"})
+    assert without.parts == {}
