@@ -334,24 +334,10 @@ class Request:
         """
         from ..passes.manager.pipeline import parse_pipeline
         from ..passes.manager.presets import pipeline_for
+        from .headroom import with_headroom
 
         text = pipeline_for(self.opt) if self.pass_pipeline is None else self.pass_pipeline
-        return self._with_headroom(parse_pipeline(text))
-
-    def _with_headroom(self, passes: tuple[Pass, ...]) -> tuple[Pass, ...]:
-        """Room is added right after ranges are observed, before anything is decided from them."""
-        if self.headroom is None:
-            return passes
-        from ..passes.activations.add_headroom import AddHeadroom
-
-        try:
-            room = AddHeadroom(self.headroom)
-        except ValueError as error:
-            raise DgqcError(f"--headroom {self.headroom} can't be: {error}") from error
-        for place, item in enumerate(passes):
-            if "observed-ranges" in item.provides:
-                return (*passes[: place + 1], room, *passes[place + 1 :])
-        raise DgqcError("--headroom widens observed ranges, but this pipeline has no pass that observes any.")
+        return with_headroom(parse_pipeline(text), self.headroom)
 
     def recorded(self) -> dict[str, Any]:
         """The values that a result depends on and JSON can hold, by name: for manifests and cache keys."""
