@@ -1,4 +1,4 @@
-"""`--headroom`: room is added to ranges right after they are observed, before anything is decided from them."""
+"""`--headroom`: room is added to ranges right after they are observed, before decisions are made of them."""
 
 from __future__ import annotations
 
