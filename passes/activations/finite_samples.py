@@ -17,7 +17,11 @@ def check_inputs(inputs: Inputs, before: int, where: str) -> None:
     """Raises DgqcError for a sample that is not finite. before: samples of this call that were read already.
     where: which call it is, for the message."""
     for name, value in inputs.items():
-        odd = ~torch.isfinite(value.flatten(1)).all(dim=1) if value.is_floating_point() else torch.zeros(0)
+        odd = (
+            ~torch.isfinite(value.reshape(len(value), -1)).all(dim=1)
+            if value.is_floating_point()
+            else torch.zeros(0)
+        )
         if bool(odd.any()):
             number = before + int(odd.nonzero()[0])
             raise DgqcError(

@@ -22,6 +22,7 @@ from dgqc.ir.ops.captured import channel_axis, multiply_adds
 from dgqc.ir.plans import ObservedActivation16, ObservedOperand, ObservedProbabilities, Operand, Role
 from dgqc.ir.program import Program
 from dgqc.passes.activations import observe_ranges
+from dgqc.passes.activations.finite_samples import check_inputs
 from dgqc.passes.activations.observe_ranges import ObserveRanges
 from dgqc.report.costs import count as model_count
 
@@ -136,6 +137,14 @@ def test_other_values_have_their_largest_magnitude(name: str, step: int) -> None
             wanted = whole if isinstance(plan, ObservedActivation16) else whole.amax()
             assert torch.allclose(plan.high[step].double(), wanted, rtol=1e-4, atol=1e-5)
     assert kinds == {ObservedActivation16, ObservedProbabilities}
+
+
+def test_labels_that_are_one_number_each_are_looked_at() -> None:
+    """A model that is told how noisy its condition is takes a float for each sample."""
+    check_inputs({"class_labels": torch.tensor([3.0, 4.0])}, 0, "call 0")
+    with pytest.raises(DgqcError, match="sample 8 of call 0 holds a number in class_labels"):
+        check_inputs({"class_labels": torch.tensor([3.0, torch.inf])}, 7, "call 0")
+
 
 
 @pytest.mark.parametrize("value", [float("nan"), float("inf")])
