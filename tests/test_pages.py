@@ -21,6 +21,7 @@ DOCS = Path(__file__).parent.parent / "docs"
         ("architecture", 4),
         ("adding-an-op", 13),
         ("writing-backends", 3),
+        ("own-unet", 4),
     ],
 )
 def test_a_pages_python_runs(page: str, blocks: int, tmp_path: Path) -> None:
@@ -29,8 +30,14 @@ def test_a_pages_python_runs(page: str, blocks: int, tmp_path: Path) -> None:
     assert len(found) >= blocks
     program = tmp_path / "page.py"
     program.write_text("\n".join(found), encoding="utf-8")
-    environment = {**os.environ, "OMP_NUM_THREADS": "1"}
+    paths = [str(DOCS.parent / "examples" / "guided_unet"), os.environ.get("PYTHONPATH", "")]
+    environment = {**os.environ, "OMP_NUM_THREADS": "1", "PYTHONPATH": os.pathsep.join(filter(None, paths))}
     done = subprocess.run(
-        [sys.executable, program], capture_output=True, text=True, env=environment, check=False
+        [sys.executable, program],
+        capture_output=True,
+        text=True,
+        env=environment,
+        cwd=tmp_path,
+        check=False,
     )
     assert done.returncode == 0, done.stderr

@@ -36,6 +36,8 @@ Int = Annotated[int, Field(ge=-(2**63), lt=2**63)]
 Real = float | Literal["Infinity", "-Infinity", "NaN"]
 Mode = Literal["none", "tanh", "constant", "reflect", "replicate", "circular", "floor", "trunc"]
 """Strings that ATen ops of a UNet take."""
+Equation = Annotated[str, Field(pattern=r"^[A-Za-z ,]{1,200}->[A-Za-z ]{0,50}$")]
+"""Of einsum: letters of axes."""
 ScalarType = Literal[1, 2, 3, 4, 5, 6, 7, 8, 12, 13]
 """Integers, floats of 16 to 64 bits, bool; no complex, quantized or 8-bit float."""
 
@@ -137,7 +139,7 @@ class ArgumentRecord(OneOf):
     as_ints: list[Int] | None = None
     as_float: Real | None = None
     as_floats: list[Real] | None = None
-    as_string: Mode | None = None
+    as_string: Mode | Equation | None = None
     as_sym_int: NamedIntRecord | None = None
     as_sym_ints: list[NamedIntRecord] | None = None
     as_scalar_type: ScalarType | None = None

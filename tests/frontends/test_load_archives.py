@@ -69,6 +69,25 @@ def test_exported_program(unet: UNet2DConditionModel, archive: bytes, tmp_path: 
     assert "down_blocks_0_resnets_0_conv1" in names
 
 
+class Summed(nn.Module):
+    """A network whose products are written as sums over letters."""
+
+    def forward(self, sample: torch.Tensor, timestep: torch.Tensor) -> torch.Tensor:
+        flat = sample.flatten(2)
+        weights = torch.einsum("bct, bcs -> bts", flat, flat).softmax(-1)
+        found: torch.Tensor = torch.einsum("bts,bcs->bct", weights, flat).reshape(sample.shape)
+        return found + timestep.reshape(-1, 1, 1, 1)
+
+
+def test_einsum_is_read(tmp_path: Path) -> None:
+    """Its equation is the one free text that an op of a UNet takes."""
+    inputs = {"sample": torch.randn(1, 4, 4, 4), "timestep": torch.tensor([3.0])}
+    exported = torch.export.export(Summed(), tuple(inputs.values()))
+    torch.export.save(exported, tmp_path / "einsum.pt2")
+    found: Any = load_model(tmp_path / "einsum.pt2").model
+    torch.testing.assert_close(found(**inputs), Summed()(**inputs))
+
+
 def test_exported_at_another_batch_is_refused(tmp_path: Path) -> None:
     class Two(nn.Module):
         def forward(self, sample: torch.Tensor, timestep: torch.Tensor) -> torch.Tensor:

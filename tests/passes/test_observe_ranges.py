@@ -146,7 +146,6 @@ def test_labels_that_are_one_number_each_are_looked_at() -> None:
         check_inputs({"class_labels": torch.tensor([3.0, torch.inf])}, 7, "call 0")
 
 
-
 @pytest.mark.parametrize("value", [float("nan"), float("inf")])
 def test_a_sample_that_is_not_finite_is_named(value: float) -> None:
     def read(step: int) -> Iterator[Inputs]:
