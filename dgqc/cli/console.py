@@ -15,7 +15,10 @@ from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TaskID, TextColumn, TimeRemainingColumn
 
 from ..ir.progress import shown_by
+from .loudness import is_quiet
 
+LIBRARIES = ("diffusers", "transformers", "torch")
+"""Whose advice is for people who call them themselves."""
 PLAIN_STEPS = 10
 """So many lines tell a log file how far a long task is."""
 
@@ -38,8 +41,10 @@ def say(text: str) -> None:
 
 @contextmanager
 def progress() -> Iterator[None]:
-    """Shows the progress of everything inside: bars on a terminal, plain lines otherwise."""
-    if sys.stderr.isatty():
+    """Shows the progress of everything inside: bars on a terminal, plain lines otherwise, nothing with -q."""
+    if is_quiet():
+        yield
+    elif sys.stderr.isatty():
         with _bars() as bars, shown_by(_Bars(bars).show):
             yield
     else:
@@ -57,7 +62,7 @@ def quiet_libraries() -> None:
     logger.propagate = False
     # Read when tqdm is imported: loading a pipeline would draw bars of its own.
     os.environ.setdefault("TQDM_DISABLE", "1")
-    for library in ("diffusers", "transformers", "torch"):
+    for library in LIBRARIES:
         logging.getLogger(library).setLevel(logging.ERROR)
 
 

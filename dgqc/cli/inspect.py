@@ -40,6 +40,7 @@ def check(
         as_json({**asdict(found), "compiles": found.compiles})
     else:
         shown = table("what", "found")
+        shown.columns[1].justify = "left"
         for name, value in lines(found):
             shown.add_row(name, value)
         result(shown)

@@ -24,7 +24,8 @@ from . import difference as command_difference
 from . import inspect as command_inspect
 from . import passes as command_passes
 from . import targets as command_targets
-from .console import quiet_libraries, result, say
+from .console import LIBRARIES, quiet_libraries, result, say
+from .loudness import with_loudness
 from .neighbours import broken_neighbour
 
 DONE, WRONG_INPUT, INTERRUPTED = 0, 2, 130
@@ -43,7 +44,6 @@ def show_version(asked: bool) -> None:
 
 app = typer.Typer(
     name="dgqc",
-    add_completion=False,
     pretty_exceptions_enable=False,
     rich_markup_mode=None,
 )
@@ -82,6 +82,9 @@ COMMANDS = (
 )
 for commands in COMMANDS:
     commands.register(app)
+for registered in app.registered_commands:
+    assert registered.callback is not None
+    registered.callback = with_loudness(registered.callback, LIBRARIES)
 
 
 def main() -> None:

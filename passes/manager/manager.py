@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import gc
+import logging
 import time
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
@@ -17,6 +18,8 @@ from .facts import check_order
 from .failures import Before, broken_graph, unexpected
 from .instruments import Instrument
 from .registry import current_name
+
+log = logging.getLogger("dgqc")
 
 
 @dataclass(frozen=True)
@@ -73,6 +76,7 @@ class PassManager:
                 verify(result)
             except VerificationError as error:
                 raise broken_graph(error, item, done, before) from error
+        log.debug("%s: %.1f s", item.name, seconds)
         for instrument in self.instruments:
             instrument.after(item, result, seconds)
         return result

@@ -1,0 +1,103 @@
+"""What people see at a terminal: whole names, as much as they ask for, completion."""
+
+from __future__ import annotations
+
+import io
+import logging
+import os
+import subprocess
+import sys
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+from rich.console import Console
+
+from dgqc.ir.progress import track
+from dgqc.report.table import Pieces, table
+
+LAYER = "down_blocks.0.attentions.0.transformer_blocks.0.attn1.to_out.0"
+Run = Callable[..., tuple[int, str, str]]
+QUICK = """
+import sys, time
+from dgqc.cli.main import run
+assert run(["--help"]) == 0
+print(sorted({"torch", "numpy", "diffusers", "pydantic", "matplotlib"} & set(sys.modules)))
+"""
+
+
+def printed(shown: object, width: int = 80) -> list[str]:
+    out = io.StringIO()
+    Console(file=out, width=width).print(shown)
+    return out.getvalue().splitlines()
+
+
+def test_layers_keep_their_names_in_eighty_columns() -> None:
+    shown = table("figure", "value", "of the other")
+    shown.add_row(f"error of {LAYER}", "12.3 dB", "14.5 dB")
+    lines = printed(shown)
+    assert all(len(line) <= 80 for line in lines)
+    parts = [line.split()[0] for line in lines[2:]]
+    assert "".join(parts).endswith("to_out.0") or LAYER in "".join(lines)
+    assert all(part.endswith(".") for part in parts[1:-1])
+
+
+def test_short_names_stay_in_one_line() -> None:
+    shown = table("pass", "what it does")
+    shown.add_row("fold-time-embedding", "Evaluates the network of the time embedding at every call. " * 3)
+    assert any(line.startswith("fold-time-embedding ") for line in printed(shown, 60))
+
+
+@pytest.mark.parametrize(
+    ("text", "width", "wanted"),
+    [
+        ("one.two.three", 8, ["one.two.", "three"]),
+        ("one two", 5, ["one", "two"]),
+        ("unbreakable", 4, ["unbr", "eaka", "ble"]),
+        ("a\nb", 9, ["a", "b"]),
+    ],
+)
+def test_where_lines_end(text: str, width: int, wanted: list[str]) -> None:
+    assert Pieces(text).lines(width) == wanted
+
+
+def test_quiet_and_verbose(saved: Path, run: Run, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Every command takes them; progress and notes go, warnings stay."""
+    from dgqc.cli import inspect as commands
+
+    def told() -> None:
+        with commands.progress():
+            list(track(range(2), "working", 2))
+            logging.getLogger("dgqc").debug("a pass")
+            logging.getLogger("dgqc").info("a note")
+            logging.getLogger("dgqc").warning("a warning")
+
+    monkeypatch.setattr("dgqc.report.report.report_on", lambda *_, **__: told() or {})
+    monkeypatch.setattr("dgqc.report.text.as_table", lambda _: "table")
+    heard = {option: run("report", saved, "--json", *option)[2] for option in ((), ("-q",), ("-v",))}
+    assert "working: 2/2\na note\na warning\n" in heard[()]
+    assert heard[("-q",)] == "a warning\n"
+    assert "a pass\na note\na warning\n" in heard[("-v",)]
+    assert logging.getLogger("dgqc").level == logging.INFO
+
+
+def completed(words: str, number: int) -> list[str]:
+    asked = {"_DGQC_COMPLETE": "complete_bash", "COMP_WORDS": words, "COMP_CWORD": str(number)}
+    done = subprocess.run(
+        [sys.executable, "-c", "from dgqc.cli.main import main; main()"],
+        capture_output=True,
+        text=True,
+        env={**os.environ, **asked},
+        check=False,
+    )
+    return done.stdout.split()
+
+
+def test_a_shell_completes_commands_and_options() -> None:
+    assert completed("dgqc com", 1) == ["compile", "compare"]
+    assert "--scheduler" in completed("dgqc compile --sch", 2)
+
+
+def test_help_loads_nothing_that_takes_time() -> None:
+    done = subprocess.run([sys.executable, "-c", QUICK], capture_output=True, text=True, check=False)
+    assert done.stdout.rstrip().endswith("[]"), done.stdout[-300:] + done.stderr
