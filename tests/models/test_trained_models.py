@@ -59,7 +59,8 @@ def test_every_preset_in_c(name: str, opt: str) -> None:
     quality = program.report["quality"]
     assert quality["unseen"]
     if opt in PRESETS:
-        assert quality["least"] > quality["bound"], quality["sentence"]
+        # Of calls, not of the drawing: from noise alone, two steps multiply a call's error by 1 / alpha.
+        assert min(quality["calls"].values()) > quality["bound"], quality["sentence"]
 
 
 @pytest.mark.parametrize("opt", ["w8a8", "w4a6"])
