@@ -1,6 +1,6 @@
 """How good ranges are by where samples come from: the demo model without a calibration, and with one.
 
-python benchmarks/sample_sources.py [--steps 6] [--bits w8a8] [--samples 8]
+python benchmarks/sample_sources.py [--steps 6] [--presets w8a8,w4a6,naive-w8a8,naive-w4a6] [--samples 16]
 
 Signal to noise of each UNet call, simulated, on prompts that no sample has seen, guided as the demo draws.
 """
@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import argparse
 from collections.abc import Callable, Mapping
+from dataclasses import replace
 from pathlib import Path
 from statistics import mean
 
@@ -27,6 +28,7 @@ from dgqc.demo_model.evaluate import GUIDANCE, evaluation_scenes
 from dgqc.frontends import calibrate, load_calibration
 from dgqc.ir.calibration import Calibration
 
+MANY = 32
 HELD_OUT = 4
 HELD_OUT_SEED = 70_000
 FOLDER = Path("build/sample-sources")
@@ -51,7 +53,8 @@ def sources(steps: int, count: int) -> Mapping[str, Callable[[], Calibration]]:
         return caller.samples(known.model, count, count, 0, context_length=known.tokens or 0)
 
     return {
-        "recorded prompts": lambda: recorded("prompts", prompts()[:count], steps, 0),
+        f"{MANY} recorded prompts": lambda: recorded("prompts", prompts()[:MANY], steps, 0),
+        f"{count} recorded prompts": lambda: recorded("prompts", prompts()[:count], steps, 0),
         "its own pipeline": lambda: drawn(known),
         "the UNet alone": lambda: drawn(alone),
     }
@@ -60,20 +63,28 @@ def sources(steps: int, count: int) -> Mapping[str, Callable[[], Calibration]]:
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--steps", type=int, default=6)
-    parser.add_argument("--bits", default="w8a8")
-    parser.add_argument("--samples", type=int, default=8)
+    parser.add_argument("--presets", default="w8a8,w4a6,naive-w8a8,naive-w4a6")
+    parser.add_argument("--samples", type=int, default=16)
     asked = parser.parse_args()
     torch.set_num_threads(1)
     FOLDER.mkdir(parents=True, exist_ok=True)
     captions = [scene.caption() for scene in evaluation_scenes(HELD_OUT)]
     held_out = recorded("held-out", captions, asked.steps, HELD_OUT_SEED)
     wanted = references(known_of(Request(pipeline_dir())).model, held_out)
-    passes = simulation(candidate(f"{asked.bits},rounding=nearest")).passes
     for name, make in sources(asked.steps, asked.samples).items():
-        program, _ = lower(Request(pipeline_dir(), calibration=make(), pass_pipeline=passes))
-        simulated = SimulatedProgram(program)
-        found = signal_to_noise(lambda inputs, step, run=simulated: run.answer(inputs, step=step), wanted)
-        print(f"{name}: {mean(found):.1f} dB ({', '.join(f'{one:.1f}' for one in found)})", flush=True)
+        calibration = replace(make(), more=None)
+        for preset in asked.presets.split(","):
+            nearest = preset if preset.startswith("naive") else f"{preset},rounding=nearest"
+            passes = simulation(candidate(nearest)).passes
+            program, _ = lower(Request(pipeline_dir(), calibration=calibration, pass_pipeline=passes))
+            found = signal_to_noise(_answers(SimulatedProgram(program)), wanted)
+            wide = len(program.report.get("keep-wide", {}).get("wide-operands", ()))
+            each = ", ".join(f"{one:.1f}" for one in found)
+            print(f"{name}, {preset}: {mean(found):.1f} dB ({each}), {wide} operands wider", flush=True)
+
+
+def _answers(simulated: SimulatedProgram) -> Callable[[Mapping[str, torch.Tensor], int], torch.Tensor]:
+    return lambda inputs, step: simulated.answer(inputs, step=step)
 
 
 if __name__ == "__main__":

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterator, Mapping
 from typing import Any
 
@@ -179,7 +180,7 @@ def _stale(node: fx.Node, scope: VerificationScope) -> Problems:
 
 def _plans(program: Program) -> Problems:
     sites = [str(argument(node, "name")) for node in program.graph.graph.nodes if node.target is SITE]
-    for name in sorted({name for name in sites if sites.count(name) > 1}):
+    for name in sorted(name for name, count in Counter(sites).items() if count > 1):
         yield Problem(f"two sites called {name!r}", "a name for each", "a pass copied a site")
     weights = {name: tensor for name, tensor in constants(program.graph)}
     for name, plan in program.plans.items():

@@ -36,6 +36,10 @@ its layer is so by the model's making, not by chance."""
 MOST_LENT = 1.5
 """Of its own extreme, what a call believes of others at most: ranges of some models fall a thousandfold."""
 
+INVENTED, INVENTED_DRAWN = 0.25, 0.25
+"""Room on each side where contexts were invented: of a group's width, and of its way to the layer's extreme,
+which counts up to another width. Two numbers of six pairs tried on the demo model."""
+
 
 @register_pass
 @dataclass(frozen=True)
@@ -55,8 +59,13 @@ class WidenRanges(Pass):
     That says nothing of groups which were quiet in all samples, as channels are for a word that no prompt
     held. They are drawn towards their layer's extreme, by at most three times their width, where samples are
     few; the longer reach counts. So many samples, many values and few bits leave ranges as they were seen.
-    Ours; constants were found on two models (`benchmarks/unseen.py`). Operands whose samples nobody looked at
-    one by one (`static-ranges`) stay as they are.
+
+    Contexts that were invented for a model that came without its text encoder are no chance sample of what it
+    will be given, so each group gets room beside: a quarter of its width, and a quarter of the way to its
+    layer's extreme.
+
+    Ours; constants were found with `benchmarks/unseen.py` and `benchmarks/sample_sources.py`. Operands
+    whose samples nobody looked at one by one (`static-ranges`) stay as they are.
     """
 
     name: ClassVar[str] = "widen-ranges"
@@ -66,18 +75,21 @@ class WidenRanges(Pass):
 
     def run(self, program: Program) -> Program:
         plans, factors = dict(program.plans), [1.0]
+        invented = program.calibration is not None and program.calibration.synthetic
         for node in program.graph.graph.nodes:
             plan = plans.get(str(node.args[1])) if node.target is dgqc.site.default else None
             if isinstance(plan, GroupedOperand) and plan.variation is not None:
-                wider = widened(plan, plan.variation, math.prod(shape(node)))
+                wider = widened(plan, plan.variation, math.prod(shape(node)), invented)
                 plans[str(node.args[1])] = wider
                 factors.append(_width(wider) / max(_width(plan), 1e-30))
         report = {"operands": len(factors) - 1, "widest factor": round(max(factors), 3)}
         return replace(program, plans=plans).with_report(self.name, report)
 
 
-def widened(plan: GroupedOperand, variation: Variation, values: int) -> GroupedOperand:
-    """The plan with wider ranges. values: how many the operand has, of one sample.
+def widened(
+    plan: GroupedOperand, variation: Variation, values: int, invented: bool = False
+) -> GroupedOperand:
+    """The plan with wider ranges. values: how many the operand has, of one sample. invented: by contexts.
 
     Raises DgqcError where a call was seen by no sample.
     """
@@ -87,8 +99,8 @@ def widened(plan: GroupedOperand, variation: Variation, values: int) -> GroupedO
     low, high = plan.ranges.low.double(), plan.ranges.high.double()
     if plan.operand.padded:
         low, high = low.clamp(max=0), high.clamp(min=0)
-    low = -ends.extended(-low, -variation.low.double())
-    high = ends.extended(high, variation.high.double())
+    low = -ends.extended(-low, -variation.low.double(), invented)
+    high = ends.extended(high, variation.high.double(), invented)
     dtype = plan.ranges.low.dtype
     return replace(plan, ranges=Ranges(low[:, plan.group].to(dtype), high[:, plan.group].to(dtype)))
 
@@ -108,7 +120,7 @@ class _Ends:
         share = values * self.size / len(plan.group)
         self.price = 12 * (2**plan.operand.bits - 1) ** 2 / (share * self.width)
 
-    def extended(self, furthest: torch.Tensor, second: torch.Tensor) -> torch.Tensor:
+    def extended(self, furthest: torch.Tensor, second: torch.Tensor, invented: bool) -> torch.Tensor:
         """Where ranges end now, (T, G). furthest, second: of the samples' extremes, upwards, (T, n)."""
         index = self.group.expand(len(furthest), -1)
         start = torch.zeros_like(self.width)
@@ -116,7 +128,8 @@ class _Ends:
         tail = self._tail(furthest, second)
         near = torch.exp((furthest - end[:, self.group]) / tail[:, self.group])
         common = CLIPPED / (self.samples + 1) * start.index_add(1, self.group, near)
-        return end + torch.maximum(self._reach(tail, common), self._to_layer(end))
+        reached = end + torch.maximum(self._reach(tail, common), self._to_layer(end))
+        return self._with_room(reached) if invented else reached
 
     def _reach(self, tail: torch.Tensor, common: torch.Tensor) -> torch.Tensor:
         return tail * torch.log((common * self.price * tail).clamp(min=1))
@@ -131,6 +144,10 @@ class _Ends:
         own = torch.zeros(self.groups, dtype=torch.float64).index_add(0, self.group, squares)
         mean = (own + SHARED * squares.mean()) / (self.size + SHARED)
         return (mean / 2).sqrt().clamp(min=1e-6) * self.width
+
+    def _with_room(self, end: torch.Tensor) -> torch.Tensor:
+        gap = torch.minimum(end.amax(dim=1, keepdim=True) - end, self.width / INVENTED_DRAWN)
+        return end + INVENTED * self.width + INVENTED_DRAWN * gap
 
     def _to_layer(self, end: torch.Tensor) -> torch.Tensor:
         """How far groups that were quiet so far reach, (T, G)."""

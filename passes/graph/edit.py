@@ -147,7 +147,7 @@ def _is_tensor(node: fx.Node) -> bool:
 
 
 def clean(graph: fx.GraphModule) -> None:
-    """Removes dead nodes and unused constants, fills `meta["val"]` of every node, and recompiles."""
+    """Removes dead nodes and unused constants; the module's code is written when it is called."""
     graph.graph.eliminate_dead_code()
     used = {str(node.target) for node in graph.graph.nodes if node.op == "get_attr"}
     for owner_name, owner in list(graph.named_modules()):
@@ -157,7 +157,20 @@ def clean(graph: fx.GraphModule) -> None:
                 if path not in used:
                     del table[key]
     graph.graph.lint()
-    graph.recompile()
+    _recompile_on_demand(graph)
+
+
+def _recompile_on_demand(graph: fx.GraphModule) -> None:
+    """As `recompile`, once somebody calls the module or reads its code: few graphs between passes are."""
+
+    def forward(self: fx.GraphModule, *arguments: Any, **keywords: Any) -> Any:
+        self.recompile()
+        return self.forward(*arguments, **keywords)
+
+    # Every GraphModule has a class of its own, whose `forward` recompile replaces.
+    own: Any = type(graph)
+    own.forward = forward
+    own.code = property(lambda self: self.recompile().src)
 
 
 def propagate(program: Program) -> None:

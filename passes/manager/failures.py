@@ -19,6 +19,7 @@ from ...ir.storage.leftovers import remove_old, unfinished_name
 from ...ir.storage.serialize import save_program
 from ...ir.tensors import constants
 from ..base import Pass
+from .kept_graph import KeptGraph
 from .pipeline import format_pass
 
 FAILED = "dgqc-failed"
@@ -37,16 +38,16 @@ class Before:
     """
 
     program: Program
-    graph: fx.Graph
+    graph: KeptGraph
     tensors: Mapping[str, torch.Tensor]
 
     @staticmethod
     def of(program: Program) -> Before:
-        return Before(program, copy.deepcopy(program.graph.graph), dict(constants(program.graph)))
+        return Before(program, KeptGraph.of(program.graph.graph), dict(constants(program.graph)))
 
     def restored(self) -> Program:
         """The program, runnable."""
-        return replace(self.program, graph=fx.GraphModule(dict(self.tensors), self.graph))
+        return replace(self.program, graph=fx.GraphModule(dict(self.tensors), self.graph.restored()))
 
 
 def snapshot(program: Program) -> fx.GraphModule:

@@ -91,6 +91,17 @@ def test_a_group_that_is_far_narrower_stays_so() -> None:
     assert narrow == pytest.approx(0.001 + 3 * 0.002, rel=0.01)
 
 
+def test_invented_contexts_ask_for_room_beside_what_few_samples_ask_for() -> None:
+    """A quarter of its width at each end, and of its way to the layer, which counts up to another width."""
+    for narrow in (0.8, 0.001):
+        one = plan(100_000, beyond=0.0, narrow=narrow)
+        assert one.variation is not None
+        seen = high(widened(one, one.variation, VALUES))
+        wide, own = high(widened(one, one.variation, VALUES, invented=True))
+        assert wide == pytest.approx(1 + 0.25 * 2)
+        assert own == pytest.approx(seen[1] + 0.25 * 2 * narrow + min(0.25 * (1 - narrow), 2 * narrow))
+
+
 def test_samples_that_differ_get_more_room_than_those_that_agree() -> None:
     assert wider(plan(8, beyond=0.1))[0] > wider(plan(8, beyond=0.03))[0] > wider(plan(8, beyond=0))[0]
 
