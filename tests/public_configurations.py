@@ -294,7 +294,7 @@ REFUSED: Mapping[str, tuple[Config, str]] = {
         "UNetSpatioTemporalConditionModel",
     ),
     "kandinsky-3": ({"_class_name": "Kandinsky3UNet"}, "Kandinsky3UNet"),
-    "sd-controlnet-canny": ({**SD1, "_class_name": "ControlNetModel"}, "ControlNetModel"),
+    "sd-controlnet-canny": ({**SD1, "_class_name": "ControlNetModel"}, "--part controlnet"),
     "FLUX.1-dev": ({"_class_name": "FluxTransformer2DModel"}, "FluxTransformer2DModel"),
 }
 """By name, those that can't, and what stands in the sentence that says so."""

@@ -104,6 +104,9 @@ def calibrate(
     guidance_scale: Annotated[
         float | None, typer.Option("--guidance-scale", help="The pipeline's own where it is left out.")
     ] = None,
+    part: Annotated[
+        str, typer.Option("--part", help="Whose calls: the unet's, or the controlnet's.")
+    ] = "unet",
     seed: options.Seed = 0,
     json: options.Json = False,
 ) -> None:
@@ -111,7 +114,10 @@ def calibrate(
     from ..compiler.samples import shown
     from ..frontends.adapters.adapter import adapters_of
     from ..frontends.calibrating.calibrate import calibrate as record
+    from ..frontends.calibrating.drawings import CONTROLNET, UNET
 
+    if part not in (UNET, CONTROLNET):
+        raise DgqcError(f"There is no --part {part}; it is {UNET} or {CONTROLNET}.")
     lines = None if prompts is None else read_prompts(prompts)[:limit]
     with progress():
         calibration = record(
@@ -126,6 +132,7 @@ def calibrate(
             samples=samples,
             labels=None if classes is None else class_list(classes),
             adapters=adapters_of(asked["lora"]),
+            part=part,
             **{name: asked[name] for name in ("weights_key", "variant", "tokenizer", "pictures", "strength")},
         )
     calls = len(calibration.schedule)
@@ -133,7 +140,7 @@ def calibrate(
         counted = {"prompts": 0 if lines is None else len(lines), "calls": calls}
         as_json({"output": str(output), **counted, "origin": calibration.origin})
     else:
-        result(f"Wrote {output}: {calibration.origin}, {calls} UNet calls each.")
+        result(f"Wrote {output}: {calibration.origin}, {calls} calls each.")
 
 
 def demo(

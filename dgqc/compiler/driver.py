@@ -24,6 +24,7 @@ from ..ir.program import Program
 from ..passes.manager.manager import PassManager
 from ..report.report import entry_with, summarize
 from ..report.widths import Planned
+from .controlnets import with_one_result
 from .denoising import with_loop
 from .parts import part_requests
 from .prepare import begin
@@ -47,6 +48,7 @@ def compile(*arguments: Any, **options: Any) -> CompiledProgram:
 def compiled_as_asked(request: Request) -> CompiledProgram:
     """The program and its parts, checked and repaired as far as that is asked for, by Python and command line
     alike."""
+    request = with_one_result(request)
     parts = part_requests(request)
     compiled = _checked(request)
     return compiled.with_parts({name: _checked(one) for name, one in parts.items()}) if parts else compiled
@@ -98,6 +100,7 @@ def _lower(
 ) -> tuple[Program, Provenance, Calibration | None]:
     """`lower`, and the samples that passes had."""
     planned = Planned()
+    request = with_one_result(request)
     manager = PassManager(request.passes, (*request.instruments, planned), request.verify_each)
     manager.check(Level.CAPTURED)
     start = begin(request)

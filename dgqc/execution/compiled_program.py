@@ -31,6 +31,7 @@ from .named_step import named_step, one_timestep
 from .ready import ReadyBackends
 
 if TYPE_CHECKING:
+    from .diffusers_controlnet import CompiledControlNet
     from .diffusers_unet import CompiledUNet
 
 log = logging.getLogger("dgqc")
@@ -280,6 +281,12 @@ class CompiledProgram:
         from .diffusers_pipeline import integer_pipeline
 
         return integer_pipeline(self, pipeline, **options)
+
+    def as_diffusers_controlnet(self, controlnet: Any, **options: Any) -> CompiledControlNet:
+        """A drop-in for a pipeline's ControlNet; see `dgqc.execution.diffusers_controlnet`."""
+        from .diffusers_controlnet import CompiledControlNet
+
+        return CompiledControlNet(self, controlnet, **options)
 
     def __reduce__(self) -> tuple[Any, ...]:
         # As a bundle keeps it: torch.fx would give the nodes other names. Backends are made ready anew.

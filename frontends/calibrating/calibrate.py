@@ -15,7 +15,7 @@ from ..adapters.adapter import Adapter
 from ..loading.load import load_model
 from ..loading.pipelines import checked_index
 from .calibration_file import Recording, load_calibration, save_calibration
-from .drawings import Drawings
+from .drawings import UNET, Drawings
 from .pictures import read_pictures
 from .pipeline_calls import Settings, own_guidance
 from .recorder import Progress, versions
@@ -42,6 +42,7 @@ def calibrate(
     tokenizer: str | Path | None = None,
     pictures: str | Path | None = None,
     strength: float | None = None,
+    part: str = UNET,
 ) -> Calibration:
     """Runs an unmodified pipeline and records its UNet's inputs at every call.
 
@@ -55,12 +56,11 @@ def calibrate(
     labels: classes, for a pipeline that takes them; None draws them from all that the UNet knows.
     weights_key, variant, adapters, tokenizer: as for `load_model`.
     pictures: a folder of them, for a pipeline that changes pictures. strength: None leaves the pipeline's
-        own; below 1 the recorded schedule begins late.
+        own; below 1 the recorded schedule begins late. part: whose calls, the unet's or the controlnet's.
 
     Holds all recorded latents until the file is written: pictures x calls x 2 (guidance) x C x H x W
     float32, 0.2 GB for 64 prompts of Stable Diffusion at 25 steps; a context that stays the same once.
-    Raises DgqcError for a pipeline that can't be loaded or run, UnsupportedOperation for one whose UNet
-    calls carry inputs that dgqc does not know (attention masks, an IP-Adapter's tokens).
+    Raises DgqcError for a pipeline that can't be loaded or run, or whose calls carry unknown inputs.
     """
     if prompts is not None and not prompts:
         raise DgqcError("There are no prompts to calibrate with; give at least one.")
@@ -70,7 +70,7 @@ def calibrate(
     given = None if pictures is None else read_pictures(Path(pictures))
     loaded = _loaded(pipeline, weights_key, variant, adapters, tokenizer)
     settings = Settings(steps, guidance_scale=guidance_scale, strength=strength)
-    drawings = Drawings(loaded, settings, prompts, labels, given)
+    drawings = Drawings(loaded, settings, prompts, labels, given, part)
     calls = len(drawings.rehearse().schedule)
     recorder = drawings.record(count, batch_size, seed, progress, calls)
     recording = Recording(

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from typing import Any
 
 import torch
+from diffusers import MultiControlNetModel
 from torch import nn
 
 from ...ir.calibration import Calibration
@@ -23,13 +24,16 @@ from .shown_pictures import is_shown_pictures
 
 log = logging.getLogger("dgqc")
 
+UNET, CONTROLNET = "unet", "controlnet"
+"""Parts of pipelines whose calls can be recorded."""
+
 
 @dataclass(frozen=True)
 class Drawings:
     """A pipeline around a UNet, and how it is to draw.
 
     prompts: what users ask for; None takes captions that dgqc brings. labels: classes; None draws them.
-    pictures: for a pipeline that changes pictures.
+    pictures: for a pipeline that changes pictures. part: whose calls are recorded.
     """
 
     pipeline: Any
@@ -37,12 +41,20 @@ class Drawings:
     prompts: Sequence[str] | None = None
     labels: Sequence[int] | None = None
     pictures: Sequence[Picture] | None = None
+    part: str = UNET
 
     def __post_init__(self) -> None:
         name = type(self.pipeline).__name__
         unet = getattr(self.pipeline, "unet", None)
         if not isinstance(unet, nn.Module):
             raise DgqcError(f"A {name} has no UNet, which alone dgqc compiles; give such a pipeline.")
+        if not isinstance(getattr(self.pipeline, self.part, None), nn.Module):
+            raise DgqcError(f"A {name} has no {self.part}; leave --part out.")
+        if isinstance(getattr(self.pipeline, self.part), MultiControlNetModel):
+            raise DgqcError(
+                f"The {name} has several ControlNets; record each in a pipeline of its own, or its calls in "
+                "dgqc.recording(pipe.controlnet.nets[0])."
+            )
         if self.prompts is not None and not self.prompted:
             raise DgqcError(f"A {name} takes no prompts; leave them out, and say how many pictures.")
         if self.labels is not None:
@@ -100,7 +112,7 @@ class Drawings:
         if is_shown_pictures(self.pipeline):
             batch_size = 1  # A pipeline shows all pictures of a batch the same.
         batches = [pictures[start : start + batch_size] for start in range(0, count, batch_size)]
-        with recording(self.pipeline.unet, calls * len(batches), progress) as recorder:
+        with recording(getattr(self.pipeline, self.part), calls * len(batches), progress) as recorder:
             for batch in batches:
                 recorder.begin_picture()
                 draw(self.pipeline, batch, self.settings)

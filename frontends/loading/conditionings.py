@@ -19,6 +19,13 @@ KNOWN: Mapping[str, tuple[str | None, ...]] = {
 """By key, the values that stand for inputs of `model_inputs`, or for none."""
 
 
+CONTROLNETS = (
+    "A ControlNet is compiled for the calls that its pipeline makes; record them with `dgqc calibrate "
+    "PIPELINE --part controlnet -o FILE`, and give them with --calib FILE."
+)
+"""Said of one that comes without them."""
+
+
 def picture_projections(model: nn.Module) -> Sequence[nn.Module]:
     """What makes tokens of pictures, of each of the model's IP-Adapters; none where it has none."""
     projection = getattr(model, "encoder_hid_proj", None)

@@ -8,6 +8,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
+from diffusers import ControlNetModel
 from torch import nn
 
 from ...ir.errors import DgqcError
@@ -17,6 +18,7 @@ from ..adapters.adapter import Adapter
 from ..adapters.adapter_file import read_adapter
 from ..adapters.merge import merge_adapters
 from .checkpoints import unwrapped
+from .conditionings import CONTROLNETS
 from .exported_archive import read_exported_program
 from .exported_unet import ExportedUNet
 from .file_kinds import refuse_other_kinds
@@ -212,6 +214,8 @@ def config_only(path: str | Path) -> LoadedModel:
     config = _read_config(file)
     with reading(str(found), FORMATS):
         model, facts = empty_unet(config, str(file)), _facts(pipeline)
+        if isinstance(model, ControlNetModel):
+            raise DgqcError(CONTROLNETS)
         check_interface(config, facts, str(found))
         return _loaded(model, config, pipeline, facts, str(file))
 

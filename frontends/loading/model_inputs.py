@@ -7,13 +7,13 @@ from dataclasses import dataclass
 from typing import Any
 
 import torch
-from diffusers import AudioLDM2UNet2DConditionModel, UNet2DConditionModel, UNet2DModel
+from diffusers import AudioLDM2UNet2DConditionModel, ControlNetModel, UNet2DConditionModel, UNet2DModel
 from diffusers.models.embeddings import ImageHintTimeEmbedding
 from torch import nn
 
 from ...ir.errors import DgqcError
 from .arguments import PLACES, in_order, place_of
-from .conditionings import refuse_unknown
+from .conditionings import CONTROLNETS, refuse_unknown
 from .contexts import context_widths
 
 NAMES = tuple(dict.fromkeys(place.name for place in PLACES if not place.several))
@@ -46,6 +46,8 @@ def model_inputs(
     Raises DgqcError for another kind of model or a missing sample size, UnsupportedOperation for kinds of
     conditioning that dgqc does not know.
     """
+    if isinstance(model, ControlNetModel):
+        raise DgqcError(CONTROLNETS)
     if not isinstance(model, UNet2DConditionModel | UNet2DModel | AudioLDM2UNet2DConditionModel):
         raise DgqcError(
             f"A {type(model).__name__} is not a UNet that dgqc knows; give a diffusers UNet2DConditionModel "
