@@ -13,7 +13,7 @@ from torch import nn
 from ..frontends.loading.arguments import named_arguments
 from ..frontends.loading.controlnets import Residual, unpacked
 from ..ir.errors import DgqcError
-from .compiled_program import CompiledProgram
+from .diffusers_unet import Runnable
 from .named_step import one_timestep
 from .picture_steps import PictureSteps
 
@@ -28,20 +28,15 @@ class CompiledControlNet(ControlNetModel):  # type: ignore[misc]
     are not kept.
     """
 
-    def __init__(
-        self, program: CompiledProgram, controlnet: ControlNetModel, *, backend: str | None = None
-    ) -> None:
+    def __init__(self, program: Runnable, controlnet: ControlNetModel, *, backend: str | None = None) -> None:
         """controlnet: the original, or any of its config. backend: as in `run`.
 
         Raises DgqcError for a program that is no ControlNet's.
         """
         ModelMixin.__init__(self)
-        described = program.report.get(RESIDUALS)
+        described = getattr(program, "report", {}).get(RESIDUALS)
         if described is None:
-            raise DgqcError(
-                f"The program was compiled from a {program.provenance.model}, not from a ControlNet; give "
-                "one of those."
-            )
+            raise DgqcError("The program was not compiled from a ControlNet; give one that was.")
         self.program, self.backend = program, backend
         self.residuals = [Residual(tuple(one["shape"]), one["loudness"]) for one in described]
         self._steps = PictureSteps()

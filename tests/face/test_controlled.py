@@ -128,7 +128,7 @@ def test_a_controlnet_is_a_program(pictures: Path, tmp_path: Path) -> None:
     for wanted, one in zip(expected, settings[1:], strict=True):
         assert (drawn(whole, pictures, **one) - wanted).norm() < 0.2 * (without - wanted).norm(), one
     program.report = {}
-    with pytest.raises(DgqcError, match="not from a ControlNet; give one of those"):
+    with pytest.raises(DgqcError, match="not compiled from a ControlNet; give one that was"):
         program.as_diffusers_controlnet(answers)
 
 
