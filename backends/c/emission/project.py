@@ -166,6 +166,7 @@ def write_project(project: Project, directory: Path) -> None:
         "config.cmake": directory / f"{name}-config.cmake.in",
         "pkg-config.pc": directory / f"{name}.pc.in",
         "scales.h": directory / "include" / f"{name}_scales.h",
+        "program.py": directory / f"{name}.py",
     }
     environment = jinja2.Environment(
         loader=jinja2.FileSystemLoader(TEMPLATES),
