@@ -3,13 +3,18 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import Any
 
 import architectures
 import pytest
+from torch import nn
 
+from dgqc.frontends.capturing.capture import capture
 from dgqc.ir.ops.captured import ProductKind
+from dgqc.ir.program import Program
+from dgqc.report import report as reporting
 from dgqc.report.report import Report, report_on
 
 PRESETS = {"fp32": 1, "w8a8": 16, "w8a6": 64 / 3, "w4a8": 32, "w4a6": 128 / 3}
@@ -27,6 +32,22 @@ def stable_diffusion_xl(tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder = tmp_path_factory.mktemp("sdxl")
     architectures.stable_diffusion_xl_full().save_config(folder)
     return folder / "config.json"
+
+
+@pytest.fixture(scope="module", autouse=True)
+def _captured_once() -> Iterator[None]:
+    """A report captures the model that it is about; what is asked of one model here shares one capture."""
+    known: dict[str, Program] = {}
+
+    def capture_once(model: nn.Module, **options: Any) -> Program:
+        key = f"{model.config} {options}"
+        if key not in known:
+            known[key] = capture(model, **options)
+        return known[key]
+
+    with pytest.MonkeyPatch.context() as patched:
+        patched.setattr(reporting, "capture", capture_once)
+        yield
 
 
 def report(path: Path, opt: str, steps: int = 25) -> Report:
