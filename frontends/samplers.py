@@ -17,8 +17,8 @@ from .sampler_probe import DRAWS, INSTEAD, ask, begun, noised
 from .schedulers import scheduler_config
 from .schedules import schedule_for
 
-OWN = "own"
-"""The loop of whatever scheduler makes the program's calls."""
+OWN, AUTO = "own", "auto"
+"""The loop of whatever scheduler makes the program's calls; the second where there can be one."""
 MOST_LATE = 256
 """Calls, up to which a picture may begin with any of them."""
 ALIKE = 1e-6
@@ -32,13 +32,13 @@ MOST_SEARCHED = 250
 def sampler_for(name: str, config: Mapping[str, Any] | None, schedule: Schedule) -> Sampler:
     """The sampler of a program's calls.
 
-    name: "own", or the scheduler that it must be, as `scheduler_config` takes names ("ddim").
+    name: "own" or "auto", or the scheduler that it must be, as `scheduler_config` takes names ("ddim").
     config: a pipeline's scheduler_config.json; None stands for DDIM with Stable Diffusion's betas.
     schedule: the calls of the program.
     Raises DgqcError for another scheduler than the one that is named, for one whose step isn't a fixed sum,
     and where its calls are not the schedule's.
     """
-    if name != OWN:
+    if name not in (OWN, AUTO):
         wanted = str((scheduler_config(name) or {})["_class_name"])
         if wanted != schedule.scheduler:
             raise DgqcError(

@@ -15,6 +15,7 @@ from .errors import DgqcError
 from .level import Level
 from .plans import Plan, ratios
 from .schedule import Schedule
+from .tokenizer import Tokenizer
 
 IDS = "input_ids"
 """The input of a text encoder: whole numbers, of which int16 holds the low 16 bits."""
@@ -68,6 +69,7 @@ class Program:
         the two are the same.
     output_scale: integer level only: float64 (T,), the real value of one int16 output step.
     loop: integer level only: how a sampler calls the program to draw a whole picture; None where unasked.
+    tokenizer: of a text encoder, from prompts to its ids; None for others, and where none has tables.
     report: what passes want a user to know: JSON values by pass name.
     batched: False when the graph mixes samples of a batch, so that it must be run sample by sample.
     layout: integer level only: what a backend decided about where and in which order the program runs; opaque
@@ -84,6 +86,7 @@ class Program:
     prologue: fx.GraphModule | None = None
     output_scale: torch.Tensor | None = None
     loop: DenoisingLoop | None = None
+    tokenizer: Tokenizer | None = None
     report: Mapping[str, Any] = field(default_factory=dict)
     batched: bool = True
     layout: object | None = None

@@ -21,6 +21,7 @@ from ..ir.errors import DgqcError
 from . import build as command_build
 from . import compare as command_compare
 from . import difference as command_difference
+from . import draw as command_draw
 from . import inspect as command_inspect
 from . import passes as command_passes
 from . import targets as command_targets
@@ -75,6 +76,7 @@ def check_memory_limit() -> None:
 COMMANDS = (
     command_build,
     command_compare,
+    command_draw,
     command_inspect,
     command_difference,
     command_passes,

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Mapping
 from dataclasses import replace
 from typing import Any
@@ -10,15 +11,34 @@ import torch
 
 from ..bundle.manifest import InputShape
 from ..execution.boundary import to_integers
-from ..frontends.samplers import sampler_for
+from ..frontends.samplers import AUTO, sampler_for
 from ..ir.arithmetic.operands import shape_of
 from ..ir.denoising import Labels
 from ..ir.errors import DgqcError
 from ..ir.program import Input, Program
 from ..ir.tensors import constant
 from .loop_tables import tabulate
+from .prepare import Start
+
+log = logging.getLogger("dgqc")
 
 LABELS = "class_labels"
+
+
+def with_asked_loop(program: Program, name: str | None, start: Start) -> Program:
+    """The program with the loop that is asked for, if any.
+
+    With "auto" the log says why there is none. Raises DgqcError as `with_loop`.
+    """
+    if name is None:
+        return program
+    try:
+        return with_loop(program, name, start.scheduler, start.provenance.inputs)
+    except DgqcError as error:
+        if name != AUTO:
+            raise
+        log.warning("%s The bundle draws no pictures by itself.", error)
+        return program
 
 
 def with_loop(

@@ -16,6 +16,7 @@ from ..backends.selection import stopping_target
 from ..backends.target import Target
 from ..bundle.manifest import Provenance
 from ..execution.compiled_program import CompiledProgram
+from ..frontends.samplers import AUTO
 from ..ir.calibration import Calibration
 from ..ir.errors import DgqcError
 from ..ir.level import Level
@@ -24,9 +25,14 @@ from ..ir.program import Program
 from ..passes.manager.manager import PassManager
 from ..report.report import entry_with, summarize
 from ..report.widths import Planned
+<<<<<<< HEAD
 from .controlnets import with_one_result
 from .denoising import with_loop
 from .parts import part_requests
+=======
+from .denoising import with_asked_loop
+from .parts import AskedPart, part_requests
+>>>>>>> fdb955b (A bundle of parts draws a picture of a prompt: words, states, latents and pixels hand integers to each other)
 from .prepare import begin
 from .repair import checked, repaired
 from .request import Request
@@ -50,8 +56,18 @@ def compiled_as_asked(request: Request) -> CompiledProgram:
     alike."""
     request = with_one_result(request)
     parts = part_requests(request)
+    if parts and request.loop is None:
+        # Who has a text encoder and a decoder wants to draw.
+        request = replace(request, loop=AUTO)
     compiled = _checked(request)
-    return compiled.with_parts({name: _checked(one) for name, one in parts.items()}) if parts else compiled
+    return compiled.with_parts({name: _part(one) for name, one in parts.items()}) if parts else compiled
+
+
+def _part(asked: AskedPart) -> CompiledProgram:
+    """A part's program, with its tokenizer."""
+    found = _checked(asked.request)
+    own = replace(found.program, tokenizer=asked.tokenizer)
+    return CompiledProgram(own, found.provenance, found.report)
 
 
 def _checked(request: Request) -> CompiledProgram:
@@ -109,8 +125,7 @@ def _lower(
     stopping = stopping_target(targets, request.stop_after, request.passes)
     program = manager.run(start.program.pop(), None if stopping else request.stop_after)
     if program.level is Level.INTEGER:
-        if request.loop is not None:
-            program = with_loop(program, request.loop, start.scheduler, start.provenance.inputs)
+        program = with_asked_loop(program, request.loop, start)
         program = program.with_report("summary", summarize(start.costs, planned, program))
     if stopping is not None:
         program = stopping.lay_out(

@@ -11,6 +11,7 @@ from ..frontends.parts.decoders import COMPONENT, DECODER, decoder_part
 from ..frontends.parts.part import Part
 from ..frontends.parts.text_encoders import TOKENIZERS, text_encoder_part
 from ..ir.errors import DgqcError
+from ..ir.tokenizer import Tokenizer
 from .callers import KnownModel, drawings_of, own_pipeline
 from .prepare import known_of, recorded_of, settled
 from .request import ALL, OFF, Request
@@ -27,7 +28,15 @@ class _Kind:
 _TEXT, _PIXELS = _Kind("text", tuple(TOKENIZERS)), _Kind("decoder", (DECODER,))
 
 
-def part_requests(request: Request) -> Mapping[str, Request]:
+@dataclass(frozen=True)
+class AskedPart:
+    """A part as it is to be compiled. tokenizer: that its program carries, if any."""
+
+    request: Request
+    tokenizer: Tokenizer | None = None
+
+
+def part_requests(request: Request) -> Mapping[str, AskedPart]:
     """What each other part of the request's pipeline is compiled with, by the part's name.
 
     Nothing for a model that comes alone, and where nothing else is asked for.
@@ -42,7 +51,7 @@ def part_requests(request: Request) -> Mapping[str, Request]:
         return {}
     request = settled(request, known)
     pipeline = own_pipeline(known)
-    found: dict[str, Request] = {}
+    found: dict[str, AskedPart] = {}
     for name in _TEXT.names:
         if request.text != OFF and getattr(pipeline, name, None) is not None:
             part = _captured(_TEXT, lambda name=name: text_encoder_part(pipeline, name, request.seed))
@@ -73,9 +82,9 @@ def _captured(kind: _Kind, make: Callable[[], Part]) -> Part:
     return part
 
 
-def _asked(request: Request, part: Part, opt: str) -> Request:
+def _asked(request: Request, part: Part, opt: str) -> AskedPart:
     """What a part is compiled with: its own widths and samples, else as its UNet."""
-    return Request(
+    own = Request(
         part.model,
         opt,
         calibration=part.calibration,
@@ -87,3 +96,4 @@ def _asked(request: Request, part: Part, opt: str) -> Request:
         verify_each=request.verify_each,
         instruments=request.instruments,
     )
+    return AskedPart(own, part.tokenizer)

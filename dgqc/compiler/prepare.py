@@ -27,7 +27,7 @@ from ..frontends.loading.live_models import check_live
 from ..frontends.loading.load import load_model
 from ..frontends.loading.model_inputs import model_config, recorded_inputs
 from ..frontends.loading.pipelines import StoredPipeline
-from ..frontends.samplers import sampler_for
+from ..frontends.samplers import AUTO, sampler_for
 from ..frontends.schedulers import scheduler_config
 from ..ir.calibration import Calibration
 from ..ir.errors import DgqcError
@@ -70,7 +70,7 @@ def begin(request: Request) -> Start:
     known = known_of(request, recorded)
     model, request = known.model, settled(request, known)
     caller = caller_of(request, known, recorded)
-    if request.loop is not None:
+    if request.loop not in (None, AUTO):
         sampler_for(request.loop, caller.config, caller.schedule)  # refuses before minutes of work
     sample_size, context_length = asked_sizes(request, caller, known.tokens)
     program = capture(

@@ -229,10 +229,10 @@ class Request:
         default=None,
         metadata=option(
             "--loop",
-            "Add the scheduler's loop, in integers too: own, or its name.",
+            "Add the scheduler's loop, in integers too: own, auto, or its name.",
             metavar="SCHEDULER",
             python="For `CompiledProgram.draw`, and as emitted C. A name is refused where another scheduler "
-            "calls the model.",
+            "calls the model; auto leaves out what can't be, and stands for None where parts are compiled.",
         ),
     )
     parts: str = field(

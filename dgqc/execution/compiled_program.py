@@ -15,7 +15,6 @@ from ..backends.target import Target
 from ..bundle.bundle import PARTS, Contents, read
 from ..bundle.bundle import save as save_bundle
 from ..bundle.manifest import Provenance
-from ..bundle.vectors import noise_of
 from ..ir.calibration import Inputs
 from ..ir.drawing import Drawing, Watcher, fixed_guidance, ignore
 from ..ir.errors import DgqcError
@@ -28,10 +27,16 @@ from .backends import default_backend
 from .boundary import fixed_picture, floating_picture, to_floats, to_integers
 from .named_inputs import IGNORING, check_inputs, named_inputs, without_ignored
 from .named_step import named_step, one_timestep
+from .pictures import drawn_noise, drawn_picture
 from .ready import ReadyBackends
 
 if TYPE_CHECKING:
+<<<<<<< HEAD
     from .diffusers_controlnet import CompiledControlNet
+=======
+    from PIL.Image import Image
+
+>>>>>>> fdb955b (A bundle of parts draws a picture of a prompt: words, states, latents and pixels hand integers to each other)
     from .diffusers_unet import CompiledUNet
 
 log = logging.getLogger("dgqc")
@@ -186,7 +191,17 @@ class CompiledProgram:
         """The integer graph itself. inputs: int16 by name, one sample. Returns int16."""
         return call(self._backends.runner(backend), inputs, step)
 
-    def draw(
+    def draw(self, prompt: str | Sequence[int], seed: int = 0, **options: Any) -> Image:
+        """Draws a picture of a prompt, from its words to its pixels in integers: the same on every machine.
+
+        prompt: text, or ids of tokens. seed: of the noise.
+        options: negative ("") and guidance_scale (7.5, 1 calls the UNet once a step); latents, start, noise,
+            backend, progress as `draw_sample` takes them.
+        Raises DgqcError for a program without text encoder, loop or decoder: `--parts all` compiles them.
+        """
+        return drawn_picture(self, prompt, seed=seed, **options)
+
+    def draw_sample(
         self,
         seed: int,
         encoder_hidden_states: torch.Tensor | None = None,
@@ -201,7 +216,7 @@ class CompiledProgram:
         backend: str | None = None,
         progress: Watcher = ignore,
     ) -> torch.Tensor:
-        """Draws one picture with the program's denoising loop: the same on every machine.
+        """One sample by the program's denoising loop, of conditions: the same on every machine.
 
         seed: of the noise. The conditions: as in `run`, of one sample.
         negative: the conditions that guidance leads away from, under the same names. guidance_scale: 1 calls
@@ -221,7 +236,7 @@ class CompiledProgram:
                 "or leave the scale out."
             )
         drawing = Drawing(
-            self._noise(seed, noise),
+            drawn_noise(self.program.loop, shape, seed, noise),
             self._conditions(given),
             self._conditions(other) if other else {},
             fixed_guidance(guidance_scale),
@@ -235,13 +250,6 @@ class CompiledProgram:
     ) -> torch.Tensor:
         """The denoising loop itself. Returns the int16 picture in Q12."""
         return call(self._backends.drawer(backend), drawing, progress)
-
-    def _noise(self, seed: int, given: torch.Tensor | None) -> torch.Tensor:
-        shape, loop = self.program.inputs[0].shape, self.program.loop
-        pictures = 1 if loop is None else loop.noise_pictures
-        if given is None:
-            return noise_of(seed, pictures, shape)
-        return fixed_picture(given, (pictures, *shape[1:]))
 
     def _conditions(self, inputs: Inputs) -> dict[str, torch.Tensor]:
         check_inputs(inputs, self.provenance.inputs)

@@ -12,6 +12,7 @@ from torch import nn
 from ...ir.calibration import Calibration, Inputs
 from ...ir.errors import UnsupportedOperation, one_line
 from ...ir.schedule import ONE_CALL
+from ...ir.tokenizer import Tokenizer
 from ..loading.exported_unet import ExportedUNet
 
 BATCH = 4
@@ -24,11 +25,13 @@ class Part:
 
     name: of the part in a bundle. model: takes one input and a timestep that it ignores.
     calibration: what the pipeline calls it with, drawn when first read.
+    tokenizer: of a text encoder, as tables; None for others, and where it has none.
     """
 
     name: str
     model: ExportedUNet
     calibration: Calibration
+    tokenizer: Tokenizer | None = None
 
 
 def exported(module: nn.Module, example: torch.Tensor, kind: str, what: str) -> ExportedUNet:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -10,11 +11,15 @@ import torch
 from torch import nn
 from transformers import CLIPTextModel, CLIPTextModelWithProjection
 
-from ...ir.errors import UnsupportedOperation
+from ...ir.errors import DgqcError, UnsupportedOperation
 from ...ir.ops.tokens import IDS as MOST_IDS
 from ...ir.program import IDS
+from ...ir.tokenizer import Tokenizer
 from ..calibrating.captions import everyday_captions, prompts_for, tells_apart
+from ..loading.token_tables import token_tables
 from .part import Part, called_with, exported
+
+log = logging.getLogger("dgqc")
 
 TOKENIZERS = {"text_encoder": "tokenizer", "text_encoder_2": "tokenizer_2"}
 """Each text encoder, with who makes its ids."""
@@ -94,7 +99,16 @@ def text_encoder_part(pipeline: Any, name: str, seed: int) -> Part:
     def prompts() -> torch.Tensor:
         return ids_of(tokenizer, ["", *prompts_for(tokenizer, PROMPTS - 1, seed)])
 
-    return Part(name, model, called_with(IDS, origin, prompts))
+    return Part(name, model, called_with(IDS, origin, prompts), _tables(tokenizer, name))
+
+
+def _tables(tokenizer: Any, name: str) -> Tokenizer | None:
+    """The tokenizer's tables; where it has none, the log says so, and prompts are given as ids."""
+    try:
+        return token_tables(tokenizer)
+    except DgqcError as error:
+        log.warning("%s Prompts of the %s are ids of tokens.", error, name)
+        return None
 
 
 def ids_of(tokenizer: Any, prompts: Sequence[str]) -> torch.Tensor:

@@ -20,13 +20,15 @@ from torch import fx
 
 from ..denoising import DenoisingLoop, Labels
 from ..plans import CallQuantizer, Coding, Dimension, Granularity, Plan, Ranges, Role, Variation
+from ..tokenizer import Tokenizer
+from ..unicode import Characters
 from ..views import View
 from .schema import Record, checked
 
 _Stored = TypeVar("_Stored")
 KEEP = Callable[[str, torch.Tensor], None]
 """keep(key, tensor) puts a tensor beside the JSON."""
-_FROZEN = (Ranges, Variation, CallQuantizer, View, DenoisingLoop, Labels)
+_FROZEN = (Ranges, Variation, CallQuantizer, View, DenoisingLoop, Labels, Tokenizer, Characters)
 PLAN_TYPES: dict[str, type[Any]] = {kind.__name__: kind for kind in (*get_args(Plan), *_FROZEN)}
 """Frozen dataclasses that can be stored, by the name they are stored under; `storable` adds a backend's."""
 OLD_NAMES: Mapping[str, str] = {

@@ -23,6 +23,7 @@ from .checks import Problem, Problems, VerificationRule, VerificationScope, modu
 from .levels import rules_of
 from .loop_rules import loop_problems
 from .plan_rules import plan_problems, weight_problems
+from .tokenizer_rules import tokenizer_problems
 
 INTEGER_TYPES = (torch.uint8, torch.int8, torch.int16, torch.int32, torch.int64)
 SITE = torch.ops.dgqc.site.default
@@ -68,6 +69,7 @@ def problems(program: Program) -> Iterator[tuple[fx.Node | None, Problem]]:
     yield from ((None, problem) for problem in _plans(program))
     yield from ((None, problem) for problem in _scales(program))
     yield from ((None, problem) for problem in loop_problems(program))
+    yield from ((None, problem) for problem in tokenizer_problems(program))
     # Last, since whatever else is wrong explains more.
     for node in program.graph.graph.nodes:
         yield from ((node, problem) for problem in _stale(node, scope))

@@ -34,7 +34,7 @@ def test_labels_are_the_codes_of_each_class(drawing: CompiledProgram) -> None:
     assert codes.shape == (10, *drawing.program.inputs[1].shape)
     assert len(codes.flatten(1).unique(dim=0)) == 10
     label = torch.tensor([7])
-    by_label = drawing.draw(3, class_labels=label, backend="reference")
+    by_label = drawing.draw_sample(3, class_labels=label, backend="reference")
     picture = drawing.draw_integers(Drawing(noise_of(3, 1, (1, 3, 8, 8)), {name: codes[7]}), backend="c")
     assert torch.equal(by_label * 4096, picture.float())
 
@@ -42,9 +42,9 @@ def test_labels_are_the_codes_of_each_class(drawing: CompiledProgram) -> None:
 def test_a_saved_program_draws_the_same(drawing: CompiledProgram, tmp_path: Path) -> None:
     loaded = dgqc.load(drawing.save(tmp_path / "drawing.dgqc"))
     label = torch.tensor([2])
-    pictures = [program.draw(5, class_labels=label) for program in (drawing, loaded)]
+    pictures = [program.draw_sample(5, class_labels=label) for program in (drawing, loaded)]
     assert torch.equal(*pictures)
-    assert not torch.equal(pictures[0], drawing.draw(6, class_labels=label))
+    assert not torch.equal(pictures[0], drawing.draw_sample(6, class_labels=label))
     assert json.loads((tmp_path / "drawing.dgqc" / "manifest.json").read_text())["request"]["loop"] == "ddim"
 
 
@@ -62,7 +62,7 @@ def test_text_conditioned_programs_draw_too() -> None:
     assert compiled.program.loop.labels is None
     wanted = compiled.program.inputs[1].shape
     context = torch.randn(wanted, generator=torch.Generator().manual_seed(0))
-    reference, c = (compiled.draw(1, context, backend=backend) for backend in ("reference", "c"))
+    reference, c = (compiled.draw_sample(1, context, backend=backend) for backend in ("reference", "c"))
     assert torch.equal(reference, c)
 
 
@@ -74,4 +74,4 @@ def test_refuses(run: Run, model_folder: Path, tmp_path: Path) -> None:
         in error
     )
     with pytest.raises(DgqcError, match="compile it with --loop own"):
-        compiled_small("unconditional").draw(1)
+        compiled_small("unconditional").draw_sample(1)

@@ -1,0 +1,49 @@
+"""`dgqc draw`: a bundle's picture of a prompt."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from . import options
+from .console import progress, result
+
+
+def register(app: typer.Typer) -> None:
+    """Adds the command."""
+    app.command("draw")(draw)
+
+
+def draw(
+    bundle: options.Bundle,
+    prompt: Annotated[str, typer.Argument(metavar="PROMPT", help="What is to be seen.")],
+    negative: Annotated[str, typer.Option("--negative", help="What guidance leads away from.")] = "",
+    guidance: Annotated[
+        float, typer.Option("--guidance", help="Its scale; 1 calls the UNet once a step.")
+    ] = 7.5,
+    seed: options.Seed = 0,
+    output: Annotated[
+        Path, typer.Option("-o", "--output", metavar="FILE", help="Where the picture goes, .png or .ppm.")
+    ] = Path("picture.png"),
+    backend: options.BackendName = None,
+) -> None:
+    """Draw a picture of a prompt, in integers; the same on every machine."""
+    from ..compiler.samples import shown
+    from ..execution.compiled_program import load
+    from ..ir.reading import explained
+
+    program = load(bundle)
+    with progress():
+        picture = program.draw(
+            prompt,
+            seed,
+            negative=negative,
+            guidance_scale=guidance,
+            backend=backend,
+            progress=shown("drawing"),
+        )
+    with explained(f"{output} can't be written", "give a file such as picture.png"):
+        picture.save(output)
+    result(f"{output}: {picture.width} x {picture.height}, seed {seed}")

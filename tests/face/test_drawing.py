@@ -1,0 +1,82 @@
+"""From a prompt to a picture: a pipeline's programs, tokenizer and scheduler, all in integers."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
+import pytest
+import text_parts
+import torch
+from PIL import Image
+
+import dgqc
+from dgqc.frontends.parts.text_encoders import ids_of
+from dgqc.ir.errors import DgqcError
+from dgqc.report.quality import decibels
+
+from .test_parts import HOW, QUICK, pipeline
+
+Run = Callable[..., tuple[int, str, str]]
+PROMPT = "a red circle"
+
+
+@pytest.fixture(scope="module")
+def compiled() -> dgqc.CompiledProgram:
+    return dgqc.compile(pipeline(), QUICK, parts="all", **HOW)
+
+
+@pytest.fixture(scope="module")
+def bundle(compiled: dgqc.CompiledProgram, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return compiled.save(tmp_path_factory.mktemp("drawing") / "all.dgqc", targets=())
+
+
+def test_parts_bring_a_loop_and_a_tokenizer(compiled: dgqc.CompiledProgram) -> None:
+    assert compiled.program.loop is not None
+    tokenizer = compiled.text_encoder.program.tokenizer
+    assert tokenizer is not None
+    assert [tokenizer.encode(PROMPT)] == ids_of(text_parts.tokenizer(), [PROMPT]).tolist()
+
+
+def test_a_picture_is_the_pipeline_s_own(compiled: dgqc.CompiledProgram) -> None:
+    """From the same noise, by integers all the way and by the float pipeline."""
+    noise = torch.randn(1, 4, 8, 8, generator=torch.Generator().manual_seed(0)).clamp(-4, 4)
+    found = compiled.draw(PROMPT, noise=noise, guidance_scale=2.0, backend="reference")
+    with torch.no_grad():
+        wanted = pipeline()(PROMPT, num_inference_steps=2, latents=noise, guidance_scale=2.0).images[0]
+    assert found.size == wanted.size
+    a, b = (torch.tensor(np.asarray(one)).double() for one in (wanted, found))
+    assert decibels(a - 127.5, b - 127.5) > 15
+    other = compiled.draw("blue", noise=noise, guidance_scale=2.0, backend="reference")
+    assert np.asarray(other).tolist() != np.asarray(found).tolist()
+
+
+def test_a_saved_bundle_draws_the_same(
+    compiled: dgqc.CompiledProgram, bundle: Path, tmp_path: Path, run: Run
+) -> None:
+    wanted = np.asarray(compiled.draw(PROMPT, 3, negative="blue", guidance_scale=3.0, backend="reference"))
+    file = tmp_path / "picture.png"
+    given = ("--negative", "blue", "--guidance", 3.0, "--seed", 3, "--backend", "reference", "-o", file)
+    code, out, error = run("draw", bundle, PROMPT, *given)
+    assert (code, out.strip()) == (0, f"{file}: 8 x 8, seed 3"), error
+    assert np.array_equal(np.asarray(Image.open(file)), wanted)
+    ids = ids_of(text_parts.tokenizer(), [PROMPT])[0].tolist()
+    by_ids = compiled.draw(ids, 3, negative="blue", guidance_scale=3.0, backend="reference")
+    assert np.array_equal(np.asarray(by_ids), wanted)
+
+
+def test_progress_is_told(compiled: dgqc.CompiledProgram) -> None:
+    told: list[tuple[int, int]] = []
+    compiled.draw(PROMPT, backend="reference", progress=lambda *done: told.append(done))
+    assert told == [(1, 2), (2, 2)]
+
+
+def test_what_is_missing_is_named(compiled: dgqc.CompiledProgram, tmp_path: Path, run: Run) -> None:
+    with pytest.raises(DgqcError, match="has no text encoder; compile its pipeline with --parts all"):
+        compiled.with_parts({}).draw(PROMPT)
+    encoder = {"text_encoder": compiled.text_encoder}
+    with pytest.raises(DgqcError, match="has no decoder for its latents"):
+        compiled.with_parts(encoder).draw(PROMPT)
+    with pytest.raises(DgqcError, match="ids of tokens, but here are 2"):
+        compiled.draw([1, 2])
