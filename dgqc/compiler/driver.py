@@ -25,14 +25,9 @@ from ..ir.program import Program
 from ..passes.manager.manager import PassManager
 from ..report.report import entry_with, summarize
 from ..report.widths import Planned
-<<<<<<< HEAD
 from .controlnets import with_one_result
-from .denoising import with_loop
-from .parts import part_requests
-=======
 from .denoising import with_asked_loop
 from .parts import AskedPart, part_requests
->>>>>>> fdb955b (A bundle of parts draws a picture of a prompt: words, states, latents and pixels hand integers to each other)
 from .prepare import begin
 from .repair import checked, repaired
 from .request import Request

@@ -31,12 +31,9 @@ from .pictures import drawn_noise, drawn_picture
 from .ready import ReadyBackends
 
 if TYPE_CHECKING:
-<<<<<<< HEAD
-    from .diffusers_controlnet import CompiledControlNet
-=======
     from PIL.Image import Image
 
->>>>>>> fdb955b (A bundle of parts draws a picture of a prompt: words, states, latents and pixels hand integers to each other)
+    from .diffusers_controlnet import CompiledControlNet
     from .diffusers_unet import CompiledUNet
 
 log = logging.getLogger("dgqc")
