@@ -210,11 +210,13 @@ class CompiledUNet(ModelMixin, ConfigMixin):  # type: ignore[misc]
 
         step: the call's place in the schedule; None counts the calls of a picture.
         """
-        self._check_guidance(timestep_cond)
+        if not (told := any(one.name == "timestep_cond" for one in self.program.program.inputs)):
+            self._check_guidance(timestep_cond)
         given = {
             "sample": sample,
             "encoder_hidden_states": encoder_hidden_states,
             "class_labels": class_labels,
+            "timestep_cond": timestep_cond if told else None,
             "attention_mask": attention_mask,
             "cross_attention_kwargs": cross_attention_kwargs,
             "added_cond_kwargs": added_cond_kwargs,

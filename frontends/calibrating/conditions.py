@@ -11,7 +11,7 @@ from torch import nn
 from torch.nn import functional
 
 from ..loading.exported_unet import ExportedUNet
-from ..loading.model_inputs import SDXL_IDS, ModelInput, model_config
+from ..loading.model_inputs import REFINER_IDS, ModelInput, model_config
 from .context_readers import listened_to, reads_context
 
 AESTHETIC_SCORE = 6.0
@@ -139,8 +139,9 @@ def _draw(
 ) -> torch.Tensor:
     if one.name == "time_ids":
         height, width = (PIXELS_PER_LATENT * side for side in sample.shape[2:])
-        last = [height, width] if one.shape[1] == SDXL_IDS else [AESTHETIC_SCORE]
-        return torch.tensor([[height, width, 0, 0, *last]], dtype=torch.float32).repeat(shape[0], 1)
+        last = [AESTHETIC_SCORE] if one.shape[1] == REFINER_IDS else [height, width]
+        ids = [height, width, 0, 0, *last][: one.shape[1]]
+        return torch.tensor([ids], dtype=torch.float32).repeat(shape[0], 1)
     if one.name == "class_labels" and not one.dtype.is_floating_point:
         return draw_labels(label_count(model), shape[0], generator).reshape(shape)
     if one.name == "class_labels" and model_config(model).get("class_embed_type") == "timestep":

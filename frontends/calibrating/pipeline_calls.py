@@ -23,6 +23,8 @@ from .shown_pictures import is_shown_pictures, shown
 
 PICTURES = "np"
 """What a pipeline without latents returns; "latent" where it would decode them."""
+ENLARGED: Mapping[str, int] = {"StableDiffusionLatentUpscalePipeline": 2}
+"""How much larger latents are than those of the picture that is given, by the pipeline's class."""
 
 
 @dataclass(frozen=True)
@@ -138,7 +140,7 @@ def _given(pipeline: Any, pictures: Sequence[Asked], settings: Settings) -> Mapp
     size = settings.size or own_size(model_config(pipeline.unet))
     # A picture to be enlarged is as large as the latents.
     factor = 1 if takes(pipeline, "noise_level") else getattr(pipeline, "vae_scale_factor", 1)
-    height, width = (side * factor for side in size)
+    height, width = (side * factor // ENLARGED.get(type(pipeline).__name__, 1) for side in size)
     with_pictures = [(one.given, one.seed) for one in pictures if one.given is not None]
     found["image"] = [one.fitted(height, width) for one, _ in with_pictures]
     if takes(pipeline, "mask_image"):

@@ -18,6 +18,7 @@ from ...ir.errors import DgqcError, UnsupportedOperation
 from ...ir.masks import as_long, masked_lengths
 from ...ir.schedule import Schedule
 from ..loading.arguments import named_arguments
+from ..loading.guidance import takes_guidance
 
 Progress = Callable[[int, int], None]
 """Called after every UNet call with the number of calls done and of all calls."""
@@ -46,7 +47,10 @@ class Recorder:
         """A forward pre-hook."""
         if not self.batches:
             self.begin_picture()
-        bound = self.signature.bind(*arguments, **keywords).arguments
+        bound = dict(self.signature.bind(*arguments, **keywords).arguments)
+        if takes_guidance(getattr(module, "config", {})):
+            # The scale's embedding is one for all calls, which the recording names by its number.
+            bound.pop("timestep_cond", None)
         previous = self.batches[-1][-1] if self.batches[-1] else {}
         inputs: dict[str, torch.Tensor] = {}
         for name, value in _tensors(bound).items():

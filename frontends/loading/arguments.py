@@ -51,11 +51,12 @@ PLACES = (
     _alone("encoder_hidden_states", 3),
     _alone("encoder_hidden_states_1", 3, recorded=True),
     _alone("class_labels", 1, 2),
-    _alone("controlnet_cond", 4),
     _added("text_embeds", 2),
     _added("time_ids", 2),
     _added("image_embeds", 2),
     _added("hint", 4),
+    # A latent upscaler's; the embedding of a guidance scale is settled in weights instead.
+    _alone("timestep_cond", 2),
     # A text encoder's, of which there is no other.
     _alone(IDS, 2),
     *(_alone(name, 2, recorded=True) for name in sorted(MASKS, reverse=True)),
@@ -66,9 +67,8 @@ PLACES = (
     ArgumentPlace("mid_residual", ("mid_block_additional_residual",), (4,), recorded=True),
 )
 """All that a program may take, in placeholder order."""
-OF_THE_LOOP = frozenset({"return_dict", "timestep_cond", "conditioning_scale", "guess_mode"})
-"""Arguments that are no inputs. The guidance scale's embedding is one for all calls; how strongly a
-ControlNet counts is applied to its results."""
+OF_THE_LOOP = frozenset({"return_dict"})
+"""Arguments that are no inputs."""
 
 _BY_PATH = {(place.path, place.several): place for place in PLACES}
 _BY_NAME = {place.name: place for place in PLACES if not place.several}
@@ -123,7 +123,14 @@ def call_arguments(inputs: Mapping[str, Any], model: nn.Module | None = None) ->
             around.setdefault(last, []).append(inputs[name])
         else:
             around[last] = inputs[name]
+    if _looks_up_times(model):
+        arguments["timestep"] = arguments["timestep"].to(torch.int64)
     return arguments
+
+
+def _looks_up_times(model: nn.Module | None) -> bool:
+    """Whether timesteps are rows of a table, which only whole numbers find."""
+    return isinstance(getattr(model, "time_proj", None), nn.Embedding)
 
 
 def in_order(name: str) -> tuple[int, int]:

@@ -11,7 +11,7 @@ from torch import nn
 from ...ir.errors import UnsupportedOperation
 
 KNOWN: Mapping[str, tuple[str | None, ...]] = {
-    "addition_embed_type": (None, "text_time", "text", "image", "text_image", "image_hint"),
+    "addition_embed_type": (None, "time", "text_time", "text", "image", "text_image", "image_hint"),
     "encoder_hid_dim_type": (None, "text_proj", "image_proj", "text_image_proj", "ip_image_proj"),
     # GLIGEN's gated layers take boxes and phrases; without them they would only pass by.
     "attention_type": (None, "default"),
@@ -48,13 +48,6 @@ def refuse_unshown(model: nn.Module, names: Collection[str]) -> None:
 
 def refuse_unknown(config: Mapping[str, Any]) -> None:
     """Raises UnsupportedOperation for a conditioning that has no input here."""
-    told, times = config.get("time_cond_proj_dim"), config.get("time_embedding_type")
-    if told is not None and times not in (None, "positional"):
-        raise UnsupportedOperation(
-            f"The model's config has time_embedding_type={times!r} with time_cond_proj_dim={told}: "
-            "it is told more than a guidance scale, as a latent upscaler is, and dgqc has no input for that; "
-            "give another model."
-        )
     for key, values in KNOWN.items():
         if config.get(key) not in values:
             allowed = " or ".join(repr(value) for value in values)

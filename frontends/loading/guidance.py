@@ -34,8 +34,11 @@ class SettledGuidance(nn.Module):
 
 
 def takes_guidance(config: Mapping[str, Any]) -> bool:
-    """Whether a UNet of this config is told the guidance scale."""
-    return config.get(KEY) is not None
+    """Whether a UNet of this config is told the guidance scale.
+
+    A latent upscaler, whose time is Fourier's, is told its noise and a pooled text there: an input.
+    """
+    return config.get(KEY) is not None and config.get("time_embedding_type") in (None, "positional")
 
 
 def settled_guidance(model: nn.Module) -> float | None:

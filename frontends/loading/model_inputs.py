@@ -15,6 +15,7 @@ from ...ir.errors import DgqcError
 from .arguments import PLACES, in_order, place_of
 from .conditionings import CONTROLNETS, refuse_unknown
 from .contexts import context_widths
+from .guidance import takes_guidance
 
 NAMES = tuple(dict.fromkeys(place.name for place in PLACES if not place.several))
 """Inputs that a captured graph may have, in placeholder order, but those that are numbered."""
@@ -65,9 +66,14 @@ def model_inputs(
             ModelInput(name, (1, context_length, width)) for name, width in context_widths(config).items()
         ]
     inputs += _class_labels(model, config)
+    if (pooled := text_width(config)) is not None:
+        inputs.append(ModelInput("text_embeds", (1, pooled)))
     if (ids := _time_ids(config)) is not None:
-        inputs += [ModelInput("text_embeds", (1, text_width(config) or 0)), ModelInput("time_ids", (1, ids))]
-    return (*inputs, *_embeddings(model, (height, width)))
+        inputs.append(ModelInput("time_ids", (1, ids)))
+    inputs += _embeddings(model, (height, width))
+    if (told := config.get("time_cond_proj_dim")) is not None and not takes_guidance(config):
+        inputs.append(ModelInput("timestep_cond", (1, int(told))))
+    return tuple(inputs)
 
 
 def recorded_inputs(recorded: Mapping[str, torch.Tensor]) -> tuple[ModelInput, ...]:
@@ -99,20 +105,26 @@ def sample_channels(config: Mapping[str, Any]) -> int:
 
 def text_width(config: Mapping[str, Any]) -> int | None:
     """Numbers of the pooled text embedding that the model takes beside time ids; None where it takes none."""
-    ids = _time_ids(config)
-    return None if ids is None else _conditioning(config)[0] - ids * _conditioning(config)[1]
+    if config.get("addition_embed_type") != "text_time":
+        return None
+    width, each = _conditioning(config)
+    return width - (_time_ids(config) or 0) * each
 
 
 def _time_ids(config: Mapping[str, Any]) -> int | None:
-    """How many time ids the model takes: six as SDXL, or five as its refiner; None where it takes none.
+    """How many time ids the model takes: six as SDXL, five as its refiner, as many as fit where it takes no
+    text beside them (DreamLite); None where it takes none.
 
     A config says only how wide text embedding and ids are together. Both models' text embedding is
     OpenCLIP's, so the number of ids is the one that leaves its width; six for models of another width.
     Raises DgqcError where not even a text embedding is left.
     """
-    if config.get("addition_embed_type") != "text_time":
+    kind = config.get("addition_embed_type")
+    if kind not in ("text_time", "time"):
         return None
     width, each = _conditioning(config)
+    if kind == "time":
+        return width // each
     ids = next((ids for ids in (SDXL_IDS, REFINER_IDS) if width - ids * each == OPENCLIP_WIDTH), SDXL_IDS)
     if width - ids * each < 1:
         raise DgqcError(

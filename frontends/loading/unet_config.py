@@ -15,7 +15,17 @@ from ...ir.storage.json_text import parse_json
 from ...ir.storage.schema import Record, checked
 from .constructor_schema import LARGEST_NUMBER, check_config
 
-CLASSES = ("UNet2DConditionModel", "UNet2DModel", "AudioLDM2UNet2DConditionModel", "ControlNetModel")
+CLASSES = tuple(
+    name
+    for name in (
+        "UNet2DConditionModel",
+        "UNet2DModel",
+        "AudioLDM2UNet2DConditionModel",
+        "DreamLiteUNetModel",
+    )
+    if hasattr(diffusers, name)
+)
+"""Those that this diffusers has."""
 MOST_LAYERS = 2000
 """Residual blocks and transformer layers; SDXL's UNet has 87."""
 

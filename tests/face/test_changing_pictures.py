@@ -37,6 +37,10 @@ def pipeline(kind: str, channels: int, **options: Any) -> Any:
     if kind == "StableDiffusionUpscalePipeline":
         parts["low_res_scheduler"] = diffusers.DDPMScheduler()
         return diffusers.StableDiffusionUpscalePipeline(**parts)
+    if kind == "StableDiffusionLatentUpscalePipeline":
+        del parts["safety_checker"], parts["feature_extractor"]
+        scheduler = diffusers.EulerDiscreteScheduler(prediction_type="original_sample")
+        return diffusers.StableDiffusionLatentUpscalePipeline(**{**parts, "scheduler": scheduler})
     return getattr(diffusers, kind)(**parts, requires_safety_checker=False)
 
 
@@ -46,6 +50,13 @@ KINDS: dict[str, Callable[[], Any]] = {
     "inpainting with a plain model": lambda: pipeline("StableDiffusionInpaintPipeline", 4),
     "instruct-pix2pix": lambda: pipeline("StableDiffusionInstructPix2PixPipeline", 8),
     "upscaling": lambda: pipeline("StableDiffusionUpscalePipeline", 7, num_class_embeds=400),
+    "upscaling latents": lambda: pipeline(
+        "StableDiffusionLatentUpscalePipeline",
+        8,
+        out_channels=5,
+        time_embedding_type="fourier",
+        time_cond_proj_dim=128 + text_parts.WIDTH,
+    ),
 }
 
 

@@ -87,10 +87,7 @@ def test_what_cannot_be_traced_is_said() -> None:
     [
         ({"sample_size": None}, "sample_size="),
         ({"time_cond_proj_dim": 8}, "told the guidance scale, and none is settled"),
-        (
-            {"addition_embed_type": "image_hint", "cross_attention_dim": 16, "encoder_hid_dim": 16},
-            "addition_embed_type",
-        ),
+        ({"attention_type": "gated"}, "attention_type='gated'"),
     ],
 )
 def test_models_without_known_inputs_are_refused(options: dict[str, Any], message: str) -> None:
