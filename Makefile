@@ -6,7 +6,7 @@ BIN := $(VENV)/bin
 TORCH := torch==2.13.0
 TYPED := build/typed
 
-.PHONY: demo test lint clean
+.PHONY: demo test lint docs clean
 
 demo: $(VENV)/.installed
 	$(BIN)/dgqc demo
@@ -22,6 +22,15 @@ lint: $(VENV)/.installed-for-tests
 	rm -rf build/lib
 	cd $(TYPED) && MYPYPATH=$(CURDIR)/examples/microcontroller $(abspath $(BIN))/mypy \
 	    --config-file $(CURDIR)/pyproject.toml -p dgqc -p digits
+
+# The site, in build/site; a warning fails. Docstrings are read from a plain install, as in lint.
+docs: $(VENV)/.installed
+	$(BIN)/python -m pip install --quiet --editable '.[docs]'
+	rm -rf $(TYPED) build/lib
+	$(BIN)/python -m pip install --quiet --no-deps --target $(TYPED) .
+	rm -rf build/lib
+	$(BIN)/python docs/gather_site.py build/site-source
+	$(BIN)/mkdocs build --strict --quiet
 
 # Torch goes first, at a fixed version, so that it is the CPU build that everything else finds.
 $(VENV)/.installed: pyproject.toml
