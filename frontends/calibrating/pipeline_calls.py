@@ -21,6 +21,8 @@ from .pictures import Picture
 from .recorder import recording
 from .shown_pictures import is_shown_pictures, shown
 
+INSTEAD = "record its calls with your own code in dgqc.recording(pipe.unet), and give them with --calib"
+"""Of a pipeline's own loop."""
 PICTURES = "np"
 """What a pipeline without latents returns; "latent" where it would decode them."""
 ENLARGED: Mapping[str, int] = {"StableDiffusionLatentUpscalePipeline": 2}
@@ -90,9 +92,20 @@ def draw(pipeline: Any, pictures: Sequence[Asked], settings: Settings) -> Any:
     if settings.timesteps is not None:
         del options["num_inference_steps"]
     name = type(pipeline).__name__
+    if missing := [one for one in _demanded(pipeline) if one not in options]:
+        raise DgqcError(f"The {name} wants {', '.join(missing)}, which only you have; {INSTEAD}.")
     pipeline.set_progress_bar_config(disable=True)
-    with explained(f"The {name} can't draw by itself", "check that it makes pictures so"), quietly():
+    with explained(f"The {name} can't draw by itself", INSTEAD), quietly():
         return pipeline(**{key: value for key, value in options.items() if takes(pipeline, key)})[0]
+
+
+def _demanded(pipeline: Any) -> list[str]:
+    """What nobody can call the pipeline without."""
+    parameters = inspect.signature(pipeline.__call__).parameters.values()
+    optional = (inspect.Parameter.VAR_POSITIONAL, inspect.Parameter.VAR_KEYWORD)
+    return [
+        one.name for one in parameters if one.default is inspect.Parameter.empty and one.kind not in optional
+    ]
 
 
 def reads_pictures(pipeline: Any) -> bool:
@@ -108,8 +121,17 @@ def rehearsal(pipeline: Any, settings: Settings, picture: Asked) -> Calibration:
     name, unet = type(pipeline).__name__, pipeline.unet
     with recording(unet) as recorder, _answering_zeros(unet):
         draw(pipeline, [picture], settings)
+    if not recorder.done:
+        raise DgqcError(
+            f"The {name} makes no call of its UNet in {settings.steps} steps; ask for more with --steps, or "
+            "for a larger --strength where it changes pictures."
+        )
     found = recorder.calibration(f"asked of {name}", type(pipeline.scheduler).__name__)
     first = next(found.read(0))
+    if first["sample"].dim() != 4:
+        raise DgqcError(
+            f"The {name} draws several pictures at once, a video's; dgqc compiles UNets of single pictures."
+        )
     height, width = first["sample"].shape[2:]
     for needed in (one.name for one in model_inputs(unet, (height, width), 1)):
         if needed not in ("timestep", *first):
@@ -143,6 +165,8 @@ def _given(pipeline: Any, pictures: Sequence[Asked], settings: Settings) -> Mapp
     height, width = (side * factor // ENLARGED.get(type(pipeline).__name__, 1) for side in size)
     with_pictures = [(one.given, one.seed) for one in pictures if one.given is not None]
     found["image"] = [one.fitted(height, width) for one, _ in with_pictures]
+    if takes(pipeline, "control_image"):
+        found["control_image"] = found["image"]
     if takes(pipeline, "mask_image"):
         found["mask_image"] = [one.fitted_mask(height, width, seed) for one, seed in with_pictures]
     return found
