@@ -16,7 +16,7 @@ from ..bundle.bundle import PARTS, Contents, read
 from ..bundle.bundle import save as save_bundle
 from ..bundle.manifest import Provenance
 from ..ir.calibration import Inputs
-from ..ir.drawing import Drawing, Watcher, fixed_guidance, ignore
+from ..ir.drawing import Drawing, Watcher, ignore
 from ..ir.errors import DgqcError
 from ..ir.forks import call
 from ..ir.masks import as_long
@@ -24,10 +24,10 @@ from ..ir.program import Program
 from ..ir.schedule import ONE_CALL
 from ..ir.storage.serialize import program_from_bytes, program_to_bytes
 from .backends import default_backend
-from .boundary import fixed_picture, floating_picture, to_floats, to_integers
+from .boundary import floating_picture, to_floats, to_integers
 from .named_inputs import IGNORING, check_inputs, named_inputs, without_ignored
 from .named_step import named_step, one_timestep
-from .pictures import drawn_noise, drawn_picture
+from .pictures import drawing_of, drawn_picture
 from .ready import ReadyBackends
 
 if TYPE_CHECKING:
@@ -224,22 +224,11 @@ class CompiledProgram:
         Returns the float32 sample (1, C, H, W), in steps of 2^-12.
         Raises DgqcError as `run` does, and where the program was compiled without a loop.
         """
-        shape = self.program.inputs[0].shape
-        given = named_inputs(torch.zeros(shape), encoder_hidden_states, class_labels, added_cond_kwargs)
-        other = {} if negative is None else named_inputs(torch.zeros(shape), **negative)
-        if guidance_scale != 1 and negative is None:
-            raise DgqcError(
-                f"A guidance scale of {guidance_scale:g} leads away from something; give it as negative=..., "
-                "or leave the scale out."
-            )
-        drawing = Drawing(
-            drawn_noise(self.program.loop, shape, seed, noise),
-            self._conditions(given),
-            self._conditions(other) if other else {},
-            fixed_guidance(guidance_scale),
-            None if latents is None else fixed_picture(latents, shape),
-            start,
-        )
+        empty = torch.zeros(self.program.inputs[0].shape)
+        given = named_inputs(empty, encoder_hidden_states, class_labels, added_cond_kwargs)
+        other = None if negative is None else self._conditions(named_inputs(empty, **negative))
+        conditions = self._conditions(given)
+        drawing = drawing_of(self.program, conditions, other, guidance_scale, seed, noise, latents, start)
         return floating_picture(self.draw_integers(drawing, backend=backend, progress=progress))
 
     def draw_integers(

@@ -10,7 +10,6 @@ from PIL import Image
 
 from ..bundle.vectors import noise_of
 from ..ir.crossing import PICTURE_SCALE, crossing, pixels
-from ..ir.denoising import DenoisingLoop
 from ..ir.drawing import UNGUIDED, Drawing, Watcher, fixed_guidance, ignore
 from ..ir.errors import DgqcError
 from ..ir.program import IDS, Program
@@ -55,32 +54,42 @@ def drawn_picture(
 
     Raises DgqcError where the bundle hasn't all the parts that this takes.
     """
-    loop = _refuse_other(program)
-    guidance = fixed_guidance(guidance_scale)
-    shape = program.program.inputs[0].shape
-    drawing = Drawing(
-        drawn_noise(loop, shape, seed, noise),
-        {CONTEXT: _context(program, prompt, backend)},
-        {} if guidance == UNGUIDED else {CONTEXT: _context(program, negative, backend)},
-        guidance,
-        None if latents is None else fixed_picture(latents, shape),
-        start,
-    )
+    _refuse_other(program)
+    given, other = ({CONTEXT: _context(program, text, backend)} for text in (prompt, negative))
+    drawing = drawing_of(program.program, given, other, guidance_scale, seed, noise, latents, start)
     picture = program.draw_integers(drawing, backend=backend, progress=progress)
     found = _bytes(program, picture, backend)
     return Image.fromarray(found.squeeze(-1).numpy())
 
 
-def drawn_noise(
-    loop: DenoisingLoop | None, shape: tuple[int, ...], seed: int, given: torch.Tensor | None
-) -> torch.Tensor:
-    """int16 noise of a loop in Q12: of a seed, or what is given in floating point."""
-    pictures = 1 if loop is None else loop.noise_pictures
-    return noise_of(seed, pictures, shape) if given is None else fixed_picture(given, (pictures, *shape[1:]))
+def drawing_of(
+    program: Program,
+    given: Mapping[str, torch.Tensor],
+    negative: Mapping[str, torch.Tensor] | None,
+    guidance_scale: float,
+    seed: int,
+    noise: torch.Tensor | None,
+    latents: torch.Tensor | None,
+    start: int,
+) -> Drawing:
+    """What is to be drawn, in the program's integers. given, negative: int16. noise, latents: float.
+
+    Raises DgqcError for guidance without a negative, and for pictures of other shapes.
+    """
+    guidance, shape = fixed_guidance(guidance_scale), program.inputs[0].shape
+    if guidance != UNGUIDED and negative is None:
+        raise DgqcError(
+            f"A guidance scale of {guidance_scale:g} leads away from something; give it as negative=..., "
+            "or leave the scale out."
+        )
+    pictures = 1 if program.loop is None else program.loop.noise_pictures
+    drawn = noise_of(seed, pictures, shape) if noise is None else fixed_picture(noise, (pictures, *shape[1:]))
+    latent = None if latents is None else fixed_picture(latents, shape)
+    return Drawing(drawn, given, negative or {}, guidance, latent, start)
 
 
-def _refuse_other(program: DrawingProgram) -> DenoisingLoop:
-    """Raises DgqcError for a bundle that can't draw from a prompt; its loop else."""
+def _refuse_other(program: DrawingProgram) -> None:
+    """Raises DgqcError for a bundle that can't draw from a prompt."""
     own, encoder = program.program, program.parts.get(TEXT_ENCODER)
     if own.loop is None or encoder is None:
         lacking = "denoising loop" if own.loop is None else "text encoder"
@@ -97,7 +106,6 @@ def _refuse_other(program: DrawingProgram) -> DenoisingLoop:
         )
     if DECODER not in program.parts and own.inputs[0].shape[1] not in PIXEL_CHANNELS:
         raise DgqcError("The bundle has no decoder for its latents; compile its pipeline with --parts all.")
-    return own.loop
 
 
 def _context(program: DrawingProgram, prompt: str | Sequence[int], backend: str | None) -> torch.Tensor:
