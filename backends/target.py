@@ -118,6 +118,12 @@ class Target(ABC):
         """The target for another part of the same pipeline, which may stand in one application with it."""
         return self
 
+    def join(self, programs: Mapping[str, Program], directory: Path) -> None:
+        """Writes all programs of a pipeline as one project, into a folder to be made where anything is written.
+
+        programs: that this target has laid out, the UNet first, by what they are called.
+        """
+
     def working_memory(self, program: Program) -> int | None:
         """Bytes that a program it has laid out needs besides its constants; None where that isn't planned."""
         return None

@@ -16,6 +16,7 @@ from ...ir.verify.verifier import verify
 from ...passes.manager.pipeline import format_configured
 from ..target import Drawer, Evidence, Runner, Target, Watch, ignore
 from .emission.emit import emit
+from .emission.joined import emit_joined
 from .emission.storage import Storage
 from .execution.build import build
 from .execution.built_before import built_before, record_of, remember
@@ -69,6 +70,10 @@ class CTarget(Target):
 
     def of_part(self, name: str) -> CTarget:
         return replace(self, prefix=f"{self.prefix}_{name}")
+
+    def join(self, programs: Mapping[str, Program], directory: Path) -> None:
+        """One C project: one arena, one file of constants."""
+        emit_joined(programs, directory, self.prefix)
 
     def cannot_run(self, runner: str) -> str | None:
         try:

@@ -5,6 +5,7 @@ report.json     what the passes reported
 program/        the integer graph, as no target has laid it out yet
 TARGET/         what a target emitted, with test vectors: c/, mlir/
 config.json     of a diffusers UNet: its config, for `from_pretrained`, and an empty weights file beside it
+parts/TARGET/   all programs as one project of this target: parts/c/
 parts/NAME/     a pipeline's other programs, each a bundle: text_encoder, text_encoder_2, decoder
 """
 
@@ -37,6 +38,8 @@ from .vectors import ReferenceEvidence
 PROGRAM = "program"
 REPORT = "report.json"
 PARTS = "parts"
+UNET = "unet"
+"""What the program itself is called beside its parts."""
 SUMMARY, ARENA = "summary", "arena_bytes"
 """Where a report says how much working memory a program takes."""
 
@@ -97,25 +100,32 @@ class _Emission:
         return replace(self, targets=found)
 
 
-def _write(contents: Contents, folder: Path, emission: _Emission) -> None:
-    """All files of a bundle, its parts first."""
+def _write(contents: Contents, folder: Path, emission: _Emission) -> Mapping[str, Program]:
+    """All files of a bundle, its parts first. Returns the program as each target laid it out."""
     program, report = contents.program, dict(contents.report)
     evidence = ReferenceEvidence(program)
+    parts = {}
     for name, part in contents.parts.items():
         place = folder / PARTS / name
         place.mkdir(parents=True)
-        _write(part, place, emission.of_part(name))
+        parts[name] = _write(part, place, emission.of_part(name))
     save_program(program, folder / PROGRAM)
+    laid_out = {}
     for target in emission.targets:
-        laid_out = target.lay_out(program, emission.instruments, verify_each=emission.verify_each)
-        target.emit(laid_out, folder / target.name, evidence, emission.watch)
-        report = _with_layout(report, target, laid_out)
+        found = target.lay_out(program, emission.instruments, verify_each=emission.verify_each)
+        target.emit(found, folder / target.name, evidence, emission.watch)
+        report = _with_layout(report, target, found)
+        laid_out[target.name] = found
+        if parts:
+            all_of_them = {UNET: found, **{name: part[target.name] for name, part in parts.items()}}
+            target.join(all_of_them, folder / PARTS / target.name)
     _write_json(folder / REPORT, _with_memory(report, program))
     if contents.provenance.config is not None:
         write_diffusers_files(folder, contents.provenance.config, contents.provenance.opt)
     texts = tuple(format_configured(target) for target in emission.targets)
     manifest = Manifest(contents.provenance, program.schedule, list_files(folder), texts)
     _write_json(folder / NAME, manifest.to_json())
+    return laid_out
 
 
 def read(directory: Path) -> Contents:

@@ -6,12 +6,14 @@ import filecmp
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from importlib.metadata import version
+from itertools import chain
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
 from ..backends.selection import select_targets
 from ..ir.errors import DgqcError
 from ..ir.program import Program
+from .bundle import PARTS, UNET
 from .manifest import read_manifest
 from .vectors import ReferenceEvidence
 
@@ -29,8 +31,10 @@ class Shipped:
     skipped: Mapping[str, str]
 
 
-def compare_shipped(directory: Path, program: Program) -> Shipped:
+def compare_shipped(directory: Path, program: Program, parts: Mapping[str, Program] | None = None) -> Shipped:
     """Emits a bundle's projects again and compares every file: none missing, none more, all bytes the same.
+
+    parts: the other programs of a pipeline, for what is emitted of all together.
 
     The vectors in them are computed by the reference again, so this takes as long as emitting did.
     """
@@ -52,8 +56,15 @@ def compare_shipped(directory: Path, program: Program) -> Shipped:
             continue
         compared.append(name)
         with TemporaryDirectory(prefix="dgqc-shipped-") as folder:
-            target.emit(target.lay_out(program), Path(folder) / name, evidence)
-            found = next(_differences(Path(folder) / name, directory / name), None)
+            laid_out, written = target.lay_out(program), Path(folder)
+            target.emit(laid_out, written / name, evidence)
+            places = [name]
+            if parts:
+                others = {part: target.of_part(part).lay_out(one) for part, one in parts.items()}
+                target.join({UNET: laid_out, **others}, written / PARTS / name)
+                places.append(f"{PARTS}/{name}")
+            each = (_differences(written / place, directory / place) for place in places)
+            found = next(chain.from_iterable(each), None)
         if found is not None:
             altered[name] = found
     return Shipped(tuple(compared), altered, skipped)

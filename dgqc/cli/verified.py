@@ -37,7 +37,8 @@ class Verified:
 def verified(bundle: Path, compiled: CompiledProgram, **how: Any) -> Verified:
     """Compares a bundle's programs. how: as `verify` takes it."""
     parts = {name: verified(bundle / PARTS / name, part, **how) for name, part in compiled.parts.items()}
-    return Verified(verify(compiled, **how), compare_shipped(bundle, compiled.program), parts)
+    programs = {name: part.program for name, part in compiled.parts.items()}
+    return Verified(verify(compiled, **how), compare_shipped(bundle, compiled.program, programs), parts)
 
 
 def tell(found: Verified) -> None:

@@ -2,11 +2,16 @@
 
 from __future__ import annotations
 
+import ctypes
+import json
 import pickle
+import re
 import shutil
+import subprocess
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
 import text_parts
 import torch
@@ -14,7 +19,11 @@ from diffusers import AutoencoderKL, DDIMScheduler, StableDiffusionPipeline
 from transformers import BertConfig, BertModel
 
 import dgqc
+from dgqc.backends.c.execution.arenas import Handle
+from dgqc.backends.c.execution.toolchain import find_compiler
 from dgqc.bundle.bundle import PARTS
+from dgqc.bundle.shipped import compare_shipped
+from dgqc.bundle.vectors import random_inputs
 from dgqc.cli.verified import tell, verified
 from dgqc.frontends.parts.text_encoders import ids_of
 from dgqc.ir.errors import DgqcError
@@ -22,6 +31,7 @@ from dgqc.report.quality import decibels
 from dgqc.report.report import bundle_report
 from dgqc.report.text import rows
 
+PLACES = ("", "parts/text_encoder", "parts/decoder")
 QUICK = "w8a8,rounding=nearest,keep=none"
 HOW: dict[str, Any] = {"steps": 2, "samples": 2, "check": False, "text": QUICK, "decoder": QUICK}
 
@@ -104,6 +114,76 @@ def test_parts_are_reported(bundle: Path) -> None:
     report = bundle_report(bundle)
     assert report["parts"]["text_encoder"]["model"] == "CLIPTextModel"
     assert "part decoder" in dict(rows(report))
+
+
+def test_all_parts_are_one_c_project(compiled: dgqc.CompiledProgram, bundle: Path) -> None:
+    project = bundle / PARTS / "c"
+    sizes = [json.loads((bundle / place / "c" / "interface.json").read_text()) for place in PLACES]
+    header = (project / "include" / "model_parts.h").read_text()
+    most = max(one["shared_bytes"] + one["thread_bytes"] for one in sizes)
+    assert f"#define MODEL_PARTS_ARENA_BYTES {most}u" in header
+    constants = (project / "model_parts_weights.bin").stat().st_size
+    assert 0 <= constants - sum(one["weights_bytes"] for one in sizes) < 3 * 64
+    shipped = compare_shipped(bundle, compiled.program, {n: one.program for n, one in compiled.parts.items()})
+    assert not shipped.altered
+
+
+def test_an_altered_joined_project_is_noticed(
+    compiled: dgqc.CompiledProgram, bundle: Path, tmp_path: Path
+) -> None:
+    copied = Path(shutil.copytree(bundle, tmp_path / "copy.dgqc"))
+    (copied / PARTS / "c" / "src" / "model_parts.c").write_text("int evil;\n")
+    programs = {name: one.program for name, one in compiled.parts.items()}
+    shipped = compare_shipped(copied, compiled.program, programs)
+    assert "model_parts.c is not what dgqc writes" in shipped.altered["c"]
+
+
+@pytest.mark.slow
+def test_the_c_project_gives_the_reference_s_bits(
+    compiled: dgqc.CompiledProgram, bundle: Path, tmp_path: Path
+) -> None:
+    """All parts from one file of constants, one after the other in one arena that is no larger than it says."""
+    project, library = bundle / PARTS / "c", tmp_path / "parts.so"
+    sources = sorted(str(path) for path in (project / "src").glob("*.c"))
+    flags = ["-std=c99", "-O1", "-Wall", "-Wextra", "-Werror", "-shared", "-fPIC"]
+    command = [find_compiler(), *flags, f"-I{project / 'include'}", *sources, "-o", str(library)]
+    subprocess.run(command, check=True)
+    loaded = ctypes.CDLL(str(library))
+    weights = aligned((project / "model_parts_weights.bin").read_bytes())
+    arena = aligned(bytes(arena_bytes(project)))
+    programs = (ctypes.c_byte * (3 * ctypes.sizeof(Handle)))()
+    assert not loaded.model_parts_init(
+        programs, weights.ctypes, ctypes.c_size_t(weights.size), arena.ctypes, ctypes.c_size_t(arena.size)
+    )
+    for place, (name, part) in enumerate(all_programs(compiled)):
+        inputs = random_inputs(part.program, 5)
+        wanted = part.run_integers(inputs, 0, backend="reference")
+        found = torch.zeros(wanted.shape, dtype=torch.int16)
+        given = [inputs[one.name].contiguous() for one in part.program.inputs]
+        handle = ctypes.byref(programs, place * ctypes.sizeof(Handle))
+        pointers = [ctypes.c_void_p(one.data_ptr()) for one in (*given, found)]
+        assert not getattr(loaded, f"{name}_run")(handle, 0, *pointers)
+        assert torch.equal(found, wanted), name
+
+
+def all_programs(compiled: dgqc.CompiledProgram) -> list[tuple[str, dgqc.CompiledProgram]]:
+    """With the names of their C."""
+    return [("model", compiled), *((f"model_{name}", one) for name, one in compiled.parts.items())]
+
+
+def arena_bytes(project: Path) -> int:
+    header = (project / "include" / "model_parts.h").read_text()
+    found = re.search(r"#define MODEL_PARTS_ARENA_BYTES (\d+)u", header)
+    assert found is not None
+    return int(found[1])
+
+
+def aligned(values: bytes) -> np.ndarray:
+    """The bytes at a multiple of 64."""
+    room = np.zeros(len(values) + 64, dtype=np.uint8)
+    first = -room.ctypes.data % 64
+    room[first : first + len(values)] = np.frombuffer(values, dtype=np.uint8)
+    return room[first : first + len(values)]
 
 
 @pytest.mark.slow

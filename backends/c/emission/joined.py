@@ -1,0 +1,100 @@
+"""Several programs as one C project: the runtime once, one arena for all, one file of constants."""
+
+from __future__ import annotations
+
+import filecmp
+import shutil
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import jinja2
+
+from ....ir.errors import DgqcError
+from ....ir.program import Program
+from ....ir.storage.leftovers import temporary_folder
+from ..layout.memory_plan import ALIGNMENT
+from .emit import emit
+from .project import INTERFACE, TEMPLATES, Signature
+from .storage import Storage, weights_file
+
+FILES = {
+    "parts.h": "include/{}.h",
+    "parts.c": "src/{}.c",
+    "parts_main.c": "main.c",
+    "parts_CMakeLists.txt": "CMakeLists.txt",
+}
+"""Templates, with where what they make goes; {} is the project's name."""
+
+
+@dataclass(frozen=True)
+class _Joined:
+    """One program in the project. member: of the struct of all. offset: of its constants in the file."""
+
+    member: str
+    signature: Signature
+    offset: int
+
+
+def emit_joined(programs: Mapping[str, Program], directory: Path, name: str) -> None:
+    """Writes programs, laid out for C, into one folder, to be made.
+
+    programs: by what they are called in the project; C names begin with `name` and this. The first is called
+    `name` itself.
+    Raises DgqcError as `emit`, and where two programs bring different files of one name.
+    """
+    for place in ("include", "src"):
+        (directory / place).mkdir(parents=True)
+    joined: list[_Joined] = []
+    offset = 0
+    own = f"{name}_parts"
+    with (directory / weights_file(own)).open("wb") as constants:
+        for member, program in programs.items():
+            prefix = f"{name}_{member}" if joined else name
+            with temporary_folder("joined") as folder:
+                emit(program, folder, name=prefix, storage=Storage.FILE)
+                signature = Signature.from_json((folder / INTERFACE).read_text(encoding="utf-8"))
+                block = (folder / weights_file(prefix)).read_bytes()
+                _merge(folder, directory)
+            constants.write(block + bytes(-len(block) % ALIGNMENT))
+            joined.append(_Joined(member, signature, offset))
+            offset += len(block) + -len(block) % ALIGNMENT
+    _write(directory, own, joined, offset)
+
+
+def _merge(folder: Path, directory: Path) -> None:
+    """The files of one program beside those of others, of which some are the same."""
+    for path in [*(folder / "include").iterdir(), *(folder / "src").iterdir(), *folder.glob("map_weights.*")]:
+        target = directory / path.relative_to(folder)
+        if target.exists() and not filecmp.cmp(path, target, shallow=False):
+            raise DgqcError(
+                f"Two parts bring different files {path.name}; emit each as a project of its own."
+            )
+        if not target.exists() and path.name != "map_weights.c":
+            shutil.copyfile(path, target)
+
+
+def _write(directory: Path, own: str, joined: list[_Joined], size: int) -> None:
+    """The files around the programs."""
+    environment = jinja2.Environment(
+        loader=jinja2.FileSystemLoader(TEMPLATES),
+        undefined=jinja2.StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+        keep_trailing_newline=True,
+    )
+    context: dict[str, Any] = {
+        "name": own,
+        "upper": own.upper(),
+        "parts": joined,
+        "size": size,
+        "arena": max(one.signature.shared_bytes + one.signature.thread_bytes for one in joined),
+        "alignment": ALIGNMENT,
+        "weights_file": weights_file(own),
+        "sources": sorted(path.stem for path in (directory / "src").glob("*.c")) + [own],
+    }
+    (directory / "map_weights.h").unlink()
+    for template, place in FILES.items():
+        text = environment.get_template(f"{template}.jinja").render(context)
+        (directory / place.format(own)).write_text(text, encoding="utf-8", newline="\n")
