@@ -118,8 +118,8 @@ class Target(ABC):
         """The target for another part of the same pipeline, which may stand in one application with it."""
         return self
 
-    def join(self, programs: Mapping[str, Program], directory: Path) -> None:
-        """Writes all programs of a pipeline as one project, into a folder to be made where anything is written.
+    def join(self, programs: Mapping[str, Program], directory: Path) -> None:  # noqa: B027
+        """Writes all programs of a pipeline as one project into a folder, which it makes if need be.
 
         programs: that this target has laid out, the UNet first, by what they are called.
         """

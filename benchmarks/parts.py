@@ -2,8 +2,8 @@
 
 python benchmarks/parts.py PIPELINE BUNDLE [--pictures 8] [--steps 25]
 
-One row for the UNet alone in integers, one with all parts of the bundle: the worst and the mean peak signal to noise
-ratio over pictures, in decibels, of pixels from 0 to 1.
+One row for the UNet alone in integers, one with all parts of the bundle: worst and mean peak signal to
+noise ratio over pictures, in decibels, of pixels from 0 to 1.
 """
 
 from __future__ import annotations

@@ -68,9 +68,7 @@ def _merge(folder: Path, directory: Path) -> None:
     for path in [*(folder / "include").iterdir(), *(folder / "src").iterdir(), *folder.glob("map_weights.*")]:
         target = directory / path.relative_to(folder)
         if target.exists() and not filecmp.cmp(path, target, shallow=False):
-            raise DgqcError(
-                f"Two parts bring different files {path.name}; emit each as a project of its own."
-            )
+            raise DgqcError(f"Two parts bring different files {path.name}; rename one of them.")
         if not target.exists() and path.name != "map_weights.c":
             shutil.copyfile(path, target)
 
@@ -92,7 +90,7 @@ def _write(directory: Path, own: str, joined: list[_Joined], size: int) -> None:
         "arena": max(one.signature.shared_bytes + one.signature.thread_bytes for one in joined),
         "alignment": ALIGNMENT,
         "weights_file": weights_file(own),
-        "sources": sorted(path.stem for path in (directory / "src").glob("*.c")) + [own],
+        "sources": [*sorted(path.stem for path in (directory / "src").glob("*.c")), own],
     }
     (directory / "map_weights.h").unlink()
     for template, place in FILES.items():
