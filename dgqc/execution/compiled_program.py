@@ -21,7 +21,6 @@ from ..ir.errors import DgqcError
 from ..ir.forks import call
 from ..ir.masks import as_long
 from ..ir.program import Program
-from ..ir.schedule import ONE_CALL
 from ..ir.storage.serialize import program_from_bytes, program_to_bytes
 from .backends import default_backend
 from .boundary import floating_picture, to_floats, to_integers
@@ -270,8 +269,7 @@ class CompiledProgram:
         return CompiledUNet(self, unet, **options)
 
     def as_diffusers_pipeline(self, pipeline: Any, **options: Any) -> Any:
-        """A diffusers pipeline, or its folder's, with these programs in place of its parts; see
-        `dgqc.execution.diffusers_pipeline.integer_pipeline`."""
+        """A pipeline, or a folder's, with these programs in it: `diffusers_pipeline.integer_pipeline`."""
         from .diffusers_pipeline import integer_pipeline
 
         return integer_pipeline(self, pipeline, **options)
@@ -284,14 +282,12 @@ class CompiledProgram:
 
     def __reduce__(self) -> tuple[Any, ...]:
         # As a bundle keeps it: torch.fx would give the nodes other names. Backends are made ready anew.
-        own = (program_to_bytes(self.program), self.provenance, dict(self.report), self._bundle)
-        return _restored, (*own, self.parts)
+        saved = program_to_bytes(self.program)
+        return _restored, (saved, self.provenance, dict(self.report), self._bundle, self.parts)
 
     def _step(self, timestep: torch.Tensor | float | None, step: int | None, allow_nearest: bool) -> int:
         schedule = self.program.schedule
         time = None if timestep is None else one_timestep(timestep)
-        if time is None and step is None and schedule == ONE_CALL:
-            return 0
         if not allow_nearest or time is None or step is not None or schedule.steps_at(time):
             return named_step(schedule, time, step)
         nearest = schedule.nearest(time)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import torch
 
 from ..ir.errors import DgqcError
-from ..ir.schedule import Schedule
+from ..ir.schedule import ONE_CALL, Schedule
 
 
 def one_timestep(timestep: torch.Tensor | float) -> float:
@@ -24,6 +24,8 @@ def named_step(schedule: Schedule, timestep: float | None, step: int | None) -> 
     Raises DgqcError where neither or something else is named, and where they are not the same call's.
     """
     if step is None:
+        if timestep is None and schedule == ONE_CALL:
+            return 0
         if timestep is None:
             raise DgqcError("A call needs its timestep, or its step in the schedule; name one of them.")
         return schedule.only_step_of(timestep)
