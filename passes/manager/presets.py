@@ -145,8 +145,8 @@ _ROUNDING = {
     "brecq": "brecq{iterations=1000,rate=0.01},",
     "fbr": "fbr{iterations=1000,rate=0.03},",
 }
-_FEWER = "keep-wide{poor=16,enough=24},"
-_WIDE = {"w8a8": "keep-wide{poor=28,enough=34},", "w8a6": _FEWER, "w4a8": _FEWER, "w4a6": _FEWER}
+_FEWER = "keep-wide{poor=16,enough=30},"
+_WIDE = {"w8a8": "keep-wide{poor=28,enough=38},", "w8a6": _FEWER, "w4a8": _FEWER, "w4a6": _FEWER}
 """Of 4-bit activations nothing is expected."""
 _RANGES = {"minmax": "", "searched": "search-ranges{candidates=9,samples=16},"}
 MOVED = {"tile": "c"}

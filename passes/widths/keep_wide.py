@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, ClassVar
@@ -26,10 +27,10 @@ log = logging.getLogger("dgqc")
 
 RETAINED = 16
 """How many times as much memory a pass back takes."""
-LEAST_STEP = 1.0
-"""In dB, by how much more is asked of what gradients foretell in each further round."""
-ROUNDS = 5
-"""How often more is widened, where the network measured has less than its gradients foretold."""
+CLOSE = 1.5
+"""In dB, how much better than asked is close enough, and the least step of what gradients are to foretell."""
+ROUNDS = 6
+"""How often another choice is tried where the network measured is not what its gradients foretold."""
 
 
 @register_pass
@@ -43,7 +44,8 @@ class KeepWide(Pass):
     what rounding costs at each layer, and the costliest take the next wider form until their sum is small
     enough: operands bytes, then the 16-bit value itself; weights rounding to nearest (which may be better
     than what was learned from few samples), bytes, then a second byte, as a product of its own that is added.
-    The result is simulated again, and more is widened where gradients foretold too much.
+    The result is simulated again: more is widened where gradients foretold too much, and less where they
+    foretold too little; of all choices that are good enough the one that widens least is taken.
 
     poor: signal to noise of the output in dB below which a call asks for more; enough: what each call has
     then. calls: how many are looked at, evenly spaced. most: millions of weights; models with more are left
@@ -51,7 +53,7 @@ class KeepWide(Pass):
     """
 
     poor: float = 28.0
-    enough: float = 34.0
+    enough: float = 38.0
     calls: int = 3
     most: int = 100
 
@@ -80,24 +82,64 @@ class KeepWide(Pass):
         if min(before.values()) >= self.poor:
             return program.with_report(self.name, report)
         noise = _noise(program, samples)
-        goal = self.enough
+        tried = self._search(program, noise, samples, wanted, before)
+        report |= {"after": _rounded(tried.measured), **_listed(tried.chosen)}
+        if tried.least < self.enough:
+            log.warning(
+                "keep-wide reached %.1f dB of %g with %d operands and weights in wider codes.",
+                tried.least,
+                self.enough,
+                len(tried.chosen),
+            )
+        return tried.program.with_report(self.name, report)
+
+    def _search(
+        self,
+        program: Program,
+        noise: Mapping[Forms, torch.Tensor],
+        samples: Mapping[int, Sequence[Sample]],
+        wanted: Mapping[int, torch.Tensor],
+        before: Mapping[int, float],
+    ) -> _Tried:
+        """Halves the interval of what gradients are to foretell, from where they are as wrong as before."""
+        foretold = -10 * torch.stack([table[0] for table in noise.values()]).sum(dim=0).log10()
+        goal = self.enough + float((foretold - torch.tensor([*before.values()])).min())
+        below, above = -math.inf, math.inf
+        best: _Tried | None = None
         for _ in range(ROUNDS):
             chosen = widths(noise, 10 ** (-goal / 10))
             result = widened(program, chosen)
-            after = decibels(result, samples, wanted)
-            missing = self.enough - min(after.values())
-            if missing <= 0:
+            tried = _Tried(chosen, result, decibels(result, samples, wanted))
+            spare = tried.least - self.enough
+            if best is None or _better(tried, best, self.enough):
+                best = tried
+            if 0 <= spare <= CLOSE or (spare > 0 and not chosen):
                 break
-            goal += max(missing, LEAST_STEP)
-        report |= {"after": _rounded(after), **_listed(chosen)}
-        if missing > 0:
-            log.warning(
-                "keep-wide reached %.1f dB of %g with %d operands and weights in wider codes.",
-                min(after.values()),
-                self.enough,
-                len(chosen),
-            )
-        return result.with_report(self.name, report)
+            below, above = (below, goal) if spare > 0 else (goal, above)
+            step = goal - (spare if spare > 0 else min(spare, -CLOSE))
+            goal = (below + above) / 2 if math.isfinite(below + above) else step
+        assert best is not None
+        return best
+
+
+@dataclass(frozen=True)
+class _Tried:
+    """A choice of forms, the program with them, and what it measures at each call, in dB."""
+
+    chosen: Mapping[Forms, int]
+    program: Program
+    measured: Mapping[int, float]
+
+    @property
+    def least(self) -> float:
+        return min(self.measured.values())
+
+
+def _better(one: _Tried, other: _Tried, enough: float) -> bool:
+    """Fewer widened where both are good enough, else the one that is, or comes closer."""
+    if one.least >= enough and other.least >= enough:
+        return len(one.chosen) < len(other.chosen)
+    return one.least > other.least
 
 
 def _noise(program: Program, samples: Mapping[int, Sequence[Sample]]) -> Mapping[Forms, torch.Tensor]:

@@ -31,7 +31,7 @@ def program() -> CompiledProgram:
         up_block_types=("AttnUpBlock2D", "UpBlock2D"),
     )
     massive = with_massive_channels(unet, 2.0**30)
-    text = pipeline_for("w4a6,rounding=nearest").replace("{poor=16,enough=24}", "{poor=90,enough=33}")
+    text = pipeline_for("w4a6,rounding=nearest").replace("{poor=16,enough=30}", "{poor=90,enough=33}")
     return dgqc.compile(massive, pass_pipeline=text, steps=2, samples=2, check=False)
 
 
