@@ -35,7 +35,8 @@ from pathlib import Path
 
 import torch
 from damage import damaged
-from damaged_kinds import Kind, kinds
+from damaged_doors import doors
+from damaged_kinds import Kind, kinds, small_unet
 
 SECONDS = 20
 MEMORY = 12 * 2**30
@@ -125,7 +126,9 @@ def run(cases: int, seed: int, only: list[str], keep: Path | None) -> None:
     torch.set_num_threads(1)
     counts: dict[str, Counter[str]] = {}
     with tempfile.TemporaryDirectory() as folder:
-        for name, kind in kinds(Path(folder)).items():
+        found = kinds(Path(folder))
+        found |= doors(Path(folder), small_unet())
+        for name, kind in found.items():
             if only and name not in only:
                 continue
             start, counts[name] = time.monotonic(), Counter()

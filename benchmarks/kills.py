@@ -23,9 +23,11 @@ from collections import Counter
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import torch
 from damaged_kinds import small_unet
+from safetensors.torch import save_file
 
 import dgqc
 from dgqc.cli.main import run
@@ -116,8 +118,23 @@ def commands(folder: Path) -> list[Killed]:
         compiling = ("compile", str(model), "-O", preset, *quick, "--samples", "1", "-o", str(bundle))
         save = Killed("save", _saving(programs[preset], saved), saved)
         found += [Killed("compile", _command(*compiling), bundle), save, calibrate, save, calibrate]
+    adapted = folder / "adapted" / "out"
+    adapted.parent.mkdir()
+    merging = ("--lora", str(_adapter(unet, folder)), *quick, "--samples", "1", "-o", str(adapted))
+    found.append(
+        Killed("compile a LoRA", _command("compile", str(model), "-O", PRESETS[0], *merging), adapted)
+    )
     comparing = ("compare", str(model), *quick, *few, "-o", str(compared))
     return [*found, Killed("compare", _command(*comparing), compared, False)]
+
+
+def _adapter(unet: Any, folder: Path) -> Path:
+    """A LoRA of one layer."""
+    layer, name = unet.time_embedding.linear_1, "unet.time_embedding.linear_1"
+    down, up = torch.randn(2, layer.in_features), torch.randn(layer.out_features, 2)
+    file = folder / "lora.safetensors"
+    save_file({f"{name}.lora_A.weight": down, f"{name}.lora_B.weight": up}, file)
+    return file
 
 
 def _command(*arguments: str) -> Callable[[], object]:
