@@ -8,6 +8,7 @@ from torch import fx
 from ..arithmetic.fixed_point import round_shift, saturate16
 from ..arithmetic.lookup import ACTIVATION_PIECES, QUARTER_OCTAVES
 from ..verify.argument_rules import (
+    NONNEGATIVE,
     factor_and_shift,
     per_call,
     per_channel,
@@ -15,6 +16,7 @@ from ..verify.argument_rules import (
     value_type,
 )
 from ..verify.checks import Problems, VerificationScope, both
+from .elementwise import factor_at
 from .fake import fake
 from .integer import IntegerOp, any_value, register_integer
 
@@ -36,6 +38,7 @@ def activation(
     factor: torch.Tensor,
     shift: torch.Tensor,
     exponent: torch.Tensor | None = None,
+    column: torch.Tensor | None = None,
 ) -> torch.Tensor:
     """y = saturate16((x * g(x) * factor + half) >> shift), g in Q16.
 
@@ -44,7 +47,8 @@ def activation(
     |x| * index_factor >> index_shift is the place in the table in Q13; index_factor is below 2^16. All
     factors, shifts: int32 (T,). x: int16, any shape. Returns int16.
     exponent: int32 (C,), 0 or more, where scales differ along the last axis: a step is 2^(exponent / 4) times
-    as large there, and so is one of the result. index_factor, below 2^15 then, is that of exponent 0.
+    as large there. index_factor, below 2^15 then, is that of exponent 0. column: int32 (C,), where the
+    result's steps differ otherwise, see `factor_at`.
     Up to |x * g| <= 2^31 everything fits int32; the last product stays below 2^62.
     """
     wide = x.to(torch.int64)
@@ -61,7 +65,7 @@ def activation(
     slope = slope - round_shift(curve * t, 15)
     below = value - round_shift(slope * t, 15)
     product = torch.where(wide < 0, wide * below, wide * (65536 - below))
-    return saturate16(round_shift(product * factor[step].to(torch.int64), shift[step].to(torch.int64)))
+    return saturate16(round_shift(product * factor_at(factor, column, step), shift[step].to(torch.int64)))
 
 
 @fake(activation)
@@ -79,9 +83,10 @@ register_integer(
             per_call("index_shift", (0, 62)),
             factor_and_shift(),
             unless_none("exponent", both(per_channel("exponent", EXPONENTS), _narrow_factor)),
+            unless_none("column", per_channel("column", NONNEGATIVE)),
         ),
         values=any_value,
         elementwise=1,
-        columns=("exponent",),
+        columns=("exponent", "column"),
     )
 )

@@ -38,7 +38,7 @@ class ChannelScales(StrEnum):
     GROUPED = "grouped"
     """The result's are free; in the first argument each of as many groups as the second one says has one."""
     KEPT = "kept"
-    """Those of the first argument, in other places: views, resampling, activation functions."""
+    """Those of the first argument, in other places: views, resampling."""
     ONE_SIDE = "one side"
     """The result has those of the smaller argument, the other one has one: products element by element."""
     JOINED = "joined"

@@ -37,8 +37,8 @@ register_captured(
 register_captured(
     CapturedOp(aten.group_norm.default, new_scale=always, channels=ChannelScales.GROUPED),
     CapturedOp(aten.layer_norm.default, layer_norm, new_scale=always),
-    CapturedOp(aten.silu.default, new_scale=always, channels=ChannelScales.KEPT),
-    CapturedOp(aten.gelu.default, new_scale=always, channels=ChannelScales.KEPT),
+    CapturedOp(aten.silu.default, new_scale=always, channels=ChannelScales.FREE),
+    CapturedOp(aten.gelu.default, new_scale=always, channels=ChannelScales.FREE),
     CapturedOp(aten.softmax.int, softmax, new_scale=always),
     CapturedOp(aten.add.Tensor, new_scale=always, follows_conditioning=True, channels=ChannelScales.FREE),
     CapturedOp(

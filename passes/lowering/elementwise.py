@@ -1,4 +1,4 @@
-"""16-bit values between products: sums, activation functions, resampling."""
+"""16-bit values between products: sums, products, concatenations, resampling."""
 
 from __future__ import annotations
 
@@ -8,13 +8,6 @@ import torch
 from torch import fx
 
 from ...ir.arithmetic.fixed_point import bits_for, multiplier, normalized, shared_shift_multipliers
-from ...ir.arithmetic.lookup import (
-    ACTIVATION_PIECES,
-    activation_table,
-    normal_distribution,
-    normal_distribution_by_tanh,
-    sigmoid,
-)
 from ...ir.errors import DgqcError
 from ...ir.ops.captured import channel_axis
 from ...ir.plans import PER_OCTAVE, ratios
@@ -34,8 +27,6 @@ CONSTANT_STEPS = 16384
 """The 16-bit code of a scalar."""
 ALIKE = 8.0
 """Octaves between a table's channels up to which all have one scale: 7 bits are left of the quietest."""
-SIGMOID_END, NORMAL_END = 16.0, 8.0
-"""Where the tables of activation functions end: g is below 2^-17 beyond."""
 
 
 @lowers(dgqc.at_step.default)
@@ -218,48 +209,6 @@ def lower_cat(builder: IntegerGraphBuilder, node: fx.Node) -> LoweredValue:
         nodes.append(builder.call(dgqc.rescale.default, args, node, name))
     result = builder.call(aten.cat.default, (nodes, layout.place(dimension)), node)
     return Scaled(result, scale, layout)
-
-
-@lowers(aten.silu.default, aten.gelu.default)
-def lower_activation(builder: IntegerGraphBuilder, node: fx.Node) -> LoweredValue:
-    """SiLU and both forms of GELU, through `dgqc::activation`."""
-    scale, exponent = wanted_scale(builder, node)
-    value, columns = _activated(builder, node, exponent), list[fx.Node]()
-    if exponent is not None:
-        columns.append(builder.table(f"{node.name}.exponent", exponent.reshape(-1)))
-    if node.target is aten.silu.default:
-        name, function, end = "sigmoid", sigmoid, SIGMOID_END
-    elif "tanh" in (*node.args, *node.kwargs.values()):
-        name, function, end = "normal_by_tanh", normal_distribution_by_tanh, NORMAL_END
-    else:
-        name, function, end = "normal", normal_distribution, NORMAL_END
-    table = builder.constant(name, activation_table(function, end))
-    # Steps too coarse for these bits lead on by 1 or by 1/2: nothing but rounding is left, whatever they are.
-    places = value.scale * ACTIVATION_PIECES * 8192 / end
-    place, place_shift = multiplier(places, 16 if exponent is None else 15)
-    factor, shift = multiplier(value.scale / scale / 65536, bits_for(2**31))
-    tables = [
-        builder.table(f"{node.name}.{what}", item)
-        for what, item in (
-            ("index_factor", place),
-            ("index_shift", place_shift),
-            ("factor", factor),
-            ("shift", shift),
-        )
-    ]
-    args = (value.node, builder.step, table, *tables, *columns)
-    return Scaled(builder.call(dgqc.activation.default, args, node), scale, value.layout, exponent)
-
-
-def _activated(builder: IntegerGraphBuilder, node: fx.Node, exponent: torch.Tensor | None) -> Scaled:
-    """What an activation function reads, with the exponents of its result, along the last axis in memory."""
-    source, axis = node.args[0], channel_axis(node)
-    assert isinstance(source, fx.Node)
-    value = builder.sole(source)
-    if exponent is not None and value.layout.order[-1] != axis:
-        rest = (one for one in value.layout.order if one != axis)
-        value = builder.arranged(value, (*rest, axis), source)
-    return builder.changed(value, exponent, source)
 
 
 @lowers(aten.upsample_nearest2d.vec)

@@ -7,6 +7,7 @@ from torch import fx
 from ...ir.errors import DgqcError, UnsupportedOperation
 from ..graph.edit import module_path
 from . import (  # noqa: F401  (they register lowerings)
+    activation,
     attention,
     balance,
     elementwise,

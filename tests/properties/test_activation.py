@@ -7,7 +7,7 @@ import torch
 from hypothesis import given
 from hypothesis import strategies as st
 
-from dgqc.passes.lowering.elementwise import lower_activation
+from dgqc.passes.lowering.activation import lower_activation
 from dgqc.passes.lowering.values import Scaled
 
 from .eager import EagerBuilder

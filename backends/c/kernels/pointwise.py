@@ -48,14 +48,15 @@ def _rescale(node: fx.Node, a: dict[str, Any], context: EmissionContext) -> Kern
 
 def _activation(node: fx.Node, a: dict[str, Any], context: EmissionContext) -> KernelCall:
     tables = context.named(a, "table", "index_factor", "index_shift", "factor", "shift")
-    own = {} if a["exponent"] is None else context.named(a, "exponent")
-    parameters = struct(columns=shape_of(node)[-1], **tables, **own)
-    kernel = "activation_columns" if own else "activation"
+    own = {name: None if a[name] is None else context.table(a[name]) for name in ("exponent", "column")}
+    by_column = any(table is not None for table in own.values())
+    parameters = struct(columns=shape_of(node)[-1], **tables, **(own if by_column else {}))
+    kernel = "activation_columns" if by_column else "activation"
     return context.by_rows(kernel, node, parameters, (context.rows(a["x"]),))
 
 
 def _places_of_columns(node: fx.Node, a: dict[str, Any]) -> tuple[int, ...]:
-    return () if a["exponent"] is None else (4 * shape_of(node)[-1],) * 2
+    return () if a["exponent"] is None and a["column"] is None else (4 * shape_of(node)[-1],) * 3
 
 
 def _piecewise(node: fx.Node, a: dict[str, Any], context: EmissionContext) -> KernelCall:

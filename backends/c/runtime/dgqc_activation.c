@@ -6,12 +6,12 @@ void dgqc_activation_rows(const dgqc_activation_parameters *p, size_t step, dgqc
 {
     /* |x| * index_factor stays below 2^31: nothing is left beyond a shift of 31. */
     const int shift = p->shift[step], index_shift = p->index_shift[step] < 31 ? p->index_shift[step] : 31;
-    const lanes index_factor = lanes_splat(p->index_factor[step]);
+    const lanes index_factor = lanes_splat(p->index_factor[step]), factor = lanes_splat(p->factor[step]);
     const size_t count = rows.count * p->columns;
     for (size_t i = 0; i < count; i += LANES) {
         const lanes value = lanes_load16_some(x + i, count - i);
         const lanes scaled = lanes_multiply(dgqc_magnitude(value), index_factor);
         const lanes far = lanes_shift_right_unsigned(scaled, index_shift);
-        dgqc_store_gated(dgqc_gated(p->table, value, far), p->factor[step], shift, y + i, count - i);
+        dgqc_store_gated(dgqc_gated(p->table, value, far), factor, shift, y + i, count - i);
     }
 }

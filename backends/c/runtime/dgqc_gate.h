@@ -27,18 +27,18 @@ static inline lanes dgqc_gated(const int32_t *table, lanes x, lanes far)
 }
 
 /* saturate16((product * factor + half) >> shift) of the first `left` lanes. */
-static inline void dgqc_store_gated(lanes product, int32_t factor, int shift, int16_t *y, size_t left)
+static inline void dgqc_store_gated(lanes product, lanes factor, int shift, int16_t *y, size_t left)
 {
     if (shift >= 32) {
         const long_lanes half = long_lanes_splat((int64_t)1 << (shift - 1));
-        const lanes scaled =
-            long_lanes_upper(long_lanes_add(lanes_multiply_long(product, lanes_splat(factor)), half));
+        const lanes scaled = long_lanes_upper(long_lanes_add(lanes_multiply_long(product, factor), half));
         lanes_store16_some(y, lanes_shift_right(scaled, shift - 32), left);
     } else {
-        int32_t each[LANES];
+        int32_t each[LANES], by[LANES];
         lanes_store(each, product);
+        lanes_store(by, factor);
         for (size_t j = 0; j < LANES && j < left; j++) {
-            y[j] = dgqc_saturate16(dgqc_round_shift((int64_t)each[j] * factor, shift));
+            y[j] = dgqc_saturate16(dgqc_round_shift((int64_t)each[j] * by[j], shift));
         }
     }
 }

@@ -192,11 +192,13 @@ typedef struct {
     const int32_t *factor, *shift;             /* [steps] */
 } dgqc_activation_parameters;
 
-/* The same where a step of a column is 2^(exponent / 4) times as large; index_factor below 2^15 is that of exponent 0. */
+/* The same where a step of a column is 2^(exponent / 4) times as large; index_factor is that of exponent 0, below 2^15
+ * where there are exponents. With columns a result's factor is round_shift(column * factor, 31). */
 typedef struct {
     size_t columns;
     const int32_t *table;
-    const int32_t *index_factor, *index_shift, *factor, *shift, *exponent; /* [steps], exponents [columns], 0 or more */
+    const int32_t *index_factor, *index_shift, *factor, *shift; /* [steps] */
+    const int32_t *exponent, *column;                           /* [columns] or NULL, 0 or more */
 } dgqc_activation_columns_parameters;
 
 #define DGQC_PAIR_AXES 3

@@ -52,7 +52,9 @@ def activation(b: ModuleBuilder, call: OpCall) -> ir.Value:
     values, table = b.value(call, "x"), b.constant(call["table"])
     shape = shape_of(values)
     reads = Reads()
-    x, (factor, shift) = reads.of(values, range(len(shape))), _place_in_table(b, call, reads, len(shape) - 1)
+    last = len(shape) - 1
+    x, (factor, shift) = reads.of(values, range(len(shape))), _place_in_table(b, call, reads, last)
+    by = _factor_of_result(b, call, reads, last)
 
     def body(*n: Number) -> Number:
         wide = x(n).to(32)
@@ -62,7 +64,8 @@ def activation(b: ModuleBuilder, call: OpCall) -> ir.Value:
         value, slope, curve = (entry(table, index(row), piece) for row in range(3))
         slope = slope - round_shift(curve * t, 15)
         below = value - round_shift(slope * t, 15)
-        return requantize(b, call, (wide * wide.is_at_least(0).choose(65536 - below, below)).to(64))
+        product = (wide * wide.is_at_least(0).choose(65536 - below, below)).to(64)
+        return saturate(round_shift(product * by(n), b.at_step(call["shift"]).to(64)), 16)
 
     return each(shape, 16, reads.operands, body)
 
@@ -89,6 +92,13 @@ def _place_in_table(b: ModuleBuilder, call: OpCall, reads: Reads, last: int) -> 
     return reads.of(factors, (last,)), reads.of(shifts, (last,))
 
 
+def _factor_of_result(b: ModuleBuilder, call: OpCall, reads: Reads, last: int) -> Reader:
+    """An activation's factor, i64: of all columns, or of each."""
+    if call["column"] is None:
+        return lambda _: b.at_step(call["factor"]).to(64)
+    return reads.of(_factors(b, call, "column", "factor"), (last,))
+
+
 def requantize(b: ModuleBuilder, call: OpCall, product: Number) -> Number:
     """saturate16((product * factor + half) >> shift)."""
     factor, shift = (b.at_step(call[name]).to(64) for name in ("factor", "shift"))
@@ -108,7 +118,8 @@ def add(b: ModuleBuilder, call: OpCall) -> ir.Value:
     """saturate16((a * a_factor + b * b_factor + half) >> shift), factors of all columns or of each."""
     last = len(call.result_shape) - 1
     own = call["a_column"] is not None
-    columns = [(_factors(b, call, side), (last,)) for side in ("a", "b")] if own else []
+    names = (("a_column", "a_factor"), ("b_column", "b_factor")) if own else ()
+    columns = [(_factors(b, call, *each_side), (last,)) for each_side in names]
 
     def body(left: Number, right: Number, *factors: Number) -> Number:
         both = factors or [b.at_step(call[name]).to(64) for name in ("a_factor", "b_factor")]
@@ -118,14 +129,14 @@ def add(b: ModuleBuilder, call: OpCall) -> ir.Value:
     return _pair(b, call, body, columns)
 
 
-def _factors(b: ModuleBuilder, call: OpCall, side: str) -> ir.Value:
-    """The factor of each column of a side: round_shift(column * factor, 31), i64."""
-    column = call[f"{side}_column"]
+def _factors(b: ModuleBuilder, call: OpCall, column: str, factor: str) -> ir.Value:
+    """The factor of each column: round_shift(column * factor, 31), i64. column, factor: constants' names."""
+    columns = call[column]
 
     def body(x: Number) -> Number:
-        return round_shift(x.to(64) * b.at_step(call[f"{side}_factor"]).to(64), 31)
+        return round_shift(x.to(64) * b.at_step(call[factor]).to(64), 31)
 
-    return each([len(column)], 64, [(b.constant(column), (0,))], body)
+    return each([len(columns)], 64, [(b.constant(columns), (0,))], body)
 
 
 @lowers(dgqc.mul.default, Family.ELEMENTWISE)

@@ -68,14 +68,15 @@ def pair(graph: IntegerGraph, op: str, shapes: tuple[tuple[int, ...], tuple[int,
     return graph.call(dgqc.add.default, a, b, graph.step, *factors, graph.table(25, 35, graph.steps))
 
 
-def activation_by_columns(graph: IntegerGraph, shape: tuple[int, ...], shift: int) -> fx.Node:
-    """Exponents beyond all shifts among them."""
+def activation_by_columns(graph: IntegerGraph, shape: tuple[int, ...], shift: int, which: str) -> fx.Node:
+    """Exponents beyond all shifts among them. which: whose tables, the argument's or the result's."""
     (x,) = graph.take(x=shape)
     place = (graph.table(0, 2**15 - 1, graph.steps), graph.table(shift, shift + 3, graph.steps))
     factors = (graph.table(2**20, 2**30, graph.steps), graph.table(30, 52, graph.steps))
     table = graph.constant(activation_table(sigmoid, 16.0))
-    exponent = graph.table(0, 90, shape[-1])
-    return graph.call(dgqc.activation.default, x, graph.step, table, *place, *factors, exponent)
+    exponent = graph.table(0, 90, shape[-1]) if which != "result" else None
+    own = () if which == "argument" else (graph.table(0, 2**31 - 1, shape[-1]),)
+    return graph.call(dgqc.activation.default, x, graph.step, table, *place, *factors, exponent, *own)
 
 
 def sum_by_columns(
@@ -114,7 +115,9 @@ BROADCAST = [
 ]
 
 CASES = {
-    "activation_by_columns": Case({"shape": SHAPES, "shift": [0, 4, 40]}, activation_by_columns),
+    "activation_by_columns": Case(
+        {"shape": SHAPES, "shift": [0, 4, 40], "which": ["argument", "result", "both"]}, activation_by_columns
+    ),
     "sum_by_columns": Case({"shapes": BROADCAST, "shift": [1, 25, 50]}, sum_by_columns),
     "quantize": Case(
         {"shape": SHAPES, "last": FLAGS, "bits": [1, 4, 6, 8], "groups": [1, 3]},
