@@ -225,10 +225,12 @@ class ObservedActivation16:
     """high: float32 (T, C), the largest magnitude seen at each call in each channel.
 
     exponent: int64 (C,), of the channels' scales (`QuantizedActivation16`); None where all have one.
+    wide: whether it takes 20 bits.
     """
 
     high: torch.Tensor
     exponent: torch.Tensor | None = None
+    wide: bool = False
 
 
 @dataclass(frozen=True)
@@ -236,10 +238,12 @@ class QuantizedActivation16:
     """scale: float64 (T,), the real value of one int16 step; times 2^(exponent / 4) of each channel.
 
     exponent: int64 (C,), at least 0, the same at all calls; None where all channels have one scale.
+    wide: whether it takes 20 bits, where the op that makes it can give them; its steps are a 16th then.
     """
 
     scale: torch.Tensor
     exponent: torch.Tensor | None = None
+    wide: bool = False
 
     @property
     def scales(self) -> torch.Tensor:

@@ -7,6 +7,7 @@ from torch import fx
 
 from ..arithmetic.fixed_point import round_shift, saturate16
 from ..arithmetic.lookup import ACTIVATION_PIECES, QUARTER_OCTAVES
+from ..nodes import argument
 from ..verify.argument_rules import (
     NONNEGATIVE,
     factor_and_shift,
@@ -19,8 +20,15 @@ from ..verify.checks import Problems, VerificationScope, both
 from .elementwise import factor_at
 from .fake import fake
 from .integer import IntegerOp, any_value, register_integer
+from .wide import narrow_or_wide
 
 EXPONENTS = (0, 1000)
+
+
+def _factor_of_wide(node: fx.Node, scope: VerificationScope) -> Problems:
+    """Of wide values |x * g| is 2^4 times as large."""
+    if scope.values[argument(node, "x")].dtype == torch.int32:
+        yield from per_call("factor", (0, 2**26 - 1))(node, scope)
 
 
 def _narrow_factor(node: fx.Node, scope: VerificationScope) -> Problems:
@@ -45,11 +53,12 @@ def activation(
     table: int32 (3, 64), of 64 pieces of g(-|x|) (`ir.arithmetic.lookup.activation_table`), and
     g(x) = 1 - g(-x) for x > 0.
     |x| * index_factor >> index_shift is the place in the table in Q13; index_factor is below 2^16. All
-    factors, shifts: int32 (T,). x: int16, any shape. Returns int16.
+    factors, shifts: int32 (T,). x: int16 or wide, any shape. Returns int16.
     exponent: int32 (C,), 0 or more, where scales differ along the last axis: a step is 2^(exponent / 4) times
     as large there. index_factor, below 2^15 then, is that of exponent 0. column: int32 (C,), where the
     result's steps differ otherwise, see `factor_at`.
-    Up to |x * g| <= 2^31 everything fits int32; the last product stays below 2^62.
+    Of 16-bit values everything up to |x * g| <= 2^31 fits int32; the last product stays below 2^62, that of
+    wide ones by a factor below 2^26, proved.
     """
     wide = x.to(torch.int64)
     by, shift_of_place = index_factor[step].to(torch.int64), index_shift[step].to(torch.int64)
@@ -70,18 +79,19 @@ def activation(
 
 @fake(activation)
 def _(x: torch.Tensor) -> torch.Tensor:
-    return torch.empty_like(x)
+    return x.new_empty(x.shape, dtype=torch.int16)
 
 
 register_integer(
     IntegerOp(
         torch.ops.dgqc.activation.default,
         rule=both(
-            value_type("x", torch.int16),
+            narrow_or_wide("x"),
             value_type("table", torch.int32),
             per_call("index_factor", (0, 2**16 - 1)),
             per_call("index_shift", (0, 62)),
             factor_and_shift(),
+            _factor_of_wide,
             unless_none("exponent", both(per_channel("exponent", EXPONENTS), _narrow_factor)),
             unless_none("column", per_channel("column", NONNEGATIVE)),
         ),

@@ -18,6 +18,7 @@ from ..verify.argument_rules import (
 from ..verify.checks import anything, both
 from .fake import fake
 from .integer import IntegerOp, Moved, any_value, register_integer
+from .wide import NARROW_BITS, narrow_or_wide, of_width, one_of_both_widths, saturated, type_of
 
 
 def factor_at(factor: torch.Tensor, column: torch.Tensor | None, step: torch.Tensor) -> torch.Tensor:
@@ -39,36 +40,39 @@ def add(
     shift: torch.Tensor,
     a_column: torch.Tensor | None = None,
     b_column: torch.Tensor | None = None,
+    width: int = NARROW_BITS,
 ) -> torch.Tensor:
-    """y = saturate16((a * a_factor + b * b_factor + half) >> shift): a sum of differently scaled values.
+    """y = saturated((a * a_factor + b * b_factor + half) >> shift): a sum of differently scaled values.
 
-    a, b: int16, broadcast against each other. Factors and shift: int32 (T,), factors below 2^30.
+    a, b: int16 or wide, broadcast against each other. Factors and shift: int32 (T,), factors below 2^30.
+    Returns int16, or wide values where width is 20.
     a_column, b_column: int32 (C,), where scales differ along the last axis, see `factor_at`; both or neither.
     """
     left, right = factor_at(a_factor, a_column, step), factor_at(b_factor, b_column, step)
     total = a.to(torch.int64) * left + b.to(torch.int64) * right
-    return saturate16(round_shift(total, shift[step].to(torch.int64)))
+    return saturated(round_shift(total, shift[step].to(torch.int64)), width)
 
 
 @fake(add)
-def _(a: torch.Tensor, b: torch.Tensor) -> torch.Tensor:
+def _(a: torch.Tensor, b: torch.Tensor, width: int) -> torch.Tensor:
     shape: torch.Size = torch.broadcast_shapes(a.shape, b.shape)  # type: ignore[no-untyped-call]
-    return a.new_empty(shape)
+    return a.new_empty(shape, dtype=type_of(width))
 
 
 register_integer(
     IntegerOp(
         torch.ops.dgqc.add.default,
         rule=both(
-            value_type("a", torch.int16),
-            value_type("b", torch.int16),
+            narrow_or_wide("a"),
+            narrow_or_wide("b"),
+            one_of_both_widths,
             per_call("a_factor", (-(2**30), 2**30)),
             per_call("b_factor", (-(2**30), 2**30)),
             per_call("shift", SHIFTS),
             unless_none("a_column", per_channel("a_column", NONNEGATIVE)),
             unless_none("b_column", per_channel("b_column", NONNEGATIVE)),
         ),
-        values=any_value,
+        values=of_width,
         elementwise=2,
         columns=("a_column", "b_column"),
     )
@@ -101,22 +105,31 @@ register_integer(
 
 
 @torch.library.custom_op("dgqc::rescale", mutates_args=())
-def rescale(x: torch.Tensor, step: torch.Tensor, factor: torch.Tensor, shift: torch.Tensor) -> torch.Tensor:
-    """y = saturate16((x * factor + half) >> shift): the same real values in another scale. x: int16."""
+def rescale(
+    x: torch.Tensor,
+    step: torch.Tensor,
+    factor: torch.Tensor,
+    shift: torch.Tensor,
+    width: int = NARROW_BITS,
+) -> torch.Tensor:
+    """y = saturated((x * factor + half) >> shift): the same real values in another scale.
+
+    x: int16 or wide. Returns int16, or wide values where width is 20.
+    """
     product = x.to(torch.int64) * factor[step].to(torch.int64)
-    return saturate16(round_shift(product, shift[step].to(torch.int64)))
+    return saturated(round_shift(product, shift[step].to(torch.int64)), width)
 
 
 @fake(rescale)
-def _(x: torch.Tensor) -> torch.Tensor:
-    return torch.empty_like(x)
+def _(x: torch.Tensor, width: int) -> torch.Tensor:
+    return x.new_empty(x.shape, dtype=type_of(width))
 
 
 register_integer(
     IntegerOp(
         torch.ops.dgqc.rescale.default,
-        rule=both(value_type("x", torch.int16), factor_and_shift()),
-        values=any_value,
+        rule=both(narrow_or_wide("x"), one_of_both_widths, factor_and_shift()),
+        values=of_width,
         elementwise=1,
     )
 )

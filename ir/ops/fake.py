@@ -15,12 +15,20 @@ def fake(op: Any) -> Callable[[Result], Result]:
 
     op: what `torch.library.custom_op` returned.
     """
-    names = list(inspect.signature(op._init_fn).parameters)
+    parameters = inspect.signature(op._init_fn).parameters
+    names = list(parameters)
 
     def register(result: Result) -> Result:
         needed = list(inspect.signature(result).parameters)
         places = [names.index(name) for name in needed]
-        op.register_fake(lambda *arguments: result(*(arguments[place] for place in places)))
+
+        def of_arguments(*given: Any) -> Any:
+            # What isn't given is left to its default.
+            rest = (parameters[name].default for name in names[len(given) :])
+            whole = (*given, *rest)
+            return result(*(whole[place] for place in places))
+
+        op.register_fake(of_arguments)
         return result
 
     return register

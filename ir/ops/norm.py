@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import torch
 
-from ..arithmetic.fixed_point import round_shift, saturate16, shift_either_way
+from ..arithmetic.fixed_point import round_shift, shift_either_way
 from ..arithmetic.lookup import reciprocal_root
 from ..verify.argument_rules import (
     NONNEGATIVE,
@@ -18,13 +18,14 @@ from ..verify.checks import both
 from ..verify.overflow_proofs import norm_bound
 from .fake import fake
 from .integer import IntegerOp, any_value, register_integer
+from .wide import NARROW_BITS, narrow_or_wide, of_width, one_of_both_widths, saturated, sixteenths, type_of
 
 
 def centered_rows(rows: torch.Tensor) -> torch.Tensor:
-    """16 * (x - mean) of each row, the mean rounded to 1/16 step. rows: int64 (R, N). Returns the same."""
+    """x - mean of each row, the mean rounded. rows: int64 (R, N), in 16ths of a step. Returns the same."""
     count = rows.shape[-1]
-    mean = torch.div(32 * rows.sum(dim=-1, keepdim=True) + count, 2 * count, rounding_mode="floor")
-    return 16 * rows - mean
+    mean = torch.div(2 * rows.sum(dim=-1, keepdim=True) + count, 2 * count, rounding_mode="floor")
+    return rows - mean
 
 
 def affine(
@@ -33,8 +34,9 @@ def affine(
     gain: torch.Tensor,
     gain_shift: torch.Tensor,
     offset: torch.Tensor,
+    width: int = NARROW_BITS,
 ) -> torch.Tensor:
-    """y = saturate16((centered / sqrt(energy) * gain + offset), the offset in 1/256 steps.
+    """y = saturated(centered / sqrt(energy) * gain + offset), the offset in 1/256 of a 16-bit step.
 
     centered: int64. energy: int64 > 0, the sum of its squares and epsilon. gain: int64 below 2^31, times
     2^-gain_shift. offset: int64. All broadcast. |centered * a| < 2^52, since |centered| < 2^21, a < 2^31.
@@ -42,7 +44,8 @@ def affine(
     root, half = reciprocal_root(energy)
     a = (root * gain) >> 31
     scaled = shift_either_way(centered * a, gain_shift + half + 6)
-    return saturate16((scaled + offset + 128) >> 8)
+    left = 8 + NARROW_BITS - width
+    return saturated((scaled + offset + (1 << (left - 1))) >> left, width)
 
 
 def gains(
@@ -60,7 +63,6 @@ def gains(
 
 
 AFFINE = both(
-    value_type("x", torch.int16),
     per_channel("gamma"),
     per_call("gamma_factor", NONNEGATIVE),
     # The reciprocal root adds up to 22 to this shift, and the sum must stay within 62.
@@ -86,10 +88,12 @@ def group_norm(
     beta_factor: torch.Tensor,
     beta_shift: torch.Tensor,
     epsilon: torch.Tensor,
+    width: int = NARROW_BITS,
 ) -> torch.Tensor:
-    """x: int16 (1, ..., C). gamma, beta: int32 (C,). *_factor, *_shift: int32 (T,). epsilon: int64 (T,),
-    >= 1, in squared 1/16 input steps times the elements of a group; (T, groups) where groups have scales of
-    their own, which a norm takes away. Returns int16 of x's shape.
+    """x: int16 (1, ..., C), or wide. gamma, beta: int32 (C,). *_factor, *_shift: int32 (T,).
+    epsilon: int64 (T,), >= 1, in squared 1/16 steps of 16-bit values times the elements of a group;
+    (T, groups) where groups have scales of their own, which a norm takes away. Returns int16 of x's shape, or
+    wide values where width is 20.
 
     A group is C / groups neighbouring channels at all positions. It has at most 2^22 elements: the sum of
     (16 x - 16 mean)^2 < 2^42 each stays below 2^62 with real data's bound max|x|^2 * 2^8 * N, proved at
@@ -98,7 +102,7 @@ def group_norm(
     """
     channels = x.shape[-1]
     by_group = (-1, groups, channels // groups)  # positions, groups, channels of a group
-    rows = x.to(torch.int64).reshape(by_group).transpose(0, 1).flatten(1)
+    rows = sixteenths(x).reshape(by_group).transpose(0, 1).flatten(1)
     centered = centered_rows(rows)
     energy = (centered * centered).sum(dim=-1) + epsilon[step]
     gain, offset = gains(gamma, gamma_factor, beta, beta_factor, beta_shift, step)
@@ -108,20 +112,26 @@ def group_norm(
         gain.reshape(by_group),
         gamma_shift[step].to(torch.int64),
         offset.reshape(by_group),
+        width,
     )
     return y.reshape(x.shape)
 
 
 @fake(group_norm)
-def _(x: torch.Tensor) -> torch.Tensor:
-    return torch.empty_like(x)
+def _(x: torch.Tensor, width: int) -> torch.Tensor:
+    return x.new_empty(x.shape, dtype=type_of(width))
 
 
 register_integer(
     IntegerOp(
         torch.ops.dgqc.group_norm.default,
-        rule=both(AFFINE, per_call_or_set("epsilon", "groups", EPSILON, torch.int64)),
-        values=any_value,
+        rule=both(
+            narrow_or_wide("x"),
+            AFFINE,
+            per_call_or_set("epsilon", "groups", EPSILON, torch.int64),
+            one_of_both_widths,
+        ),
+        values=of_width,
     )
 )
 
@@ -139,7 +149,7 @@ def layer_norm(
     epsilon: torch.Tensor,
 ) -> torch.Tensor:
     """Each row of the last axis normalized; arguments as in `dgqc::group_norm`. x: int16 (..., C)."""
-    centered = centered_rows(x.to(torch.int64))
+    centered = centered_rows(sixteenths(x))
     energy = (centered * centered).sum(dim=-1, keepdim=True) + epsilon[step]
     gain, offset = gains(gamma, gamma_factor, beta, beta_factor, beta_shift, step)
     return affine(centered, energy, gain, gamma_shift[step].to(torch.int64), offset)
@@ -153,7 +163,7 @@ def _(x: torch.Tensor) -> torch.Tensor:
 register_integer(
     IntegerOp(
         torch.ops.dgqc.layer_norm.default,
-        rule=both(AFFINE, per_call("epsilon", EPSILON, dtype=torch.int64)),
+        rule=both(value_type("x", torch.int16), AFFINE, per_call("epsilon", EPSILON, dtype=torch.int64)),
         values=any_value,
     )
 )

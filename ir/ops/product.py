@@ -37,6 +37,7 @@ from .blocks import by_rows
 from .fake import fake
 from .integer import IntegerOp, OperandArguments, ProductArguments, any_value, register_integer
 from .quantize import along
+from .wide import NARROW_BITS, of_width, one_of_both_widths, saturated, type_of
 
 
 def centered(
@@ -65,19 +66,21 @@ def requantize_columns(
     bias: torch.Tensor,
     bias_factor: torch.Tensor,
     bias_shift: torch.Tensor,
+    width: int = NARROW_BITS,
 ) -> torch.Tensor:
-    """y = saturate16((accumulator * m + b + half) >> shift) per output column n, the last axis.
+    """y = saturated((accumulator * m + b + half) >> shift) per output column n, the last axis.
 
     m[n] = round_shift(column[n] * factor, 31) and b[n] = round_shift(bias[n] * bias_factor, bias_shift) are
     derived when a call begins, from static columns and per-step scalars, so tables stay small.
     accumulator: int64 (..., N). column, bias: int32 (N,), column >= 0. factor, shift, bias_factor,
-    bias_shift: int32 (T,). Returns int16. |accumulator * m + b| < 2^62, proved at compile time.
+    bias_shift: int32 (T,). Returns int16, or wide values (`ir.ops.wide`) where width is 20.
+    |accumulator * m + b| < 2^62, proved at compile time.
     """
     m = round_shift(column.to(torch.int64) * factor[step].to(torch.int64), 31)
     b = round_shift(
         bias.to(torch.int64) * bias_factor[step].to(torch.int64), bias_shift[step].to(torch.int64)
     )
-    return saturate16(round_shift(accumulator * m + b, shift[step].to(torch.int64)))
+    return saturated(round_shift(accumulator * m + b, shift[step].to(torch.int64)), width)
 
 
 EPILOGUE = both(
@@ -108,27 +111,35 @@ def linear(
     bias: torch.Tensor,
     bias_factor: torch.Tensor,
     bias_shift: torch.Tensor,
+    width: int = NARROW_BITS,
 ) -> torch.Tensor:
-    """x: uint8 or int16 (..., M, K). weight: int8 (N, K). axis: that of K or of M. Returns int16 (..., M, N).
+    """x: uint8 or int16 (..., M, K). weight: int8 (N, K). axis: that of K or of M. Returns int16
+    (..., M, N), or int32 where width is 20.
 
     accumulator[m, n] = sum_k multiple * (x[m, k] - zero) * weight[n, k], then `requantize_columns`.
     """
     accumulator = centered(x, step, zero, multiple, group, axis) @ weight.to(torch.float64).T
     return requantize_columns(
-        accumulator.to(torch.int64), step, column, factor, shift, bias, bias_factor, bias_shift
+        accumulator.to(torch.int64), step, column, factor, shift, bias, bias_factor, bias_shift, width
     )
 
 
 @fake(linear)
-def _(x: torch.Tensor, weight: torch.Tensor) -> torch.Tensor:
-    return x.new_empty((*x.shape[:-1], weight.shape[0]), dtype=torch.int16)
+def _(x: torch.Tensor, weight: torch.Tensor, width: int) -> torch.Tensor:
+    return x.new_empty((*x.shape[:-1], weight.shape[0]), dtype=type_of(width))
 
 
 register_integer(
     IntegerOp(
         torch.ops.dgqc.linear.default,
-        rule=both(grouped("x", "axis"), value_type("weight", torch.int8), EPILOGUE, linear_bound),
-        values=any_value,
+        rule=both(
+            grouped("x", "axis"),
+            value_type("weight", torch.int8),
+            EPILOGUE,
+            linear_bound,
+            one_of_both_widths,
+        ),
+        values=of_width,
         product=ProductArguments((OperandArguments("x"),), "weight", PER_COLUMN),
     )
 )
@@ -169,29 +180,39 @@ def conv2d(
     bias_shift: torch.Tensor,
     stride: list[int],
     padding: list[int],
+    width: int = NARROW_BITS,
 ) -> torch.Tensor:
     """Convolution with groups of input channels, shared by all taps (ours; DGQ groups im2col rows).
 
-    x: uint8 or int16 (1, H, W, C). weight: int8 (N, kh, kw, C). Returns int16 (1, H', W', N).
+    x: uint8 or int16 (1, H, W, C). weight: int8 (N, kh, kw, C). Returns int16 (1, H', W', N),
+    or int32 where width is 20.
     Padding is the real value 0: outside the image, multiple * (code - zero) counts as 0.
     """
     operand = channels_first(centered(x, step, zero, multiple, group, 3))
     kernel = channels_first(weight.to(torch.float64))
     accumulator = float_conv2d(operand, kernel, None, stride, padding).to(torch.int64)
     rows = accumulator.permute(0, 2, 3, 1).contiguous()
-    return requantize_columns(rows, step, column, factor, shift, bias, bias_factor, bias_shift)
+    return requantize_columns(rows, step, column, factor, shift, bias, bias_factor, bias_shift, width)
 
 
 @fake(conv2d)
-def _(x: torch.Tensor, weight: torch.Tensor, stride: list[int], padding: list[int]) -> torch.Tensor:
-    return x.new_empty(output_shape(x, weight, stride, padding), dtype=torch.int16)
+def _(
+    x: torch.Tensor, weight: torch.Tensor, stride: list[int], padding: list[int], width: int
+) -> torch.Tensor:
+    return x.new_empty(output_shape(x, weight, stride, padding), dtype=type_of(width))
 
 
 register_integer(
     IntegerOp(
         torch.ops.dgqc.conv2d.default,
-        rule=both(grouped("x", -1), value_type("weight", torch.int8), EPILOGUE, convolution_bound),
-        values=any_value,
+        rule=both(
+            grouped("x", -1),
+            value_type("weight", torch.int8),
+            EPILOGUE,
+            convolution_bound,
+            one_of_both_widths,
+        ),
+        values=of_width,
         product=ProductArguments((OperandArguments("x", axis=-1),), "weight", PER_COLUMN),
     )
 )

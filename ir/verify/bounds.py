@@ -61,12 +61,12 @@ def quantize_magnitude(multiplier: torch.Tensor, offset: torch.Tensor) -> torch.
 
 
 def norm_energy(count: int, epsilon: torch.Tensor) -> torch.Tensor:
-    """The largest sum of squares of 16 * (x - mean) over `count` int16 values, plus epsilon. float64 (T,).
+    """The largest sum of squares of x - mean over `count` values of 20 bits, plus epsilon. float64 (T,).
 
-    A sum of squared deviations is largest with half the values at either end of the range, 16 * 65535
-    apart; the mean's rounding by half a unit adds a quarter each.
+    These are 16-bit values in 16ths of a step, or wide ones. A sum of squared deviations is largest with half
+    the values at either end of the range; the mean's rounding by half a unit adds a quarter each.
     """
-    half = 16 * 65535 / 2
+    half = (2**20 - 1) / 2
     return count * (half**2 + 0.25) + epsilon.to(torch.float64)
 
 

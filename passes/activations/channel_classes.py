@@ -84,7 +84,7 @@ class _Flow:
             if _of_attention(self.plans[str(node.args[1])]):
                 self.unite_all(arguments)
             self.found[node] = self.found[arguments[0]]
-        elif _mixes_products(node) or _adds_to_scores(node):
+        elif mixes_products(node) or _adds_to_scores(node):
             self.unite_all(arguments)
             self.found[node] = self._fresh(node, None)
         elif kind is ChannelScales.KEPT and arguments:
@@ -187,7 +187,7 @@ def _of_attention(plan: Plan) -> bool:
     return isinstance(operand, Operand) and operand.role in (Role.LEFT, Role.RIGHT)
 
 
-def _mixes_products(node: fx.Node) -> bool:
+def mixes_products(node: fx.Node) -> bool:
     """Whether a node adds two products, as an attention does whose start token stands apart: such a sum is
     computed as one, at one scale."""
     return node.target is aten.add.Tensor and all(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from typing import ClassVar
@@ -15,13 +16,19 @@ from ...ir.ops.captured import ChannelScales, captured_op, channel_axis
 from ...ir.plans import ObservedActivation16, Plan
 from ...ir.program import Program
 from ..base import Pass
-from ..graph.edit import aten, dgqc, shape
+from ..graph.edit import MILLION, aten, dgqc, shape, weight_count
 from ..manager.registry import register_pass
 from ..simulation.wide_values import decibels_of_values
-from .channel_classes import channel_classes
+from ..widths.choose_widths import widths
+from .channel_classes import ChannelClasses, channel_classes
 from .channel_ratios import SeenChannels, exponents_of_classes
 from .few_quantizers import read_channels, with_few_quantizers
 from .timestep_tables import scaled
+from .value_widths import costs_of_widths
+
+MARGIN = 0.5
+"""In dB, by how much more than enough is asked of what gradients foretell, and more in each further round."""
+ROUNDS = 6
 
 
 @register_pass
@@ -33,14 +40,19 @@ class ChooseExponents(Pass):
     one scale rounds these to 0. Products, norms and sums take the proportions up in their constants, so that
     they cost next to nothing; concatenations leave each part its own scales, with no proportion at all.
     First the network is measured with one scale for each value: nothing is chosen where that is enough.
+    Where exponents are not enough either, one pass back tells what rounding costs at each value, and the
+    costliest take 20 bits, where somebody reads these, until all together cost little enough. The result is
+    measured again, and more is chosen where gradients foretold too much.
 
     enough: signal to noise of the output in dB, at each of the calls measured, that is enough.
     calls: how many calls of the schedule to measure, evenly spaced. headroom: as in timestep-tables.
+    most: millions of weights; values of models with more take 16 bits, since gradients take memory.
     """
 
     enough: float = 55.0
     calls: int = 3
     headroom: float = 2.0
+    most: int = 100
 
     name: ClassVar[str] = "choose-exponents"
     takes: ClassVar[Level] = Level.PLANNED
@@ -48,25 +60,44 @@ class ChooseExponents(Pass):
     requires: ClassVar[frozenset[str]] = frozenset({"observed-ranges"})
 
     def __post_init__(self) -> None:
-        if self.calls < 1:
-            raise DgqcError(f"choose-exponents takes calls from 1 on, not {self.calls}.")
+        if self.calls < 1 or self.most < 0:
+            raise DgqcError("choose-exponents takes calls from 1 and most from 0 on.")
 
     def run(self, program: Program) -> Program:
         last = len(program.schedule) - 1
         steps = sorted({round(i * last / max(self.calls - 1, 1)) for i in range(self.calls)})
         before = decibels_of_values(self._tabulated(program), steps)
-        if all(found is None or found >= self.enough for found in before.values()):
-            return program.with_report(self.name, {"calls": steps, "one-scale": list(before.values())})
-        chosen = replace(program, plans={**program.plans, **with_exponents(program)})
-        after = decibels_of_values(self._tabulated(chosen), steps)
-        values = sum(getattr(plan, "exponent", None) is not None for plan in chosen.plans.values())
-        report = {
-            "calls": steps,
-            "one-scale": list(before.values()),
+        report = {"calls": steps, "one-scale": list(before.values())}
+        if _least(before) >= self.enough:
+            return program.with_report(self.name, report)
+        chosen, after = self._chosen(program, steps)
+        plans = [plan for plan in chosen.plans.values() if isinstance(plan, ObservedActivation16)]
+        report |= {
             "exponents": list(after.values()),
-            "values": values,
+            "values": sum(plan.exponent is not None for plan in plans),
+            "wide": sum(plan.wide for plan in plans),
         }
         return chosen.with_report(self.name, report)
+
+    def _chosen(self, program: Program, steps: list[int]) -> tuple[Program, Mapping[int, float | None]]:
+        """The program with its plans, and what it has then."""
+        classes = channel_classes(program.graph.graph, program.plans)
+        plans: dict[str, Plan] = {**program.plans, **with_exponents(program, classes)}
+        result = replace(program, plans=plans)
+        after = decibels_of_values(self._tabulated(result), steps)
+        if _least(after) >= self.enough or weight_count(program.graph) > self.most * MILLION:
+            return result, after
+        costs = costs_of_widths(self._tabulated(result), steps)
+        goal = self.enough + MARGIN
+        for _ in range(ROUNDS):
+            wide = widths(costs, 10 ** (-goal / 10))
+            result = replace(program, plans={**plans, **{name: _wide(plans[name]) for name in wide}})
+            after = decibels_of_values(self._tabulated(result), steps)
+            missing = self.enough - _least(after)
+            if missing <= 0:
+                break
+            goal += max(missing, MARGIN)
+        return result, after
 
     def _tabulated(self, program: Program) -> Program:
         """The program with scales as timestep-tables will choose them."""
@@ -77,9 +108,20 @@ class ChooseExponents(Pass):
         return replace(program, plans=plans)
 
 
-def with_exponents(program: Program) -> Mapping[str, Plan]:
-    """The plans of 16-bit values whose channels get scales of their own, with their exponents."""
-    classes = channel_classes(program.graph.graph, program.plans)
+def _least(found: Mapping[int, float | None]) -> float:
+    """Where nothing is lost, there is no end to it."""
+    return min((one for one in found.values() if one is not None), default=math.inf)
+
+
+def _wide(plan: Plan) -> Plan:
+    assert isinstance(plan, ObservedActivation16)
+    return replace(plan, wide=True)
+
+
+def with_exponents(
+    program: Program, classes: Mapping[fx.Node, ChannelClasses]
+) -> Mapping[str, ObservedActivation16]:
+    """The plans of 16-bit values whose channels can have scales of their own, with their exponents."""
     sites = [
         (str(node.args[1]), node.args[0], classes[node])
         for node in program.graph.graph.nodes
@@ -103,7 +145,7 @@ def with_exponents(program: Program) -> Mapping[str, Plan]:
     count = 1 + max(int(one.index.max()) for one in classes.values())
     readers = read_channels(program.graph.graph, program.plans, classes)
     exponents = with_few_quantizers(exponents_of_classes(voting, count), readers)
-    chosen: dict[str, Plan] = {}
+    chosen: dict[str, ObservedActivation16] = {}
     for name, source, _ in sites:
         if name not in seen:
             continue

@@ -81,7 +81,7 @@ def scaled(plan: ObservedActivation16, headroom: float) -> QuantizedActivation16
     high = (plan.high.double() / ratio).amax(dim=1)
     # A value that is 0 at a call still needs a scale: a share of its largest at any call.
     floor = max(float(high.max()) * 2.0**-20, 1e-9)
-    return QuantizedActivation16(high.clamp(min=floor) * headroom / 32767, plan.exponent)
+    return QuantizedActivation16(high.clamp(min=floor) * headroom / 32767, plan.exponent, plan.wide)
 
 
 def tabulate(plan: GroupedOperand, ratio_bits: int) -> QuantizedOperand:

@@ -49,7 +49,7 @@ def lower_activation(builder: IntegerGraphBuilder, node: fx.Node) -> LoweredValu
     place, place_shift = multiplier(places, 15 if unlike else 16)
     between = have - (0 if exponent is None else exponent.reshape(-1))
     column, unit = _columns(between)
-    factor, shift = multiplier(value.scale * unit / scale / 65536, bits_for(2**31))
+    factor, shift = multiplier(value.scale * unit / scale / 65536, bits_for(2**35 if value.wide else 2**31))
     names = ("index_factor", "index_shift", "factor", "shift")
     tables = [
         builder.table(f"{node.name}.{what}", item)
@@ -80,7 +80,7 @@ def _with_channels_last(builder: IntegerGraphBuilder, node: fx.Node, axis: int, 
     """
     source = node.args[0]
     assert isinstance(source, fx.Node)
-    value = builder.sole(source)
+    value = builder.sole(source, wide=True)
     if value.along(axis) is None:
         value = builder.changed(value, None, source)
     if (wanted or value.exponent is not None) and value.layout.order[-1] != axis:

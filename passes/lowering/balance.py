@@ -20,7 +20,7 @@ def lower_balance(builder: IntegerGraphBuilder, node: fx.Node) -> LoweredValue:
     """No op: the channels' exponents fall."""
     source, given, axis = node.args
     assert isinstance(axis, int)
-    value, by = builder.apart(source), builder.weight(given)
+    value, by = builder.apart(source, wide=True), builder.weight(given)
     if isinstance(value, Scaled):
         return _balanced(value, by, axis)
     if value.axis != axis % len(value.layout.shape):

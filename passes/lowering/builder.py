@@ -12,6 +12,7 @@ from torch import fx
 
 from ...ir.arithmetic.fixed_point import multiplier
 from ...ir.errors import DgqcError
+from ...ir.ops.wide import FINER, NARROW_BITS, WIDE_BITS
 from ...ir.plans import Plan, QuantizedActivation16, ratios
 from ...ir.program import Program
 from ...ir.tensors import compressed
@@ -21,6 +22,7 @@ from .layout import Layout, Order, plain
 from .values import Joined, LoweredValue, OperandCodes, Scaled
 
 Arranged = TypeVar("Arranged", bound=Scaled | Joined | OperandCodes)
+Value = TypeVar("Value", Scaled, Joined)
 
 ONE_STEPS = 16384
 """The 16-bit code of a factor of 1."""
@@ -77,23 +79,53 @@ class IntegerGraphBuilder:
         """The int16 value that an argument of the old graph has become, stored in an order or as it is, with
         one scale for all its channels."""
         value = self.values[node]
+        if isinstance(value, Scaled | Joined) and value.wide:
+            value = self.narrowed(value, node)
         if isinstance(value, Joined) or (isinstance(value, Scaled) and value.exponent is not None):
             value = self._level(value, node)
         if not isinstance(value, Scaled):
-            raise self.not_wide(node, value)
+            raise self.no_value(node, value)
         return value if order is None else self.arranged(value, order, node)
 
-    def apart(self, node: fx.Node | Any, order: Order | None = None) -> Scaled | Joined:
-        """The same, whatever scales its channels have."""
+    def apart(self, node: fx.Node | Any, order: Order | None = None, wide: bool = False) -> Scaled | Joined:
+        """The same, whatever scales its channels have. wide: whether it may be a wide value."""
         value = self.values[node]
         if not isinstance(value, Scaled | Joined):
-            raise self.not_wide(node, value)
+            raise self.no_value(node, value)
+        if value.wide and not wide:
+            value = self.narrowed(value, node)
         return value if order is None else self.arranged(value, order, node)
 
-    def sole(self, node: fx.Node | Any, order: Order | None = None) -> Scaled:
+    def sole(self, node: fx.Node | Any, order: Order | None = None, wide: bool = False) -> Scaled:
         """The same, with the scales of channels in one proportion at all calls."""
-        value = self.apart(node, order)
+        value = self.apart(node, order, wide)
         return value if isinstance(value, Scaled) else self.scaled(node, order)
+
+    def narrowed(self, value: Value, like: fx.Node) -> Value:
+        """A wide value in 16 bits. like: the old node that it is the value of."""
+        node = self._times(value.node, 1 / FINER, like, NARROW_BITS)
+        if isinstance(value, Joined):
+            parts = tuple(self.narrowed(part, like) for part in value.parts)
+            return replace(value, node=node, parts=parts)
+        return replace(value, node=node, scale=value.scale * FINER, wide=False)
+
+    def widened(self, value: Scaled, like: fx.Node) -> Scaled:
+        """A 16-bit value as a wide one, which a wide one is."""
+        if value.wide:
+            return value
+        node = self._times(value.node, FINER, like, WIDE_BITS)
+        return replace(value, node=node, scale=value.scale / FINER, wide=True)
+
+    def _times(self, node: fx.Node, by: float, like: fx.Node, width: int) -> fx.Node:
+        """A value times a power of two, in so many bits; once, however often it is asked for."""
+        key = (node, by)
+        if key not in self._moved:
+            factor, shift = multiplier(torch.full((self.calls,), by, dtype=torch.float64), 30)
+            what = "narrowed" if width == NARROW_BITS else "widened"
+            tables = (self.table(f"{what}_factor", factor), self.table(f"{what}_shift", shift))
+            args = (node, self.step, *tables, width)
+            self._moved[key] = self.call(dgqc.rescale.default, args, like, f"{like.name}_{what}")
+        return self._moved[key]
 
     def changed(self, value: Scaled, wanted: torch.Tensor | None, like: fx.Node) -> Scaled:
         """The value with other exponents: as it is where all differ by one number, else a product with the
@@ -106,6 +138,8 @@ class IntegerGraphBuilder:
         scale = value.scale * ratios(most)
         if between.numel() == 1:
             return replace(value, scale=scale, exponent=wanted)
+        value = self.narrowed(value, like) if value.wide else value
+        scale = value.scale * ratios(most)
         steps = torch.round(ratios(between - most) * ONE_STEPS).to(torch.int16)
         constant = self.constant(f"{like.name}_ratios", steps.permute(value.layout.order))
         factor, shift = multiplier(torch.full((self.calls,), 1 / ONE_STEPS, dtype=torch.float64), 30)
@@ -129,7 +163,7 @@ class IntegerGraphBuilder:
         node = self.call(aten.cat.default, (nodes, place), like, f"{like.name}_level")
         return Scaled(node, value.scale, value.layout)
 
-    def not_wide(self, node: fx.Node, value: LoweredValue) -> DgqcError:
+    def no_value(self, node: fx.Node, value: LoweredValue) -> DgqcError:
         """The error where a node of the old graph should have become a 16-bit value."""
         return DgqcError(
             f"{module_path(node)} ({node.name}) should be a 16-bit value here but is "

@@ -16,7 +16,7 @@ from ..activations.channel_ratios import DEEPEST
 from ..graph.edit import aten, dgqc, module_path, shape
 from .attention import attend
 from .builder import IntegerGraphBuilder
-from .exponents import wanted_scale
+from .exponents import wanted_scale, wanted_value
 from .joined import joined
 from .layout import Layout, channels_last, common_order
 from .registry import lowers
@@ -69,8 +69,9 @@ def _scalar(builder: IntegerGraphBuilder, number: float) -> Scaled:
     return Scaled(node, scale, Layout.plain((1,)))
 
 
-def _pair(builder: IntegerGraphBuilder, node: fx.Node) -> tuple[Scaled, Scaled, Layout]:
-    """Both operands of an op that works element by element, and the layout of its result.
+def _pair(builder: IntegerGraphBuilder, node: fx.Node, wide: bool = False) -> tuple[Scaled, Scaled, Layout]:
+    """Both operands of an op that works element by element, and the layout of its result. wide: whether
+    operands may be wide.
 
     Exponents lie along the last axis in memory. A number broadcasts however the other operand is stored.
     """
@@ -81,7 +82,7 @@ def _pair(builder: IntegerGraphBuilder, node: fx.Node) -> tuple[Scaled, Scaled, 
         if not isinstance(source, fx.Node):
             values.append(_scalar(builder, float(source)))  # type: ignore[arg-type]
             continue
-        value = builder.sole(source)
+        value = builder.sole(source, wide=wide)
         leading = (1,) * (rank - len(value.layout.shape))
         value = builder.reshaped(value, (*leading, *value.layout.shape), source)
         values.append(value if value.along(axis) is not None else builder.changed(value, None, source))
@@ -105,16 +106,18 @@ def lower_add(builder: IntegerGraphBuilder, node: fx.Node) -> LoweredValue:
         return attend(builder, node, others[0].probabilities, others[0].values)
     if any(isinstance(value, Logits) for value in values):
         return add_to_logits(builder, node)
-    scale, exponent = wanted_scale(builder, node)
-    a, b, layout = _pair(builder, node)
-    reals, columns = _by_column(builder, node, (a, b), exponent, layout)
-    (a_factor, b_factor), shift = shared_shift_multipliers([real / scale for real in reals])
+    wanted = wanted_value(builder, node)
+    a, b, layout = _pair(builder, node, wide=True)
+    reals, columns = _by_column(builder, node, (a, b), wanted.exponent, layout)
+    (a_factor, b_factor), shift = shared_shift_multipliers([real / wanted.scale for real in reals])
     tables = [
         builder.table(f"{node.name}.{what}", table)
         for what, table in (("a_factor", a_factor), ("b_factor", b_factor), ("shift", shift))
     ]
-    args = (a.node, b.node, builder.step, *tables, *columns)
-    return Scaled(builder.call(dgqc.add.default, args, node), scale, layout, exponent)
+    without = () if columns or not wanted.wide else (None, None)
+    args = (a.node, b.node, builder.step, *tables, *columns, *without, *wanted.arguments)
+    result = builder.call(dgqc.add.default, args, node)
+    return Scaled(result, wanted.scale, layout, wanted.exponent, wanted.wide)
 
 
 def _by_column(
@@ -198,7 +201,7 @@ def lower_cat(builder: IntegerGraphBuilder, node: fx.Node) -> LoweredValue:
     assert isinstance(parts, list | tuple)
     layout = Layout(shape(node), common_order([builder.apart(part).layout for part in parts]))
     if plan.exponent is not None:
-        return joined(builder, node, [builder.sole(part, layout.order) for part in parts], layout)
+        return joined(builder, node, [builder.sole(part, layout.order, wide=True) for part in parts], layout)
     scale, nodes = plan.scale, []
     for number, part in enumerate(parts):
         scaled = builder.scaled(part, layout.order)

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 
 import torch
 from torch import fx
 
 from ...ir.ops.captured import channel_axis
+from ...ir.ops.wide import FINER, NARROW_BITS, WIDE_BITS
 from ...ir.plans import QuantizedActivation16, ratios
 from ...ir.tensors import compressed
 from ..graph.edit import shape
@@ -22,6 +24,36 @@ def wanted_scale(builder: IntegerGraphBuilder, node: fx.Node) -> tuple[torch.Ten
     sizes = [1] * len(shape(node))
     sizes[channel_axis(node)] = -1
     return plan.scale, plan.exponent.reshape(sizes)
+
+
+@dataclass(frozen=True)
+class Wanted:
+    """What a site asks of an op that can give wide values.
+
+    scale: float64 (T,), of one step of what the op gives; exponent: as `Scaled` has it. width: its bits.
+    """
+
+    scale: torch.Tensor
+    exponent: torch.Tensor | None
+    width: int
+
+    @property
+    def wide(self) -> bool:
+        """Whether the value is wide."""
+        return self.width == WIDE_BITS
+
+    @property
+    def arguments(self) -> tuple[int, ...]:
+        """The op's last argument, nothing where it is the default."""
+        return (self.width,) if self.wide else ()
+
+
+def wanted_value(builder: IntegerGraphBuilder, node: fx.Node) -> Wanted:
+    """The same as `wanted_scale`, with the width."""
+    scale, exponent = wanted_scale(builder, node)
+    if builder.output_plan(node).wide:
+        return Wanted(scale / FINER, exponent, WIDE_BITS)
+    return Wanted(scale, exponent, NARROW_BITS)
 
 
 def column_ratios(plan: QuantizedActivation16, columns: int) -> torch.Tensor:

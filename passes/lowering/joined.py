@@ -32,6 +32,7 @@ def joined(builder: IntegerGraphBuilder, node: fx.Node, parts: Sequence[Scaled],
     """
     axis = int(node.args[1]) % len(layout.shape)  # type: ignore[arg-type]
     pieces = cut([part.layout.shape[axis] for part in parts], _channels_of_a_group(node, axis, layout))
+    parts = _of_one_width(builder, node, parts, any(one.group is not None for one in pieces))
     values = [_taken(builder, node, parts[one.part], one, axis) for one in pieces]
     for group in {one.group for one in pieces if one.group is not None}:
         places = [place for place, one in enumerate(pieces) if one.group == group]
@@ -41,6 +42,19 @@ def joined(builder: IntegerGraphBuilder, node: fx.Node, parts: Sequence[Scaled],
     result = builder.call(aten.cat.default, ([one.node for one in values], layout.place(axis)), node)
     whole = builder.output_plan(node).scales.amax(dim=1)
     return Joined(result, layout, tuple(values), axis, whole)
+
+
+def _of_one_width(
+    builder: IntegerGraphBuilder, node: fx.Node, parts: Sequence[Scaled], shared: bool
+) -> Sequence[Scaled]:
+    """All parts wide where one is; all narrow where some share scales. shared: whether some do."""
+    if not any(part.wide for part in parts):
+        return parts
+    sources = node.all_input_nodes
+    if shared:
+        pairs = zip(parts, sources, strict=True)
+        return [builder.narrowed(part, source) if part.wide else part for part, source in pairs]
+    return [builder.widened(part, source) for part, source in zip(parts, sources, strict=True)]
 
 
 def cut(sizes: Sequence[int], group: int) -> list[Piece]:
@@ -81,7 +95,7 @@ def _taken(builder: IntegerGraphBuilder, node: fx.Node, part: Scaled, piece: Pie
         args = (part.node, part.layout.place(axis), piece.first, piece.last)
         name = f"{node.name}_part{piece.part}_from{piece.first}"
         taken = builder.call(aten.slice.Tensor, args, node, name)
-        part = Scaled(taken, part.scale, Layout(tuple(sizes), part.layout.order), exponent)
+        part = Scaled(taken, part.scale, Layout(tuple(sizes), part.layout.order), exponent, part.wide)
     return part if piece.group is None else builder.changed(part, None, node)
 
 

@@ -9,9 +9,10 @@ from torch import fx
 
 from ...ir.arithmetic.fixed_point import multiplier, normalized
 from ...ir.errors import DgqcError
+from ...ir.ops.wide import FINER
 from ..graph.edit import aten, dgqc, module_path, shape
 from .builder import IntegerGraphBuilder
-from .exponents import column_ratios, wanted_scale
+from .exponents import column_ratios, wanted_scale, wanted_value
 from .layout import channels_last, plain
 from .registry import lowers
 from .values import Joined, LoweredValue, Scaled
@@ -28,17 +29,19 @@ def lower_group_norm(builder: IntegerGraphBuilder, node: fx.Node) -> LoweredValu
     source, groups, weight, bias, epsilon = node.args[:5]
     assert isinstance(groups, int)
     order = channels_last(len(shape(node)))
-    value = builder.apart(source, order)
+    value = builder.apart(source, order, wide=True)
     scales = _by_group(value, groups)
     if scales is None:
         value = builder.scaled(source, order)
         scales = value.scale[:, None]
+    scales = scales * FINER if value.wide else scales
     channels = shape(node)[1]
     count = math.prod(shape(node)) // groups
     tables = affine_tables(builder, node, (weight, bias), channels, count, float(epsilon), scales)  # type: ignore[arg-type]
-    args = (value.node, builder.step, groups, *tables)
-    scale, exponent = wanted_scale(builder, node)
-    return Scaled(builder.call(dgqc.group_norm.default, args, node), scale, value.layout, exponent)
+    wanted = wanted_value(builder, node)
+    args = (value.node, builder.step, groups, *tables, *wanted.arguments)
+    result = builder.call(dgqc.group_norm.default, args, node)
+    return Scaled(result, wanted.scale, value.layout, wanted.exponent, wanted.wide)
 
 
 def _by_group(value: Scaled | Joined, groups: int) -> torch.Tensor | None:
@@ -83,7 +86,7 @@ def affine_tables(
     """gamma, gamma_factor, gamma_shift, beta, beta_factor, beta_shift, epsilon of a norm.
 
     affine: the old graph's weight and bias, or None each. count: elements that share a mean. input_scales:
-    float64 (T, S), of each set of values that share one, or (T, 1).
+    float64 (T, S), of 16-bit steps of each set of values that share one, or (T, 1).
     """
     if count >= LARGEST_GROUP:
         raise DgqcError(

@@ -16,7 +16,7 @@ from ...ir.plans import QuantizedOperand, Weight
 from ..graph.edit import aten, dgqc, module_path, shape
 from .attention import attend, mixed_by_softmax
 from .builder import IntegerGraphBuilder
-from .exponents import column_ratios, wanted_scale
+from .exponents import column_ratios, wanted_scale, wanted_value
 from .layout import Layout, channels_last, plain, transposed
 from .operands import as_operand, centered_interval, product_tables, quantizer_tables, value_interval
 from .registry import lowers
@@ -64,13 +64,15 @@ def epilogue(
     bias: torch.Tensor | None,
     base: torch.Tensor,
     bound: int,
+    scale: torch.Tensor | None = None,
 ) -> tuple[fx.Node, ...]:
     """The constants of `requantize_columns`: column, factor, shift, bias, bias_factor, bias_shift.
 
-    base: float64 (T,), of the operand. bound: on |accumulator|.
+    base: float64 (T,), of the operand. bound: on |accumulator|. scale: float64 (T,), of the result's steps,
+    where these are not those that the site downstream says.
     """
     plan = builder.output_plan(node)
-    scale, ratio = plan.scale, column_ratios(plan, len(weight.scale))
+    scale, ratio = plan.scale if scale is None else scale, column_ratios(plan, len(weight.scale))
     column, unit = normalized(weight.scale / ratio)
     factor, shift = multiplier(unit * 2.0**31 * base / scale, bits_for(bound), LARGEST_SHIFT)
     offsets = torch.zeros(len(weight.scale)) if bias is None else bias
@@ -114,10 +116,11 @@ def lower_linear(builder: IntegerGraphBuilder, node: fx.Node) -> LoweredValue:
     operand, base = as_operand(builder, node.args[0], last, plain(last + 1))
     group = _value(builder, operand.group) if operand.axis == last else None
     bound = accumulator_bound(operand.plan, _value(builder, codes), group)
-    constants = epilogue(builder, node, weight, _bias(builder, node, 2), base, bound)
-    args = (operand.node, builder.step, *operand.tables, codes, *constants)
-    scale, exponent = wanted_scale(builder, node)
-    return Scaled(builder.call(dgqc.linear.default, args, node), scale, Layout.plain(shape(node)), exponent)
+    wanted, layout = wanted_value(builder, node), Layout.plain(shape(node))
+    constants = epilogue(builder, node, weight, _bias(builder, node, 2), base, bound, wanted.scale)
+    args = (operand.node, builder.step, *operand.tables, codes, *constants, *wanted.arguments)
+    result = builder.call(dgqc.linear.default, args, node)
+    return Scaled(result, wanted.scale, layout, wanted.exponent, wanted.wide)
 
 
 def _value(builder: IntegerGraphBuilder, node: fx.Node) -> torch.Tensor:
@@ -152,10 +155,12 @@ def lower_conv2d(builder: IntegerGraphBuilder, node: fx.Node) -> LoweredValue:
         return Scaled(builder.call(dgqc.conv2d_pixel.default, args, node), scale, layout, exponent)
     operand, base = as_operand(builder, source, 1, channels_last(4))
     bound = accumulator_bound(operand.plan, _value(builder, codes), _value(builder, operand.group))
-    constants = epilogue(builder, node, weight, bias, base, bound)
+    wanted = wanted_value(builder, node)
+    constants = epilogue(builder, node, weight, bias, base, bound, wanted.scale)
     tables = (operand.zero, operand.multiple, operand.group)
-    args = (operand.node, builder.step, *tables, codes, *constants, stride, padding)
-    return Scaled(builder.call(dgqc.conv2d.default, args, node), scale, layout, exponent)
+    args = (operand.node, builder.step, *tables, codes, *constants, stride, padding, *wanted.arguments)
+    result = builder.call(dgqc.conv2d.default, args, node)
+    return Scaled(result, wanted.scale, layout, wanted.exponent, wanted.wide)
 
 
 @lowers(aten.matmul.default)

@@ -13,7 +13,7 @@ from .layout import Layout
 
 @dataclass(frozen=True)
 class Scaled:
-    """An int16 value.
+    """An int16 value, or a wide one (`ir.ops.wide`).
 
     scale: float64 (T,), the real value of one step at each call. exponent: int64, broadcasts to the captured
     graph's axes; a step is 2^(exponent / 4) times the scale. None where all have the scale itself.
@@ -23,6 +23,7 @@ class Scaled:
     scale: torch.Tensor
     layout: Layout
     exponent: torch.Tensor | None = None
+    wide: bool = False
 
     def along(self, axis: int) -> torch.Tensor | None:
         """The exponents along an axis, int64 (size,); None where they change along others."""
@@ -54,6 +55,11 @@ class Joined:
     parts: tuple[Scaled, ...]
     axis: int
     scale: torch.Tensor
+
+    @property
+    def wide(self) -> bool:
+        """Whether all parts are wide; none is where one isn't."""
+        return self.parts[0].wide
 
     def scales(self, axis: int) -> torch.Tensor | None:
         """Of one step at each call along an axis, float64 (T, size); None where they change along others."""

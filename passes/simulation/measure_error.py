@@ -16,6 +16,7 @@ from ...ir.errors import DgqcError
 from ...ir.level import Level
 from ...ir.nodes import argument
 from ...ir.ops.integer import is_product, product_of
+from ...ir.ops.wide import FINER
 from ...ir.parallel import side_by_side
 from ...ir.plans import QuantizedActivation16
 from ...ir.program import Program
@@ -131,7 +132,8 @@ class _Comparison(BlockInterpreter):
         plan, found = self.plans.get(f"{n.name}.output"), self.layers.get(n.name)
         if isinstance(plan, QuantizedActivation16) and found is not None:
             wanted = value.double()
-            error = found.double() * scales_beside(plan, n)[self.step] - wanted
+            steps = FINER if found.dtype == torch.int32 else 1
+            error = found.double() * scales_beside(plan, n)[self.step] / steps - wanted
             signal, noise = float(wanted.square().sum()), float(error.square().sum())
             self.found.append((module_path(n), signal, noise))
         return value

@@ -11,6 +11,7 @@ from torch import fx
 from ...ir.calibration import reads
 from ...ir.errors import DgqcError
 from ...ir.ops.captured import channel_axis
+from ...ir.ops.wide import FINER, LIMITS
 from ...ir.plans import QuantizedActivation16
 from ...ir.program import Program
 from ..graph.edit import arguments, aten
@@ -56,13 +57,15 @@ class _Rounding(BlockInterpreter):
         plan = self.plans[str(name)]
         source = site.args[0]
         assert isinstance(source, fx.Node)
-        if not isinstance(plan, QuantizedActivation16) or _keeps_parts(plan, source):
+        if not isinstance(plan, QuantizedActivation16) or keeps_parts(plan, source):
             return value
-        scale = scales_beside(plan, source)[self.step]
-        codes = torch.floor(value.double() / scale + 0.5).clamp(-32768, 32767)
+        scale, limits = scales_beside(plan, source)[self.step], (-32768, 32767)
+        if plan.wide:
+            scale, limits = scale / FINER, LIMITS
+        codes = torch.floor(value.double() / scale + 0.5).clamp(*limits)
         return (codes * scale).to(value.dtype)
 
 
-def _keeps_parts(plan: QuantizedActivation16, source: fx.Node) -> bool:
+def keeps_parts(plan: QuantizedActivation16, source: fx.Node) -> bool:
     """Whether a value is a concatenation whose parts keep their codes."""
     return source.target is aten.cat.default and plan.exponent is not None

@@ -77,13 +77,14 @@ class _Gradients(fx.Interpreter):
                 source.retain_grad()
                 self.operands[name] = source
             return source
-        if n.op == "call_function" and not _has_gradient(n):
+        if n.op == "call_function" and not has_gradient(n):
             with torch.no_grad():
                 return super().run_node(n)
         return super().run_node(n)
 
 
-def _has_gradient(node: fx.Node) -> bool:
+def has_gradient(node: fx.Node) -> bool:
+    """Whether PyTorch can go back through a node of the planned level."""
     return getattr(node.target, "namespace", "") == "aten" or node.target is dgqc.balance.default
 
 

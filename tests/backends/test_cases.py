@@ -1,4 +1,4 @@
-"""Pieces, masks, means, takes, windows: C and reference agree in every bit, extremes included."""
+"""Pieces, masks, means, takes, windows, wide values: C and reference agree in every bit, extremes too."""
 
 from __future__ import annotations
 
@@ -21,9 +21,10 @@ NAMES = (
     "max_pool2d",
     "depthwise_conv2d",
 )
+WIDE = ("wide_sum", "wide_norm", "wide_activation", "wide_product")
 
 
-@pytest.mark.parametrize("name", NAMES)
+@pytest.mark.parametrize("name", [*NAMES, *WIDE])
 def test_c(kernels: Builds, name: str) -> None:
     case = CASES[name]
     choices = {key: st.sampled_from(values) for key, values in case.space.items()}

@@ -71,7 +71,7 @@ def test_every_16_bit_value_is_rounded() -> None:
 
 def test_plans_of_values_without_channels_stay() -> None:
     program = seen_uneven()
-    assert "down.output" not in with_exponents(program)
+    assert "down.output" not in with_exponents(program, channel_classes(program.graph.graph, program.plans))
 
 
 def test_an_inputs_channels_have_scales_of_their_own_but_the_samples() -> None:
@@ -84,7 +84,8 @@ def test_an_inputs_channels_have_scales_of_their_own_but_the_samples() -> None:
     program = calibrated(sited(sketch.program(sketch.call("sum", torch.ops.aten.add.Tensor, *sides))))
     high = torch.tensor([[1.0, 1e6], [2.0, 1e6]])
     seen = {f"{name}.output": ObservedActivation16(high) for name in sketch.inputs}
-    found = with_exponents(replace(program, plans={**program.plans, **seen}))
+    program = replace(program, plans={**program.plans, **seen})
+    found = with_exponents(program, channel_classes(program.graph.graph, program.plans))
     plan = found["encoder_hidden_states.output"]
     assert isinstance(plan, ObservedActivation16)
     assert plan.exponent is not None

@@ -37,11 +37,11 @@ class EagerBuilder(IntegerGraphBuilder):
         return node
 
     def scaled_input(
-        self, codes: torch.Tensor, scale: float, exponent: torch.Tensor | None = None
+        self, codes: torch.Tensor, scale: float, exponent: torch.Tensor | None = None, wide: bool = False
     ) -> fx.Node:
-        """exponent: broadcasts to the codes."""
+        """exponent: broadcasts to the codes. wide: whether these have 20 bits."""
         scales = torch.tensor([scale], dtype=torch.float64)
-        value = Scaled(codes, scales, Layout.plain(codes.shape), exponent)  # type: ignore[arg-type]
+        value = Scaled(codes, scales, Layout.plain(codes.shape), exponent, wide)  # type: ignore[arg-type]
         return self.input(value, *codes.shape)
 
     def float_constant(self, value: torch.Tensor) -> fx.Node:
@@ -57,11 +57,12 @@ class EagerBuilder(IntegerGraphBuilder):
         shape: tuple[int, ...],
         scale: float = 1.0,
         exponent: torch.Tensor | None = None,
+        wide: bool = False,
     ) -> fx.Node:
-        """An old call to lower; scale and exponent are those of the 16-bit site behind it."""
+        """An old call to lower; scale, exponent and width are those of the 16-bit site behind it."""
         node = self.old.call_function(target, args)
         node.meta["val"] = torch.empty(shape)
-        self.plans[node] = QuantizedActivation16(torch.tensor([scale], dtype=torch.float64), exponent)
+        self.plans[node] = QuantizedActivation16(torch.tensor([scale], dtype=torch.float64), exponent, wide)
         return node
 
     def call(self, target: Callable[..., Any], args: tuple[Any, ...], like: Any, name: str = "") -> Any:

@@ -247,3 +247,63 @@ def test_a_norm_reads_a_concatenation_whose_parts_keep_their_scales(
     # In the first, a step is the coarser part's.
     deviation = real[:, :3].var(unbiased=False).sqrt()
     assert float(error[:, :3].max()) <= 1 + 0.6 * max(left, right) / float(deviation) / scale
+
+
+@given(SEEDS, st.floats(1e-6, 1e3), st.booleans(), st.booleans())
+def test_wide_sums_are_real_within_half_a_wide_step(seed: int, scale: float, first: bool, both: bool) -> None:
+    builder = EagerBuilder()
+    sides = []
+    for number, wide in ((0, first), (1, both)):
+        largest = 2**19 - 1 if wide else 32767
+        codes = integers(seed + number, -largest, largest, *IMAGE, dtype=torch.int32 if wide else torch.int16)
+        step = scale / (16 if wide else 1)
+        sides.append((builder.scaled_input(codes, step, along(exponents(seed + number)), wide), codes, step))
+    wanted = sum(
+        codes.double() * steps(step, exponents(seed + number))
+        for number, (_, codes, step) in enumerate(sides)
+    )
+    assert isinstance(wanted, torch.Tensor)
+    wants = exponents(seed + 2)
+    result = fitting(wanted, wants)
+    args = tuple(node for node, _, _ in sides)
+    value = lower_add(builder, builder.op(aten.add.Tensor, args, IMAGE, result, wants, wide=True))
+    assert isinstance(value, Scaled)
+    assert value.wide
+    error = (found(builder, value).double() - wanted / steps(result / 16, wants)).abs()
+    assert float(error.max()) <= 0.5 + 2.0**-6
+
+
+@given(SEEDS, st.floats(1e-4, 1e2))
+def test_a_wide_norm_is_finer_than_a_16_bit_step(seed: int, scale: float) -> None:
+    builder = EagerBuilder()
+    x = integers(seed, -9000 * 16, 9000 * 16, 1, CHANNELS, 6, 5, dtype=torch.int32)
+    wants, gamma = exponents(seed + 2), torch.linspace(0.5, 2, CHANNELS, dtype=torch.float64)
+    wanted = torch.nn.functional.group_norm(x.double() * scale / 16, 3, gamma, None, 1e-5)
+    result = fitting(wanted, wants)
+    source = builder.scaled_input(x, scale / 16, None, True)
+    args = (source, 3, builder.float_constant(gamma), None, 1e-5)
+    value = lower_group_norm(
+        builder, builder.op(aten.group_norm.default, args, tuple(x.shape), result, wants, wide=True)
+    )
+    assert isinstance(value, Scaled)
+    gain = gamma.reshape(1, -1, 1, 1) / 3000 / steps(result, wants)
+    error = (found(builder, value).double() / 16 - wanted / steps(result, wants)).abs()
+    assert bool((error <= 0.04 + gain / 16).all())
+
+
+@given(SEEDS, st.floats(1e-2, 1e4))
+def test_an_activation_reads_wide_values(seed: int, largest: float) -> None:
+    builder, exponent = EagerBuilder(), exponents(seed + 1, 24)
+    x = integers(seed, -(2**19), 2**19 - 1, *IMAGE, dtype=torch.int32)
+    scale = largest / 2**19
+    real = x.double() * steps(scale, exponent)
+    wanted = torch.nn.functional.silu(real)
+    wants = exponents(seed + 2)
+    result = fitting(wanted, wants, 1.0)
+    source = builder.scaled_input(x, scale, along(exponent), True)
+    value = lower_activation(builder, builder.op(aten.silu.default, (source,), IMAGE, result, wants))
+    assert isinstance(value, Scaled)
+    assert not value.wide
+    sizes = steps(result, wants)
+    allowed = 0.5 + real.abs() * 4e-5 / sizes + 0.6 * (steps(scale, exponent) > 0.45) + 0.3 * 2.0**-13 / sizes
+    assert bool(((found(builder, value).double() - wanted / sizes).abs() <= allowed + 2e-3).all())

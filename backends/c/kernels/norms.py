@@ -13,6 +13,7 @@ from .context import EmissionContext
 from .kernel import CallsOf, Kernel, by_rows
 from .kernel_call import KernelCall, struct
 from .runtime_header import defined
+from .wide import is_wide
 
 dgqc = torch.ops.dgqc
 
@@ -32,7 +33,12 @@ def _calling(kernel: str) -> CallsOf:
             epsilon_of_each_group=value_of(a["epsilon"]).dim() == 2,
         )
         whole = (context.places.at(a["x"]),) if by_group else ()
-        return context.by_rows(kernel, node, parameters, (context.rows(a["x"]),), kind="norm", whole=whole)
+        sources = (context.rows(a["x"]),)
+        if is_wide(node) or is_wide(a["x"]):
+            widths = {"x_wide": int(is_wide(a["x"])), "y_wide": int(is_wide(node))}
+            parameters = struct(norm=parameters, **widths)
+            return context.by_rows(f"{kernel}_wide", node, parameters, sources, whole=whole)
+        return context.by_rows(kernel, node, parameters, sources, kind="norm", whole=whole)
 
     return calls
 
@@ -42,6 +48,8 @@ def _strips(node: fx.Node) -> int:
 
 
 def _of_group_norm(node: fx.Node, a: dict[str, Any]) -> tuple[int, ...]:
+    if is_wide(node) or is_wide(a["x"]):
+        return (shape_of(node)[-1] * defined("DGQC_GROUP_NORM_WIDE_CHANNEL_BYTES"),)
     return (_strips(node) * defined("DGQC_GROUP_NORM_STRIP_BYTES"),)
 
 

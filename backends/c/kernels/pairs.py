@@ -14,12 +14,13 @@ from .context import EmissionContext
 from .kernel import Kernel
 from .kernel_call import KernelCall, Struct, struct, unsupported
 from .value_rows import row_shape
+from .wide import is_wide
 
 dgqc = torch.ops.dgqc
 
 
-def _calling(kernel: str, *tables: str) -> Callable[..., KernelCall]:
-    """The calls of `dgqc::add` or `dgqc::mul`. tables: the names of their constants."""
+def _calling(kernel: str, *tables: str, **numbers: int) -> Callable[..., KernelCall]:
+    """The calls of `dgqc::add` or `dgqc::mul`. tables: names of their constants. numbers: fields."""
 
     def calls(node: fx.Node, a: dict[str, Any], context: EmissionContext) -> KernelCall:
         by_rows = _same_rows(node, a) if len(shape_of(node)) else ()
@@ -27,7 +28,8 @@ def _calling(kernel: str, *tables: str) -> Callable[..., KernelCall]:
         sources = (
             context.rows(a[name]) if name in by_rows else context.places.at(a[name]) for name in ("a", "b")
         )
-        parameters = struct(pair=struct(columns=shape_of(node)[-1], **sides), **context.named(a, *tables))
+        named = {name: None if a[name] is None else context.table(a[name]) for name in tables}
+        parameters = struct(pair=struct(columns=shape_of(node)[-1], **sides), **named, **numbers)
         return context.by_rows(kernel, node, parameters, tuple(sources))
 
     return calls
@@ -54,13 +56,19 @@ def _rows_of_logits(node: fx.Node, a: dict[str, Any]) -> tuple[str, ...]:
 
 def _add(node: fx.Node, a: dict[str, Any], context: EmissionContext) -> KernelCall:
     factors = ("a_factor", "b_factor", "shift")
+    if any(is_wide(one) for one in (node, a["a"], a["b"])):
+        widths = {
+            f"{name}_wide": int(is_wide(one)) for name, one in (("a", a["a"]), ("b", a["b"]), ("y", node))
+        }
+        return _calling("add_wide", *factors, "a_column", "b_column", **widths)(node, a, context)
     if a["a_column"] is None:
         return _calling("add", *factors)(node, a, context)
     return _calling("add_columns", *factors, "a_column", "b_column")(node, a, context)
 
 
 def _factors_of_columns(node: fx.Node, a: dict[str, Any]) -> tuple[int, ...]:
-    return () if a["a_column"] is None else (4 * shape_of(node)[-1],) * 2
+    wide = any(is_wide(one) for one in (node, a["a"], a["b"]))
+    return (4 * shape_of(node)[-1],) * 2 if wide or a["a_column"] is not None else ()
 
 
 def _side(node: fx.Node, shape: tuple[int, ...], whole: bool) -> Struct:

@@ -13,6 +13,7 @@ from .context import EmissionContext
 from .kernel import Kernel, by_rows
 from .kernel_call import KernelCall, struct
 from .runtime_header import defined
+from .wide import is_wide
 
 dgqc = torch.ops.dgqc
 
@@ -42,21 +43,32 @@ def _tables_of_quantize(node: fx.Node, a: dict[str, Any]) -> tuple[int, ...]:
 
 
 def _rescale(node: fx.Node, a: dict[str, Any], context: EmissionContext) -> KernelCall:
-    parameters = struct(columns=shape_of(node)[-1], **context.named(a, "factor", "shift"))
-    return context.by_rows("rescale", node, parameters, (context.rows(a["x"]),))
+    widths = {"x_wide": int(is_wide(a["x"])), "y_wide": int(is_wide(node))}
+    wide = any(widths.values())
+    tables = context.named(a, "factor", "shift")
+    parameters = struct(columns=shape_of(node)[-1], **tables, **(widths if wide else {}))
+    kernel = "rescale_wide" if wide else "rescale"
+    return context.by_rows(kernel, node, parameters, (context.rows(a["x"]),))
 
 
 def _activation(node: fx.Node, a: dict[str, Any], context: EmissionContext) -> KernelCall:
     tables = context.named(a, "table", "index_factor", "index_shift", "factor", "shift")
     own = {name: None if a[name] is None else context.table(a[name]) for name in ("exponent", "column")}
-    by_column = any(table is not None for table in own.values())
-    parameters = struct(columns=shape_of(node)[-1], **tables, **(own if by_column else {}))
-    kernel = "activation_columns" if by_column else "activation"
-    return context.by_rows(kernel, node, parameters, (context.rows(a["x"]),))
+    kernel = _kernel_of_activation(a)
+    parameters = struct(columns=shape_of(node)[-1], **tables, **({} if kernel == "activation" else own))
+    kind = "" if kernel == "activation" else "activation_columns"
+    return context.by_rows(kernel, node, parameters, (context.rows(a["x"]),), kind=kind)
+
+
+def _kernel_of_activation(a: dict[str, Any]) -> str:
+    if is_wide(a["x"]):
+        return "activation_wide"
+    alike = a["exponent"] is None and a["column"] is None
+    return "activation" if alike else "activation_columns"
 
 
 def _places_of_columns(node: fx.Node, a: dict[str, Any]) -> tuple[int, ...]:
-    return () if a["exponent"] is None and a["column"] is None else (4 * shape_of(node)[-1],) * 3
+    return () if _kernel_of_activation(a) == "activation" else (4 * shape_of(node)[-1],) * 3
 
 
 def _piecewise(node: fx.Node, a: dict[str, Any], context: EmissionContext) -> KernelCall:

@@ -26,6 +26,7 @@ from ....ir.arithmetic.operands import (
 from ....ir.errors import DgqcError
 from ....ir.nodes import arguments
 from .runtime_header import defined
+from .wide import is_wide
 
 dgqc = torch.ops.dgqc
 
@@ -75,8 +76,8 @@ class SegmentSums:
 
 
 def combination(node: fx.Node) -> SegmentSums | None:
-    """Of a linear or convolution node; None where only the general kernel takes it: codes of 16 bits, zero
-    points around an image that no byte holds, or sums of a segment that need more than 32 bits."""
+    """Of a linear or convolution node; None where only the general kernel takes it: codes of 16 bits, a
+    wide result, zero points around an image that no byte holds, sums of a segment of more than 32 bits."""
     a = arguments(node)
     tables = {name: value_of(a[name]) for name in ("weight", "zero", "multiple", "group")}
     # Weights can be large, and planners ask again and again.
@@ -97,7 +98,7 @@ def _combination(
     group: torch.Tensor,
 ) -> SegmentSums | None:
     codes = operand_codes(node)
-    if codes[0] < 0:
+    if codes[0] < 0 or is_wide(node):
         return None
     along = groups_channels(node)
     # Where the first group is all there is, or rows have theirs, channels are one segment.

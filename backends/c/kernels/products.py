@@ -24,6 +24,7 @@ from .product_sums import (
     is_pointwise,
 )
 from .runtime_header import defined
+from .wide import is_wide
 
 dgqc = torch.ops.dgqc
 
@@ -123,7 +124,8 @@ def _call(
 
 def _arithmetic(node: fx.Node) -> Struct:
     carried = arithmetic(node)
-    return struct(narrow=carried.narrow, block=carried.block)
+    wide = {"wide": 1} if is_wide(node) else {}
+    return struct(narrow=carried.narrow, block=carried.block, **wide)
 
 
 def _rows(x: fx.Node, context: EmissionContext) -> tuple[Place, ...]:

@@ -3,14 +3,6 @@
 #include "dgqc_pair.h"
 #include "dgqc_scaling.h"
 
-/* a * a_factor + b * b_factor, factors at most 2^30: below 2^30 + 2^17 once divided by 2^16. */
-static inline int32_t sum(int32_t a, dgqc_halves a_factor, int32_t b, dgqc_halves b_factor)
-{
-    const int32_t a_low = a * a_factor.low, b_low = b * b_factor.low;
-    const int32_t carry = ((a_low & 65535) + (b_low & 65535)) >> 16;
-    return a * a_factor.high + b * b_factor.high + (a_low >> 16) + (b_low >> 16) + carry;
-}
-
 void dgqc_add_rows(const dgqc_add_parameters *p, size_t step, dgqc_rows rows, const int16_t *a, const int16_t *b,
                    int16_t *y)
 {
@@ -19,7 +11,7 @@ void dgqc_add_rows(const dgqc_add_parameters *p, size_t step, dgqc_rows rows, co
         const dgqc_halves a_factor = dgqc_split(p->a_factor[step]), b_factor = dgqc_split(p->b_factor[step]);
         const int32_t half = dgqc_short_half(shift), rest = shift - 16;
         DGQC_FOR_PAIR(&p->pair, rows, a, b, y,
-                      dgqc_saturate16_short((sum(a_value, a_factor, b_value, b_factor) + half) >> rest))
+                      dgqc_saturate16_short((dgqc_sum_short(a_value, a_factor, b_value, b_factor) + half) >> rest))
     } else {
         const int64_t a_factor = p->a_factor[step], b_factor = p->b_factor[step];
         DGQC_FOR_PAIR(&p->pair, rows, a, b, y,

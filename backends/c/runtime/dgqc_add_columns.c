@@ -1,6 +1,7 @@
 /* Sums of two values of which each column has a scale of its own. */
 
 #include "dgqc_pair.h"
+#include "dgqc_scaling.h"
 
 /* Prepared: the factors of each column, of a and of b. */
 void dgqc_add_columns_prepare(const dgqc_add_columns_parameters *p, size_t step, void *shared)
@@ -20,21 +21,32 @@ static inline int16_t sum(int16_t a, int32_t a_factor, int16_t b, int32_t b_fact
     return dgqc_saturate16(dgqc_round_shift((int64_t)a * a_factor + (int64_t)b * b_factor, shift));
 }
 
-/* A row; a side with one value for all columns doesn't move along it. */
-static void add_row(const int16_t *a, const int32_t *restrict a_factor, const int16_t *b,
-                    const int32_t *restrict b_factor, int a_single, int b_single, int32_t shift, size_t columns,
-                    int16_t *restrict y)
+/* The same of a short shift, in 32 bits. */
+static inline int16_t sum_short(int16_t a, int32_t a_factor, int16_t b, int32_t b_factor, int32_t shift)
 {
-    if (!a_single && !b_single) {
-        for (size_t c = 0; c < columns; c++) {
-            y[c] = sum(a[c], a_factor[c], b[c], b_factor[c], shift);
-        }
-        return;
-    }
-    for (size_t c = 0; c < columns; c++) {
-        y[c] = sum(a[a_single ? 0 : c], a_factor[c], b[b_single ? 0 : c], b_factor[c], shift);
-    }
+    const int32_t total = dgqc_sum_short(a, dgqc_split(a_factor), b, dgqc_split(b_factor));
+    return dgqc_saturate16_short((total + dgqc_short_half(shift)) >> (shift - 16));
 }
+
+/* A row of sums by `one_sum`; a side with one value for all columns doesn't move along it. */
+#define DGQC_DEFINE_ROW(name, one_sum)                                                                       \
+    static void name(const int16_t *a, const int32_t *restrict a_factor, const int16_t *b,                    \
+                     const int32_t *restrict b_factor, int a_single, int b_single, int32_t shift,             \
+                     size_t columns, int16_t *restrict y)                                                     \
+    {                                                                                                         \
+        if (!a_single && !b_single) {                                                                         \
+            for (size_t c = 0; c < columns; c++) {                                                            \
+                y[c] = one_sum(a[c], a_factor[c], b[c], b_factor[c], shift);                                  \
+            }                                                                                                 \
+            return;                                                                                           \
+        }                                                                                                     \
+        for (size_t c = 0; c < columns; c++) {                                                                \
+            y[c] = one_sum(a[a_single ? 0 : c], a_factor[c], b[b_single ? 0 : c], b_factor[c], shift);        \
+        }                                                                                                     \
+    }
+
+DGQC_DEFINE_ROW(add_row, sum)
+DGQC_DEFINE_ROW(add_row_short, sum_short)
 
 void dgqc_add_columns_rows(const dgqc_add_columns_parameters *p, size_t step, dgqc_rows rows, const int16_t *a,
                            const int16_t *b, int16_t *y, const void *shared)
@@ -43,7 +55,8 @@ void dgqc_add_columns_rows(const dgqc_add_columns_parameters *p, size_t step, dg
     const int32_t *const a_factor = dgqc_taken(&shared, pair->columns * sizeof(int32_t));
     const int32_t *const b_factor = dgqc_taken(&shared, pair->columns * sizeof(int32_t));
     for (size_t i = 0; i < rows.count; i++) {
-        add_row(dgqc_side_row(&pair->a, a, rows, i), a_factor, dgqc_side_row(&pair->b, b, rows, i), b_factor,
-                pair->a.single, pair->b.single, p->shift[step], pair->columns, y + i * pair->columns);
+        (dgqc_short_shift(p->shift[step]) ? add_row_short : add_row)(
+            dgqc_side_row(&pair->a, a, rows, i), a_factor, dgqc_side_row(&pair->b, b, rows, i), b_factor,
+            pair->a.single, pair->b.single, p->shift[step], pair->columns, y + i * pair->columns);
     }
 }

@@ -1,6 +1,6 @@
 /* Convolutions whose operands don't fit tiles. */
 
-#include "dgqc_internal.h"
+#include "dgqc_wide.h"
 
 void dgqc_conv2d_general_prepare(const dgqc_conv2d_general_parameters *p, size_t step, void *shared)
 {
@@ -28,7 +28,7 @@ static void gather(const dgqc_conv2d_general_parameters *p, const void *x, size_
 }
 
 void dgqc_conv2d_general_rows(const dgqc_conv2d_general_parameters *p, size_t step, dgqc_rows rows, const void *x,
-                              int16_t *y, const void *shared, void *scratch)
+                              void *y, const void *shared, void *scratch)
 {
     const size_t patch = dgqc_depth(&p->weights.panels) * dgqc_value_bytes(&p->arithmetic);
     const size_t most = rows.count < DGQC_ROWS ? rows.count : (size_t)DGQC_ROWS;
@@ -40,6 +40,6 @@ void dgqc_conv2d_general_rows(const dgqc_conv2d_general_parameters *p, size_t st
             gather(p, x, rows.first + done + r, shared, values + r * patch);
         }
         dgqc_general_multiply(&p->weights, shared, step, &p->arithmetic, values, count,
-                              y + done * p->weights.panels.columns, scratch);
+                              dgqc_place_of(y, p->arithmetic.wide, done * p->weights.panels.columns), scratch);
     }
 }

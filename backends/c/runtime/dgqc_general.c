@@ -1,6 +1,6 @@
 /* Products of any operands and weights: unpacks a few columns at a time, and multiplies centered values. */
 
-#include "dgqc_internal.h"
+#include "dgqc_wide.h"
 
 void dgqc_general_prepare(const dgqc_weights *weights, const dgqc_operand *operand, size_t step, void *shared)
 {
@@ -45,7 +45,7 @@ static void unpack(const dgqc_panels *panels, size_t n, int narrow, void *y)
 }
 
 void dgqc_general_multiply(const dgqc_weights *weights, const dgqc_general *general, size_t step,
-                           const dgqc_arithmetic *arithmetic, const void *rows, size_t row_count, int16_t *y,
+                           const dgqc_arithmetic *arithmetic, const void *rows, size_t row_count, void *y,
                            void *scratch)
 {
     const size_t columns = weights->panels.columns, depth = dgqc_depth(&weights->panels);
@@ -61,7 +61,7 @@ void dgqc_general_multiply(const dgqc_weights *weights, const dgqc_general *gene
             const int64_t m = general->m[n + c], b = general->b[n + c];
             for (size_t r = 0; r < row_count; r++) {
                 const int64_t scaled = sums[c * DGQC_ROWS + r] * m + b;
-                y[r * columns + n + c] = dgqc_saturate16(scaled >> weights->shift[step]);
+                dgqc_store_value(y, arithmetic->wide, r * columns + n + c, scaled >> weights->shift[step]);
             }
         }
     }

@@ -104,10 +104,10 @@ static inline size_t dgqc_depth(const dgqc_panels *panels)
     return panels->quads * 4;
 }
 
-/* y[r * columns + n] for row_count <= DGQC_ROWS rows of operand values [row][depth].
+/* y[r * columns + n], int32_t where the arithmetic is wide, for row_count <= DGQC_ROWS rows of operand values [row][depth].
  * scratch: DGQC_COLUMNS * depth values. */
 void dgqc_general_multiply(const dgqc_weights *weights, const dgqc_general *general, size_t step,
-                           const dgqc_arithmetic *arithmetic, const void *rows, size_t row_count, int16_t *y,
+                           const dgqc_arithmetic *arithmetic, const void *rows, size_t row_count, void *y,
                            void *scratch);
 
 #endif

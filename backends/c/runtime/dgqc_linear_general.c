@@ -1,6 +1,6 @@
 /* Linears whose operands don't fit tiles. */
 
-#include "dgqc_internal.h"
+#include "dgqc_wide.h"
 
 void dgqc_linear_general_prepare(const dgqc_linear_general_parameters *p, size_t step, void *shared)
 {
@@ -9,7 +9,7 @@ void dgqc_linear_general_prepare(const dgqc_linear_general_parameters *p, size_t
 
 /* At most DGQC_ROWS rows. */
 static void multiply(const dgqc_linear_general_parameters *p, size_t step, dgqc_rows rows, const void *x,
-                     int16_t *y, const dgqc_general *general, void *scratch)
+                     void *y, const dgqc_general *general, void *scratch)
 {
     const dgqc_operand *const operand = &p->operand;
     const size_t depth = dgqc_depth(&p->weights.panels), value = dgqc_value_bytes(&p->arithmetic);
@@ -25,13 +25,13 @@ static void multiply(const dgqc_linear_general_parameters *p, size_t step, dgqc_
 }
 
 void dgqc_linear_general_rows(const dgqc_linear_general_parameters *p, size_t step, dgqc_rows rows, const void *x,
-                              int16_t *y, const void *shared, void *scratch)
+                              void *y, const void *shared, void *scratch)
 {
     const size_t row_bytes = p->depth * (size_t)p->operand.code_bits / 8;
     for (size_t done = 0; done < rows.count; done += DGQC_ROWS) {
         const size_t left = rows.count - done;
         const dgqc_rows some = {rows.first + done, left < DGQC_ROWS ? left : (size_t)DGQC_ROWS};
-        multiply(p, step, some, dgqc_inside(x, done * row_bytes), y + done * p->weights.panels.columns, shared,
-                 scratch);
+        multiply(p, step, some, dgqc_inside(x, done * row_bytes),
+                 dgqc_place_of(y, p->arithmetic.wide, done * p->weights.panels.columns), shared, scratch);
     }
 }

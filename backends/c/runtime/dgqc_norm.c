@@ -35,11 +35,17 @@ dgqc_moments dgqc_moments_of(const int16_t *x, size_t count)
 
 dgqc_spread dgqc_spread_of(const dgqc_moments *moments, int64_t epsilon)
 {
-    /* floor((32 sum + count) / (2 count)): C divides towards zero, so the rest of a negative one is mended. */
-    const int64_t over = 32 * moments->sum + moments->count, under = 2 * moments->count;
+    const dgqc_moments fine = {16 * moments->sum, 256 * moments->squares, moments->count};
+    return dgqc_spread_of_sixteenths(&fine, epsilon);
+}
+
+dgqc_spread dgqc_spread_of_sixteenths(const dgqc_moments *moments, int64_t epsilon)
+{
+    /* floor((2 sum + count) / (2 count)): C divides towards zero, so the rest of a negative one is mended. */
+    const int64_t over = 2 * moments->sum + moments->count, under = 2 * moments->count;
     const int64_t mean = over / under - (over % under < 0 ? 1 : 0);
-    /* sum (16 x - mean)^2, which is below 2^62; on the way it may wrap. */
-    const uint64_t squares = 256 * (uint64_t)moments->squares - 32 * (uint64_t)mean * (uint64_t)moments->sum;
+    /* sum (x - mean)^2, which is below 2^62; on the way it may wrap. */
+    const uint64_t squares = (uint64_t)moments->squares - 2 * (uint64_t)mean * (uint64_t)moments->sum;
     const uint64_t energy = squares + (uint64_t)moments->count * (uint64_t)mean * (uint64_t)mean;
     dgqc_spread spread;
     spread.mean = (int32_t)mean;

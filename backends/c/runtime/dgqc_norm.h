@@ -10,6 +10,8 @@
 /* What a strip takes in shared memory. */
 #define DGQC_GROUP_NORM_STRIP_BYTES 840
 #define DGQC_LAYER_NORM_STRIP_BYTES 320
+/* What a channel takes there where values are wide. */
+#define DGQC_GROUP_NORM_WIDE_CHANNEL_BYTES 24
 
 static inline size_t dgqc_strips(const dgqc_norm_parameters *p)
 {
@@ -46,6 +48,9 @@ typedef struct {
 
 dgqc_spread dgqc_spread_of(const dgqc_moments *moments, int64_t epsilon);
 
+/* The same, of sums of values in 16ths of a step. */
+dgqc_spread dgqc_spread_of_sixteenths(const dgqc_moments *moments, int64_t epsilon);
+
 /* The slope a and its shift for one channel: y = (16 x - mean) * a * 2^-shift. */
 typedef struct {
     int64_t a;
@@ -58,14 +63,19 @@ static inline dgqc_slope dgqc_slope_of(const dgqc_spread *spread, int32_t gain, 
     return slope;
 }
 
-/* One value. |16 x - mean| < 2^21, |a| < 2^31, so that beyond a shift of 62 nothing but 0 is left. */
+/* centered * a * 2^-shift. |centered| < 2^21, |a| < 2^31, so that beyond a shift of 62 nothing but 0 is left. */
+static inline int64_t dgqc_sloped(int64_t centered, dgqc_slope slope)
+{
+    const int64_t product = centered * slope.a;
+    return slope.shift < 1    ? dgqc_shift_left(product, -slope.shift)
+           : slope.shift > 62 ? 0
+                              : dgqc_round_shift(product, slope.shift);
+}
+
+/* One value. */
 static inline int16_t dgqc_affine(int16_t x, int32_t mean, dgqc_slope slope, int64_t offset)
 {
-    const int64_t product = (16 * (int32_t)x - mean) * slope.a;
-    const int64_t scaled = slope.shift < 1    ? dgqc_shift_left(product, -slope.shift)
-                           : slope.shift > 62 ? 0
-                                              : dgqc_round_shift(product, slope.shift);
-    return dgqc_saturate16((scaled + offset + 128) >> 8);
+    return dgqc_saturate16((dgqc_sloped(16 * (int32_t)x - mean, slope) + offset + 128) >> 8);
 }
 
 /* The same in lanes: dgqc_affine is (product + bias) >> (shift + 8) with bias = 2^(shift - 1) + (offset + 128) * 2^shift.

@@ -33,4 +33,12 @@ static inline int16_t dgqc_saturate16_short(int32_t x)
     return (int16_t)(x < -32768 ? -32768 : x > 32767 ? 32767 : x);
 }
 
+/* a * a_factor + b * b_factor, factors at most 2^30: below 2^30 + 2^17 once divided by 2^16. */
+static inline int32_t dgqc_sum_short(int32_t a, dgqc_halves a_factor, int32_t b, dgqc_halves b_factor)
+{
+    const int32_t a_low = a * a_factor.low, b_low = b * b_factor.low;
+    const int32_t carry = ((a_low & 65535) + (b_low & 65535)) >> 16;
+    return a * a_factor.high + b * b_factor.high + (a_low >> 16) + (b_low >> 16) + carry;
+}
+
 #endif

@@ -18,8 +18,13 @@ def shift_either_way(x: Number, shift: Number) -> Number:
 
 
 def saturate(x: Number, width: int) -> Number:
-    """The nearest signed number of `width` bits, which are fewer."""
-    return x.clamp(-(1 << (width - 1)), (1 << (width - 1)) - 1).to(width)
+    """The nearest signed number of `width` bits, which are fewer, as it is stored."""
+    return x.clamp(-(1 << (width - 1)), (1 << (width - 1)) - 1).to(stored_bits(width))
+
+
+def stored_bits(width: int) -> int:
+    """Bits of the type that holds so many."""
+    return 32 if width > 16 else width
 
 
 def floor_log2(x: Number) -> Number:

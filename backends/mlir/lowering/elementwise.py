@@ -8,7 +8,7 @@ import torch
 from torch_mlir import ir
 
 from ....ir.arithmetic.lookup import ACTIVATION_PIECES, QUARTER_OCTAVES
-from ..arithmetic.fixed_point import round_shift, saturate
+from ..arithmetic.fixed_point import round_shift, saturate, stored_bits
 from ..arithmetic.number import Number, index
 from ..arithmetic.tensors import (
     Body,
@@ -21,6 +21,7 @@ from ..arithmetic.tensors import (
     loop_place,
     reshaped,
     shape_of,
+    width_of,
 )
 from .module_builder import ModuleBuilder, OpCall
 from .record import lowers
@@ -54,20 +55,29 @@ def activation(b: ModuleBuilder, call: OpCall) -> ir.Value:
     reads = Reads()
     last = len(shape) - 1
     x, (factor, shift) = reads.of(values, range(len(shape))), _place_in_table(b, call, reads, last)
-    by = _factor_of_result(b, call, reads, last)
+    by, twenty = _factor_of_result(b, call, reads, last), width_of(values) == 32
 
     def body(*n: Number) -> Number:
         wide = x(n).to(32)
-        # A place below 2^31 is 0 after 31 bits, whatever the shift beyond.
-        place = ((wide.absolute() * factor(n)) >> shift(n).at_most(31)).at_most((ACTIVATION_PIECES << 13) - 1)
+        place = _place_of(wide, factor(n), shift(n), twenty).at_most((ACTIVATION_PIECES << 13) - 1)
         piece, t = (place >> 13).to_index(), (place & 8191) - 4096
         value, slope, curve = (entry(table, index(row), piece) for row in range(3))
         slope = slope - round_shift(curve * t, 15)
         below = value - round_shift(slope * t, 15)
-        product = (wide * wide.is_at_least(0).choose(65536 - below, below)).to(64)
+        gate = wide.is_at_least(0).choose(65536 - below, below)
+        product = wide.to(64) * gate.to(64) if twenty else (wide * gate).to(64)
         return saturate(round_shift(product * by(n), b.at_step(call["shift"]).to(64)), 16)
 
     return each(shape, 16, reads.operands, body)
+
+
+def _place_of(x: Number, factor: Number, shift: Number, wide: bool) -> Number:
+    """|x| * factor >> shift, i32, of no more than counts."""
+    if wide:
+        place = (x.absolute().to(64) * factor.to(64)) >> shift.to(64)
+        return place.at_most(2**31 - 1).to(32)
+    # A place below 2^31 is 0 after 31 bits, whatever the shift beyond.
+    return (x.absolute() * factor) >> shift.at_most(31)
 
 
 def _place_in_table(b: ModuleBuilder, call: OpCall, reads: Reads, last: int) -> tuple[Reader, Reader]:
@@ -100,9 +110,9 @@ def _factor_of_result(b: ModuleBuilder, call: OpCall, reads: Reads, last: int) -
 
 
 def requantize(b: ModuleBuilder, call: OpCall, product: Number) -> Number:
-    """saturate16((product * factor + half) >> shift)."""
+    """(product * factor + half) >> shift, saturated to the result's bits."""
     factor, shift = (b.at_step(call[name]).to(64) for name in ("factor", "shift"))
-    return saturate(round_shift(product * factor, shift), 16)
+    return saturate(round_shift(product * factor, shift), call.width)
 
 
 @lowers(dgqc.rescale.default, Family.ELEMENTWISE)
@@ -110,7 +120,8 @@ def rescale(b: ModuleBuilder, call: OpCall) -> ir.Value:
     """The same values in another scale."""
     values = b.value(call, "x")
     shape = shape_of(values)
-    return each(shape, 16, [(values, range(len(shape)))], lambda x: requantize(b, call, x.to(64)))
+    operands = [(values, range(len(shape)))]
+    return each(shape, stored_bits(call.width), operands, lambda x: requantize(b, call, x.to(64)))
 
 
 @lowers(dgqc.add.default, Family.ELEMENTWISE)
@@ -124,7 +135,7 @@ def add(b: ModuleBuilder, call: OpCall) -> ir.Value:
     def body(left: Number, right: Number, *factors: Number) -> Number:
         both = factors or [b.at_step(call[name]).to(64) for name in ("a_factor", "b_factor")]
         shift = b.at_step(call["shift"]).to(64)
-        return saturate(round_shift(left.to(64) * both[0] + right.to(64) * both[1], shift), 16)
+        return saturate(round_shift(left.to(64) * both[0] + right.to(64) * both[1], shift), call.width)
 
     return _pair(b, call, body, columns)
 
@@ -149,7 +160,7 @@ def _pair(b: ModuleBuilder, call: OpCall, body: Body, more: Sequence[MappedOpera
     """Of two values, broadcast against each other. more: what else the body reads."""
     shape = call.result_shape
     values = [b.value(call, name) for name in ("a", "b")]
-    return each(shape, 16, [*(broadcast(value, shape) for value in values), *more], body)
+    return each(shape, stored_bits(call.width), [*(broadcast(value, shape) for value in values), *more], body)
 
 
 def broadcast(value: ir.Value, shape: tuple[int, ...]) -> tuple[ir.Value, Map]:

@@ -12,6 +12,7 @@ from torch_mlir import ir
 
 from ....ir.arithmetic.operands import shape_of
 from ....ir.nodes import arguments
+from ....ir.ops.wide import NARROW_BITS, WIDE_BITS
 from ..arithmetic.number import Number
 from ..arithmetic.tensors import each, entry
 from ..emission.constants import Constants
@@ -36,6 +37,11 @@ class OpCall:
         found = arguments(self.node)[name]
         assert isinstance(found, fx.Node)
         return found
+
+    @property
+    def width(self) -> int:
+        """Bits of the only result, a 16-bit value or a wide one."""
+        return WIDE_BITS if self.node.meta["val"].dtype == torch.int32 else NARROW_BITS
 
     @property
     def result_shape(self) -> tuple[int, ...]:

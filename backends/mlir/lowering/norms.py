@@ -9,10 +9,10 @@ from collections.abc import Sequence
 import torch
 from torch_mlir import ir
 
-from ..arithmetic.fixed_point import round_shift, saturate, shift_either_way
+from ..arithmetic.fixed_point import round_shift, saturate, shift_either_way, stored_bits
 from ..arithmetic.lookup import reciprocal_root
 from ..arithmetic.number import Number
-from ..arithmetic.tensors import Reads, each, loop_place, reduced, reshaped, shape_of
+from ..arithmetic.tensors import Reads, each, loop_place, reduced, reshaped, shape_of, width_of
 from .elementwise import requantize
 from .module_builder import ModuleBuilder, OpCall
 from .record import lowers
@@ -94,17 +94,19 @@ def _normalized(
     axes = range(len(shape))
     count = math.prod(size for axis, size in enumerate(shape) if axis not in sets)
     total = reduced(shape, sets, (0, 64), [(values, axes)], lambda x, so_far: so_far + x.to(64))
+    # Values and means count in 16ths of a 16-bit step.
+    finer = 1 if width_of(values) == 32 else 16
 
     def mean(x: Number) -> Number:
-        """16 times the mean, rounded; it fits 32 bits."""
-        return (32 * x + count).floor_divide(2 * count).to(32)
+        """The mean, rounded; it fits 32 bits."""
+        return (2 * finer * x + count).floor_divide(2 * count).to(32)
 
     sizes = [shape[axis] for axis in sets]
     own = range(len(sets))
     means = each(sizes, 32, [(total, own)], mean)
 
     def squares(x: Number, middle: Number, so_far: Number) -> Number:
-        wide = (16 * x.to(32) - middle).to(64)
+        wide = (finer * x.to(32) - middle).to(64)
         return so_far + wide * wide
 
     energy = reduced(shape, sets, (0, 64), [(values, axes), (means, sets)], squares)
@@ -123,13 +125,16 @@ def _normalized(
     roots, halves = reads.of(root(0), sets), reads.of(root(1), sets)
     gains, offsets = reads.of(gain, channels), reads.of(offset, channels)
 
+    left = 8 + 16 - call.width
+
     def affine(*n: Number) -> Number:
-        centered = (16 * x(n).to(32) - middle(n)).to(64)
+        centered = (finer * x(n).to(32) - middle(n)).to(64)
         a = (roots(n) * gains(n)) >> 31
         shift = b.at_step(call["gamma_shift"]).to(64) + halves(n) + 6
-        return saturate((shift_either_way(centered * a, shift) + offsets(n) + 128) >> 8, 16)
+        total = shift_either_way(centered * a, shift) + offsets(n)
+        return saturate((total + (1 << (left - 1))) >> left, call.width)
 
-    return each(shape, 16, reads.operands, affine)
+    return each(shape, stored_bits(call.width), reads.operands, affine)
 
 
 def _gains(b: ModuleBuilder, call: OpCall, sizes: list[int]) -> tuple[ir.Value, ir.Value]:

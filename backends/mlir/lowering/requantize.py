@@ -5,7 +5,7 @@ from __future__ import annotations
 import torch
 from torch_mlir import ir
 
-from ..arithmetic.fixed_point import round_shift, saturate
+from ..arithmetic.fixed_point import round_shift, saturate, stored_bits
 from ..arithmetic.number import Number
 from ..arithmetic.tensors import Reads, each, shape_of
 from .contraction import Sums
@@ -43,7 +43,7 @@ def requantized(
     offset: PerIndex | None,
     columns: torch.Tensor,
 ) -> ir.Value:
-    """saturate16((scale * (sum - offset * column) * m + b + half) >> shift), i16 (M, N).
+    """(scale * (sum - offset * column) * m + b + half) >> shift, saturated to the result's bits, (M, N).
 
     columns: int32 (N,), the sum of each column of the weight.
     """
@@ -60,6 +60,7 @@ def requantized(
         if moved and column:
             x = x - moved(n).to(x.width) * column(n).to(x.width)
         x = x.to(64) * factor(n).to(64) if factor else x.to(64)
-        return saturate((x * multiplier(n).to(64) + addend(n)) >> b.at_step(call["shift"]).to(64), 16)
+        shifted = (x * multiplier(n).to(64) + addend(n)) >> b.at_step(call["shift"]).to(64)
+        return saturate(shifted, call.width)
 
-    return each(sums.shape, 16, reads.operands, body)
+    return each(sums.shape, stored_bits(call.width), reads.operands, body)

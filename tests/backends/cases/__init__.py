@@ -6,7 +6,7 @@ into one module.
 
 from __future__ import annotations
 
-from . import attention, elementwise, moves, norms, products
+from . import attention, elementwise, moves, norms, products, wide
 from .case import Case, Inputs
 
 __all__ = ["CASES", "Case", "Inputs"]
@@ -17,4 +17,5 @@ CASES: dict[str, Case] = {
     **norms.CASES,
     **elementwise.CASES,
     **moves.CASES,
+    **wide.CASES,
 }

@@ -27,11 +27,11 @@ module {
     %activation_default_0 = linalg.generic {indexing_maps = [#map, #map], iterator_types = ["parallel", "parallel", "parallel"]} ins(%x : tensor<1x3x4xi16>) outs(%activation_default : tensor<1x3x4xi16>) {
     ^bb0(%in: i16, %out: i16):
       %1 = arith.extsi %in : i16 to i32
+      %extracted_1 = tensor.extract %constant_0[%0] : tensor<2xi32>
+      %extracted_2 = tensor.extract %constant_1[%0] : tensor<2xi32>
       %2 = arith.subi %c0_i32, %1 : i32
       %3 = arith.maxsi %1, %2 : i32
-      %extracted_1 = tensor.extract %constant_0[%0] : tensor<2xi32>
       %4 = arith.muli %3, %extracted_1 : i32
-      %extracted_2 = tensor.extract %constant_1[%0] : tensor<2xi32>
       %5 = arith.minsi %extracted_2, %c31_i32 : i32
       %6 = arith.shrsi %4, %5 : i32
       %7 = arith.minsi %6, %c524287_i32 : i32
@@ -57,13 +57,13 @@ module {
       %24 = arith.extsi %23 : i32 to i64
       %extracted_6 = tensor.extract %constant_2[%0] : tensor<2xi32>
       %25 = arith.extsi %extracted_6 : i32 to i64
+      %26 = arith.muli %24, %25 : i64
       %extracted_7 = tensor.extract %constant_3[%0] : tensor<2xi32>
-      %26 = arith.extsi %extracted_7 : i32 to i64
-      %27 = arith.muli %24, %25 : i64
-      %28 = arith.subi %26, %c1_i64 : i64
+      %27 = arith.extsi %extracted_7 : i32 to i64
+      %28 = arith.subi %27, %c1_i64 : i64
       %29 = arith.shli %c1_i64, %28 : i64
-      %30 = arith.addi %27, %29 : i64
-      %31 = arith.shrsi %30, %26 : i64
+      %30 = arith.addi %26, %29 : i64
+      %31 = arith.shrsi %30, %27 : i64
       %32 = arith.maxsi %31, %c-32768_i64 : i64
       %33 = arith.minsi %32, %c32767_i64 : i64
       %34 = arith.trunci %33 : i64 to i16

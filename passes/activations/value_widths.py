@@ -1,0 +1,122 @@
+"""Which values between products take 20 bits: those whose rounding costs the network's output most."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+import torch
+from torch import fx
+
+from ...ir.calibration import reads
+from ...ir.ops.captured import ProductKind, product_kind
+from ...ir.ops.wide import FINER
+from ...ir.plans import Dimension, GroupedOperand, ObservedActivation16, Plan, QuantizedActivation16
+from ...ir.program import Program
+from ..graph.edit import arguments, aten, dgqc
+from ..simulation.wide_values import keeps_parts, scales_beside
+from ..widths.sensitivity import has_gradient
+from .channel_classes import mixes_products
+
+TAKES_WIDE = (
+    aten.add.Tensor,
+    aten.group_norm.default,
+    aten.silu.default,
+    aten.gelu.default,
+    aten.cat.default,
+)
+"""Who reads wide values as they are; all others get 16 bits of them."""
+
+
+def costs_of_widths(program: Program, calls: list[int]) -> Mapping[str, torch.Tensor]:
+    """By site, what a 16-bit value's rounding costs of the output's energy, float64 (forms, calls): as it is,
+    and in 20 bits where it can have them. Values upstream of ops without a gradient are missing.
+
+    program: its 16-bit values have scales. One calibration sample of each call tells.
+    """
+    assert program.calibration is not None
+    found: dict[int, Mapping[str, float]] = {}
+    for call, batches in reads(program.calibration, calls):
+        sample = {name: value[:1] for name, value in next(batches).items()}
+        (real,) = arguments(program, sample)
+        found[call] = _costs(program, real, call)
+    sites = [node for node in program.graph.graph.nodes if node.target is dgqc.site.default]
+    tables = {}
+    for site in sites:
+        name = str(site.args[1])
+        if all(name in costs for costs in found.values()):
+            now = torch.tensor([found[call][name] for call in calls], dtype=torch.float64)
+            forms = [now, now / FINER**2] if can_be_wide(site, program.plans) else [now]
+            tables[name] = torch.stack(forms)
+    return tables
+
+
+def _costs(program: Program, real: tuple[torch.Tensor, ...], call: int) -> Mapping[str, float]:
+    """At a call, by site.
+
+    As in `widths.sensitivity`: with random signs, squares of gradients are on the mean what independent
+    errors cost.
+    """
+    run = _Gradients(program, call)
+    with torch.enable_grad():
+        output = run.run(*real, torch.tensor(call))
+        generator = torch.Generator().manual_seed(call)
+        signs = torch.randint(0, 2, output.shape, generator=generator).to(output.dtype) * 2 - 1
+        (output * signs).sum().backward()
+    energy = max(float(output.detach().double().square().sum()), 1e-300)
+    return {name: cost / energy for name, cost in run.costs.items()}
+
+
+class _Gradients(fx.Interpreter):
+    """Runs the float graph; `costs` are those of each value, by site."""
+
+    def __init__(self, program: Program, call: int) -> None:
+        super().__init__(program.graph)
+        self.plans = program.plans
+        self.call = call
+        self.costs: dict[str, float] = {}
+
+    def run_node(self, n: fx.Node) -> Any:
+        if n.target is dgqc.site.default:
+            return self._at_site(n)
+        if n.op == "call_function" and not has_gradient(n):
+            with torch.no_grad():
+                return super().run_node(n)
+        return super().run_node(n)
+
+    def _at_site(self, n: fx.Node) -> Any:
+        ((value, name), _) = self.fetch_args_kwargs_from_env(n)
+        plan, source = self.plans[name], n.args[0]
+        assert isinstance(source, fx.Node)
+        if not isinstance(plan, QuantizedActivation16) or keeps_parts(plan, source):
+            return value
+        value = value * 1 if value.requires_grad else value.detach().clone().requires_grad_()
+        squares = scales_beside(plan, source)[self.call].square() / 12
+
+        def keep(gradient: torch.Tensor) -> None:
+            self.costs[str(name)] = float((gradient.double().square() * squares).sum())
+
+        value.register_hook(keep)
+        return value
+
+
+def can_be_wide(site: fx.Node, plans: Mapping[str, Plan]) -> bool:
+    """Whether who makes a value can give 20 bits, and somebody takes them."""
+    plan, source = plans[str(site.args[1])], site.args[0]
+    assert isinstance(source, fx.Node)
+    if not isinstance(plan, ObservedActivation16 | QuantizedActivation16):
+        return False
+    if not any(user.target in TAKES_WIDE for user in site.users):
+        return False
+    if source.target in (aten.group_norm.default, aten.add.Tensor):
+        return not mixes_products(source)
+    kind = product_kind(source)
+    return kind is ProductKind.LINEAR or (kind is ProductKind.CONVOLUTION and not _by_pixel(source, plans))
+
+
+def _by_pixel(convolution: fx.Node, plans: Mapping[str, Plan]) -> bool:
+    """Whether groups of a convolution are of output positions."""
+    read = convolution.args[0]
+    assert isinstance(read, fx.Node)
+    plan = plans.get(str(read.args[1])) if read.target is dgqc.site.default else None
+    return isinstance(plan, GroupedOperand) and plan.dimension is Dimension.PIXEL
