@@ -89,4 +89,38 @@ void dgqc_take_rows(const dgqc_take_parameters *p, size_t step, dgqc_rows rows, 
 void dgqc_embed_rows(const dgqc_embed_parameters *p, size_t step, dgqc_rows rows, const int16_t *ids, int16_t *y);
 void dgqc_end_token(const dgqc_end_token_parameters *p, size_t step, const void *x, const int16_t *ids, void *y);
 
+/* x_wide, y_wide: 1 where these are wide values, 20 bits in int32_t, whose steps are a 16th of a 16-bit value's. */
+typedef struct {
+    dgqc_norm_parameters norm;
+    int x_wide, y_wide;
+} dgqc_group_norm_wide_parameters;
+
+/* As dgqc_add_columns_parameters, columns NULL where there are none, of wide values or 16-bit ones each. */
+typedef struct {
+    dgqc_pair pair;
+    const int32_t *a_factor, *b_factor, *shift, *a_column, *b_column;
+    int a_wide, b_wide, y_wide;
+} dgqc_add_wide_parameters;
+
+typedef struct {
+    size_t columns;
+    const int32_t *factor, *shift; /* [steps] */
+    int x_wide, y_wide;
+} dgqc_rescale_wide_parameters;
+
+void dgqc_activation_columns_prepare(const dgqc_activation_columns_parameters *p, size_t step, void *shared);
+void dgqc_activation_columns_rows(const dgqc_activation_columns_parameters *p, size_t step, dgqc_rows rows,
+                                  const int16_t *x, int16_t *y, const void *shared);
+/* Wide values are int32_t, others int16_t. */
+void dgqc_activation_wide_prepare(const dgqc_activation_columns_parameters *p, size_t step, void *shared);
+void dgqc_activation_wide_rows(const dgqc_activation_columns_parameters *p, size_t step, dgqc_rows rows,
+                               const int32_t *x, int16_t *y, const void *shared);
+void dgqc_add_wide_prepare(const dgqc_add_wide_parameters *p, size_t step, void *shared);
+void dgqc_add_wide_rows(const dgqc_add_wide_parameters *p, size_t step, dgqc_rows rows, const void *a, const void *b,
+                        void *y, const void *shared);
+void dgqc_rescale_wide_rows(const dgqc_rescale_wide_parameters *p, size_t step, dgqc_rows rows, const void *x, void *y);
+void dgqc_group_norm_wide_prepare(const dgqc_group_norm_wide_parameters *p, size_t step, const void *x, void *shared);
+void dgqc_group_norm_wide_rows(const dgqc_group_norm_wide_parameters *p, size_t step, dgqc_rows rows, const void *x,
+                               void *y, const void *shared);
+
 #endif

@@ -186,12 +186,6 @@ typedef struct {
     int epsilon_of_each_group;
 } dgqc_norm_parameters;
 
-/* x_wide, y_wide: 1 where these are wide values, 20 bits in int32_t, whose steps are a 16th of a 16-bit value's. */
-typedef struct {
-    dgqc_norm_parameters norm;
-    int x_wide, y_wide;
-} dgqc_group_norm_wide_parameters;
-
 typedef struct {
     size_t columns;
     const int32_t *table;                      /* [3][64]: values, slopes and curves of 64 parabolas */
@@ -233,13 +227,6 @@ typedef struct {
     const int32_t *a_factor, *b_factor, *shift, *a_column, *b_column; /* [steps], the last two [columns], 0 or more */
 } dgqc_add_columns_parameters;
 
-/* The same, columns NULL where there are none, of wide values or 16-bit ones each. */
-typedef struct {
-    dgqc_pair pair;
-    const int32_t *a_factor, *b_factor, *shift, *a_column, *b_column;
-    int a_wide, b_wide, y_wide;
-} dgqc_add_wide_parameters;
-
 typedef struct {
     dgqc_pair pair;
     const int32_t *factor, *shift; /* [steps] */
@@ -249,12 +236,6 @@ typedef struct {
     size_t columns;
     const int32_t *factor, *shift; /* [steps] */
 } dgqc_rescale_parameters;
-
-typedef struct {
-    size_t columns;
-    const int32_t *factor, *shift; /* [steps] */
-    int x_wide, y_wide;
-} dgqc_rescale_wide_parameters;
 
 typedef struct {
     size_t bytes; /* of a position */
@@ -344,20 +325,6 @@ void dgqc_layer_norm_prepare(const dgqc_norm_parameters *p, size_t step, void *s
 void dgqc_layer_norm_rows(const dgqc_norm_parameters *p, size_t step, dgqc_rows rows, const int16_t *x, int16_t *y,
                           const void *shared);
 void dgqc_activation_rows(const dgqc_activation_parameters *p, size_t step, dgqc_rows rows, const int16_t *x, int16_t *y);
-/* Wide values are int32_t, others int16_t. */
-void dgqc_activation_wide_prepare(const dgqc_activation_columns_parameters *p, size_t step, void *shared);
-void dgqc_activation_wide_rows(const dgqc_activation_columns_parameters *p, size_t step, dgqc_rows rows,
-                               const int32_t *x, int16_t *y, const void *shared);
-void dgqc_add_wide_prepare(const dgqc_add_wide_parameters *p, size_t step, void *shared);
-void dgqc_add_wide_rows(const dgqc_add_wide_parameters *p, size_t step, dgqc_rows rows, const void *a, const void *b,
-                        void *y, const void *shared);
-void dgqc_rescale_wide_rows(const dgqc_rescale_wide_parameters *p, size_t step, dgqc_rows rows, const void *x, void *y);
-void dgqc_group_norm_wide_prepare(const dgqc_group_norm_wide_parameters *p, size_t step, const void *x, void *shared);
-void dgqc_group_norm_wide_rows(const dgqc_group_norm_wide_parameters *p, size_t step, dgqc_rows rows, const void *x,
-                               void *y, const void *shared);
-void dgqc_activation_columns_prepare(const dgqc_activation_columns_parameters *p, size_t step, void *shared);
-void dgqc_activation_columns_rows(const dgqc_activation_columns_parameters *p, size_t step, dgqc_rows rows,
-                                  const int16_t *x, int16_t *y, const void *shared);
 void dgqc_add_columns_prepare(const dgqc_add_columns_parameters *p, size_t step, void *shared);
 void dgqc_add_columns_rows(const dgqc_add_columns_parameters *p, size_t step, dgqc_rows rows, const int16_t *a,
                            const int16_t *b, int16_t *y, const void *shared);
