@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import subprocess
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -64,6 +66,31 @@ def test_a_saved_bundle_draws_the_same(
     ids = ids_of(text_parts.tokenizer(), [PROMPT])[0].tolist()
     by_ids = compiled.draw(ids, 3, negative="blue", guidance_scale=3.0, backend="reference")
     assert np.array_equal(np.asarray(by_ids), wanted)
+
+
+@pytest.mark.slow
+def test_c_draws_the_same_picture(compiled: dgqc.CompiledProgram, tmp_path: Path) -> None:
+    """The joined project's own program, from words to bytes."""
+    project = compiled.save(tmp_path / "all.dgqc", targets=("c",)) / "parts" / "c"
+    flags = [
+        "-std=c99",
+        "-O1",
+        "-Wall",
+        "-Wextra",
+        "-Werror",
+        "-fsanitize=undefined",
+        "-fno-sanitize-recover",
+    ]
+    files = [*sorted(project.glob("src/*.c")), project / "draw.c"]
+    places = [f"-I{project / 'include'}", f"-I{project / 'src'}"]
+    subprocess.run(["gcc", *flags, *places, "-o", tmp_path / "draw", *files], check=True)
+    for negative, guidance in (("", 7.5), ("blue", 2.25), ("", 1)):
+        picture = tmp_path / "picture.ppm"
+        asked = [PROMPT, "--seed", "3", "--guidance", str(guidance), "--negative", negative, "-o", picture]
+        subprocess.run([tmp_path / "draw", *asked], check=True, cwd=project, capture_output=True)
+        given: dict[str, Any] = {"negative": negative, "guidance_scale": guidance}
+        wanted = compiled.draw(PROMPT, 3, backend="reference", **given)
+        assert np.array_equal(np.asarray(Image.open(picture)), np.asarray(wanted))
 
 
 def test_progress_is_told(compiled: dgqc.CompiledProgram) -> None:

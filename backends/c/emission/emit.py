@@ -75,7 +75,9 @@ def emit(
         thread_bytes=places.plan.thread_bytes,
         storage=place,
         weights_bytes=constants.size,
-        sources=source_names(name, place, program.loop is not None, kernel_sources),
+        sources=source_names(
+            name, place, program.loop is not None, kernel_sources, tokenizer=program.tokenizer is not None
+        ),
         timesteps=tuple(program.schedule.timesteps),
         scales=_scales(program),
         ratios=_ratios(program),
@@ -83,7 +85,7 @@ def emit(
         noise_pictures=program.loop.noise_pictures if program.loop else 0,
     )
     copies = [Line("output", call, 0).statement for call in copied_output(result, places)]
-    given = (tuple(vectors), program.loop, drawing, kernel_sources, shipped)
+    given = (tuple(vectors), program.loop, drawing, kernel_sources, shipped, program.tokenizer)
     project = Project(signature, functions, copies, constants, *given)
     write_project(project, directory)
 

@@ -15,6 +15,7 @@ from ....ir.errors import DgqcError
 from ....ir.program import Program
 from ....ir.storage.leftovers import temporary_folder
 from ..layout.memory_plan import ALIGNMENT
+from .drawing import draws, write_drawing
 from .emit import emit
 from .project import INTERFACE, TEMPLATES, Signature
 from .storage import Storage, weights_file
@@ -60,7 +61,10 @@ def emit_joined(programs: Mapping[str, Program], directory: Path, name: str) -> 
             constants.write(block + bytes(-len(block) % ALIGNMENT))
             joined.append(_Joined(member, signature, offset))
             offset += len(block) + -len(block) % ALIGNMENT
-    _write(directory, own, joined, offset)
+    drawing = draws(programs)
+    if drawing:
+        write_drawing(environment(), programs, directory, own, name)
+    _write(directory, own, joined, offset, drawing)
 
 
 def _merge(folder: Path, directory: Path) -> None:
@@ -73,15 +77,20 @@ def _merge(folder: Path, directory: Path) -> None:
             shutil.copyfile(path, target)
 
 
-def _write(directory: Path, own: str, joined: list[_Joined], size: int) -> None:
-    """The files around the programs."""
-    environment = jinja2.Environment(
+def environment() -> jinja2.Environment:
+    """What templates are read with."""
+    return jinja2.Environment(
         loader=jinja2.FileSystemLoader(TEMPLATES),
         undefined=jinja2.StrictUndefined,
         trim_blocks=True,
         lstrip_blocks=True,
         keep_trailing_newline=True,
     )
+
+
+def _write(directory: Path, own: str, joined: list[_Joined], size: int, drawing: bool) -> None:
+    """The files around the programs. drawing: whether they draw pictures of prompts."""
+    templates = environment()
     context: dict[str, Any] = {
         "name": own,
         "upper": own.upper(),
@@ -89,10 +98,11 @@ def _write(directory: Path, own: str, joined: list[_Joined], size: int) -> None:
         "size": size,
         "arena": max(one.signature.shared_bytes + one.signature.thread_bytes for one in joined),
         "alignment": ALIGNMENT,
+        "drawing": drawing,
         "weights_file": weights_file(own),
         "sources": [*sorted(path.stem for path in (directory / "src").glob("*.c")), own],
     }
     (directory / "map_weights.h").unlink()
     for template, place in FILES.items():
-        text = environment.get_template(f"{template}.jinja").render(context)
+        text = templates.get_template(f"{template}.jinja").render(context)
         (directory / place.format(own)).write_text(text, encoding="utf-8", newline="\n")

@@ -18,6 +18,7 @@ from ....ir.denoising import DenoisingLoop
 from ....ir.errors import DgqcError
 from ....ir.storage.json_text import parse_json
 from ....ir.storage.schema import checked
+from ....ir.tokenizer import Tokenizer
 from ....ir.vector import DrawingVector, Vector
 from ..kernels.runtime_header import RUNTIME
 from ..layout.memory_plan import ALIGNMENT
@@ -27,6 +28,7 @@ from .loop import write_loop, written_drawing
 from .signature_record import EmittedSignatureRecord
 from .storage import Storage, header_words, members, weights_file, write_block
 from .symbols import symbols_source
+from .tokenizer import write_tokenizer
 
 if TYPE_CHECKING:
     from .functions import Function
@@ -107,7 +109,7 @@ class Project:
 
     functions: the fusion groups. copies: what brings the result to the output. drawing: what the loop must
         draw. kernel_sources: C files of kernels that other packages register. shipped: a folder that may hold
-        these constants already.
+        these constants already. tokenizer: of a text encoder.
     """
 
     signature: Signature
@@ -119,6 +121,7 @@ class Project:
     drawing: DrawingVector | None = None
     kernel_sources: tuple[Path, ...] = ()
     shipped: Path | None = None
+    tokenizer: Tokenizer | None = None
 
 
 def runtime_sources() -> list[Path]:
@@ -127,14 +130,18 @@ def runtime_sources() -> list[Path]:
 
 
 def source_names(
-    name: str, storage: Storage, loop: bool = False, kernel_sources: Sequence[Path] = ()
+    name: str,
+    storage: Storage,
+    loop: bool = False,
+    kernel_sources: Sequence[Path] = (),
+    tokenizer: bool = False,
 ) -> tuple[str, ...]:
     """What a program's folder `src` holds to be compiled, constants first since they take longest.
 
     Raises DgqcError where two files would have one name.
     """
     kernels = sorted(path.stem for path in (*runtime_sources(), *kernel_sources) if path.suffix == ".c")
-    own = (name, f"{name}_loop") if loop else (name,)
+    own = (name, *([f"{name}_loop"] if loop else ()), *([f"{name}_tokenizer"] if tokenizer else ()))
     constants = () if storage is Storage.FILE else (f"{name}_weights",)
     found = (*constants, *own, "dgqc_lookup", *kernels)
     twice = next((source for source in found if found.count(source) > 1), None)
@@ -184,6 +191,8 @@ def write_project(project: Project, directory: Path) -> None:
         write_block(project.constants, directory / weights_file(name), shipped)
     if project.loop is not None:
         write_loop(environment, project.loop, directory, signature.name, signature.inputs)
+    if project.tokenizer is not None:
+        write_tokenizer(environment, project.tokenizer, directory, signature.name)
     context = _context(project)
     for template, path in files.items():
         path.write_text(
