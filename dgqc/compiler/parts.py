@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from functools import partial
 
 from ..frontends.capturing.capture import capture
 from ..frontends.loading.model_inputs import model_config, own_size
@@ -54,12 +55,11 @@ def part_requests(request: Request) -> Mapping[str, AskedPart]:
     found: dict[str, AskedPart] = {}
     for name in _TEXT.names:
         if request.text != OFF and getattr(pipeline, name, None) is not None:
-            part = _captured(_TEXT, lambda name=name: text_encoder_part(pipeline, name, request.seed))
+            part = _captured(_TEXT, partial(text_encoder_part, pipeline, name, request.seed))
             found[name] = _asked(request, part, request.text)
     if request.decoder != OFF and getattr(pipeline, COMPONENT, None) is not None:
-        found[DECODER] = _asked(
-            request, _captured(_PIXELS, lambda: _decoder(request, known)), request.decoder
-        )
+        part = _captured(_PIXELS, partial(_decoder, request, known))
+        found[DECODER] = _asked(request, part, request.decoder)
     return found
 
 

@@ -34,12 +34,14 @@ class _StandIn(ModelMixin):  # type: ignore[misc]
     @property
     def dtype(self) -> torch.dtype:
         """What a pipeline casts to."""
-        return self.get_buffer("_place").dtype
+        found: torch.dtype = self.get_buffer("_place").dtype
+        return found
 
     @property
     def device(self) -> torch.device:
         """Where a pipeline puts its inputs."""
-        return self.get_buffer("_place").device
+        found: torch.device = self.get_buffer("_place").device
+        return found
 
     def save_pretrained(self, save_directory: Any, **options: Any) -> None:
         """Always raises DgqcError: a pipeline's folder holds float weights, and here are none."""

@@ -53,6 +53,6 @@ def called_with(name: str, origin: str, values: Callable[[], torch.Tensor]) -> C
     drawn = cache(values)
 
     def read(step: int) -> Iterator[Inputs]:
-        return ({name: batch} for batch in drawn().split(BATCH))
+        return ({name: batch} for batch in torch.split(drawn(), BATCH))
 
     return Calibration(ONE_CALL, read, synthetic=False, origin=origin)
