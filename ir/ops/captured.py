@@ -68,6 +68,7 @@ class CapturedOp:
     view: whether the result has the values of the first argument and no memory of its own.
     follows_conditioning: whether it moves in front of the program where it reads nothing but what moves.
     channels: what is to be known of the scales of its result's channels, where they are not all one.
+    reads_wide, gives_wide: whether its integer form takes values of 20 bits, or can give one (`ops.wide`).
     made_by: the pass that puts it into the graph; "" where models are captured with it, by a capture rule.
     """
 
@@ -79,6 +80,8 @@ class CapturedOp:
     view: bool = False
     follows_conditioning: bool = False
     channels: ChannelScales = ChannelScales.ONE
+    reads_wide: bool = False
+    gives_wide: bool = False
     made_by: str = ""
 
 

@@ -22,7 +22,11 @@ def _not_a_positive_number(node: fx.Node) -> bool:
 # Products.
 register_captured(
     CapturedOp(
-        aten.linear.default, new_scale=always, product=ProductKind.LINEAR, channels=ChannelScales.FREE
+        aten.linear.default,
+        new_scale=always,
+        product=ProductKind.LINEAR,
+        channels=ChannelScales.FREE,
+        gives_wide=True,
     ),
     CapturedOp(
         aten.conv2d.default,
@@ -30,24 +34,44 @@ register_captured(
         new_scale=always,
         product=ProductKind.CONVOLUTION,
         channels=ChannelScales.FREE,
+        gives_wide=True,
     ),
     CapturedOp(aten.matmul.default, new_scale=always, product=ProductKind.ATTENTION),
 )
 # What stands between them.
 register_captured(
-    CapturedOp(aten.group_norm.default, new_scale=always, channels=ChannelScales.GROUPED),
+    CapturedOp(
+        aten.group_norm.default,
+        new_scale=always,
+        channels=ChannelScales.GROUPED,
+        reads_wide=True,
+        gives_wide=True,
+    ),
     CapturedOp(aten.layer_norm.default, layer_norm, new_scale=always),
-    CapturedOp(aten.silu.default, new_scale=always, channels=ChannelScales.FREE),
-    CapturedOp(aten.gelu.default, new_scale=always, channels=ChannelScales.FREE),
+    CapturedOp(aten.silu.default, new_scale=always, channels=ChannelScales.FREE, reads_wide=True),
+    CapturedOp(aten.gelu.default, new_scale=always, channels=ChannelScales.FREE, reads_wide=True),
     CapturedOp(aten.softmax.int, softmax, new_scale=always),
-    CapturedOp(aten.add.Tensor, new_scale=always, follows_conditioning=True, channels=ChannelScales.FREE),
+    CapturedOp(
+        aten.add.Tensor,
+        new_scale=always,
+        follows_conditioning=True,
+        channels=ChannelScales.FREE,
+        reads_wide=True,
+        gives_wide=True,
+    ),
     CapturedOp(
         aten.mul.Tensor,
         new_scale=_not_a_positive_number,
         follows_conditioning=True,
         channels=ChannelScales.ONE_SIDE,
     ),
-    CapturedOp(aten.cat.default, new_scale=always, follows_conditioning=True, channels=ChannelScales.JOINED),
+    CapturedOp(
+        aten.cat.default,
+        new_scale=always,
+        follows_conditioning=True,
+        channels=ChannelScales.JOINED,
+        reads_wide=True,
+    ),
     CapturedOp(aten.upsample_nearest2d.vec, channels=ChannelScales.KEPT),
     CapturedOp(aten.avg_pool2d.default, channels=ChannelScales.KEPT),
 )

@@ -9,23 +9,14 @@ import torch
 from torch import fx
 
 from ...ir.calibration import reads
-from ...ir.ops.captured import ProductKind, product_kind
+from ...ir.ops.captured import ProductKind, captured_op, product_kind
 from ...ir.ops.wide import FINER
 from ...ir.plans import Dimension, GroupedOperand, ObservedActivation16, Plan, QuantizedActivation16
 from ...ir.program import Program
-from ..graph.edit import arguments, aten, dgqc
+from ..graph.edit import arguments, dgqc
 from ..simulation.wide_values import keeps_parts, scales_beside
 from ..widths.sensitivity import has_gradient
 from .channel_classes import mixes_products
-
-TAKES_WIDE = (
-    aten.add.Tensor,
-    aten.group_norm.default,
-    aten.silu.default,
-    aten.gelu.default,
-    aten.cat.default,
-)
-"""Who reads wide values as they are; all others get 16 bits of them."""
 
 
 def costs_of_widths(program: Program, calls: list[int]) -> Mapping[str, torch.Tensor]:
@@ -106,17 +97,20 @@ def can_be_wide(site: fx.Node, plans: Mapping[str, Plan]) -> bool:
     assert isinstance(source, fx.Node)
     if not isinstance(plan, ObservedActivation16 | QuantizedActivation16):
         return False
-    if not any(user.target in TAKES_WIDE for user in site.users):
+    maker, readers = captured_op(source), [captured_op(user) for user in site.users]
+    if (
+        maker is None
+        or not maker.gives_wide
+        or not any(one is not None and one.reads_wide for one in readers)
+    ):
         return False
-    if source.target in (aten.group_norm.default, aten.add.Tensor):
-        return not mixes_products(source)
-    kind = product_kind(source)
-    return kind is ProductKind.LINEAR or (kind is ProductKind.CONVOLUTION and not _by_pixel(source, plans))
+    return not mixes_products(source) and not _by_pixel(source, plans)
 
 
 def _by_pixel(convolution: fx.Node, plans: Mapping[str, Plan]) -> bool:
-    """Whether groups of a convolution are of output positions."""
+    """Whether a node is a convolution whose groups are of output positions."""
     read = convolution.args[0]
-    assert isinstance(read, fx.Node)
+    if product_kind(convolution) is not ProductKind.CONVOLUTION or not isinstance(read, fx.Node):
+        return False
     plan = plans.get(str(read.args[1])) if read.target is dgqc.site.default else None
     return isinstance(plan, GroupedOperand) and plan.dimension is Dimension.PIXEL
