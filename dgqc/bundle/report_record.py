@@ -80,10 +80,11 @@ class MemoryRecord(_Open):
 
 
 class ErrorsRecord(_Open):
-    """Of the pass that measures errors: decibels by layer, and by call without quantization, null where
-    nothing differs."""
+    """Of the pass that measures errors: decibels by layer, of all measured calls and of each, and by call
+    without quantization, null where nothing differs."""
 
     decibels: dict[Text, float | None]
+    by_call: dict[Text, dict[Text, float | None]] = Field(default={})
     integers: dict[Text, float | None] = Field(default={})
 
 

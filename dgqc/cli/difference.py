@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from ..ir.errors import DgqcError
 from ..report.table import table
 from . import options
 from .console import as_json, progress, result
@@ -49,12 +50,17 @@ def diff(
     output: Annotated[
         Path | None, typer.Option("-o", "--output", help="Save both values where they part, .safetensors.")
     ] = None,
+    html: Annotated[
+        Path | None, typer.Option("--html", help="Write a page with both, for two bundles.")
+    ] = None,
     seed: options.Seed = 0,
     json: options.Json = False,
 ) -> None:
     """Why one is worse: options, passes, sizes, errors of layers, and the first value that differs."""
     with progress():
         found = compared(a, b, inputs, step, least, seed)
+    if html is not None:
+        write_page(html, a, b)
     if output is not None and found.parting is not None:
         save(found.parting, output)
     if json:
@@ -95,6 +101,18 @@ def _beside_floats(
     layers = layers_beside(float_layers(load_model(model).model, values, timestep), integers)
     poor = (one for one in layers.values() if one.decibels is not None and one.decibels < least)
     return Outcome(None, next(poor, None), {path: one.decibels for path, one in layers.items()})
+
+
+def write_page(place: Path, a: Path, b: Path) -> None:
+    """Both bundles' reports side by side. Raises DgqcError where they aren't two bundles."""
+    from ..ir.storage.whole import write_text
+    from ..report.page import as_page_of_two, side_of
+    from ..report.report import bundle_report
+
+    if a == b:
+        raise DgqcError(f"--html shows two bundles, and both are {a}; give another one.")
+    sides = {str(path): side_of(path, bundle_report(path)) for path in (a, b)}
+    write_text(place, as_page_of_two(sides))
 
 
 def save(parting: Parting, place: Path) -> None:

@@ -56,17 +56,19 @@ def report(
         str, typer.Option("-O", "--opt", metavar="PRESET", help="For a model: w4a6; fp32 is the float one.")
     ] = "w4a6",
     steps: Annotated[int, typer.Option("--steps", min=1, help="For a model: UNet calls in all.")] = 25,
-    html: Annotated[Path | None, typer.Option("--html", help="Write one HTML page.")] = None,
+    html: Annotated[Path | None, typer.Option("--html", help="Write one page with pictures.")] = None,
     json: options.Json = False,
 ) -> None:
     """Size, bit operations, groups and memory of a bundle, or of a model from its shapes alone."""
     from ..ir.storage.whole import write_text
     from ..report.report import report_on
-    from ..report.text import as_html, as_table
+    from ..report.text import as_table
 
     found = report_on(path, opt, steps=steps, **asked)
     if html is not None:
-        write_text(html, as_html(found))
+        from ..report.page import as_page, side_of
+
+        write_text(html, as_page(side_of(path, found)))
     if json:
         as_json(found)
         return

@@ -1,10 +1,9 @@
-"""A report as a table for a terminal, and as one HTML page."""
+"""A report as lines, and as a table for a terminal."""
 
 from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterator, Mapping
-from html import escape
 from typing import Any
 
 from rich.table import Table
@@ -129,28 +128,3 @@ def as_table(report: Report) -> Table:
     for name, value in rows(report):
         made.add_row(name, value)
     return made
-
-
-def as_html(report: Report) -> str:
-    """One page that needs nothing else: the figures, and what each pass reported."""
-    figures = "".join(_row(name, value) for name, value in rows(report))
-    notes = "".join(f"<li>{escape(note)}</li>" for note in report["notes"])
-    passes = "".join(_pass(name, entry) for name, entry in report.get("passes", {}).items())
-    title = escape(f"{report['model']} at {report['opt']}")
-    return (
-        f"<!doctype html><html lang='en'><meta charset='utf-8'><title>{title}</title>"
-        "<style>body{font:15px/1.5 sans-serif;margin:2em auto;max-width:60em}td{padding:.1em 1em .1em 0;"
-        "vertical-align:top;white-space:pre-wrap}table{border-collapse:collapse}tr{border-bottom:1px solid "
-        "#ddd}</style>"
-        f"<h1>{title}</h1><table>{figures}</table><ul>{notes}</ul>{passes}</html>\n"
-    )
-
-
-def _pass(name: str, entry: Any) -> str:
-    pairs = entry.items() if isinstance(entry, dict) else (("", entry),)
-    lines = "".join(_row(str(key), str(value)) for key, value in pairs)
-    return f"<details><summary>{escape(name)}</summary><table>{lines}</table></details>"
-
-
-def _row(name: str, value: str) -> str:
-    return f"<tr><td>{escape(name)}</td><td>{escape(value)}</td></tr>"

@@ -70,17 +70,21 @@ class MeasureError(Pass):
             return comparison.found
 
         energy: dict[str, tuple[float, float]] = {}
+        by_call: dict[str, dict[str, float | None]] = {}
         found = side_by_side(measured, reads(program.calibration, steps), call_bytes(program))
-        for layers in track(found, "measuring error", len(steps)):
+        for layers, step in zip(track(found, "measuring error", len(steps)), steps, strict=True):
+            by_call[str(step)] = {path: _decibels(signal, noise) for path, signal, noise in layers}
             for path, signal, noise in layers:
                 before = energy.get(path, (0.0, 0.0))
                 energy[path] = before[0] + signal, before[1] + noise
-        decibels = {
-            path: round(10 * math.log10(signal / noise), 2) if noise and signal else None
-            for path, (signal, noise) in energy.items()
-        }
+        decibels = {path: _decibels(*both) for path, both in energy.items()}
         alone = {str(step): one for step, one in decibels_of_values(program, steps).items()}
-        return program.with_report(self.name, {"calls": steps, "decibels": decibels, "integers": alone})
+        measured_here = {"calls": steps, "decibels": decibels, "by_call": by_call, "integers": alone}
+        return program.with_report(self.name, measured_here)
+
+
+def _decibels(signal: float, noise: float) -> float | None:
+    return round(10 * math.log10(signal / noise), 2) if noise and signal else None
 
 
 def _integer_layers(

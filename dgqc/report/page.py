@@ -1,0 +1,134 @@
+"""A report as one page to look at, which needs nothing else: no network, no other file."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from html import escape
+from pathlib import Path
+from typing import Any
+
+import plotly.graph_objects as go
+from plotly.offline import get_plotlyjs
+
+from ..bundle.bundle import read
+from .layers import LayerFacts, layers_of
+from .pictures import beside, pictures
+from .report import Report, entry_with
+from .text import rows
+
+STYLE = """
+:root { color-scheme: light dark; --line: #8884; }
+body { font: 15px/1.5 sans-serif; margin: 1em auto; padding: 0 1em; max-width: 75em; }
+table { border-collapse: collapse; display: block; overflow-x: auto; }
+h1, td { overflow-wrap: anywhere; }
+td, th { padding: .1em 1em .1em 0; text-align: left; vertical-align: top; }
+tr { border-bottom: 1px solid var(--line); }
+td.number { text-align: right; font-variant-numeric: tabular-nums; }
+th { cursor: pointer; }
+.sides { display: grid; grid-template-columns: repeat(auto-fit, minmax(min(100%, 30em), 1fr)); gap: 2em; }
+.sides > section { min-width: 0; }
+"""
+SORT = """
+for (const head of document.querySelectorAll("table.sorted th")) head.onclick = () => {
+  const body = head.closest("table").tBodies[0], place = head.cellIndex;
+  const down = head.dataset.down = head.dataset.down === "1" ? "" : "1";
+  const value = row => row.cells[place].dataset.value ?? row.cells[place].textContent;
+  const words = (a, b) => a.localeCompare(b);
+  const compare = (a, b) => isNaN(a) || isNaN(b) ? words(a, b) : a - b;
+  const order = (a, b) => (down ? 1 : -1) * compare(value(a), value(b));
+  [...body.rows].sort(order).forEach(row => body.append(row));
+};
+"""
+POLICY = "default-src 'none'; style-src 'unsafe-inline'; script-src 'unsafe-inline'; img-src data: blob:"
+"""What a browser lets the page do: nothing outside itself."""
+
+
+@dataclass(frozen=True)
+class ReportSide:
+    """A report, and what its bundle's program says of layers; nothing where a model was looked at."""
+
+    report: Report
+    layers: Sequence[LayerFacts] = ()
+
+
+def side_of(path: Path, report: Report) -> ReportSide:
+    """path: what the report is on."""
+    return ReportSide(report, () if report["estimated"] else layers_of(read(path).program))
+
+
+def as_page(side: ReportSide) -> str:
+    """One report."""
+    return _page(_title(side.report), _section(side))
+
+
+def as_page_of_two(sides: Mapping[str, ReportSide]) -> str:
+    """Two reports side by side; below each other on a phone."""
+    both = beside({name: side.report for name, side in sides.items()})
+    above = "" if both is None else f"<h2>Layers beside each other</h2>{_drawn(both)}"
+    columns = "".join(
+        f"<section><h1>{escape(name)}</h1>{_section(side)}</section>" for name, side in sides.items()
+    )
+    return _page(" and ".join(sides), f"{above}<div class='sides'>{columns}</div>")
+
+
+def _page(title: str, body: str) -> str:
+    return (
+        "<!doctype html><html lang='en'><meta charset='utf-8'>"
+        f'<meta http-equiv="Content-Security-Policy" content="{POLICY}">'
+        "<meta name='viewport' content='width=device-width, initial-scale=1'>"
+        f"<title>{escape(title)}</title><style>{STYLE}</style><script>{get_plotlyjs()}</script>"
+        f"<h1>{escape(title)}</h1>{body}<script>{SORT}</script></html>\n"
+    )
+
+
+def _section(side: ReportSide) -> str:
+    report = side.report
+    figures = "".join(_row(name, value) for name, value in rows(report))
+    notes = "".join(f"<li>{escape(note)}</li>" for note in report["notes"])
+    drawn = "".join(
+        f"<h2>{escape(title)}</h2>{_drawn(figure)}" for title, figure in pictures(report, side.layers).items()
+    )
+    passes = "".join(_pass(name, entry) for name, entry in report.get("passes", {}).items())
+    return f"<table>{figures}</table><ul>{notes}</ul>{_layers(side)}{drawn}<h2>Passes</h2>{passes}"
+
+
+def _layers(side: ReportSide) -> str:
+    """A table that a click on a column's head sorts."""
+    if not side.layers:
+        return ""
+    errors = entry_with(side.report.get("passes", {}), "decibels").get("decibels", {})
+    heads = "".join(f"<th>{name}</th>" for name in ("layer", "product", "bits", "bytes", "groups", "dB"))
+    body = "".join(
+        f"<tr><td>{escape(one.path)}</td><td>{escape(one.kind)}</td>{_number(one.bits)}{_number(one.size)}"
+        f"{_number(len(one.steps[0]) if one.steps else None)}{_number(errors.get(one.path))}</tr>"
+        for one in side.layers
+    )
+    table = f"<table class='sorted'><thead><tr>{heads}</tr></thead><tbody>{body}</tbody></table>"
+    return f"<details><summary>{len(side.layers)} layers, to be sorted</summary>{table}</details>"
+
+
+def _drawn(figure: go.Figure) -> str:
+    settings = {"responsive": True, "displaylogo": False}
+    text: str = figure.to_html(full_html=False, include_plotlyjs=False, config=settings)
+    return text
+
+
+def _title(report: Report) -> str:
+    return f"{report['model']} at {report['opt']}"
+
+
+def _pass(name: str, entry: Any) -> str:
+    pairs = entry.items() if isinstance(entry, dict) else (("", entry),)
+    lines = "".join(_row(str(key), str(value)) for key, value in pairs)
+    return f"<details><summary>{escape(name)}</summary><table>{lines}</table></details>"
+
+
+def _row(name: str, value: str) -> str:
+    return f"<tr><td>{escape(name)}</td><td>{escape(value)}</td></tr>"
+
+
+def _number(value: float | None) -> str:
+    return (
+        "<td class='number' data-value='-1e9'>-</td>" if value is None else f"<td class='number'>{value}</td>"
+    )
