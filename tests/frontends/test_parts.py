@@ -35,7 +35,7 @@ def answers(model: ExportedUNet, ids: torch.Tensor) -> torch.Tensor:
     """Of the captured graph, prompt by prompt."""
     graph = capture(model).graph
     with torch.no_grad():
-        return torch.cat([graph(one[None], TIME) for one in ids])
+        return torch.cat([graph(input_ids=one[None], timestep=TIME) for one in ids])
 
 
 def test_the_last_states_are_the_pipeline_s() -> None:
