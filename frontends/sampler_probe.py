@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import copy
 import inspect
+import math
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
@@ -114,7 +115,8 @@ class _Motion:
         """What the motion gains between two levels, as standard normal noise."""
         begin, end = float(level), float(following)
         before = self._at(begin)
-        return (self._at(end) - before) / abs(end - begin) ** 0.5
+        gained: torch.Tensor = (self._at(end) - before) / math.sqrt(abs(end - begin))
+        return gained
 
     def _at(self, level: float) -> torch.Tensor:
         for known, value in self._path:
@@ -124,7 +126,7 @@ class _Motion:
             value = torch.zeros(())
         else:
             last, value = self._path[-1]
-            value = value + abs(level - last) ** 0.5 * self._draw()
+            value = value + math.sqrt(abs(level - last)) * self._draw()
         self._path.append((level, value))
         return value
 

@@ -139,14 +139,14 @@ def _scheduler_of(config: Mapping[str, Any] | None, schedule: Schedule) -> tuple
             return scheduler, len(found) - calls
     try:
         scheduler, found = schedule_for(config, calls, schedule.timesteps)
+        if found.scheduler == schedule.scheduler:
+            return scheduler, 0
     except DgqcError:
-        found = None
-    if found is None or found.scheduler != schedule.scheduler:
-        raise DgqcError(
-            "The denoising loop's calls are not those that the program is compiled for; record the "
-            f"calibration with the pipeline's own {schedule.scheduler}, or compile without a loop."
-        )
-    return scheduler, 0
+        pass
+    raise DgqcError(
+        "The denoising loop's calls are not those that the program is compiled for; record the "
+        f"calibration with the pipeline's own {schedule.scheduler}, or compile without a loop."
+    )
 
 
 class _Given(TorchFunctionMode):
@@ -169,7 +169,7 @@ def trajectory(
 
     noise: one picture for each call, taken where it draws any.
     """
-    drawn = iter(())
+    drawn: Iterator[torch.Tensor] = iter(())
     own, options = begun(scheduler, first, lambda: next(drawn))
     states = [state]
     for number, output in enumerate(outputs):

@@ -52,22 +52,34 @@ def tabulate(
     (first_factor, last_factor), (first_shift, last_shift) = (
         part.tolist() for part in multiplier(torch.tensor([first, last], dtype=torch.float64), bits=30)
     )
+    tables = [_table(rows, len(terms)) for rows in (following, clean, kept)]
+    begin_latent, begin_noise, begin_shift = (_integers([one[part] for one in begins]) for part in range(3))
+    states, outputs, noises, kepts, cleans = (depths[kind] for kind in KINDS)
     return DenoisingLoop(
-        sample_factor,
-        sample_shift,
-        *(_integers([begin[part] for begin in begins]) for part in range(3)),
-        _integers(_noise_numbers(sampler)),
-        _integers(ways),
-        *_table(following, len(terms)),
-        *_table(clean, len(terms)),
-        *_table(kept, len(terms)),
-        first_factor,
-        first_shift,
-        last_factor,
-        last_shift,
-        *(depths[kind] for kind in KINDS),
-        0 if sampler.limit is None else round(sampler.limit / units.clean),
-        labels,
+        sample_factor=sample_factor,
+        sample_shift=sample_shift,
+        begin_latent=begin_latent,
+        begin_noise=begin_noise,
+        begin_shift=begin_shift,
+        noise_of=_integers(_noise_numbers(sampler)),
+        ways=_integers(ways),
+        next=tables[0][0],
+        next_shift=tables[0][1],
+        clean=tables[1][0],
+        clean_shift=tables[1][1],
+        kept=tables[2][0],
+        kept_shift=tables[2][1],
+        first_factor=first_factor,
+        first_shift=first_shift,
+        last_factor=last_factor,
+        last_shift=last_shift,
+        states=states,
+        outputs=outputs,
+        noises=noises,
+        kepts=kepts,
+        cleans=cleans,
+        limit=0 if sampler.limit is None else round(sampler.limit / units.clean),
+        labels=labels,
     )
 
 

@@ -29,6 +29,7 @@ def characters_of() -> Characters:
     made = _made_of(points)
     order = sorted(made)
     whole = [row for row, point in enumerate(order) if _composes(point)]
+    whole.sort(key=lambda row: made[order[row]])
     small = _small(points)
     marks_from, mark_of = _runs(_marks(points))
     return Characters(
@@ -38,7 +39,7 @@ def characters_of() -> Characters:
         _integers([small[point] for point in sorted(small)]).reshape(-1, 2),
         _integers(order),
         _integers([made[point] for point in order]).reshape(-1, 2),
-        _integers(sorted(whole, key=lambda row: made[order[row]])),
+        _integers(whole),
         _integers(marks_from),
         _integers(mark_of),
     )

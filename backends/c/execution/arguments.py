@@ -76,7 +76,7 @@ def _structure(conditions: NamedShapes) -> Any:
         inner = type("Conditions", (ctypes.Structure,), {"_fields_": fields})
         parts = [("given", inner), ("negative", inner), ("guidance", ctypes.c_int32)]
     told = ctypes.CFUNCTYPE(None, pointer, ctypes.c_int32, ctypes.c_int32)
-    fields = [
+    whole: list[tuple[str, Any]] = [
         ("seed", ctypes.c_uint32),
         ("noise", pointer),
         ("latent", pointer),
@@ -85,4 +85,4 @@ def _structure(conditions: NamedShapes) -> Any:
         ("progress", told),
         ("argument", pointer),
     ]
-    return type("DrawingStructure", (ctypes.Structure,), {"_fields_": fields})
+    return type("DrawingStructure", (ctypes.Structure,), {"_fields_": whole})
