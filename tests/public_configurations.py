@@ -284,7 +284,10 @@ COMPILED: Mapping[str, Config] = {
 REFUSED: Mapping[str, tuple[Config, str]] = {
     "gligen-1-4-generation-text-box": ({**SD1, "attention_type": "gated"}, "attention_type='gated'"),
     "animatediff-motion-adapter-v1-5-2": ({**SD1, "_class_name": "UNetMotionModel"}, "UNetMotionModel"),
-    "dance-diffusion": ({"_class_name": "UNet1DModel"}, "UNet1DModel"),
+    "dance-diffusion": (
+        {"_class_name": "UNet1DModel"},
+        "export this one with torch.export as an image of one row (docs/own-unet.md)",
+    ),
     "text-to-video-ms-1.7b": ({**SD1, "_class_name": "UNet3DConditionModel"}, "UNet3DConditionModel"),
     "stable-video-diffusion-img2vid": (
         {"_class_name": "UNetSpatioTemporalConditionModel"},

@@ -112,10 +112,12 @@ def convolution_general(
     output_padding: Sequence[int],
     groups: int,
 ) -> CapturedValue:
-    """As `conv2d`, `conv1d` or `conv_transpose2d`."""
+    """As `conv2d`, `conv1d` or `conv_transpose2d`, or that of an image of one row."""
     rank = weight.tensor.dim() - 2
-    if rank not in (1, 2) or (rank == 1 and transposed):
-        raise rewriter.unsupported(detail=f"it has {rank} axes of pixels and is transposed: {transposed}")
+    if rank not in (1, 2):
+        raise rewriter.unsupported(detail=f"it has {rank} axes of pixels")
+    if transposed and rank == 1:
+        return transposed_1d(rewriter, value, weight, bias, stride, padding, dilation, groups)
     if transposed:
         return transposed_convolution(
             rewriter, value, weight, bias, stride, padding, output_padding, groups, dilation
@@ -123,6 +125,25 @@ def convolution_general(
     if rank == 1:
         return convolution_1d(rewriter, value, weight, bias, stride, padding, dilation, groups)
     return convolution(rewriter, value, weight, bias, stride, padding, dilation, groups)
+
+
+def transposed_1d(
+    rewriter: Rewriter,
+    value: CapturedValue,
+    weight: Constant,
+    bias: CapturedValue,
+    stride: Sequence[int],
+    padding: Sequence[int],
+    dilation: Sequence[int],
+    groups: int,
+) -> CapturedValue:
+    """A transposed convolution of an image of one row."""
+    shape = [int(size) for size in rewriter.result().shape]
+    taps = Constant(weight.tensor[:, :, None], weight.name, weight.is_parameter)
+    row = one_row(rewriter, rewriter.whole(value))
+    sizes = ([1, int(stride[0])], [0, int(padding[0])], [0, 0], groups, [1, int(dilation[0])])
+    found = transposed_convolution(rewriter, row, taps, bias, *sizes, after=[1, shape[2]])
+    return rewriter.reshape(found, shape)
 
 
 @capture_rule(aten.conv_transpose2d.input)
@@ -136,9 +157,11 @@ def transposed_convolution(
     output_padding: Sequence[int] = (0,),
     groups: int = 1,
     dilation: Sequence[int] = (1,),
+    after: Sequence[int] = (),
 ) -> CapturedValue:
     """Each place between two pixels is an output channel of a plain convolution, which then become pixels.
 
+    after: height and width of the result, where they aren't the op's own.
     Along an axis, with kernel k, stride s and J = ceil(k / s): y[s q + r - p] = sum_j x[q - j] w[s j + r].
     """
     if not isinstance(weight, Constant):
@@ -148,7 +171,7 @@ def transposed_convolution(
     kernel = _spread(weight, pair(dilation)).tensor
     phases = _phases(kernel, step, groups)
     sizes = [int(size) for size in value.meta["val"].shape[2:]]
-    after = [int(size) for size in rewriter.result().shape[2:]]
+    after = after or [int(size) for size in rewriter.result().shape[2:]]
     reach = [int(size) for size in phases.shape[2:]]
     first = [min(p // s, j - 1) for p, s, j in zip(margin, step, reach, strict=True)]
     ends = [-(-(p + out) // s) - size for p, out, s, size in zip(margin, after, step, sizes, strict=True)]

@@ -51,6 +51,7 @@ PLACES = (
     _alone("encoder_hidden_states", 3),
     _alone("encoder_hidden_states_1", 3, recorded=True),
     _alone("class_labels", 1, 2),
+    _alone("controlnet_cond", 4),
     _added("text_embeds", 2),
     _added("time_ids", 2),
     _added("image_embeds", 2),
@@ -67,8 +68,8 @@ PLACES = (
     ArgumentPlace("mid_residual", ("mid_block_additional_residual",), (4,), recorded=True),
 )
 """All that a program may take, in placeholder order."""
-OF_THE_LOOP = frozenset({"return_dict"})
-"""Arguments that are no inputs."""
+OF_THE_LOOP = frozenset({"return_dict", "conditioning_scale", "guess_mode"})
+"""Arguments that are no inputs. How strongly a ControlNet counts is applied to its results."""
 
 _BY_PATH = {(place.path, place.several): place for place in PLACES}
 _BY_NAME = {place.name: place for place in PLACES if not place.several}

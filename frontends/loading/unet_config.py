@@ -21,11 +21,16 @@ CLASSES = tuple(
         "UNet2DConditionModel",
         "UNet2DModel",
         "AudioLDM2UNet2DConditionModel",
+        "ControlNetModel",
         "DreamLiteUNetModel",
     )
     if hasattr(diffusers, name)
 )
 """Those that this diffusers has."""
+INSTEAD: Mapping[str, str] = {
+    "UNet1DModel": "; export this one with torch.export as an image of one row (docs/own-unet.md)",
+}
+"""What owners of other models can do."""
 MOST_LAYERS = 2000
 """Residual blocks and transformer layers; SDXL's UNet has 87."""
 
@@ -61,7 +66,7 @@ def checked_config(config: Mapping[str, Any], source: str) -> dict[str, Any]:
         kind = name if isinstance(name, str) else f"model whose _class_name is {one_line(repr(name), 100)}"
         raise DgqcError(
             f"{source} describes a {kind if name else 'model without a _class_name'}, but dgqc compiles "
-            f"{', '.join(CLASSES[:-1])} and {CLASSES[-1]}."
+            f"{', '.join(CLASSES[:-1])} and {CLASSES[-1]}{INSTEAD.get(name or '', '')}."
         )
     with reading(f"The config of {source}", "give the config.json that the UNet was saved with"):
         plain: dict[str, Any] = parse_json(json.dumps(dict(config)), f"The config of {source}")
