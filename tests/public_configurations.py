@@ -282,7 +282,6 @@ COMPILED: Mapping[str, Config] = {
 """By name, those that can be compiled."""
 
 REFUSED: Mapping[str, tuple[Config, str]] = {
-    "gligen-1-4-generation-text-box": ({**SD1, "attention_type": "gated"}, "attention_type='gated'"),
     "animatediff-motion-adapter-v1-5-2": ({**SD1, "_class_name": "UNetMotionModel"}, "UNetMotionModel"),
     "dance-diffusion": (
         {"_class_name": "UNet1DModel"},

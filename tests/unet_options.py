@@ -198,6 +198,6 @@ NO_OPTIONS: Mapping[str, str] = {
 }
 """Parameters that nobody can have."""
 REFUSED: Mapping[str, tuple[Options, str]] = {
-    "boxes and phrases": ({**CONDITION, "attention_type": "gated"}, "attention_type='gated'"),
+    "boxes and phrases": ({**CONDITION, "attention_type": "gated"}, "GLIGEN's gated layers"),
 }
 """What is captured by nobody, and what the sentence says."""

@@ -22,6 +22,7 @@ from ..frontends.calibrating.select_samples import Selection, select
 from ..frontends.capturing.capture import capture
 from ..frontends.loading.controlnets import ExportedControlNet
 from ..frontends.loading.exported_unet import ExportedUNet
+from ..frontends.loading.gates import with_gates
 from ..frontends.loading.guidance import USUAL, settled_guidance, takes_guidance, with_guidance
 from ..frontends.loading.live_models import check_live
 from ..frontends.loading.load import load_model
@@ -120,6 +121,7 @@ def known_of(request: Request, recorded: Calibration | None = None) -> KnownMode
     Raises DgqcError for what is no model.
     """
     known = _known(request)
+    known = replace(known, model=with_gates(known.model))
     if not takes_guidance(model_config(known.model)):
         return known
     return replace(known, model=with_guidance(known.model, _guidance(request, known, recorded)))

@@ -9,11 +9,13 @@ from typing import Any, Protocol
 
 import torch
 from diffusers.configuration_utils import ConfigMixin
+from diffusers.models.attention import GatedSelfAttentionDense
 from diffusers.models.modeling_utils import ModelMixin
 from torch import nn
 
 from ..bundle.diffusers_files import CLASS, CONFIG
 from ..frontends.loading.arguments import named_arguments
+from ..frontends.loading.gates import OPEN, gates_open
 from ..frontends.loading.guidance import KEY as GUIDANCE
 from ..frontends.loading.guidance import guidance_embedding
 from ..frontends.loading.model_inputs import sample_channels
@@ -103,6 +105,9 @@ class CompiledUNet(ModelMixin, ConfigMixin):  # type: ignore[misc]
         place = torch.empty(0, dtype=dtype or parameter.dtype, device=device)
         # Pipelines, and hooks that move models, look for a parameter: one with a type and a place, no values.
         self.register_parameter(PLACE, nn.Parameter(place, requires_grad=False))
+        if any(one.name == OPEN for one in program.program.inputs):
+            # Pipelines shut the gates of all layers of this class.
+            self.switch = GatedSelfAttentionDense(1, 1, 1, 1)
         for name in LOOKED_AT:
             if (part := getattr(unet, name, None)) is not None:
                 setattr(self, name, _with_shapes_alone(part) if parameter.is_meta else part)
@@ -226,6 +231,8 @@ class CompiledUNet(ModelMixin, ConfigMixin):  # type: ignore[misc]
             raise DgqcError(
                 f"A compiled UNet has no {unknown[0]}; run the pipeline without it, or with the original."
             )
+        if "gligen_boxes" in inputs:
+            inputs[OPEN] = torch.full((len(sample), 1), float(gates_open(self)))
         if step is None:
             step = self._steps.step_of(self.program.program.schedule, one_timestep(timestep))
         output = self.program.answer(

@@ -66,6 +66,8 @@ def read_adapter(adapter: Adapter) -> AdapterFile:
     found: dict[Layer, dict[str, torch.Tensor]] = defaultdict(dict)
     kinds, keys, unknown = dict[Layer, str](), dict[Layer, str](), list[str]()
     for key, tensor in tensors.items():
+        if not isinstance(key, str):
+            raise DgqcError(f"{path} calls a tensor {one_line(repr(key), 100)}, which is no name; {FORMS}.")
         leaf = leaf_of(key)
         if leaf is None:
             unknown.append(key)

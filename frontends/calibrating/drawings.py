@@ -109,8 +109,8 @@ class Drawings:
         pictures = self.asked(count, seed)
         if self.prompts is not None:
             self._warn_of_unknown_words(self.prompts)
-        if is_shown_pictures(self.pipeline):
-            batch_size = 1  # A pipeline shows all pictures of a batch the same.
+        if is_shown_pictures(self.pipeline) or takes(self.pipeline, "gligen_boxes"):
+            batch_size = 1  # A pipeline gives all pictures of a batch the same.
         batches = [pictures[start : start + batch_size] for start in range(0, count, batch_size)]
         with recording(getattr(self.pipeline, self.part), calls * len(batches), progress) as recorder:
             for batch in batches:

@@ -17,6 +17,7 @@ from ...ir.reading import explained
 from ..loading.model_inputs import model_config, model_inputs, own_size
 from ..loading.pipelines import quietly
 from ..schedules import check_steps, check_timesteps
+from .boxes import boxes_of
 from .pictures import Picture
 from .recorder import recording
 from .shown_pictures import is_shown_pictures, shown
@@ -146,6 +147,8 @@ def _conditions(pipeline: Any, pictures: Sequence[Asked]) -> Mapping[str, Any]:
         found["prompt"] = [one.prompt for one in pictures]
     else:
         found["batch_size"] = len(pictures)
+    if takes(pipeline, "gligen_boxes"):
+        found |= boxes_of(pictures[0].prompt or "", pictures[0].seed)
     if all(one.label is not None for one in pictures):
         found["class_labels"] = [one.label for one in pictures]
     return found

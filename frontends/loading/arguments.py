@@ -41,6 +41,11 @@ def _added(name: str, *ranks: int) -> ArgumentPlace:
     return ArgumentPlace(name, ("added_cond_kwargs", name), ranks)
 
 
+def _of_boxes(name: str, *ranks: int) -> ArgumentPlace:
+    path = ("cross_attention_kwargs", "gligen", name)
+    return ArgumentPlace(f"gligen_{name}", path, ranks, recorded=True)
+
+
 def _list(name: str, path: Path, *ranks: int) -> ArgumentPlace:
     return ArgumentPlace(name, path, ranks, several=True, recorded=True)
 
@@ -61,6 +66,14 @@ PLACES = (
     # A text encoder's, of which there is no other.
     _alone(IDS, 2),
     *(_alone(name, 2, recorded=True) for name in sorted(MASKS, reverse=True)),
+    _of_boxes("boxes", 3),
+    _of_boxes("masks", 2),
+    _of_boxes("positive_embeddings", 3),
+    _of_boxes("phrases_masks", 2),
+    _of_boxes("image_masks", 2),
+    _of_boxes("phrases_embeddings", 3),
+    _of_boxes("image_embeddings", 3),
+    _of_boxes("open", 2),
     # A list of them is an IP-Adapter's; one is that of a model which is conditioned on pictures.
     _list("image_embeds", ("added_cond_kwargs", "image_embeds"), 3, 4),
     _list("down_residual", ("down_block_additional_residuals",), 4),

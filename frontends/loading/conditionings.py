@@ -9,12 +9,12 @@ from diffusers.models.embeddings import MultiIPAdapterImageProjection
 from torch import nn
 
 from ...ir.errors import UnsupportedOperation
+from .gates import OPEN
 
 KNOWN: Mapping[str, tuple[str | None, ...]] = {
     "addition_embed_type": (None, "time", "text_time", "text", "image", "text_image", "image_hint"),
     "encoder_hid_dim_type": (None, "text_proj", "image_proj", "text_image_proj", "ip_image_proj"),
-    # GLIGEN's gated layers take boxes and phrases; without them they would only pass by.
-    "attention_type": (None, "default"),
+    "attention_type": (None, "default", "gated", "gated-text-image"),
 }
 """By key, the values that stand for inputs of `model_inputs`, or for none."""
 
@@ -35,7 +35,7 @@ def picture_projections(model: nn.Module) -> Sequence[nn.Module]:
 
 
 def refuse_unshown(model: nn.Module, names: Collection[str]) -> None:
-    """Raises UnsupportedOperation for an IP-Adapter of which no call shows what it is given.
+    """Raises UnsupportedOperation for an IP-Adapter, or gated layers, that no call shows anything given to.
 
     names: of the inputs that are known.
     """
@@ -43,6 +43,12 @@ def refuse_unshown(model: nn.Module, names: Collection[str]) -> None:
         raise UnsupportedOperation(
             "The UNet has an IP-Adapter, and nothing says which pictures it is shown; compile its pipeline "
             "with --pictures, or record samples with `dgqc calibrate`."
+        )
+    # Without boxes GLIGEN's gated layers would only pass by.
+    if str(getattr(model, "config", {}).get("attention_type")).startswith("gated") and OPEN not in names:
+        raise UnsupportedOperation(
+            "The UNet has GLIGEN's gated layers, and nothing says which boxes they are given; compile it "
+            "with samples from `dgqc calibrate PIPELINE`."
         )
 
 

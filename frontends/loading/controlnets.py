@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -82,12 +83,12 @@ def is_controlnet(path: Path) -> bool:
     file = path / "config.json" if path.is_dir() else path
     if file.suffix != ".json" or not file.is_file():
         return False
-    return read_json_object(file).get("_class_name") == ControlNetModel.__name__
+    return bool(read_json_object(file).get("_class_name") == ControlNetModel.__name__)
 
 
 def unpacked(packed: torch.Tensor, residuals: Sequence[Residual]) -> list[torch.Tensor]:
     """The residuals, (B, C, H, W) each. packed: (B, N), what such a model returns."""
-    parts = packed.split([one.shape[0] * one.shape[1] * one.shape[2] for one in residuals], dim=1)
+    parts = torch.split(packed, [math.prod(one.shape) for one in residuals], dim=1)
     return [part.reshape(-1, *one.shape) * one.loudness for part, one in zip(parts, residuals, strict=True)]
 
 

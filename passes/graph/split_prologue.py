@@ -15,9 +15,9 @@ from ..lowering.families import has_lowering, no_integer_form
 from ..manager.registry import register_pass
 from .edit import clean, constant, module_path, placeholders_upstream, propagate, shape
 
-PROJECTIONS = ("encoder_hid_proj.image_projection_layers", "add_embedding.input_hint_block")
-"""Networks that read pictures, by their places in a model: a few layers before all others, whose result stays
-the same while a picture is drawn. An IP-Adapter's, and that of Kandinsky's hints."""
+PROJECTIONS = ("encoder_hid_proj.image_projection_layers", "add_embedding.input_hint_block", "position_net")
+"""Networks that read pictures or boxes, by their places in a model: a few layers before all others, whose
+result stays the same while a picture is drawn. An IP-Adapter's, that of Kandinsky's hints, and GLIGEN's."""
 
 
 @register_pass

@@ -87,7 +87,7 @@ def test_what_cannot_be_traced_is_said() -> None:
     [
         ({"sample_size": None}, "sample_size="),
         ({"time_cond_proj_dim": 8}, "told the guidance scale, and none is settled"),
-        ({"attention_type": "gated"}, "attention_type='gated'"),
+        ({"attention_type": "gated"}, "GLIGEN's gated layers, and nothing says which boxes"),
     ],
 )
 def test_models_without_known_inputs_are_refused(options: dict[str, Any], message: str) -> None:

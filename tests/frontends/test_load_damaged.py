@@ -207,9 +207,9 @@ def test_a_key_that_diffusers_does_not_know_is_said(
     assert caplog.text.count("config.json has norm_esp, which diffusers doesn't know and leaves out") == 1
 
 
-def test_gated_layers_are_named(tmp_path: Path) -> None:
-    with pytest.raises(DgqcError, match="attention_type='gated', a conditioning"):
-        model_inputs(tiny_unet(attention_type="gated"), None, 3)
+def test_unknown_kinds_of_layers_are_named(tmp_path: Path) -> None:
+    with pytest.raises(DgqcError, match="attention_type='other', a conditioning"):
+        model_inputs(tiny_unet(attention_type="other"), None, 3)
 
 
 def test_a_pickled_module_is_no_module(unet: UNet2DConditionModel, tmp_path: Path) -> None:
