@@ -55,4 +55,4 @@ def with_few_quantizers(exponents: torch.Tensor, readers: Sequence[ReadChannels]
         if not crowded:
             return rounded
         for one in crowded:
-            step[one.classes.unique()] *= 2
+            step[torch.unique(one.classes)] *= 2

@@ -64,7 +64,7 @@ def lower_activation(builder: IntegerGraphBuilder, node: fx.Node) -> LoweredValu
     return Scaled(builder.call(dgqc.activation.default, args, node), scale, value.layout, exponent)
 
 
-def _columns(between: torch.Tensor) -> tuple[torch.Tensor | None, torch.Tensor]:
+def _columns(between: torch.Tensor) -> tuple[torch.Tensor | None, torch.Tensor | float]:
     """How many times as much each column counts in the result's steps, and in what unit; no columns where
     all count the same. between: int64 (C,), of exponents."""
     if bool((between == between[0]).all()):

@@ -22,7 +22,6 @@ from .layout import Layout, Order, plain
 from .values import Joined, LoweredValue, OperandCodes, Scaled
 
 Arranged = TypeVar("Arranged", bound=Scaled | Joined | OperandCodes)
-Value = TypeVar("Value", Scaled, Joined)
 
 ONE_STEPS = 16384
 """The 16-bit code of a factor of 1."""
@@ -80,7 +79,7 @@ class IntegerGraphBuilder:
         one scale for all its channels."""
         value = self.values[node]
         if isinstance(value, Scaled | Joined) and value.wide:
-            value = self.narrowed(value, node)
+            value = self._narrow(value, node)
         if isinstance(value, Joined) or (isinstance(value, Scaled) and value.exponent is not None):
             value = self._level(value, node)
         if not isinstance(value, Scaled):
@@ -93,7 +92,7 @@ class IntegerGraphBuilder:
         if not isinstance(value, Scaled | Joined):
             raise self.no_value(node, value)
         if value.wide and not wide:
-            value = self.narrowed(value, node)
+            value = self._narrow(value, node)
         return value if order is None else self.arranged(value, order, node)
 
     def sole(self, node: fx.Node | Any, order: Order | None = None, wide: bool = False) -> Scaled:
@@ -101,13 +100,16 @@ class IntegerGraphBuilder:
         value = self.apart(node, order, wide)
         return value if isinstance(value, Scaled) else self.scaled(node, order)
 
-    def narrowed(self, value: Value, like: fx.Node) -> Value:
+    def narrowed(self, value: Scaled, like: fx.Node) -> Scaled:
         """A wide value in 16 bits. like: the old node that it is the value of."""
         node = self._times(value.node, 1 / FINER, like, NARROW_BITS)
-        if isinstance(value, Joined):
-            parts = tuple(self.narrowed(part, like) for part in value.parts)
-            return replace(value, node=node, parts=parts)
         return replace(value, node=node, scale=value.scale * FINER, wide=False)
+
+    def _narrow(self, value: Scaled | Joined, like: fx.Node) -> Scaled | Joined:
+        if isinstance(value, Scaled):
+            return self.narrowed(value, like)
+        node = self._times(value.node, 1 / FINER, like, NARROW_BITS)
+        return replace(value, node=node, parts=tuple(self.narrowed(part, like) for part in value.parts))
 
     def widened(self, value: Scaled, like: fx.Node) -> Scaled:
         """A 16-bit value as a wide one, which a wide one is."""
