@@ -1,0 +1,96 @@
+"""A page in a browser draws what the host draws: WebAssembly from the same C."""
+
+from __future__ import annotations
+
+import functools
+import http.server
+import shutil
+import sys
+import threading
+from collections.abc import Iterator
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+import dgqc
+
+from .test_parts import HOW, QUICK, pipeline
+
+EXAMPLE = Path(__file__).parents[2] / "examples" / "browser"
+sys.path.insert(0, str(EXAMPLE))
+
+from build import build
+
+PROMPT, NEGATIVE, SEED, GUIDANCE = "a red circle", "blue", 3, 2.5
+BROWSERS = ("chromium", "chromium-browser", "google-chrome")
+
+
+@pytest.fixture(scope="module")
+def compiled() -> dgqc.CompiledProgram:
+    return dgqc.compile(pipeline(), QUICK, parts="all", **HOW)
+
+
+@pytest.fixture(scope="module")
+def site(compiled: dgqc.CompiledProgram, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    for tool in ("clang", "wasm-ld"):
+        if shutil.which(tool) is None:
+            pytest.skip(f"{tool} is not installed")
+    folder = tmp_path_factory.mktemp("browser")
+    build(compiled.save(folder / "all.dgqc", targets=("c",)), folder / "site")
+    return folder / "site"
+
+
+@pytest.fixture
+def address(site: Path) -> Iterator[str]:
+    class Quiet(http.server.SimpleHTTPRequestHandler):
+        def log_message(self, *_: object) -> None:
+            """Says nothing."""
+
+    handler = functools.partial(Quiet, directory=str(site))
+    with http.server.ThreadingHTTPServer(("127.0.0.1", 0), handler) as server:
+        threading.Thread(target=server.serve_forever, daemon=True).start()
+        yield f"http://127.0.0.1:{server.server_port}/index.html"
+        server.shutdown()
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("size", [(390, 844), (1280, 800)], ids=["phone", "desktop"])
+def test_a_page_draws_the_hosts_picture(
+    compiled: dgqc.CompiledProgram, address: str, size: tuple[int, int]
+) -> None:
+    """Byte for byte, and at once when it is opened; nothing of the page is wider than a screen."""
+    playwright = pytest.importorskip("playwright.sync_api")
+    browser = next(filter(None, map(shutil.which, BROWSERS)), None)
+    if browser is None:
+        pytest.skip("no Chromium is installed")
+    with playwright.sync_playwright() as driver:
+        opened = driver.chromium.launch(executable_path=browser, args=["--no-sandbox"])
+        page = opened.new_page(viewport={"width": size[0], "height": size[1]})
+        page.goto(address)
+        page.wait_for_function("window.picture !== undefined", timeout=120_000)
+        assert "Drawn in" in page.inner_text("#said")
+        for name, value in {
+            "prompt": PROMPT,
+            "negative": NEGATIVE,
+            "seed": str(SEED),
+            "guidance": str(GUIDANCE),
+        }.items():
+            page.fill(f"#{name}", value)
+        page.evaluate("window.picture = undefined")
+        page.click("#draw")
+        page.wait_for_function("window.picture !== undefined", timeout=120_000)
+        found = np.array(page.evaluate("window.picture"), dtype=np.uint8)
+        assert page.evaluate("document.documentElement.scrollWidth <= window.innerWidth")
+        page.fill("#prompt", "a " * 4000)
+        page.click("#draw")
+        page.wait_for_function("document.getElementById('said').textContent.includes('too many')")
+        opened.close()
+    wanted = compiled.draw(PROMPT, SEED, negative=NEGATIVE, guidance_scale=GUIDANCE, backend="reference")
+    assert np.array_equal(found, np.asarray(wanted).reshape(-1))
+
+
+def test_a_bundle_without_parts_is_refused(tmp_path: Path) -> None:
+    with pytest.raises(SystemExit, match="compile a pipeline with `--parts all --loop own`"):
+        build(tmp_path, tmp_path / "site")
+    assert not (tmp_path / "site").exists()
