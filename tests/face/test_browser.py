@@ -5,22 +5,17 @@ from __future__ import annotations
 import functools
 import http.server
 import shutil
-import sys
 import threading
 from collections.abc import Iterator
 from pathlib import Path
 
 import numpy as np
 import pytest
+from make_page import build
 
 import dgqc
 
 from .test_parts import HOW, QUICK, pipeline
-
-EXAMPLE = Path(__file__).parents[2] / "examples" / "browser"
-sys.path.insert(0, str(EXAMPLE))
-
-from build import build
 
 PROMPT, NEGATIVE, SEED, GUIDANCE = "a red circle", "blue", 3, 2.5
 WAIT = 120_000

@@ -1,7 +1,7 @@
 """A page that draws: the C of a bundle with all parts, compiled to WebAssembly, and the page around it.
 
     dgqc compile examples/demo_model/pipeline -O w4a6 --parts all -o build/picture
-    python examples/browser/build.py build/picture -o build/browser
+    python examples/browser/make_page.py build/picture -o build/browser
     python -m http.server --directory build/browser
 
 Wants clang and wasm-ld (LLVM 14 or later); no Emscripten, since the C needs no C library.
