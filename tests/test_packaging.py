@@ -1,0 +1,67 @@
+"""What is installed from an sdist, by way of a wheel: everything, and it works outside the checkout."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+import tarfile
+import zipfile
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).parent.parent
+BUILD = "import sys; from setuptools import build_meta; build_meta.build_{kind}(sys.argv[1])"
+DATA = (".py", ".jinja", ".c", ".h", ".json", ".safetensors", ".txt", ".typed")
+ROOMS = {"dgqc": "dgqc", "frontends": "dgqc/frontends", "ir": "dgqc/ir", "passes": "dgqc/passes"}
+ROOMS |= {"backends": "dgqc/backends", "examples/demo_model": "dgqc/demo_model"}
+
+
+def done(command: list[str], folder: Path, **environment: str) -> str:
+    environment = {**os.environ, "PYTHONSAFEPATH": "", **environment}
+    ran = subprocess.run(command, cwd=folder, env=environment, capture_output=True, text=True, check=False)
+    assert ran.returncode == 0, ran.stdout + ran.stderr
+    return ran.stdout
+
+
+@pytest.fixture(scope="module")
+def wheel(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Built from the unpacked sdist, which is built from the files that are committed."""
+    place = tmp_path_factory.mktemp("packages")
+    done(["git", "clone", "-q", "--depth", "1", ROOT.as_uri(), str(place / "checkout")], ROOT)
+    done([sys.executable, "-c", BUILD.format(kind="sdist"), str(place)], place / "checkout")
+    (source,) = place.glob("*.tar.gz")
+    with tarfile.open(source) as archive:
+        archive.extractall(place / "source", filter="data")
+    (unpacked,) = (place / "source").iterdir()
+    done([sys.executable, "-c", BUILD.format(kind="wheel"), str(place)], unpacked)
+    (found,) = place.glob("*.whl")
+    return found
+
+
+@pytest.mark.slow
+def test_a_wheel_holds_every_file_of_the_code(wheel: Path) -> None:
+    held = set(zipfile.ZipFile(wheel).namelist())
+    listed = done(["git", "ls-files", *ROOMS], ROOT).split()
+    wanted = {
+        f"{ROOMS[room]}/{path.removeprefix(f'{room}/')}"
+        for path in listed
+        for room in ROOMS
+        if path.startswith(f"{room}/") and path.endswith(DATA)
+    }
+    assert wanted - held == set()
+
+
+@pytest.mark.slow
+def test_it_works_outside_the_checkout(wheel: Path, tmp_path: Path) -> None:
+    target = tmp_path / "installed"
+    pip = [sys.executable, "-m", "pip", "install", "-q", "--no-deps", "--target", str(target), str(wheel)]
+    done(pip, tmp_path)
+    script = "import dgqc, sys; from dgqc.cli.main import run; sys.exit(run(sys.argv[1:]))"
+    installed = {"PYTHONPATH": str(target)}
+    where = done([sys.executable, "-c", "import dgqc; print(dgqc.__file__)"], tmp_path, **installed)
+    assert where.startswith(str(target))
+    drawn = ["demo", "--prompts", "1", "--steps", "2", "-o", str(tmp_path / "demo")]
+    assert "w4a6" in done([sys.executable, "-c", script, *drawn], tmp_path, **installed)
+    assert (tmp_path / "demo" / "demo.png").is_file()
