@@ -13,6 +13,16 @@ import pytest
 
 ROOT = Path(__file__).parent.parent
 BUILD = "import sys; from setuptools import build_meta; build_meta.build_{kind}(sys.argv[1])"
+SMALL = """
+import dgqc
+from diffusers import UNet2DModel
+unet = UNet2DModel(
+    sample_size=8, layers_per_block=1, block_out_channels=(8,), norm_num_groups=4, add_attention=False,
+    down_block_types=("DownBlock2D",), up_block_types=("UpBlock2D",),
+)
+dgqc.compile(unet, "w4a6g1", steps=2, samples=1, check=False).save("small.dgqc")
+dgqc.load("small.dgqc").build()
+"""
 DATA = (".py", ".jinja", ".c", ".h", ".json", ".safetensors", ".txt", ".typed")
 ROOMS = {"dgqc": "dgqc", "frontends": "dgqc/frontends", "ir": "dgqc/ir", "passes": "dgqc/passes"}
 ROOMS |= {"backends": "dgqc/backends", "examples/demo_model": "dgqc/demo_model"}
@@ -62,6 +72,8 @@ def test_it_works_outside_the_checkout(wheel: Path, tmp_path: Path) -> None:
     installed = {"PYTHONPATH": str(target)}
     where = done([sys.executable, "-c", "import dgqc; print(dgqc.__file__)"], tmp_path, **installed)
     assert where.startswith(str(target))
-    drawn = ["demo", "--prompts", "1", "--steps", "2", "-o", str(tmp_path / "demo")]
-    assert "w4a6" in done([sys.executable, "-c", script, *drawn], tmp_path, **installed)
-    assert (tmp_path / "demo" / "demo.png").is_file()
+    pipeline = target / "dgqc" / "demo_model" / "pipeline"
+    checked = done([sys.executable, "-c", script, "check", str(pipeline)], tmp_path, **installed)
+    assert "UNet2DConditionModel" in checked
+    done([sys.executable, "-c", SMALL], tmp_path, **installed)
+    assert (tmp_path / "small.dgqc" / "c" / "src" / "dgqc_conv2d.c").is_file()

@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from ..execution.parting import Parting
     from ..report.differences import Differences
 
+SIDES = ("A", "B")
 SHOWN = 10
 """Layers in the table; JSON has them all."""
 
@@ -157,8 +158,9 @@ def show(found: Outcome, names: tuple[Path, Path], output: Path | None) -> None:
 
 
 def _show_papers(papers: Differences, names: tuple[Path, Path]) -> None:
-    short = [path.name for path in names] if names[0].name != names[1].name else ["A", "B"]
-    shown = table("", *short)
+    for short, path in zip(SIDES, names, strict=True):
+        result(f"{short}: {path}")
+    shown = table("", *SIDES)
     for name, (one, other) in {**papers.asked, **papers.figures}.items():
         shown.add_row(name, _number(one), _number(other))
     for path, (first, second) in list(papers.layers.items())[:SHOWN]:
@@ -166,9 +168,9 @@ def _show_papers(papers: Differences, names: tuple[Path, Path]) -> None:
     result(shown)
     for line in papers.passes:
         result(line)
-    for name, sentence in zip(short, papers.quality, strict=True):
+    for side, sentence in zip(SIDES, papers.quality, strict=True):
         if sentence:
-            result(f"{name}: {sentence}")
+            result(f"{side}: {sentence}")
 
 
 def _number(value: Any) -> str:
