@@ -33,11 +33,13 @@ class SettledGuidance(nn.Module):
         return torch.zeros_like(condition[:, :1])
 
 
-def takes_guidance(config: Mapping[str, Any]) -> bool:
+def takes_guidance(config: object) -> bool:
     """Whether a UNet of this config is told the guidance scale.
 
     A latent upscaler, whose time is Fourier's, is told its noise and a pooled text there: an input.
     """
+    if not isinstance(config, Mapping):
+        return False  # of somebody's own module
     return config.get(KEY) is not None and config.get("time_embedding_type") in (None, "positional")
 
 
