@@ -48,7 +48,8 @@ class _Gate(nn.Module):
         both = torch.cat([tokens, layer.linear(objects)], dim=1)
         attended = layer.attn(layer.norm1(both))[:, : tokens.shape[1], :]
         tokens = tokens + factor * (layer.alpha_attn.tanh() * attended)
-        return tokens + factor * (layer.alpha_dense.tanh() * layer.ff(layer.norm2(tokens)))
+        added: torch.Tensor = factor * (layer.alpha_dense.tanh() * layer.ff(layer.norm2(tokens)))
+        return tokens + added
 
 
 def has_gates(model: nn.Module) -> bool:
