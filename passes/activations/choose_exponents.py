@@ -29,6 +29,8 @@ from .value_widths import costs_of_widths
 MARGIN = 0.5
 """In dB, by how much more than enough is asked of what gradients foretell, and more in each further round."""
 ROUNDS = 6
+SPREAD = 32
+"""Quarters of octaves between the factors of a function's columns, which share a shift."""
 
 
 @register_pass
@@ -157,7 +159,31 @@ def with_exponents(
         exponent = exponent - exponent.min()
         if bool(exponent.any()):
             chosen[name] = replace(plan, exponent=exponent)
+    for name, source, _ in sites:
+        if name in chosen and _is_gate(source):
+            chosen[name] = _near_its_input(chosen[name], chosen.get(str(source.all_input_nodes[0].args[1])))
     return chosen
+
+
+def _is_gate(source: fx.Node) -> bool:
+    """Whether a value is an activation function's."""
+    record = captured_op(source)
+    return record is not None and record.reads_wide and not record.gives_wide and not _joins(source)
+
+
+def _joins(source: fx.Node) -> bool:
+    return source.target is aten.cat.default
+
+
+def _near_its_input(plan: ObservedActivation16, before: ObservedActivation16 | None) -> ObservedActivation16:
+    """A function's result whose channels' factors are within `SPREAD` of each other, so that none is lost."""
+    assert plan.exponent is not None
+    have = torch.zeros_like(plan.exponent)
+    if before is not None and before.exponent is not None and before.exponent.shape == have.shape:
+        have = before.exponent
+    most = (have - plan.exponent).min() + SPREAD
+    exponent = torch.maximum(plan.exponent, have - most)
+    return replace(plan, exponent=exponent - exponent.min())
 
 
 def _keeps(source: fx.Node) -> bool:
