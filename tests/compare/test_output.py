@@ -51,8 +51,7 @@ def test_long_names_are_whole_where_the_terminal_is_narrow() -> None:
     name = "q-diffusion-w8a8,iterations=1000,rate=0.01"
     shown = StringIO()
     Console(file=shown, width=60).print(for_terminal([replace(ROWS[1], name=name)]))
-    cells = "".join(line.split("│")[1].strip() for line in shown.getvalue().splitlines() if "│" in line)
-    assert cells == name
+    assert any(line.startswith(f"{name} ") for line in shown.getvalue().splitlines())
 
 
 def test_rows_beyond_the_colours_have_other_lines() -> None:
