@@ -160,8 +160,10 @@ def with_exponents(
         if bool(exponent.any()):
             chosen[name] = replace(plan, exponent=exponent)
     for name, source, _ in sites:
-        if name in chosen and _is_gate(source):
-            chosen[name] = _near_its_input(chosen[name], chosen.get(str(source.all_input_nodes[0].args[1])))
+        if name in seen and _is_gate(source):
+            own = chosen.get(name, program.plans[name])
+            assert isinstance(own, ObservedActivation16)
+            chosen[name] = _near_its_input(own, chosen.get(str(source.all_input_nodes[0].args[1])))
     return chosen
 
 
@@ -177,13 +179,14 @@ def _joins(source: fx.Node) -> bool:
 
 def _near_its_input(plan: ObservedActivation16, before: ObservedActivation16 | None) -> ObservedActivation16:
     """A function's result whose channels' factors are within `SPREAD` of each other, so that none is lost."""
-    assert plan.exponent is not None
-    have = torch.zeros_like(plan.exponent)
+    own = torch.zeros(plan.high.shape[1], dtype=torch.int64) if plan.exponent is None else plan.exponent
+    have = torch.zeros_like(own)
     if before is not None and before.exponent is not None and before.exponent.shape == have.shape:
         have = before.exponent
-    most = (have - plan.exponent).min() + SPREAD
-    exponent = torch.maximum(plan.exponent, have - most)
-    return replace(plan, exponent=exponent - exponent.min())
+    most = (have - own).min() + SPREAD
+    exponent = torch.maximum(own, have - most)
+    exponent = exponent - exponent.min()
+    return replace(plan, exponent=exponent if bool(exponent.any()) else None)
 
 
 def _keeps(source: fx.Node) -> bool:
