@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 
 import torch
+from torch.nn.functional import pixel_shuffle
 
 from .arithmetic.fixed_point import multiplier, round_shift, saturate16
 from .arithmetic.noise import NOISE_BITS
 from .program import Input
 
+GREY, COLOURS = 1, 3
 PIXEL_SHIFT = 24
 """Behind the point of a pixel's factor."""
 
@@ -35,20 +38,37 @@ def crossing(scale: float, given: Input) -> Crossing:
 
 @dataclass(frozen=True)
 class Pixels:
-    """Codes as bytes: -1 is 0, 1 is 255. factor: what a code is worth, in 2^-24 bytes."""
+    """Codes as bytes: -1 is 0, 1 is 255.
+
+    factor: what a code is worth, in 2^-24 bytes. block: side of the squares of pixels that channels hold.
+    """
 
     factor: int
+    block: int = 1
 
     def __call__(self, codes: torch.Tensor) -> torch.Tensor:
-        """codes: int16 (1, 3 or 1, H, W). Returns uint8 (H, W, 3 or 1)."""
+        """codes: int16 (1, C block^2, H, W), C of 1 or 3. Returns uint8 (H block, W block, C)."""
+        codes = pixel_shuffle(codes, self.block)
         middle = 255 << (PIXEL_SHIFT - 1)
         wide = round_shift(codes.to(torch.int64) * self.factor + middle, PIXEL_SHIFT)
         return wide.clamp(0, 255).to(torch.uint8)[0].permute(1, 2, 0).contiguous()
 
 
-def pixels(scale: float) -> Pixels:
+def pixels(scale: float, block: int = 1) -> Pixels:
     """Of codes of this scale."""
-    return Pixels(round(scale * 127.5 * 2**PIXEL_SHIFT))
+    return Pixels(round(scale * 127.5 * 2**PIXEL_SHIFT), block)
+
+
+def pixel_block(channels: int) -> int | None:
+    """Side of the squares of pixels that a model without a decoder works on; None where it can't be pixels.
+
+    Grey and colours are pixels one by one; 3 r^2 channels are colours of r x r pixels, in the order of
+    torch.nn.PixelUnshuffle.
+    """
+    if channels == GREY:
+        return 1
+    side = math.isqrt(channels // COLOURS)
+    return side if side > 0 and COLOURS * side * side == channels else None
 
 
 PICTURE_SCALE = 2.0**-NOISE_BITS

@@ -9,7 +9,7 @@ import torch
 from PIL import Image
 
 from ..bundle.vectors import noise_of
-from ..ir.crossing import PICTURE_SCALE, crossing, pixels
+from ..ir.crossing import PICTURE_SCALE, crossing, pixel_block, pixels
 from ..ir.drawing import UNGUIDED, Drawing, Watcher, fixed_guidance, ignore
 from ..ir.errors import DgqcError
 from ..ir.program import IDS, Program
@@ -17,7 +17,6 @@ from .boundary import fixed_picture
 
 TEXT_ENCODER, DECODER = "text_encoder", "decoder"
 CONTEXT = "encoder_hidden_states"
-PIXEL_CHANNELS = (1, 3)
 
 
 class DrawingProgram(Protocol):
@@ -104,7 +103,7 @@ def _refuse_other(program: DrawingProgram) -> None:
             "takes one text encoder's states alone; put the programs into their pipeline with "
             "as_diffusers_pipeline."
         )
-    if DECODER not in program.parts and own.inputs[0].shape[1] not in PIXEL_CHANNELS:
+    if DECODER not in program.parts and pixel_block(own.inputs[0].shape[1]) is None:
         raise DgqcError("The bundle has no decoder for its latents; compile its pipeline with --parts all.")
 
 
@@ -140,7 +139,7 @@ def _bytes(program: DrawingProgram, picture: torch.Tensor, backend: str | None) 
     """uint8 (H, W, channels) of what the loop leaves, through the decoder where there is one."""
     decoder = program.parts.get(DECODER)
     if decoder is None:
-        return pixels(PICTURE_SCALE)(picture)
+        return pixels(PICTURE_SCALE, pixel_block(picture.shape[1]) or 1)(picture)
     given = decoder.program.inputs[0]
     codes = decoder.run_integers({given.name: crossing(PICTURE_SCALE, given)(picture)}, 0, backend=backend)
     return pixels(float(decoder.program.output_scale[0]))(codes)

@@ -19,7 +19,7 @@ class _KeptNode:
     name: str
     target: Any
     arguments: tuple[Any, ...]
-    keywords: Mapping[str, Any]
+    keywords: dict[str, Any]
     meta: Mapping[str, Any]
 
 
@@ -33,7 +33,9 @@ class KeptGraph:
     def of(graph: fx.Graph) -> KeptGraph:
         return KeptGraph(
             tuple(
-                _KeptNode(node, node.op, node.name, node.target, node.args, node.kwargs, dict(node.meta))
+                _KeptNode(
+                    node, node.op, node.name, node.target, node.args, dict(node.kwargs), dict(node.meta)
+                )
                 for node in graph.nodes
             )
         )

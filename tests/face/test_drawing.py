@@ -14,7 +14,9 @@ import torch
 from PIL import Image
 
 import dgqc
+from dgqc.backends.c import emission
 from dgqc.frontends.parts.text_encoders import ids_of
+from dgqc.ir.crossing import pixel_block, pixels
 from dgqc.ir.errors import DgqcError
 from dgqc.report.quality import decibels
 
@@ -91,6 +93,31 @@ def test_c_draws_the_same_picture(compiled: dgqc.CompiledProgram, tmp_path: Path
         given: dict[str, Any] = {"negative": negative, "guidance_scale": guidance}
         wanted = compiled.draw(PROMPT, 3, backend="reference", **given)
         assert np.array_equal(np.asarray(Image.open(picture)), np.asarray(wanted))
+
+
+def test_a_model_without_a_decoder_works_on_pixels_or_on_squares_of_them() -> None:
+    assert [pixel_block(channels) for channels in (1, 3, 4, 6, 12, 16, 27)] == [1, 1, None, None, 2, None, 3]
+    codes = torch.arange(-24, 24, dtype=torch.int16).reshape(1, 12, 2, 2) * 5
+    found = pixels(2.0**-7, 2)(codes)
+    wanted = torch.nn.functional.pixel_shuffle(codes.double(), 2)[0].permute(1, 2, 0) / 128
+    assert found.shape == (4, 4, 3)
+    assert torch.equal(found.double(), ((wanted + 1) * 127.5).round().clamp(0, 255))
+
+
+def test_c_lays_squares_of_pixels_the_same_way(tmp_path: Path) -> None:
+    codes = torch.arange(-24, 24, dtype=torch.int16).reshape(1, 12, 2, 2) * 5
+    given = pixels(2.0**-7, 2)
+    (tmp_path / "main.c").write_text(
+        '#include <stdio.h>\n#include "dgqc_crossing.h"\nint main(void) {\n'
+        f"int16_t x[] = {{{', '.join(map(str, codes.flatten().tolist()))}}}; uint8_t y[48];\n"
+        f"dgqc_picture p = {{3, 2, 2, 2, {given.factor}}};\n"
+        "dgqc_pixels(&p, x, y); fwrite(y, 1, sizeof y, stdout); return 0; }\n"
+    )
+    runtime = Path(emission.__file__).parents[1] / "runtime"
+    sources = [tmp_path / "main.c", runtime / "dgqc_crossing.c"]
+    subprocess.run(["cc", "-std=c99", f"-I{runtime}", "-o", tmp_path / "main", *sources], check=True)
+    shown = subprocess.run([tmp_path / "main"], check=True, capture_output=True).stdout
+    assert list(shown) == given(codes).flatten().tolist()
 
 
 def test_progress_is_told(compiled: dgqc.CompiledProgram) -> None:

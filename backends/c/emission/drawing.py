@@ -11,7 +11,7 @@ from typing import Any
 import jinja2
 import torch
 
-from ....ir.crossing import PICTURE_SCALE, Crossing, crossing, pixels
+from ....ir.crossing import PICTURE_SCALE, Crossing, crossing, pixel_block, pixels
 from ....ir.program import Input, Program
 from ..layout.memory_plan import aligned
 from .emit import output_of
@@ -20,7 +20,6 @@ from .loop import loop_memory
 
 UNET, TEXT_ENCODER, DECODER = "unet", "text_encoder", "decoder"
 CONTEXT = "encoder_hidden_states"
-PIXEL_CHANNELS = (1, 3)
 FILES = {"draw.h": "include/{}_draw.h", "draw.c": "src/{}_draw.c", "draw_main.c": "draw.c"}
 """Templates, with where what they make goes; {} is the project's name."""
 
@@ -31,7 +30,7 @@ def draws(programs: Mapping[str, Program]) -> bool:
     unet, encoder = next(iter(programs.values())), programs.get(TEXT_ENCODER)
     if unet.loop is None or encoder is None or encoder.tokenizer is None or unet.prologue is not None:
         return False
-    shown = DECODER in programs or unet.inputs[0].shape[1] in PIXEL_CHANNELS
+    shown = DECODER in programs or pixel_block(unet.inputs[0].shape[1]) is not None
     return shown and [one.name for one in unet.inputs[1:]] == [CONTEXT]
 
 
@@ -54,6 +53,7 @@ def write_drawing(
     assert encoder.tokenizer is not None
     sample, context = unet.inputs
     pixel_shape = tuple(output_of(decoder or unet).meta["val"].shape)
+    block = 1 if decoder is not None else pixel_block(pixel_shape[1]) or 1
     last = PICTURE_SCALE if decoder is None else _scale(decoder)
     elements, states, shown = (math.prod(one) for one in (sample.shape, context.shape, pixel_shape))
     tokens, draw_bytes = encoder.tokenizer.length, loop_memory(unet.loop, elements).bytes
@@ -68,9 +68,10 @@ def write_drawing(
         "states": states,
         "elements": elements,
         "pixels": shown,
-        "channels": pixel_shape[1],
-        "height": pixel_shape[2],
-        "width": pixel_shape[3],
+        "channels": pixel_shape[1] // block**2,
+        "height": pixel_shape[2] * block,
+        "width": pixel_shape[3] * block,
+        "block": block,
         "context": _written(crossing(_scale(encoder), context), context),
         "latent": None if decoder is None else _latent(decoder.inputs[0]),
         "factor": pixels(last).factor,

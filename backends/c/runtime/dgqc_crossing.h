@@ -14,7 +14,14 @@ typedef struct {
 } dgqc_crossing;
 
 void dgqc_cross(const dgqc_crossing *c, size_t count, const int16_t *x, int16_t *y);
-/* Codes of planes as bytes of pixels, -1 as 0 and 1 as 255. factor: what a code is worth, in 2^-24 bytes. */
-void dgqc_pixels(size_t channels, size_t plane, int64_t factor, const int16_t *x, uint8_t *y);
+
+/* Planes of codes, block^2 for each of the picture's channels. factor: what a code is worth, in 2^-24 bytes. */
+typedef struct {
+    size_t channels, height, width, block;
+    int64_t factor;
+} dgqc_picture;
+
+/* Bytes of pixels, -1 as 0 and 1 as 255: (height block, width block, channels). */
+void dgqc_pixels(const dgqc_picture *p, const int16_t *x, uint8_t *y);
 
 #endif
