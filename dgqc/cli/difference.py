@@ -163,8 +163,8 @@ def _show_papers(papers: Differences, names: tuple[Path, Path]) -> None:
     shown = table("", *SIDES)
     for name, (one, other) in {**papers.asked, **papers.figures}.items():
         shown.add_row(name, _number(one), _number(other))
-    for path, (first, second) in list(papers.layers.items())[:SHOWN]:
-        shown.add_row(f"dB of {path}", _number(first), _number(second))
+    for layer, (first, second) in list(papers.layers.items())[:SHOWN]:
+        shown.add_row(f"dB of {layer}", _number(first), _number(second))
     result(shown)
     for line in papers.passes:
         result(line)

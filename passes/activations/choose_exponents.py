@@ -161,9 +161,9 @@ def with_exponents(
             chosen[name] = replace(plan, exponent=exponent)
     for name, source, _ in sites:
         if name in seen and _is_gate(source):
-            own = chosen.get(name, program.plans[name])
-            assert isinstance(own, ObservedActivation16)
-            chosen[name] = _near_its_input(own, chosen.get(str(source.all_input_nodes[0].args[1])))
+            gate = chosen.get(name) or program.plans[name]
+            assert isinstance(gate, ObservedActivation16)
+            chosen[name] = _near_its_input(gate, chosen.get(str(source.all_input_nodes[0].args[1])))
     return chosen
 
 
