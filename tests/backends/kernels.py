@@ -107,7 +107,8 @@ class Kernels:
     def _filled(self, kind: type[ctypes.Structure], struct: Struct, run: Run) -> ctypes.Structure:
         filled = kind()
         types = dict(kind._fields_)  # type: ignore[arg-type]
-        assert set(types) == set(struct.fields), (kind, set(types) ^ set(struct.fields))
+        # As in C, what an initializer leaves out is 0.
+        assert set(types) >= set(struct.fields), (kind, set(struct.fields) - set(types))
         for name, value in struct.fields.items():
             if isinstance(value, Struct):
                 setattr(filled, name, self._filled(types[name], value, run))
