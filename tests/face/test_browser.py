@@ -66,7 +66,7 @@ def test_a_page_draws_the_hosts_picture(
         page = opened.new_page(viewport={"width": size[0], "height": size[1]})
         page.set_default_timeout(WAIT)
         page.goto(address)
-        page.wait_for_function("window.picture !== undefined")
+        page.wait_for_function("window.drawn !== undefined")
         assert "Drawn in" in page.inner_text("#said")
         for name, value in {
             "prompt": PROMPT,
@@ -75,10 +75,10 @@ def test_a_page_draws_the_hosts_picture(
             "guidance": str(GUIDANCE),
         }.items():
             page.fill(f"#{name}", value)
-        page.evaluate("window.picture = undefined")
+        page.evaluate("window.drawn = undefined")
         page.click("#draw")
-        page.wait_for_function("window.picture !== undefined")
-        found = np.array(page.evaluate("window.picture"), dtype=np.uint8)
+        page.wait_for_function("window.drawn !== undefined")
+        found = np.array(page.evaluate("window.drawn"), dtype=np.uint8)
         assert page.evaluate("document.documentElement.scrollWidth <= window.innerWidth")
         page.fill("#prompt", "a " * 4000)
         page.click("#draw")

@@ -11,7 +11,7 @@ function show({ width, height, channels, bytes, seconds }) {
   for (let i = 0; i < width * height; i++)
     for (let c = 0; c < 4; c++) image.data[4 * i + c] = c === 3 ? 255 : bytes[channels * i + (channels === 3 ? c : 0)]
   canvas.getContext("2d").putImageData(image, 0, 0)
-  window.picture = Array.from(bytes)
+  window.drawn = Array.from(bytes)
   const whole = opened === null ? "" : ` ${((performance.now() - opened) / 1000).toFixed(1)} seconds after the page was opened.`
   opened = null
   said(`Drawn in ${seconds.toFixed(1)} seconds.${whole}`)
