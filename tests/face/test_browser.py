@@ -5,18 +5,20 @@ from __future__ import annotations
 import functools
 import http.server
 import shutil
+import subprocess
 import threading
 from collections.abc import Iterator
 from pathlib import Path
 
+import make_page
 import numpy as np
 import pytest
-from make_page import build
 
 import dgqc
 
 from .test_parts import HOW, QUICK, pipeline
 
+EXAMPLE = Path(make_page.__file__).parent
 PROMPT, NEGATIVE, SEED, GUIDANCE = "a red circle", "blue", 3, 2.5
 WAIT = 120_000
 """Milliseconds; a busy machine is no defect."""
@@ -34,7 +36,7 @@ def site(compiled: dgqc.CompiledProgram, tmp_path_factory: pytest.TempPathFactor
         if shutil.which(tool) is None:
             pytest.skip(f"{tool} is not installed")
     folder = tmp_path_factory.mktemp("browser")
-    build(compiled.save(folder / "all.dgqc", targets=("c",)), folder / "site")
+    make_page.build(compiled.save(folder / "all.dgqc", targets=("c",)), folder / "site")
     return folder / "site"
 
 
@@ -49,6 +51,21 @@ def address(site: Path) -> Iterator[str]:
         threading.Thread(target=server.serve_forever, daemon=True).start()
         yield f"http://127.0.0.1:{server.server_port}/index.html"
         server.shutdown()
+
+
+def wanted(compiled: dgqc.CompiledProgram) -> bytes:
+    given = {"negative": NEGATIVE, "guidance_scale": GUIDANCE, "backend": "reference"}
+    return np.asarray(compiled.draw(PROMPT, SEED, **given)).tobytes()
+
+
+@pytest.mark.slow
+def test_webassembly_draws_the_hosts_picture(compiled: dgqc.CompiledProgram, site: Path) -> None:
+    """Without a page, where there is no browser."""
+    if shutil.which("node") is None:
+        pytest.skip("node is not installed")
+    asked = [EXAMPLE / "draw.mjs", site, PROMPT, NEGATIVE, str(GUIDANCE), str(SEED)]
+    shown = subprocess.run(["node", *asked], check=True, capture_output=True).stdout
+    assert shown == wanted(compiled)
 
 
 @pytest.mark.slow
@@ -84,11 +101,10 @@ def test_a_page_draws_the_hosts_picture(
         page.click("#draw")
         page.wait_for_function("document.getElementById('said').textContent.includes('too many')")
         opened.close()
-    wanted = compiled.draw(PROMPT, SEED, negative=NEGATIVE, guidance_scale=GUIDANCE, backend="reference")
-    assert np.array_equal(found, np.asarray(wanted).reshape(-1))
+    assert found.tobytes() == wanted(compiled)
 
 
 def test_a_bundle_without_parts_is_refused(tmp_path: Path) -> None:
     with pytest.raises(SystemExit, match="compile a pipeline with `--parts all --loop own`"):
-        build(tmp_path, tmp_path / "site")
+        make_page.build(tmp_path, tmp_path / "site")
     assert not (tmp_path / "site").exists()

@@ -20,6 +20,8 @@
 #include "dgqc_lanes_avx2.h"
 #elif defined(__aarch64__) && defined(__ARM_NEON)
 #include "dgqc_lanes_neon.h"
+#elif defined(__wasm_simd128__)
+#include "dgqc_lanes_wasm.h"
 #else
 #include "dgqc_lanes_portable.h"
 #endif

@@ -9,6 +9,8 @@
 #include "dgqc_lanes_bytes_avx512.h"
 #elif LANES == 8
 #include "dgqc_lanes_bytes_avx2.h"
+#elif LANES == 4 && defined(__wasm_simd128__)
+#include "dgqc_lanes_bytes_wasm.h"
 #elif LANES == 4
 #include "dgqc_lanes_bytes_neon.h"
 #else

@@ -9,6 +9,8 @@
 #include "dgqc_tile_avx2.h"
 #elif defined(DGQC_TILE_NEON)
 #include "dgqc_tile_neon.h"
+#elif defined(DGQC_TILE_WASM)
+#include "dgqc_tile_wasm.h"
 #elif defined(DGQC_TILE_MVE)
 #include "dgqc_tile_mve.h"
 #elif defined(DGQC_TILE_DSP)

@@ -28,6 +28,9 @@ enum { DGQC_TILE_ROWS = 4, DGQC_TILE_COLUMNS = 16 };
 #elif defined(__aarch64__) && defined(__ARM_FEATURE_DOTPROD)
 #define DGQC_TILE_NEON
 enum { DGQC_TILE_ROWS = 4, DGQC_TILE_COLUMNS = 16 };
+#elif defined(__wasm_simd128__)
+#define DGQC_TILE_WASM
+enum { DGQC_TILE_ROWS = 4, DGQC_TILE_COLUMNS = 16 };
 #elif defined(__ARM_FEATURE_MVE)
 #define DGQC_TILE_MVE
 enum { DGQC_TILE_ROWS = 4, DGQC_TILE_COLUMNS = 16 };
