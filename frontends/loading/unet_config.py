@@ -64,9 +64,10 @@ def checked_config(config: Mapping[str, Any], source: str) -> dict[str, Any]:
     name = config.get("_class_name")
     if not isinstance(name, str) or name not in CLASSES:
         kind = name if isinstance(name, str) else f"model whose _class_name is {one_line(repr(name), 100)}"
+        instead = INSTEAD.get(name, "") if isinstance(name, str) else ""
         raise DgqcError(
             f"{source} describes a {kind if name else 'model without a _class_name'}, but dgqc compiles "
-            f"{', '.join(CLASSES[:-1])} and {CLASSES[-1]}{INSTEAD.get(name or '', '')}."
+            f"{', '.join(CLASSES[:-1])} and {CLASSES[-1]}{instead}."
         )
     with reading(f"The config of {source}", "give the config.json that the UNet was saved with"):
         plain: dict[str, Any] = parse_json(json.dumps(dict(config)), f"The config of {source}")

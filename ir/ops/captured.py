@@ -69,7 +69,8 @@ class CapturedOp:
     follows_conditioning: whether it moves in front of the program where it reads nothing but what moves.
     channels: what is to be known of the scales of its result's channels, where they are not all one.
     reads_wide, gives_wide: whether its integer form takes values of 20 bits, or can give one (`ops.wide`).
-    made_by: the pass that puts it into the graph; "" where models are captured with it, by a capture rule.
+    made_by: the pass, or another op's capture rule, that puts it into the graph; "" where models are captured
+        with it, by its own.
     """
 
     target: Any

@@ -100,6 +100,6 @@ register_integer(
 )
 # A table's rows keep the scale of the whole table, and a row of a value has that value's.
 register_captured(
-    CapturedOp(torch.ops.dgqc.embed.default, _table),
+    CapturedOp(torch.ops.dgqc.embed.default, _table, made_by="aten.embedding's capture rule"),
     CapturedOp(torch.ops.dgqc.end_token.default, _one_id_a_row),
 )

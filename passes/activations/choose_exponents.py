@@ -154,7 +154,7 @@ def with_exponents(
         plan, own = program.plans[name], exponents
         assert isinstance(plan, ObservedActivation16)
         if source.target is aten.cat.default:
-            own = exponents_of_classes([seen[name]], count)
+            own = exponents_of_classes([seen[name]], len(seen[name].classes))
         exponent = own[seen[name].classes]
         exponent = exponent - exponent.min()
         if bool(exponent.any()):

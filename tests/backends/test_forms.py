@@ -36,7 +36,7 @@ def compiled(unet: ExportedUNet, inputs: Callable[[int, int], Inputs]) -> Progra
     def read(step: int) -> Iterator[Inputs]:
         yield inputs(step, SAMPLES)
 
-    calibration = Calibration(SCHEDULE, read, synthetic=True, origin="random numbers")
+    calibration = Calibration(SCHEDULE, read, synthetic=False, origin="random numbers")
     return lower(Request(unet, "w8a8", calibration=calibration, batch_size=1))[0]
 
 

@@ -40,7 +40,7 @@ def test_every_bit_is_the_hosts(machine: str, make: Make, host: str) -> None:
 
 
 def test_the_host_draws_what_python_draws(host: str, bundle: Path) -> None:
-    values = dgqc.load(bundle).draw(0, class_labels=torch.tensor([0]), backend="reference")
+    values = dgqc.load(bundle).draw_sample(0, class_labels=torch.tensor([0]), backend="reference")
     (drawn,) = read_pictures(host).values()
     expected = np.floor((values.clamp(-1, 1).double().numpy() + 1) * 127.5 + 0.5).reshape(16, 16)
     assert np.array_equal(drawn, expected)

@@ -77,5 +77,7 @@ def test_the_float_model_draws_digits(recogniser: Recogniser) -> None:
 def test_the_compiled_model_draws_digits(bundle: Path, recogniser: Recogniser) -> None:
     compiled = dgqc.load(bundle)
     labels = list(range(DIGITS)) * 4
-    drawn = [compiled.draw(seed, class_labels=torch.tensor([label])) for seed, label in enumerate(labels)]
+    drawn = [
+        compiled.draw_sample(seed, class_labels=torch.tensor([label])) for seed, label in enumerate(labels)
+    ]
     assert (recogniser.read(to_pictures(torch.cat(drawn))) == labels).mean() >= 0.95
