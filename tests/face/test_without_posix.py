@@ -15,9 +15,11 @@ ILLEGAL = set('<>:"|?*\\')
 SCRIPT = """
 import os
 import sys
-import diffusers
 import torch
 import transformers
+
+# Others' libraries know their system: psutil, which comes with accelerate, has files of its own for each.
+from diffusers import StableDiffusionPipeline, UNet2DConditionModel
 
 LACKING = (
     "fork register_at_fork sched_getaffinity geteuid getuid getpgid killpg setsid pread fchmod sysconf uname "
