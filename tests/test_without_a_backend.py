@@ -11,6 +11,8 @@ from pathlib import Path
 
 import pytest
 
+from dgqc.bundle.diffusers_files import CONFIG, WEIGHTS
+
 ROOT = Path(__file__).parent.parent
 ROOMS = ("ir", "passes", "frontends", "backends")
 PROGRAM = """
@@ -88,7 +90,7 @@ def test_everything_else_works(absent: str, tmp_path: Path) -> None:
     if absent == "c":
         assert found["default"] == "reference"
         assert "plan-memory" not in found["passes"]
-        assert found["bundle"] == ["manifest.json", "program", "report.json"]
+        assert found["bundle"] == [CONFIG, WEIGHTS, "manifest.json", "program", "report.json"]
     else:
         assert found["runners"][:2] == ["reference", "c"]
         assert "iree" not in found["runners"]
