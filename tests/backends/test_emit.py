@@ -75,8 +75,8 @@ def special_headers(path: Path) -> set[str]:
     if path.stem == "dgqc_rows":
         return {"omp.h"}
     x86 = dict.fromkeys(("avx2", "avx512", "amx"), "immintrin.h")
-    arm = {"neon": "arm_neon.h", "mve": "arm_mve.h"}
-    named = {**x86, **arm, "dsp": "arm_acle.h"}
+    others = {"neon": "arm_neon.h", "mve": "arm_mve.h", "wasm": "wasm_simd128.h"}
+    named = {**x86, **others, "dsp": "arm_acle.h"}
     return {named[end]} if (end := path.stem.rpartition("_")[2]) in named else set()
 
 
