@@ -56,6 +56,16 @@ def test_noise(library: ctypes.CDLL, seed: int, count: int, first: int) -> None:
     assert torch.equal(found, normal_noise(seed, first + count)[first:])
 
 
+def parameters_of(loop: DenoisingLoop, count: int) -> ctypes.Structure:
+    """A `dgqc_denoise_parameters`, which points to the loop's tables."""
+    parameters = parameter_types()["dgqc_denoise_parameters"](count=count, limit=loop.limit)
+    for name in ("sample_factor", "sample_shift", *(f"{one}{end}" for one in SUMS for end in ("", "_shift"))):
+        setattr(parameters, name, getattr(loop, name).data_ptr())
+    for name in ("states", "outputs", "noises", "kepts", "cleans"):
+        setattr(parameters, name, getattr(loop, name))
+    return parameters
+
+
 def loop_of(random: torch.Generator, depths: dict[str, int]) -> DenoisingLoop:
     """Tables over all that their widths allow; every call of a picture has a row of its own."""
     terms, rows = sum(depths.values()), 2 * STEPS
@@ -120,11 +130,7 @@ def test_whole_loops(
     drawing = Drawing(noise, conditions[0], conditions[1], guidance, latent if start else None, start)
     wanted = list(loop.steps(lambda x, given, step: outputs[int(given["which"]), step], drawing))
 
-    parameters = parameter_types()["dgqc_denoise_parameters"](count=count, limit=loop.limit)
-    for name in ("sample_factor", "sample_shift", *(f"{one}{end}" for one in SUMS for end in ("", "_shift"))):
-        setattr(parameters, name, getattr(loop, name).data_ptr())
-    for name in ("states", "outputs", "noises", "kepts", "cleans"):
-        setattr(parameters, name, getattr(loop, name))
+    parameters = parameters_of(loop, count)
     held = torch.zeros(loop.terms, count, dtype=torch.int32)
     place, size = ctypes.c_void_p, ctypes.c_size_t
     library.dgqc_denoise_at.restype = Places

@@ -3,14 +3,12 @@
 from __future__ import annotations
 
 import ctypes
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
-import torch
-
 from ....ir.drawing import Drawing, Watcher
-from ....ir.errors import DgqcError
+from ...checked_input import checked_input
 from ..emission.project import Signature
 
 NamedShapes = Sequence[tuple[str, tuple[int, ...]]]
@@ -30,11 +28,11 @@ def written(drawing: Drawing, signature: Signature, progress: Watcher) -> Writte
     Raises DgqcError for a missing input, a wrong type or shape, and for guidance without a negative.
     """
     (sample, shape), *others = signature.inputs
-    noise = checked_tensor({"noise": drawing.noise}, "noise", (signature.noise_pictures, *shape[1:]))
+    noise = checked_input({"noise": drawing.noise}, "noise", (signature.noise_pictures, *shape[1:]))
     held: list[object] = [noise]
     latent = None
     if drawing.latent is not None:
-        latent = checked_tensor({sample: drawing.latent}, sample, shape)
+        latent = checked_input({sample: drawing.latent}, sample, shape)
         held.append(latent)
     told = ctypes.CFUNCTYPE(None, ctypes.c_void_p, ctypes.c_int32, ctypes.c_int32)(
         lambda _, done, calls: progress(done, calls)
@@ -49,22 +47,10 @@ def written(drawing: Drawing, signature: Signature, progress: Watcher) -> Writte
         parts = {"given": drawing.conditions} | ({"negative": drawing.negative} if drawing.guides else {})
         for part, conditions in parts.items():
             for name, wanted in others:
-                tensor = checked_tensor(conditions, name, wanted)
+                tensor = checked_input(conditions, name, wanted)
                 held.append(tensor)
                 setattr(getattr(structure, part), name, tensor.data_ptr())
     return WrittenDrawing(structure, (told, *held))
-
-
-def checked_tensor(inputs: Mapping[str, torch.Tensor], name: str, shape: tuple[int, ...]) -> torch.Tensor:
-    """An int16 tensor of a shape, contiguous. Raises DgqcError where it is missing or another one."""
-    tensor = inputs.get(name)
-    if tensor is None:
-        raise DgqcError(f"The input {name} is missing; the program takes it as int16 of shape {shape}.")
-    if tensor.dtype != torch.int16 or tuple(tensor.shape) != shape:
-        raise DgqcError(
-            f"The input {name} must be int16 of shape {shape} but is {tensor.dtype} of {tuple(tensor.shape)}."
-        )
-    return tensor.contiguous()
 
 
 def _structure(conditions: NamedShapes) -> Any:

@@ -11,8 +11,9 @@ import torch
 from ....ir.drawing import Drawing, Watcher, ignore
 from ....ir.errors import DgqcError
 from ....ir.forks import call
+from ...checked_input import checked_input
 from .arenas import Arenas
-from .arguments import checked_tensor, written
+from .arguments import written
 from .build import Built, build
 from .processors import may_use_matrix_units, usable_processors
 
@@ -86,7 +87,7 @@ class CProgram:
 
         Raises DgqcError for a missing input, a wrong type or shape, or a step outside the schedule.
         """
-        given = [checked_tensor(inputs, name, shape) for name, shape in self.signature.inputs]
+        given = [checked_input(inputs, name, shape) for name, shape in self.signature.inputs]
         output = torch.empty(self.signature.output, dtype=torch.int16)
         if not 0 <= step < self.signature.steps:
             raise DgqcError(

@@ -15,6 +15,7 @@ from ....ir.errors import DgqcError
 from ....ir.reading import reading
 from ....ir.storage.json_text import parse_json
 from ....ir.storage.schema import AxisSizes, NamedShape, Record, Text, checked
+from ...checked_input import checked_input
 
 MODULE, PARAMETERS, INTERFACE = "model.mlir", "model.safetensors", "interface.json"
 
@@ -61,7 +62,7 @@ class Interface:
         """The inputs in order. Raises DgqcError for a missing or wrong one and for a step out of range."""
         if not 0 <= step < self.steps:
             raise DgqcError(f"Step {step} is outside the program's schedule, 0 .. {self.steps - 1}.")
-        return [_checked(inputs.get(name), name, shape) for name, shape in self.inputs]
+        return [checked_input(inputs, name, shape) for name, shape in self.inputs]
 
 
 def read_interface(directory: Path) -> Interface:
@@ -73,13 +74,3 @@ def read_interface(directory: Path) -> Interface:
         )
     with reading(str(path), "emit the program again"):
         return Interface.from_json(path.read_text(encoding="utf-8"))
-
-
-def _checked(tensor: torch.Tensor | None, name: str, shape: tuple[int, ...]) -> torch.Tensor:
-    if tensor is None:
-        raise DgqcError(f"The input {name} is missing; the program takes it as int16 of shape {shape}.")
-    if tensor.dtype != torch.int16 or tuple(tensor.shape) != shape:
-        raise DgqcError(
-            f"The input {name} must be int16 of shape {shape} but is {tensor.dtype} of {tuple(tensor.shape)}."
-        )
-    return tensor.contiguous()
