@@ -56,7 +56,7 @@ answers = {
     "passes": pass_names(),
     "bundle": sorted(path.name for path in (folder / "bundle").iterdir()),
     "exact": bool(torch.equal(result, loaded.run_integers(inputs, 1, backend="reference"))),
-    "modules": [name for name in sys.modules if name.startswith(f"dgqc.backends.{absent}")],
+    "modules": [name for name in sys.modules if f"{name}.".startswith(f"dgqc.backends.{absent}.")],
 }
 print(json.dumps(answers))
 """
