@@ -107,6 +107,7 @@ class ReportRecord(Record):
 
     summary: SummaryRecord | None = None
     quality: QualityRecord | None = None
+    floating: dict[Text, Text] = Field(default={}, alias="floating-parts")
 
 
 class CountedReportRecord(ReportRecord):

@@ -225,3 +225,5 @@ def _tell(place: Path, json: bool) -> None:
         result(
             f"With its {name}: {part['model']} at {part['opt']}, {part['size_mb']:.2f} MB. {said}".rstrip()
         )
+    for name, reason in report.get("floating", {}).items():
+        result(f"Without its {name}, which stays float: {reason}")

@@ -23,11 +23,11 @@ from ..ir.level import Level
 from ..ir.parallel import single_threaded
 from ..ir.program import Program
 from ..passes.manager.manager import PassManager
-from ..report.report import entry_with, summarize
+from ..report.report import FLOATING, entry_with, summarize
 from ..report.widths import Planned
 from .controlnets import with_one_result
 from .denoising import with_asked_loop
-from .parts import AskedPart, part_requests
+from .parts import AskedPart, other_parts
 from .prepare import begin
 from .repair import checked, repaired
 from .request import Request
@@ -50,12 +50,16 @@ def compiled_as_asked(request: Request) -> CompiledProgram:
     """The program and its parts, checked and repaired as far as that is asked for, by Python and command line
     alike."""
     request = with_one_result(request)
-    parts = part_requests(request)
-    if parts and request.loop is None:
+    parts = other_parts(request)
+    if parts.asked and request.loop is None:
         # Who has a text encoder and a decoder wants to draw.
         request = replace(request, loop=AUTO)
     compiled = _checked(request)
-    return compiled.with_parts({name: _part(one) for name, one in parts.items()}) if parts else compiled
+    if parts.floating:
+        report = {**compiled.report, FLOATING: dict(parts.floating)}
+        compiled = CompiledProgram(compiled.program, compiled.provenance, report)
+    compiled_parts = {name: _part(one) for name, one in parts.asked.items()}
+    return compiled.with_parts(compiled_parts) if compiled_parts else compiled
 
 
 def _part(asked: AskedPart) -> CompiledProgram:

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+import logging
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
 from functools import partial
+from typing import Any
 
+from ..frontends.calibrating.drawings import Drawings
 from ..frontends.capturing.capture import capture
 from ..frontends.loading.model_inputs import model_config, own_size
 from ..frontends.parts.decoders import COMPONENT, DECODER, decoder_part
@@ -15,7 +18,9 @@ from ..ir.errors import DgqcError
 from ..ir.tokenizer import Tokenizer
 from .callers import KnownModel, drawings_of, own_pipeline
 from .prepare import known_of, recorded_of, settled
-from .request import ALL, OFF, Request
+from .request import ALL, AUTO, OFF, UNET, Request
+
+log = logging.getLogger("dgqc")
 
 
 @dataclass(frozen=True)
@@ -37,36 +42,83 @@ class AskedPart:
     tokenizer: Tokenizer | None = None
 
 
-def part_requests(request: Request) -> Mapping[str, AskedPart]:
-    """What each other part of the request's pipeline is compiled with, by the part's name.
+@dataclass(frozen=True)
+class OtherParts:
+    """Of a pipeline beside its UNet.
+
+    asked: what each part is compiled with, by its name. floating: parts that stay float, by name, with why.
+    """
+
+    asked: Mapping[str, AskedPart] = field(default_factory=dict)
+    floating: Mapping[str, str] = field(default_factory=dict)
+
+
+def other_parts(request: Request) -> OtherParts:
+    """What becomes of the other parts of the request's pipeline.
 
     Nothing for a model that comes alone, and where nothing else is asked for.
-
-    Raises DgqcError, before any work, for a part that has no integer form or can't be calibrated.
+    Raises DgqcError, before any work, for a part that has no integer form or can't be calibrated, where all
+    parts are asked for.
     """
-    if request.parts != ALL or (request.text, request.decoder) == (OFF, OFF):
-        return {}
+    if request.parts == UNET or (request.text, request.decoder) == (OFF, OFF):
+        return OtherParts()
     recorded = None if request.calibration is None else recorded_of(request.calibration)
     known = known_of(request, recorded)
     if known.pipeline is None:
-        return {}
+        return OtherParts()
     request = settled(request, known)
-    pipeline = own_pipeline(known)
-    found: dict[str, AskedPart] = {}
+    try:
+        pipeline = own_pipeline(known)
+    except DgqcError as error:
+        if request.parts == ALL:
+            raise
+        return _all_floating(error)
+    return _sorted(request, list(_made(request, known, pipeline)))
+
+
+Making = tuple[str, _Kind, str, Callable[[], Part]]
+"""A part's name, its kind, its widths, and what makes it."""
+
+
+def _made(request: Request, known: KnownModel, pipeline: Any) -> Iterator[Making]:
+    """The parts that a pipeline has and that aren't left out."""
     for name in _TEXT.names:
         if request.text != OFF and getattr(pipeline, name, None) is not None:
-            part = _captured(_TEXT, partial(text_encoder_part, pipeline, name, request.seed))
-            found[name] = _asked(request, part, request.text)
+            yield name, _TEXT, request.text, partial(text_encoder_part, pipeline, name, request.seed)
     if request.decoder != OFF and getattr(pipeline, COMPONENT, None) is not None:
-        part = _captured(_PIXELS, partial(_decoder, request, known))
-        found[DECODER] = _asked(request, part, request.decoder)
-    return found
+        yield DECODER, _PIXELS, request.decoder, partial(_decoder, request, known)
+
+
+def _sorted(request: Request, found: Sequence[Making]) -> OtherParts:
+    """Those that can be compiled, and those that can't."""
+    asked: dict[str, AskedPart] = {}
+    floating: dict[str, str] = {}
+    for name, kind, opt, make in found:
+        try:
+            asked[name] = _asked(request, _captured(kind, make), opt)
+        except DgqcError as error:
+            if request.parts == ALL:
+                raise
+            floating[name] = str(error.__cause__ or error)
+            log.warning("%s It stays float.", floating[name])
+    return OtherParts(asked, floating)
+
+
+def _all_floating(error: DgqcError) -> OtherParts:
+    """Of a pipeline that can't be loaded as a whole, though its UNet can."""
+    log.warning("%s Its other parts stay float.", error)
+    return OtherParts(floating={"other parts": str(error)})
 
 
 def _decoder(request: Request, known: KnownModel) -> Part:
     """Of latents as large as the UNet's."""
     size = request.sample_size or own_size(model_config(known.model))
-    return decoder_part(drawings_of(request, known), size, request.seed)
+    return decoder_part(drawings_of(request, known), size, request.seed, partial(_drawings, request))
+
+
+def _drawings(request: Request) -> Drawings:
+    """The request's pipeline, loaded anew where it comes from files."""
+    return drawings_of(request, known_of(request))
 
 
 def _captured(kind: _Kind, make: Callable[[], Part]) -> Part:
@@ -77,7 +129,8 @@ def _captured(kind: _Kind, make: Callable[[], Part]) -> Part:
     except DgqcError as error:
         said = str(error).rstrip(".")
         raise type(error)(
-            f"{said}; leave the part out with --{kind.option} {OFF}, or all parts with --parts unet."
+            f"{said}; leave the part out with --{kind.option} {OFF}, or all that have no integer form with "
+            f"--parts {AUTO}."
         ) from error
     return part
 

@@ -26,7 +26,7 @@ if TYPE_CHECKING:
     from ..passes.manager.instruments import Instrument
 
 
-ALL, UNET, OFF = "all", "unet", "off"
+AUTO, ALL, UNET, OFF = "auto", "all", "unet", "off"
 """Of a pipeline's parts."""
 
 
@@ -236,11 +236,13 @@ class Request:
         ),
     )
     parts: str = field(
-        default=UNET,
+        default=AUTO,
         metadata=option(
             "--parts",
-            "Of a pipeline: all, with text encoders and decoder, or unet alone.",
-            choices=(ALL, UNET),
+            "Of a pipeline: auto, with what has an integer form; all, or refused; unet alone.",
+            choices=(AUTO, ALL, UNET),
+            python="auto takes the text encoders and the decoder that can be integers, and leaves others "
+            "float, which is said; all refuses such a pipeline before any work.",
             recorded=False,  # a bundle has what it has
         ),
     )

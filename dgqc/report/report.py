@@ -28,6 +28,8 @@ from .widths import FLOAT, Planned, Widths, decided
 
 MB = 1e6
 CONTEXT_LENGTH = 77
+FLOATING = "floating-parts"
+"""The entry of a pipeline's parts that stay float, by name, with why."""
 FLOAT_OPT = "fp32"
 """Stands for the model as it came."""
 
@@ -76,6 +78,7 @@ def bundle_report(directory: Path) -> Report:
     passes = read_report(directory, CountedReportRecord)
     summary: dict[str, Any] = passes.pop("summary")
     quality: dict[str, Any] = passes.pop("quality", {})
+    floating: dict[str, str] = passes.pop(FLOATING, {})
     made = manifest.provenance
     notes = list(summary["notes"])
     if made.synthetic:
@@ -98,7 +101,8 @@ def bundle_report(directory: Path) -> Report:
         "quality": quality,
     }
     parts = {name: bundle_report(directory / PARTS / name) for name in part_names(directory)}
-    return about | summary | {"notes": notes, "passes": passes} | ({"parts": parts} if parts else {})
+    others = ({"parts": parts} if parts else {}) | ({"floating": floating} if floating else {})
+    return about | summary | {"notes": notes, "passes": passes} | others
 
 
 def summarize(costs: Costs, planned: Planned, program: Program) -> Report:

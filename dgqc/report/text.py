@@ -57,6 +57,8 @@ def rows(report: Report) -> Iterator[tuple[str, str]]:
         if "arena_bytes" in part:
             yield "  working memory", f"{part['arena_bytes'] / KIB:.1f} KiB"
         yield from _quality(part["quality"])
+    for name, reason in report.get("floating", {}).items():
+        yield f"part {name}", f"stays float: {reason}"
     if "bytes_on_disk" in report:
         yield "bundle on disk", f"{report['bytes_on_disk'] / 1e6:.2f} MB"
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Any
 
 import torch
@@ -57,8 +57,12 @@ class _Decoder(nn.Module):
         return pixels
 
 
-def decoder_part(drawings: Drawings, size: tuple[int, int], seed: int) -> Part:
+def decoder_part(
+    drawings: Drawings, size: tuple[int, int], seed: int, again: Callable[[], Drawings] | None = None
+) -> Part:
     """The decoder of the drawing pipeline. size: height and width of its latents.
+
+    again: the same drawings once samples are needed, so that no other part's weights wait until then.
 
     Raises UnsupportedOperation for an autoencoder that dgqc does not know.
     """
@@ -71,6 +75,5 @@ def decoder_part(drawings: Drawings, size: tuple[int, int], seed: int) -> Part:
     example = torch.zeros(1, int(autoencoder.config.latent_channels), *size)
     model = exported(_Decoder(autoencoder), example, kind, COMPONENT)
     origin = f"latents of {drawings.origin(PICTURES)}, seed {seed}"
-    return Part(
-        DECODER, model, called_with("sample", origin, lambda: drawings.latents(PICTURES, BATCH, seed))
-    )
+    later = again or (lambda: drawings)
+    return Part(DECODER, model, called_with("sample", origin, lambda: later().latents(PICTURES, BATCH, seed)))

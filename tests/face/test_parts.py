@@ -25,12 +25,12 @@ from dgqc.bundle.bundle import PARTS
 from dgqc.bundle.shipped import compare_shipped
 from dgqc.bundle.vectors import random_inputs
 from dgqc.cli.verified import tell, verified
-from dgqc.compiler.parts import part_requests
+from dgqc.compiler.parts import OtherParts, other_parts
 from dgqc.compiler.request import Request
 from dgqc.frontends.parts.text_encoders import ids_of
 from dgqc.ir.errors import DgqcError
 from dgqc.report.quality import decibels
-from dgqc.report.report import bundle_report
+from dgqc.report.report import FLOATING, bundle_report
 from dgqc.report.text import rows
 
 PLACES = ("", "parts/text_encoder", "parts/decoder")
@@ -217,14 +217,37 @@ def test_a_pipeline_with_integer_parts_draws_the_picture(bundle: Path) -> None:
         ours.text_encoder(torch.full((1, text_parts.TOKENS), 8))
 
 
-def test_a_part_without_an_integer_form_is_refused_before_any_work() -> None:
+@pytest.fixture(scope="module")
+def other() -> Any:
+    """A pipeline whose text encoder is none of CLIP's."""
     small = BertConfig(
         hidden_size=16, num_hidden_layers=1, num_attention_heads=1, intermediate_size=8, vocab_size=9
     )
-    other = pipeline(text_encoder=BertModel(small))
-    with pytest.raises(
-        DgqcError, match=r"a BertModel, is no text encoder of CLIP; leave .* --text off, .* unet"
-    ):
+    return pipeline(text_encoder=BertModel(small))
+
+
+def test_a_part_without_an_integer_form_is_refused_before_any_work(other: Any) -> None:
+    said = r"a BertModel, is no text encoder of CLIP; leave .* --text off, or all .* --parts auto"
+    with pytest.raises(DgqcError, match=said):
         dgqc.compile(other, QUICK, parts="all", **HOW)
     left_out = {**HOW, "text": "off", "decoder": "off"}
-    assert part_requests(Request(other, QUICK, parts="all", **left_out)) == {}
+    assert other_parts(Request(other, QUICK, parts="all", **left_out)) == OtherParts()
+    assert other_parts(Request(other, QUICK, parts="unet", **HOW)) == OtherParts()
+
+
+def test_what_has_an_integer_form_is_compiled_where_nobody_says(
+    other: Any, caplog: pytest.LogCaptureFixture
+) -> None:
+    found = other_parts(Request(other, QUICK, **HOW))
+    assert list(found.asked) == ["decoder"]
+    assert "a BertModel, is no text encoder of CLIP." in found.floating["text_encoder"]
+    assert "CLIP. It stays float." in caplog.text
+    assert list(other_parts(Request(pipeline(), QUICK, **HOW)).asked) == ["text_encoder", "decoder"]
+
+
+def test_parts_that_stay_float_stand_in_the_report(bundle: Path, tmp_path: Path) -> None:
+    program = dgqc.load(bundle)
+    program.report = {**program.report, FLOATING: {"text_encoder": "It is a BertModel."}}
+    report = bundle_report(program.with_parts({}).save(tmp_path / "some.dgqc", targets=()))
+    assert report["floating"] == {"text_encoder": "It is a BertModel."}
+    assert ("part text_encoder", "stays float: It is a BertModel.") in list(rows(report))
