@@ -28,7 +28,7 @@ def compiled(opt: str, enough: int) -> CompiledProgram:
     """The demo model on two pictures and three calls: what time depends on isn't how well it draws."""
     text = pipeline_for(f"{opt},rounding=nearest")
     text = text.replace("choose-exponents,", f"choose-exponents{{enough={enough},most=0}},")
-    return dgqc.compile(pipeline_dir(), pass_pipeline=text, steps=3, samples=2, check=False)
+    return dgqc.compile(pipeline_dir(), pass_pipeline=text, steps=3, samples=2, check=False, parts="unet")
 
 
 def milliseconds(program: CompiledProgram) -> float:

@@ -67,9 +67,7 @@ def run_demo(output: Path, *, steps: int, pictures: int) -> DemoOutcome:
     calibration = _calibration(output, steps)
     programs = {}
     for preset in track(PRESETS, "compiling", len(PRESETS)):
-        programs[preset] = compile(
-            pipeline_dir(), preset, calibration=calibration, check=False, parts="unet"
-        )
+        programs[preset] = compile(pipeline_dir(), preset, calibration=calibration, check=False, parts="unet")
         programs[preset].save(output / f"demo.{preset}.dgqc")
         programs[preset].build()  # Or the first drawing would be timed with a C compiler's work.
     scenes = evaluation_scenes(pictures)

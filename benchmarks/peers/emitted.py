@@ -27,7 +27,8 @@ def make(subject: Subject, contender: Contender) -> dict[str, Any]:
     quick = f"{preset},rounding=nearest"  # how weights are rounded changes nothing about speed
     bundle = subject.work / f"{preset}.dgqc"
     if not bundle.exists():
-        run((DGQC, "compile", subject.model, "-O", quick, "--calib", subject.calibration, "-o", bundle))
+        asked = ("--parts", "unet", "--calib", subject.calibration, "-o", bundle)
+        run((DGQC, "compile", subject.model, "-O", quick, *asked))
     caller, weights = _built(bundle / "c", subject.work / "emitted" / preset)
     inputs, scale = _inputs(subject, bundle, caller.parent)
     files = [caller, *weights]

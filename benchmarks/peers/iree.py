@@ -79,7 +79,8 @@ def _integers(subject: Subject, preset: str, folder: Path) -> None:
 
     bundle = subject.work / f"{preset}.dgqc"
     if not bundle.exists():
-        run((DGQC, "compile", subject.model, "-O", preset, "--calib", subject.calibration, "-o", bundle))
+        asked = ("--parts", "unet", "--calib", subject.calibration, "-o", bundle)
+        run((DGQC, "compile", subject.model, "-O", preset, *asked))
     program, step = load(bundle).program, subject.step()
     emit(program, folder)
     arguments = subject.arguments()

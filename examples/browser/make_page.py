@@ -1,6 +1,6 @@
 """A page that draws: the C of a bundle with all parts, compiled to WebAssembly, and the page around it.
 
-    dgqc compile examples/demo_model/pipeline -O w4a6 --parts all -o build/picture
+    dgqc compile examples/demo_model/pipeline -O w4a6 -o build/picture
     python examples/browser/make_page.py build/picture -o build/browser
     python -m http.server --directory build/browser
 

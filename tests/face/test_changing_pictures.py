@@ -98,7 +98,8 @@ def test_compiled_from_pictures(pictures: Path) -> None:
     caller = caller_of(request, known_of(request), None)
     assert caller.drawings is not None
     assert len(caller.schedule) == 2
-    program = dgqc.compile(whole, "w8a8", pictures=pictures, strength=0.5, steps=4, samples=2)
+    how = {"strength": 0.5, "steps": 4, "samples": 2, "parts": "unet"}
+    program = dgqc.compile(whole, "w8a8", pictures=pictures, **how)
     assert program.provenance.calibration.endswith("with 2 pictures, seed 0")
     assert not program.provenance.synthetic
     (one, _) = read_pictures(pictures)

@@ -144,7 +144,7 @@ def test_four_steps_from_file_to_pictures(name: str, folder: Path, tmp_path: Pat
         published.scheduler,
     )
     place = tmp_path / "out.dgqc"
-    fast = ("-O", "w8a8,rounding=nearest", "--samples", "8")
+    fast = ("-O", "w8a8,rounding=nearest", "--samples", "8", "--parts", "unet")
     code, out, err = run("compile", folder, "--lora", file, *options, *fast, "-o", place)
     assert code == 0, err
     assert "4 calls of" in out

@@ -84,7 +84,7 @@ def test_the_scale_is_asked_for_recorded_the_pipelines_or_usual(
 
 def test_a_pipeline_with_the_compiled_unet_draws_as_before() -> None:
     whole = pipeline(told())
-    program = dgqc.compile(whole, "w8a8", steps=2, samples=4, guidance_scale=3.0)
+    program = dgqc.compile(whole, "w8a8", steps=2, samples=4, guidance_scale=3.0, parts="unet")
     assert program.provenance.request["guidance_scale"] == 3.0
     assert {one.name for one in program.provenance.inputs} == {"sample", "encoder_hidden_states"}
 

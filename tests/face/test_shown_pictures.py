@@ -39,7 +39,8 @@ def drawn(whole: Any, pictures: Path, name: str = "a.png") -> torch.Tensor:
 def test_tokens_are_inputs(pictures: Path) -> None:
     projections = (resampler(0), plain_projection(1))
     whole = picture_adapters.pipeline(*projections)
-    program = dgqc.compile(whole, "naive-w8a8", pictures=pictures, steps=STEPS, samples=4, check=False)
+    how: dict[str, Any] = {"steps": STEPS, "samples": 4, "check": False, "parts": "unet"}
+    program = dgqc.compile(whole, "naive-w8a8", pictures=pictures, **how)
     assert program.provenance.calibration.endswith("with 2 pictures, seed 0")
     names = [f"image_embeds_{number}" for number in range(len(projections))]
     assert [one.name for one in program.provenance.inputs][2:] == names

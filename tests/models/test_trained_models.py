@@ -47,7 +47,7 @@ MODELS: dict[str, Callable[[], dict[str, Any]]] = {
 
 
 def compiled(name: str, opt: str) -> CompiledProgram:
-    return dgqc.compile(opt=opt, steps=2, samples=4, **MODELS[name]())
+    return dgqc.compile(opt=opt, steps=2, samples=4, parts="unet", **MODELS[name]())
 
 
 @pytest.mark.parametrize("opt", [*PRESETS, *PUBLISHED])
