@@ -11,6 +11,8 @@ from ..ir.storage.schema import JSON, Bytes, Record, Text
 Figure = Annotated[float, Field(ge=0, le=1e30)]
 Figures = dict[Text, Figure]
 Decibels = Annotated[float, Field(ge=-1000, le=1000)]
+Simulated = Annotated[float, Field(ge=-10_000, le=10_000)]
+"""Decibels of a simulation, which has thousands where nothing is lost."""
 BitWidth = Annotated[int, Field(ge=1, le=64)]
 
 
@@ -88,7 +90,34 @@ class ErrorsRecord(_Open):
     integers: dict[Text, float | None] = Field(default={})
 
 
-KNOWN: dict[str, type[Record]] = {"arena_bytes": MemoryRecord, "decibels": ErrorsRecord}
+class WidthsCountRecord(Record):
+    """How many operands and weights a program has."""
+
+    operands: Annotated[int, Field(ge=0, le=2**31)]
+    weights: Annotated[int, Field(ge=0, le=2**31)]
+
+
+class WiderRecord(_Open):
+    """Of the pass that leaves operands and weights in wider codes: bits by name, decibels by call before and
+    after, bytes and percents of multiply-adds that it costs."""
+
+    model_config = ConfigDict(extra="allow", populate_by_name=True)
+
+    wide_operands: Annotated[dict[Text, BitWidth], Field(alias="wide-operands")]
+    wide_weights: Annotated[dict[Text, BitWidth], Field(alias="wide-weights")]
+    before: Annotated[list[Simulated], Field(min_length=1)]
+    after: Annotated[list[Simulated], Field(min_length=1)]
+    of: WidthsCountRecord
+    bytes: Annotated[int, Field(ge=-(2**62), le=2**62)]
+    sixteen_bit_percent: Annotated[float, Field(alias="sixteen-bit-percent", ge=0, le=1000)]
+    added_percent: Annotated[float, Field(alias="added-percent", ge=0, le=1000)]
+
+
+KNOWN: dict[str, type[Record]] = {
+    "arena_bytes": MemoryRecord,
+    "decibels": ErrorsRecord,
+    "added-percent": WiderRecord,
+}
 """Entries that a report is made of, by the figure that tells them apart."""
 
 

@@ -209,6 +209,7 @@ def class_list(text: str) -> list[int]:
 
 def _tell(place: Path, json: bool) -> None:
     from ..report.report import bundle_report
+    from ..report.wider import wider
 
     report = bundle_report(place)
     if json:
@@ -220,10 +221,10 @@ def _tell(place: Path, json: bool) -> None:
     )
     if report["quality"]:
         result(report["quality"]["sentence"])
+    if said := wider(report):
+        result(said)
     for name, part in report.get("parts", {}).items():
-        said = part["quality"].get("sentence", "")
-        result(
-            f"With its {name}: {part['model']} at {part['opt']}, {part['size_mb']:.2f} MB. {said}".rstrip()
-        )
+        size = f"With its {name}: {part['model']} at {part['opt']}, {part['size_mb']:.2f} MB."
+        result(" ".join(filter(None, (size, part["quality"].get("sentence"), wider(part)))))
     for name, reason in report.get("floating", {}).items():
         result(f"Without its {name}, which stays float: {reason}")

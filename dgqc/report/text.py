@@ -10,6 +10,7 @@ from rich.table import Table
 
 from .report import Report, entry_with
 from .table import table
+from .wider import counts, price
 
 KIB = 1024
 
@@ -38,7 +39,7 @@ def rows(report: Report) -> Iterator[tuple[str, str]]:
     yield "bits of weights / activations", f"{report['weight_bits']} / {report['activation_bits']}"
     yield "groups", str(report["groups"])
     yield from _absorbed(entry_with(report.get("passes", {}), "louder-db"))
-    yield from _kept_wide(entry_with(report.get("passes", {}), "wide-operands"))
+    yield from _kept_wide(entry_with(report.get("passes", {}), "added-percent"))
     yield from _probabilities(report.get("probabilities", {}))
     yield "tables by step", f"{report['table_bytes'] / KIB:.1f} KiB"
     if "arena_bytes" in report:
@@ -72,10 +73,10 @@ def _absorbed(found: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
 
 def _kept_wide(found: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
     """What keeps more bits than the preset says. found: what `keep-wide` reported, or nothing."""
-    if found:
+    if found and counts(found):
         gained = f"{min(found['before']):.1f} dB at the least became {min(found['after']):.1f}"
-        count = f"{len(found['wide-operands'])} operands, {len(found['wide-weights'])} weights"
-        yield "  kept wider", f"{count}: {gained}"
+        yield "  kept wider", f"{counts(found)}: {gained}"
+        yield "  which costs", price(found)
 
 
 def _quality(found: Mapping[str, Any]) -> Iterator[tuple[str, str]]:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import logging
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, ClassVar
 
@@ -20,6 +20,7 @@ from ..manager.registry import register_pass
 from .choose_widths import widths
 from .forms import Forms, OperandForms, WeightForms, operand_forms, weight_forms
 from .measured import Sample, decibels, outputs_of, samples_of
+from .price import price
 from .sensitivity import noise_of_forms
 from .widened import widened
 
@@ -83,7 +84,8 @@ class KeepWide(Pass):
             return program.with_report(self.name, report)
         noise = _noise(program, samples)
         tried = self._search(program, noise, samples, wanted, before)
-        report |= {"after": _rounded(tried.measured), **_listed(tried.chosen)}
+        report |= {"after": _rounded(tried.measured), **_listed(tried.chosen), "of": _counted(noise)}
+        report |= price(program, tried.program)
         if tried.least < self.enough:
             log.warning(
                 "keep-wide reached %.1f dB of %g with %d operands and weights in wider codes.",
@@ -156,6 +158,13 @@ def _noise(program: Program, samples: Mapping[int, Sequence[Sample]]) -> Mapping
 
 def _rounded(found: Mapping[int, float]) -> list[float]:
     return [round(one, 2) for one in found.values()]
+
+
+def _counted(forms: Collection[Forms]) -> Mapping[str, int]:
+    """How many operands and weights there are in all, as the report names them."""
+    operands = sum(len(one.names) for one in forms if isinstance(one, OperandForms))
+    weights = sum(isinstance(one, WeightForms) for one in forms)
+    return {"operands": operands, "weights": weights}
 
 
 def _listed(chosen: Mapping[Forms, int]) -> dict[str, dict[str, int]]:

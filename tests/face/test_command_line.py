@@ -17,6 +17,7 @@ from PIL import Image
 from dgqc.cli import main as command_line
 from dgqc.compiler import driver as compiler
 from dgqc.demo_model import pipeline_dir
+from dgqc.execution.compiled_program import CompiledProgram
 from dgqc.frontends.calibrating.calibration_file import Recording, save_calibration
 from dgqc.ir.schedule import Schedule
 from dgqc.passes.manager.presets import pipeline_for
@@ -182,6 +183,33 @@ def test_compile_with_nothing_else(
     assert "2 calls of DDIM with Stable Diffusion's betas are assumed" in error
     assert "ranges come from 1 samples denoised from noise" in error
     assert (tmp_path / "unet.w4a6.dgqc" / "manifest.json").is_file()
+
+
+def test_the_summary_says_what_was_kept_wider_and_what_it_costs(
+    run: Run, model_folder: Path, program: CompiledProgram, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    kept = {
+        "calls": [0, 2],
+        "before": [27.31, 12.34],
+        "after": [40.0, 38.9],
+        "wide-operands": {"conv_in.input": 16, "conv_out.input": 8},
+        "wide-weights": {},
+        "of": {"operands": 30, "weights": 31},
+        "bytes": 1536,
+        "sixteen-bit-percent": 4.5,
+        "added-percent": 2.0,
+    }
+    found = CompiledProgram(program.program, program.provenance, {**program.report, "keep-wide": kept})
+    monkeypatch.setattr(compiler, "compiled_as_asked", lambda request: found)
+    code, out, error = run("compile", model_folder, "-o", tmp_path / "out", "--target", "reference")
+    assert code == 0, error
+    assert (
+        "Kept wider: 2 of 30 operands, since the worst call had 12.3 dB; in simulation it has 38.9. They "
+        "cost 1.5 KiB of weights, 4.5 % of multiply-adds in 16 bits, and 2 % more of them."
+    ) in out
+    _, told, _ = run("report", tmp_path / "out")
+    assert "kept wider" in told
+    assert "1.5 KiB of weights" in " ".join(told.split())
 
 
 def test_stop_after_and_opt(run: Run, model_folder: Path, tmp_path: Path) -> None:

@@ -22,6 +22,7 @@ from dgqc.passes.widths.choose_widths import widths
 from dgqc.passes.widths.forms import WeightForms, errors_of, in_bytes, operand_forms, weight_forms
 from dgqc.passes.widths.keep_wide import KeepWide
 from dgqc.passes.widths.measured import decibels, outputs_of, samples_of
+from dgqc.passes.widths.price import price
 from dgqc.passes.widths.same_values import same_values
 from dgqc.passes.widths.sensitivity import noise_of_forms
 from dgqc.passes.widths.widened import widened
@@ -95,6 +96,18 @@ def test_what_was_widened_becomes_integers_as_good_as_foretold() -> None:
     y = fx.Interpreter(lowered.graph).run(codes, torch.tensor(1)).double() * lowered.output_scale[1]
     wanted = found.graph(real, torch.tensor(1)).double()
     assert 10 * torch.log10(wanted.square().sum() / (wanted - y).square().sum()) > 38
+
+
+def test_the_price_counts_bytes_and_products() -> None:
+    """Of six layers of 8 x 8 one reads 16 bits, and one has its weight in two bytes."""
+    program = cancelling()
+    weight = next(one for one in weight_forms(program) if one.name == "big_weight")
+    operand = next(one for one in operand_forms(program) if one.names == ("back.input",))
+    wide = widened(program, {weight: len(weight.bits) - 1, operand: len(operand.bits) - 1})
+    layers = 6
+    percent = round(100 / layers, 1)
+    assert price(program, wide) == {"bytes": 64, "sixteen-bit-percent": percent, "added-percent": percent}
+    assert set(price(program, program).values()) == {0}
 
 
 def test_a_weight_in_two_parts_is_the_same_function_and_finer() -> None:
