@@ -124,6 +124,16 @@ class Target(ABC):
         programs: that this target has laid out, the UNet first, by what they are called.
         """
 
+    def seconds_by_module(
+        self, program: Program, inputs: Mapping[str, torch.Tensor], repeats: int
+    ) -> Mapping[str, float]:
+        """Where a call's time goes here, by the place in the model; empty where that can't be told.
+
+        program: at the integer level, laid out or not. inputs: of one call. Raises DgqcError where its runner
+        can't work here.
+        """
+        return {}
+
     def working_memory(self, program: Program) -> int | None:
         """Bytes that a program it has laid out needs besides its constants; None where that isn't planned."""
         return None

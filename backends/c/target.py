@@ -9,6 +9,8 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import ClassVar
 
+import torch
+
 from ...ir.errors import DgqcError
 from ...ir.program import Program
 from ...ir.storage.leftovers import temporary_folder
@@ -21,6 +23,7 @@ from .emission.storage import Storage
 from .execution.build import build
 from .execution.built_before import built_before, record_of, remember
 from .execution.run import CProgram
+from .execution.timing import seconds_by_module
 from .execution.toolchain import find_compiler
 from .layout.plan import layout_of
 
@@ -88,6 +91,12 @@ class CTarget(Target):
 
     def open_drawer(self, runner: str, program: Program, project: Path | None) -> Drawer:
         return self._library(program, project).draw
+
+    def seconds_by_module(
+        self, program: Program, inputs: Mapping[str, torch.Tensor], repeats: int
+    ) -> Mapping[str, float]:
+        verify(program)
+        return seconds_by_module(self.lay_out(program, verify_each=False), inputs, repeats)
 
     def working_memory(self, program: Program) -> int | None:
         memory = layout_of(program).memory

@@ -12,6 +12,7 @@ parts/NAME/     a pipeline's other programs, each a bundle: text_encoder, text_e
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
@@ -40,6 +41,7 @@ REPORT = "report.json"
 PARTS = "parts"
 UNET = "unet"
 """What the program itself is called beside its parts."""
+NUMBERS = re.compile(r"\[\n[-+.,eE\d\s]*\]")
 SUMMARY, ARENA = "summary", "arena_bytes"
 """Where a report says how much working memory a program takes."""
 
@@ -199,4 +201,6 @@ def _with_memory(report: dict[str, Any], program: Program) -> dict[str, Any]:
 
 
 def _write_json(path: Path, data: Any) -> None:
-    path.write_text(json.dumps(data, indent=2, default=str) + "\n", encoding="utf-8", newline="\n")
+    """Indented, lists of numbers in one line."""
+    text = NUMBERS.sub(lambda one: " ".join(one[0].split()), json.dumps(data, indent=2, default=str))
+    path.write_text(text + "\n", encoding="utf-8", newline="\n")

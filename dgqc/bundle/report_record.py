@@ -31,6 +31,7 @@ class SummaryRecord(_Open):
     bops_as_built_t: Figure
     macs_g: Figure
     macs_by_kind_g: Figures
+    macs_by_layer_g: Figures = Field(default={})
     parameters_m: Figure
     table_bytes: Bytes
     size_bytes: Figures
@@ -88,6 +89,26 @@ class ErrorsRecord(_Open):
     decibels: dict[Text, float | None]
     by_call: dict[Text, dict[Text, float | None]] = Field(default={})
     integers: dict[Text, float | None] = Field(default={})
+    scores: dict[Text, dict[Text, list[list[float]]]] = Field(default={})
+
+
+class SeenSiteRecord(_Open):
+    """Of one operand: peaks of channels and pixels; of its groups, the ranges at each call that is kept."""
+
+    module: Text
+    channels: list[float]
+    pixels: list[float]
+    dimension: Text = ""
+    members: list[int] = Field(default=[])
+    low: list[list[float]] = Field(default=[])
+    high: list[list[float]] = Field(default=[])
+
+
+class SeenRecord(_Open):
+    """What calibration saw."""
+
+    calls: list[int]
+    sites: dict[Text, SeenSiteRecord]
 
 
 class WidthsCountRecord(Record):
@@ -137,6 +158,7 @@ class ReportRecord(Record):
     summary: SummaryRecord | None = None
     quality: QualityRecord | None = None
     floating: dict[Text, Text] = Field(default={}, alias="floating-parts")
+    seen: SeenRecord | None = None
 
 
 class CountedReportRecord(ReportRecord):

@@ -57,6 +57,9 @@ def report(
     ] = "w4a6",
     steps: Annotated[int, typer.Option("--steps", min=1, help="For a model: UNet calls in all.")] = 25,
     html: Annotated[Path | None, typer.Option("--html", help="Write one page with pictures.")] = None,
+    time: Annotated[
+        bool, typer.Option("--time", help="Of a bundle: measure where a call's time goes.")
+    ] = False,
     json: options.Json = False,
 ) -> None:
     """Size, bit operations, groups and memory of a bundle, or of a model from its shapes alone."""
@@ -65,6 +68,8 @@ def report(
     from ..report.text import as_table
 
     found = report_on(path, opt, steps=steps, **asked)
+    if time:
+        found |= {"seconds_by_layer": _timed(path, found)}
     if html is not None:
         from ..report.page import as_page, side_of
 
@@ -75,6 +80,18 @@ def report(
     result(as_table(found))
     for note in found["notes"]:
         result(note)
+
+
+def _timed(path: Path, found: dict[str, Any]) -> dict[str, float]:
+    """Seconds by layer. Raises DgqcError for a model."""
+    from ..execution.bench import time_by_module
+    from ..execution.compiled_program import load
+    from ..ir.errors import DgqcError
+
+    if found["estimated"]:
+        raise DgqcError(f"--time measures a bundle, and {path} is a model; compile it first.")
+    with progress():
+        return time_by_module(load(path))
 
 
 def verify(

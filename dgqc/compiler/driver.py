@@ -24,6 +24,7 @@ from ..ir.parallel import single_threaded
 from ..ir.program import Program
 from ..passes.manager.manager import PassManager
 from ..report.report import FLOATING, entry_with, summarize
+from ..report.seen import Seen
 from ..report.widths import Planned
 from .controlnets import with_one_result
 from .denoising import with_asked_loop
@@ -114,9 +115,9 @@ def _lower(
     request: Request, targets: Sequence[Target] = ()
 ) -> tuple[Program, Provenance, Calibration | None]:
     """`lower`, and the samples that passes had."""
-    planned = Planned()
+    planned, seen = Planned(), Seen()
     request = with_one_result(request)
-    manager = PassManager(request.passes, (*request.instruments, planned), request.verify_each)
+    manager = PassManager(request.passes, (*request.instruments, planned, seen), request.verify_each)
     manager.check(Level.CAPTURED)
     start = begin(request)
     calibration = start.program[0].calibration
@@ -126,6 +127,7 @@ def _lower(
     if program.level is Level.INTEGER:
         program = with_asked_loop(program, request.loop, start)
         program = program.with_report("summary", summarize(start.costs, planned, program))
+        program = program.with_report("seen", seen.to_json())
     if stopping is not None:
         program = stopping.lay_out(
             program, request.instruments, verify_each=request.verify_each, stop_after=request.stop_after

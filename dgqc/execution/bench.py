@@ -10,6 +10,7 @@ from typing import Any
 
 import torch
 
+from ..backends.registry import known_targets
 from ..bundle.vectors import random_inputs
 from ..frontends.loading.arguments import call_arguments
 from ..frontends.loading.exported_unet import ExportedUNet
@@ -35,6 +36,20 @@ def bench(compiled: CompiledProgram, model: Path | None, repeats: int) -> dict[s
         found["pytorch_ms"] = median_ms(_float_call(compiled, model), repeats)
         found["speedup"] = found["pytorch_ms"] / found["c_ms"]
     return found
+
+
+def time_by_module(compiled: CompiledProgram, repeats: int = 5) -> dict[str, float]:
+    """Median seconds of a call on one thread, by the place in the model, by the favoured target.
+
+    Raises DgqcError where none can tell.
+    """
+    for target in known_targets():
+        if target.favoured:
+            inputs = random_inputs(compiled.program, seed=0)
+            found = target().seconds_by_module(compiled.program, inputs, repeats)
+            if found:
+                return dict(found)
+    raise DgqcError("No target can say here where time goes; install dgqc with its C backend.")
 
 
 def median_ms(call: Callable[[], object], repeats: int) -> float:

@@ -60,6 +60,14 @@ class Costs:
             p.macs for p in self.products if kind in (None, p.kind) and (edge is None or p.edge == edge)
         )
 
+    def by_module(self) -> dict[str, int]:
+        """Multiply-accumulates by the place in the model; what depends on the timestep alone is in none."""
+        found: dict[str, int] = {}
+        for product in self.products:
+            if not product.temporal:
+                found[product.module] = found.get(product.module, 0) + product.macs
+        return found
+
 
 def count(program: Program, parameters: int) -> Costs:
     """Counts a program at the captured level; its weights may be on the meta device.

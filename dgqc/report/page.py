@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from html import escape
@@ -12,6 +13,7 @@ import plotly.graph_objects as go
 from plotly.offline import get_plotlyjs
 
 from ..bundle.bundle import read
+from .choices import Chosen, choices
 from .layers import LayerFacts, layers_of
 from .pictures import beside, pictures
 from .report import Report, entry_with
@@ -30,6 +32,7 @@ td.number { text-align: right; font-variant-numeric: tabular-nums; }
 th { cursor: pointer; }
 .sides { display: grid; grid-template-columns: repeat(auto-fit, minmax(min(100%, 30em), 1fr)); gap: 2em; }
 .sides > section { min-width: 0; }
+select { max-width: 100%; font: inherit; }
 """
 SORT = """
 for (const head of document.querySelectorAll("table.sorted th")) head.onclick = () => {
@@ -42,6 +45,23 @@ for (const head of document.querySelectorAll("table.sorted th")) head.onclick = 
   [...body.rows].sort(order).forEach(row => body.append(row));
 };
 """
+CHOOSE = """
+for (const place of document.querySelectorAll(".chosen")) {
+  const read = kind => JSON.parse(place.querySelector(kind).textContent);
+  const traces = read(".traces"), layout = read(".layout"), menu = place.querySelector("select");
+  const settings = {responsive: true, displaylogo: false};
+  const draw = () => Plotly.react(place.querySelector(".drawn"), traces[menu.value], layout, settings);
+  menu.onchange = draw;
+  draw();
+}
+"""
+SETTINGS = {"responsive": True, "displaylogo": False}
+LONG = 300
+"""Letters of what a pass reported; whoever wants more finds it in report.json."""
+MISSING = {
+    "Where time goes": "dgqc report DIR --time --html PAGE measures it on the machine where it runs.",
+    "Ranges by call": "This bundle doesn't hold them; compile the model again.",
+}
 POLICY = "default-src 'none'; style-src 'unsafe-inline'; script-src 'unsafe-inline'; img-src data: blob:"
 """What a browser lets the page do: nothing outside itself."""
 
@@ -80,7 +100,7 @@ def _page(title: str, body: str) -> str:
         f'<meta http-equiv="Content-Security-Policy" content="{POLICY}">'
         "<meta name='viewport' content='width=device-width, initial-scale=1'>"
         f"<title>{escape(title)}</title><style>{STYLE}</style><script>{get_plotlyjs()}</script>"
-        f"<h1>{escape(title)}</h1>{body}<script>{SORT}</script></html>\n"
+        f"<h1>{escape(title)}</h1>{body}<script>{SORT}{CHOOSE}</script></html>\n"
     )
 
 
@@ -88,11 +108,35 @@ def _section(side: ReportSide) -> str:
     report = side.report
     figures = "".join(_row(name, value) for name, value in rows(report))
     notes = "".join(f"<li>{escape(note)}</li>" for note in report["notes"])
-    drawn = "".join(
-        f"<h2>{escape(title)}</h2>{_drawn(figure)}" for title, figure in pictures(report, side.layers).items()
-    )
+    drawn = {title: _drawn(figure) for title, figure in pictures(report, side.layers).items()}
+    drawn |= {title: _chosen(one) for title, one in choices(report, side.layers).items()}
+    missing = {
+        title: f"<p>{escape(why)}</p>"
+        for title, why in MISSING.items()
+        if not report["estimated"] and title not in drawn
+    }
+    shown = "".join(f"<h2>{escape(title)}</h2>{text}" for title, text in {**drawn, **missing}.items())
     passes = "".join(_pass(name, entry) for name, entry in report.get("passes", {}).items())
-    return f"<table>{figures}</table><ul>{notes}</ul>{_layers(side)}{drawn}<h2>Passes</h2>{passes}"
+    return f"<table>{figures}</table><ul>{notes}</ul>{_layers(side)}{shown}<h2>Passes</h2>{passes}"
+
+
+def _chosen(one: Chosen) -> str:
+    """A picture, its menu, and what is drawn for each entry."""
+    names = "".join(f"<option>{escape(name)}</option>" for name in one.traces)
+    layout = one.figure.to_plotly_json()["layout"]
+    data = (("traces", dict(one.traces)), ("layout", layout))
+    kept = "".join(
+        f"<script type='application/json' class='{name}'>{_json(what)}</script>" for name, what in data
+    )
+    return (
+        f"<p>{escape(one.about)}</p><div class='chosen'><select aria-label='Which'>{names}</select>"
+        f"<div class='drawn'></div>{kept}</div>"
+    )
+
+
+def _json(what: Any) -> str:
+    """JSON that no name in it can end."""
+    return json.dumps(what, separators=(",", ":")).replace("<", "\\u003c")
 
 
 def _layers(side: ReportSide) -> str:
@@ -111,8 +155,7 @@ def _layers(side: ReportSide) -> str:
 
 
 def _drawn(figure: go.Figure) -> str:
-    settings = {"responsive": True, "displaylogo": False}
-    text: str = figure.to_html(full_html=False, include_plotlyjs=False, config=settings)
+    text: str = figure.to_html(full_html=False, include_plotlyjs=False, config=SETTINGS)
     return text
 
 
@@ -122,8 +165,12 @@ def _title(report: Report) -> str:
 
 def _pass(name: str, entry: Any) -> str:
     pairs = entry.items() if isinstance(entry, dict) else (("", entry),)
-    lines = "".join(_row(str(key), str(value)) for key, value in pairs)
+    lines = "".join(_row(str(key), _brief(str(value))) for key, value in pairs)
     return f"<details><summary>{escape(name)}</summary><table>{lines}</table></details>"
+
+
+def _brief(text: str) -> str:
+    return text if len(text) <= LONG else f"{text[:LONG]}… ({len(text)} letters, all in report.json)"
 
 
 def _row(name: str, value: str) -> str:

@@ -2,19 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 import plotly.graph_objects as go
 
+from .laid_out import CLEAR, GREY, laid_out
 from .layers import LayerFacts
 from .report import Report, entry_with
 
-GREY, CLEAR = "#808080", "rgba(0,0,0,0)"
-"""Letters that can be read on white and on black, on either of them."""
 ROW = 14
 """Height of a layer in a picture that has a row for each."""
-MOST_CHOICES = 400
+MOST_NAMES = 400
+BOXES = ("#2f5d8c", "#8c4a2f", "#3f7040", "#70406e", "#7a6a26", "#2e6f73")
+"""White letters can be read on them."""
 
 
 def pictures(report: Report, layers: Sequence[LayerFacts]) -> dict[str, go.Figure]:
@@ -23,10 +24,11 @@ def pictures(report: Report, layers: Sequence[LayerFacts]) -> dict[str, go.Figur
     errors = entry_with(passes, "decibels")
     found = {
         "Where the error is made": _error_map(errors),
-        "Where bytes go": _bytes(layers),
-        "Where operations go": _operations(report.get("macs_by_kind_g", {})),
-        "How coarse groups are rounded, by call": _chosen(layers, _steps, "Call", "multiple of the base"),
-        "Codes of weights": _chosen(layers, _codes, "Code", "how often"),
+        "Where bytes go": boxes([(one.path, one.size) for one in layers], "bytes"),
+        "Where operations go": boxes(
+            report.get("macs_by_layer_g", {}).items(), "billion multiply-accumulates", 1e-9
+        ),
+        "Where time goes": boxes(report.get("seconds_by_layer", {}).items(), "seconds", 1e-9),
         "Working memory over time": _arena(entry_with(passes, "arena_bytes")),
     }
     return {title: figure for title, figure in found.items() if figure is not None}
@@ -47,7 +49,7 @@ def beside(reports: Mapping[str, Report]) -> go.Figure | None:
     marks = go.Scatter(x=x, y=y, text=paths, mode="markers", hovertemplate="%{text}: %{x} dB, %{y} dB")
     line = go.Scatter(x=ends, y=ends, mode="lines", line={"color": GREY, "dash": "dot"}, hoverinfo="skip")
     figure = go.Figure([marks, line])
-    return _laid_out(figure, f"dB in {one}", f"dB in {other}", 480, legend=False)
+    return laid_out(figure, f"dB in {one}", f"dB in {other}", 480, legend=False)
 
 
 def _error_map(errors: Mapping[str, Any]) -> go.Figure | None:
@@ -68,86 +70,46 @@ def _error_map(errors: Mapping[str, Any]) -> go.Figure | None:
             hovertemplate="%{y}, %{x}: %{z} dB<extra></extra>",
         )
     )
-    laid = _laid_out(figure, "", "", 160 + ROW * len(paths))
-    # Names stand on the colours: beside them they would leave no room on a phone.
-    labels = {"ticklabelposition": "inside", "tickfont": {"color": "#111111", "size": 10}}
-    laid.update_yaxes(autorange="reversed", showticklabels=len(paths) <= MOST_CHOICES, **labels)
+    laid = laid_out(figure, "", "", 160 + ROW * len(paths))
+    laid.update_yaxes(autorange="reversed", showticklabels=False)
+    if len(paths) <= MOST_NAMES:
+        # Names stand on the colours: beside them they would leave no room on a phone.
+        laid.update_layout(annotations=[_name(path) for path in paths])
     return laid
 
 
-def _bytes(layers: Sequence[LayerFacts]) -> go.Figure | None:
-    if not layers:
-        return None
-    labels, parents, values = [], [], []
-    sizes: dict[str, int] = {}
-    for one in layers:
-        parts = one.path.split(".")
+def _name(path: str) -> dict[str, Any]:
+    at = {"xref": "paper", "x": 0, "xanchor": "left", "y": path, "showarrow": False}
+    font = {"color": "#111111", "size": 10}
+    return {"text": path, **at, "font": font, "bgcolor": "rgba(255,255,255,0.6)", "borderpad": 0}
+
+
+def boxes(amounts: Iterable[tuple[str, float]], unit: str, finest: float = 1.0) -> go.Figure | None:
+    """A box for each layer in the box of its block, as large as what it takes.
+
+    amounts: by module path. finest: they are counted in whole multiples of it, so that sums are exact.
+    """
+    sums: dict[str, int] = {}
+    for path, amount in amounts:
+        parts = path.split(".")
         for depth in range(1, len(parts) + 1):
-            sizes[".".join(parts[:depth])] = sizes.get(".".join(parts[:depth]), 0) + one.size
-    for path, size in sizes.items():
-        labels.append(path)
-        parents.append(path.rpartition(".")[0])
-        values.append(size)
-    names = [path.rpartition(".")[2] for path in labels]
-    boxes = go.Treemap(
-        ids=labels,
-        labels=names,
-        parents=parents,
-        values=values,
+            outer = ".".join(parts[:depth])
+            sums[outer] = sums.get(outer, 0) + round(amount / finest)
+    if not any(sums.values()):
+        return None
+    drawn = go.Treemap(
+        ids=list(sums),
+        labels=[path.rpartition(".")[2] for path in sums],
+        parents=[path.rpartition(".")[0] for path in sums],
+        values=list(sums.values()),
+        text=[f"{value * finest:.4g} {unit}" for value in sums.values()],
         branchvalues="total",
-        hovertemplate="%{id}: %{value} bytes<extra></extra>",
+        textinfo="label",
+        hovertemplate="%{id}: %{text}, %{percentRoot}<extra></extra>",
     )
-    return _laid_out(go.Figure(boxes), "", "", 480)
-
-
-def _operations(by_kind: Mapping[str, float]) -> go.Figure | None:
-    if not by_kind:
-        return None
-    bars = go.Bar(x=list(by_kind.values()), y=list(by_kind), orientation="h")
-    return _laid_out(go.Figure(bars), "billions of multiply-accumulates a call", "", 240)
-
-
-def _chosen(
-    layers: Sequence[LayerFacts], lines: Callable[[LayerFacts], list[Any]], x: str, y: str
-) -> go.Figure | None:
-    """A picture of one layer, with a menu of all of them."""
-    drawn = [(one, lines(one)) for one in layers[:MOST_CHOICES]]
-    drawn = [(one, found) for one, found in drawn if found]
-    if not drawn:
-        return None
-    figure, owner = go.Figure(), []
-    for place, (_, found) in enumerate(drawn):
-        for trace in found:
-            trace.visible = place == 0
-            figure.add_trace(trace)
-            owner.append(place)
-    buttons = [
-        {"label": one.path, "method": "update", "args": [{"visible": [own == place for own in owner]}]}
-        for place, (one, _) in enumerate(drawn)
-    ]
-    menu = {
-        "buttons": buttons,
-        "x": 0,
-        "xanchor": "left",
-        "y": 1.15,
-        "yanchor": "bottom",
-        "font": {"size": 11},
-    }
-    figure.update_layout(updatemenus=[{**menu, "bgcolor": "#e8e8e8", "font": {"color": "#111111"}}])
-    return _laid_out(figure, x, y, 420, top=110)
-
-
-def _steps(one: LayerFacts) -> list[Any]:
-    """A line for each group."""
-    return [
-        go.Scatter(y=[call[group] for call in one.steps], mode="lines+markers", name=f"group {group}")
-        for group in range(len(one.steps[0]) if one.steps else 0)
-    ]
-
-
-def _codes(one: LayerFacts) -> list[Any]:
-    codes = list(range(one.lowest, one.lowest + len(one.counts)))
-    return [go.Bar(x=codes, y=list(one.counts), name=f"{one.bits} bits")]
+    figure = laid_out(go.Figure(drawn), "", "", 480)
+    figure.update_layout(treemapcolorway=BOXES)
+    return figure.update_traces(textfont={"color": "#ffffff"}, root={"color": CLEAR})
 
 
 def _arena(memory: Mapping[str, Any]) -> go.Figure | None:
@@ -171,27 +133,9 @@ def _arena(memory: Mapping[str, Any]) -> go.Figure | None:
     )
     figure = go.Figure(boxes)
     figure.update_layout(barmode="overlay")
-    return _laid_out(figure, "group of ops that run together", "byte", 420)
+    return laid_out(figure, "group of ops that run together", "byte", 420)
 
 
 def colour_of(name: str) -> str:
     """One colour for one name, on every machine."""
     return f"hsl({sum(ord(letter) * (place + 1) for place, letter in enumerate(name)) * 47 % 360}, 55%, 60%)"
-
-
-def _laid_out(
-    figure: go.Figure, x: str, y: str, height: int, *, legend: bool | None = None, top: int = 20
-) -> go.Figure:
-    figure.update_layout(
-        template="none",
-        height=height,
-        margin={"l": 10, "r": 10, "t": top, "b": 40},
-        paper_bgcolor=CLEAR,
-        plot_bgcolor=CLEAR,
-        font={"color": GREY, "family": "sans-serif", "size": 12},
-        showlegend=legend,
-        legend={"orientation": "h"},
-    )
-    figure.update_xaxes(title=x or None, automargin=True, gridcolor="rgba(128,128,128,0.2)")
-    figure.update_yaxes(title=y or None, automargin=True, gridcolor="rgba(128,128,128,0.2)")
-    return figure

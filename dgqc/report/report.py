@@ -79,6 +79,7 @@ def bundle_report(directory: Path) -> Report:
     summary: dict[str, Any] = passes.pop("summary")
     quality: dict[str, Any] = passes.pop("quality", {})
     floating: dict[str, str] = passes.pop(FLOATING, {})
+    seen: dict[str, Any] = passes.pop("seen", {})
     made = manifest.provenance
     notes = list(summary["notes"])
     if made.synthetic:
@@ -99,6 +100,7 @@ def bundle_report(directory: Path) -> Report:
         "integers_db": entry_with(passes, "decibels").get("integers", {}),
         "layer_error_db": entry_with(passes, "decibels").get("decibels", {}),
         "quality": quality,
+        "seen": seen,
     }
     parts = {name: bundle_report(directory / PARTS / name) for name in part_names(directory)}
     others = ({"parts": parts} if parts else {}) | ({"floating": floating} if floating else {})
@@ -129,6 +131,7 @@ def figures(costs: Costs, widths: Widths, sizes: Sizes, arena: int | None, notes
         "bops_as_built_t": built / 1e12,
         "macs_g": costs.macs() / 1e9,
         "macs_by_kind_g": {kind.value: costs.macs(kind) / 1e9 for kind in ProductKind},
+        "macs_by_layer_g": {path: macs / 1e9 for path, macs in costs.by_module().items()},
         "parameters_m": costs.parameters / 1e6,
         **({} if arena is None else {"arena_bytes": arena}),
         "table_bytes": sizes.tables,

@@ -108,6 +108,12 @@ def codings(program: Program) -> dict[str, str]:
     return found
 
 
+def sites_of(program: Program) -> dict[str, str]:
+    """Where in the model each site stands, by the site's name."""
+    sites = (node for node in program.graph.graph.nodes if node.target is dgqc.site.default)
+    return {str(node.args[1]): module_path(node) for node in sites}
+
+
 def _operand(node: fx.Node | Any, plans: Mapping[str, Plan]) -> Operand | None:
     """The operand that a site marks; None for other nodes and other sites."""
     plan = plans.get(str(node.args[1])) if node.target is dgqc.site.default else None

@@ -22,11 +22,12 @@ from ...ir.plans import QuantizedActivation16
 from ...ir.program import Program
 from ...ir.progress import track
 from ..base import Pass
-from ..graph.edit import MILLION, arguments, call_bytes, constant, module_path, weight_count
+from ..graph.edit import MILLION, arguments, aten, call_bytes, constant, module_path, weight_count
 from ..lowering.lower_integer import LowerInteger
 from ..manager.failures import snapshot
 from ..manager.registry import register_pass
 from .block_interpreter import BlockInterpreter
+from .score_maps import score_map
 from .wide_values import decibels_of_values, scales_beside
 
 log = logging.getLogger("dgqc")
@@ -39,7 +40,9 @@ class MeasureError(Pass):
 
     The figure is the signal-to-noise ratio of a layer's output in decibels, all error up to there included:
     10 log10(sum y^2 / sum (y - y^)^2). `integers` is that of the network's output by call where nothing but
-    16-bit values is rounded: what integers cost without quantization. The program stays as it is.
+    16-bit values is rounded: what integers cost without quantization. `scores` are maps of the float
+    network's attention probabilities, but for attentions that are too large to be held. The program stays as
+    it is.
 
     calls: how many calls of the schedule to measure, evenly spaced. most: millions of weights; of a model
     with more only the first call is measured, since its integers take a minute a call.
@@ -63,16 +66,18 @@ class MeasureError(Pass):
         integers = LowerInteger().run(replace(program, graph=snapshot(program)))
         steps = sorted({round(i * (total - 1) / max(calls - 1, 1)) for i in range(calls)})
 
-        def measured(read: tuple[int, Iterator[Inputs]]) -> list[tuple[str, float, float]]:
+        def measured(read: tuple[int, Iterator[Inputs]]) -> _Comparison:
             (real,) = arguments(program, {name: value[:1] for name, value in next(read[1]).items()})
             comparison = _Comparison(program, _integer_layers(integers, real, read[0]))
             comparison.compare(real, read[0])
-            return comparison.found
+            return comparison
 
+        scores: dict[str, dict[str, Any]] = {}
         energy: dict[str, tuple[float, float]] = {}
         by_call: dict[str, dict[str, float | None]] = {}
         found = side_by_side(measured, reads(program.calibration, steps), call_bytes(program))
-        for layers, step in zip(track(found, "measuring error", len(steps)), steps, strict=True):
+        for comparison, step in zip(track(found, "measuring error", len(steps)), steps, strict=True):
+            layers, scores[str(step)] = comparison.found, comparison.scores
             by_call[str(step)] = {path: _decibels(signal, noise) for path, signal, noise in layers}
             for path, signal, noise in layers:
                 before = energy.get(path, (0.0, 0.0))
@@ -80,7 +85,7 @@ class MeasureError(Pass):
         decibels = {path: _decibels(*both) for path, both in energy.items()}
         alone = {str(step): one for step, one in decibels_of_values(program, steps).items()}
         measured_here = {"calls": steps, "decibels": decibels, "by_call": by_call, "integers": alone}
-        return program.with_report(self.name, measured_here)
+        return program.with_report(self.name, {**measured_here, "scores": scores})
 
 
 def _decibels(signal: float, noise: float) -> float | None:
@@ -119,12 +124,14 @@ def _is_convolution(program: Program, node: fx.Node) -> bool:
 
 
 class _Comparison(BlockInterpreter):
-    """Runs the float graph and notes the layers that stand in both: module path, signal, noise."""
+    """Runs the float graph and notes the layers that stand in both: module path, signal, noise; and what
+    attentions look at."""
 
     def __init__(self, program: Program, layers: Mapping[str, torch.Tensor]) -> None:
         super().__init__(program)
         self.layers = layers
         self.found: list[tuple[str, float, float]] = []
+        self.scores: dict[str, list[list[float]]] = {}
 
     def compare(self, real: tuple[torch.Tensor, ...], step: int) -> None:
         self.step = step
@@ -133,6 +140,8 @@ class _Comparison(BlockInterpreter):
 
     def run_node(self, n: fx.Node) -> Any:
         value = super().run_node(n)
+        if n.target is aten.softmax.int and isinstance(value, torch.Tensor) and value.dim() > 2:
+            self.scores[module_path(n)] = score_map(value)
         plan, found = self.plans.get(f"{n.name}.output"), self.layers.get(n.name)
         if isinstance(plan, QuantizedActivation16) and found is not None:
             wanted = value.double()

@@ -137,7 +137,7 @@ def test_guards(folder: Path) -> None:
     """The C functions themselves refuse null pointers, wrong steps, misaligned and small arenas."""
     compiled = CProgram(folder, threads=1)
     program = compiled._arenas._free[0]
-    run, init, handle = compiled._function, compiled._library["model_init"], ctypes.byref(program)
+    run, init, handle = compiled._function, compiled.library["model_init"], ctypes.byref(program)
     init.argtypes = [ctypes.c_void_p, *(ctypes.c_void_p, ctypes.c_size_t) * 2]
     sample = torch.zeros(20000, dtype=torch.int16).data_ptr()
     assert run(handle, 0, None, sample, sample) == 1

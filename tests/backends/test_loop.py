@@ -246,7 +246,7 @@ def test_guards_and_labels(tmp_path: Path) -> None:
     program_of, data = ctypes.addressof(compiled._arenas._free[0]), values.data_ptr()
 
     def draw(*arguments: int | None) -> int:
-        return int(compiled._library.model_draw(*map(ctypes.c_void_p, arguments)))
+        return int(compiled.library.model_draw(*map(ctypes.c_void_p, arguments)))
 
     memory = data + 8 * 64
     assert draw(program_of, memory, data, data, data) == 0
@@ -255,7 +255,7 @@ def test_guards_and_labels(tmp_path: Path) -> None:
     assert draw(program_of, memory, None, data, data) == 1
     assert draw(program_of, memory, data, None, data) == 1
     assert draw(program_of, memory, data, data, None) == 1
-    labels = (ctypes.c_int16 * (5 * 24)).in_dll(compiled._library, "model_labels")
+    labels = (ctypes.c_int16 * (5 * 24)).in_dll(compiled.library, "model_labels")
     assert program.loop is not None
     assert program.loop.labels is not None
     assert list(labels) == program.loop.labels.codes.flatten().tolist()

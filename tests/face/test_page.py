@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+import json
 import re
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from dgqc.execution.compiled_program import CompiledProgram
+from dgqc.report.choices import choices
 from dgqc.report.layers import layers_of
 from dgqc.report.page import ReportSide, as_page, as_page_of_two, side_of
 from dgqc.report.pictures import pictures
@@ -19,9 +22,14 @@ TITLES = {
     "Where the error is made",
     "Where bytes go",
     "Where operations go",
+    "Working memory over time",
+}
+MENUS = {
+    "Ranges by call",
+    "Outlier channels and pixels",
+    "What attention looks at",
     "How coarse groups are rounded, by call",
     "Codes of weights",
-    "Working memory over time",
 }
 
 
@@ -49,10 +57,58 @@ def test_every_picture_has_what_it_is_about(side: ReportSide) -> None:
     assert list(errors.y) == list(known)
     assert len(errors.x) == 2
     sizes = drawn["Where bytes go"].data[0]
-    whole = sum(one.size for one in side.layers)
-    assert sum(v for p, v in zip(sizes.parents, sizes.values, strict=True) if not p) == whole
+    assert whole(sizes) == sum(one.size for one in side.layers)
+    operations = drawn["Where operations go"].data[0]
+    timeless = sum(side.report["macs_by_layer_g"].values())
+    assert whole(operations) == round(1e9 * timeless)
+    assert 0 < timeless < side.report["macs_g"]
     boxes = drawn["Working memory over time"].data[0]
     assert len(boxes.y) == len(side.report["passes"]["plan-memory"]["buffers"])
+
+
+def whole(boxes: Any) -> int:
+    """What the outermost boxes hold."""
+    return sum(v for p, v in zip(boxes.parents, boxes.values, strict=True) if not p)
+
+
+def test_ranges_are_those_that_calibration_saw(side: ReportSide, program: CompiledProgram) -> None:
+    sites = side.report["seen"]["sites"]
+    first = next(one for one in sites.values() if one["module"] == "conv_in")
+    assert len(first["channels"]) == 3
+    inner = next(one for one in sites.values() if one["module"] == "down_blocks.0.resnets.0.conv1")
+    assert len(inner["low"]) == len(inner["members"]) <= 8
+    assert sum(inner["members"]) in (8, 64)
+    largest = max(max(map(abs, (*low, *high))) for low, high in zip(inner["low"], inner["high"], strict=True))
+    assert largest == pytest.approx(max(inner["channels"]), rel=0.01)
+    assert all(len(low) == len(program.program.schedule) for low in inner["low"])
+
+
+def test_menus_hold_each_layer_once(side: ReportSide) -> None:
+    drawn = choices(side.report, side.layers)
+    assert set(drawn) == MENUS
+    assert list(drawn["Codes of weights"].traces) == [one.path for one in side.layers]
+    ranges = drawn["Ranges by call"].traces
+    assert set(ranges) == set(side.report["seen"]["sites"])
+    bands = next(iter(ranges.values()))
+    maps = drawn["What attention looks at"].traces
+    assert len(maps) == 2 * len(side.report["probabilities"])
+    assert all(0 > power >= -6 for row in next(iter(maps.values()))[0]["z"] for power in row)
+    assert len(bands[0]["x"]) == len(bands[0]["y"]) == 2 * len(side.report["seen"]["calls"])
+
+
+def test_time_is_measured_where_it_is_asked_for(
+    saved: Path, run: Run, tmp_path: Path, side: ReportSide
+) -> None:
+    assert "--time --html PAGE measures it" in as_page(side)
+    page = tmp_path / "timed.html"
+    code, told, _ = run("report", saved, "--time", "--html", page, "--json")
+    assert code == 0
+    seconds = json.loads(told)["seconds_by_layer"]
+    assert "down_blocks.0.resnets.0.conv1" in seconds
+    assert all(0 <= one < 1 for one in seconds.values())
+    assert sum(seconds.values()) > 0
+    assert "<h2>Where time goes</h2>" in page.read_text()
+    assert "measures it" not in page.read_text()
 
 
 def test_a_page_needs_nothing_else(side: ReportSide) -> None:
@@ -60,7 +116,8 @@ def test_a_page_needs_nothing_else(side: ReportSide) -> None:
     assert "default-src 'none'" in text
     outside = re.findall(r"<(?:script|link|img)[^>]*(?:src|href)=", text)
     assert outside == []
-    assert all(f"<h2>{title}</h2>" in text for title in TITLES)
+    assert all(f"<h2>{title}</h2>" in text for title in TITLES | MENUS)
+    assert len(text) < 6e6
     assert "<td>conv_in</td>" in text
 
 
@@ -68,12 +125,17 @@ def test_names_of_strangers_stay_text(side: ReportSide) -> None:
     bad = "</script><script>alert(1)</script>"
     report = {**side.report, "model": bad, "notes": [bad]}
     layers = [type(side.layers[0])(bad, bad, 4, 1, 0, [1], [[1]])]
+    bad_site = {"module": bad, "channels": [1.0], "pixels": [1.0]}
+    report["seen"] = {"calls": [0], "sites": {bad: bad_site}}
     assert bad not in as_page(ReportSide(report, layers))
 
 
 def test_a_model_without_a_bundle(model_folder: Path, run: Run, tmp_path: Path) -> None:
     page = tmp_path / "model.html"
     assert run("report", model_folder, "--html", page, "--json")[0] == 0
+    code, _, told = run("report", model_folder, "--time")
+    assert code == 2
+    assert "compile it first" in told
     assert "Where operations go" in page.read_text()
 
 

@@ -54,7 +54,7 @@ class CProgram:
         name, pointers = self.signature.name, len(self.signature.inputs) + 1
         self._function = getattr(library, f"{name}_run")
         self._function.restype = ctypes.c_int
-        self._library = library
+        self.library = library
         self._function.argtypes = [ctypes.c_void_p, ctypes.c_int32] + [ctypes.c_void_p] * pointers
         most = threads or usable_processors()
         self._arenas = Arenas(self.signature.shared_bytes + most * self.signature.thread_bytes)
@@ -72,7 +72,7 @@ class CProgram:
         """Where the constants are, and how many bytes. Pages of a file are read when they are first used."""
         name, size = self.signature.name, self.signature.weights_bytes
         if path is None:
-            return ctypes.addressof(ctypes.c_char.in_dll(self._library, f"{name}_weights")), size
+            return ctypes.addressof(ctypes.c_char.in_dll(self.library, f"{name}_weights")), size
         found = path.stat().st_size if path.is_file() else 0
         if found != size:
             raise DgqcError(
@@ -115,7 +115,7 @@ class CProgram:
         memory = torch.empty(self.signature.draw_bytes // 8, dtype=torch.int64)
         # A function of its own: another one's types of arguments would be shared with other threads.
         function = ctypes.CFUNCTYPE(ctypes.c_int, *[ctypes.c_void_p] * 4)(
-            (f"{self.signature.name}_denoise", self._library)
+            (f"{self.signature.name}_denoise", self.library)
         )
         pointers = (memory.data_ptr(), ctypes.addressof(given.structure), output.data_ptr())
         with self._arenas.one() as handle:
