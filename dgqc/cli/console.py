@@ -102,6 +102,8 @@ class _Lines:
         if self.last != (description, tenth):
             self.last = (description, tenth)
             now = time.monotonic()
+            if done == 0:
+                self.started[description] = now  # a repair does everything again
             passed = now - self.started.setdefault(description, now)
             left = passed * (total - done) / done if done else 0.0
             say(f"{description}: {done}/{total}" + (f", about {left:.0f} s left" if left >= 1 else ""))

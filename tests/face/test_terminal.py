@@ -61,6 +61,21 @@ def test_where_lines_end(text: str, width: int, wanted: list[str]) -> None:
     assert Pieces(text).lines(width) == wanted
 
 
+def test_work_that_is_done_again_is_estimated_from_its_own_beginning(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """As in a repair, an hour after the first time."""
+    from dgqc.cli import console
+
+    clock = iter([0.0, 1.0, 3600.0, 3602.0])
+    monkeypatch.setattr(console.time, "monotonic", lambda: next(clock))
+    lines = console._Lines()
+    for _ in range(2):
+        lines.show("grouping", 0, 2)
+        lines.show("grouping", 1, 2)
+    assert capsys.readouterr().err.splitlines()[-1] == "grouping: 1/2, about 2 s left"
+
+
 def test_quiet_and_verbose(saved: Path, run: Run, monkeypatch: pytest.MonkeyPatch) -> None:
     """Every command takes them; progress and notes go, warnings stay."""
     from dgqc.cli import inspect as commands
