@@ -3,22 +3,29 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Sequence
+import logging
+from collections.abc import Iterator, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 from diffusers import DiffusionPipeline
 
-from ...ir.calibration import Calibration
+from ...ir.calibration import Calibration, Inputs
 from ...ir.errors import DgqcError
 from ..adapters.adapter import Adapter
 from ..loading.load import load_model
 from ..loading.pipelines import checked_index
+from ..schedulers import scheduler_config
+from ..schedules import schedule_for
 from .calibration_file import Recording, load_calibration, save_calibration
 from .drawings import UNET, Drawings
 from .pictures import read_pictures
-from .pipeline_calls import Settings, own_guidance
+from .pipeline_calls import Settings, UnfitPipeline, own_guidance
 from .recorder import Progress, versions
+from .synthesize import synthesize
+
+log = logging.getLogger("dgqc")
 
 PICTURES = 16
 """Drawn where neither prompts nor classes nor a number are given."""
@@ -60,6 +67,8 @@ def calibrate(
 
     Holds all recorded latents until the file is written: pictures x calls x 2 (guidance) x C x H x W
     float32, 0.2 GB for 64 prompts of Stable Diffusion at 25 steps; a context that stays the same once.
+    A pipeline that leaves out what its UNet takes, as an unconditional one around a UNet with classes, can't
+    draw: its scheduler denoises from noise in its place, with conditions that are drawn, which is said.
     Raises DgqcError for a pipeline that can't be loaded or run, or whose calls carry unknown inputs.
     """
     if prompts is not None and not prompts:
@@ -71,7 +80,16 @@ def calibrate(
     loaded = _loaded(pipeline, weights_key, variant, adapters, tokenizer)
     settings = Settings(steps, guidance_scale=guidance_scale, strength=strength)
     drawings = Drawings(loaded, settings, prompts, labels, given, part)
-    calls = len(drawings.rehearse().schedule)
+    try:
+        calls = len(drawings.rehearse().schedule)
+    except UnfitPipeline as error:
+        if prompts is not None or given is not None or part != UNET:
+            raise  # Denoising without them is not what was asked for.
+        own = type(loaded.scheduler).__name__
+        log.warning("%s Samples are denoised by its %s alone.", error, own)
+        recording, recorded = _denoised(loaded, steps, count, batch_size, seed, progress)
+        save_calibration(output, recording, recorded)
+        return load_calibration(output)
     recorder = drawings.record(count, batch_size, seed, progress, calls)
     recording = Recording(
         schedule=recorder.schedule(type(loaded.scheduler).__name__, f"recorded from {type(loaded).__name__}"),
@@ -84,6 +102,19 @@ def calibrate(
     )
     save_calibration(output, recording, recorder.calls())
     return load_calibration(output)
+
+
+def _denoised(
+    pipeline: Any, steps: int, count: int, batch_size: int, seed: int, progress: Progress | None
+) -> tuple[Recording, Iterator[tuple[int, int, Inputs]]]:
+    """What the UNet's calls would be: what is said of them, and the calls themselves."""
+    scheduler, schedule = schedule_for(scheduler_config(pipeline.scheduler), steps)
+    schedule = replace(schedule, origin=f"asked of {schedule.scheduler}")
+    found = synthesize(pipeline.unet, scheduler, schedule, count, batch_size, seed, progress=progress)
+    seeds = tuple(seed + index for index in range(count))
+    recording = Recording(schedule, found.synthetic, found.origin, "", seeds, None, versions())
+    calls = ((step, *one) for step in range(len(schedule)) for one in enumerate(found.read(step)))
+    return recording, calls
 
 
 def _loaded(

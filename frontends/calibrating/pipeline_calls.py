@@ -66,6 +66,10 @@ class Settings:
             check_timesteps(self.timesteps)
 
 
+class UnfitPipeline(DgqcError):
+    """A pipeline that can't call its UNet as that must be called: an unconditional one around classes."""
+
+
 def takes(pipeline: Any, name: str) -> bool:
     """Whether the pipeline can be called with it."""
     return name in inspect.signature(pipeline.__call__).parameters
@@ -117,7 +121,8 @@ def reads_pictures(pipeline: Any) -> bool:
 def rehearsal(pipeline: Any, settings: Settings, picture: Asked) -> Calibration:
     """The calls that the pipeline makes for a picture: its own loop runs with a UNet that answers zeros.
 
-    Raises DgqcError as `draw` does, and where it does not call its UNet, or not with all that it takes.
+    Raises DgqcError as `draw` does, and where it does not call its UNet; UnfitPipeline where it does so
+    without something that the UNet takes.
     """
     name, unet = type(pipeline).__name__, pipeline.unet
     with recording(unet) as recorder, _answering_zeros(unet):
@@ -136,7 +141,7 @@ def rehearsal(pipeline: Any, settings: Settings, picture: Asked) -> Calibration:
     height, width = first["sample"].shape[2:]
     for needed in (one.name for one in model_inputs(unet, (height, width), 1)):
         if needed not in ("timestep", *first):
-            raise DgqcError(f"The {name} calls its UNet without {needed}, which that takes.")
+            raise UnfitPipeline(f"The {name} calls its UNet without {needed}, which that takes.")
     return found
 
 

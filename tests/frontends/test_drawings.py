@@ -169,6 +169,20 @@ def test_calibrate_without_prompts(name: str, names: set[str], tmp_path: Path) -
         assert [int(batch["class_labels"]) for batch in again.read(0)] == [6, 2]
 
 
+def test_a_pipeline_that_leaves_out_classes_is_calibrated_all_the_same(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    """No call of its own could be recorded; its scheduler denoises, of classes that are drawn."""
+    pipeline, file = tiny_pipelines.without_classes(), tmp_path / "c.safetensors"
+    found = calibrate(pipeline, None, STEPS, file, samples=CLASSES, batch_size=4)
+    assert "calls its UNet without class_labels, which that takes. Samples are denoised by" in caplog.text
+    labels = torch.cat([batch["class_labels"] for batch in load_calibration(file).read(0)])
+    assert sorted(labels.tolist()) == list(range(CLASSES))
+    assert found.schedule.timesteps == (750.0, 500.0, 250.0, 0.0)
+    assert found.schedule.origin == "asked of DDPMScheduler"
+    assert not found.synthetic
+
+
 def test_calibrate_brings_captions(pipeline_folder: Path, tmp_path: Path) -> None:
     found = calibrate(pipeline_folder, None, 2, tmp_path / "c.safetensors", samples=2)
     assert found.origin == "2 prompts of its words through StableDiffusionPipeline"
