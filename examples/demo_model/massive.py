@@ -4,14 +4,14 @@ Large models have them: after a GroupNorm a channel of 1e9 and one of 5 matter t
 channels are scaled up where they are produced and down where something else than a norm consumes them, by a
 power of two, so that the float model computes what it did, but for the epsilon of the norms.
 
-`with_massive_channels` finds the places in the captured graph, so any UNet will do.
+`with_massive_channels` finds the places in the captured graph, so any UNet will do; all, or those asked for.
 """
 
 from __future__ import annotations
 
 import copy
-from collections import defaultdict
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
+from enum import StrEnum
 from typing import Any
 
 import torch
@@ -28,6 +28,20 @@ SAME = (aten.upsample_nearest2d.vec, aten.avg_pool2d.default)
 """Ops that leave every channel's scale as it is."""
 
 Channel = tuple[fx.Node, int]
+
+
+class Place(StrEnum):
+    """Where channels can be massive. A set of channels that can only be scaled together may be of the first
+    two at once: a sum that a skip leads away."""
+
+    RESIDUAL = "residual"
+    """In sums of two values of one shape."""
+    SKIPS = "skips"
+    """In what is concatenated."""
+    NORMS = "norms"
+    """Before norms, and in neither."""
+    LOGITS = "logits"
+    """In queries; keys are the smaller."""
 
 
 class Scales:
@@ -69,30 +83,30 @@ def channels(node: fx.Node) -> Iterator[Channel]:
 
 
 def with_massive_channels(
-    unet: torch.nn.Module, factor: float = FACTOR, part: float = PART, seed: int = 0, **shapes: Any
+    unet: torch.nn.Module,
+    factor: float = FACTOR,
+    part: float = PART,
+    seed: int = 0,
+    places: Collection[Place] = tuple(Place),
+    **shapes: Any,
 ) -> torch.nn.Module:
     """A copy of a UNet in float32 with massive channels; it computes the same but for the norms' epsilon.
 
     factor: what they are multiplied by, a power of two, or rounding differs. part: of the sets of channels
-    that can be scaled. seed: which. shapes: as `capture` takes them.
+    that can be scaled in these places. seed: which. shapes: as `capture` takes them.
     """
     changed = copy.deepcopy(unet).float().requires_grad_(False)
     graph = capture(changed, **shapes).graph
     scales = _joined(graph)
-    found: dict[Any, list[Channel]] = defaultdict(list)
-    for node in graph.graph.nodes:
-        if _is(node, aten.group_norm.default):
-            for channel in channels(node.args[0]):
-                if (root := scales.of(channel)) is not Scales.FIXED:
-                    found[root].append(channel)
+    roots = [root for root, found in _places(graph, scales).items() if found & set(places)]
     generator = torch.Generator().manual_seed(seed)
-    order = torch.randperm(len(found), generator=generator).tolist()
-    roots = list(found)
+    order = torch.randperm(len(roots), generator=generator).tolist()
     massive = {roots[place] for place in order[: round(part * len(roots))]}
     with torch.no_grad():
         for node in graph.graph.nodes:
             _rescale(graph, node, lambda item: factor if scales.of(item) in massive else 1.0)
-        _massive_logits(changed, factor, generator)
+        if Place.LOGITS in places:
+            _massive_logits(changed, factor, generator)
     return changed
 
 
@@ -113,6 +127,32 @@ def with_massive_context(
             for layer in (block.attn2.to_k, block.attn2.to_v):
                 layer.weight.div_(factors)
     return changed, factors
+
+
+def _places(graph: fx.GraphModule, scales: Scales) -> dict[Any, set[Place]]:
+    """Of each set of channels that can be scaled and that a norm reads, where they are."""
+    found: dict[Any, set[Place]] = {}
+    for node in graph.graph.nodes:
+        if _is(node, aten.group_norm.default):
+            found |= {scales.of(channel): set() for channel in channels(node.args[0])}
+    found.pop(Scales.FIXED, None)
+    for node in graph.graph.nodes:
+        place = _place(node)
+        if place is None:
+            continue
+        for channel in channels(node):
+            if scales.of(channel) in found:
+                found[scales.of(channel)].add(place)
+    return {root: places or {Place.NORMS} for root, places in found.items()}
+
+
+def _place(node: fx.Node) -> Place | None:
+    if _is(node, aten.cat.default) and node.args[1] == 1:
+        return Place.SKIPS
+    if _is(node, aten.add.Tensor):
+        sizes = [source.meta["val"].shape for source in node.all_input_nodes]
+        return Place.RESIDUAL if len(sizes) == 2 and sizes[0] == sizes[1] else None
+    return None
 
 
 def _joined(graph: fx.GraphModule) -> Scales:

@@ -14,10 +14,12 @@ from typing import Any
 
 import pytest
 from digits.model import PIPELINE as DIGITS
+from digits.model import load_unet
 from families.model import Family
 
 import dgqc
 from dgqc.demo_model import pipeline_dir
+from dgqc.demo_model.massive import with_massive_channels
 from dgqc.execution.compiled_program import CompiledProgram
 from dgqc.execution.verify import verify
 from dgqc.passes.manager.presets import METHODS, PRESETS
@@ -42,8 +44,13 @@ MODELS: dict[str, Callable[[], dict[str, Any]]] = {
     "digits": lambda: {"model": DIGITS},
     "guided": lambda: family(Family.GUIDED),
     "edm": lambda: family(Family.EDM),
+    "massive": lambda: {
+        "model": with_massive_channels(load_unet(), 2.0**20),
+        "scheduler": DIGITS / "scheduler",
+    },
 }
-"""Prompts, classes, scales and shifts of norms, noise levels; all but the first have classes."""
+"""Prompts, classes, scales and shifts of norms, noise levels, channels a million times the others; all
+but the first have classes."""
 
 
 def compiled(name: str, opt: str) -> CompiledProgram:
