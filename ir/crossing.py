@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from dataclasses import dataclass
 
 import torch
@@ -12,7 +11,6 @@ from .arithmetic.fixed_point import multiplier, round_shift, saturate16
 from .arithmetic.noise import NOISE_BITS
 from .program import Input
 
-GREY, COLOURS = 1, 3
 PIXEL_SHIFT = 24
 """Behind the point of a pixel's factor."""
 
@@ -57,18 +55,6 @@ class Pixels:
 def pixels(scale: float, block: int = 1) -> Pixels:
     """Of codes of this scale."""
     return Pixels(round(scale * 127.5 * 2**PIXEL_SHIFT), block)
-
-
-def pixel_block(channels: int) -> int | None:
-    """Side of the squares of pixels that a model without a decoder works on; None where it can't be pixels.
-
-    Grey and colours are pixels one by one; 3 r^2 channels are colours of r x r pixels, in the order of
-    torch.nn.PixelUnshuffle.
-    """
-    if channels == GREY:
-        return 1
-    side = math.isqrt(channels // COLOURS)
-    return side if side > 0 and COLOURS * side * side == channels else None
 
 
 PICTURE_SCALE = 2.0**-NOISE_BITS

@@ -13,6 +13,7 @@ from .calibration import Calibration
 from .denoising import DenoisingLoop
 from .errors import DgqcError
 from .level import Level
+from .picture import PictureFacts
 from .plans import Plan, ratios
 from .schedule import Schedule
 from .tokenizer import Tokenizer
@@ -70,6 +71,7 @@ class Program:
     output_scale: integer level only: float64 (T,), the real value of one int16 output step.
     loop: integer level only: how a sampler calls the program to draw a whole picture; None where unasked.
     tokenizer: of a text encoder, from prompts to its ids; None for others, and where none has tables.
+    picture: of a pipeline's UNet with a loop, how whole pictures are drawn with it; None where nobody knows.
     report: what passes want a user to know: JSON values by pass name.
     batched: False when the graph mixes samples of a batch, so that it must be run sample by sample.
     layout: integer level only: what a backend decided about where and in which order the program runs; opaque
@@ -87,6 +89,7 @@ class Program:
     output_scale: torch.Tensor | None = None
     loop: DenoisingLoop | None = None
     tokenizer: Tokenizer | None = None
+    picture: PictureFacts | None = None
     report: Mapping[str, Any] = field(default_factory=dict)
     batched: bool = True
     layout: object | None = None

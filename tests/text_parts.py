@@ -7,7 +7,7 @@ from typing import Any
 import torch
 from diffusers import AutoencoderKL, UNet2DConditionModel
 from tokenizers import Tokenizer, models, pre_tokenizers, processors
-from transformers import CLIPTextConfig, CLIPTextModel, PreTrainedTokenizerFast
+from transformers import CLIPTextConfig, CLIPTextModel, CLIPTokenizer, PreTrainedTokenizerFast
 
 WORDS = ("a", "red", "blue", "square", "circle")
 TOKENS, WIDTH = 6, 16
@@ -71,3 +71,24 @@ def unet(**options: Any) -> Any:
         "cross_attention_dim": WIDTH,
     }
     return UNet2DConditionModel(**{**defaults, **options}).eval()
+
+
+def byte_letters() -> list[str]:
+    """A letter for each byte, as byte-pair encodings write them."""
+    backend = pre_tokenizers.ByteLevel.alphabet()
+    return sorted(backend)
+
+
+def clip(merges: list[tuple[str, str]], letters: list[str], length: int, **options: Any) -> Any:
+    """CLIP's tokenizer of these merges."""
+    vocabulary = [*letters, *(f"{one}</w>" for one in letters), *("".join(pair) for pair in merges)]
+    vocabulary += ["<|startoftext|>", "<|endoftext|>"]
+    ids = {token: number for number, token in enumerate(vocabulary)}
+    return CLIPTokenizer(vocab=ids, merges=merges, model_max_length=length, **options)
+
+
+def small_clip(**options: Any) -> Any:
+    """CLIP's tokenizer of a few merges of our own."""
+    merges = [("c", "a"), ("ca", "t</w>"), ("o", "f</w>"), ("l", "l</w>"), ("a", "b"), ("b", "a"), ("x", "x")]
+    merges += [("xx", "xx"), ("Ã", "©</w>"), ("!", "!</w>")]
+    return clip(merges, byte_letters(), 16, **options)

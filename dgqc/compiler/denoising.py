@@ -19,6 +19,7 @@ from ..ir.program import Input, Program
 from ..ir.tensors import constant
 from .loop_tables import tabulate
 from .prepare import Start
+from .surroundings import with_picture
 
 log = logging.getLogger("dgqc")
 
@@ -33,12 +34,13 @@ def with_asked_loop(program: Program, name: str | None, start: Start) -> Program
     if name is None:
         return program
     try:
-        return with_loop(program, name, start.scheduler, start.provenance.inputs)
+        found = with_loop(program, name, start.scheduler, start.provenance.inputs)
     except DgqcError as error:
         if name != AUTO:
             raise
         log.warning("%s The bundle draws no pictures by itself.", error)
         return program
+    return with_picture(found, start.around, start.provenance.inputs)
 
 
 def with_loop(

@@ -37,9 +37,10 @@ from ..ir.verify.verifier import verify
 from ..passes.manager.pipeline import format_pipeline
 from ..report.costs import Costs
 from ..report.report import model_costs
-from .callers import CONTEXT_LENGTH, Caller, KnownModel, caller_of
+from .callers import CONTEXT_LENGTH, Caller, KnownModel, caller_of, own_pipeline
 from .request import Request
 from .samples import check_samples, first_of, sizes
+from .surroundings import Surroundings, surroundings_of
 
 log = logging.getLogger("dgqc")
 
@@ -53,13 +54,15 @@ LARGE = 100.0
 class Start:
     """What is known before the first pass.
 
-    program: the captured one, alone in a list. scheduler: its configuration.
+    program: the captured one, alone in a list. scheduler: its configuration. around: of a pipeline whose
+    pictures are to be drawn; None for others.
     """
 
     program: list[Program]
     provenance: Provenance
     costs: Costs
     scheduler: Mapping[str, Any] | None
+    around: Surroundings | None = None
 
 
 def begin(request: Request) -> Start:
@@ -101,7 +104,19 @@ def begin(request: Request) -> Start:
     if isinstance(model, ExportedControlNet):
         described = [{"shape": list(one.shape), "loudness": one.loudness} for one in model.residuals]
         program = program.with_report("residuals", described)
-    return Start([replace(program, calibration=calibration)], provenance, costs, caller.config)
+    around = _surroundings(request, known, caller)
+    return Start([replace(program, calibration=calibration)], provenance, costs, caller.config, around)
+
+
+def _surroundings(request: Request, known: KnownModel, caller: Caller) -> Surroundings | None:
+    """Of the pipeline that the model came with, where there is to be a loop."""
+    if request.loop is None or known.pipeline is None:
+        return None
+    try:
+        pipeline = own_pipeline(known) if caller.drawings is None else caller.drawings.pipeline
+    except DgqcError:
+        return None  # Who can't be loaded draws nothing.
+    return surroundings_of(pipeline, caller.calls)
 
 
 def asked_sizes(

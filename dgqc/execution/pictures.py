@@ -9,14 +9,16 @@ import torch
 from PIL import Image
 
 from ..bundle.vectors import noise_of
-from ..ir.crossing import PICTURE_SCALE, crossing, pixel_block, pixels
+from ..ir.crossing import PICTURE_SCALE, crossing, pixels
 from ..ir.drawing import UNGUIDED, Drawing, Watcher, fixed_guidance, ignore
 from ..ir.errors import DgqcError
 from ..ir.program import IDS, Program
+from ..ir.text_inputs import TEXT_ENCODERS, TextInput, text_inputs, tokens_of
 from .boundary import fixed_picture
 
-TEXT_ENCODER, DECODER = "text_encoder", "decoder"
-CONTEXT = "encoder_hidden_states"
+DECODER = "decoder"
+Prompt = str | Sequence[int] | Sequence[Sequence[int]]
+"""Text, or ids of tokens: for all text encoders the same, or a list for each."""
 
 
 class DrawingProgram(Protocol):
@@ -38,9 +40,9 @@ class DrawingProgram(Protocol):
 
 def drawn_picture(
     program: DrawingProgram,
-    prompt: str | Sequence[int],
+    prompt: Prompt,
     *,
-    negative: str | Sequence[int] = "",
+    negative: Prompt = "",
     guidance_scale: float = 7.5,
     seed: int = 0,
     noise: torch.Tensor | None = None,
@@ -53,8 +55,11 @@ def drawn_picture(
 
     Raises DgqcError where the bundle hasn't all the parts that this takes.
     """
-    _refuse_other(program)
-    given, other = ({CONTEXT: _context(program, text, backend)} for text in (prompt, negative))
+    texts = _texts(program)
+    given = _conditions(program, texts, prompt, backend)
+    facts = program.program.picture
+    empty = facts is not None and facts.empty_is_zero and negative == ""
+    other = _conditions(program, texts, None if empty else negative, backend)
     drawing = drawing_of(program.program, given, other, guidance_scale, seed, noise, latents, start)
     picture = program.draw_integers(drawing, backend=backend, progress=progress)
     found = _bytes(program, picture, backend)
@@ -87,43 +92,53 @@ def drawing_of(
     return Drawing(drawn, given, negative or {}, guidance, latent, start)
 
 
-def _refuse_other(program: DrawingProgram) -> None:
-    """Raises DgqcError for a bundle that can't draw from a prompt."""
-    own, encoder = program.program, program.parts.get(TEXT_ENCODER)
-    if own.loop is None or encoder is None:
+def _texts(program: DrawingProgram) -> tuple[TextInput, ...]:
+    """What the UNet takes of prompts. Raises DgqcError for a bundle that can't draw from them."""
+    own = program.program
+    encoders = {name: program.parts[name].program for name in TEXT_ENCODERS if name in program.parts}
+    if own.loop is None or not encoders:
         lacking = "denoising loop" if own.loop is None else "text encoder"
         raise DgqcError(
             f"The bundle draws no pictures from prompts, since it has no {lacking}; compile its pipeline "
             "with --parts all."
         )
-    names = [one.name for one in own.inputs[1:]]
-    if names != [CONTEXT] or own.prologue is not None:
-        raise DgqcError(
-            f"The UNet takes {', '.join(names) or 'no text'}, but pictures are drawn from prompts where it "
-            "takes one text encoder's states alone; put the programs into their pipeline with "
-            "as_diffusers_pipeline."
-        )
-    if DECODER not in program.parts and pixel_block(own.inputs[0].shape[1]) is None:
+    found = text_inputs(own, encoders)
+    if DECODER not in program.parts and (own.picture is None or own.picture.block is None):
         raise DgqcError("The bundle has no decoder for its latents; compile its pipeline with --parts all.")
+    return found
 
 
-def _context(program: DrawingProgram, prompt: str | Sequence[int], backend: str | None) -> torch.Tensor:
-    """What the UNet takes of a prompt, int16."""
-    encoder = program.parts[TEXT_ENCODER]
-    ids = _ids(encoder.program, prompt)
-    states = encoder.run_integers({IDS: ids.to(torch.int16)}, 0, backend=backend)
-    taken = program.program.inputs[1]
-    if tuple(states.shape) != taken.shape:
+def _conditions(
+    program: DrawingProgram, texts: Sequence[TextInput], prompt: Prompt | None, backend: str | None
+) -> dict[str, torch.Tensor]:
+    """What the UNet takes of a prompt, int16 by input. prompt: None for zeros in the place of states."""
+    facts = program.program.picture
+    fixed = {one.input: one.codes for one in facts.fixed} if facts else {}
+    if prompt is None:
+        return {**fixed, **{one.given.name: torch.zeros(one.given.shape, dtype=torch.int16) for one in texts}}
+    encoders = [name for name in TEXT_ENCODERS if name in program.parts]
+    states = {}
+    for place, name in enumerate(encoders):
+        encoder = program.parts[name]
+        ids = _ids(encoder.program, _own(prompt, place, len(encoders)))
+        states[name] = encoder.run_integers({IDS: ids.to(torch.int16)}, 0, backend=backend)
+    return {**fixed, **{one.given.name: one(states) for one in texts}}
+
+
+def _own(prompt: Prompt, place: int, encoders: int) -> str | Sequence[int]:
+    """What one of the text encoders gets. Raises DgqcError for lists of ids for fewer or more encoders."""
+    if isinstance(prompt, str) or not any(isinstance(one, Sequence) for one in prompt):
+        return prompt  # type: ignore[return-value]
+    if len(prompt) != encoders:
         raise DgqcError(
-            f"The text encoder gives states {tuple(states.shape)}, but the UNet was compiled for "
-            f"{taken.shape}; compile the pipeline again with its own context length."
+            f"Here are {len(prompt)} lists of ids for {encoders} text encoders; give one for each."
         )
-    return crossing(float(encoder.program.output_scale[0]), taken)(states)
+    return prompt[place]  # type: ignore[return-value]
 
 
 def _ids(encoder: Program, prompt: str | Sequence[int]) -> torch.Tensor:
     """Token ids of a prompt, or those that are given, (1, N)."""
-    length = encoder.inputs[0].shape[1]
+    length = tokens_of(encoder)
     if isinstance(prompt, str):
         if encoder.tokenizer is None:
             raise DgqcError("The bundle holds no tokenizer for its prompts; give ids of tokens instead.")
@@ -139,7 +154,10 @@ def _bytes(program: DrawingProgram, picture: torch.Tensor, backend: str | None) 
     """uint8 (H, W, channels) of what the loop leaves, through the decoder where there is one."""
     decoder = program.parts.get(DECODER)
     if decoder is None:
-        return pixels(PICTURE_SCALE, pixel_block(picture.shape[1]) or 1)(picture)
+        facts = program.program.picture
+        assert facts is not None
+        assert facts.block is not None
+        return pixels(PICTURE_SCALE, facts.block)(picture)
     given = decoder.program.inputs[0]
     codes = decoder.run_integers({given.name: crossing(PICTURE_SCALE, given)(picture)}, 0, backend=backend)
     return pixels(float(decoder.program.output_scale[0]))(codes)

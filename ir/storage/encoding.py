@@ -19,6 +19,7 @@ from pydantic import ConfigDict, create_model
 from torch import fx
 
 from ..denoising import DenoisingLoop, Labels
+from ..picture import FixedInput, PictureFacts
 from ..plans import CallQuantizer, Coding, Dimension, Granularity, Plan, Ranges, Role, Variation
 from ..tokenizer import Tokenizer
 from ..unicode import Characters
@@ -28,7 +29,8 @@ from .schema import Record, checked
 _Stored = TypeVar("_Stored")
 KEEP = Callable[[str, torch.Tensor], None]
 """keep(key, tensor) puts a tensor beside the JSON."""
-_FROZEN = (Ranges, Variation, CallQuantizer, View, DenoisingLoop, Labels, Tokenizer, Characters)
+_OF_PICTURES = (DenoisingLoop, Labels, Tokenizer, Characters, PictureFacts, FixedInput)
+_FROZEN = (Ranges, Variation, CallQuantizer, View, *_OF_PICTURES)
 PLAN_TYPES: dict[str, type[Any]] = {kind.__name__: kind for kind in (*get_args(Plan), *_FROZEN)}
 """Frozen dataclasses that can be stored, by the name they are stored under; `storable` adds a backend's."""
 OLD_NAMES: Mapping[str, str] = {

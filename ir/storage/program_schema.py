@@ -166,6 +166,7 @@ class SavedProgramRecord(Record):
     output_scale: Value
     loop: Value = None
     tokenizer: Value = None
+    picture: Value = None
     plans: dict[Text, Value]
     layout: Value = None
     report: dict[Text, JSON]

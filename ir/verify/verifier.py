@@ -22,6 +22,7 @@ from .argument_rules import reads_step
 from .checks import Problem, Problems, VerificationRule, VerificationScope, module_path, type_name
 from .levels import rules_of
 from .loop_rules import loop_problems
+from .picture_rules import picture_problems
 from .plan_rules import plan_problems, weight_problems
 from .tokenizer_rules import tokenizer_problems
 
@@ -70,6 +71,7 @@ def problems(program: Program) -> Iterator[tuple[fx.Node | None, Problem]]:
     yield from ((None, problem) for problem in _scales(program))
     yield from ((None, problem) for problem in loop_problems(program))
     yield from ((None, problem) for problem in tokenizer_problems(program))
+    yield from ((None, problem) for problem in picture_problems(program))
     # Last, since whatever else is wrong explains more.
     for node in program.graph.graph.nodes:
         yield from ((node, problem) for problem in _stale(node, scope))

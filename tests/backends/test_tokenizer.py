@@ -14,9 +14,10 @@ import jinja2
 import pytest
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
+from text_parts import byte_letters, clip, small_clip
 from tokenizers import Tokenizer as Backend
 from tokenizers import models, pre_tokenizers, processors
-from transformers import CLIPTokenizer, PreTrainedTokenizerFast
+from transformers import PreTrainedTokenizerFast
 
 from dgqc.backends.c.emission.tokenizer import write_tokenizer
 from dgqc.backends.c.kernels.runtime_header import RUNTIME
@@ -45,25 +46,6 @@ LETTERS = st.one_of(
     st.sampled_from(["'s", "'ll", " ", "  ", "<|endoftext|>", "<|startoftext|>!", "e\u0301"]),
 )
 TEXTS = st.lists(LETTERS, max_size=60).map("".join)
-
-
-def byte_letters() -> list[str]:
-    backend = pre_tokenizers.ByteLevel.alphabet()
-    return sorted(backend)
-
-
-def clip(merges: list[tuple[str, str]], letters: list[str], length: int) -> Any:
-    vocabulary = [*letters, *(f"{one}</w>" for one in letters), *("".join(pair) for pair in merges)]
-    vocabulary += ["<|startoftext|>", "<|endoftext|>"]
-    ids = {token: number for number, token in enumerate(vocabulary)}
-    return CLIPTokenizer(vocab=ids, merges=merges, model_max_length=length)
-
-
-def small_clip() -> Any:
-    """A few merges of our own."""
-    merges = [("c", "a"), ("ca", "t</w>"), ("o", "f</w>"), ("l", "l</w>"), ("a", "b"), ("b", "a"), ("x", "x")]
-    merges += [("xx", "xx"), ("Ã", "©</w>"), ("!", "!</w>")]
-    return clip(merges, byte_letters(), 16)
 
 
 def whole_clip() -> Any:

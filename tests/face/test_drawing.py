@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import subprocess
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -15,8 +16,9 @@ from PIL import Image
 
 import dgqc
 from dgqc.backends.c import emission
+from dgqc.compiler.surroundings import Surroundings, surroundings_of, with_picture
 from dgqc.frontends.parts.text_encoders import ids_of
-from dgqc.ir.crossing import pixel_block, pixels
+from dgqc.ir.crossing import pixels
 from dgqc.ir.errors import DgqcError
 from dgqc.report.quality import decibels
 
@@ -95,8 +97,20 @@ def test_c_draws_the_same_picture(compiled: dgqc.CompiledProgram, tmp_path: Path
         assert np.array_equal(np.asarray(Image.open(picture)), np.asarray(wanted))
 
 
-def test_a_model_without_a_decoder_works_on_pixels_or_on_squares_of_them() -> None:
-    assert [pixel_block(channels) for channels in (1, 3, 4, 6, 12, 16, 27)] == [1, 1, None, None, 2, None, 3]
+def test_latents_are_no_pixels_whatever_their_channels(compiled: dgqc.CompiledProgram) -> None:
+    """With an autoencoder around, no bundle without its decoder draws; without one, squares of pixels do."""
+    around = surroundings_of(pipeline(), None)
+    assert around.decodes
+    sample = replace(compiled.program.inputs[0], shape=(1, 12, 8, 8))
+    twelve = replace(compiled.program, inputs=(sample, *compiled.program.inputs[1:]))
+    for known, block in ((around, None), (Surroundings(False), 2)):
+        found = with_picture(twelve, known, ()).picture
+        assert found is not None
+        assert found.block == block
+    assert with_picture(twelve, None, ()).picture is compiled.program.picture
+
+
+def test_squares_of_pixels() -> None:
     codes = torch.arange(-24, 24, dtype=torch.int16).reshape(1, 12, 2, 2) * 5
     found = pixels(2.0**-7, 2)(codes)
     wanted = torch.nn.functional.pixel_shuffle(codes.double(), 2)[0].permute(1, 2, 0) / 128

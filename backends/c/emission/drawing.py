@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -11,27 +11,36 @@ from typing import Any
 import jinja2
 import torch
 
-from ....ir.crossing import PICTURE_SCALE, Crossing, crossing, pixel_block, pixels
+from ....ir.crossing import PICTURE_SCALE, Crossing, crossing, pixels
+from ....ir.errors import DgqcError
+from ....ir.picture import PictureFacts
 from ....ir.program import Input, Program
+from ....ir.text_inputs import TEXT_ENCODERS, Piece, TextInput, text_inputs
 from ..layout.memory_plan import aligned
 from .emit import output_of
 from .literals import values
 from .loop import loop_memory
 
-UNET, TEXT_ENCODER, DECODER = "unet", "text_encoder", "decoder"
-CONTEXT = "encoder_hidden_states"
+DECODER = "decoder"
 FILES = {"draw.h": "include/{}_draw.h", "draw.c": "src/{}_draw.c", "draw_main.c": "draw.c"}
 """Templates, with where what they make goes; {} is the project's name."""
 
 
 def draws(programs: Mapping[str, Program]) -> bool:
-    """Whether a picture can be drawn of a prompt: by a UNet with a loop that takes one text encoder's states
-    alone, a tokenizer with tables, and a decoder, or a UNet that works on pixels."""
-    unet, encoder = next(iter(programs.values())), programs.get(TEXT_ENCODER)
-    if unet.loop is None or encoder is None or encoder.tokenizer is None or unet.prologue is not None:
+    """Whether a picture can be drawn of a prompt: by a UNet with a loop that takes text encoders' states,
+    tokenizers with tables, and a decoder, or a UNet that works on pixels."""
+    unet, encoders = next(iter(programs.values())), _encoders(programs)
+    if unet.loop is None or not encoders or any(one.tokenizer is None for one in encoders.values()):
         return False
-    shown = DECODER in programs or pixel_block(unet.inputs[0].shape[1]) is not None
-    return shown and [one.name for one in unet.inputs[1:]] == [CONTEXT]
+    try:
+        text_inputs(unet, encoders)
+    except DgqcError:
+        return False
+    return DECODER in programs or (unet.picture is not None and unet.picture.block is not None)
+
+
+def _encoders(programs: Mapping[str, Program]) -> dict[str, Program]:
+    return {name: programs[name] for name in TEXT_ENCODERS if name in programs}
 
 
 @dataclass(frozen=True)
@@ -44,54 +53,110 @@ class _Written:
     shifts: str
 
 
+@dataclass(frozen=True)
+class _Encoder:
+    """One text encoder in C. ids: its input. states: numbers of its output. pieces: where they go."""
+
+    member: str
+    ids: str
+    tokens: int
+    states: int
+    pieces: tuple[_Copied, ...]
+
+
+@dataclass(frozen=True)
+class _Copied:
+    """A piece of an encoder's output in C. offset: of its input, in bytes, among those of a text."""
+
+    piece: Piece
+    offset: int
+
+
+@dataclass(frozen=True)
+class _Made:
+    """One input that texts are made into. offset: in bytes, among all of a text."""
+
+    name: str
+    elements: int
+    offset: int
+    crossing: _Written
+
+
 def write_drawing(
     environment: jinja2.Environment, programs: Mapping[str, Program], directory: Path, own: str, name: str
 ) -> None:
     """Writes the files into the joined project `own`, whose programs' names begin with `name`."""
-    unet, encoder, decoder = next(iter(programs.values())), programs[TEXT_ENCODER], programs.get(DECODER)
-    assert unet.loop is not None
-    assert encoder.tokenizer is not None
-    sample, context = unet.inputs
-    pixel_shape = tuple(output_of(decoder or unet).meta["val"].shape)
-    block = 1 if decoder is not None else pixel_block(pixel_shape[1]) or 1
-    last = PICTURE_SCALE if decoder is None else _scale(decoder)
-    elements, states, shown = (math.prod(one) for one in (sample.shape, context.shape, pixel_shape))
-    tokens, draw_bytes = encoder.tokenizer.length, loop_memory(unet.loop, elements).bytes
+    unet, decoder = next(iter(programs.values())), programs.get(DECODER)
+    facts = unet.picture or PictureFacts()
     details: dict[str, Any] = {
         "name": own,
         "upper": own.upper(),
         "model": name,
         "model_upper": name.upper(),
         "unet": next(iter(programs)),
-        "tokens": tokens,
-        "ids": encoder.inputs[0].name,
-        "states": states,
-        "elements": elements,
-        "pixels": shown,
-        "channels": pixel_shape[1] // block**2,
-        "height": pixel_shape[2] * block,
-        "width": pixel_shape[3] * block,
-        "block": block,
-        "context": _written(crossing(_scale(encoder), context), context),
+        "fixed": [(one.input, values(one.codes.flatten())) for one in facts.fixed],
+        "empty_is_zero": facts.empty_is_zero,
         "latent": None if decoder is None else _latent(decoder.inputs[0]),
-        "factor": pixels(last).factor,
-        "bytes": {
-            "contexts": 2 * aligned(2 * states),
-            "latent": aligned(2 * elements),
-            # What is needed one after another lies in one place.
-            "text": aligned(2 * tokens) + aligned(4 * tokens) + aligned(2 * states),
-            "draw": draw_bytes,
-            "shown": aligned(2 * elements) + aligned(2 * shown),
-        },
-        "aligned_states": aligned(2 * states),
-        "aligned_elements": aligned(2 * elements),
-        "aligned_ids": aligned(4 * tokens),
-        "aligned_codes": aligned(2 * tokens),
         "weights_file": f"{own}_weights.bin",
+        **_texts(text_inputs(unet, _encoders(programs)), _encoders(programs)),
+        **_shown(unet, decoder, 1 if decoder is not None else facts.block or 1),
     }
     for template, place in FILES.items():
         text = environment.get_template(f"{template}.jinja").render(details)
         (directory / place.format(own)).write_text(text, encoding="utf-8", newline="\n")
+
+
+def _texts(inputs: Sequence[TextInput], encoders: Mapping[str, Program]) -> dict[str, Any]:
+    """What a text becomes, and the memory that it takes."""
+    made: list[_Made] = []
+    copied: dict[str, list[_Copied]] = {name: [] for name in encoders}
+    offset = 0
+    for one in inputs:
+        elements = math.prod(one.given.shape)
+        made.append(_Made(one.given.name, elements, offset, _written(one.crossing, one.given)))
+        for piece in one.pieces:
+            copied[piece.encoder].append(_Copied(piece, offset))
+        offset += aligned(2 * elements)
+    written = [
+        _Encoder(
+            name,
+            program.inputs[0].name,
+            program.inputs[0].shape[1],
+            math.prod(output_of(program).meta["val"].shape),
+            tuple(copied[name]),
+        )
+        for name, program in encoders.items()
+    ]
+    tokens, states = max(one.tokens for one in written), max(one.states for one in written)
+    return {
+        "encoders": written,
+        "inputs": made,
+        "tokens": tokens,
+        "text_bytes": offset,
+        "ids_bytes": aligned(4 * tokens),
+        "codes_bytes": aligned(2 * tokens),
+        "encoding_bytes": aligned(4 * tokens) + aligned(2 * tokens) + aligned(2 * states),
+    }
+
+
+def _shown(unet: Program, decoder: Program | None, block: int) -> dict[str, Any]:
+    """What the last latent becomes, and the memory that it and the loop take."""
+    assert unet.loop is not None
+    shape = tuple(output_of(decoder or unet).meta["val"].shape)
+    elements, shown = math.prod(unet.inputs[0].shape), math.prod(shape)
+    last = PICTURE_SCALE if decoder is None else _scale(decoder)
+    return {
+        "elements": elements,
+        "sample": " x ".join(map(str, unet.inputs[0].shape)),
+        "channels": shape[1] // block**2,
+        "height": shape[2] * block,
+        "width": shape[3] * block,
+        "block": block,
+        "factor": pixels(last).factor,
+        "latent_bytes": aligned(2 * elements),
+        "draw_bytes": loop_memory(unet.loop, elements).bytes,
+        "shown_bytes": aligned(2 * elements) + aligned(2 * shown),
+    }
 
 
 def _scale(program: Program) -> float:
