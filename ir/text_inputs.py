@@ -19,7 +19,7 @@ TEXT_ENCODERS = ("text_encoder", "text_encoder_2")
 
 
 @dataclass(frozen=True)
-class Piece:
+class TextRuns:
     """Runs of numbers that go from a text encoder's output into an input.
 
     encoder: the part's name. count, size: of runs. first: where the first begins in the output. to: where it
@@ -39,7 +39,7 @@ class TextInput:
     """One input that is made of text encoders' outputs, and how codes of theirs become codes of its own."""
 
     given: Input
-    pieces: tuple[Piece, ...]
+    pieces: tuple[TextRuns, ...]
     crossing: Crossing
 
     def __call__(self, outputs: Mapping[str, torch.Tensor]) -> torch.Tensor:
@@ -86,13 +86,13 @@ def tokens_of(encoder: Program) -> int:
 
 def _context(given: Input, encoders: list[tuple[str, Program]]) -> TextInput:
     """All encoders' states, side by side."""
-    pieces: list[Piece] = []
+    pieces: list[TextRuns] = []
     scales: list[torch.Tensor] = []
     to = 0
     width = given.shape[-1]
     for name, encoder in encoders:
         own = _output_shape(encoder)[-1]
-        pieces.append(Piece(name, tokens_of(encoder), own, 0, to, width))
+        pieces.append(TextRuns(name, tokens_of(encoder), own, 0, to, width))
         scales.append(torch.full((own,), _scale(encoder), dtype=torch.float64))
         to += own
     tokens = {piece.count for piece in pieces}
@@ -115,7 +115,7 @@ def _pooled(given: Input, encoders: list[tuple[str, Program]]) -> TextInput | No
         first = tokens_of(encoder) * width
         if rows - tokens_of(encoder) == -(-size // width):
             crossing = Crossing(*multiplier(_scale(encoder) / given.steps(0)))
-            return TextInput(given, (Piece(name, 1, size, first, 0, size),), crossing)
+            return TextInput(given, (TextRuns(name, 1, size, first, 0, size),), crossing)
     return None
 
 

@@ -15,7 +15,7 @@ from ....ir.crossing import PICTURE_SCALE, Crossing, crossing, pixels
 from ....ir.errors import DgqcError
 from ....ir.picture import PictureFacts
 from ....ir.program import Input, Program
-from ....ir.text_inputs import TEXT_ENCODERS, Piece, TextInput, text_inputs
+from ....ir.text_inputs import TEXT_ENCODERS, TextRuns, TextInput, text_inputs
 from ..layout.memory_plan import aligned
 from .emit import output_of
 from .literals import values
@@ -68,7 +68,7 @@ class _Encoder:
 class _Copied:
     """A piece of an encoder's output in C. offset: of its input, in bytes, among those of a text."""
 
-    piece: Piece
+    piece: TextRuns
     offset: int
 
 
