@@ -15,7 +15,7 @@ from ....ir.crossing import PICTURE_SCALE, Crossing, crossing, pixels
 from ....ir.errors import DgqcError
 from ....ir.picture import PictureFacts
 from ....ir.program import Input, Program
-from ....ir.text_inputs import TEXT_ENCODERS, TextRuns, TextInput, text_inputs
+from ....ir.text_inputs import TEXT_ENCODERS, TextInput, TextRuns, text_inputs
 from ..layout.memory_plan import aligned
 from .emit import output_of
 from .literals import values
