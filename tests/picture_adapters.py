@@ -10,8 +10,9 @@ import text_parts
 import torch
 from transformers import CLIPImageProcessor, CLIPVisionConfig, CLIPVisionModelWithProjection
 
-EMBEDDING, HIDDEN, SIDE = 12, 8, 8
-"""Numbers of a picture's embedding, and of each of its patches; pixels that the encoder sees."""
+EMBEDDING, HIDDEN, SIDE, FACE = 12, 8, 8, 10
+"""Numbers of a picture's embedding, and of each of its patches; pixels that the encoder sees; numbers of
+a face's embedding."""
 TOKENS, WIDE = 4, 64
 """Tokens of a picture, and numbers of one in a resampler, whose heads have 64 each."""
 
@@ -72,6 +73,50 @@ def resampler(seed: int) -> Tensors:
         found[f"layers.{layer}.1.1.weight"] = random(4 * WIDE, WIDE)
         found[f"layers.{layer}.1.3.weight"] = random(WIDE, 4 * WIDE)
     return found
+
+
+def patches_projection(seed: int) -> Tensors:
+    """Of IP-Adapter Full Face: a network that reads each patch."""
+    random, width = _random(seed), text_parts.WIDTH
+    return {
+        "proj.0.weight": random(HIDDEN, HIDDEN),
+        "proj.0.bias": random(HIDDEN),
+        "proj.2.weight": random(width, HIDDEN),
+        "proj.2.bias": random(width),
+        "proj.3.weight": torch.ones(width),
+        "proj.3.bias": torch.zeros(width),
+    }
+
+
+def face_projection(seed: int) -> Tensors:
+    """Of IP-Adapter FaceID: what reads another network's embedding of a face."""
+    random, width = _random(seed), text_parts.WIDTH
+    return {
+        "proj.0.weight": random(2 * FACE, FACE),
+        "proj.0.bias": random(2 * FACE),
+        "proj.2.weight": random(TOKENS * width, 2 * FACE),
+        "proj.2.bias": random(TOKENS * width),
+        "norm.weight": torch.ones(width),
+        "norm.bias": torch.zeros(width),
+    }
+
+
+def with_changes(unet: Any, file: dict[str, Tensors], seed: int = 0) -> dict[str, Tensors]:
+    """An adapter with a LoRA of every attention beside its layers, as those of faces have."""
+    random, layers = _random(seed), dict(file["ip_adapter"])
+    for number, name in enumerate(unet.attn_processors):
+        attention = unet.get_submodule(name.removesuffix(".processor"))
+        for what in ("to_q", "to_k", "to_v", "to_out"):
+            layer = attention.to_out[0] if what == "to_out" else getattr(attention, what)
+            layers[f"{number}.{what}_lora.down.weight"] = random(2, layer.in_features)
+            layers[f"{number}.{what}_lora.up.weight"] = random(layer.out_features, 2)
+    return {**file, "ip_adapter": layers}
+
+
+def flat(file: dict[str, Tensors]) -> Tensors:
+    """As a safetensors file has it."""
+    halves = file.items()
+    return {f"{half}.{name}": one.contiguous() for half, inside in halves for name, one in inside.items()}
 
 
 def adapter(unet: Any, projection: Tensors, seed: int = 0) -> dict[str, Tensors]:

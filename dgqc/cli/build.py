@@ -5,11 +5,13 @@ from __future__ import annotations
 import re
 import sys
 from collections.abc import Sequence
+from dataclasses import fields
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from ..compiler.model_options import ModelOptions
 from ..compiler.request import Request
 from ..ir.errors import DgqcError
 from . import options
@@ -20,6 +22,10 @@ from .targets import TARGET_HELP, StageWatch, stage_names
 if TYPE_CHECKING:
     from ..passes.base import Pass
     from ..passes.manager.instruments import Instrument, Timing
+
+
+MODEL = tuple(one.name for one in fields(ModelOptions) if one.kw_only)
+"""How a model is loaded."""
 
 
 def register(app: typer.Typer) -> None:
@@ -80,7 +86,7 @@ def compile_model(
     _tell(place, json)
 
 
-@takes_fields("weights_key", "variant", "lora", "tokenizer", "pictures", "strength")
+@takes_fields(*MODEL, "pictures", "strength", "embeddings")
 def calibrate(
     asked: dict[str, Any],
     pipeline: Annotated[
@@ -105,14 +111,13 @@ def calibrate(
         float | None, typer.Option("--guidance-scale", help="The pipeline's own where it is left out.")
     ] = None,
     part: Annotated[
-        str, typer.Option("--part", help="Whose calls: the unet's, or the controlnet's.")
+        str, typer.Option("--part", help="Whose calls: unet, or controlnet, controlnet.1 of several.")
     ] = "unet",
     seed: options.Seed = 0,
     json: options.Json = False,
 ) -> None:
     """Record what a pipeline calls its UNet with, for `dgqc compile --calib`."""
     from ..compiler.samples import shown
-    from ..frontends.adapters.adapter import adapters_of
     from ..frontends.calibrating.calibrate import calibrate as record
     from ..frontends.calibrating.drawings import CONTROLNET, UNET
 
@@ -131,9 +136,8 @@ def calibrate(
             shown("recording UNet calls"),
             samples=samples,
             labels=None if classes is None else class_list(classes),
-            adapters=adapters_of(asked["lora"]),
             part=part,
-            **{name: asked[name] for name in ("weights_key", "variant", "tokenizer", "pictures", "strength")},
+            **_passed_on(asked),
         )
     calls = len(calibration.schedule)
     if json:
@@ -141,6 +145,18 @@ def calibrate(
         as_json({"output": str(output), **counted, "origin": calibration.origin})
     else:
         result(f"Wrote {output}: {calibration.origin}, {calls} calls each.")
+
+
+def _passed_on(asked: dict[str, Any]) -> dict[str, Any]:
+    """Options of the command that are the function's, too, files of adapters read off their texts."""
+    from ..frontends.adapters.adapter import adapters_of
+    from ..frontends.adapters.picture_adapters import picture_adapters_of
+
+    files = {
+        "adapters": adapters_of(asked.pop("lora")),
+        "shown": picture_adapters_of(asked.pop("ip_adapter"), asked.pop("image_encoder")),
+    }
+    return {**asked, **files}
 
 
 def demo(

@@ -22,7 +22,9 @@ def takes_fields(*names: str) -> Callable[[Command], Command]:
     names: of fields; none takes all that a command line can give. The command's first argument is a mapping
     of the fields' values, by name.
     """
-    chosen = [one for one in fields(Request) if _written(one) and (not names or one.name in names)]
+    # As in Python: what has a place among its arguments, then what has a name only.
+    declared = sorted(fields(Request), key=lambda one: bool(one.kw_only))
+    chosen = [one for one in declared if _written(one) and (not names or one.name in names)]
 
     def decorate(command: Command) -> Command:
         def run(**given: Any) -> None:

@@ -17,6 +17,7 @@ from torch import nn
 
 from ..frontends.calibrating.conditions import invents
 from ..frontends.calibrating.drawings import Drawings
+from ..frontends.calibrating.embeddings import read_embeddings
 from ..frontends.calibrating.pictures import read_pictures
 from ..frontends.calibrating.pipeline_calls import Settings
 from ..frontends.calibrating.synthesize import denoised, rehearse, synthesize
@@ -131,7 +132,7 @@ def caller_of(request: Request, known: KnownModel, recorded: Calibration | None)
             _check_context(request, calls)
             return Caller(calls.schedule, config, calls, drawings=drawings)
         except DgqcError as error:
-            if request.pictures is not None or request.strength is not None:
+            if not (request.pictures is request.strength is request.embeddings is None):
                 raise  # Denoising without them is not what was asked for.
             reason = str(error)
     scheduler, schedule = schedule_for(config, _steps(request), request.timesteps)
@@ -162,7 +163,8 @@ def drawings_of(request: Request, known: KnownModel) -> Drawings:
     if request.scheduler is not None:
         named = scheduler_config(request.scheduler, known.config)
         pipeline.scheduler, _ = schedule_for(named, _steps(request), request.timesteps)
-    return Drawings(pipeline, settings, pictures=pictures)
+    told = None if request.embeddings is None else read_embeddings(Path(request.embeddings))
+    return Drawings(pipeline, settings, pictures=pictures, embeddings=told)
 
 
 def _check_context(request: Request, calls: Calibration) -> None:

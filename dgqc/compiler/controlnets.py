@@ -7,12 +7,10 @@ from pathlib import Path
 
 from diffusers import ControlNetModel
 
-from ..frontends.adapters.adapter import adapters_of
 from ..frontends.calibrating.calibration_file import load_calibration
 from ..frontends.loading.conditionings import CONTROLNETS
 from ..frontends.loading.controlnets import ExportedControlNet, is_controlnet
 from ..frontends.loading.live_models import check_live
-from ..frontends.loading.load import load_model
 from ..ir.errors import DgqcError
 from .request import Request
 
@@ -25,7 +23,7 @@ def with_one_result(request: Request) -> Request:
     model = request.model
     if isinstance(model, str | Path) and is_controlnet(Path(model)):
         _needs_calls(request)
-        loaded = load_model(model, request.weights_key, request.variant, adapters_of(request.lora))
+        loaded = request.loaded()
         request, model = replace(request, variant=None, lora=()), loaded.model
     if not isinstance(model, ControlNetModel):
         return request

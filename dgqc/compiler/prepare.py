@@ -15,7 +15,6 @@ from torch import nn
 from ..bundle.diffusers_files import plain_config
 from ..bundle.manifest import InputShape, Provenance
 from ..execution.diffusers_unet import CompiledUNet
-from ..frontends.adapters.adapter import adapters_of
 from ..frontends.calibrating.calibration_file import load_calibration
 from ..frontends.calibrating.pipeline_calls import own_guidance
 from ..frontends.calibrating.select_samples import Selection, select
@@ -25,7 +24,6 @@ from ..frontends.loading.exported_unet import ExportedUNet
 from ..frontends.loading.gates import with_gates
 from ..frontends.loading.guidance import USUAL, settled_guidance, takes_guidance, with_guidance
 from ..frontends.loading.live_models import check_live
-from ..frontends.loading.load import load_model
 from ..frontends.loading.model_inputs import model_config, recorded_inputs
 from ..frontends.loading.pipelines import StoredPipeline
 from ..frontends.samplers import AUTO, sampler_for
@@ -168,20 +166,14 @@ def _guidance(request: Request, known: KnownModel, recorded: Calibration | None)
 
 
 def _known(request: Request) -> KnownModel:
-    model, adapters = request.model, adapters_of(request.lora)
-    given = {"lora": adapters, "variant": request.variant, "tokenizer": request.tokenizer}
-    if isinstance(model, DiffusionPipeline | nn.Module) and any(given.values()):
-        option = next(name for name, value in given.items() if value)
-        raise DgqcError(
-            f"The option {option} is for files, and here is a {type(model).__name__}; give its folder, or do "
-            "it with diffusers (fuse_lora, then unload_lora_weights)."
-        )
+    model = request.model
+    if isinstance(model, DiffusionPipeline | nn.Module):
+        request.refuse_of_live_models()
     if isinstance(model, DiffusionPipeline):
         return _known_pipeline(model)
     if isinstance(model, nn.Module):
         return KnownModel(_checked(model))
-    tokenizer = None if request.tokenizer is None else Path(request.tokenizer)
-    loaded = load_model(Path(model), request.weights_key, request.variant, adapters, tokenizer)
+    loaded = request.loaded()
     return KnownModel(loaded.model, loaded.pipeline, loaded.scheduler, loaded.context_length)
 
 

@@ -13,14 +13,12 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from ..ir.errors import DgqcError
+from .model_options import ModelOptions
 from .option import option, option_of
 from .written import as_json, height_and_width, timestep_list
 
 if TYPE_CHECKING:
     # Needed for types alone: `dgqc --help` does not wait for torch.
-    from diffusers import DiffusionPipeline
-    from torch import nn
-
     from ..ir.calibration import Calibration
     from ..passes.base import Pass
     from ..passes.manager.instruments import Instrument
@@ -31,62 +29,14 @@ AUTO, ALL, UNET, OFF = "auto", "all", "unet", "off"
 
 
 @dataclass(frozen=True)
-class Request:
+class Request(ModelOptions):
     """What to compile, and how."""
 
-    model: nn.Module | DiffusionPipeline | str | Path = field(
-        metadata=option(
-            (),
-            "A UNet's or pipeline's folder, .pt, .safetensors or .pt2.",
-            kind=Path,
-            metavar="MODEL",
-            python="Or a diffusers UNet or pipeline.",
-            recorded=False,  # the manifest has its class
-        )
-    )
     opt: str = field(
         default="w4a6",
         metadata=option(("-O", "--opt"), "Widths and groups: w4a6, w8a8, w4a6g16,edges=8.", metavar="PRESET"),
     )
     _: KW_ONLY
-    weights_key: str | None = field(
-        default=None,
-        metadata=option(
-            "--weights-key",
-            "Which weights of a checkpoint: ema.",
-            metavar="NAME",
-            python="What a .pt calls them; None takes a usual name, and says so where there are several.",
-        ),
-    )
-    variant: str | None = field(
-        default=None,
-        metadata=option(
-            "--variant",
-            "Which weights of a folder: fp16, ema, non_ema.",
-            metavar="NAME",
-            python="None takes those without a name, or what there is.",
-        ),
-    )
-    lora: str | Path | Sequence[str | Path] = field(
-        default=(),
-        metadata=option(
-            "--lora",
-            "A LoRA, LoHa, LoKr or DoRA to merge first, as FILE or FILE:STRENGTH; several times.",
-            kind=list[str],
-            metavar="FILE",
-            python="One text or several.",
-        ),
-    )
-    tokenizer: str | Path | None = field(
-        default=None,
-        metadata=option(
-            "--tokenizer",
-            "The folder of a tokenizer, or of a pipeline with one, for a checkpoint in one file.",
-            kind=Path,
-            metavar="FOLDER",
-            python="None takes such a file's UNet alone.",
-        ),
-    )
     calibration: Calibration | str | Path | None = field(
         default=None,
         metadata=option(
@@ -145,6 +95,16 @@ class Request:
             kind=Path,
             metavar="FOLDER",
             python="What its calibration is drawn from.",
+        ),
+    )
+    embeddings: str | Path | None = field(
+        default=None,
+        metadata=option(
+            "--embeddings",
+            "A file of prompts' embeddings (or faces'), in the place of a tokenizer.",
+            kind=Path,
+            metavar="FILE",
+            python="A .safetensors by the pipeline's names, prompt_embeds for instance, or its .npy.",
         ),
     )
     strength: float | None = field(

@@ -73,7 +73,7 @@ def read_adapter(adapter: Adapter) -> AdapterFile:
             unknown.append(key)
             continue
         layer = Layer(leaf.part, leaf.layer)
-        found[layer][leaf.what] = _finite(tensor, key, path)
+        found[layer][leaf.what] = finite(tensor, key, path, FORMS)
         keys.setdefault(layer, key)
         if layer not in kinds or leaf.kind != "lora":
             kinds[layer] = leaf.kind
@@ -130,12 +130,16 @@ def _factor(scales: Mapping[str | None, Scales], layer: Layer) -> float | None:
     return None if found is None else found.factor(layer.name)
 
 
-def _finite(tensor: Any, key: str, path: Path) -> torch.Tensor:
+def finite(tensor: Any, key: str, path: Path, forms: str) -> torch.Tensor:
+    """A file's tensor in float32. forms: what to give instead of a file where it is none, or not finite.
+
+    Raises DgqcError there.
+    """
     if not isinstance(tensor, torch.Tensor):
-        raise DgqcError(f"{path}: {one_line(key, 100)} is a {type(tensor).__name__}, not a tensor; {FORMS}.")
+        raise DgqcError(f"{path}: {one_line(key, 100)} is a {type(tensor).__name__}, not a tensor; {forms}.")
     # Alphas are whole numbers in some files.
     if (tensor.dim() or tensor.is_floating_point()) and (fault := not_plain(tensor)):
-        raise DgqcError(f"{path}: {one_line(key, 100)} is {fault}; {FORMS}.")
+        raise DgqcError(f"{path}: {one_line(key, 100)} is {fault}; {forms}.")
     found = tensor.detach().to(torch.float32)
     if not bool(torch.isfinite(found).all()):
         raise DgqcError(f"{path}: {one_line(key, 100)} holds NaN or infinite values; give a file without.")

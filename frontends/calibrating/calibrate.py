@@ -14,12 +14,14 @@ from diffusers import DiffusionPipeline
 from ...ir.calibration import Calibration, Inputs
 from ...ir.errors import DgqcError
 from ..adapters.adapter import Adapter
+from ..adapters.picture_adapters import NONE, PictureAdapters
 from ..loading.load import load_model
 from ..loading.pipelines import checked_index
 from ..schedulers import scheduler_config
 from ..schedules import schedule_for
 from .calibration_file import Recording, load_calibration, save_calibration
 from .drawings import UNET, Drawings
+from .embeddings import Embeddings, read_embeddings
 from .pictures import read_pictures
 from .pipeline_calls import Settings, UnfitPipeline, own_guidance
 from .recorder import Progress, versions
@@ -47,8 +49,10 @@ def calibrate(
     variant: str | None = None,
     adapters: Sequence[Adapter] = (),
     tokenizer: str | Path | None = None,
+    shown: PictureAdapters = NONE,
     pictures: str | Path | None = None,
     strength: float | None = None,
+    embeddings: str | Path | None = None,
     part: str = UNET,
 ) -> Calibration:
     """Runs an unmodified pipeline and records its UNet's inputs at every call.
@@ -61,9 +65,10 @@ def calibrate(
     guidance_scale: None leaves the pipeline's own; where it guides, both halves are recorded.
     samples: pictures; None draws one for each prompt or class, or 16.
     labels: classes, for a pipeline that takes them; None draws them from all that the UNet knows.
-    weights_key, variant, adapters, tokenizer: as for `load_model`.
+    weights_key, variant, adapters, tokenizer, shown: as for `load_model`.
     pictures: a folder of them, for a pipeline that changes pictures. strength: None leaves the pipeline's
         own; below 1 the recorded schedule begins late. part: whose calls, the unet's or the controlnet's.
+    embeddings: a file of them, which stand for prompts or beside them (`read_embeddings`).
 
     Holds all recorded latents until the file is written: pictures x calls x 2 (guidance) x C x H x W
     float32, 0.2 GB for 64 prompts of Stable Diffusion at 25 steps; a context that stays the same once.
@@ -71,37 +76,44 @@ def calibrate(
     draw: its scheduler denoises from noise in its place, with conditions that are drawn, which is said.
     Raises DgqcError for a pipeline that can't be loaded or run, or whose calls carry unknown inputs.
     """
-    if prompts is not None and not prompts:
-        raise DgqcError("There are no prompts to calibrate with; give at least one.")
-    count = samples if samples is not None else len(prompts or labels or range(PICTURES))
+    told = None if embeddings is None else read_embeddings(Path(embeddings))
+    _check_prompts(prompts, told)
+    count = samples if samples is not None else _count(prompts, told, labels)
     if batch_size < 1 or count < 1:
         raise DgqcError(f"{count} pictures in batches of {batch_size} can't be drawn; give at least 1 each.")
     given = None if pictures is None else read_pictures(Path(pictures))
-    loaded = _loaded(pipeline, weights_key, variant, adapters, tokenizer)
+    loaded = _loaded(pipeline, weights_key, variant, adapters, tokenizer, shown)
     settings = Settings(steps, guidance_scale=guidance_scale, strength=strength)
-    drawings = Drawings(loaded, settings, prompts, labels, given, part)
+    drawings = Drawings(loaded, settings, prompts, labels, given, part, told)
     try:
-        calls = len(drawings.rehearse().schedule)
+        recording, calls = _recorded(drawings, count, batch_size, seed, progress)
     except UnfitPipeline as error:
-        if prompts is not None or given is not None or part != UNET:
+        if not (prompts is given is told is None) or part != UNET:
             raise  # Denoising without them is not what was asked for.
         own = type(loaded.scheduler).__name__
         log.warning("%s Samples are denoised by its %s alone.", error, own)
-        recording, recorded = _denoised(loaded, steps, count, batch_size, seed, progress)
-        save_calibration(output, recording, recorded)
-        return load_calibration(output)
-    recorder = drawings.record(count, batch_size, seed, progress, calls)
+        recording, calls = _denoised(loaded, steps, count, batch_size, seed, progress)
+    save_calibration(output, recording, calls)
+    return load_calibration(output)
+
+
+def _recorded(
+    drawings: Drawings, count: int, batch_size: int, seed: int, progress: Progress | None
+) -> tuple[Recording, Iterator[tuple[int, int, Inputs]]]:
+    """What is said of the calls that the pipeline makes, and the calls themselves."""
+    recorder = drawings.record(count, batch_size, seed, progress, len(drawings.rehearse().schedule))
+    pipeline, prompts, scale = drawings.pipeline, drawings.prompts, drawings.settings.guidance_scale
+    caller, kind = type(pipeline.scheduler).__name__, type(pipeline).__name__
     recording = Recording(
-        schedule=recorder.schedule(type(loaded.scheduler).__name__, f"recorded from {type(loaded).__name__}"),
+        schedule=recorder.schedule(caller, f"recorded from {kind}"),
         synthetic=False,
         origin=drawings.origin(count),
-        prompts=hashlib.sha256("\n".join(prompts or ()).encode()).hexdigest() if prompts else "",
+        prompts=hashlib.sha256("\n".join(prompts).encode()).hexdigest() if prompts else "",
         seeds=tuple(seed + index for index in range(count)),
-        guidance_scale=own_guidance(loaded) if guidance_scale is None else guidance_scale,
+        guidance_scale=own_guidance(pipeline) if scale is None else scale,
         versions=versions(),
     )
-    save_calibration(output, recording, recorder.calls())
-    return load_calibration(output)
+    return recording, recorder.calls()
 
 
 def _denoised(
@@ -117,12 +129,28 @@ def _denoised(
     return recording, calls
 
 
+def _count(prompts: Sequence[str] | None, told: Embeddings | None, labels: Sequence[int] | None) -> int:
+    """Pictures, where nobody says how many."""
+    if told is not None and prompts is None:
+        return told.count
+    return len(prompts or labels or range(PICTURES))
+
+
+def _check_prompts(prompts: Sequence[str] | None, told: Embeddings | None) -> None:
+    """Raises DgqcError where there are no prompts, or twice."""
+    if prompts is not None and not prompts:
+        raise DgqcError("There are no prompts to calibrate with; give at least one.")
+    if told is not None and told.prompted and prompts is not None:
+        raise DgqcError("There are prompts, and embeddings that stand for prompts; leave one of them out.")
+
+
 def _loaded(
     pipeline: str | Path | DiffusionPipeline,
     weights_key: str | None,
     variant: str | None,
     adapters: Sequence[Adapter],
     tokenizer: str | Path | None,
+    shown: PictureAdapters,
 ) -> Any:
     """The pipeline around the UNet that `load_model` gives a compiler."""
     if isinstance(pipeline, DiffusionPipeline):
@@ -130,7 +158,8 @@ def _loaded(
     path = Path(pipeline)
     if path.is_dir():
         checked_index(path)
-    found = load_model(path, weights_key, variant, adapters, None if tokenizer is None else Path(tokenizer))
+    tokens = None if tokenizer is None else Path(tokenizer)
+    found = load_model(path, weights_key, variant, adapters, tokens, shown)
     if found.pipeline is None:
         raise DgqcError(
             f"{path} is no pipeline as it stands; give a pipeline's folder, or, for a checkpoint in "

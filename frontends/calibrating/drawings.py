@@ -17,10 +17,11 @@ from ...ir.schedule import Schedule
 from ..loading.pipelines import unknown_words
 from .captions import everyday_captions, prompts_for, tells_apart
 from .conditions import draw_labels, label_count
+from .embeddings import FACES, Embeddings
 from .pictures import Picture
-from .pipeline_calls import Asked, Settings, draw, reads_pictures, rehearsal, takes
+from .pipeline_calls import Asked, Settings, check_embeddings, draw, reads_pictures, rehearsal, takes
 from .recorder import Progress, Recorder, recording
-from .shown_pictures import is_shown_pictures
+from .shown_pictures import is_shown_pictures, wants_pictures
 
 log = logging.getLogger("dgqc")
 
@@ -33,7 +34,8 @@ class Drawings:
     """A pipeline around a UNet, and how it is to draw.
 
     prompts: what users ask for; None takes captions that dgqc brings. labels: classes; None draws them.
-    pictures: for a pipeline that changes pictures. part: whose calls are recorded.
+    pictures: for a pipeline that changes pictures. embeddings: in the place of prompts, or beside them.
+    part: whose calls are recorded.
     """
 
     pipeline: Any
@@ -42,6 +44,7 @@ class Drawings:
     labels: Sequence[int] | None = None
     pictures: Sequence[Picture] | None = None
     part: str = UNET
+    embeddings: Embeddings | None = None
 
     def __post_init__(self) -> None:
         name = type(self.pipeline).__name__
@@ -59,19 +62,25 @@ class Drawings:
             raise DgqcError(f"A {name} takes no prompts; leave them out, and say how many pictures.")
         if self.labels is not None:
             self._check_labels(self.labels)
-        if (self.pictures is not None) != reads_pictures(self.pipeline):
+        if self.embeddings is not None or self.prompted:
+            check_embeddings(self.pipeline, self.embeddings, self.settings)
+        if (self.pictures is not None) != self._reads_pictures:
             if self.pictures is None and not takes(self.pipeline, "image"):
-                raise DgqcError(
-                    f"The {name}'s IP-Adapter is shown pictures; give a folder of some with --pictures."
-                )
+                raise DgqcError(wants_pictures(self.pipeline))
             if self.pictures is None:
                 raise DgqcError(f"A {name} changes pictures; give a folder of some with --pictures.")
             raise DgqcError(f"A {name} takes no pictures; leave --pictures out.")
 
     @property
     def prompted(self) -> bool:
-        """Whether the pipeline takes prompts."""
-        return takes(self.pipeline, "prompt")
+        """Whether the pipeline is given prompts."""
+        embedded = self.embeddings is not None and self.embeddings.prompted
+        return takes(self.pipeline, "prompt") and not embedded
+
+    @property
+    def _reads_pictures(self) -> bool:
+        told = self.embeddings is not None and any(one.startswith(FACES) for one in self.embeddings.tensors)
+        return reads_pictures(self.pipeline) if not told else takes(self.pipeline, "image")
 
     @property
     def labelled(self) -> bool:
@@ -100,7 +109,9 @@ class Drawings:
         changed: Sequence[Picture | None] = [None] * count
         if self.pictures is not None:
             changed = _again(self.pictures, count)
-        return [Asked(seed + i, *one) for i, one in enumerate(zip(prompts, labels, changed, strict=True))]
+        rows = [{} if self.embeddings is None else self.embeddings.row(i) for i in range(count)]
+        each = zip(prompts, labels, changed, rows, strict=True)
+        return [Asked(seed + i, *one) for i, one in enumerate(each)]
 
     def record(
         self, count: int, batch_size: int, seed: int, progress: Progress | None, calls: int
@@ -147,6 +158,8 @@ class Drawings:
             name = f"{name}, with {len(self.pictures)} pictures"
         if self.prompts is not None:
             return f"{count} prompts through {name}"
+        if self.embeddings is not None and self.embeddings.prompted:
+            return f"{count} embeddings of prompts through {name}"
         if self.prompted:
             known = tells_apart(getattr(self.pipeline, "tokenizer", None), everyday_captions())
             return f"{count} {'everyday captions' if known else 'prompts of its words'} through {name}"

@@ -5,7 +5,7 @@ from __future__ import annotations
 import inspect
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 import torch
@@ -18,6 +18,7 @@ from ..loading.model_inputs import model_config, model_inputs, own_size
 from ..loading.pipelines import quietly
 from ..schedules import check_steps, check_timesteps
 from .boxes import boxes_of
+from .embeddings import FACES, NEGATIVE, PROMPTS, Embeddings, arguments_of
 from .pictures import Picture
 from .recorder import recording
 from .shown_pictures import is_shown_pictures, shown
@@ -34,13 +35,14 @@ ENLARGED: Mapping[str, int] = {"StableDiffusionLatentUpscalePipeline": 2}
 class Asked:
     """One picture. prompt, label, given: None where the pipeline takes none. seed: of its noise.
 
-    given: the picture that is changed.
+    given: the picture that is changed. embeddings: by the pipeline's name for each, of this picture.
     """
 
     seed: int
     prompt: str | None = None
     label: int | None = None
     given: Picture | None = None
+    embeddings: Mapping[str, torch.Tensor] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
@@ -81,6 +83,12 @@ def own_guidance(pipeline: Any) -> float | None:
     return float(taken.default) if taken is not None and isinstance(taken.default, int | float) else None
 
 
+def guides(pipeline: Any, settings: Settings) -> bool:
+    """Whether the pipeline calls its UNet for what leads away, too."""
+    scale = own_guidance(pipeline) if settings.guidance_scale is None else settings.guidance_scale
+    return scale is not None and scale > 1 and model_config(pipeline.unet).get("time_cond_proj_dim") is None
+
+
 def draw(pipeline: Any, pictures: Sequence[Asked], settings: Settings) -> Any:
     """Draws pictures together. Returns latents (B, C, H, W), or what a pipeline without any draws.
 
@@ -90,7 +98,7 @@ def draw(pipeline: Any, pictures: Sequence[Asked], settings: Settings) -> Any:
         "generator": [torch.Generator().manual_seed(one.seed) for one in pictures],
         "num_inference_steps": settings.steps,
         "output_type": "latent" if takes(pipeline, "prompt") else PICTURES,
-        **_conditions(pipeline, pictures),
+        **_conditions(pipeline, pictures, guides(pipeline, settings)),
         **_given(pipeline, pictures, settings),
         **_chosen(pipeline, settings),
     }
@@ -145,11 +153,12 @@ def rehearsal(pipeline: Any, settings: Settings, picture: Asked) -> Calibration:
     return found
 
 
-def _conditions(pipeline: Any, pictures: Sequence[Asked]) -> Mapping[str, Any]:
-    """Prompts or a number of pictures, and classes, as far as the pipeline takes them."""
-    found: dict[str, Any] = {}
+def _conditions(pipeline: Any, pictures: Sequence[Asked], guided: bool) -> Mapping[str, Any]:
+    """Prompts or a number of pictures, embeddings, classes, as far as the pipeline takes them."""
+    found: dict[str, Any] = arguments_of([one.embeddings for one in pictures], guided)
     if takes(pipeline, "prompt"):
-        found["prompt"] = [one.prompt for one in pictures]
+        if PROMPTS not in found:
+            found["prompt"] = [one.prompt for one in pictures]
     else:
         found["batch_size"] = len(pictures)
     if takes(pipeline, "gligen_boxes"):
@@ -159,11 +168,49 @@ def _conditions(pipeline: Any, pictures: Sequence[Asked]) -> Mapping[str, Any]:
     return found
 
 
+def check_embeddings(pipeline: Any, given: Embeddings | None, settings: Settings) -> None:
+    """Raises DgqcError for embeddings that the pipeline doesn't take, and where it can make none by itself.
+
+    given: None where nobody has any.
+    """
+    name = type(pipeline).__name__
+    for one in given.tensors if given is not None else ():
+        argument = FACES if one.startswith(FACES) else one
+        if not takes(pipeline, argument):
+            raise DgqcError(f"A {name} takes no {one}; leave it out of the embeddings.")
+    if not takes(pipeline, PROMPTS) or _reads_prompts(pipeline):
+        return
+    if given is None or not given.prompted:
+        raise DgqcError(
+            f"The {name} has no tokenizer with a text encoder to read prompts; give their embeddings with "
+            f"--embeddings FILE ({PROMPTS} and {NEGATIVE}, a row a picture)."
+        )
+    if NEGATIVE not in given.tensors and guides(pipeline, settings):
+        raise DgqcError(
+            f"The {name} guides away from {NEGATIVE}, and has no text encoder to make them; add them to the "
+            "embeddings, or draw without guidance (--guidance-scale 1)."
+        )
+
+
+def _reads_prompts(pipeline: Any) -> bool:
+    """Whether there is a text encoder and a tokenizer for it; SDXL's refiner has the second of each alone."""
+    return any(
+        getattr(pipeline, f"tokenizer{end}", None) is not None
+        and getattr(pipeline, f"text_encoder{end}", None) is not None
+        for end in ("", "_2", "_3")
+    )
+
+
+def _told_faces(picture: Asked) -> bool:
+    """Whether what IP-Adapters read is given as it is."""
+    return any(name.startswith(FACES) for name in picture.embeddings)
+
+
 def _given(pipeline: Any, pictures: Sequence[Asked], settings: Settings) -> Mapping[str, Any]:
     """The pictures that are changed, and their masks, as large as the pipeline wants them; those that an
     IP-Adapter is shown."""
     found: dict[str, Any] = {}
-    if pictures[0].given is not None and is_shown_pictures(pipeline):
+    if pictures[0].given is not None and is_shown_pictures(pipeline) and not _told_faces(pictures[0]):
         found |= shown(pipeline, pictures[0].given.whole())
     if not takes(pipeline, "image"):
         return found

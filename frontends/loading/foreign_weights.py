@@ -20,7 +20,10 @@ KINDS = (
         "a ControlNet: compile the pipeline that it controls, as a folder, with --pictures",
     ),
     (r"\bmotion_modules\.", "motion modules of AnimateDiff, whose UNet dgqc does not compile"),
-    (r"^(image_proj|ip_adapter)\.", "an IP-Adapter, whose tokens dgqc has no input for"),
+    (
+        r"^(image_proj|ip_adapter)\.",
+        "an IP-Adapter: compile the pipeline that it is for, and give this file with --ip-adapter",
+    ),
     (r"^(string_to_param|emb_params|clip_[lg])\b", "a textual inversion, which the text encoder takes"),
     (r"^(first_stage_model\.)?decoder\.(up|up_blocks|mid_block)\.", f"a VAE, {ONLY_UNETS}"),
     (r"^(text_model|cond_stage_model|conditioner)\.", f"a text encoder, {ONLY_UNETS}"),

@@ -15,8 +15,10 @@ from ...ir.errors import DgqcError
 from ...ir.reading import reading
 from ...ir.storage.json_text import read_json_object
 from ..adapters.adapter import Adapter
-from ..adapters.adapter_file import read_adapter
+from ..adapters.adapter_file import AdapterFile, read_adapter
 from ..adapters.merge import merge_adapters
+from ..adapters.picture_adapters import NONE as NO_PICTURES
+from ..adapters.picture_adapters import PictureAdapters, show_pictures
 from .checkpoints import unwrapped
 from .conditionings import CONTROLNETS
 from .exported_archive import read_exported_program
@@ -30,8 +32,9 @@ from .original_facts import Said
 from .original_layout import Original, from_original, is_original
 from .original_pipeline import OriginalPipeline
 from .pickles import read_pickle
+from .picture_encoders import PictureEncoder
 from .pipeline_facts import PipelineFacts, pipeline_facts
-from .pipelines import PipelineFolder, StoredPipeline, built_scheduler
+from .pipelines import PipelineFolder, StoredPipeline, built_scheduler, quietly
 from .weight_files import read_safetensors, safetensors_metadata, weights_in
 from .weights import build_unet, empty_unet, tell_ignored
 
@@ -74,6 +77,7 @@ def load_model(
     variant: str | None = None,
     adapters: Sequence[Adapter] = (),
     tokenizer: Path | None = None,
+    shown: PictureAdapters = NO_PICTURES,
 ) -> LoadedModel:
     """Loads a UNet. No code from the file is run.
 
@@ -85,14 +89,33 @@ def load_model(
     adapters: files of LoRA and its like, merged into the weights; those of text encoders when the pipeline is
         loaded.
     tokenizer: a folder with what a checkpoint in one file lacks to be a pipeline; None takes the UNet alone.
+    shown: IP-Adapters, whose layers the UNet gets.
     Raises DgqcError, naming the file and the first wrong weight or import, for anything that is not a UNet
     whose weights and config fit.
     """
     found, files = Path(path), [read_adapter(one) for one in adapters]
     with reading(str(found), FORMATS):
         loaded = _load(found, weights_key, variant, tokenizer)
-    if not adapters:
+    if adapters:
+        loaded = _merged(loaded, found, adapters, files)
+    return _shown(loaded, shown) if shown.files else loaded
+
+
+def _shown(loaded: LoadedModel, shown: PictureAdapters) -> LoadedModel:
+    """The model with IP-Adapters, and its pipeline with what reads pictures for them."""
+    with quietly():
+        show_pictures(loaded.model, shown.files, loaded.source)
+    if loaded.pipeline is None:
         return loaded
+    encoder = PictureEncoder(shown.encoder, tuple(one.path for one in shown.files))
+    pipeline: Any = replace(loaded.pipeline, encoder=encoder)
+    return replace(loaded, pipeline=pipeline)
+
+
+def _merged(
+    loaded: LoadedModel, found: Path, adapters: Sequence[Adapter], files: Sequence[AdapterFile]
+) -> LoadedModel:
+    """The model with adapters merged into it; its pipeline merges them into its text encoders."""
     if isinstance(loaded.model, ExportedUNet):
         raise DgqcError(
             f"{found} is an exported program, whose layers have no names that adapters know; merge them "

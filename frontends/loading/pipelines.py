@@ -23,6 +23,7 @@ from ..adapters.adapter import Adapter
 from ..adapters.adapter_file import read_adapter
 from ..adapters.leaves import SECOND_TEXT, TEXT
 from ..adapters.merge import merge_adapters
+from .picture_encoders import PictureEncoder
 from .pipeline_records import PipelineIndexRecord, read_record
 from .weight_files import variants_in
 
@@ -40,9 +41,11 @@ class StoredPipeline(ABC):
     """A pipeline that lies in a folder or a file, around a UNet that is read by itself.
 
     adapters: merged into its text encoders, as they are into its UNet by whoever loads that.
+    encoder: what reads pictures for the IP-Adapters that whoever loads its UNet gives that.
     """
 
     adapters: tuple[Adapter, ...] = ()
+    encoder: PictureEncoder | None = None
 
     @property
     @abstractmethod
@@ -59,6 +62,9 @@ class StoredPipeline(ABC):
         encoders = {name: getattr(loaded, name, None) for name in (TEXT, SECOND_TEXT)}
         if found := {name: one for name, one in encoders.items() if one is not None}:
             merge_adapters(found, [read_adapter(one) for one in self.adapters])
+        if self.encoder is not None:
+            with quietly():
+                self.encoder.put_into(loaded)
         return loaded
 
 

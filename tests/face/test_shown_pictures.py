@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -10,11 +11,13 @@ import pytest
 import torch
 from picture_adapters import plain_projection, resampler
 from PIL import Image
+from safetensors.torch import save_file
 
 import dgqc
 from dgqc.frontends import calibrate, capture
 from dgqc.ir.errors import DgqcError
 
+Run = Callable[..., tuple[int, str, str]]
 STEPS = 2
 
 
@@ -65,6 +68,26 @@ def test_recorded_samples(pictures: Path, tmp_path: Path) -> None:
     shown = [one["image_embeds_0"][-1] for one in found.read(0)]
     assert len(shown) == 2  # one picture a batch
     assert not torch.equal(*shown)
+
+
+def test_from_a_file_by_the_command_line(pictures: Path, run: Run, tmp_path: Path) -> None:
+    whole = picture_adapters.pipeline()
+    file = picture_adapters.flat(picture_adapters.adapter(whole.unet, plain_projection(0)))
+    whole.image_encoder.save_pretrained(tmp_path / "models" / "image_encoder")
+    save_file(file, str(tmp_path / "models" / "ip-adapter_sd15.safetensors"))
+    whole.register_modules(image_encoder=None, feature_extractor=None)
+    whole.save_pretrained(tmp_path / "pipeline")
+    adapter = ("--ip-adapter", f"{tmp_path / 'models' / 'ip-adapter_sd15.safetensors'}:0.6")
+    asked = ("--steps", STEPS, "--samples", 2, "--pictures", pictures, *adapter)
+    code, out, err = run("calibrate", tmp_path / "pipeline", *asked, "-o", tmp_path / "c.safetensors")
+    assert code == 0, err
+    assert "with 2 pictures, 2 calls each" in out
+    code, _, err = run("compile", tmp_path / "pipeline", *adapter, "-o", tmp_path / "out")
+    assert code == 2
+    assert "The StableDiffusionPipeline's IP-Adapter is shown pictures; give a folder of some with" in err
+    code, out, err = run("compile", tmp_path / "pipeline", *asked, "--stop-after", "insert-sites")
+    assert code == 0, err
+    assert "image_embeds_0" in out
 
 
 def test_refusals(pictures: Path, tmp_path: Path) -> None:
