@@ -79,8 +79,7 @@ def calibrate(
     told = None if embeddings is None else read_embeddings(Path(embeddings))
     _check_prompts(prompts, told)
     count = samples if samples is not None else _count(prompts, told, labels)
-    if batch_size < 1 or count < 1:
-        raise DgqcError(f"{count} pictures in batches of {batch_size} can't be drawn; give at least 1 each.")
+    _check_counts(count, batch_size)
     given = None if pictures is None else read_pictures(Path(pictures))
     loaded = _loaded(pipeline, weights_key, variant, adapters, tokenizer, shown)
     settings = Settings(steps, guidance_scale=guidance_scale, strength=strength)
@@ -134,6 +133,11 @@ def _count(prompts: Sequence[str] | None, told: Embeddings | None, labels: Seque
     if told is not None and prompts is None:
         return told.count
     return len(prompts or labels or range(PICTURES))
+
+
+def _check_counts(count: int, batch_size: int) -> None:
+    if batch_size < 1 or count < 1:
+        raise DgqcError(f"{count} pictures in batches of {batch_size} can't be drawn; give at least 1 each.")
 
 
 def _check_prompts(prompts: Sequence[str] | None, told: Embeddings | None) -> None:
