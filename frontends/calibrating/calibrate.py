@@ -89,8 +89,7 @@ def calibrate(
     except UnfitPipeline as error:
         if not (prompts is given is told is None) or part != UNET:
             raise  # Denoising without them is not what was asked for.
-        own = type(loaded.scheduler).__name__
-        log.warning("%s Samples are denoised by its %s alone.", error, own)
+        log.warning("%s Samples are denoised by its %s alone.", error, type(loaded.scheduler).__name__)
         recording, calls = _denoised(loaded, steps, count, batch_size, seed, progress)
     save_calibration(output, recording, calls)
     return load_calibration(output)
