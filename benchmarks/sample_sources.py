@@ -1,7 +1,7 @@
 """How good programs are by where samples come from: without a calibration, and with one.
 
-    python benchmarks/sample_sources.py [--models demo,digits] [--steps 6] [--presets w8a8,naive-w8a8]
-        [--sources recorded,nothing,alone]
+    python benchmarks/sample_sources.py [--models demo,digits] [--steps 6] [--sources recorded,nothing,alone]
+        [--opt w8a8 --opt naive-w8a8]
 
 As integers in C, all as `dgqc compile` does it: signal to noise of each UNet call on prompts and classes
 that no sample has seen, guided as the demo draws, and on the first samples that calibrated.
@@ -30,6 +30,7 @@ from dgqc.ir.calibration import Calibration
 from dgqc.report.report import entry_with
 
 MANY = 32
+PRESETS = ("w8a8", "naive-w8a8")
 HELD_OUT = 8
 HELD_OUT_SEED = 70_000
 FOLDER = Path("build/sample-sources")
@@ -88,7 +89,7 @@ def main() -> None:
     )
     parser.add_argument("--models", default=",".join(MODELS))
     parser.add_argument("--steps", type=int, default=6)
-    parser.add_argument("--presets", default="w8a8,naive-w8a8")
+    parser.add_argument("--opt", action="append", help="a preset; may be given several times")
     parser.add_argument("--sources", default="recorded,nothing,alone")
     asked = parser.parse_args()
     torch.set_num_threads(1)
@@ -99,7 +100,7 @@ def main() -> None:
         unet = known_of(Request(MODELS[model])).model
         unseen = references(unet, held_out(model, asked.steps))
         for name, source in sources(model, asked.steps).items():
-            for opt in asked.presets.split(",") if name in asked.sources.split(",") else ():
+            for opt in (asked.opt or PRESETS) if name in asked.sources.split(",") else ():
                 program, used = compile_with_samples(source(opt))
                 assert used is not None
                 seen = references(unet, few(used, 2 * HELD_OUT))

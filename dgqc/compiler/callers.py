@@ -19,7 +19,7 @@ from ..frontends.calibrating.conditions import invents
 from ..frontends.calibrating.drawings import Drawings
 from ..frontends.calibrating.embeddings import read_embeddings
 from ..frontends.calibrating.pictures import read_pictures
-from ..frontends.calibrating.pipeline_calls import Settings
+from ..frontends.calibrating.pipeline_calls import Settings, UnfitPipeline
 from ..frontends.calibrating.synthesize import denoised, rehearse, synthesize
 from ..frontends.loading.pipelines import StoredPipeline
 from ..frontends.schedulers import scheduler_config
@@ -215,7 +215,10 @@ def _wanted(
     if config is None:
         return have if len(have) == len(wanted) else wanted
     if not _same(have, wanted) and known.pipeline is not None:
-        return drawings_of(request, known).rehearse().schedule
+        try:
+            return drawings_of(request, known).rehearse().schedule
+        except UnfitPipeline:
+            pass  # It calls the UNet in no way that counts.
     return wanted
 
 

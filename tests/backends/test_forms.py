@@ -99,3 +99,13 @@ def test_a_public_architecture_by_llvm(name: str) -> None:
 @pytest.mark.parametrize("name", forms.MODULES)
 def test_a_form_in_c(kernels: Builds, name: str) -> None:
     check_all(kernels, forms.exported(forms.MODULES[name]()), public_transformers.sample_of)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("name", forms.MODULES)
+def test_a_form_by_llvm(name: str) -> None:
+    pytest.importorskip("torch_mlir")
+    from .mlir.modules import check_llvm
+
+    program = compiled(forms.exported(forms.MODULES[name]()), public_transformers.sample_of)
+    check_llvm(program, integers_of(program, public_transformers.sample_of(0, 1), 0))

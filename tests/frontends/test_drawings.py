@@ -13,6 +13,8 @@ from diffusers import DDIMScheduler, DiffusionPipeline, HeunDiscreteScheduler
 from torch import nn
 
 from dgqc import recording
+from dgqc.compiler.prepare import begin
+from dgqc.compiler.request import Request
 from dgqc.frontends import calibrate, load_calibration
 from dgqc.frontends.calibrating.captions import everyday_captions, prompts_for
 from dgqc.frontends.calibrating.drawings import Drawings
@@ -181,6 +183,8 @@ def test_a_pipeline_that_leaves_out_classes_is_calibrated_all_the_same(
     assert found.schedule.timesteps == (750.0, 500.0, 250.0, 0.0)
     assert found.schedule.origin == "asked of DDPMScheduler"
     assert not found.synthetic
+    with pytest.raises(DgqcError, match="recorded with DDPMScheduler at 4 calls, 750 to 0, but"):
+        begin(Request(pipeline, calibration=file, steps=3))
 
 
 def test_calibrate_brings_captions(pipeline_folder: Path, tmp_path: Path) -> None:

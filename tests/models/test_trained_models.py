@@ -70,9 +70,9 @@ def test_every_preset_in_c(name: str, opt: str) -> None:
         assert min(quality["calls"].values()) > quality["bound"], quality["sentence"]
 
 
-@pytest.mark.parametrize("opt", ["w8a8", "w4a6"])
+@pytest.mark.parametrize("opt", [*PRESETS, *PUBLISHED])
 @pytest.mark.parametrize("name", MODELS)
-def test_mlir(name: str, opt: str) -> None:
+def test_every_preset_in_mlir(name: str, opt: str) -> None:
     pytest.importorskip("torch_mlir")
     pytest.importorskip("iree.compiler")
     found = verify(compiled(name, opt), steps_sampled=1, backends=["iree", "llvm"])
