@@ -16,12 +16,14 @@ from .console import as_json, progress, result, say
 
 if TYPE_CHECKING:
     from ..compare import Workload
+    from ..compare.drawing import Decode
     from ..compare.judges import Judge
     from ..compare.store import Store
     from ..compare.workload import Amounts
 
 PRESETS = "naive,q-diffusion,tfmq,eda,dgq,dgq-exact,ours"
 BITS = "w8a8,w8a6,w4a8,w4a6"
+PAGE = "compare.html"
 
 
 Model = Annotated[
@@ -51,11 +53,16 @@ PictureCount = Annotated[int, typer.Option("--pictures", min=0, help="To draw an
 Unseen = Annotated[bool, typer.Option(help="Whether the demo model also draws pairs of shapes it never saw.")]
 Steps = Annotated[int, typer.Option("--steps", min=1, help="Denoising steps.")]
 Guidance = Annotated[
-    float | None, typer.Option("--guidance-scale", help="The pipeline's own where it is left out.")
+    float | None,
+    typer.Option("--guidance-scale", help="Else the pipeline's own, or 1.5 for one without a VAE."),
 ]
 JudgeName = Annotated[
     str | None,
-    typer.Option("--judge", help="demo, clip, fid (clip, distances, scores), pixels or none."),
+    typer.Option("--judge", help="demo, clip, fid (clip, distances, scores), pixels, none, or a package's."),
+]
+DecoderName = Annotated[
+    str | None,
+    typer.Option("--decoder", help="Of latents without a VAE: a VAE's folder, or a package's."),
 ]
 Clip = Annotated[Path | None, typer.Option("--clip", help="The folder of CLIP's weights.")]
 RealPictures = Annotated[Path | None, typer.Option("--real", help="A folder of real pictures, for fid.")]
@@ -85,6 +92,7 @@ def compare(
     judge: JudgeName = None,
     clip: Clip = None,
     real: RealPictures = None,
+    decoder: DecoderName = None,
     output: Output = Path("build/compare"),
     json: options.Json = False,
 ) -> None:
@@ -92,14 +100,17 @@ def compare(
     from ..compare import candidates
     from ..compare import compare as measure
     from ..compare.output import for_terminal, write
+    from ..compare.page import SHOWN, as_page
     from ..compare.plots import plot
+    from ..compare.run import pictures_of
     from ..compare.store import Store
     from ..compare.workload import Amounts
+    from ..ir.storage.whole import write_text
 
     wanted = candidates(_names(presets), _names(bits), _settings(setting or []), simulated)
     store = Store(output / "measured")
     sizes = Amounts(calib_prompts, held_out, pictures, steps)
-    asked = _Asked(sizes, prompts, other_prompts, unseen, calib, guidance_scale, judge, clip, real)
+    asked = _Asked(sizes, prompts, other_prompts, unseen, calib, guidance_scale, judge, clip, real, decoder)
     workload = _workload(model, store, asked)
     rows = []
     with progress():
@@ -108,11 +119,25 @@ def compare(
             say(f"{row.name}: done, {len(rows)} rows so far")
             write(output, rows)
     plot(output, rows)
+    with progress():
+        shown = pictures_of(wanted, workload, store, SHOWN)
+    write_text(output / PAGE, as_page(rows, shown, _about(workload)))
     if json:
         as_json([row.to_json() for row in rows])
     else:
         result(for_terminal(rows))
-        result(f"Everything: {output}/compare.md, .csv, .json, trajectory.csv and plots.")
+        result(f"Everything: {output}/{PAGE} to look at, compare.md, .csv, .json, trajectory.csv and plots.")
+
+
+def _about(workload: Workload) -> list[str]:
+    """What the page says at its top."""
+    found = [f"{workload.model.resolve().name}, {workload.steps} steps."]
+    for drawing in list(workload.drawings.values())[:1]:
+        scale = "the pipeline's own" if drawing.guidance is None else f"{drawing.guidance:g}"
+        found.append(f"Pictures: noise of seeds 0 and on, guidance scale {scale}.")
+    if workload.judge is not None:
+        found.append(f"Judged by {workload.judge.name}.")
+    return found
 
 
 @dataclass(frozen=True)
@@ -128,6 +153,7 @@ class _Asked:
     judge: str | None
     clip: Path | None
     real: Path | None
+    decoder: str | None
 
 
 def _workload(model: Path | None, store: Store, asked: _Asked) -> Workload:
@@ -137,14 +163,15 @@ def _workload(model: Path | None, store: Store, asked: _Asked) -> Workload:
 
     place = model or pipeline_dir()
     if not workload.is_pipeline(place):
-        if asked.prompts or asked.other_prompts or asked.judge or asked.clip or asked.real:
+        if asked.prompts or asked.other_prompts or asked.judge or asked.clip or asked.real or asked.decoder:
             raise DgqcError(
                 f"{place} is no pipeline's folder, so nothing can be drawn with it; leave out prompts and "
                 "judges, or give the pipeline."
             )
         return workload.unprompted(place, asked.sizes, asked.calib)
+    decoder = _decoder(place, asked)
     if asked.prompts is None:
-        if not has_latent_pictures(place):
+        if decoder is not None or not has_latent_pictures(place):
             raise DgqcError(f"Comparing {place} needs prompts; give a text file with --prompts, one a line.")
         return workload.demo(
             store,
@@ -169,17 +196,34 @@ def _workload(model: Path | None, store: Store, asked: _Asked) -> Workload:
         others=others,
         guidance=asked.guidance,
         calibration=asked.calib,
+        decoder=decoder,
     )
+
+
+def _decoder(place: Path, asked: _Asked) -> tuple[str, Decode] | None:
+    from ..compare.drawing import has_latent_pictures
+    from ..compare.own import decoder
+
+    if asked.decoder is None:
+        return None
+    if not has_latent_pictures(place):
+        raise DgqcError(f"--decoder is for pipelines without a VAE, and {place} has one; leave it out.")
+    return decoder(asked.decoder)
 
 
 def _judge(place: Path, asked: _Asked, drawn: Sequence[str]) -> Judge | None:
     from ..compare.judges import JudgeKind, choose
+    from ..compare.own import judge_names, own_judge
 
-    if asked.judge is not None and asked.judge not in list(JudgeKind):
-        raise DgqcError(f"There is no judge {asked.judge!r}; choose one of {', '.join(JudgeKind)}.")
+    known, others = list(JudgeKind), judge_names()
+    if asked.judge is not None and asked.judge not in (*known, *others):
+        raise DgqcError(f"There is no judge {asked.judge!r}; choose one of {', '.join([*known, *others])}.")
     if not asked.sizes.pictures:
         return None
-    return choose(JudgeKind(asked.judge) if asked.judge else None, place, asked.clip, asked.real, drawn)
+    if asked.judge is not None and asked.judge not in known:
+        return own_judge(asked.judge)
+    kind = JudgeKind(asked.judge) if asked.judge else None
+    return choose(kind, place, asked.clip, asked.real, drawn, decoded=asked.decoder is not None)
 
 
 def _names(text: str) -> list[str]:

@@ -22,19 +22,27 @@ from ..ir.storage.json_text import read_json_object
 Pictures = NDArray[np.uint8]
 """(N, height, width, 3)"""
 
+Decode = Callable[[torch.Tensor], Pictures]
+"""decode(latents): of float (N, C, H, W) the pictures."""
+
 AT_ONCE = 16
 """Pictures that are drawn, and kept, together."""
 
 
 @dataclass(frozen=True)
 class PictureSeries:
-    """What is drawn: prompt i from noise with seed `first_seed + i`. guidance: None is the pipeline's own."""
+    """What is drawn: prompt i from noise with seed `first_seed + i`.
+
+    guidance: None is the pipeline's own. decoder: what makes pictures of latents where the pipeline has no
+    VAE, and its name; None takes latents for pictures, space to depth by 2.
+    """
 
     model: Path
     prompts: tuple[str, ...]
     first_seed: int
     steps: int
     guidance: float | None
+    decoder: tuple[str, Decode] | None = None
 
     def parts(self) -> list[PictureSeries]:
         """Itself, `AT_ONCE` prompts at a time, so that more pictures continue what fewer began."""
@@ -45,7 +53,8 @@ class PictureSeries:
         ]
 
     def to_json(self) -> dict[str, Any]:
-        return {key: value for key, value in asdict(self).items() if key != "model"}
+        found = {key: value for key, value in asdict(self).items() if key not in ("model", "decoder")}
+        return found if self.decoder is None else {**found, "decoder": self.decoder[0]}
 
 
 def has_latent_pictures(model: Path) -> bool:
@@ -94,4 +103,22 @@ def draw(
             "or give --pictures 0."
         ) from error
     next(bar, None)
-    return to_pictures(images) if latent else (255 * np.asarray(images)).round().astype(np.uint8)
+    if not latent:
+        return (255 * np.asarray(images)).round().astype(np.uint8)
+    return to_pictures(images) if what.decoder is None else _decoded(images, *what.decoder)
+
+
+def _decoded(latents: torch.Tensor, name: str, decode: Decode) -> Pictures:
+    """Pictures by a decoder of the user's own. Raises DgqcError for what is none."""
+    found = decode(latents)
+    if (
+        not isinstance(found, np.ndarray)
+        or found.dtype != np.uint8
+        or found.shape[0:4:3] != (len(latents), 3)
+    ):
+        about = f"{getattr(found, 'dtype', '')} {list(getattr(found, 'shape', []))}".strip()
+        raise DgqcError(
+            f"The decoder {name} gives {type(found).__name__} {about}, but pictures are a numpy array of "
+            f"uint8, ({len(latents)}, height, width, 3)."
+        )
+    return found

@@ -53,19 +53,26 @@ class JudgeKind(StrEnum):
 
 
 def choose(
-    kind: JudgeKind | None, model: Path, clip: Path | None, real: Path | None, prompts: Sequence[str] = ()
+    kind: JudgeKind | None,
+    model: Path,
+    clip: Path | None,
+    real: Path | None,
+    prompts: Sequence[str] = (),
+    *,
+    decoded: bool = False,
 ) -> Judge | None:
     """The judge of a model's pictures.
 
     kind: None takes the demo model's for its like, CLIP for the others; where that one can't judge here, says
     why and takes `pixels`, which always can. clip: a folder with CLIP's weights. real: a folder of real
-    pictures, for `fid`. prompts: what is drawn.
+    pictures, for `fid`. prompts: what is drawn. decoded: whether latents without a VAE have a decoder, so
+    that they are no pictures of the demo model's kind.
     Raises DgqcError where a judge that was asked for can't read a prompt, or its weights are not on this
     machine.
     """
     if kind is not None or clip or real:
         return _ready(kind or (JudgeKind.FID if real else JudgeKind.CLIP), clip, real, prompts)
-    usual = JudgeKind.DEMO if has_latent_pictures(model) else JudgeKind.CLIP
+    usual = JudgeKind.DEMO if has_latent_pictures(model) and not decoded else JudgeKind.CLIP
     try:
         return _ready(usual, clip, real, prompts)
     except DgqcError as reason:

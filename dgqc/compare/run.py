@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
 from functools import cached_property, partial
 from importlib.metadata import version
 from typing import Any
@@ -33,6 +34,31 @@ def compare(wanted: Sequence[Candidate], workload: Workload, store: Store) -> It
         compared.insert(0, candidate(FLOAT))
     for one in compared:
         yield Measured(one, workload, store).row()
+
+
+def pictures_of(
+    wanted: Sequence[Candidate], workload: Workload, store: Store, count: int
+) -> dict[str, Drawings]:
+    """The first pictures of each set of prompts, the float model's first; none where nothing was judged. They
+    were drawn and kept by `compare`, so this is quick behind it."""
+    if workload.judge is None:
+        return {}
+    shown = [candidate(FLOAT), *(one for one in wanted if one.passes)]
+    return {
+        name: Drawings(
+            drawing.prompts[:count],
+            {one.name: Measured(one, workload, store).pictures(drawing)[:count] for one in shown},
+        )
+        for name, drawing in workload.drawings.items()
+    }
+
+
+@dataclass(frozen=True)
+class Drawings:
+    """Pictures of one set of prompts, by the name of what drew them."""
+
+    prompts: Sequence[str]
+    pictures: Mapping[str, Pictures]
 
 
 class Measured:

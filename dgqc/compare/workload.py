@@ -22,7 +22,7 @@ from ..frontends.calibrating.calibration_file import load_calibration
 from ..frontends.loading.pipelines import load_pipeline, unknown_words
 from ..ir.calibration import Calibration
 from ..ir.errors import DgqcError
-from .drawing import PictureSeries, has_latent_pictures
+from .drawing import Decode, PictureSeries, has_latent_pictures
 from .judges import Judge
 from .observing import Observed
 from .store import Store, digest, files_digest
@@ -104,12 +104,13 @@ def prompted(
     others: Mapping[str, Sequence[str]] | None = None,
     guidance: float | None = None,
     calibration: Path | None = None,
+    decoder: tuple[str, Decode] | None = None,
 ) -> Workload:
     """A pipeline on prompts: the i-th is drawn from noise with seed i.
 
     others: more sets of prompts to draw, by name. calibration: recorded samples instead of
     `calibration_prompts`. guidance: None takes the demo model's 1.5 for a pipeline whose latents are
-    pictures, the pipeline's own otherwise.
+    pictures, the pipeline's own otherwise. decoder: of latents where the pipeline has no VAE, and its name.
     Raises DgqcError where there are too few prompts.
     """
     sets = {"": prompts, **(others or {})}
@@ -133,7 +134,7 @@ def prompted(
         samples, samples_key = load_calibration(calibration), files_digest(calibration)
     held_out, held_out_key = recorded(prompts[: sizes.held_out], HELD_OUT_SEED)
     drawings = {
-        name: PictureSeries(model, tuple(some[: sizes.pictures]), 0, sizes.steps, guidance)
+        name: PictureSeries(model, tuple(some[: sizes.pictures]), 0, sizes.steps, guidance, decoder)
         for name, some in sets.items()
     }
     return Workload(

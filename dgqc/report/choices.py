@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from math import log10
 from typing import Any
 
 import plotly.graph_objects as go
 
+from .document import Chosen, Traces
 from .laid_out import GREY, laid_out
 from .layers import LayerFacts
 from .report import Report, entry_with
@@ -16,20 +17,6 @@ COLOURS = ("#3366cc", "#dc3912", "#109618", "#ff9900", "#990099", "#0099c6", "#d
 """Of groups, in turn; they can be told apart on white and on black."""
 MOST = 600
 """Layers in a menu."""
-Traces = list[dict[str, Any]]
-
-
-@dataclass(frozen=True)
-class Chosen:
-    """A picture with a menu.
-
-    traces: what plotly draws, by the name in the menu. figure: its axes, without anything drawn. about: one
-    sentence below the title.
-    """
-
-    traces: Mapping[str, Traces]
-    figure: go.Figure
-    about: str
 
 
 def choices(report: Report, layers: Sequence[LayerFacts]) -> dict[str, Chosen]:
@@ -121,8 +108,6 @@ def _scores(found: list[list[float]]) -> Traces:
 
 def _power(value: float) -> float:
     """The power of ten; -6 stands for all that is smaller."""
-    from math import log10
-
     return round(log10(max(value, 1e-6)), 2)
 
 

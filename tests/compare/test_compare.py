@@ -87,7 +87,8 @@ def test_the_command_writes_its_files(
     assert code == 0, captured.err
     assert [row["name"] for row in json.loads(captured.out)] == ["w8a8"]
     assert {path.name for path in tmp_path.iterdir()} == {
-        "compare.csv", "compare.json", "compare.md", "seconds.csv", "trajectory.csv", "trajectory.png",
+        "compare.csv", "compare.html", "compare.json", "compare.md", "seconds.csv", "trajectory.csv",
+        "trajectory.png",
         "size.png", "layers.png", "measured",
     }  # fmt: skip
 
