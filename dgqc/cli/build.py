@@ -43,6 +43,7 @@ def compile_model(
     ] = None,
     target: Annotated[str | None, typer.Option("--target", metavar="NAMES", help=TARGET_HELP)] = None,
     print_ir_after: options.PrintIrAfter = None,
+    dump_ir: options.DumpIr = None,
     timing: options.ShowTiming = False,
     weights: Annotated[
         str | None,
@@ -61,7 +62,7 @@ def compile_model(
 
     targets = select_targets(None if target is None else [target], weights=weights, prefix=name)
     check_targets(targets)
-    clock, instruments = instruments_for(print_ir_after, timing)
+    clock, instruments = instruments_for(print_ir_after, timing, dump_ir)
     request = Request(**asked, instruments=instruments)
     place = output or options.default_output(request)
     if request.stop_after is None:
@@ -179,8 +180,11 @@ def demo(
         result(f"Pictures: {outcome.picture}")
 
 
-def instruments_for(print_after: list[str] | None, timing: bool) -> tuple[Timing, list[Instrument]]:
-    """A clock, and the instruments that the options ask for."""
+def instruments_for(
+    print_after: list[str] | None, timing: bool, dump: Path | None = None
+) -> tuple[Timing, list[Instrument]]:
+    """A clock, and the instruments that the options ask for. Raises DgqcError as `check_dump` does."""
+    from ..passes.manager.dump import DumpIr, check_dump
     from ..passes.manager.instruments import PrintAfter, Timing
 
     clock = Timing()
@@ -188,6 +192,9 @@ def instruments_for(print_after: list[str] | None, timing: bool) -> tuple[Timing
     if print_after:
         wanted = None if "all" in print_after else frozenset(print_after)
         chosen.append(PrintAfter(wanted, sys.stderr))
+    if dump is not None:
+        check_dump(dump)
+        chosen.append(DumpIr(dump))
     return clock, chosen
 
 

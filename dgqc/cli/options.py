@@ -25,6 +25,10 @@ PrintIrAfter = Annotated[
     list[str] | None,
     typer.Option("--print-ir-after", metavar="PASS|all", help="Print the graph after a pass, on stderr."),
 ]
+DumpIr = Annotated[
+    Path | None,
+    typer.Option("--dump-ir", metavar="DIR", help="Write the graph after each pass there, for `dgqc view`."),
+]
 ShowTiming = Annotated[bool, typer.Option("--timing", help="Print how long each pass took, on stderr.")]
 Seed = Annotated[int, typer.Option("--seed", min=0, help="Of random numbers.")]
 BackendName = Annotated[

@@ -1,4 +1,4 @@
-"""`dgqc passes` and `dgqc opt`: for people who write passes."""
+"""`dgqc passes`, `dgqc opt` and `dgqc view`: for people who write passes."""
 
 from __future__ import annotations
 
@@ -22,6 +22,7 @@ def register(app: typer.Typer) -> None:
     """Adds the commands."""
     app.command("passes")(passes)
     app.command("opt")(opt)
+    app.command("view")(view)
 
 
 def passes(
@@ -80,6 +81,7 @@ def opt(
         Path | None, typer.Option("--calib", help="Samples, for passes that observe ranges.")
     ] = None,
     print_ir_after: options.PrintIrAfter = None,
+    dump_ir: options.DumpIr = None,
     timing: options.ShowTiming = False,
 ) -> None:
     """Run passes on a saved graph."""
@@ -94,13 +96,28 @@ def opt(
         program = replace(program, calibration=load_calibration(calib))
     pipeline = parse_pipeline(pass_pipeline)
     check_printed(print_ir_after, pipeline)
-    clock, instruments = instruments_for(print_ir_after, timing)
+    clock, instruments = instruments_for(print_ir_after, timing, dump_ir)
     manager = PassManager(pipeline, instruments, asked["verify_each"])
     with progress():
         program = manager.run(program, asked["stop_after"])
     if timing:
         say(clock.table())
     print_or_save(program, output)
+
+
+def view(
+    folder: Annotated[Path, typer.Argument(metavar="DIR", help="A folder that --dump-ir wrote.")],
+    output: Annotated[
+        Path | None, typer.Option("-o", "--output", help="The page; DIR/view.html by default.")
+    ] = None,
+) -> None:
+    """Write a page on which one steps through passes and sees what each changed."""
+    from ..ir.storage.whole import write_text
+    from ..report.view import as_page
+
+    place = output or folder / "view.html"
+    write_text(place, as_page(folder))
+    result(f"Wrote {place}.")
 
 
 def _describe(item: type[Pass]) -> dict[str, Any]:

@@ -27,6 +27,11 @@ th { cursor: pointer; }
 .drawings { display: block; overflow-x: auto; max-width: 100%; }
 .drawings img { width: 8em; height: auto; image-rendering: pixelated; }
 .drawings th, .drawings td { white-space: normal; min-width: 8em; max-width: 12em; }
+pre { overflow-x: auto; font-size: 13px; }
+pre span { display: block; white-space: pre-wrap; overflow-wrap: anywhere; }
+pre span { padding-left: 4ch; text-indent: -4ch; }
+pre .new { background: #2a82; } pre .gone { background: #d332; } pre .left { color: #888; }
+.tools { display: flex; flex-wrap: wrap; gap: .5em; align-items: center; }
 select { max-width: 100%; font: inherit; }
 """
 SORT = """
@@ -69,13 +74,14 @@ class Chosen:
     about: str
 
 
-def document(title: str, body: str) -> str:
-    """The whole page. body: HTML."""
+def document(title: str, body: str, *, plots: bool = True) -> str:
+    """The whole page. body: HTML. plots: whether Plotly is in it."""
+    scripts = f"<script>{get_plotlyjs()}</script>" if plots else ""
     return (
         "<!doctype html><html lang='en'><meta charset='utf-8'>"
         f'<meta http-equiv="Content-Security-Policy" content="{POLICY}">'
         "<meta name='viewport' content='width=device-width, initial-scale=1'>"
-        f"<title>{escape(title)}</title><style>{STYLE}</style><script>{get_plotlyjs()}</script>"
+        f"<title>{escape(title)}</title><style>{STYLE}</style>{scripts}"
         f"<h1>{escape(title)}</h1>{body}<script>{SORT}{CHOOSE}</script></html>\n"
     )
 
