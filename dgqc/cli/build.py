@@ -112,7 +112,7 @@ def calibrate(
         float | None, typer.Option("--guidance-scale", help="The pipeline's own where it is left out.")
     ] = None,
     part: Annotated[
-        str, typer.Option("--part", help="Whose calls: unet, or controlnet, controlnet.1 of several.")
+        str, typer.Option("--part", help="Whose calls: unet, controlnet, adapter; controlnet.1 of several.")
     ] = "unet",
     seed: options.Seed = 0,
     json: options.Json = False,
@@ -120,10 +120,7 @@ def calibrate(
     """Record what a pipeline calls its UNet with, for `dgqc compile --calib`."""
     from ..compiler.samples import shown
     from ..frontends.calibrating.calibrate import calibrate as record
-    from ..frontends.calibrating.drawings import CONTROLNET, UNET
 
-    if part not in (UNET, CONTROLNET):
-        raise DgqcError(f"There is no --part {part}; it is {UNET} or {CONTROLNET}.")
     lines = None if prompts is None else read_prompts(prompts)[:limit]
     with progress():
         calibration = record(

@@ -26,7 +26,7 @@ from ..passes.manager.manager import PassManager
 from ..report.report import FLOATING, entry_with, summarize
 from ..report.seen import Seen
 from ..report.widths import Planned
-from .controlnets import with_one_result
+from .controls import with_one_result
 from .denoising import with_asked_loop
 from .parts import AskedPart, other_parts
 from .prepare import begin

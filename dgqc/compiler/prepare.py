@@ -19,7 +19,7 @@ from ..frontends.calibrating.calibration_file import load_calibration
 from ..frontends.calibrating.pipeline_calls import own_guidance
 from ..frontends.calibrating.select_samples import Selection, select
 from ..frontends.capturing.capture import capture
-from ..frontends.loading.controlnets import ExportedControlNet
+from ..frontends.loading.controls import ExportedControl
 from ..frontends.loading.exported_unet import ExportedUNet
 from ..frontends.loading.gates import with_gates
 from ..frontends.loading.guidance import USUAL, settled_guidance, takes_guidance, with_guidance
@@ -99,7 +99,7 @@ def begin(request: Request) -> Start:
         config=plain_config(type(model).__name__, model_config(model)),
     )
     costs = model_costs(model, program)
-    if isinstance(model, ExportedControlNet):
+    if isinstance(model, ExportedControl):
         described = [{"shape": list(one.shape), "loudness": one.loudness} for one in model.residuals]
         program = program.with_report("residuals", described)
     around = _surroundings(request, known, caller)

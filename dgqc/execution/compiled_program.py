@@ -32,6 +32,7 @@ from .ready import ReadyBackends
 if TYPE_CHECKING:
     from PIL.Image import Image
 
+    from .diffusers_adapter import CompiledAdapter
     from .diffusers_controlnet import CompiledControlNet
     from .diffusers_unet import CompiledUNet
 
@@ -279,6 +280,12 @@ class CompiledProgram:
         from .diffusers_controlnet import CompiledControlNet
 
         return CompiledControlNet(self, controlnet, **options)
+
+    def as_diffusers_adapter(self, adapter: Any, **options: Any) -> CompiledAdapter:
+        """A drop-in for a pipeline's T2I-Adapter; see `dgqc.execution.diffusers_adapter`."""
+        from .diffusers_adapter import CompiledAdapter
+
+        return CompiledAdapter(self, adapter, **options)
 
     def __reduce__(self) -> tuple[Any, ...]:
         # As a bundle keeps it: torch.fx would give the nodes other names. Backends are made ready anew.

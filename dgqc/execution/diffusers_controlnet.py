@@ -11,14 +11,12 @@ from diffusers.models.modeling_utils import ModelMixin
 from torch import nn
 
 from ..frontends.loading.arguments import named_arguments
-from ..frontends.loading.controlnets import Residual, unpacked
+from ..frontends.loading.controls import unpacked
 from ..ir.errors import DgqcError
+from .control_residuals import residuals_of
 from .diffusers_unet import Runnable
 from .named_step import one_timestep
 from .picture_steps import PictureSteps
-
-RESIDUALS = "residuals"
-"""Of a program's report: what its one result holds."""
 
 
 class CompiledControlNet(ControlNetModel):  # type: ignore[misc]
@@ -34,11 +32,8 @@ class CompiledControlNet(ControlNetModel):  # type: ignore[misc]
         Raises DgqcError for a program that is no ControlNet's.
         """
         ModelMixin.__init__(self)
-        described = getattr(program, "report", {}).get(RESIDUALS)
-        if described is None:
-            raise DgqcError("The program was not compiled from a ControlNet; give one that was.")
         self.program, self.backend = program, backend
-        self.residuals = [Residual(tuple(one["shape"]), one["loudness"]) for one in described]
+        self.residuals = residuals_of(program, ControlNetModel)
         self._steps = PictureSteps()
         self.register_to_config(**controlnet.config)
         weight = next(controlnet.parameters())

@@ -20,10 +20,11 @@ from ..loading.pipelines import checked_index
 from ..schedulers import scheduler_config
 from ..schedules import schedule_for
 from .calibration_file import Recording, load_calibration, save_calibration
-from .drawings import UNET, Drawings
+from .drawings import Drawings
 from .embeddings import Embeddings, read_embeddings
 from .pictures import read_pictures
 from .pipeline_calls import Settings, UnfitPipeline, own_guidance
+from .pipeline_parts import UNET
 from .recorder import Progress, versions
 from .synthesize import synthesize
 
@@ -67,7 +68,7 @@ def calibrate(
     labels: classes, for a pipeline that takes them; None draws them from all that the UNet knows.
     weights_key, variant, adapters, tokenizer, shown: as for `load_model`.
     pictures: a folder of them, for a pipeline that changes pictures. strength: None leaves the pipeline's
-        own; below 1 the recorded schedule begins late. part: whose calls, the unet's or the controlnet's.
+        own; below 1 the recorded schedule begins late. part: whose calls (`part_of`).
     embeddings: a file of them, which stand for prompts or beside them (`read_embeddings`).
 
     Holds all recorded latents until the file is written: pictures x calls x 2 (guidance) x C x H x W

@@ -8,7 +8,6 @@ from dataclasses import dataclass
 from typing import Any
 
 import torch
-from diffusers import MultiControlNetModel
 from torch import nn
 
 from ...ir.calibration import Calibration
@@ -20,13 +19,11 @@ from .conditions import draw_labels, label_count
 from .embeddings import FACES, Embeddings
 from .pictures import Picture
 from .pipeline_calls import Asked, Settings, check_embeddings, draw, reads_pictures, rehearsal, takes
+from .pipeline_parts import UNET, networks_of, part_of
 from .recorder import Progress, Recorder, recording
 from .shown_pictures import is_shown_pictures, wants_pictures
 
 log = logging.getLogger("dgqc")
-
-UNET, CONTROLNET = "unet", "controlnet"
-"""Parts of pipelines whose calls can be recorded."""
 
 
 @dataclass(frozen=True)
@@ -51,13 +48,7 @@ class Drawings:
         unet = getattr(self.pipeline, "unet", None)
         if not isinstance(unet, nn.Module):
             raise DgqcError(f"A {name} has no UNet, which alone dgqc compiles; give such a pipeline.")
-        if not isinstance(getattr(self.pipeline, self.part, None), nn.Module):
-            raise DgqcError(f"A {name} has no {self.part}; leave --part out.")
-        if isinstance(getattr(self.pipeline, self.part), MultiControlNetModel):
-            raise DgqcError(
-                f"The {name} has several ControlNets; record each in a pipeline of its own, or its calls in "
-                "dgqc.recording(pipe.controlnet.nets[0])."
-            )
+        part_of(self.pipeline, self.part)
         if self.prompts is not None and not self.prompted:
             raise DgqcError(f"A {name} takes no prompts; leave them out, and say how many pictures.")
         if self.labels is not None:
@@ -120,10 +111,8 @@ class Drawings:
         pictures = self.asked(count, seed)
         if self.prompts is not None:
             self._warn_of_unknown_words(self.prompts)
-        if is_shown_pictures(self.pipeline) or takes(self.pipeline, "gligen_boxes"):
-            batch_size = 1  # A pipeline gives all pictures of a batch the same.
-        batches = [pictures[start : start + batch_size] for start in range(0, count, batch_size)]
-        with recording(getattr(self.pipeline, self.part), calls * len(batches), progress) as recorder:
+        batches = self._batches(pictures, batch_size)
+        with recording(part_of(self.pipeline, self.part), calls * len(batches), progress) as recorder:
             for batch in batches:
                 recorder.begin_picture()
                 draw(self.pipeline, batch, self.settings)
@@ -131,9 +120,15 @@ class Drawings:
 
     def latents(self, count: int, batch_size: int, seed: int) -> torch.Tensor:
         """What the pipeline would decode of so many pictures, float32 (count, C, H, W)."""
-        pictures = self.asked(count, seed)
-        batches = [pictures[start : start + batch_size] for start in range(0, count, batch_size)]
+        batches = self._batches(self.asked(count, seed), batch_size)
         return torch.cat([draw(self.pipeline, batch, self.settings).float() for batch in batches])
+
+    def _batches(self, pictures: Sequence[Asked], size: int) -> list[Sequence[Asked]]:
+        """What is drawn together."""
+        each = is_shown_pictures(self.pipeline) or takes(self.pipeline, "gligen_boxes")
+        if each or len(networks_of(self.pipeline)) > 1:
+            size = 1  # A pipeline gives all pictures of a batch the same.
+        return [pictures[start : start + size] for start in range(0, len(pictures), size)]
 
     def draw(
         self, schedule: Schedule, samples: int, batch_size: int, seed: int, progress: Progress | None

@@ -20,6 +20,7 @@ from ..schedules import check_steps, check_timesteps
 from .boxes import boxes_of
 from .embeddings import FACES, NEGATIVE, PROMPTS, Embeddings, arguments_of
 from .pictures import Picture
+from .pipeline_parts import networks_of, reads_gray
 from .recorder import recording
 from .shown_pictures import is_shown_pictures, shown
 
@@ -220,8 +221,14 @@ def _given(pipeline: Any, pictures: Sequence[Asked], settings: Settings) -> Mapp
     height, width = (side * factor // ENLARGED.get(type(pipeline).__name__, 1) for side in size)
     with_pictures = [(one.given, one.seed) for one in pictures if one.given is not None]
     found["image"] = [one.fitted(height, width) for one, _ in with_pictures]
-    if takes(pipeline, "control_image"):
-        found["control_image"] = found["image"]
+    if networks := networks_of(pipeline):
+        name = "control_image" if takes(pipeline, "control_image") else "image"
+        each = [
+            [one.control(number, height, width, reads_gray(network)) for one, _ in with_pictures]
+            for number, network in enumerate(networks)
+        ]
+        # Of several, each is given its picture of the only one that is drawn at a time.
+        found[name] = each[0] if len(each) == 1 else [one[0] for one in each]
     if takes(pipeline, "mask_image"):
         found["mask_image"] = [one.fitted_mask(height, width, seed) for one, seed in with_pictures]
     return found

@@ -16,7 +16,7 @@ from torch import nn
 from ...ir.calibration import Calibration, Inputs
 from ...ir.errors import DgqcError, UnsupportedOperation
 from ...ir.masks import as_long, masked_lengths
-from ...ir.schedule import Schedule
+from ...ir.schedule import ONE_CALL, Schedule
 from ..loading.arguments import named_arguments
 from ..loading.gates import OPEN, gates_open
 from ..loading.guidance import takes_guidance
@@ -49,6 +49,9 @@ class Recorder:
         if not self.batches:
             self.begin_picture()
         bound = dict(self.signature.bind(*arguments, **keywords).arguments)
+        if "x" in bound and "timestep" not in bound:
+            # A T2I-Adapter is called once, with a picture alone.
+            bound = {"sample": bound["x"], "timestep": ONE_CALL.timesteps[0]}
         if takes_guidance(getattr(module, "config", {})):
             # The scale's embedding is one for all calls, which the recording names by its number.
             bound.pop("timestep_cond", None)
@@ -77,6 +80,8 @@ class Recorder:
                 "The UNet was called at other timesteps for later pictures; use a fixed schedule, and say "
                 "where each picture begins."
             )
+        if "timestep" not in self.signature.parameters:
+            return ONE_CALL
         return Schedule(caller, tuple(self.timesteps[0]), origin)
 
     def calls(self) -> Iterator[tuple[int, int, Inputs]]:

@@ -19,11 +19,16 @@ KNOWN: Mapping[str, tuple[str | None, ...]] = {
 """By key, the values that stand for inputs of `model_inputs`, or for none."""
 
 
-CONTROLNETS = (
-    "A ControlNet is compiled for the calls that its pipeline makes; record them with `dgqc calibrate "
-    "PIPELINE --part controlnet -o FILE`, and give them with --calib FILE."
-)
-"""Said of one that comes without them."""
+CONTROLS: Mapping[str, str] = {"ControlNetModel": "controlnet", "T2IAdapter": "adapter"}
+"""Networks that steer a UNet, and what a pipeline calls its own."""
+
+
+def of_calls(kind: str) -> str:
+    """What is said of a control network that comes without its calls. kind: its class."""
+    return (
+        f"A {kind} is compiled for the calls that its pipeline makes; record them with `dgqc calibrate "
+        f"PIPELINE --part {CONTROLS[kind]} -o FILE`, and give them with --calib FILE."
+    )
 
 
 def picture_projections(model: nn.Module) -> Sequence[nn.Module]:

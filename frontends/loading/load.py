@@ -8,7 +8,6 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
-from diffusers import ControlNetModel
 from torch import nn
 
 from ...ir.errors import DgqcError
@@ -20,7 +19,7 @@ from ..adapters.merge import merge_adapters
 from ..adapters.picture_adapters import NONE as NO_PICTURES
 from ..adapters.picture_adapters import PictureAdapters, show_pictures
 from .checkpoints import unwrapped
-from .conditionings import CONTROLNETS
+from .conditionings import CONTROLS, of_calls
 from .exported_archive import read_exported_program
 from .exported_unet import ExportedUNet
 from .file_kinds import refuse_other_kinds
@@ -237,8 +236,8 @@ def config_only(path: str | Path) -> LoadedModel:
     config = _read_config(file)
     with reading(str(found), FORMATS):
         model, facts = empty_unet(config, str(file)), _facts(pipeline)
-        if isinstance(model, ControlNetModel):
-            raise DgqcError(CONTROLNETS)
+        if (kind := type(model).__name__) in CONTROLS:
+            raise DgqcError(of_calls(kind))
         check_interface(config, facts, str(found))
         return _loaded(model, config, pipeline, facts, str(file))
 

@@ -7,13 +7,13 @@ from dataclasses import dataclass
 from typing import Any
 
 import torch
-from diffusers import AudioLDM2UNet2DConditionModel, ControlNetModel, UNet2DConditionModel, UNet2DModel
+from diffusers import AudioLDM2UNet2DConditionModel, UNet2DConditionModel, UNet2DModel
 from diffusers.models.embeddings import ImageHintTimeEmbedding
 from torch import nn
 
 from ...ir.errors import DgqcError
 from .arguments import PLACES, in_order, place_of
-from .conditionings import CONTROLNETS, refuse_unknown
+from .conditionings import CONTROLS, of_calls, refuse_unknown
 from .contexts import context_widths
 from .guidance import takes_guidance
 
@@ -47,8 +47,8 @@ def model_inputs(
     Raises DgqcError for another kind of model or a missing sample size, UnsupportedOperation for kinds of
     conditioning that dgqc does not know.
     """
-    if isinstance(model, ControlNetModel):
-        raise DgqcError(CONTROLNETS)
+    if (kind := type(model).__name__) in CONTROLS:
+        raise DgqcError(of_calls(kind))
     if not isinstance(model, UNet2DConditionModel | UNet2DModel | AudioLDM2UNet2DConditionModel):
         raise DgqcError(
             f"A {type(model).__name__} is not a UNet that dgqc knows; give a diffusers UNet2DConditionModel "

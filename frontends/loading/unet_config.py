@@ -22,6 +22,7 @@ CLASSES = tuple(
         "UNet2DModel",
         "AudioLDM2UNet2DConditionModel",
         "ControlNetModel",
+        "T2IAdapter",
         "DreamLiteUNetModel",
     )
     if hasattr(diffusers, name)
@@ -53,6 +54,8 @@ class UNetConfigRecord(Record):
     cross_attention_dim: Width | list[Width | list[Width | None]] | None = 1280
     num_class_embeds: Width | None = None
     sample_size: Width | list[Width] | None = None
+    channels: Blocks = Field(default=[320, 640, 1280, 1280])
+    num_res_blocks: Layers = 2
 
 
 def checked_config(config: Mapping[str, Any], source: str) -> dict[str, Any]:
@@ -85,8 +88,8 @@ def checked_config(config: Mapping[str, Any], source: str) -> dict[str, Any]:
 
 def _layers(record: UNetConfigRecord) -> int:
     """Residual blocks, each with its transformer layers: an upper bound of what is built."""
-    blocks = len(record.block_out_channels)
-    per_block = _largest(record.layers_per_block)
+    blocks = max(len(record.block_out_channels), len(record.channels))
+    per_block = max(_largest(record.layers_per_block), record.num_res_blocks)
     both = (record.transformer_layers_per_block, record.reverse_transformer_layers_per_block or 0)
     return 2 * blocks * (per_block + 1) * (1 + max(_largest(one) for one in both))
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -14,6 +15,7 @@ from torch import nn
 
 import dgqc
 from dgqc.frontends import calibrate, load_calibration
+from dgqc.frontends.calibrating.pipeline_parts import networks_of, reads_gray
 from dgqc.frontends.loading.answering import answer_of
 from dgqc.ir.errors import DgqcError
 
@@ -59,6 +61,32 @@ def pipeline(kind: Any, unet: Any, **more: Any) -> Any:
     )
 
 
+def doubly_controlled() -> Any:
+    """With two ControlNets."""
+    whole = controlled()
+    torch.manual_seed(4)
+    other = diffusers.ControlNetModel.from_unet(whole.unet, conditioning_embedding_out_channels=(4, 8))
+    nets = [whole.controlnet, loud(other)]
+    return pipeline(diffusers.StableDiffusionControlNetPipeline, whole.unet, controlnet=nets)
+
+
+def unet_of_two_levels() -> Any:
+    """The adapters' channels at its two depths."""
+    return text_parts.unet(
+        block_out_channels=(8, 12),
+        down_block_types=("CrossAttnDownBlock2D", "DownBlock2D"),
+        up_block_types=("UpBlock2D", "CrossAttnUpBlock2D"),
+    )
+
+
+ADAPTERS: Mapping[str, Mapping[str, Any]] = {
+    "full_adapter": {"channels": [8, 12], "num_res_blocks": 1},
+    "full_adapter_xl": {"channels": [8, 12, 12], "num_res_blocks": 1},
+    "light_adapter": {"channels": [8, 12], "num_res_blocks": 1, "in_channels": 1},
+}
+"""T2I-Adapters of each kind, the last for sketches of one channel."""
+
+
 @pytest.fixture(scope="module")
 def pictures(tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder = tmp_path_factory.mktemp("pictures")
@@ -70,7 +98,10 @@ def pictures(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def drawn(whole: Any, pictures: Path, name: str = "a.png", **options: Any) -> torch.Tensor:
     """A picture's latents, drawn after another picture."""
     generator = torch.Generator().manual_seed(3)
-    image = Image.open(pictures / name).resize((16, 16))
+    several = len(networks_of(whole))
+    image: Any = Image.open(pictures / name).resize((16, 16))
+    image = image.convert("L") if any(map(reads_gray, networks_of(whole))) else image
+    image = [image, image.rotate(90)][:several] if several > 1 else image
     settings = {"num_inference_steps": 2, "output_type": "latent", **options}
     latents: torch.Tensor = whole("a circle", image=image, generator=generator, **settings).images
     return latents
@@ -81,6 +112,8 @@ def drawn(whole: Any, pictures: Path, name: str = "a.png", **options: Any) -> to
     [
         (controlled, {"down_residual_0", "down_residual_1", "mid_residual"}),
         (adapted, {"adapter_residual_0"}),
+        # What several add is summed up before the UNet sees it.
+        (doubly_controlled, {"down_residual_0", "down_residual_1", "mid_residual"}),
     ],
 )
 def test_what_is_added_is_an_input(make: Any, names: set[str], pictures: Path, tmp_path: Path) -> None:
@@ -127,9 +160,59 @@ def test_a_controlnet_is_a_program(pictures: Path, tmp_path: Path) -> None:
     whole.controlnet = dgqc.load(bundle).as_diffusers_controlnet(answers, backend="reference")
     for wanted, one in zip(expected, settings[1:], strict=True):
         assert (drawn(whole, pictures, **one) - wanted).norm() < 0.2 * (without - wanted).norm(), one
+    with pytest.raises(DgqcError, match="not compiled from a T2IAdapter; give one that was"):
+        program.as_diffusers_adapter(adapted().adapter)
     program.report = {}
-    with pytest.raises(DgqcError, match="not compiled from a ControlNet; give one that was"):
+    with pytest.raises(DgqcError, match="not compiled from a ControlNetModel; give one that was"):
         program.as_diffusers_controlnet(answers)
+
+
+def test_one_of_several_is_a_program(pictures: Path, tmp_path: Path) -> None:
+    whole, file = doubly_controlled(), tmp_path / "c.safetensors"
+    first_picture = Image.open(pictures / "a.png").resize((16, 16))
+    first_picture.save(tmp_path / "a.png")
+    first_picture.rotate(90).save(tmp_path / "a.control2.png")
+    given: dict[str, Any] = {"pictures": tmp_path, "samples": 2, "batch_size": 2}
+    with pytest.raises(DgqcError, match=r"has 2 networks there; say whose .* controlnet.0 or controlnet.1"):
+        calibrate(whole, None, 2, file, **given, part="controlnet")
+    with pytest.raises(DgqcError, match=r"no controlnet.2; its last one is controlnet.1"):
+        calibrate(whole, None, 2, file, **given, part="controlnet.2")
+    other = calibrate(whole, None, 2, tmp_path / "d.safetensors", **given, part="controlnet.0")
+    own = calibrate(whole, None, 2, file, **given, part="controlnet.1")
+    first, second = (next(one.read(0))["controlnet_cond"][0] for one in (other, own))
+    assert not torch.equal(first, second)
+    program = dgqc.compile(whole.controlnet.nets[1], "naive-w8a8", calibration=file, check=False)
+    scales = {"controlnet_conditioning_scale": [1.0, 0.5]}
+    expected = drawn(whole, pictures, **scales)
+    without = drawn(whole, pictures, controlnet_conditioning_scale=[1.0, 0.0])
+    whole.controlnet.nets[1] = program.as_diffusers_controlnet(whole.controlnet.nets[1], backend="reference")
+    answer = drawn(whole, pictures, **scales)
+    assert (answer - expected).norm() < 0.3 * (without - expected).norm()
+
+
+@pytest.mark.parametrize("kind", ADAPTERS)
+def test_an_adapter_is_a_program(kind: str, pictures: Path, tmp_path: Path) -> None:
+    torch.manual_seed(1)
+    adapter = loud(diffusers.T2IAdapter(downscale_factor=2, adapter_type=kind, **ADAPTERS[kind]))
+    adapter.save_pretrained(tmp_path / "adapter")
+    file = tmp_path / "c.safetensors"
+    unet = text_parts.unet() if kind == "full_adapter_xl" else unet_of_two_levels()
+    whole = pipeline(diffusers.StableDiffusionAdapterPipeline, unet, adapter=adapter)
+    found = calibrate(whole, None, 2, file, pictures=pictures, samples=4, part="adapter")
+    assert len(found.schedule) == 1
+    program = dgqc.compile(tmp_path / "adapter", "naive-w8a8", calibration=file, check=False)
+    channels = ADAPTERS[kind].get("in_channels", 3)
+    assert [(one.name, one.shape) for one in program.provenance.inputs] == [("sample", (1, channels, 16, 16))]
+    picture = next(found.read(0))["sample"][:1]
+    stand_in = program.as_diffusers_adapter(adapter, backend="reference")
+    with torch.no_grad():
+        for wanted, one in zip(adapter(picture), stand_in(picture), strict=True):
+            assert (one - wanted).norm() < 0.1 * wanted.norm()
+    if kind == "full_adapter_xl":
+        return
+    expected, without = (drawn(whole, pictures, adapter_conditioning_scale=one) for one in (1.0, 0.0))
+    whole.adapter = stand_in
+    assert (drawn(whole, pictures) - expected).norm() < 0.1 * (without - expected).norm()
 
 
 @pytest.mark.slow
@@ -155,7 +238,7 @@ def test_controlnets_that_come_alone(pictures: Path, tmp_path: Path) -> None:
     with pytest.raises(DgqcError, match="record them with `dgqc calibrate PIPELINE --part controlnet"):
         dgqc.compile(whole.controlnet)
     calibrate(whole, ["a"], 2, tmp_path / "c.safetensors", pictures=pictures)
-    with pytest.raises(DgqcError, match=r"no controlnet_cond .* so it is not a ControlNet's"):
+    with pytest.raises(DgqcError, match="mid_residual, sample, so it is not a ControlNetModel's; record it"):
         dgqc.compile(whole.controlnet, calibration=tmp_path / "c.safetensors")
     with pytest.raises(DgqcError, match="has no controlnet; leave --part out"):
         calibrate(
@@ -165,7 +248,9 @@ def test_controlnets_that_come_alone(pictures: Path, tmp_path: Path) -> None:
             tmp_path / "d",
             part="controlnet",
         )
-    several = diffusers.MultiControlNetModel([whole.controlnet, whole.controlnet])
-    whole.controlnet = several
-    with pytest.raises(DgqcError, match="has several ControlNets; record each"):
-        calibrate(whole, ["a"], 2, tmp_path / "d", pictures=pictures, part="controlnet")
+    with pytest.raises(DgqcError, match=r"T2IAdapter is compiled for the calls .* --part adapter -o FILE"):
+        dgqc.compile(adapted().adapter)
+    with pytest.raises(
+        DgqcError, match=r"no --part vae; it is unet, controlnet, adapter, or controlnet.1 of"
+    ):
+        calibrate(whole, ["a"], 2, tmp_path / "d", pictures=pictures, part="vae")

@@ -1,4 +1,4 @@
-"""ControlNets: what they add inside a UNet, as one tensor, since a program returns one."""
+"""ControlNets and T2I-Adapters: what they add inside a UNet, as one tensor, since a program returns one."""
 
 from __future__ import annotations
 
@@ -9,35 +9,36 @@ from pathlib import Path
 from typing import Any
 
 import torch
-from diffusers import ControlNetModel
+from diffusers import ControlNetModel, T2IAdapter
 from torch import nn
 
 from ...ir.calibration import Calibration, Inputs
 from ...ir.errors import DgqcError, UnsupportedOperation, one_line
 from ...ir.storage.json_text import read_json_object
 from .arguments import call_arguments
+from .conditionings import CONTROLS
 from .exported_unet import ExportedUNet
 
 LOOKED_AT = 5
 """Calls, evenly spaced, whose residuals say how loud each of them is."""
 PICTURE = "controlnet_cond"
-"""The input that is the picture of edges, depth or poses."""
+"""A ControlNet's input that is the picture of edges, depth or poses; an adapter's sample is the picture."""
 
 
 @dataclass(frozen=True)
 class Residual:
-    """One of a ControlNet's results. shape: (C, H, W). loudness: its largest magnitude, in its own units."""
+    """One of a control network's results. shape: (C, H, W). loudness: its largest magnitude, in own units."""
 
     shape: tuple[int, int, int]
     loudness: float
 
 
 class _Packed(nn.Module):
-    """A ControlNet that returns its residuals side by side, each divided by its loudness."""
+    """A control network that returns its residuals side by side, each divided by its loudness."""
 
-    def __init__(self, controlnet: nn.Module, residuals: Sequence[Residual]) -> None:
+    def __init__(self, network: nn.Module, residuals: Sequence[Residual]) -> None:
         super().__init__()
-        self.model = controlnet
+        self.model = network
         self.loudness = [one.loudness for one in residuals]
 
     def forward(
@@ -48,29 +49,30 @@ class _Packed(nn.Module):
         return torch.cat(parts, dim=1)
 
 
-class ExportedControlNet(ExportedUNet):
-    """A ControlNet as a model of one result: float32 (1, N), all residuals in units of their loudness.
+class ExportedControl(ExportedUNet):
+    """A control network as a model of one result: float32 (1, N), all residuals in units of their loudness.
 
     residuals: of which kind they are, those on the way down first, the middle's last.
     """
 
-    def __init__(self, controlnet: ControlNetModel, recorded: Calibration) -> None:
-        """recorded: the ControlNet's own calls, which say how large its inputs are.
+    def __init__(self, network: nn.Module, recorded: Calibration) -> None:
+        """recorded: the network's own calls, which say how large its inputs are.
 
         Raises DgqcError for calls of another model, UnsupportedOperation where it can't be traced.
         """
-        kind = type(controlnet).__name__
+        kind = type(network).__name__
         first = next(recorded.read(0))
-        if PICTURE not in first:
+        own = PICTURE in first if isinstance(network, ControlNetModel) else set(first) == {"sample"}
+        if not own:
             raise DgqcError(
-                f"The calibration has no {PICTURE} (it has {', '.join(sorted(first))}), so it is not a "
-                "ControlNet's; record it with `dgqc calibrate PIPELINE --part controlnet`."
+                f"The calibration has {', '.join(sorted(first))}, so it is not a {kind}'s; record it with "
+                f"`dgqc calibrate PIPELINE --part {CONTROLS[kind]}`."
             )
-        found = _residuals(controlnet, recorded)
+        found = _residuals(network, recorded)
         example = {name: torch.zeros_like(value[:1]) for name, value in first.items()}
         sample, times = example.pop("sample"), torch.zeros(1)
         try:
-            program = torch.export.export(_Packed(controlnet, found), (sample, times, example), strict=False)
+            program = torch.export.export(_Packed(network, found), (sample, times, example), strict=False)
         except Exception as error:
             reason = one_line((str(error).strip() or repr(error)).splitlines()[0], 200)
             raise UnsupportedOperation(f"The {kind} can't be traced: {reason}.") from error
@@ -78,12 +80,13 @@ class ExportedControlNet(ExportedUNet):
         self.residuals = found
 
 
-def is_controlnet(path: Path) -> bool:
-    """Whether a folder, or a config.json, says that it is a ControlNet's."""
+def class_in(path: Path) -> str | None:
+    """The class of a model that a folder's config.json, or such a file, names; None where there is none."""
     file = path / "config.json" if path.is_dir() else path
     if file.suffix != ".json" or not file.is_file():
-        return False
-    return bool(read_json_object(file).get("_class_name") == ControlNetModel.__name__)
+        return None
+    name = read_json_object(file).get("_class_name")
+    return name if isinstance(name, str) else None
 
 
 def unpacked(packed: torch.Tensor, residuals: Sequence[Residual]) -> list[torch.Tensor]:
@@ -92,8 +95,8 @@ def unpacked(packed: torch.Tensor, residuals: Sequence[Residual]) -> list[torch.
     return [part.reshape(-1, *one.shape) * one.loudness for part, one in zip(parts, residuals, strict=True)]
 
 
-def _residuals(controlnet: nn.Module, recorded: Calibration) -> tuple[Residual, ...]:
-    """What the ControlNet returns, and how loud at most."""
+def _residuals(network: nn.Module, recorded: Calibration) -> tuple[Residual, ...]:
+    """What the network returns, and how loud at most."""
     calls = len(recorded.schedule)
     shapes: list[torch.Size] = []
     loud: list[float] = []
@@ -101,7 +104,7 @@ def _residuals(controlnet: nn.Module, recorded: Calibration) -> tuple[Residual, 
         time = torch.tensor([recorded.schedule.timesteps[step]])
         for inputs in recorded.read(step):
             with torch.no_grad():
-                found = _answer(controlnet, inputs, time)
+                found = _answer(network, inputs, time)
             shapes = [one.shape[1:] for one in found]
             now = [float(one.abs().max()) for one in found]
             loud = [max(pair) for pair in zip(loud, now, strict=True)] if loud else now
@@ -109,7 +112,8 @@ def _residuals(controlnet: nn.Module, recorded: Calibration) -> tuple[Residual, 
     return tuple(Residual((s[0], s[1], s[2]), one or 1.0) for s, one in zip(shapes, loud, strict=True))
 
 
-def _answer(controlnet: Any, inputs: Inputs, timestep: torch.Tensor) -> list[torch.Tensor]:
-    arguments = call_arguments(inputs)
-    down, middle = controlnet(**arguments, timestep=timestep, return_dict=False)
+def _answer(network: Any, inputs: Inputs, timestep: torch.Tensor) -> list[torch.Tensor]:
+    if isinstance(network, T2IAdapter):
+        return list(network(inputs["sample"]))
+    down, middle = network(**call_arguments(inputs), timestep=timestep, return_dict=False)
     return [*down, middle]
