@@ -97,6 +97,11 @@ class Target(ABC):
         """Why a runner can't work here, or None."""
         return None
 
+    def peak(self) -> float | None:
+        """Multiply-accumulates of bytes that one processor here does in a second at best, measured; None
+        where that isn't known."""
+        return None
+
     def too_slow(self, runner: str, billions: float) -> str | None:
         """Why a runner takes unbearably long for so many 10^9 multiply-accumulates a call, or None."""
         return None

@@ -145,10 +145,10 @@ _shared = _Shared()
 
 
 def _fitting(bytes_each: int) -> int:
-    return max(1, _free_memory() // (2 * bytes_each)) if bytes_each else _shared.threads
+    return max(1, free_memory() // (2 * bytes_each)) if bytes_each else _shared.threads
 
 
-def _free_memory() -> int:
+def free_memory() -> int:
     """Bytes that the process may still take."""
     try:
         lines = MEMORY.read_text(encoding="ascii").splitlines()

@@ -3,10 +3,14 @@
 from __future__ import annotations
 
 import os
+import re
 import subprocess
 import sys
 import tarfile
+import tomllib
 import zipfile
+from importlib.metadata import PackageNotFoundError, requires
+from itertools import chain
 from pathlib import Path
 
 import pytest
@@ -35,6 +39,14 @@ def done(command: list[str], folder: Path, **environment: str) -> str:
     return ran.stdout
 
 
+def needs(package: str) -> list[str]:
+    """What an installed package asks for; nothing where it isn't here."""
+    try:
+        return [one for one in requires(package) or () if "extra ==" not in one]
+    except PackageNotFoundError:
+        return []
+
+
 @pytest.fixture(scope="module")
 def wheel(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """Built from the unpacked sdist, which is built from the files that are committed."""
@@ -48,6 +60,15 @@ def wheel(tmp_path_factory: pytest.TempPathFactory) -> Path:
     done([sys.executable, "-c", BUILD.format(kind="wheel"), str(place)], unpacked)
     (found,) = place.glob("*.whl")
     return found
+
+
+def test_no_extra_brings_a_torchvision_that_breaks_diffusers() -> None:
+    """These ask for one without saying which."""
+    project = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]
+    wanted = [*project["dependencies"], *chain(*project["optional-dependencies"].values())]
+    named = {re.split(r"[^\w-]", one)[0].replace("_", "-") for one in wanted}
+    assert not named & {"torchvision", "torchaudio", "torch-fidelity", "open-clip-torch", "timm", "lpips"}
+    assert [one for one in named if any(needed.startswith("torchvision") for needed in needs(one))] == []
 
 
 @pytest.mark.slow

@@ -22,6 +22,7 @@ from .emission.joined import emit_joined
 from .emission.storage import Storage
 from .execution.build import build
 from .execution.built_before import built_before, record_of, remember
+from .execution.peak import int8_peak
 from .execution.run import CProgram
 from .execution.timing import seconds_by_module
 from .execution.toolchain import find_compiler
@@ -84,6 +85,12 @@ class CTarget(Target):
         except DgqcError as error:
             return str(error).rstrip(".")
         return None
+
+    def peak(self) -> float | None:
+        try:
+            return int8_peak()
+        except DgqcError:  # There is no compiler, or it can't build the loop.
+            return None
 
     def open(self, runner: str, program: Program, project: Path | None) -> Runner:
         library = self._library(program, project)

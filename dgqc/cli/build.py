@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 import sys
 from collections.abc import Sequence
-from dataclasses import fields
+from dataclasses import fields, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -73,7 +73,7 @@ def compile_model(
             program, _ = lower(request, targets)
         else:
             watch = StageWatch(print_ir_after or [], sys.stderr, clock)
-            compiled = compiled_as_asked(request)
+            compiled = compiled_as_asked(replace(request, output=place))
             compiled.save(
                 place, targets, instruments=instruments, verify_each=request.verify_each, watch=watch
             )

@@ -21,6 +21,8 @@ from .drawing import Pictures
 CLIP = "openai/clip-vit-base-patch16"
 INCEPTION = "weights-inception-2015-12-05-6726825d.pth"
 """As torch-fidelity calls them, in torch hub's folder of checkpoints."""
+BEHIND = 15
+"""torchvision 0.16 came with torch 2.1, and so on."""
 AT_ONCE = 16
 PICTURES = (".png", ".jpg", ".jpeg", ".webp")
 
@@ -32,7 +34,7 @@ def clip_judge(clip: Path | None, real: Path | None, *, inception: bool) -> Clip
     real: a folder of real pictures, to measure the distance to. inception: whether it measures distances.
     Raises DgqcError, naming what is missing.
     """
-    _need("torchmetrics", "CLIP scores")
+    _need("torchmetrics", "CLIP scores", "install dgqc[metrics]")
     folder = clip or _kept(CLIP)
     if folder is None or not (folder / "config.json").is_file():
         raise DgqcError(
@@ -41,7 +43,7 @@ def clip_judge(clip: Path | None, real: Path | None, *, inception: bool) -> Clip
         )
     weights = Path(torch.hub.get_dir()) / "checkpoints" / INCEPTION
     if inception:
-        _need("torch_fidelity", "Frechet inception distances")
+        _need("torch_fidelity", "Frechet inception distances", f"install it with {_paired_torchvision()}")
         if not weights.is_file():
             raise DgqcError(
                 f"Inception's weights are not on this machine ({weights}); put torch-fidelity's there, or "
@@ -135,12 +137,22 @@ def _pooled(found: Any) -> torch.Tensor:
     return pooled
 
 
-def _need(module: str, what: str) -> None:
+def _need(module: str, what: str, install: str) -> None:
     if find_spec(module) is None:
         raise DgqcError(
-            f"{what} need the package {module}, which is not installed; install dgqc[metrics], or compare "
-            "with --judge none."
+            f"{what} need the package {module}, which is not installed; {install}, or compare with --judge "
+            "none."
         )
+
+
+def _paired_torchvision() -> str:
+    """The commands for torch-fidelity, which takes any torchvision: one that isn't built for this torch can't
+    be imported, nor can diffusers then."""
+    release, _, build = torch.__version__.partition("+")
+    major, minor, *_ = release.split(".")
+    index = f" --index-url https://download.pytorch.org/whl/{build}" if build else ""
+    paired = f"torchvision=={int(major) - 2}.{int(minor) + BEHIND}.*"
+    return f"python -m pip install '{paired}'{index}, then python -m pip install torch-fidelity"
 
 
 def _kept(name: str) -> Path | None:

@@ -26,6 +26,7 @@ from ..passes.manager.manager import PassManager
 from ..report.report import FLOATING, entry_with, summarize
 from ..report.seen import Seen
 from ..report.widths import Planned
+from .announcement import announce
 from .controls import with_one_result
 from .denoising import with_asked_loop
 from .parts import AskedPart, other_parts
@@ -120,6 +121,8 @@ def _lower(
     manager = PassManager(request.passes, (*request.instruments, planned, seen), request.verify_each)
     manager.check(Level.CAPTURED)
     start = begin(request)
+    if request.look_ahead and request.stop_after is None:
+        announce(request, start)
     calibration = start.program[0].calibration
     # Popped, so that nobody holds the float weights any more once the passes have let go of them.
     stopping = stopping_target(targets, request.stop_after, request.passes)

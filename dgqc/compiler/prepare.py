@@ -19,6 +19,7 @@ from ..frontends.calibrating.calibration_file import load_calibration
 from ..frontends.calibrating.pipeline_calls import own_guidance
 from ..frontends.calibrating.select_samples import Selection, select
 from ..frontends.capturing.capture import capture
+from ..frontends.capturing.rewriter import Refused
 from ..frontends.loading.controls import ExportedControl
 from ..frontends.loading.exported_unet import ExportedUNet
 from ..frontends.loading.gates import with_gates
@@ -28,13 +29,14 @@ from ..frontends.loading.model_inputs import model_config, recorded_inputs
 from ..frontends.loading.pipelines import StoredPipeline
 from ..frontends.samplers import AUTO, sampler_for
 from ..frontends.schedulers import scheduler_config
-from ..ir.calibration import Calibration
-from ..ir.errors import DgqcError
+from ..ir.calibration import Calibration, samples_in
+from ..ir.errors import DgqcError, UnsupportedOperation
 from ..ir.program import Program
 from ..ir.verify.verifier import verify
 from ..passes.manager.pipeline import format_pipeline
 from ..report.costs import Costs
 from ..report.report import model_costs
+from ..report.work import Sampling
 from .callers import CONTEXT_LENGTH, Caller, KnownModel, caller_of, own_pipeline
 from .request import Request
 from .samples import check_samples, first_of, sizes
@@ -52,14 +54,15 @@ LARGE = 100.0
 class Start:
     """What is known before the first pass.
 
-    program: the captured one, alone in a list. scheduler: its configuration. around: of a pipeline whose
-    pictures are to be drawn; None for others.
+    program: the captured one, alone in a list. scheduler: its configuration. sampling: how many samples of
+    each call it has, or will have. around: of a pipeline whose pictures are to be drawn; None for others.
     """
 
     program: list[Program]
     provenance: Provenance
     costs: Costs
     scheduler: Mapping[str, Any] | None
+    sampling: Sampling
     around: Surroundings | None = None
 
 
@@ -75,7 +78,7 @@ def begin(request: Request) -> Start:
     if request.loop not in (None, AUTO):
         sampler_for(request.loop, caller.config, caller.schedule)  # refuses before minutes of work
     sample_size, context_length = asked_sizes(request, caller, known.tokens)
-    program = capture(
+    program = _captured(
         model,
         schedule=caller.schedule,
         sample_size=sample_size,
@@ -102,8 +105,10 @@ def begin(request: Request) -> Start:
     if isinstance(model, ExportedControl):
         described = [{"shape": list(one.shape), "loudness": one.loudness} for one in model.residuals]
         program = program.with_report("residuals", described)
+    sampling = _sampling(request, model, caller, recorded)
     around = _surroundings(request, known, caller)
-    return Start([replace(program, calibration=calibration)], provenance, costs, caller.config, around)
+    programs = [replace(program, calibration=calibration)]
+    return Start(programs, provenance, costs, caller.config, sampling, around)
 
 
 def _surroundings(request: Request, known: KnownModel, caller: Caller) -> Surroundings | None:
@@ -115,6 +120,38 @@ def _surroundings(request: Request, known: KnownModel, caller: Caller) -> Surrou
     except DgqcError:
         return None  # Who can't be loaded draws nothing.
     return surroundings_of(pipeline, caller.calls)
+
+
+def _captured(model: nn.Module, **options: Any) -> Program:
+    """The captured model. Raises UnsupportedOperation for the first op without an integer form, and says how
+    many others there are."""
+    refused: list[Refused] = []
+    try:
+        program = capture(model, refused=refused, **options)
+    except Exception as error:
+        if refused:  # What stands in an op's place may be what failed.
+            raise UnsupportedOperation(refused[0].message) from error
+        raise
+    if refused:
+        others = len({(one.op, one.module) for one in refused}) - 1
+        more = f" {others} more of its ops have none; `dgqc check` lists them." if others else ""
+        raise UnsupportedOperation(refused[0].message + more)
+    return program
+
+
+def _sampling(request: Request, model: nn.Module, caller: Caller, recorded: Calibration | None) -> Sampling:
+    """Of what was recorded, the first call is counted; a picture of a guided pipeline is two samples."""
+    if recorded is not None:
+        batches = [samples_in(one) for one in recorded.read(0)]
+        return Sampling(sum(batches), max(batches), drawn=False)
+    each = samples_in(first_of(caller.calls)) if caller.calls else 1
+    count = request.samples or usual_samples(sum(one.numel() for one in model.parameters()))
+    return Sampling(each * count, each * request.batch_size, grows=request.samples is None)
+
+
+def usual_samples(parameters: int) -> int:
+    """Pictures that are drawn at first where nobody says how many."""
+    return FEW_SAMPLES if parameters > LARGE * 1e6 else SAMPLES
 
 
 def asked_sizes(
@@ -215,8 +252,7 @@ def _drawn(
     context_length: int,
 ) -> Calibration:
     """Samples that nobody recorded, which is said."""
-    millions = sum(parameter.numel() for parameter in model.parameters()) / 1e6
-    count = request.samples or (FEW_SAMPLES if millions > LARGE else SAMPLES)
+    count = request.samples or usual_samples(sum(one.numel() for one in model.parameters()))
     sizes = (sample_size, context_length)
     found = caller.samples(
         model, count, request.batch_size, request.seed, *sizes, more=request.samples is None

@@ -256,6 +256,21 @@ class Request(ModelOptions):
             recorded=False,
         ),
     )
+    look_ahead: bool = field(
+        default=True,
+        metadata=option(
+            "--look-ahead",
+            "Say how long it will take, and refuse where memory or disk are too small.",
+            kind=bool,
+            recorded=False,
+        ),
+    )
+    output: Path | None = field(
+        default=None,
+        metadata=option(
+            (), "Where the bundle is to go, for a look at the disk before any work.", recorded=False
+        ),
+    )
     verify_each: bool = field(
         default=True,
         metadata=option("--verify-each", "Verify the graph after every pass.", kind=bool, recorded=False),

@@ -11,19 +11,31 @@ from pathlib import Path
 from torch import fx, nn
 
 from ..backends.selection import check_targets, select_targets
+from ..backends.target import Target
+from ..compiler.announcement import SURE
+from ..compiler.prepare import usual_samples
 from ..frontends.capturing.capture import capture
 from ..frontends.capturing.graph_builder import LATER_INPUTS
 from ..frontends.capturing.rewriter import Refused
 from ..frontends.loading.guidance import USUAL, with_guidance
+from ..frontends.parts.decoders import COMPONENT
+from ..frontends.parts.text_encoders import TOKENIZERS
 from ..frontends.schedules import schedule_for
 from ..ir.program import Program
 from ..ir.shapes import TIME_INPUTS
+from ..ir.storage.json_text import read_json_object
 from ..passes.manager.pipeline import parse_pipeline
 from ..passes.manager.presets import pipeline_for
-from .report import CONTEXT_LENGTH, shapes_only
+from .foresight import Foresight, Work, amount, call_seconds, duration, foresee
+from .machine import free_disk, this_machine
+from .report import CONTEXT_LENGTH, model_costs, shapes_only
+from .work import Sampling, work_of
 
 OF_THE_LOOP = frozenset({"self", "return_dict", "timestep"})
 """Arguments of a UNet's forward that say nothing of the picture."""
+INDEX, CONTEXT = "model_index.json", "encoder_hidden_states"
+BATCH = 4
+"""Of samples that the model draws, where nobody says how many at a time."""
 WITHIN = {"text_embeds": "added_cond_kwargs", "time_ids": "added_cond_kwargs"}
 """Inputs that diffusers hands over inside another one."""
 
@@ -36,7 +48,9 @@ class Checked:
     that the program will not take. integers: how many ops of each kind become integers. of_time: ops that
     are folded into tables, one row for each call. of_conditions: ops that are computed in float, once a
     picture or a call, by whoever calls the program. refused: ops without an integer form. schedule: the
-    scheduler and the number of UNet calls.
+    scheduler and the number of UNet calls. foreseen: what compiling it takes here, without recorded samples.
+    free_memory, free_disk: bytes. call: seconds of one call of the program here; None where no target knows.
+    parts: of its pipeline, which are compiled as well where they have an integer form.
     """
 
     model: str
@@ -49,12 +63,23 @@ class Checked:
     of_conditions: int
     schedule: str
     targets: Sequence[str]
+    foreseen: Foresight
+    free_memory: int
+    free_disk: int
+    call: float | None
+    parts: Sequence[str]
     refused: Sequence[Refused] = field(default=())
 
     @property
     def compiles(self) -> bool:
         """Whether nothing is missing."""
-        return not self.refused
+        return not self.refused and not self.too_large
+
+    @property
+    def too_large(self) -> Sequence[str]:
+        """What this machine has too little of."""
+        foreseen, free = self.foreseen, {"memory": self.free_memory, "disk": self.free_disk}
+        return tuple(name for name, there in free.items() if SURE * getattr(foreseen, name) > there)
 
 
 def check_model(
@@ -74,7 +99,7 @@ def check_model(
     targets = select_targets(None if target is None else [target])
     check_targets(targets)
     preset = pipeline_for(opt) if pass_pipeline is None else pass_pipeline
-    parse_pipeline(preset)
+    passes = parse_pipeline(preset)
     loaded = shapes_only(path)
     _, schedule = schedule_for(loaded.scheduler, steps)
     model = with_guidance(loaded.model, USUAL)
@@ -82,11 +107,17 @@ def check_model(
     context = context_length or loaded.context_length or CONTEXT_LENGTH
     program = capture(model, sample_size=sample_size, context_length=context, refused=refused)
     integers, of_time, of_conditions = _parts(program)
+    costs = model_costs(model, program)
+    # Pipelines that are told a text draw with guidance: a picture is two samples.
+    each = 2 if loaded.pipeline is not None and CONTEXT in (one.name for one in program.inputs) else 1
+    drawn = Sampling(each * usual_samples(costs.parameters), each * BATCH, grows=True)
+    work = work_of(program, costs, passes, drawn, calls=len(schedule), checked=True)
+    machine = this_machine()
     assumed = "" if loaded.scheduler else " (assumed: the model came without a scheduler)"
     return Checked(
         type(model).__name__,
         opt if pass_pipeline is None else "custom",
-        sum(parameter.numel() for parameter in model.parameters()),
+        costs.parameters,
         {one.name: tuple(one.shape) for one in program.inputs},
         _left_out(model, program),
         integers,
@@ -94,6 +125,11 @@ def check_model(
         of_conditions,
         f"{schedule.scheduler}, {len(schedule)} calls{assumed}",
         tuple(one.name for one in targets),
+        foresee(work, machine),
+        machine.memory,
+        free_disk(Path()),
+        _call(work, targets, machine.workers),
+        _other_parts(path),
         tuple(refused),
     )
 
@@ -115,6 +151,19 @@ def _parts(program: Program) -> tuple[dict[str, int], int, int]:
         else:
             of_conditions += 1
     return dict(integers.most_common()), of_time, of_conditions
+
+
+def _other_parts(path: Path) -> tuple[str, ...]:
+    """Of a pipeline's folder, by the names in its index."""
+    index = path / INDEX
+    held = read_json_object(index) if index.is_file() else {}
+    return tuple(name for name in (*TOKENIZERS, COMPONENT) if any(held.get(name) or ()))
+
+
+def _call(work: Work, targets: Sequence[Target], threads: int) -> float | None:
+    """Seconds of one call of the program, by the first target that knows how fast this machine can be."""
+    peaks = (target.peak() for target in targets)
+    return next((call_seconds(work, threads * peak) for peak in peaks if peak is not None), None)
 
 
 def _source(node: fx.Node) -> str:
@@ -141,8 +190,17 @@ def lines(found: Checked) -> Iterator[tuple[str, str]]:
     kinds = ", ".join(f"{count} {name}" for name, count in found.integers.items())
     yield "integer ops", f"{sum(found.integers.values())}: {kinds}"
     yield "folded into tables of the calls", f"{found.of_time} ops of the time embedding"
+    if found.parts:
+        yield "compiled as well, where it can be", ", ".join(found.parts)
     if found.of_conditions:
         yield "left in float, once a picture", f"{found.of_conditions} ops of the conditions"
+    if not found.refused:
+        yield "compiling, as busy as this machine is", duration(*found.foreseen.seconds)
+        for name, free in (("memory", found.free_memory), ("disk", found.free_disk)):
+            said = f"{amount(getattr(found.foreseen, name))} of {amount(free)} that are free"
+            yield f"TOO LITTLE {name.upper()}" if name in found.too_large else f"its {name}", said
+    if found.call is not None and not found.refused:
+        yield "a call of the program", f"about {1000 * found.call:.2g} ms, at this machine's int8 peak"
     for (op, message), places in _grouped(found.refused).items():
         where = f" and {len(places) - 1} more" if len(places) > 1 else ""
         yield f"NOT SUPPORTED: {op}{where}", message

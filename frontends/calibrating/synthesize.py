@@ -93,7 +93,8 @@ def synthesize(
 
 def denoised(model: nn.Module, samples: int) -> str:
     """Where so many samples of a model that comes alone are from, one line for the report."""
-    return f"{samples} samples denoised from noise{' with drawn contexts' if invents(model) else ''}"
+    counted = f"{samples} sample{'s' if samples > 1 else ''}"
+    return f"{counted} denoised from noise{' with drawn contexts' if invents(model) else ''}"
 
 
 @dataclass(frozen=True)

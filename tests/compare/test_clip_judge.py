@@ -11,6 +11,7 @@ import pytest
 import torch
 import transformers
 
+from dgqc.compare import clip_judge as judging
 from dgqc.compare.clip_judge import clip_judge
 from dgqc.ir.errors import DgqcError
 
@@ -66,6 +67,25 @@ def test_missing_inception_weights_are_named(folder: Path, monkeypatch: pytest.M
     monkeypatch.setenv("TORCH_HOME", str(folder))
     with pytest.raises(DgqcError, match=r"torch_fidelity|Inception's weights are not on this machine"):
         clip_judge(folder, None, inception=True)
+
+
+@pytest.mark.parametrize(
+    ("release", "paired"),
+    [
+        ("2.13.0+cpu", "'torchvision==0.28.*' --index-url https://download.pytorch.org/whl/cpu,"),
+        ("2.9.1", "'torchvision==0.24.*', then"),
+    ],
+)
+def test_the_command_for_distances_pairs_torchvision_with_torch(
+    release: str, paired: str, folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(torch, "__version__", release)
+    monkeypatch.setattr(judging, "find_spec", lambda name: None if name == "torch_fidelity" else name)
+    with pytest.raises(
+        DgqcError, match="Frechet inception distances need the package torch_fidelity"
+    ) as told:
+        clip_judge(folder, None, inception=True)
+    assert paired in str(told.value)
 
 
 def test_a_missing_folder_of_real_pictures_is_named(folder: Path) -> None:

@@ -32,6 +32,9 @@ def test_a_config_is_enough(run: Run, config: Path) -> None:
     assert found["integers"]["conv2d"] > 10
     assert found["of_time"] > 3
     assert found["of_conditions"] > 0
+    assert found["foreseen"]["memory"] > 2**28
+    assert found["free_memory"] > 0 < found["free_disk"]
+    assert found["call"] > 0
     assert found["schedule"] == "DDIMScheduler, 10 calls (assumed: the model came without a scheduler)"
 
 
@@ -48,6 +51,13 @@ def test_what_is_missing_is_exit_code_1(run: Run, config: Path, monkeypatch: pyt
     shown = dict(lines(check_model(config, "w4a6", steps=25, target=None)))
     assert shown["NOT SUPPORTED: aten.sort.default and 1 more"] == "it can't stand in a"
     assert "aten.sort.default" in output
+
+
+def test_too_little_room_is_missing_too(run: Run, config: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(checking, "free_disk", lambda _: 1000)
+    code, output, error = run("check", str(config))
+    assert (code, error) == (1, "")
+    assert "TOO LITTLE DISK" in output
 
 
 @pytest.mark.parametrize(

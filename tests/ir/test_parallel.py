@@ -91,6 +91,6 @@ def test_the_last_thread_to_leave_sets_the_threads_back() -> None:
 
 
 def test_large_calls_are_fewer(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("dgqc.ir.parallel._free_memory", lambda: 100)
+    monkeypatch.setattr("dgqc.ir.parallel.free_memory", lambda: 100)
     main = threading.current_thread().name
     assert {*side_by_side(lambda _: threading.current_thread().name, range(3), bytes_each=40)} == {main}

@@ -1,0 +1,75 @@
+"""What a compile has to do, counted from its graph and its pipeline before any pass runs."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from ..ir.program import Program
+from ..passes.activations.observe_ranges import ObserveRanges
+from ..passes.base import Pass
+from ..passes.graph.edit import MILLION, call_bytes
+from ..passes.weights.gptq import Gptq
+from .costs import Costs
+from .foresight import Work
+from .sizes import estimate_sizes
+from .widths import decided
+
+
+@dataclass(frozen=True)
+class Sampling:
+    """Samples of each call. count: at first; others may follow where it `grows`. batch: at a time.
+    drawn: by the float model, when they are first read; else they were recorded."""
+
+    count: int
+    batch: int
+    drawn: bool = True
+    grows: bool = False
+
+
+def work_of(
+    captured: Program,
+    costs: Costs,
+    passes: Sequence[Pass],
+    sampling: Sampling,
+    *,
+    calls: int,
+    checked: bool,
+) -> Work:
+    """What it takes to bring a captured program through the passes. checked: and to run it beside its
+    model."""
+    steps = [item for item in passes if hasattr(item, "iterations")]
+    return Work(
+        nodes=len(captured.graph.graph.nodes),
+        layers=sum(1 for one in costs.products if one.weights and not one.temporal),
+        weights=costs.parameters,
+        macs=costs.macs(),
+        call_bytes=call_bytes(captured),
+        calls=calls,
+        least=sampling.count,
+        most=_most(passes, costs, calls, sampling),
+        batch=sampling.batch,
+        drawn=sampling.drawn,
+        checked=checked,
+        compensated=any(_compensates(item, costs) for item in passes),
+        iterations=sum(item.iterations for item in steps),
+        step_batch=max((getattr(item, "batch", 1) for item in steps), default=1),
+        size=estimate_sizes(costs, decided(passes), calls).total,
+    )
+
+
+def _most(passes: Sequence[Pass], costs: Costs, calls: int, sampling: Sampling) -> int:
+    """Samples of a call where ranges grow to the end."""
+    count = sampling.count
+    observing = next((item for item in passes if isinstance(item, ObserveRanges)), None)
+    if not sampling.grows or observing is None:
+        return count
+    while count < observing.most:
+        if 2 * costs.macs() * calls * (count + sampling.count) > observing.work:
+            break
+        count += sampling.count
+    return count
+
+
+def _compensates(item: Pass, costs: Costs) -> bool:
+    return isinstance(item, Gptq) and (item.most is None or costs.parameters <= item.most * MILLION)
