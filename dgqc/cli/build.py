@@ -14,6 +14,7 @@ import typer
 from ..compiler.model_options import ModelOptions
 from ..compiler.request import Request
 from ..ir.errors import DgqcError
+from ..ir.progress import enter
 from . import options
 from .console import as_json, progress, result, say
 from .from_fields import takes_fields
@@ -74,6 +75,7 @@ def compile_model(
         else:
             watch = StageWatch(print_ir_after or [], sys.stderr, clock)
             compiled = compiled_as_asked(replace(request, output=place))
+            enter("writing the bundle")
             compiled.save(
                 place, targets, instruments=instruments, verify_each=request.verify_each, watch=watch
             )

@@ -6,8 +6,10 @@ import logging
 from pathlib import Path
 
 from ..ir.errors import DgqcError
-from ..passes.manager.instruments import peak_memory
-from ..report.foresight import Foresight, Work, amount, foresee
+from ..ir.peak_memory import peak_memory
+from ..ir.progress import expect
+from ..ir.spans import amount
+from ..report.foresight import Foresight, Work, foresee
 from ..report.machine import free_disk, this_machine
 from ..report.work import work_of
 from .prepare import Start
@@ -39,6 +41,7 @@ def announce(request: Request, start: Start) -> None:
         samples(work),
         foreseen.sentence(),
     )
+    expect(*foreseen.seconds)
     check_room(foreseen, machine.memory + peak_memory(), request.output)
 
 

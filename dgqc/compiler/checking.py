@@ -23,6 +23,7 @@ from ..ir.calibration import Calibration, Inputs
 from ..ir.errors import DgqcError
 from ..ir.ops.integer import has_weight
 from ..ir.parallel import single_threaded
+from ..ir.progress import enter
 from ..passes.graph.edit import module_path
 from ..report.quality import Quality, bound_for, decibels
 from ..report.report import entry_with
@@ -77,6 +78,7 @@ def check(
     bound: decibels; None takes those for its widths.
     Raises DgqcError where there are no samples at all.
     """
+    enter("checking it beside the float model")
     fast = default_backend() != REFERENCE
     samples = _samples(request, compiled, held_out or calibration, fast, held_out is not None)
     schedule = compiled.program.schedule

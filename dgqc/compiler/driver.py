@@ -22,6 +22,7 @@ from ..ir.errors import DgqcError
 from ..ir.level import Level
 from ..ir.parallel import single_threaded
 from ..ir.program import Program
+from ..ir.progress import enter
 from ..passes.manager.manager import PassManager
 from ..report.report import FLOATING, entry_with, summarize
 from ..report.seen import Seen
@@ -120,6 +121,7 @@ def _lower(
     request = with_one_result(request)
     manager = PassManager(request.passes, (*request.instruments, planned, seen), request.verify_each)
     manager.check(Level.CAPTURED)
+    enter("reading the model")
     start = begin(request)
     if request.look_ahead and request.stop_after is None:
         announce(request, start)

@@ -258,18 +258,10 @@ class Request(ModelOptions):
     )
     look_ahead: bool = field(
         default=True,
-        metadata=option(
-            "--look-ahead",
-            "Say how long it will take, and refuse where memory or disk are too small.",
-            kind=bool,
-            recorded=False,
-        ),
+        metadata=option("--look-ahead", "Say what it takes; refuse without room.", kind=bool, recorded=False),
     )
     output: Path | None = field(
-        default=None,
-        metadata=option(
-            (), "Where the bundle is to go, for a look at the disk before any work.", recorded=False
-        ),
+        default=None, metadata=option((), "Where the bundle goes: that disk is looked at.", recorded=False)
     )
     verify_each: bool = field(
         default=True,
@@ -286,12 +278,7 @@ class Request(ModelOptions):
         ),
     )
     instruments: Sequence[Instrument] = field(
-        default=(),
-        metadata=option(
-            (),
-            "Told before and after each pass, as --print-ir-after and --timing are.",
-            recorded=False,
-        ),
+        default=(), metadata=option((), "Told before and after each pass, as --timing is.", recorded=False)
     )
 
     def __post_init__(self) -> None:

@@ -23,10 +23,11 @@ from ..frontends.parts.text_encoders import TOKENIZERS
 from ..frontends.schedules import schedule_for
 from ..ir.program import Program
 from ..ir.shapes import TIME_INPUTS
+from ..ir.spans import amount, duration
 from ..ir.storage.json_text import read_json_object
 from ..passes.manager.pipeline import parse_pipeline
 from ..passes.manager.presets import pipeline_for
-from .foresight import Foresight, Work, amount, call_seconds, duration, foresee
+from .foresight import Foresight, Work, call_seconds, foresee
 from .machine import free_disk, this_machine
 from .report import CONTEXT_LENGTH, model_costs, shapes_only
 from .work import Sampling, work_of

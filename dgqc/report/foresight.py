@@ -11,6 +11,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from ..ir.spans import amount, duration
 from .machine import Machine
 
 SETTLED = 12_000
@@ -44,7 +45,6 @@ COPIES = 1.5
 PROJECT, NODE_TEXT = 600 * 2**10, 5 * 2**10
 """Bytes on disk: of the C runtime and what stands in every bundle; of a node in the graph's file and in C."""
 FLOAT = 4
-UNITS = ((3600, "hour"), (60, "minute"), (1, "second"))
 SPREAD = 1.5
 """What takes least or most time is so many times less or more than what is foreseen."""
 
@@ -124,22 +124,3 @@ def _seconds(work: Work, samples: int, machine: Machine) -> float:
 def call_seconds(work: Work, peak: float) -> float:
     """Of one call of the C program. peak: int8 multiply-accumulates a second, of all threads together."""
     return (work.macs / SUSTAINED + OVERHEAD * work.nodes) / peak
-
-
-def duration(least: float, most: float) -> str:
-    """A span of time as people say it: `20 to 45 seconds`, `2 to 5 minutes`."""
-    size, unit = next((size, unit) for size, unit in UNITS if most >= 1.5 * size or size == 1)
-    low, high = (_rounded(one / size) for one in (least, most))
-    if low != high:
-        return f"{low} to {high} {unit}s"
-    return f"about {high} {unit}{'' if high == '1' else 's'}"
-
-
-def amount(size: float) -> str:
-    """Bytes as people say them."""
-    unit, name = (1e9, "GB") if size >= 1e9 else (1e6, "MB")
-    return f"{size / unit:.{0 if size >= 10 * unit else 1}f} {name}"
-
-
-def _rounded(value: float) -> str:
-    return f"{max(value, 1):.0f}" if value >= 10 or value < 1 else f"{value:.1g}"

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-import sys
 from dataclasses import dataclass, field
 from typing import Protocol, TextIO
 
+from ...ir.peak_memory import peak_memory
 from ...ir.printer import format_graph
 from ...ir.program import Program
 from ..base import Pass
@@ -48,16 +48,6 @@ class Timing:
             for (name, seconds), peak in zip(self.seconds, self.peaks, strict=True)
         ]
         return "\n".join([*lines, f"{total:9.3f} s                    total"])
-
-
-def peak_memory() -> int:
-    """Bytes of the largest resident memory so far; 0 where the system doesn't tell."""
-    try:
-        import resource
-    except ImportError:  # Windows has none.
-        return 0
-    found = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
-    return int(found) * (1 if sys.platform == "darwin" else 1024)
 
 
 @dataclass(frozen=True)

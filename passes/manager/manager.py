@@ -12,6 +12,7 @@ from ...ir.errors import DgqcError, PipelineError, VerificationError
 from ...ir.level import Level
 from ...ir.parallel import single_threaded
 from ...ir.program import Program
+from ...ir.progress import enter
 from ...ir.verify.verifier import verify
 from ..base import Pass
 from .facts import check_order
@@ -51,6 +52,7 @@ class PassManager:
         if self.verify_each:
             verify(program)
         for position, item in enumerate(passes):
+            enter(item.name, position + 1, len(passes))
             level = program.level
             program = self._run_one(item, passes[:position], program)
             if program.level is not level:

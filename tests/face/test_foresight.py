@@ -15,8 +15,9 @@ import pytest
 import dgqc
 from dgqc.compiler.announcement import check_room
 from dgqc.ir.errors import DgqcError
+from dgqc.ir.spans import amount, duration
 from dgqc.report import machine as machines
-from dgqc.report.foresight import Foresight, Work, amount, call_seconds, duration, foresee
+from dgqc.report.foresight import Foresight, Work, call_seconds, foresee
 from dgqc.report.machine import Machine, this_machine
 
 Run = Callable[..., tuple[int, str, str]]

@@ -5,6 +5,7 @@ from __future__ import annotations
 import io
 import logging
 import os
+import re
 import subprocess
 import sys
 from collections.abc import Callable
@@ -13,7 +14,8 @@ from pathlib import Path
 import pytest
 from rich.console import Console
 
-from dgqc.ir.progress import track
+from dgqc.cli import display
+from dgqc.ir.progress import enter, expect, shown_by, track
 from dgqc.report.table import Pieces, table
 
 LAYER = "down_blocks.0.attentions.0.transformer_blocks.0.attn1.to_out.0"
@@ -65,15 +67,70 @@ def test_work_that_is_done_again_is_estimated_from_its_own_beginning(
     monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     """As in a repair, an hour after the first time."""
-    from dgqc.cli import console
-
-    clock = iter([0.0, 1.0, 3600.0, 3602.0])
-    monkeypatch.setattr(console.time, "monotonic", lambda: next(clock))
-    lines = console._Lines()
+    clock = iter([0.0, 0.0, 1.0, 3600.0, 3602.0])
+    monkeypatch.setattr(display.time, "monotonic", lambda: next(clock))
+    lines = display.Lines()
     for _ in range(2):
         lines.show("grouping", 0, 2)
         lines.show("grouping", 1, 2)
     assert capsys.readouterr().err.splitlines()[-1] == "grouping: 1/2, about 2 s left"
+
+
+def test_a_log_hears_of_the_first_step_of_what_takes_long(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    clock = iter([0.0, 0.0, 2.0, 4.0])
+    monkeypatch.setattr(display.time, "monotonic", lambda: next(clock))
+    lines = display.Lines()
+    for done in range(3):
+        lines.show("verifying", done, 100)
+    assert capsys.readouterr().err == "verifying: 0/100\nverifying: 1/100, about 198 s left\n"
+
+
+def test_one_line_says_how_far_the_whole_command_is(monkeypatch: pytest.MonkeyPatch) -> None:
+    clock = iter([0.0, 10.0, 52.0, 400.0, 400.0])
+    monkeypatch.setattr(display.time, "monotonic", lambda: next(clock))
+    monkeypatch.setattr(display, "peak_memory", lambda: 1_230_000_000)
+    lines = display.Lines()
+    with shown_by(lines):
+        expect(60, 240)
+        enter("gptq", 17, 21)
+        assert lines.line() == "gptq (17 of 21) - 0:52, 1 to 3 minutes left - 1.2 GB"
+        enter("writing the bundle")
+        assert lines.line() == "writing the bundle - 6:40, longer than was thought - 1.2 GB"
+    assert lines.end() == "It took 6:40 and 1.2 GB of memory at most."
+
+
+def test_a_short_command_ends_without_a_word() -> None:
+    assert display.Lines().end() is None
+
+
+def test_bars_on_a_terminal_have_that_line_above_them(monkeypatch: pytest.MonkeyPatch) -> None:
+    out = io.StringIO()
+    bars = display.Bars(Console(file=out, force_terminal=True, width=80))
+    with bars.bars, shown_by(bars):
+        enter("observe-ranges", 8, 21)
+        for place in track(range(3), "observing ranges", 3):
+            if place == 1:
+                bars.bars.refresh()
+    shown = re.sub(r"\x1b\[[0-9;?]*[A-Za-z]", "", out.getvalue())
+    assert re.search(r"observe-ranges \(8 of 21\) - 0:\d\d - [\d.]+ [MG]B", shown)
+    assert re.search(r"observing ranges .* 1/3", shown)
+
+
+@pytest.mark.parametrize("heeded", [False, True])
+def test_no_color_is_heeded(heeded: bool, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("TERM", "xterm-256color")
+    monkeypatch.delenv("NO_COLOR", raising=False)
+    if heeded:
+        monkeypatch.setenv("NO_COLOR", "1")
+    out = io.StringIO()
+    bars = display.Bars(Console(file=out, force_terminal=True, width=80))
+    with bars.bars, shown_by(bars):
+        for _ in track(range(2), "working", 2):
+            bars.bars.refresh()
+    colored = re.search(r"\x1b\[[0-9;]*\b(3\d|38;[0-9;]+)m", out.getvalue())
+    assert bool(colored) is not heeded
 
 
 def test_quiet_and_verbose(saved: Path, run: Run, monkeypatch: pytest.MonkeyPatch) -> None:
