@@ -13,7 +13,7 @@ from typing import Any
 from rich.console import Console
 
 from ..ir.progress import shown_by
-from .display import Bars, Lines, say
+from .display import Bars, LogLines, say
 from .loudness import is_quiet
 
 LIBRARIES = ("diffusers", "transformers", "torch")
@@ -37,11 +37,11 @@ def progress() -> Iterator[None]:
         yield
         return
     if sys.stderr.isatty():
-        display: Bars | Lines = Bars(Console(stderr=True))
+        display: Bars | LogLines = Bars(Console(stderr=True))
         with display.bars, shown_by(display):
             yield
     else:
-        display = Lines()
+        display = LogLines()
         with shown_by(display):
             yield
     if (ended := display.end()) is not None:

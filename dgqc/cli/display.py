@@ -92,7 +92,7 @@ class Bars(_Command):
             self.bars.remove_task(self.tasks.pop(description))
 
 
-class Lines(_Command):
+class LogLines(_Command):
     """In a log: a line for each tenth of a piece of work, and for its first step, with what remains."""
 
     def __init__(self) -> None:

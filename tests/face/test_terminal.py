@@ -69,7 +69,7 @@ def test_work_that_is_done_again_is_estimated_from_its_own_beginning(
     """As in a repair, an hour after the first time."""
     clock = iter([0.0, 0.0, 1.0, 3600.0, 3602.0])
     monkeypatch.setattr(display.time, "monotonic", lambda: next(clock))
-    lines = display.Lines()
+    lines = display.LogLines()
     for _ in range(2):
         lines.show("grouping", 0, 2)
         lines.show("grouping", 1, 2)
@@ -81,7 +81,7 @@ def test_a_log_hears_of_the_first_step_of_what_takes_long(
 ) -> None:
     clock = iter([0.0, 0.0, 2.0, 4.0])
     monkeypatch.setattr(display.time, "monotonic", lambda: next(clock))
-    lines = display.Lines()
+    lines = display.LogLines()
     for done in range(3):
         lines.show("verifying", done, 100)
     assert capsys.readouterr().err == "verifying: 0/100\nverifying: 1/100, about 198 s left\n"
@@ -91,7 +91,7 @@ def test_one_line_says_how_far_the_whole_command_is(monkeypatch: pytest.MonkeyPa
     clock = iter([0.0, 10.0, 52.0, 400.0, 400.0])
     monkeypatch.setattr(display.time, "monotonic", lambda: next(clock))
     monkeypatch.setattr(display, "peak_memory", lambda: 1_230_000_000)
-    lines = display.Lines()
+    lines = display.LogLines()
     with shown_by(lines):
         expect(60, 240)
         enter("gptq", 17, 21)
@@ -102,7 +102,7 @@ def test_one_line_says_how_far_the_whole_command_is(monkeypatch: pytest.MonkeyPa
 
 
 def test_a_short_command_ends_without_a_word() -> None:
-    assert display.Lines().end() is None
+    assert display.LogLines().end() is None
 
 
 def test_bars_on_a_terminal_have_that_line_above_them(monkeypatch: pytest.MonkeyPatch) -> None:
