@@ -181,7 +181,7 @@ def test_compile_with_nothing_else(
     assert code == 0, error
     assert "Wrote unet.w4a6.dgqc" in out
     assert "2 calls of DDIM with Stable Diffusion's betas are assumed" in error
-    assert "ranges come from 1 samples denoised from noise" in error
+    assert "ranges come from 1 sample denoised from noise" in error
     assert (tmp_path / "unet.w4a6.dgqc" / "manifest.json").is_file()
 
 
