@@ -17,7 +17,7 @@ import torch
 
 from ..ir.arithmetic.factor_widths import REQUIRED, FactorWidths
 from ..ir.arithmetic.operands import ensure_shapes
-from ..ir.drawing import Drawing, Watcher
+from ..ir.drawing import Drawing, Watcher, Wish
 from ..ir.errors import DgqcError
 from ..ir.program import Program
 from ..ir.vector import DrawingVector, Vector
@@ -32,6 +32,9 @@ Runner = Callable[[Mapping[str, torch.Tensor], int], torch.Tensor]
 
 Drawer = Callable[[Drawing, Watcher], torch.Tensor]
 """draw(drawing, progress): what is to be drawn, to the int16 picture in Q12."""
+
+Painter = Callable[[Wish, int], torch.Tensor]
+"""paint(wish, size): a picture of a prompt, to so many bytes, uint8."""
 
 Watch = Callable[[str, float, Callable[[], str]], None]
 """watch(stage, seconds, text): told each stage of an emission, how long it took, and how to get what it left
@@ -117,6 +120,13 @@ class Target(ABC):
 
     def open_drawer(self, runner: str, program: Program, project: Path | None) -> Drawer | None:
         """Its own denoising loop; None where it has none, and dgqc calls its runner step by step."""
+        return None
+
+    def open_painter(self, runner: str, programs: Mapping[str, Program]) -> Painter | None:
+        """Its own way from a prompt to a picture, by the project that `join` writes; None where it has none.
+
+        programs: of a pipeline, laid out or not, the UNet first, by what they are called.
+        """
         return None
 
     def of_part(self, name: str) -> Target:

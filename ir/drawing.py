@@ -47,6 +47,21 @@ class Drawing:
         return self.guidance != UNGUIDED
 
 
+@dataclass(frozen=True)
+class Wish:
+    """A picture of a prompt. negative: what guidance leads away from. guidance: in 2^-16. seed: of the noise.
+
+    latent, start: as in `Drawing`.
+    """
+
+    prompt: str
+    negative: str
+    guidance: int
+    seed: int
+    latent: torch.Tensor | None = None
+    start: int = 0
+
+
 def fixed_guidance(scale: float) -> int:
     """A guidance scale in 2^-16. Raises DgqcError for one that no drawing takes."""
     if not abs(scale) <= MOST_GUIDANCE:

@@ -16,7 +16,8 @@ from ...ir.program import Program
 from ...ir.storage.leftovers import temporary_folder
 from ...ir.verify.verifier import verify
 from ...passes.manager.pipeline import format_configured
-from ..target import Drawer, Evidence, Runner, Target, Watch, ignore
+from ..target import Drawer, Evidence, Painter, Runner, Target, Watch, ignore
+from .emission.drawing import draws
 from .emission.emit import emit
 from .emission.joined import emit_joined
 from .emission.storage import Storage
@@ -104,6 +105,14 @@ class CTarget(Target):
     ) -> Mapping[str, float]:
         verify(program)
         return seconds_by_module(self.lay_out(program, verify_each=False), inputs, repeats)
+
+    def open_painter(self, runner: str, programs: Mapping[str, Program]) -> Painter | None:
+        from .execution.painter import CPainter
+
+        for one in programs.values():
+            verify(one)  # A stranger's graph must keep the rules, or C writes anywhere.
+        laid_out = {name: self.lay_out(one, verify_each=False) for name, one in programs.items()}
+        return CPainter(laid_out).draw if draws(laid_out) else None
 
     def working_memory(self, program: Program) -> int | None:
         memory = layout_of(program).memory

@@ -62,7 +62,8 @@ class CompiledProgram:
         parts: Mapping[str, CompiledProgram] | None = None,
     ) -> None:
         """bundle: the folder it was loaded from; projects that were emitted there are used."""
-        self.parts = dict(parts or {})
+        # In the order in which a bundle is read, so that joined projects have the same files.
+        self.parts = dict(sorted((parts or {}).items()))
         self.program = program
         self.provenance = provenance
         self.report = report

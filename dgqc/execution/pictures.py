@@ -55,7 +55,7 @@ def drawn_picture(
 
     Raises DgqcError where the bundle hasn't all the parts that this takes.
     """
-    texts = _texts(program)
+    texts = prompted_texts(program)
     given = _conditions(program, texts, prompt, backend)
     facts = program.program.picture
     empty = facts is not None and facts.empty_is_zero and negative == ""
@@ -92,7 +92,7 @@ def drawing_of(
     return Drawing(drawn, given, negative or {}, guidance, latent, start)
 
 
-def _texts(program: DrawingProgram) -> tuple[TextInput, ...]:
+def prompted_texts(program: DrawingProgram) -> tuple[TextInput, ...]:
     """What the UNet takes of prompts. Raises DgqcError for a bundle that can't draw from them."""
     own = program.program
     encoders = {name: program.parts[name].program for name in TEXT_ENCODERS if name in program.parts}
@@ -120,6 +120,7 @@ def _conditions(
     states = {}
     for place, name in enumerate(encoders):
         encoder = program.parts[name]
+        encoder.build(backend)  # Which looks at a stranger's tables before they are used.
         ids = _ids(encoder.program, _own(prompt, place, len(encoders)))
         states[name] = encoder.run_integers({IDS: ids.to(torch.int16)}, 0, backend=backend)
     return {**fixed, **{one.given.name: one(states) for one in texts}}

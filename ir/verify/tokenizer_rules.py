@@ -1,16 +1,19 @@
-"""What a tokenizer's tables must look like, so that C never reads beyond them."""
+"""What a tokenizer's tables must look like: C stays within them, and gives what Python gives."""
 
 from __future__ import annotations
+
+from itertools import pairwise
 
 import torch
 
 from ..program import Program
 from ..tokenizer import Tokenizer
-from ..unicode import Characters
+from .character_rules import character_checks, within
 from .checks import Problem, Problems
 
-MOST_POINTS = 0x110000
 MOST_IDS = 2**16
+MOST_TEXTS = 4096
+"""Special tokens."""
 
 
 def tokenizer_problems(program: Program) -> Problems:
@@ -18,6 +21,11 @@ def tokenizer_problems(program: Program) -> Problems:
     tokenizer = program.tokenizer
     if tokenizer is None:
         return
+    shape = program.inputs[0].shape if program.inputs else ()
+    if tuple(shape[1:]) != (tokenizer.length,):
+        yield Problem(
+            f"a tokenizer of {tokenizer.length} ids", f"as many as the program takes, {shape}", "both changed"
+        )
     wrong = [name for name, right in _checks(tokenizer) if not right]
     for name in wrong:
         yield Problem(f"a tokenizer's {name}", "tables as `Tokenizer` says", "they were made by hand")
@@ -26,67 +34,67 @@ def tokenizer_problems(program: Program) -> Problems:
 def _checks(one: Tokenizer) -> list[tuple[str, bool]]:
     specials = len(one.special_ids)
     ids = (one.begin, one.end, one.pad, one.unknown, *one.special_ids)
-    words = one.word_begins
+    flat = (one.alone, one.last, one.word_begins, one.word_ids)
+    if not all(table.dtype is torch.int32 and table.dim() == 1 for table in flat):
+        return [("tables", False)]
     return [
         ("length", 2 <= one.length <= MOST_IDS),
         ("ids", all(0 <= number < MOST_IDS for number in ids)),
-        ("special tokens", len(one.special_texts) == len(one.special_normalized) == specials),
-        ("special texts", all(text and "\0" not in text for text in (*one.special_texts, *one.literals))),
-        ("merges", one.merges.dtype is torch.int32 and one.merges.dim() == 2 and one.merges.shape[1] == 4),
-        ("merged ids", _within(one.merges, MOST_IDS)),
-        ("bytes", len(one.alone) == len(one.last) == (256 if len(one.merges) else 0)),
-        ("ids of bytes", _within(one.alone, MOST_IDS) and _within(one.last, MOST_IDS)),
         (
-            "words",
-            one.words.dtype is torch.uint8 and len(words) == (len(one.word_ids) + 1 if len(words) else 0),
+            "special tokens",
+            len(one.special_texts) == len(one.special_normalized) == specials <= MOST_TEXTS,
         ),
-        ("ids of words", _within(one.word_ids, MOST_IDS)),
-        ("places of words", _rising(words, len(one.words))),
-        *_characters(one.characters),
+        ("special texts", all(_readable(text) for text in (*one.special_texts, *one.literals))),
+        ("ids of bytes", within(one.alone, MOST_IDS) and within(one.last, MOST_IDS)),
+        ("bytes", len(one.alone) == len(one.last) == (256 if one.merges.numel() else 0)),
+        ("merges", _merges(one)),
+        ("words", _words(one)),
+        ("ids of words", within(one.word_ids, MOST_IDS)),
+        *character_checks(one.characters),
     ]
 
 
-def _characters(one: Characters) -> list[tuple[str, bool]]:
-    return [
-        ("classes", _runs(one.class_from, one.class_of, 4)),
-        ("marks", _runs(one.marks_from, one.mark_of, 256)),
-        (
-            "small letters",
-            one.small_to.shape == (len(one.small_from), 2) and _within(one.small_to, MOST_POINTS),
-        ),
-        ("composed letters", one.parts_to.shape == (len(one.parts_from), 2) and _made_of_less(one)),
-        ("compositions", _within(one.composed, max(1, len(one.parts_from)))),
-    ]
+def _readable(text: str) -> bool:
+    """Whether C can hold it as a text that ends with a 0."""
+    try:
+        return bool(text) and "\0" not in text and len(text.encode()) < MOST_IDS
+    except UnicodeEncodeError:
+        return False
 
 
-def _made_of_less(one: Characters) -> bool:
-    """No letter may be made of itself on the way, nor of more than four: taking apart must come to an end."""
-    made_of = dict(zip(one.parts_from.tolist(), one.parts_to.tolist(), strict=True))
+def _merges(one: Tokenizer) -> bool:
+    """Sorted by what they merge, each pair and each rank once; tokens are bytes, or come of earlier merges.
 
-    def parts(point: int, depth: int) -> int:
-        if depth > 4 or point not in made_of:
-            return 1 if depth <= 4 else MOST_IDS
-        return sum(parts(part, depth + 1) for part in made_of[point] if part)
-
-    return _within(one.parts_to, MOST_POINTS) and all(parts(point, 0) <= 4 for point in made_of)
-
-
-def _within(table: torch.Tensor, most: int) -> bool:
-    integers = table.dtype is torch.int32
-    return integers and (not table.numel() or (int(table.min()) >= 0 and int(table.max()) < most))
-
-
-def _runs(begins: torch.Tensor, values: torch.Tensor, most: int) -> bool:
-    return (
-        len(begins) == len(values) > 0
-        and int(begins[0]) == 0
-        and _within(values, most)
-        and _within(begins, MOST_POINTS)
-    )
+    So none points nowhere, and none is made of what is made of it.
+    """
+    merges = one.merges
+    if merges.dtype is not torch.int32 or merges.dim() != 2 or merges.shape[1] != 4:
+        return False
+    if not within(merges, MOST_IDS):
+        return False
+    rows = merges.tolist()
+    if not all(first[:2] < second[:2] for first, second in pairwise(rows)):
+        return False
+    known = {*one.alone.tolist(), *one.last.tolist()}
+    last = -1
+    for left, right, rank, result in sorted(rows, key=lambda row: row[2]):
+        if rank == last or not {left, right} <= known:
+            return False
+        known.add(result)
+        last = rank
+    return True
 
 
-def _rising(begins: torch.Tensor, size: int) -> bool:
-    if not len(begins):
-        return begins.dtype is torch.int32
-    ordered = bool((begins[1:] >= begins[:-1]).all())
-    return begins.dtype is torch.int32 and ordered and int(begins[0]) == 0 and int(begins[-1]) == size
+def _words(one: Tokenizer) -> bool:
+    """One after another, in the order of their bytes, each once."""
+    if one.words.dtype is not torch.uint8 or one.words.dim() != 1:
+        return False
+    begins = one.word_begins.tolist()
+    if not begins:
+        return not len(one.word_ids) and not len(one.words)
+    rising = all(first <= second for first, second in pairwise(begins))
+    if len(begins) != len(one.word_ids) + 1 or begins[0] != 0 or begins[-1] != len(one.words) or not rising:
+        return False
+    text = bytes(one.words.tolist())
+    words = [text[begin:end] for begin, end in pairwise(begins)]
+    return all(first < second for first, second in pairwise(words))

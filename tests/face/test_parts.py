@@ -21,12 +21,15 @@ from transformers import BertConfig, BertModel
 import dgqc
 from dgqc.backends.c.execution.arenas import Handle
 from dgqc.backends.c.execution.toolchain import find_compiler
+from dgqc.backends.c.target import CTarget
 from dgqc.bundle.bundle import PARTS
-from dgqc.bundle.shipped import compare_shipped
+from dgqc.bundle.shipped import Shipped, compare_shipped
 from dgqc.bundle.vectors import random_inputs
-from dgqc.cli.verified import tell, verified
+from dgqc.cli.verified import Verified, tell, verified
 from dgqc.compiler.parts import OtherParts, other_parts
 from dgqc.compiler.request import Request
+from dgqc.execution.verify import Verification
+from dgqc.execution.verify_picture import verify_picture
 from dgqc.frontends.parts.text_encoders import ids_of
 from dgqc.ir.errors import DgqcError
 from dgqc.report.quality import decibels
@@ -190,12 +193,42 @@ def aligned(values: bytes) -> np.ndarray:
 
 
 @pytest.mark.slow
-def test_parts_are_verified(bundle: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_parts_are_verified(
+    bundle: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """And a picture that begins late, at the second of two calls, in C alone, too."""
+    monkeypatch.setattr("dgqc.execution.verify_picture.CALLS", 1)
     found = verified(bundle, dgqc.load(bundle), steps_sampled=1, backends=["c"])
     assert found.all_right
     assert found.to_json()["parts"]["decoder"]["bit_exact"]
     tell(found)
-    assert "text_encoder: reference and c agree" in capsys.readouterr().out
+    said = capsys.readouterr().out
+    assert "text_encoder: reference and c agree" in said
+    assert "reference and c and c alone agree on all 192 bytes of a prompt's picture" in said
+    assert found.picture is not None
+    assert found.picture.calls == 1
+
+
+def test_a_picture_that_differs_is_no_success(bundle: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """One wrong byte of one backend is found, and named."""
+    program = dgqc.load(bundle)
+    own = program.decoder.run_integers
+
+    def wrong(inputs: Any, step: int, *, backend: str | None = None) -> torch.Tensor:
+        found = own(inputs, step, backend="reference")
+        found[0, 0, 0, 5] += 0 if backend == "reference" else 9000
+        return found
+
+    monkeypatch.setattr(program.decoder, "run_integers", wrong)
+    monkeypatch.setattr(CTarget, "open_painter", lambda *_: None)
+    found = verify_picture(program, ("reference", "c"), 0)
+    assert found is not None
+    assert "Row 0, column 5 is " in found.sentence()
+    assert "from c and" in found.sentence()
+    assert verify_picture(program.with_parts({}), ("reference",), 0) is None
+    fine = Verification(("reference", "c"), {}, 1, (0,), None)
+    assert not Verified(fine, Shipped((), {}, {}), {}, found).all_right
+    assert Verified(fine, Shipped((), {}, {}), {}).all_right
 
 
 def test_a_pipeline_with_integer_parts_draws_the_picture(bundle: Path) -> None:

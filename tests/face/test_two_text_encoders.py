@@ -17,7 +17,7 @@ from transformers import CLIPTextConfig, CLIPTextModel, CLIPTextModelWithProject
 import dgqc
 from dgqc.bundle.vectors import noise_of
 from dgqc.execution.boundary import floating_picture, to_integers
-from dgqc.execution.pictures import _conditions, _texts
+from dgqc.execution.pictures import _conditions, prompted_texts
 from dgqc.ir.errors import DgqcError
 from dgqc.report.quality import decibels
 
@@ -106,7 +106,7 @@ def test_what_the_unet_takes_is_what_the_pipeline_gives_it(compiled: dgqc.Compil
     own.unet.register_forward_pre_hook(lambda _, args, named: seen.append(named), with_kwargs=True)
     with torch.no_grad():
         own(PROMPT, num_inference_steps=1, guidance_scale=3.0, output_type="latent")
-    texts = _texts(compiled)
+    texts = prompted_texts(compiled)
     for row, prompt in ((0, None), (1, PROMPT)):
         codes = _conditions(compiled, texts, prompt, "reference")
         extra = {name: one[row : row + 1] for name, one in seen[0]["added_cond_kwargs"].items()}

@@ -6,30 +6,14 @@ from dataclasses import replace
 
 import pytest
 import torch
-from torch import fx
+from bare_programs import ONE, program
 
 from dgqc.ir.errors import DgqcError, VerificationError
-from dgqc.ir.level import Level
 from dgqc.ir.picture import FixedInput, PictureFacts, pixel_block
 from dgqc.ir.program import IDS, Input, Program
-from dgqc.ir.schedule import ONE_CALL
 from dgqc.ir.storage.serialize import program_from_bytes, program_to_bytes
 from dgqc.ir.text_inputs import text_inputs
 from dgqc.ir.verify.verifier import verify
-
-ONE = torch.ones(1, dtype=torch.float64)
-
-
-def program(inputs: tuple[Input, ...], output: tuple[int, ...], scale: float = 1.0) -> Program:
-    """A program without ops: only its two ends count here."""
-    root = fx.GraphModule({}, fx.Graph())
-    root.register_buffer("answer", torch.zeros(output, dtype=torch.int16))
-    graph = fx.Graph()
-    for name in (*(one.name for one in inputs), "step"):
-        graph.placeholder(name)
-    graph.output(graph.get_attr("answer"))
-    made = fx.GraphModule(root, graph)
-    return Program(made, Level.INTEGER, inputs, ONE_CALL, output_scale=scale * ONE)
 
 
 def encoder(rows: int, width: int, scale: float) -> Program:

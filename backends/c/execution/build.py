@@ -85,6 +85,18 @@ def build(directory: Path, *, compiler: str | None = None) -> Built:
     return Built(signature, library, weights, bool(toolchain.threads))
 
 
+def built_of_all(directory: Path, place: Path) -> Path:
+    """The shared library of every source of a folder, made in `place`: for a look at it, with little
+    optimization. Raises DgqcError when there is no compiler, or when it fails."""
+    toolchain = find_toolchain()
+    names = sorted(path.stem for path in (directory / "src").glob("*.c"))
+    flags = ("-std=c99", "-O1", "-march=native", "-fPIC")
+    objects = _compiled(directory.resolve(), names, flags, toolchain.command, place.resolve())
+    library = place.resolve() / "liball.so"
+    _run([toolchain.command, "-shared", *objects, "-o", str(library)], directory)
+    return library
+
+
 def _kept(file: Path, make: Callable[[Path], Path]) -> Path:
     """A file of the cache, made unless it is there and whole. make: makes it somewhere in a folder."""
     if is_whole(file):
