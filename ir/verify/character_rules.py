@@ -13,7 +13,7 @@ POINTS_A_BYTE, BYTES_A_BYTE = 2, 5
 """Characters, and bytes of them, that C has room for, for each byte of a text (`dgqc_tokenize.c`)."""
 REPLACEMENT = 0xFFFD
 """Stands for a byte that is no text."""
-Costs = Mapping[int, tuple[float, float]]
+LetterCosts = Mapping[int, tuple[float, float]]
 """Characters and bytes, by code point."""
 
 
@@ -105,7 +105,7 @@ def _has_room(one: Characters) -> bool:
 
 
 def _fits(
-    point: int, made_of: Mapping[int, Sequence[int]], small: Mapping[int, Sequence[int]], shares: Costs
+    point: int, made_of: Mapping[int, Sequence[int]], small: Mapping[int, Sequence[int]], shares: LetterCosts
 ) -> bool:
     size = 1 if point == REPLACEMENT else _bytes(point)
     parts = _parts(point, made_of)
