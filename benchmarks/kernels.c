@@ -225,7 +225,7 @@ static layer layer_of(const shape *of, int bits)
     const dgqc_combination combination = combination_of(&operand, bits);
     const dgqc_weights weights = weights_of(of, bits);
     const dgqc_linear_parameters linear = {of->channels, of->rows, operand, weights, combination};
-    const dgqc_window window = {of->channels, side, side, k, k, 1, 1, k / 2, k / 2, side, side};
+    const dgqc_window window = {of->channels, side, side, k, k, 1, 1, k / 2, k / 2, side, side, 1};
     const dgqc_conv2d_parameters conv = {window, operand, weights, combination};
     const size_t tables = 65536 + of->columns * 32 + of->channels * 20; /* more than enough */
     layer made = {linear, conv, k == 1, random_bytes(of->rows * of->channels, 256), NULL, NULL, NULL};

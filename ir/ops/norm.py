@@ -90,25 +90,25 @@ def group_norm(
     epsilon: torch.Tensor,
     width: int = NARROW_BITS,
 ) -> torch.Tensor:
-    """x: int16 (1, ..., C), or wide. gamma, beta: int32 (C,). *_factor, *_shift: int32 (T,).
+    """x: int16 (B, ..., C), or wide. gamma, beta: int32 (C,). *_factor, *_shift: int32 (T,).
     epsilon: int64 (T,), >= 1, in squared 1/16 steps of 16-bit values times the elements of a group;
     (T, groups) where groups have scales of their own, which a norm takes away. Returns int16 of x's shape, or
     wide values where width is 20.
 
-    A group is C / groups neighbouring channels at all positions. It has at most 2^22 elements: the sum of
-    (16 x - 16 mean)^2 < 2^42 each stays below 2^62 with real data's bound max|x|^2 * 2^8 * N, proved at
-    compile time from N.
+    A group is C / groups neighbouring channels at all positions of one of B images. It has at most 2^22
+    elements: the sum of (16 x - 16 mean)^2 < 2^42 each stays below 2^62 with real data's bound
+    max|x|^2 * 2^8 * N, proved at compile time from N.
     gamma absorbs sqrt(N): centered / sqrt(energy) * sqrt(N) is the normalized value.
     """
     channels = x.shape[-1]
     by_group = (-1, groups, channels // groups)  # positions, groups, channels of a group
-    rows = sixteenths(x).reshape(by_group).transpose(0, 1).flatten(1)
+    rows = sixteenths(x).reshape(len(x), *by_group).transpose(1, 2).flatten(2)
     centered = centered_rows(rows)
     energy = (centered * centered).sum(dim=-1) + epsilon[step]
     gain, offset = gains(gamma, gamma_factor, beta, beta_factor, beta_shift, step)
     y = affine(
-        centered.reshape(groups, -1, channels // groups).transpose(0, 1),
-        energy[:, None],
+        centered.reshape(len(x), groups, -1, channels // groups).transpose(1, 2),
+        energy[:, None, :, None],
         gain.reshape(by_group),
         gamma_shift[step].to(torch.int64),
         offset.reshape(by_group),

@@ -237,7 +237,9 @@ def _statistics(x: torch.Tensor, plan: Plan, site: fx.Node, batch: int) -> Stati
     if plan.role is Role.CONVOLUTION:
         if plan.padded:
             low, high = low.clamp(max=0), high.clamp(min=0)
-        pixels = _patch_extremes(parts[:, 0], site)
+        patches = _patch_extremes(parts.flatten(0, 1), site)
+        of_samples = [one.reshape(*parts.shape[:2], -1) for one in patches]
+        pixels = of_samples[0].amin(dim=1), of_samples[1].amax(dim=1)
     else:
         # A (B, C) input has its samples where pixels would be: one pixel.
         pixels = _extremes(parts, None if x.dim() == 2 else 2 * x.dim() - 3 - _channel_axis(plan, x.dim()))

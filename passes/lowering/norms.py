@@ -36,7 +36,7 @@ def lower_group_norm(builder: IntegerGraphBuilder, node: fx.Node) -> LoweredValu
         scales = value.scale[:, None]
     scales = scales * FINER if value.wide else scales
     channels = shape(node)[1]
-    count = math.prod(shape(node)) // groups
+    count = math.prod(shape(node)[1:]) // groups
     tables = affine_tables(builder, node, (weight, bias), channels, count, float(epsilon), scales)  # type: ignore[arg-type]
     wanted = wanted_value(builder, node)
     args = (value.node, builder.step, groups, *tables, *wanted.arguments)

@@ -35,3 +35,28 @@ def test_c(kernels: Builds, name: str) -> None:
         check(kernels, *case.program(seed, **choice))
 
     agree()
+
+
+@pytest.mark.parametrize(
+    "name",
+    [
+        "conv2d",
+        "conv2d_pixel",
+        "depthwise_conv2d",
+        "group_norm",
+        "wide_norm",
+        "max_pool2d",
+        "avg_pool2d",
+        "upsample",
+    ],
+)
+def test_several_images(kernels: Builds, name: str) -> None:
+    case = CASES[name]
+    choices = {key: st.sampled_from(values) for key, values in case.space.items() if key != "images"}
+
+    @settings(max_examples=15, deadline=None)
+    @given(st.integers(0, 2**31), st.fixed_dictionaries(choices))
+    def agree(seed: int, choice: dict[str, object]) -> None:
+        check(kernels, *case.program(seed, **choice, images=3))
+
+    agree()

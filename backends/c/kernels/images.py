@@ -27,13 +27,14 @@ def _upsample_nearest(node: fx.Node, a: dict[str, Any], context: EmissionContext
 
 def _avg_pool2d(node: fx.Node, a: dict[str, Any], context: EmissionContext) -> KernelCall:
     _, height, width, channels = shape_of(a["x"])
-    sizes = {"channels": channels, "height": height, "width": width, "out_width": shape_of(node)[2]}
-    parameters = struct(**sizes, kernel=a["kernel"], stride=a["stride"])
+    sizes = {"channels": channels, "height": height, "width": width}
+    out = {"out_height": shape_of(node)[1], "out_width": shape_of(node)[2]}
+    parameters = struct(**sizes, **out, kernel=a["kernel"], stride=a["stride"])
     return context.by_rows("avg_pool2d", node, parameters, (context.places.at(a["x"]),), kind="pool")
 
 
 def _window(node: fx.Node, a: dict[str, Any], kernel: Sequence[int]) -> Struct:
-    (_, height, width, channels), (_, out_height, out_width, _) = shape_of(a["x"]), shape_of(node)
+    (images, height, width, channels), (_, out_height, out_width, _) = shape_of(a["x"]), shape_of(node)
     return struct(
         channels=channels,
         height=height,
@@ -46,6 +47,7 @@ def _window(node: fx.Node, a: dict[str, Any], kernel: Sequence[int]) -> Struct:
         padding_width=a["padding"][1],
         out_height=out_height,
         out_width=out_width,
+        images=images,
     )
 
 

@@ -28,7 +28,8 @@ def _calling(kernel: str) -> CallsOf:
         parameters = struct(
             channels=shape[-1],
             groups=a["groups"] if by_group else 1,
-            elements=math.prod(shape[:-1]) if by_group else 1,
+            elements=math.prod(shape[1:-1]) if by_group else 1,
+            images=shape[0] if by_group else 1,
             **context.named(a, *tables),
             epsilon_of_each_group=value_of(a["epsilon"]).dim() == 2,
         )
@@ -49,8 +50,8 @@ def _strips(node: fx.Node) -> int:
 
 def _of_group_norm(node: fx.Node, a: dict[str, Any]) -> tuple[int, ...]:
     if is_wide(node) or is_wide(a["x"]):
-        return (shape_of(node)[-1] * defined("DGQC_GROUP_NORM_WIDE_CHANNEL_BYTES"),)
-    return (_strips(node) * defined("DGQC_GROUP_NORM_STRIP_BYTES"),)
+        return (shape_of(node)[0] * shape_of(node)[-1] * defined("DGQC_GROUP_NORM_WIDE_CHANNEL_BYTES"),)
+    return (shape_of(node)[0] * _strips(node) * defined("DGQC_GROUP_NORM_STRIP_BYTES"),)
 
 
 def _of_layer_norm(node: fx.Node, a: dict[str, Any]) -> tuple[int, ...]:

@@ -172,7 +172,7 @@ def sums_pay(weight: torch.Tensor, bits: int, segments: SegmentSums) -> bool:
 
 
 def _window(node: fx.Node, a: dict[str, Any]) -> Struct:
-    (_, height, width, channels), kernel = shape_of(a["x"]), value_of(a["weight"]).shape
+    (images, height, width, channels), kernel = shape_of(a["x"]), value_of(a["weight"]).shape
     return struct(
         channels=channels,
         height=height,
@@ -185,6 +185,7 @@ def _window(node: fx.Node, a: dict[str, Any]) -> Struct:
         padding_width=a["padding"][-1],
         out_height=shape_of(node)[1],
         out_width=shape_of(node)[2],
+        images=images,
     )
 
 
@@ -241,10 +242,10 @@ def _scratch_of_general(node: fx.Node, a: dict[str, Any], rows: int) -> tuple[in
 
 
 def _image_bytes(a: dict[str, Any], pixel: int) -> int:
-    """The image with its halo."""
-    _, height, width, _ = shape_of(a["x"])
+    """The images with their halos."""
+    images, height, width, _ = shape_of(a["x"])
     vertical, horizontal = a["padding"]
-    return int((height + 2 * vertical) * (width + 2 * horizontal)) * pixel
+    return int(images * (height + 2 * vertical) * (width + 2 * horizontal)) * pixel
 
 
 KERNELS = (

@@ -2,10 +2,15 @@
 
 #include "dgqc_product.h"
 
-/* Of the image with its halo, every pixel as runs read it, which lies after the product in shared memory. */
+/* Of the images with their halos, every pixel as runs read it, which lie after the product in shared memory. */
 static inline size_t line_pixels(const dgqc_window *w)
 {
     return w->width + 2 * w->padding_width;
+}
+
+static inline size_t image_lines(const dgqc_window *w)
+{
+    return w->height + 2 * w->padding_height;
 }
 
 static void fill_pixels(const dgqc_product *product, size_t bytes, size_t count, uint8_t *y)
@@ -15,17 +20,18 @@ static void fill_pixels(const dgqc_product *product, size_t bytes, size_t count,
     }
 }
 
-/* A line of the image with its halo. */
+/* A line of the images with their halos. */
 static void fill_line(const dgqc_conv2d_parameters *p, const dgqc_product *product, const uint8_t *x, size_t line,
                       uint8_t *y)
 {
     const dgqc_window *const w = &p->window;
-    const size_t bytes = product->row_bytes;
+    const size_t bytes = product->row_bytes, image = line / image_lines(w);
+    line -= image * image_lines(w);
     if (line < w->padding_height || line >= w->padding_height + w->height) {
         fill_pixels(product, bytes, w->width + 2 * w->padding_width, y);
         return;
     }
-    const uint8_t *const from = x + (line - w->padding_height) * w->width * w->channels;
+    const uint8_t *const from = x + (image * w->height + line - w->padding_height) * w->width * w->channels;
     fill_pixels(product, bytes, w->padding_width, y);
     y += w->padding_width * bytes;
     if (bytes == w->channels) {
@@ -43,7 +49,7 @@ void dgqc_conv2d_prepare(const dgqc_conv2d_parameters *p, size_t step, const uin
     const dgqc_product *const product =
         dgqc_product_prepare(&p->weights, &p->operand, &p->combination, w->channels, &taps, step, shared);
     uint8_t *const image = product->rest;
-    const size_t lines = w->height + 2 * w->padding_height, bytes = line_pixels(w) * product->row_bytes;
+    const size_t lines = w->images * image_lines(w), bytes = line_pixels(w) * product->row_bytes;
     DGQC_PARALLEL_FROM(lines * bytes)
     for (size_t line = 0; line < lines; line++) {
         fill_line(p, product, x, line, image + line * bytes);
@@ -57,7 +63,9 @@ static void multiply(const dgqc_conv2d_parameters *p, dgqc_rows rows, const dgqc
     const uint8_t *const image = product->rest, *row[DGQC_MATRIX_BLOCK_ROWS];
     for (size_t r = 0; r < rows.count; r++) {
         const size_t line = (rows.first + r) / w->out_width, column = (rows.first + r) % w->out_width;
-        row[r] = image + (line * w->stride_height * line_pixels(w) + column * w->stride_width) * product->row_bytes;
+        const size_t before = line / w->out_height, inside = line - before * w->out_height;
+        const size_t top = before * image_lines(w) + inside * w->stride_height;
+        row[r] = image + (top * line_pixels(w) + column * w->stride_width) * product->row_bytes;
     }
     dgqc_product_rows(product, row, rows.count, NULL, NULL, 0, y);
 }

@@ -12,14 +12,14 @@ static void gather(const dgqc_conv2d_general_parameters *p, const void *x, size_
                    const dgqc_general *general, unsigned char *y)
 {
     const dgqc_window *const w = &p->window;
-    const size_t top = position / w->out_width * w->stride_height, left = position % w->out_width * w->stride_width;
+    const dgqc_corner corner = dgqc_corner_of(w, position);
     const size_t pixel = (w->channels + 3) / 4 * 4 * dgqc_value_bytes(&p->arithmetic);
     for (size_t i = 0; i < w->kernel_height; i++) {
         for (size_t j = 0; j < w->kernel_width; j++, y += pixel) {
             /* Left of and above the image these wrap and become too large. */
-            const size_t line = top + i - w->padding_height, column = left + j - w->padding_width;
+            const size_t line = corner.top + i - w->padding_height, column = corner.left + j - w->padding_width;
             if (line < w->height && column < w->width) {
-                const size_t at = (line * w->width + column) * w->channels;
+                const size_t at = ((corner.before + line) * w->width + column) * w->channels;
                 dgqc_center(dgqc_inside(x, at * (size_t)p->operand.code_bits / 8), 1, p->operand.code_bits,
                             general->zero, general->multiple, 1, w->channels, p->arithmetic.narrow, y, 1);
             }

@@ -34,16 +34,16 @@ static void sum_window(const dgqc_depthwise_conv2d_parameters *p, size_t positio
                        size_t count, int64_t *sums)
 {
     const dgqc_window *const w = &p->window;
-    const size_t top = position / w->out_width * w->stride_height, left = position % w->out_width * w->stride_width;
+    const dgqc_corner corner = dgqc_corner_of(w, position);
     const size_t each = p->columns / w->channels;
     const int16_t *weight = p->taps;
     for (size_t i = 0; i < w->kernel_height; i++) {
         for (size_t j = 0; j < w->kernel_width; j++, weight += p->columns) {
             /* Left of and above the image these wrap and become too large. */
-            const size_t line = top + i * p->dilation_height - w->padding_height;
-            const size_t column = left + j * p->dilation_width - w->padding_width;
+            const size_t line = corner.top + i * p->dilation_height - w->padding_height;
+            const size_t column = corner.left + j * p->dilation_width - w->padding_width;
             if (line < w->height && column < w->width) {
-                add_tap(x + (line * w->width + column) * w->channels, weight, first, count, each, sums);
+                add_tap(x + ((corner.before + line) * w->width + column) * w->channels, weight, first, count, each, sums);
             }
         }
     }

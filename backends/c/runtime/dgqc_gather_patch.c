@@ -23,16 +23,17 @@ void dgqc_gather_patch(const dgqc_patches *patches, size_t step, const int16_t *
 {
     const dgqc_window *const w = &patches->window;
     const dgqc_operand *const operand = &patches->operand;
-    const size_t at = step * operand->groups + (operand->group ? operand->group[position] : 0U);
+    const size_t place = position % (w->out_height * w->out_width);
+    const size_t at = step * operand->groups + (operand->group ? operand->group[place] : 0U);
     const quantizer q = {patches->multiplier[at], patches->offset[at], patches->shift[at], (1 << patches->bits) - 1};
-    const size_t top = position / w->out_width * w->stride_height, left = position % w->out_width * w->stride_width;
+    const dgqc_corner corner = dgqc_corner_of(w, position);
     const size_t bytes = (w->channels + 3) / 4 * 4;
     for (size_t i = 0; i < w->kernel_height; i++) {
         for (size_t j = 0; j < w->kernel_width; j++, y += bytes) {
             /* Left of and above the image these wrap and become too large. */
-            const size_t line = top + i - w->padding_height, column = left + j - w->padding_width;
+            const size_t line = corner.top + i - w->padding_height, column = corner.left + j - w->padding_width;
             if (line < w->height && column < w->width) {
-                quantize(x + (line * w->width + column) * w->channels, w->channels, q, y);
+                quantize(x + ((corner.before + line) * w->width + column) * w->channels, w->channels, q, y);
             } else {
                 memset(y, code_of(0, q), w->channels);
             }

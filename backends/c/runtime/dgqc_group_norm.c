@@ -71,9 +71,8 @@ static void derive(const dgqc_spread *spread, const dgqc_gain *gain, int32_t gai
     s->lanes_can = s->lanes_can && fits;
 }
 
-void dgqc_group_norm_prepare(const dgqc_norm_parameters *p, size_t step, const int16_t *x, void *shared)
+static void prepare_image(const dgqc_norm_parameters *p, size_t step, const int16_t *x, strip *strips)
 {
-    strip *const strips = shared;
     const size_t count = dgqc_strips(p);
     DGQC_PARALLEL_FROM(p->elements * p->channels * sizeof *x)
     for (size_t i = 0; i < count; i++) {
@@ -87,6 +86,13 @@ void dgqc_group_norm_prepare(const dgqc_norm_parameters *p, size_t step, const i
         }
         const dgqc_gain gain = dgqc_gain_of(p, step, c);
         derive(&spread, &gain, p->gamma_shift[step], c % DGQC_STRIP, strips + c / DGQC_STRIP);
+    }
+}
+
+void dgqc_group_norm_prepare(const dgqc_norm_parameters *p, size_t step, const int16_t *x, void *shared)
+{
+    for (size_t i = 0; i < p->images; i++) {
+        prepare_image(p, step, x + i * p->elements * p->channels, (strip *)shared + i * dgqc_strips(p));
     }
 }
 
@@ -112,20 +118,31 @@ static int16_t normalized(const strip *s, size_t c, int16_t x)
     return dgqc_affine(x, s->mean[c], slope, s->offset[c]);
 }
 
-void dgqc_group_norm_rows(const dgqc_norm_parameters *p, size_t step, dgqc_rows rows, const int16_t *x, int16_t *y,
-                          const void *shared)
+/* Rows of one image. */
+static void normalize_rows(const dgqc_norm_parameters *p, const strip *strips, size_t count, const int16_t *x,
+                           int16_t *y)
 {
-    const strip *const strips = shared;
-    (void)step;
     for (size_t first = 0; first < p->channels; first += DGQC_STRIP) {
         const strip *const s = strips + first / DGQC_STRIP;
         const size_t left = p->channels - first, some = left < DGQC_STRIP ? left : (size_t)DGQC_STRIP;
         for (size_t c = 0; s->lanes_can && c < some; c += LANES) {
-            normalize(s, c, x + first + c, p->channels, rows.count, some - c, y + first + c);
+            normalize(s, c, x + first + c, p->channels, count, some - c, y + first + c);
         }
-        for (size_t i = 0; !s->lanes_can && i < rows.count * some; i++) {
+        for (size_t i = 0; !s->lanes_can && i < count * some; i++) {
             const size_t at = i / some * p->channels + first + i % some;
             y[at] = normalized(s, i % some, x[at]);
         }
+    }
+}
+
+void dgqc_group_norm_rows(const dgqc_norm_parameters *p, size_t step, dgqc_rows rows, const int16_t *x, int16_t *y,
+                          const void *shared)
+{
+    (void)step;
+    for (size_t done = 0, some; done < rows.count; done += some) {
+        const size_t image = (rows.first + done) / p->elements, end = (image + 1) * p->elements - rows.first;
+        some = (end < rows.count ? end : rows.count) - done;
+        normalize_rows(p, (const strip *)shared + image * dgqc_strips(p), some, x + done * p->channels,
+                       y + done * p->channels);
     }
 }

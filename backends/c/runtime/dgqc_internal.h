@@ -83,6 +83,19 @@ void dgqc_center(const void *x, size_t x_stride, int code_bits, const int32_t *z
 void dgqc_dot(const dgqc_arithmetic *arithmetic, const void *rows, size_t row_stride, size_t row_count,
               const void *columns, size_t column_stride, size_t column_count, size_t depth, int64_t *sums);
 
+/* Where an output position's window begins: after so many lines of the images before, and in its own. */
+typedef struct {
+    size_t before, top, left;
+} dgqc_corner;
+
+static inline dgqc_corner dgqc_corner_of(const dgqc_window *w, size_t position)
+{
+    const size_t line = position / w->out_width, image = line / w->out_height;
+    const dgqc_corner corner = {image * w->height, (line - image * w->out_height) * w->stride_height,
+                                position % w->out_width * w->stride_width};
+    return corner;
+}
+
 /* The codes of an output position's patch, every pixel padded with zeros to whole quads. */
 void dgqc_gather_patch(const dgqc_patches *patches, size_t step, const int16_t *x, size_t position, uint8_t *y);
 

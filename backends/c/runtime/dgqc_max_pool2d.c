@@ -4,16 +4,16 @@
 
 static void window(const dgqc_window *w, size_t position, const int16_t *x, int16_t *y)
 {
-    const size_t top = position / w->out_width * w->stride_height, left = position % w->out_width * w->stride_width;
+    const dgqc_corner corner = dgqc_corner_of(w, position);
     for (size_t c = 0; c < w->channels; c++) {
         y[c] = INT16_MIN;
     }
     for (size_t i = 0; i < w->kernel_height; i++) {
         for (size_t j = 0; j < w->kernel_width; j++) {
             /* Left of and above the image these wrap and become too large. */
-            const size_t line = top + i - w->padding_height, column = left + j - w->padding_width;
+            const size_t line = corner.top + i - w->padding_height, column = corner.left + j - w->padding_width;
             if (line < w->height && column < w->width) {
-                const int16_t *const from = x + (line * w->width + column) * w->channels;
+                const int16_t *const from = x + ((corner.before + line) * w->width + column) * w->channels;
                 for (size_t c = 0; c < w->channels; c++) {
                     y[c] = from[c] > y[c] ? from[c] : y[c];
                 }

@@ -104,6 +104,7 @@ typedef struct {
     size_t stride_height, stride_width;
     size_t padding_height, padding_width;
     size_t out_height, out_width;
+    size_t images; /* of this size, one after another */
 } dgqc_window;
 
 typedef struct {
@@ -179,7 +180,8 @@ typedef struct {
 
 typedef struct {
     size_t channels;         /* they are last */
-    size_t groups, elements; /* group_norm only: elements of one channel */
+    size_t groups, elements; /* group_norm only: elements of one channel of an image */
+    size_t images;           /* group_norm only: normalized each by itself */
     const int32_t *gamma, *beta;       /* [channels] */
     const int32_t *gamma_factor, *gamma_shift, *beta_factor, *beta_shift; /* [steps] */
     const int64_t *epsilon; /* [steps], or [steps][groups] */
@@ -243,7 +245,7 @@ typedef struct {
 } dgqc_upsample_parameters;
 
 typedef struct {
-    size_t channels, height, width, out_width;
+    size_t channels, height, width, out_height, out_width;
     size_t kernel, stride;
 } dgqc_pool_parameters;
 

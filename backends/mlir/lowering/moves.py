@@ -10,7 +10,7 @@ from ..arithmetic.tensors import each, entry, loop_place, reduced, reshaped, sha
 from .module_builder import ModuleBuilder, OpCall
 from .record import lowers
 from .stages import Family
-from .windows import patches
+from .windows import images_of, patches
 
 dgqc = torch.ops.dgqc
 
@@ -43,12 +43,14 @@ def _taken(b: ModuleBuilder, call: OpCall, indices: torch.Tensor) -> ir.Value:
 @lowers(dgqc.upsample_nearest.default, Family.MOVES)
 def upsample_nearest(b: ModuleBuilder, call: OpCall) -> ir.Value:
     """y[i, j] = x[i * H // height, j * W // width]."""
-    values, to = b.value(call, "x"), (call["height"], call["width"])
-    _, height, width, channels = shape_of(values)
+    values = b.value(call, "x")
+    images, height, width, channels = shape_of(values)
+    # Several images, one below the other, are repeated like one.
+    height, to = images * height, (images * call["height"], call["width"])
     image, bits = reshaped(values, [height, width, channels]), width_of(values)
     if to[0] % height == 0 and to[1] % width == 0:
         sizes = [height, to[0] // height, width, to[1] // width, channels]
-        return reshaped(each(sizes, bits, [(image, (0, 2, 4))], lambda x: x), [1, *to, channels])
+        return reshaped(each(sizes, bits, [(image, (0, 2, 4))], lambda x: x), call.result_shape)
     nearest = [torch.arange(new) * old // new for new, old in zip(to, (height, width), strict=True)]
     rows, columns = (b.constant(order.to(torch.int32), "nearest") for order in nearest)
 
@@ -57,16 +59,16 @@ def upsample_nearest(b: ModuleBuilder, call: OpCall) -> ir.Value:
         return entry(image, *places)
 
     found = each([*to, channels], bits, [(rows, (0,)), (columns, (1,))], body)
-    return reshaped(found, [1, *to, channels])
+    return reshaped(found, call.result_shape)
 
 
 @lowers(dgqc.avg_pool2d.default, Family.MOVES)
 def avg_pool2d(b: ModuleBuilder, call: OpCall) -> ir.Value:
     """Mean of kernel x kernel windows, rounded to nearest, ties up."""
     kernel, x = [call["kernel"]] * 2, b.value(call, "x")
-    *sizes, channels = shape_of(x)[1:]
-    values, size = patches(reshaped(x, [*sizes, channels]), kernel, [call["stride"]] * 2, [0, 0])
-    positions, count = size[0] * size[1], int(call["kernel"]) ** 2
+    channels = shape_of(x)[-1]
+    values, _ = patches(images_of(x), kernel, [call["stride"]] * 2, [0, 0])
+    positions, count = shape_of(values)[0], int(call["kernel"]) ** 2
     windows = (reshaped(values, [positions, count, channels]), range(3))
     shape = [positions, count, channels]
     total = reduced(shape, [0, 2], (0, 32), [windows], lambda one, so_far: so_far + one.to(32))
@@ -75,4 +77,4 @@ def avg_pool2d(b: ModuleBuilder, call: OpCall) -> ir.Value:
         return (2 * x + count).floor_divide(2 * count).to(16)
 
     found = each([positions, channels], 16, [(total, range(2))], mean)
-    return reshaped(found, [1, *size, channels])
+    return reshaped(found, call.result_shape)

@@ -23,12 +23,15 @@ dgqc = torch.ops.dgqc
 
 @lowers(dgqc.group_norm.default, Family.NORMS)
 def group_norm(b: ModuleBuilder, call: OpCall) -> ir.Value:
-    """x (1, ..., C): sets are the channels of a group at all positions."""
+    """x (B, ..., C): sets are the channels of a group at all positions of an image."""
     x, groups = b.value(call, "x"), call["groups"]
     shape = shape_of(x)
-    positions, size = math.prod(shape[:-1]), shape[-1] // groups
-    values = reshaped(x, [positions, groups, size])
-    return reshaped(_normalized(b, call, values, sets=(1,), channels=(1, 2)), shape)
+    positions, size = math.prod(shape[1:-1]), shape[-1] // groups
+    if shape[0] == 1:
+        values = reshaped(x, [positions, groups, size])
+        return reshaped(_normalized(b, call, values, sets=(1,), channels=(1, 2)), shape)
+    values = reshaped(x, [shape[0], positions, groups, size])
+    return reshaped(_normalized(b, call, values, sets=(0, 2), channels=(2, 3)), shape)
 
 
 @lowers(dgqc.layer_norm.default, Family.NORMS)
@@ -114,7 +117,7 @@ def _normalized(
     def root(part: int) -> ir.Value:
         def body(x: Number) -> Number:
             # Groups with scales of their own have an epsilon each.
-            group = (loop_place(0),) if call["epsilon"].dim() == 2 else ()
+            group = (loop_place(len(sets) - 1),) if call["epsilon"].dim() == 2 else ()
             return reciprocal_root(b, x + b.at_step(call["epsilon"], *group))[part]
 
         return each(sizes, 64, [(energy, own)], body)

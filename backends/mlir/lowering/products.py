@@ -18,7 +18,7 @@ from .operands import GroupedCodes, Limb, Side, as_they_are, multiplied
 from .record import lowers
 from .requantize import requantized
 from .stages import Family
-from .windows import patches, window_count
+from .windows import images_of, patches
 
 dgqc = torch.ops.dgqc
 
@@ -45,7 +45,7 @@ def linear(b: ModuleBuilder, call: OpCall) -> ir.Value:
 
 @lowers(dgqc.conv2d.default, Family.PRODUCTS)
 def conv2d(b: ModuleBuilder, call: OpCall) -> ir.Value:
-    """x (1, H, W, C) with weight (N, kh, kw, C): a row for each output position.
+    """x (B, H, W, C) with weight (N, kh, kw, C): a row for each output position.
 
     Around the image stands what is stored of the value 0.
     """
@@ -56,10 +56,9 @@ def conv2d(b: ModuleBuilder, call: OpCall) -> ir.Value:
     zero = (lambda: b.at_step(offset.table[:, 0]).to(8)) if offset else 0
 
     def rows(limb: ir.Value) -> ir.Value:
-        return patches(reshaped(limb, codes.shape[1:]), kernel, stride, padding, zero)[0]
+        return patches(images_of(limb), kernel, stride, padding, zero)[0]
 
-    size = window_count(codes.shape[1:3], kernel, stride, padding)
-    return reshaped(_times_weight(b, call, side, rows, 1), [1, *size, call["weight"].shape[0]])
+    return reshaped(_times_weight(b, call, side, rows, 1), call.result_shape)
 
 
 def _for_weight(b: ModuleBuilder, codes: GroupedCodes, weight: HeldWeight, zero: bool = False) -> Side:
@@ -80,23 +79,24 @@ def _largest(side: Side, weight: HeldWeight) -> float:
 
 @lowers(dgqc.conv2d_pixel.default, Family.PRODUCTS)
 def conv2d_pixel(b: ModuleBuilder, call: OpCall) -> ir.Value:
-    """x int16 (1, H, W, C): patches are quantized with the group of their output position."""
+    """x int16 (B, H, W, C): patches are quantized with the group of their output position."""
     kernel, stride, padding = call["weight"].shape[1:3], call["stride"], call["padding"]
     x = b.value(call, "x")
-    values, size = patches(reshaped(x, shape_of(x)[1:]), kernel, stride, padding)
+    values, _ = patches(images_of(x), kernel, stride, padding)
+    group = call["group"].repeat(shape_of(x)[0])
     last = 2 ** int(call["bits"]) - 1
     reads = Reads()
     value = reads.of(values, (0, 1))
     tables = [call[f"quantize_{what}"] for what in ("multiplier", "offset", "shift")]
-    m, r, s = (reads.of(b.spread(table, call["group"]), (0,)) for table in tables)
+    m, r, s = (reads.of(b.spread(table, group), (0,)) for table in tables)
 
     def body(*n: Number) -> Number:
         return ((value(n).to(32) * m(n) + r(n)) >> s(n)).clamp(0, last).to(8)
 
     codes = each(shape_of(values), 8, reads.operands, body)
-    side = as_they_are(b, GroupedCodes(codes, 0, last, call["zero"], call["multiple"], call["group"], 0, 1))
+    side = as_they_are(b, GroupedCodes(codes, 0, last, call["zero"], call["multiple"], group, 0, 1))
     found = _times_weight(b, call, side, lambda limb: limb, 1)
-    return reshaped(found, [1, *size, call["weight"].shape[0]])
+    return reshaped(found, call.result_shape)
 
 
 def _times_weight(

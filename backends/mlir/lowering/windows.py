@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 
 from torch_mlir import ir
@@ -17,30 +18,41 @@ def patches(
     padding: Sequence[int],
     around: Filler = 0,
 ) -> tuple[ir.Value, tuple[int, int]]:
-    """(H' * W', kh * kw * C) of an image (H, W, C) with a number around it, and (H', W')."""
-    *sizes, channels = shape_of(image)
-    size = window_count(sizes, kernel, stride, padding)
-    positions, taps = size[0] * size[1], kernel[0] * kernel[1]
+    """(B * H' * W', kh * kw * C) of images (B, H, W, C), or of one (H, W, C), with a number around each, and
+    (H', W')."""
+    *images, height, width, channels = shape_of(image)
+    size = window_count((height, width), kernel, stride, padding)
+    positions, taps = math.prod(images) * size[0] * size[1], kernel[0] * kernel[1]
     if taps == 1 and tuple(stride) == (1, 1) and not any(padding):
         return reshaped(image, [positions, channels]), size
     extent = [(out - 1) * step + taps for out, step, taps in zip(size, stride, kernel, strict=True)]
-    places: Map = [f"d0 * {stride[0]} + d2", f"d1 * {stride[1]} + d3", 4]
+    own = len(images)
+    windows = [f"d{own + axis} * {stride[axis]} + d{own + axis + 2}" for axis in range(2)]
+    places: Map = [*range(own), *windows, own + 4]
     source = (framed(image, padding, extent, around), places)
-    gathered = each([*size, *kernel, channels], width_of(image), [source], lambda x: x)
+    gathered = each([*images, *size, *kernel, channels], width_of(image), [source], lambda x: x)
     return reshaped(gathered, [positions, taps * channels]), size
 
 
 def framed(image: ir.Value, before: Sequence[int], sizes: Sequence[int], around: Filler) -> ir.Value:
-    """An image (H, W, C) with a number before and behind it, or cut off, so that it has these sizes.
+    """Images (B, H, W, C), or one (H, W, C), with a number before and behind, or cut off, so that they have
+    these sizes.
 
     Loops over windows take all of what they read, not some of it.
     """
-    after = []
+    after, own = [], [0] * (len(shape_of(image)) - 3)
     for axis in range(2):
-        missing = sizes[axis] - before[axis] - shape_of(image)[axis]
-        image = part(image, axis, 0, shape_of(image)[axis] + min(0, missing))
+        place = len(own) + axis
+        missing = sizes[axis] - before[axis] - shape_of(image)[place]
+        image = part(image, place, 0, shape_of(image)[place] + min(0, missing))
         after.append(max(0, missing))
-    return padded(image, [*before, 0], [*after, 0], around)
+    return padded(image, [*own, *before, 0], [*own, *after, 0], around)
+
+
+def images_of(value: ir.Value) -> ir.Value:
+    """Images (B, H, W, C); one alone as (H, W, C)."""
+    shape = shape_of(value)
+    return reshaped(value, shape[1:]) if shape[0] == 1 else value
 
 
 def window_count(

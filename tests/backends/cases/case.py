@@ -35,6 +35,12 @@ class Case:
         return program, {item.name: graph.values(*item.shape) for item in program.inputs}
 
 
+def pictures(graph: IntegerGraph, images: int, *sizes: int) -> fx.Node:
+    """Several images (images, *sizes), as frames come out of a sample."""
+    (x,) = graph.take(x=(1, images, *sizes) if images > 1 else (1, *sizes))
+    return graph.call(torch.ops.aten.reshape.default, x, [images, *sizes]) if images > 1 else x
+
+
 MULTIPLES = [9, 400]
 """With the larger ones, beyond what lowering makes, products take several digits however small they are."""
 

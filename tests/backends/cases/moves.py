@@ -6,7 +6,7 @@ import torch
 from torch import fx
 
 from ..integer_graph import IntegerGraph
-from .case import FLAGS, IMAGES, SHAPES, Case
+from .case import FLAGS, IMAGES, SHAPES, Case, pictures
 
 dgqc, aten = torch.ops.dgqc, torch.ops.aten
 
@@ -37,22 +37,28 @@ def end_token(graph: IntegerGraph, tokens: int, columns: int, end: int) -> fx.No
     return graph.call(dgqc.end_token.default, x, ids if end < -1 else some, max(end, -1))
 
 
-def upsample(graph: IntegerGraph, image: tuple[int, int], channels: int, size: tuple[int, int]) -> fx.Node:
-    (x,) = graph.take(x=(1, *image, channels))
+def upsample(
+    graph: IntegerGraph, image: tuple[int, int], channels: int, size: tuple[int, int], images: int = 1
+) -> fx.Node:
+    x = pictures(graph, images, *image, channels)
     return graph.call(dgqc.upsample_nearest.default, x, *size)
 
 
 def avg_pool2d(
-    graph: IntegerGraph, image: tuple[int, int], channels: int, kernel: int, stride: int
+    graph: IntegerGraph, image: tuple[int, int], channels: int, kernel: int, stride: int, images: int = 1
 ) -> fx.Node:
-    (x,) = graph.take(x=(1, *image, channels))
+    x = pictures(graph, images, *image, channels)
     return graph.call(dgqc.avg_pool2d.default, x, kernel, stride)
 
 
 def max_pool2d(
-    graph: IntegerGraph, image: tuple[int, int], channels: int, window: tuple[list[int], list[int], list[int]]
+    graph: IntegerGraph,
+    image: tuple[int, int],
+    channels: int,
+    window: tuple[list[int], list[int], list[int]],
+    images: int = 1,
 ) -> fx.Node:
-    (x,) = graph.take(x=(1, *image, channels))
+    x = pictures(graph, images, *image, channels)
     return graph.call(dgqc.max_pool2d.default, x, *window)
 
 
@@ -72,6 +78,7 @@ CASES = {
     "end_token": Case({"tokens": [1, 5, 77], "columns": [1, 9], "end": [-2, -1, 1, 2, 3]}, end_token),
     "max_pool2d": Case(
         {
+            "images": [1, 1, 3],
             "image": IMAGES,
             "channels": [1, 6],
             "window": [([2, 2], [2, 2], [0, 0]), ([3, 3], [2, 2], [1, 1]), ([3, 2], [1, 2], [1, 0])],
@@ -79,11 +86,16 @@ CASES = {
         max_pool2d,
     ),
     "upsample": Case(
-        {"image": [(3, 4), (2, 5)], "channels": [1, 8], "size": [(6, 20), (5, 9), (6, 8)]},
+        {
+            "images": [1, 1, 3],
+            "image": [(3, 4), (2, 5)],
+            "channels": [1, 8],
+            "size": [(6, 20), (5, 9), (6, 8)],
+        },
         upsample,
     ),
     "avg_pool2d": Case(
-        {"image": IMAGES, "channels": [1, 6], "kernel": [1, 2, 3], "stride": [1, 2]},
+        {"images": [1, 1, 3], "image": IMAGES, "channels": [1, 6], "kernel": [1, 2, 3], "stride": [1, 2]},
         avg_pool2d,
     ),
     "views": Case({"heads": [1, 3], "rows": [1, 5], "size": [2, 6]}, views),

@@ -6,7 +6,7 @@ import torch
 from torch import fx
 
 from ..integer_graph import IntegerGraph
-from .case import FLAGS, SIZES, Case
+from .case import FLAGS, SIZES, Case, pictures
 
 dgqc = torch.ops.dgqc
 
@@ -24,8 +24,10 @@ def norm_tables(graph: IntegerGraph, channels: int, *sets: int) -> tuple[fx.Node
     )
 
 
-def group_norm(graph: IntegerGraph, image: tuple[int, ...], groups: int, size: int, own: bool) -> fx.Node:
-    (x,) = graph.take(x=(1, *image, groups * size))
+def group_norm(
+    graph: IntegerGraph, image: tuple[int, ...], groups: int, size: int, own: bool, images: int = 1
+) -> fx.Node:
+    x = pictures(graph, images, *image, groups * size)
     tables = norm_tables(graph, groups * size, *([groups] if own else []))
     return graph.call(dgqc.group_norm.default, x, graph.step, groups, *tables)
 
@@ -56,7 +58,14 @@ def shares(graph: IntegerGraph, rows: int, channels: int) -> fx.Node:
 
 CASES = {
     "group_norm": Case(
-        {"image": [(1,), (4, 5), (9,)], "groups": [1, 2, 4], "size": [1, 3, 8], "own": FLAGS}, group_norm
+        {
+            "images": [1, 1, 3],
+            "image": [(1,), (4, 5), (9,)],
+            "groups": [1, 2, 4],
+            "size": [1, 3, 8],
+            "own": FLAGS,
+        },
+        group_norm,
     ),
     "layer_norm": Case({"rows": SIZES, "channels": [1, 8, 33]}, layer_norm),
     "rms_norm": Case({"rows": SIZES, "channels": [1, 8, 33]}, rms_norm),

@@ -8,7 +8,7 @@ import torch
 from torch import fx
 
 from ..integer_graph import IntegerGraph
-from .case import BITS, FLAGS, IMAGES, MULTIPLES, SIZES, Case, operand
+from .case import BITS, FLAGS, IMAGES, MULTIPLES, SIZES, Case, operand, pictures
 
 dgqc = torch.ops.dgqc
 
@@ -52,8 +52,9 @@ def conv2d(
     groups: int,
     weight_bits: int,
     most: int = 9,
+    images: int = 1,
 ) -> fx.Node:
-    (x,) = graph.take(x=(1, *image, channels))
+    x = pictures(graph, images, *image, channels)
     kernel, stride, padding = window
     codes, zero, multiple, group, _ = operand(graph, x, channels, 3, bits, groups, most)
     weight = graph.weight(weight_bits, columns, *kernel, channels)
@@ -70,9 +71,10 @@ def conv2d_pixel(
     bits: int,
     groups: int,
     far: bool,
+    images: int = 1,
 ) -> fx.Node:
     """far: multiples beyond what 16-bit operands hold."""
-    (x,) = graph.take(x=(1, *image, channels))
+    x = pictures(graph, images, *image, channels)
     kernel, stride, padding = window
     positions = window_sizes(kernel, image, stride, padding)
     # The quantizer of another graph lends its tables; only they are used here.
@@ -93,9 +95,10 @@ def depthwise_conv2d(
     each: int,
     window: tuple[list[int], list[int], list[int]],
     dilation: list[int],
+    images: int = 1,
 ) -> fx.Node:
     """each: output channels of a channel."""
-    (x,) = graph.take(x=(1, *image, channels))
+    x = pictures(graph, images, *image, channels)
     kernel, stride, padding = window
     weight = graph.table(-32768, 32767, *kernel, channels * each, dtype=torch.int16)
     epilogue = graph.epilogue(channels * each)
@@ -164,6 +167,7 @@ CASES = {
     ),
     "depthwise_conv2d": Case(
         {
+            "images": [1, 1, 3],
             "image": IMAGES,
             "channels": [1, 5, 70],
             "each": [1, 1, 3],
@@ -174,6 +178,7 @@ CASES = {
     ),
     "conv2d": Case(
         {
+            "images": [1, 1, 3],
             "image": IMAGES,
             "channels": [1, 3, 8],
             "columns": [1, 5, 16],
@@ -187,6 +192,7 @@ CASES = {
     ),
     "conv2d_pixel": Case(
         {
+            "images": [1, 1, 3],
             "image": IMAGES,
             "channels": [1, 3, 8],
             "columns": [1, 5, 16],

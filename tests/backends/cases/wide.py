@@ -8,7 +8,7 @@ from torch import fx
 from dgqc.ir.arithmetic.lookup import activation_table, sigmoid
 
 from ..integer_graph import IntegerGraph
-from .case import FLAGS, SHAPES, Case
+from .case import FLAGS, SHAPES, Case, pictures
 from .norms import norm_tables
 from .products import conv2d, linear
 
@@ -39,8 +39,10 @@ def wide_sum(graph: IntegerGraph, shape: tuple[int, ...], which: str, columns: b
     return narrowed(graph, y) if "y" in which else y
 
 
-def wide_norm(graph: IntegerGraph, image: tuple[int, ...], groups: int, size: int, which: str) -> fx.Node:
-    (x,) = graph.take(x=(1, *image, groups * size))
+def wide_norm(
+    graph: IntegerGraph, image: tuple[int, ...], groups: int, size: int, which: str, images: int
+) -> fx.Node:
+    x = pictures(graph, images, *image, groups * size)
     tables = norm_tables(graph, groups * size, *([groups] if size > 1 else []))
     x = widened(graph, x, "x" in which)
     y = graph.call(dgqc.group_norm.default, x, graph.step, groups, *tables, WIDE if "y" in which else 16)
@@ -72,7 +74,14 @@ CASES = {
         {"shape": SHAPES, "which": ["a", "b", "y", "ay", "aby"], "columns": FLAGS, "row": FLAGS}, wide_sum
     ),
     "wide_norm": Case(
-        {"image": [(1,), (4, 5)], "groups": [1, 4], "size": [1, 3], "which": ["x", "y", "xy"]}, wide_norm
+        {
+            "images": [1, 1, 3],
+            "image": [(1,), (4, 5)],
+            "groups": [1, 4],
+            "size": [1, 3],
+            "which": ["x", "y", "xy"],
+        },
+        wide_norm,
     ),
     "wide_activation": Case({"shape": SHAPES, "shift": [4, 12, 40], "columns": FLAGS}, wide_activation),
     "wide_product": Case({"window": [0, 1, 3], "bits": [8, 16], "groups": [1, 2]}, wide_product),
