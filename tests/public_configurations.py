@@ -9,6 +9,8 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
+from public_videos import NARROW, PUBLISHED
+
 Config = Mapping[str, Any]
 
 CONDITION, UNCONDITIONAL = "UNet2DConditionModel", "UNet2DModel"
@@ -131,6 +133,7 @@ CONSISTENCY: Config = {
 }
 
 COMPILED: Mapping[str, Config] = {
+    **PUBLISHED,
     "stable-diffusion-v1-5": SD1,
     "stable-diffusion-2-1-base": SD2,
     "stable-diffusion-2-1": {**SD2, "sample_size": 96, "upcast_attention": True},
@@ -282,17 +285,10 @@ COMPILED: Mapping[str, Config] = {
 """By name, those that can be compiled."""
 
 REFUSED: Mapping[str, tuple[Config, str]] = {
-    "animatediff-motion-adapter-v1-5-2": ({**SD1, "_class_name": "UNetMotionModel"}, "UNetMotionModel"),
-    "dance-diffusion": (
-        {"_class_name": "UNet1DModel"},
-        "export this one with torch.export as an image of one row (docs/own-unet.md)",
-    ),
-    "text-to-video-ms-1.7b": ({**SD1, "_class_name": "UNet3DConditionModel"}, "UNet3DConditionModel"),
     "stable-video-diffusion-img2vid": (
         {"_class_name": "UNetSpatioTemporalConditionModel"},
         "UNetSpatioTemporalConditionModel",
     ),
-    "kandinsky-3": ({"_class_name": "Kandinsky3UNet"}, "Kandinsky3UNet"),
     "sd-controlnet-canny": ({**SD1, "_class_name": "ControlNetModel"}, "--part controlnet"),
     "FLUX.1-dev": ({"_class_name": "FluxTransformer2DModel"}, "FluxTransformer2DModel"),
 }
@@ -310,6 +306,8 @@ HEADS = 2
 
 def reduced(config: Config) -> dict[str, Any]:
     """The same architecture with few channels, on 8 x 8 or the least that its levels need."""
+    if config["_class_name"] in NARROW:
+        return {**config, **NARROW[config["_class_name"]]}
     found = dict(config)
     blocks = [max(FEW, FEW * one // CHANNELS // FEW * FEW) for one in config["block_out_channels"]]
     if any("Skip" in one for one in config["down_block_types"]):

@@ -22,6 +22,7 @@ from ..frontends.calibrating.pictures import read_pictures
 from ..frontends.calibrating.pipeline_calls import Settings, UnfitPipeline
 from ..frontends.calibrating.synthesize import denoised, rehearse, synthesize
 from ..frontends.loading.pipelines import StoredPipeline
+from ..frontends.loading.sample_sizes import Size
 from ..frontends.schedulers import scheduler_config
 from ..frontends.schedules import schedule_for
 from ..ir.calibration import Calibration
@@ -75,7 +76,7 @@ class Caller:
         count: int,
         batch_size: int,
         seed: int,
-        sample_size: tuple[int, int] | None = None,
+        sample_size: Size | None = None,
         context_length: int = CONTEXT_LENGTH,
         more: bool = False,
         purpose: str = "for calibration",

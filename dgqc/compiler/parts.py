@@ -10,11 +10,11 @@ from typing import Any
 
 from ..frontends.calibrating.drawings import Drawings
 from ..frontends.capturing.capture import capture
-from ..frontends.loading.model_inputs import model_config, own_size
+from ..frontends.loading.sample_sizes import own_size
 from ..frontends.parts.decoders import COMPONENT, DECODER, decoder_part
 from ..frontends.parts.part import Part
 from ..frontends.parts.text_encoders import TOKENIZERS, text_encoder_part
-from ..ir.errors import DgqcError
+from ..ir.errors import DgqcError, UnsupportedOperation
 from ..ir.tokenizer import Tokenizer
 from .callers import KnownModel, drawings_of, own_pipeline
 from .prepare import known_of, recorded_of, settled
@@ -112,8 +112,13 @@ def _all_floating(error: DgqcError) -> OtherParts:
 
 def _decoder(request: Request, known: KnownModel) -> Part:
     """Of latents as large as the UNet's."""
-    size = request.sample_size or own_size(model_config(known.model))
-    return decoder_part(drawings_of(request, known), size, request.seed, partial(_drawings, request))
+    size = request.sample_size or own_size(known.model)
+    if len(size) != 2:
+        raise UnsupportedOperation("A video's frames are decoded by its pipeline.")
+    height, width = size
+    return decoder_part(
+        drawings_of(request, known), (height, width), request.seed, partial(_drawings, request)
+    )
 
 
 def _drawings(request: Request) -> Drawings:

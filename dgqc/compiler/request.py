@@ -120,14 +120,15 @@ class Request(ModelOptions):
         default=None,
         metadata=option("--pass-pipeline", "Passes as text, in the place of -O.", metavar="PASSES"),
     )
-    sample_size: tuple[int, int] | None = field(
+    sample_size: tuple[int, ...] | None = field(
         default=None,
         metadata=option(
             "--sample-size",
-            "Size of the latents, 64x64 for instance.",
+            "Size of the latents, 64x64; of a video 16x64x64.",
             metavar="HxW",
             read=height_and_width,
-            python="Height and width; None takes the calibration's, then the model's own.",
+            python="Height and width, frames before them, or 1 and a sound's length; None takes the "
+            "calibration's, then the model's own.",
         ),
     )
     context_length: int | None = field(

@@ -9,6 +9,7 @@ from typing import Any
 
 import torch
 
+from ..frontends.loading.sample_sizes import size_of
 from ..ir.calibration import Calibration, Inputs
 from ..ir.errors import DgqcError
 from ..ir.program import Program
@@ -51,8 +52,8 @@ def sizes(calibration: Calibration) -> dict[str, Any]:
     """`sample_size` (height, width) and `context_length` of the first batch, as far as they stand there."""
     first = first_of(calibration)
     found: dict[str, Any] = {}
-    if "sample" in first and first["sample"].dim() == 4:
-        found["sample_size"] = tuple(first["sample"].shape[2:])
+    if "sample" in first and first["sample"].dim() in (3, 4, 5):
+        found["sample_size"] = size_of(first["sample"].shape)
     if "encoder_hidden_states" in first:
         found["context_length"] = int(first["encoder_hidden_states"].shape[1])
     return found

@@ -9,14 +9,17 @@ from typing import Any
 from ..ir.errors import DgqcError
 
 
-def height_and_width(text: str | None) -> tuple[int, int] | None:
-    """(height, width) of `64x48`. Raises DgqcError when it is something else."""
+def height_and_width(text: str | None) -> tuple[int, ...] | None:
+    """(height, width) of `64x48`, (frames, height, width) of `16x64x48`. Raises DgqcError for others."""
     if text is None:
         return None
-    found = re.fullmatch(r"([1-9]\d*)x([1-9]\d*)", text)
+    found = re.fullmatch(r"[1-9]\d*(x[1-9]\d*){1,2}", text)
     if not found:
-        raise DgqcError(f"--sample-size is {text!r}, but it is written as height x width: 64x64.")
-    return int(found[1]), int(found[2])
+        raise DgqcError(
+            f"--sample-size is {text!r}, but it is written as height x width, 64x64, or frames x height x "
+            "width: 16x64x64."
+        )
+    return tuple(int(one) for one in text.split("x"))
 
 
 def timestep_list(text: str | None) -> tuple[float, ...] | None:

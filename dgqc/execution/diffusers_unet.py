@@ -108,6 +108,9 @@ class CompiledUNet(ModelMixin, ConfigMixin):  # type: ignore[misc]
         if any(one.name == OPEN for one in program.program.inputs):
             # Pipelines shut the gates of all layers of this class.
             self.switch = GatedSelfAttentionDense(1, 1, 1, 1)
+        if (blocks := config.get("up_block_types")) is not None and "sample_rate" in config:
+            # The pipeline of sounds counts them: lengths are multiples of what they enlarge.
+            self.up_blocks = nn.ModuleList(nn.Identity() for _ in blocks)
         for name in LOOKED_AT:
             if (part := getattr(unet, name, None)) is not None:
                 setattr(self, name, _with_shapes_alone(part) if parameter.is_meta else part)

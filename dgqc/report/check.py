@@ -20,6 +20,7 @@ from ..frontends.capturing.rewriter import Refused
 from ..frontends.loading.guidance import USUAL, with_guidance
 from ..frontends.parts.decoders import COMPONENT
 from ..frontends.parts.text_encoders import TOKENIZERS
+from ..frontends.loading.sample_sizes import Size
 from ..frontends.schedules import schedule_for
 from ..ir.program import Program
 from ..ir.shapes import TIME_INPUTS
@@ -89,7 +90,7 @@ def check_model(
     *,
     steps: int,
     target: str | None,
-    sample_size: tuple[int, int] | None = None,
+    sample_size: Size | None = None,
     context_length: int | None = None,
     pass_pipeline: str | None = None,
 ) -> Checked:

@@ -10,6 +10,7 @@ import torch
 from torch import nn
 from torch.nn import functional
 
+from ...ir.masks import MASKS
 from ..loading.exported_unet import ExportedUNet
 from ..loading.model_inputs import REFINER_IDS, ModelInput, model_config
 from .context_readers import listened_to, reads_context
@@ -138,10 +139,12 @@ def _draw(
     generator: torch.Generator,
 ) -> torch.Tensor:
     if one.name == "time_ids":
-        height, width = (PIXELS_PER_LATENT * side for side in sample.shape[2:])
+        height, width = (PIXELS_PER_LATENT * side for side in sample.shape[-2:])
         last = [AESTHETIC_SCORE] if one.shape[1] == REFINER_IDS else [height, width]
         ids = [height, width, 0, 0, *last][: one.shape[1]]
         return torch.tensor([ids], dtype=torch.float32).repeat(shape[0], 1)
+    if one.name in MASKS:
+        return torch.ones(shape)
     if one.name == "class_labels" and not one.dtype.is_floating_point:
         return draw_labels(label_count(model), shape[0], generator).reshape(shape)
     if one.name == "class_labels" and model_config(model).get("class_embed_type") == "timestep":

@@ -14,8 +14,9 @@ from torch import nn
 from ...ir.calibration import Calibration
 from ...ir.errors import DgqcError
 from ...ir.reading import explained
-from ..loading.model_inputs import model_config, model_inputs, own_size
+from ..loading.model_inputs import model_inputs
 from ..loading.pipelines import quietly
+from ..loading.sample_sizes import FRAMES, Size, own_size, size_of
 from ..schedules import check_steps, check_timesteps
 from .boxes import boxes_of
 from .embeddings import FACES, NEGATIVE, PROMPTS, Embeddings, arguments_of
@@ -51,14 +52,15 @@ class Settings:
     """What all pictures have in common.
 
     steps: the pipeline's `num_inference_steps`. timesteps: in the place of its scheduler's own.
-    guidance_scale: None leaves the pipeline's own. size: height and width of the latents; None likewise.
+    guidance_scale: None leaves the pipeline's own. size: of the latents, as `model_inputs` takes it; None
+        likewise.
     strength: how much of a given picture is noise at first, so how late the calls begin; None likewise.
     """
 
     steps: int
     timesteps: tuple[float, ...] | None = None
     guidance_scale: float | None = None
-    size: tuple[int, int] | None = None
+    size: Size | None = None
     strength: float | None = None
 
     def __post_init__(self) -> None:
@@ -143,12 +145,7 @@ def rehearsal(pipeline: Any, settings: Settings, picture: Asked) -> Calibration:
         )
     found = recorder.calibration(f"asked of {name}", type(pipeline.scheduler).__name__)
     first = next(found.read(0))
-    if first["sample"].dim() != 4:
-        raise DgqcError(
-            f"The {name} draws several pictures at once, a video's; dgqc compiles UNets of single pictures."
-        )
-    height, width = first["sample"].shape[2:]
-    for needed in (one.name for one in model_inputs(unet, (height, width), 1)):
+    for needed in (one.name for one in model_inputs(unet, size_of(first["sample"].shape), 1)):
         if needed not in ("timestep", *first):
             raise UnfitPipeline(f"The {name} calls its UNet without {needed}, which that takes.")
     return found
@@ -215,10 +212,10 @@ def _given(pipeline: Any, pictures: Sequence[Asked], settings: Settings) -> Mapp
         found |= shown(pipeline, pictures[0].given.whole())
     if not takes(pipeline, "image"):
         return found
-    size = settings.size or own_size(model_config(pipeline.unet))
+    size = settings.size or own_size(pipeline.unet)
     # A picture to be enlarged is as large as the latents.
     factor = 1 if takes(pipeline, "noise_level") else getattr(pipeline, "vae_scale_factor", 1)
-    height, width = (side * factor // ENLARGED.get(type(pipeline).__name__, 1) for side in size)
+    height, width = (side * factor // ENLARGED.get(type(pipeline).__name__, 1) for side in size[-2:])
     with_pictures = [(one.given, one.seed) for one in pictures if one.given is not None]
     found["image"] = [one.fitted(height, width) for one, _ in with_pictures]
     if networks := networks_of(pipeline):
@@ -244,9 +241,13 @@ def _chosen(pipeline: Any, settings: Settings) -> Mapping[str, Any]:
         found["guidance_scale"] = settings.guidance_scale
     if settings.strength is not None:
         found["strength"] = settings.strength
-    if settings.size is not None and (takes(pipeline, "height") or not takes(pipeline, "image")):
+    if takes(pipeline, "num_frames"):
+        found["num_frames"] = settings.size[0] if len(settings.size or ()) == 3 else FRAMES
+    if settings.size is not None and takes(pipeline, "audio_length_in_s"):
+        found["audio_length_in_s"] = settings.size[-1] / pipeline.unet.config.sample_rate
+    elif settings.size is not None and (takes(pipeline, "height") or not takes(pipeline, "image")):
         factor = getattr(pipeline, "vae_scale_factor", 1)
-        found |= {"height": settings.size[0] * factor, "width": settings.size[1] * factor}
+        found |= {"height": settings.size[-2] * factor, "width": settings.size[-1] * factor}
     for name in found:
         if not takes(pipeline, name):
             raise DgqcError(f"A {type(pipeline).__name__} takes no {name}; leave it out.")
@@ -256,7 +257,8 @@ def _chosen(pipeline: Any, settings: Settings) -> Mapping[str, Any]:
 @contextmanager
 def _answering_zeros(unet: nn.Module) -> Iterator[None]:
     """The UNet's hooks run, its layers don't."""
-    channels = int(unet.config["out_channels"])  # type: ignore[index]
+    config: Any = unet.config
+    channels = int(config.get("out_channels", config["in_channels"]))
 
     def zeros(sample: torch.Tensor, *arguments: Any, return_dict: bool = True, **keywords: Any) -> Any:
         from diffusers.models.unets.unet_2d import UNet2DOutput

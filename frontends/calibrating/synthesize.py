@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import copy
 import inspect
+import math
 import threading
 from collections.abc import Iterator, Sequence
 from contextlib import AbstractContextManager
@@ -21,6 +22,7 @@ from ...ir.schedule import Schedule
 from ..loading.answering import answer_of
 from ..loading.exported_unet import ExportedUNet
 from ..loading.model_inputs import ModelInput, model_config, model_inputs
+from ..loading.sample_sizes import Size
 from .conditions import Conditions, draw_conditions, invents
 from .drawings import Drawings
 from .recorder import Progress, versions
@@ -41,7 +43,7 @@ def synthesize(
     samples: int = 8,
     batch_size: int = 4,
     seed: int = 0,
-    sample_size: tuple[int, int] | None = None,
+    sample_size: Size | None = None,
     context_length: int = 77,
     progress: Progress | None = None,
     drawings: Drawings | None = None,
@@ -80,7 +82,7 @@ def synthesize(
         return found
 
     starts = _starts(model, inputs, counts, seed)
-    pixels = 2 * max(counts) * inputs[0].shape[-1] * inputs[0].shape[-2]
+    pixels = 2 * max(counts) * math.prod(inputs[0].shape[2:])
     recorded = list(side_by_side(trajectory, starts, pixels * BYTES_PER_PIXEL))
     return Calibration(
         schedule,
@@ -102,7 +104,7 @@ class _Start:
     """What the samples of a trajectory start from.
 
     sample: what the UNet takes. latents: (B, channels, H, W), those that it predicts. extra: the others, an
-    inpainting mask, which stay as drawn. guidance: (B, 1, 1, 1). generator: for noise between calls.
+    inpainting mask, which stay as drawn. guidance: (B, 1, ...). generator: for noise between calls.
     """
 
     sample: ModelInput
@@ -146,7 +148,7 @@ def _starts(
             conditions.rows(first, count),
             extra,
             latents,
-            guidance.reshape(-1, 1, 1, 1),
+            guidance.reshape(-1, *[1] * (len(sample.shape) - 1)),
             torch.Generator().manual_seed(seed + 1 + index),
         )
 

@@ -23,8 +23,10 @@ from ..loading.conditionings import refuse_unshown
 from ..loading.exported_unet import ExportedUNet
 from ..loading.guidance import refuse_unsettled
 from ..loading.model_inputs import ModelInput, model_inputs
+from ..loading.sample_sizes import Size, size_of
 from . import (  # noqa: F401  (they register capture rules)
     rules_activations,
+    rules_any_convolution,
     rules_arithmetic,
     rules_attention,
     rules_complex,
@@ -38,6 +40,7 @@ from . import (  # noqa: F401  (they register capture rules)
     rules_reductions,
     rules_shape,
     rules_tokens,
+    rules_videos,
     rules_windows,
 )
 from .attention_processors import batched_attention
@@ -55,7 +58,7 @@ def capture(
     model: nn.Module,
     *,
     schedule: Schedule = UNSCHEDULED,
-    sample_size: tuple[int, int] | None = None,
+    sample_size: Size | None = None,
     context_length: int = 77,
     refused: list[Refused] | None = None,
     recorded: Sequence[ModelInput] = (),
@@ -65,7 +68,7 @@ def capture(
     model: a diffusers UNet2DConditionModel or UNet2DModel (also on the meta device), or an ExportedUNet.
         It is left as it was; the graph shares its float32 weights on the CPU, and copies others.
     schedule: stands in the Program until the real one is known.
-    sample_size: height and width of the latents; None takes the model's own.
+    sample_size: height and width of the latents, as `model_inputs` takes it; None takes the model's own.
     context_length: tokens in `encoder_hidden_states`.
     refused: takes every op without an integer form, and inputs stand in their places: such a program is to
         be looked at and can't run. None raises at the first one.
@@ -136,7 +139,7 @@ def _export(model: nn.Module, inputs: Sequence[ModelInput], device: torch.device
         _remove_unread(exported.graph)
     except Exception as error:
         reason = str(error).strip().splitlines()
-        size = " x ".join(map(str, inputs[0].shape[2:] or inputs[0].shape[1:]))
+        size = _times(inputs[0].shape[2:] or inputs[0].shape[1:])
         raise UnsupportedOperation(
             f"torch.export can't trace the {type(model).__name__} at sample size "
             f"{size}: {reason[0] if reason else type(error).__name__}; "
@@ -229,12 +232,16 @@ def _changes_its_input(target: object) -> bool:
     return target._schema.is_mutable and target is not torch.ops.aten.detach_.default
 
 
-def _refuse_other_size(
-    model: nn.Module, inputs: Sequence[ModelInput], sample_size: tuple[int, int] | None
-) -> None:
-    traced = inputs[0].shape[2:]
-    if isinstance(model, ExportedUNet) and sample_size is not None and tuple(sample_size) != traced:
+def _refuse_other_size(model: nn.Module, inputs: Sequence[ModelInput], sample_size: Size | None) -> None:
+    if not isinstance(model, ExportedUNet) or sample_size is None:
+        return
+    traced = size_of(inputs[0].shape)
+    if tuple(sample_size) != traced:
         raise DgqcError(
-            f"The exported program was traced at {traced[0]} x {traced[1]}, but sample_size is "
-            f"{sample_size[0]} x {sample_size[1]}; leave it out or export at that size."
+            f"The exported program was traced at {_times(traced)}, but sample_size is "
+            f"{_times(sample_size)}; leave it out or export at that size."
         )
+
+
+def _times(sizes: Sequence[int]) -> str:
+    return " x ".join(map(str, sizes))

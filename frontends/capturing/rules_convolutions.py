@@ -99,34 +99,6 @@ def convolution_1d(
     return rewriter.reshape(found, [int(size) for size in rewriter.result().shape])
 
 
-@capture_rule(aten.convolution.default, absorbs_padding=True)
-def convolution_general(
-    rewriter: Rewriter,
-    value: CapturedValue,
-    weight: Constant,
-    bias: CapturedValue,
-    stride: Sequence[int],
-    padding: Sequence[int],
-    dilation: Sequence[int],
-    transposed: bool,
-    output_padding: Sequence[int],
-    groups: int,
-) -> CapturedValue:
-    """As `conv2d`, `conv1d` or `conv_transpose2d`, or that of an image of one row."""
-    rank = weight.tensor.dim() - 2
-    if rank not in (1, 2):
-        raise rewriter.unsupported(detail=f"it has {rank} axes of pixels")
-    if transposed and rank == 1:
-        return transposed_1d(rewriter, value, weight, bias, stride, padding, dilation, groups)
-    if transposed:
-        return transposed_convolution(
-            rewriter, value, weight, bias, stride, padding, output_padding, groups, dilation
-        )
-    if rank == 1:
-        return convolution_1d(rewriter, value, weight, bias, stride, padding, dilation, groups)
-    return convolution(rewriter, value, weight, bias, stride, padding, dilation, groups)
-
-
 def transposed_1d(
     rewriter: Rewriter,
     value: CapturedValue,

@@ -13,6 +13,7 @@ from torch import nn
 
 from ...ir.masks import MASKS
 from ...ir.program import IDS
+from .sample_sizes import for_frames, without_frames
 
 Path = tuple[str, ...]
 
@@ -51,7 +52,8 @@ def _list(name: str, path: Path, *ranks: int) -> ArgumentPlace:
 
 
 PLACES = (
-    _alone("sample", 4),
+    # Of sounds, pictures, videos.
+    _alone("sample", 3, 4, 5),
     _alone("timestep"),
     _alone("encoder_hidden_states", 3),
     _alone("encoder_hidden_states_1", 3, recorded=True),
@@ -115,7 +117,7 @@ def named_arguments(arguments: Mapping[str, Any]) -> tuple[dict[str, torch.Tenso
             found |= {f"{place.name}_{number}": one for number, one in enumerate(value)}
         else:
             found[place.name] = value.to(torch.float32) if place.name in MASKS else value
-    return found, tuple(unknown)
+    return without_frames(found), tuple(unknown)
 
 
 def call_arguments(inputs: Mapping[str, Any], model: nn.Module | None = None) -> dict[str, Any]:
@@ -139,7 +141,7 @@ def call_arguments(inputs: Mapping[str, Any], model: nn.Module | None = None) ->
             around[last] = inputs[name]
     if _looks_up_times(model):
         arguments["timestep"] = arguments["timestep"].to(torch.int64)
-    return arguments
+    return for_frames(model, arguments)
 
 
 def _looks_up_times(model: nn.Module | None) -> bool:

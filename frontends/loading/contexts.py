@@ -20,7 +20,9 @@ def context_widths(config: Mapping[str, Any]) -> dict[str, int]:
     """
     if not _takes_any(config):
         return {}
-    if config.get("encoder_hid_dim_type") not in (None, "ip_image_proj"):
+    # Kandinsky 3 projects every context, and doesn't say how.
+    always = "encoder_hid_dim_type" not in config and config.get("encoder_hid_dim") is not None
+    if always or config.get("encoder_hid_dim_type") not in (None, "ip_image_proj"):
         width = config.get("encoder_hid_dim")
         return {} if width is None else {FIRST: int(width)}
     found: dict[str, set[int]] = {}

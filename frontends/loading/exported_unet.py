@@ -134,8 +134,9 @@ def _model_input(name: str, value: torch.Tensor) -> ModelInput:
         )
     if value.is_floating_point() and value.dtype != torch.float32:
         raise DgqcError(f"The exported program's input {name} is {value.dtype}; export the model in float32.")
-    if name == "sample" and len(sizes) != 4:
+    if name == "sample" and len(sizes) not in (3, 4, 5):
         raise DgqcError(
-            f"The exported program's sample has shape {tuple(sizes)}, but (1, C, H, W) is needed."
+            f"The exported program's sample has shape {tuple(sizes)}, but (1, C, H, W) is needed, or (1, C, "
+            "length) of sounds, or (1, C, frames, H, W) of videos."
         )
     return ModelInput(name, (1, *sizes[1:]), value.dtype)

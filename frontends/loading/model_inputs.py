@@ -2,21 +2,38 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
 import torch
-from diffusers import AudioLDM2UNet2DConditionModel, UNet2DConditionModel, UNet2DModel
+from diffusers import (
+    AudioLDM2UNet2DConditionModel,
+    Kandinsky3UNet,
+    UNet1DModel,
+    UNet2DConditionModel,
+    UNet2DModel,
+)
 from diffusers.models.embeddings import ImageHintTimeEmbedding
 from torch import nn
 
 from ...ir.errors import DgqcError
+from ...ir.masks import MASKED
 from .arguments import PLACES, in_order, place_of
 from .conditionings import CONTROLS, of_calls, refuse_unknown
-from .contexts import context_widths
+from .contexts import FIRST, context_widths
 from .guidance import takes_guidance
+from .sample_sizes import VIDEOS, Size, sample_shape
 
+UNETS = (
+    UNet2DConditionModel,
+    UNet2DModel,
+    AudioLDM2UNet2DConditionModel,
+    UNet1DModel,
+    Kandinsky3UNet,
+    *VIDEOS,
+)
+"""Models whose inputs a config says."""
 NAMES = tuple(dict.fromkeys(place.name for place in PLACES if not place.several))
 """Inputs that a captured graph may have, in placeholder order, but those that are numbered."""
 
@@ -37,40 +54,41 @@ class ModelInput:
     dtype: torch.dtype = torch.float32
 
 
-def model_inputs(
-    model: nn.Module, sample_size: tuple[int, int] | None, context_length: int
-) -> tuple[ModelInput, ...]:
+def model_inputs(model: nn.Module, sample_size: Size | None, context_length: int) -> tuple[ModelInput, ...]:
     """The inputs of a diffusers UNet in placeholder order, `timestep` with shape (1,) among them.
 
-    sample_size: height and width; None takes the model's own `sample_size`.
+    sample_size: height and width, of a video after its frames; of a sound 1 and its length; None takes the
+        model's own.
     context_length: tokens in `encoder_hidden_states`.
     Raises DgqcError for another kind of model or a missing sample size, UnsupportedOperation for kinds of
     conditioning that dgqc does not know.
     """
     if (kind := type(model).__name__) in CONTROLS:
         raise DgqcError(of_calls(kind))
-    if not isinstance(model, UNet2DConditionModel | UNet2DModel | AudioLDM2UNet2DConditionModel):
+    if not isinstance(model, UNETS):
         raise DgqcError(
             f"A {type(model).__name__} is not a UNet that dgqc knows; give a diffusers UNet2DConditionModel "
-            "or UNet2DModel."
+            "or UNet2DModel, or export it (docs/own-unet.md)."
         )
     config = model_config(model)
     refuse_unknown(config)
-    height, width = sample_size or own_size(config)
+    shape = sample_shape(model, sample_channels(config), sample_size)
     inputs = [
-        ModelInput("sample", (1, sample_channels(config), height, width)),
+        ModelInput("sample", shape),
         ModelInput("timestep", (1,)),
     ]
-    if not isinstance(model, UNet2DModel):
+    if not isinstance(model, UNet2DModel | UNet1DModel):
         inputs += [
             ModelInput(name, (1, context_length, width)) for name, width in context_widths(config).items()
         ]
+    if isinstance(model, Kandinsky3UNet):
+        inputs.append(ModelInput(MASKED[FIRST], (1, context_length)))
     inputs += _class_labels(model, config)
     if (pooled := text_width(config)) is not None:
         inputs.append(ModelInput("text_embeds", (1, pooled)))
     if (ids := _time_ids(config)) is not None:
         inputs.append(ModelInput("time_ids", (1, ids)))
-    inputs += _embeddings(model, (height, width))
+    inputs += _embeddings(model, shape[2:])
     if (told := config.get("time_cond_proj_dim")) is not None and not takes_guidance(config):
         inputs.append(ModelInput("timestep_cond", (1, int(told))))
     return tuple(inputs)
@@ -85,7 +103,7 @@ def recorded_inputs(recorded: Mapping[str, torch.Tensor]) -> tuple[ModelInput, .
     )
 
 
-def _embeddings(model: nn.Module, size: tuple[int, int]) -> list[ModelInput]:
+def _embeddings(model: nn.Module, size: Size) -> list[ModelInput]:
     """Embeddings of a text and of a picture, of models whose time embedding they are added to, and a picture
     that hints at depth. size: height and width of the sample."""
     embedding = getattr(model, "add_embedding", None)
@@ -150,19 +168,6 @@ def model_config(model: nn.Module) -> Mapping[str, Any]:
     """A diffusers model's configuration; empty for other modules."""
     config: Any = getattr(model, "config", {})
     return dict(config)
-
-
-def own_size(config: Mapping[str, Any]) -> tuple[int, int]:
-    """Height and width of a model's latents. Raises DgqcError where its config doesn't say."""
-    size = config.get("sample_size")
-    if isinstance(size, int):
-        return size, size
-    if isinstance(size, Sequence) and len(size) == 2:
-        return int(size[0]), int(size[1])
-    raise DgqcError(
-        f"The model's config gives no sample size (it says {size!r}); pass sample_size=(height, width) of "
-        "the latents."
-    )
 
 
 def context_width(config: Mapping[str, Any]) -> int | None:

@@ -24,12 +24,16 @@ CLASSES = tuple(
         "ControlNetModel",
         "T2IAdapter",
         "DreamLiteUNetModel",
+        "UNetMotionModel",
+        "UNet1DModel",
+        "UNet3DConditionModel",
+        "Kandinsky3UNet",
     )
     if hasattr(diffusers, name)
 )
 """Those that this diffusers has."""
 INSTEAD: Mapping[str, str] = {
-    "UNet1DModel": "; export this one with torch.export as an image of one row (docs/own-unet.md)",
+    "MotionAdapter": "; put this one into a UNet with UNetMotionModel.from_unet2d, and save that",
 }
 """What owners of other models can do."""
 MOST_LAYERS = 2000

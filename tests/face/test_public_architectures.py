@@ -6,6 +6,7 @@ import diffusers
 import pytest
 import torch
 from public_configurations import COMPILED, reduced
+from public_videos import SIZES
 
 from dgqc.compiler.driver import lower
 from dgqc.compiler.request import Request
@@ -21,7 +22,8 @@ def test_lowered_to_integers(name: str) -> None:
     config = reduced(COMPILED[name])
     options = {key: value for key, value in config.items() if key != "_class_name"}
     unet = getattr(diffusers, config["_class_name"])(**options).eval()
-    program, _ = lower(Request(unet, **FAST))  # type: ignore[arg-type]
+    size = SIZES.get(config["_class_name"])
+    program, _ = lower(Request(unet, sample_size=size, **FAST))  # type: ignore[arg-type]
     assert program.level is Level.INTEGER
     values = [node.meta["val"] for node in program.graph.graph.nodes if node.op == "placeholder"]
     assert all(not value.is_floating_point() for value in values)

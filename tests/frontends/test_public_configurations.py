@@ -10,6 +10,7 @@ import diffusers
 import pytest
 import torch
 from public_configurations import COMPILED, REFUSED, Config, reduced
+from public_videos import SIZES
 
 from dgqc.frontends import UNSCHEDULED, capture, config_only
 from dgqc.frontends.loading.answering import answer_of
@@ -18,6 +19,7 @@ from dgqc.frontends.loading.interface import check_interface
 from dgqc.frontends.loading.model_inputs import model_inputs
 from dgqc.frontends.loading.pipeline_facts import PipelineFacts
 from dgqc.ir.errors import DgqcError
+from dgqc.ir.masks import MASKS
 
 from .captured_graph import run
 
@@ -37,14 +39,19 @@ def built(config: Config) -> Any:
     "name", [pytest.param(one, marks=[] if one in ALWAYS else pytest.mark.slow) for one in COMPILED]
 )
 def test_captured(name: str) -> None:
-    unet = with_guidance(built(reduced(COMPILED[name])), 8.5)
+    config = reduced(COMPILED[name])
+    unet, size = with_guidance(built(config), 8.5), SIZES.get(config["_class_name"])
     check_interface(unet.config, PipelineFacts(), name)  # type: ignore[arg-type]
     inputs = {
-        one.name: torch.randn(one.shape) if one.dtype.is_floating_point else torch.tensor([3])
-        for one in model_inputs(unet, None, TOKENS)
+        one.name: torch.rand(one.shape).round()
+        if one.name in MASKS
+        else torch.randn(one.shape)
+        if one.dtype.is_floating_point
+        else torch.tensor([3])
+        for one in model_inputs(unet, size, TOKENS)
         if one.name != "timestep"
     }
-    program = capture(unet, context_length=TOKENS)
+    program = capture(unet, sample_size=size, context_length=TOKENS)
     with torch.no_grad():
         expected = answer_of(unet, inputs, torch.tensor([TIMESTEP]))
     taken = {one.name: inputs[one.name] for one in program.inputs}
