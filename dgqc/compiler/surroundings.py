@@ -19,6 +19,10 @@ SIZES = ("time_ids",)
 """Inputs that say how large a picture is and nothing else; programs are of one size."""
 
 
+IMAGES = 4
+"""Axes of a sample of pictures."""
+
+
 @dataclass(frozen=True)
 class Surroundings:
     """What is known of a pipeline around a UNet.
@@ -57,9 +61,9 @@ def with_picture(
 ) -> Program:
     """A program with a loop, with what pictures are drawn with. model_inputs: what the model itself takes.
 
-    around: None for a model that came alone.
+    around: None for a model that came alone. Videos and sounds are no pictures: their pipelines make them.
     """
-    if program.loop is None or around is None:
+    if program.loop is None or around is None or len(program.inputs[0].shape) != IMAGES:
         return program
     block = None if around.decodes else pixel_block(program.inputs[0].shape[1])
     return replace(program, picture=PictureFacts(block, _fixed(program, around, model_inputs), around.zeros))

@@ -40,6 +40,7 @@ def _weights(model: nn.Module, width: int) -> Iterator[torch.Tensor]:
         yield from model.context_weights
         return
     projection = getattr(model, "encoder_hid_proj", None)
+    projection = getattr(projection, "projection_linear", projection)
     if isinstance(projection, nn.Linear):
         yield projection.weight
         return

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Mapping, Sequence
 from typing import Any
 
@@ -25,7 +26,12 @@ def own_size(model: nn.Module) -> Size:
     size = _said(config)
     if isinstance(model, UNet1DModel):
         return 1, size[-1]
-    return (FRAMES, *size) if isinstance(model, VIDEOS) else size
+    return (own_frames(model), *size) if isinstance(model, VIDEOS) else size
+
+
+def own_frames(model: nn.Module) -> int:
+    """How many frames a video of the model has where nobody says it: as many as it has positions for."""
+    return min(FRAMES, _positions(model))
 
 
 def sample_shape(model: nn.Module, channels: int, size: Size | None) -> tuple[int, ...]:
@@ -35,13 +41,18 @@ def sample_shape(model: nn.Module, channels: int, size: Size | None) -> tuple[in
     """
     given = own_size(model) if size is None else tuple(size)
     if isinstance(model, VIDEOS) and len(given) == 2:
-        given = (FRAMES, *given)
+        given = (own_frames(model), *given)
     axes = 3 if isinstance(model, VIDEOS) else 2
     sounds = isinstance(model, UNet1DModel)
     if len(given) != axes or (sounds and given[0] != 1):
         kind = "frames x height x width" if axes == 3 else "1 x length" if sounds else "height x width"
         raise DgqcError(
             f"The sample size is {' x '.join(map(str, given))}, but a {type(model).__name__}'s is {kind}."
+        )
+    if axes == 3 and given[0] > _positions(model):
+        raise DgqcError(
+            f"The sample size has {given[0]} frames, but the {type(model).__name__} was trained for up to "
+            f"{_positions(model)}; say fewer with --sample-size."
         )
     return (1, channels, given[1]) if sounds else (1, channels, *given)
 
@@ -80,6 +91,12 @@ def for_frames(model: nn.Module | None, arguments: dict[str, Any]) -> dict[str, 
         frames = arguments["sample"].shape[2]
         return {**arguments, "encoder_hidden_states": context.repeat_interleave(frames, dim=0)}
     return arguments
+
+
+def _positions(model: nn.Module) -> int:
+    """The most frames that motion modules tell apart."""
+    config: Any = getattr(model, "config", {})
+    return int(config.get("motion_max_seq_length") or sys.maxsize)
 
 
 def _said(config: Mapping[str, Any]) -> Size:

@@ -89,14 +89,19 @@ def test_loaded_from_a_folder(tmp_path: Path) -> None:
     videos.motion().save_pretrained(tmp_path / "unet")
     loaded = load_model(tmp_path / "unet")
     assert type(loaded.model).__name__ == "UNetMotionModel"
-    assert model_inputs(loaded.model, None, 5)[0].shape == (1, 4, 16, 8, 8)
+    assert model_inputs(loaded.model, None, 5)[0].shape == (1, 4, 8, 8, 8)
+    assert model_inputs(videos.text_to_video(), None, 5)[0].shape == (1, 4, 16, 8, 8)
     assert model_inputs(loaded.model, (5, 4, 6), 5)[0].shape == (1, 4, 5, 4, 6)
     assert model_inputs(videos.sounds(), None, 5)[0].shape == (1, 2, videos.LENGTH)
 
 
 @pytest.mark.parametrize(
     ("make", "size", "kind"),
-    [(videos.motion, (1, 2, 3, 4), "frames x height x width"), (videos.sounds, (2, 32), "1 x length")],
+    [
+        (videos.motion, (1, 2, 3, 4), "frames x height x width"),
+        (videos.motion, (9, 8, 8), "trained for up to 8"),
+        (videos.sounds, (2, 32), "1 x length"),
+    ],
 )
 def test_wrong_sizes_are_refused(make: Any, size: tuple[int, ...], kind: str) -> None:
     with pytest.raises(DgqcError, match=re.escape(kind)):

@@ -103,8 +103,7 @@ typedef struct {
     size_t kernel_height, kernel_width;
     size_t stride_height, stride_width;
     size_t padding_height, padding_width;
-    size_t out_height, out_width;
-    size_t images; /* of this size, one after another */
+    size_t out_height, out_width, images; /* so many of this size, one after another */
 } dgqc_window;
 
 typedef struct {
@@ -180,8 +179,7 @@ typedef struct {
 
 typedef struct {
     size_t channels;         /* they are last */
-    size_t groups, elements; /* group_norm only: elements of one channel of an image */
-    size_t images;           /* group_norm only: normalized each by itself */
+    size_t groups, elements, images; /* group_norm only: elements of a channel of an image, each by itself */
     const int32_t *gamma, *beta;       /* [channels] */
     const int32_t *gamma_factor, *gamma_shift, *beta_factor, *beta_shift; /* [steps] */
     const int64_t *epsilon; /* [steps], or [steps][groups] */
