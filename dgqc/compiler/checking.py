@@ -37,7 +37,7 @@ CALLS = 5
 """Looked at, evenly spaced; with the reference alone, two."""
 OTHER_SEED = 70_000
 """Between the seeds of samples that calibrate and of those that check."""
-AskedSizes = tuple[tuple[int, int] | None, int]
+AskedSizes = tuple[tuple[int, ...] | None, int]
 """Height and width of latents, tokens of a context."""
 WEAKEST = 3
 """Layers that are named."""

@@ -18,9 +18,9 @@ from ..frontends.capturing.capture import capture
 from ..frontends.capturing.graph_builder import LATER_INPUTS
 from ..frontends.capturing.rewriter import Refused
 from ..frontends.loading.guidance import USUAL, with_guidance
+from ..frontends.loading.sample_sizes import Size
 from ..frontends.parts.decoders import COMPONENT
 from ..frontends.parts.text_encoders import TOKENIZERS
-from ..frontends.loading.sample_sizes import Size
 from ..frontends.schedules import schedule_for
 from ..ir.program import Program
 from ..ir.shapes import TIME_INPUTS

@@ -14,7 +14,7 @@ from torch import nn
 from ...ir.calibration import Calibration
 from ...ir.errors import DgqcError
 from ...ir.reading import explained
-from ..loading.model_inputs import model_inputs
+from ..loading.model_inputs import model_config, model_inputs
 from ..loading.pipelines import quietly
 from ..loading.sample_sizes import Size, own_frames, own_size, size_of
 from ..schedules import check_steps, check_timesteps
@@ -242,7 +242,8 @@ def _chosen(pipeline: Any, settings: Settings) -> Mapping[str, Any]:
     if settings.strength is not None:
         found["strength"] = settings.strength
     if takes(pipeline, "num_frames"):
-        found["num_frames"] = settings.size[0] if len(settings.size or ()) == 3 else own_frames(pipeline.unet)
+        size = settings.size or ()
+        found["num_frames"] = size[0] if len(size) == 3 else own_frames(pipeline.unet)
     if settings.size is not None and takes(pipeline, "audio_length_in_s"):
         found["audio_length_in_s"] = settings.size[-1] / pipeline.unet.config.sample_rate
     elif settings.size is not None and (takes(pipeline, "height") or not takes(pipeline, "image")):
