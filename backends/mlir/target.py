@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 import weakref
+from collections.abc import Mapping
 from contextlib import ExitStack
 from dataclasses import dataclass
 from pathlib import Path
@@ -49,6 +50,12 @@ class MlirTarget(Target):
             last = time.perf_counter()
 
         emit(program, directory, vectors=evidence.vectors, watch=told)
+
+    def join(self, programs: Mapping[str, Program], directory: Path) -> None:
+        """One project, with a module and an entry point for each part."""
+        from .emission.joined import emit_joined
+
+        emit_joined(programs, directory)
 
     def cannot_run(self, runner: str) -> str | None:
         return missing(runner)

@@ -5,7 +5,7 @@ report.json     what the passes reported
 program/        the integer graph, as no target has laid it out yet
 TARGET/         what a target emitted, with test vectors: c/, mlir/
 config.json     of a diffusers UNet: its config, for `from_pretrained`, and an empty weights file beside it
-parts/TARGET/   all programs as one project of this target: parts/c/
+parts/TARGET/   all programs as one project of this target: parts/c/, parts/mlir/
 parts/NAME/     a pipeline's other programs, each a bundle: text_encoder, text_encoder_2, decoder
 """
 

@@ -40,16 +40,21 @@ def emit(
     store: ConstantStore | None = None,
     vectors: Sequence[Vector] = (),
     watch: ModuleWatch = ignore,
+    name: str | None = None,
 ) -> None:
     """Writes the program into `directory`, which is made if need be.
 
     store: where constants lie; None keeps up to `LARGE` bytes of them in the module.
-    vectors: what `run.sh` compares. watch: told each pass and the module it left.
+    vectors: what `run.sh` compares. watch: told each pass and the module it left. name: of the module, so
+    that several can be loaded together; without vectors it has no script of its own.
     Raises DgqcError when the program is not at the integer level or has several outputs.
     """
     interface = interface_of(program)
     store = store or store_for(program)
     lowered = run(program, store, watch)
+    if name is not None:
+        with lowered.module.context:
+            lowered.module.operation.attributes["sym_name"] = ir.StringAttr.get(name)
     directory.mkdir(parents=True, exist_ok=True)
     write_module(lowered.module, directory / MODULE)
     if lowered.parameters:
@@ -58,6 +63,8 @@ def emit(
     (directory / INTERFACE).write_text(interface.to_json(), encoding="utf-8", newline="\n")
     for vector in vectors:
         _write_vector(vector, interface, directory / "vectors" / f"step_{vector.step}")
+    if name is not None and not vectors:
+        return
     script = directory / "run.sh"
     script.write_text(_script(interface, vectors), encoding="utf-8", newline="\n")
     script.chmod(0o755)
