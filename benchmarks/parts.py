@@ -1,6 +1,7 @@
 """Pixels of a pipeline with integer parts beside the float pipeline's, from the same noise.
 
-python benchmarks/parts.py PIPELINE BUNDLE [--pictures 8] [--steps 25] [--guidance 7.5] [--prompts FILE] [--scenes]
+python benchmarks/parts.py PIPELINE BUNDLE [--pictures 8] [--steps 25] [--guidance 7.5]
+    [--prompts FILE | --scenes] [--rows unet,"all parts",alone]
 
 One row for the UNet alone in integers, one with all parts of the bundle in the float pipeline, one drawn by
 the bundle alone, its loop in integers, too: worst and mean peak signal to noise ratio over pictures, in
