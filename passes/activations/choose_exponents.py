@@ -12,25 +12,21 @@ from torch import fx
 
 from ...ir.errors import DgqcError
 from ...ir.level import Level
-from ...ir.ops.captured import ChannelScales, captured_op, channel_axis
 from ...ir.plans import ObservedActivation16, Plan
 from ...ir.program import Program
 from ..base import Pass
-from ..graph.edit import MILLION, aten, dgqc, shape, weight_count
+from ..graph.edit import MILLION, weight_count
 from ..manager.registry import register_pass
 from ..simulation.wide_values import decibels_of_values
 from ..widths.choose_widths import widths
 from .channel_classes import ChannelClasses, channel_classes
-from .channel_ratios import SeenChannels, exponents_of_classes
-from .few_quantizers import read_channels, with_few_quantizers
+from .exponent_plans import together, with_exponents
 from .timestep_tables import scaled
-from .value_widths import costs_of_widths
+from .value_widths import costs_of_widths, tables_of_parts
 
 MARGIN = 0.5
 """In dB, by how much more than enough is asked of what gradients foretell, and more in each further round."""
 ROUNDS = 6
-SPREAD = 32
-"""Quarters of octaves between the factors of a function's columns, which share a shift."""
 
 
 @register_pass
@@ -42,9 +38,10 @@ class ChooseExponents(Pass):
     one scale rounds these to 0. Products, norms and sums take the proportions up in their constants, so that
     they cost next to nothing; concatenations leave each part its own scales, with no proportion at all.
     First the network is measured with one scale for each value: nothing is chosen where that is enough.
-    Where exponents are not enough either, one pass back tells what rounding costs at each value, and the
-    costliest take 20 bits, where somebody reads these, until all together cost little enough. The result is
-    measured again, and more is chosen where gradients foretold too much.
+    One pass back tells what rounding costs at each value. Where exponents everywhere are more than enough,
+    the values that gain most have some, and no others. Where they are not enough, the costliest values take
+    20 bits, where somebody reads these, until all together cost little enough. The result is measured again,
+    and more is chosen where gradients foretold too much.
 
     enough: signal to noise of the output in dB, at each of the calls measured, that is enough.
     calls: how many calls of the schedule to measure, evenly spaced. headroom: as in timestep-tables.
@@ -87,9 +84,11 @@ class ChooseExponents(Pass):
         plans: dict[str, Plan] = {**program.plans, **with_exponents(program, classes)}
         result = replace(program, plans=plans)
         after = decibels_of_values(self._tabulated(result), steps)
-        if _least(after) >= self.enough or weight_count(program.graph) > self.most * MILLION:
+        if weight_count(program.graph) > self.most * MILLION:
             return result, after
         costs = costs_of_widths(self._tabulated(result), steps)
+        if _least(after) >= self.enough:
+            return self._fewer(program, classes, costs, steps) or (result, after)
         goal = self.enough + MARGIN
         for _ in range(ROUNDS):
             wide = widths(costs, 10 ** (-goal / 10))
@@ -100,6 +99,31 @@ class ChooseExponents(Pass):
                 break
             goal += max(missing, MARGIN)
         return result, after
+
+    def _fewer(
+        self,
+        program: Program,
+        classes: Mapping[fx.Node, ChannelClasses],
+        costs: Mapping[str, torch.Tensor],
+        steps: list[int],
+    ) -> tuple[Program, Mapping[int, float | None]] | None:
+        """Exponents where they gain most, until that is enough; None where all are needed.
+
+        costs: of each value, as `costs_of_widths` has them, where all that can have exponents have some.
+        """
+        one = costs_of_widths(self._tabulated(program), steps)
+        tables = tables_of_parts(one, costs, together(program, classes))
+        goal = self.enough + MARGIN
+        for _ in range(ROUNDS):
+            chosen = widths(tables, 10 ** (-goal / 10))
+            only = frozenset().union(*chosen)
+            result = replace(program, plans={**program.plans, **with_exponents(program, classes, only)})
+            after = decibels_of_values(self._tabulated(result), steps)
+            missing = self.enough - _least(after)
+            if missing <= 0:
+                return result, after
+            goal += max(missing, MARGIN)
+        return None
 
     def _tabulated(self, program: Program) -> Program:
         """The program with scales as timestep-tables will choose them."""
@@ -118,78 +142,3 @@ def _least(found: Mapping[int, float | None]) -> float:
 def _wide(plan: Plan) -> Plan:
     assert isinstance(plan, ObservedActivation16)
     return replace(plan, wide=True)
-
-
-def with_exponents(
-    program: Program, classes: Mapping[fx.Node, ChannelClasses]
-) -> Mapping[str, ObservedActivation16]:
-    """The plans of 16-bit values whose channels can have scales of their own, with their exponents."""
-    sites = [
-        (str(node.args[1]), node.args[0], classes[node])
-        for node in program.graph.graph.nodes
-        if node.target is dgqc.site.default and isinstance(node.args[0], fx.Node)
-    ]
-    seen: dict[str, SeenChannels] = {}
-    voting: list[SeenChannels] = []
-    for name, source, found in sites:
-        plan = program.plans[name]
-        if not isinstance(plan, ObservedActivation16):
-            continue
-        axis = channel_axis(source)
-        along = found.along(axis, shape(source)[axis])
-        if along is None or plan.high.shape[1] == 1:
-            continue
-        if source.target is aten.cat.default:
-            along = torch.arange(len(along))  # parts keep their scales, whatever is said here
-        seen[name] = SeenChannels(plan.high, along)
-        if source.target is not aten.cat.default and not _keeps(source):
-            voting.append(seen[name])
-    count = 1 + max(int(one.index.max()) for one in classes.values())
-    readers = read_channels(program.graph.graph, program.plans, classes)
-    exponents = with_few_quantizers(exponents_of_classes(voting, count), readers)
-    chosen: dict[str, ObservedActivation16] = {}
-    for name, source, _ in sites:
-        if name not in seen:
-            continue
-        plan, own = program.plans[name], exponents
-        assert isinstance(plan, ObservedActivation16)
-        if source.target is aten.cat.default:
-            own = exponents_of_classes([seen[name]], len(seen[name].classes))
-        exponent = own[seen[name].classes]
-        exponent = exponent - exponent.min()
-        if bool(exponent.any()):
-            chosen[name] = replace(plan, exponent=exponent)
-    for name, source, _ in sites:
-        if name in seen and _is_gate(source):
-            gate = chosen.get(name) or program.plans[name]
-            assert isinstance(gate, ObservedActivation16)
-            chosen[name] = _near_its_input(gate, chosen.get(str(source.all_input_nodes[0].args[1])))
-    return chosen
-
-
-def _is_gate(source: fx.Node) -> bool:
-    """Whether a value is an activation function's."""
-    record = captured_op(source)
-    return record is not None and record.reads_wide and not record.gives_wide and not _joins(source)
-
-
-def _joins(source: fx.Node) -> bool:
-    return source.target is aten.cat.default
-
-
-def _near_its_input(plan: ObservedActivation16, before: ObservedActivation16 | None) -> ObservedActivation16:
-    """A function's result whose channels' factors are within `SPREAD` of each other, so that none is lost."""
-    own = torch.zeros(plan.high.shape[1], dtype=torch.int64) if plan.exponent is None else plan.exponent
-    have = torch.zeros_like(own)
-    if before is not None and before.exponent is not None and before.exponent.shape == have.shape:
-        have = before.exponent
-    most = (have - own).min() + SPREAD
-    exponent = torch.maximum(own, have - most)
-    exponent = exponent - exponent.min()
-    return replace(plan, exponent=exponent if bool(exponent.any()) else None)
-
-
-def _keeps(source: fx.Node) -> bool:
-    """Whether a value's exponents are those of what it is computed from."""
-    record = captured_op(source)
-    return record is not None and record.channels is ChannelScales.KEPT

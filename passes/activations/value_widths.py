@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from typing import Any
 
 import torch
@@ -40,6 +40,26 @@ def costs_of_widths(program: Program, calls: list[int]) -> Mapping[str, torch.Te
             forms = [now, now / FINER**2] if can_be_wide(site, program.plans) else [now]
             tables[name] = torch.stack(forms)
     return tables
+
+
+def tables_of_parts(
+    one: Mapping[str, torch.Tensor], each: Mapping[str, torch.Tensor], parts: Collection[frozenset[str]]
+) -> Mapping[frozenset[str], torch.Tensor]:
+    """What the values of each part cost together, float64 (forms, calls): with one scale, with exponents.
+    Values that are of no part have the first form alone.
+
+    one, each: by site, as `costs_of_widths` has them with one scale and with exponents. A value that only
+    `one` knows costs nothing with exponents: a concatenation whose parts keep theirs.
+    """
+    nothing = torch.zeros_like(next(iter(one.values()))[0])
+    tables = {
+        part: torch.stack(
+            [sum((found[name][0] for name in part if name in found), nothing) for found in (one, each)]
+        )
+        for part in parts
+    }
+    others = one.keys() - frozenset().union(*parts)
+    return tables | {frozenset({name}): one[name][:1] for name in others}
 
 
 def _costs(program: Program, real: tuple[torch.Tensor, ...], call: int) -> Mapping[str, float]:

@@ -7,6 +7,7 @@ from dataclasses import replace
 import torch
 from torch import fx
 
+from ...ir.ops.wide import FINER
 from ...ir.plans import ratios
 from ...ir.tensors import compressed
 from ..graph.edit import dgqc
@@ -40,6 +41,8 @@ def _balanced(value: Scaled, by: torch.Tensor, axis: int) -> Scaled:
 
 
 def _whole(value: Joined, by: torch.Tensor) -> torch.Tensor:
-    """A scale that holds all parts: float64 (T,)."""
+    """A scale that holds all parts in 16 bits: float64 (T,)."""
     scales = value.scales(value.axis)
-    return value.scale if scales is None else (scales * ratios(-by)).amax(dim=1)
+    if scales is None:
+        return value.scale
+    return (scales * ratios(-by)).amax(dim=1) * (FINER if value.wide else 1)

@@ -2,19 +2,30 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import replace
 
 import torch
-from golden.graphs import Sketch, calibrated, seen_uneven, sited
+from golden.graphs import SCHEDULE, Sketch, calibrated, seen_uneven, sited
+from torch import fx
 
+from dgqc.ir.calibration import Calibration, Inputs
 from dgqc.ir.plans import Activation16, ObservedActivation16, Operand, Plan, QuantizedActivation16, Role
 from dgqc.passes.activations.channel_classes import channel_classes
 from dgqc.passes.activations.channel_ratios import SeenChannels, exponents_of_classes
-from dgqc.passes.activations.choose_exponents import ChooseExponents, with_exponents
+from dgqc.passes.activations.choose_exponents import ChooseExponents
+from dgqc.passes.activations.exponent_plans import together, with_exponents
 from dgqc.passes.activations.few_quantizers import ReadChannels, with_few_quantizers
 from dgqc.passes.activations.timestep_tables import scaled
-from dgqc.passes.graph.edit import dgqc
+from dgqc.passes.graph.edit import aten, dgqc
+from dgqc.passes.manager.manager import PassManager
+from dgqc.passes.manager.pipeline import parse_pipeline
 from dgqc.passes.simulation.wide_values import decibels_of_values
+
+PLANNING = (
+    "insert-sites{bits=8,edges=8},quantize-weights,observe-ranges,outlier-dims,error-groups{groups=2},"
+    "choose-exponents{enough=1000,most=0},timestep-tables"
+)
 
 
 def test_where_one_scale_is_enough_nothing_is_chosen() -> None:
@@ -28,6 +39,52 @@ def test_channels_that_one_scale_rounds_away_come_back() -> None:
     found = ChooseExponents(enough=1000).run(seen_uneven()).report["choose-exponents"]
     for before, after in zip(found["one-scale"], found["exponents"], strict=True):
         assert after > before + 15
+
+
+def test_exponents_stand_only_where_they_gain_most() -> None:
+    """Half a decibel more than one scale gives takes fewer of them than all that there can be."""
+    every = ChooseExponents(enough=80).run(seen_uneven()).report["choose-exponents"]
+    least = min(every["one-scale"])
+    found = ChooseExponents(enough=least + 0.5).run(seen_uneven()).report["choose-exponents"]
+    assert least + 0.5 <= min(found["exponents"]) < min(every["exponents"])
+    assert 1 <= found["values"] < every["values"]
+    assert found["wide"] == 0
+
+
+def test_values_whose_channels_are_in_one_proportion_have_exponents_together() -> None:
+    program = seen_uneven()
+    parts = together(program, channel_classes(program.graph.graph, program.plans))
+    assert frozenset({"sum_1.output", "both.output", "sample.output"}) in parts
+    assert frozenset({"up.output"}) in parts
+    assert frozenset({"act.output"}) in parts
+
+
+def test_a_functions_columns_share_a_shift_and_none_becomes_0() -> None:
+    """SiLU of a channel far below 0 is nothing, however large it is. Factors that take one to the other are
+    as far apart as both ends, so that integers would leave nothing of the channel that matters."""
+    torch.manual_seed(2)
+    sketch = Sketch(sample=(1, 16, 4))
+    weight = torch.randn(4, 4).abs() * torch.tensor([[1.0], [1.0], [-(2.0**20)], [-(2.0**30)]])
+    x = sketch.linear("up", sketch.inputs["sample"], weight.tolist())
+    act = sketch.call("act", aten.silu.default, x)
+    program = sketch.program(sketch.linear("down", act, torch.randn(4, 4).tolist()))
+
+    def read(step: int) -> Iterator[Inputs]:
+        yield {"sample": torch.rand(1, 16, 4, generator=torch.Generator().manual_seed(step))}
+
+    calibration = Calibration(SCHEDULE, read, synthetic=False, origin="random")
+    program = replace(program, facts=frozenset({"integer-ready"}), calibration=calibration)
+    planned = PassManager(parse_pipeline(PLANNING)).run(program)
+    assert planned.report["choose-exponents"]["values"] > 0
+    planned = replace(planned, facts=planned.facts | {"probabilities"})
+    lowered = PassManager(parse_pipeline("lower-integer")).run(planned)
+    (inputs,) = read(1)
+    assert lowered.inputs[0].scale is not None
+    assert lowered.output_scale is not None
+    codes = torch.round(inputs["sample"].double() / lowered.inputs[0].scale[1]).to(torch.int16)
+    y = fx.Interpreter(lowered.graph).run(codes, torch.tensor(1)).double() * lowered.output_scale[1]
+    wanted = planned.graph(inputs["sample"], torch.tensor(1)).double()
+    assert 10 * torch.log10(wanted.square().sum() / (wanted - y).square().sum()) > 35
 
 
 def test_exponents_hold_every_channel_and_fit_the_finer_ones() -> None:

@@ -15,7 +15,8 @@ from dgqc.ir.plans import ObservedActivation16, Plan, QuantizedActivation16
 from dgqc.ir.program import Program
 from dgqc.ir.verify.verifier import verify
 from dgqc.passes.activations.channel_classes import channel_classes
-from dgqc.passes.activations.choose_exponents import ChooseExponents, with_exponents
+from dgqc.passes.activations.choose_exponents import ChooseExponents
+from dgqc.passes.activations.exponent_plans import with_exponents
 from dgqc.passes.activations.timestep_tables import scaled
 from dgqc.passes.activations.value_widths import can_be_wide, costs_of_widths
 from dgqc.passes.graph.edit import dgqc

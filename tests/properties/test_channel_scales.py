@@ -12,6 +12,7 @@ from hypothesis import strategies as st
 from dgqc.ir.arithmetic.lookup import QUARTER_OCTAVES, activation_table, sigmoid
 from dgqc.ir.plans import ratios
 from dgqc.passes.lowering.activation import lower_activation
+from dgqc.passes.lowering.balance import lower_balance
 from dgqc.passes.lowering.elementwise import (
     lower_add,
     lower_cat,
@@ -247,6 +248,29 @@ def test_a_norm_reads_a_concatenation_whose_parts_keep_their_scales(
     # In the first, a step is the coarser part's.
     deviation = real[:, :3].var(unbiased=False).sqrt()
     assert float(error[:, :3].max()) <= 1 + 0.6 * max(left, right) / float(deviation) / scale
+
+
+@given(SEEDS, st.floats(1e-6, 1e3), st.booleans())
+def test_a_balanced_concatenation_of_wide_parts_is_read_in_16_bits(
+    seed: int, scale: float, balanced: bool
+) -> None:
+    """By a product, which takes one scale: within a step of the coarsest part, never clipped."""
+    builder = EagerBuilder()
+    codes = integers(seed, -(2**19) + 16, 2**19 - 17, *IMAGE, dtype=torch.int32)
+    halves = (codes[:, :2].contiguous(), codes[:, 2:].contiguous())
+    steps_of = (scale / 16, scale / 4)
+    parts = [builder.scaled_input(one, step, wide=True) for one, step in zip(halves, steps_of, strict=True)]
+    exponent = torch.tensor([0, 0, 8, 8, 8, 8])
+    both = builder.op(aten.cat.default, (parts, 1), IMAGE, scale, exponent)
+    site = builder.op(dgqc.site.default, (both, "both.output"), IMAGE)
+    builder.values[site] = lower_cat(builder, both)
+    by = torch.tensor([0, 4, 4, 8, 12, 0]) if balanced else torch.zeros(6, dtype=torch.int64)
+    node = builder.op(dgqc.balance.default, (site, builder.float_constant(by), 1), IMAGE)
+    builder.values[node] = lower_balance(builder, node)
+    value = builder.scaled(node)
+    real = torch.cat([one.double() * step for one, step in zip(halves, steps_of, strict=True)], 1)
+    error = (found(builder, value).double() * float(value.scale) - real / along(ratios(by))).abs()
+    assert float(error.max()) <= 1.6 * float(value.scale)
 
 
 @given(SEEDS, st.floats(1e-6, 1e3), st.booleans(), st.booleans())
