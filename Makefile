@@ -6,7 +6,7 @@ BIN := $(VENV)/bin
 TORCH := torch==2.13.0
 TYPED := build/typed
 
-.PHONY: demo test lint docs clean
+.PHONY: demo test lint docs matrix clean
 
 demo: $(VENV)/.installed
 	$(BIN)/dgqc demo
@@ -31,6 +31,11 @@ docs: $(VENV)/.installed
 	rm -rf build/lib
 	$(BIN)/python docs/gather_site.py build/site-source
 	$(BIN)/mkdocs build --strict --quiet
+
+# The oldest and the newest packages that we allow, each in a fresh environment: up to 7 GB for one at a time, half an
+# hour. TORCH_INDEX=https://download.pytorch.org/whl/cpu takes PyTorch's CPU builds; ENVIRONMENTS chooses some.
+matrix: $(VENV)/.installed
+	$(BIN)/python tests/matrix.py $(ENVIRONMENTS) $(if $(TORCH_INDEX),--torch-index $(TORCH_INDEX))
 
 # Torch goes first, at a fixed version, so that it is the CPU build that everything else finds.
 $(VENV)/.installed: pyproject.toml

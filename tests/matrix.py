@@ -130,6 +130,8 @@ def main() -> int:
         asked.error(f"there is no {', '.join(sorted(unknown))}, only {', '.join(names)}")
     chosen = [one for one in ENVIRONMENTS if one.name in (given.names or names[1:])]
     failed = False
+    # What was built before may hold files that are gone.
+    shutil.rmtree(ROOT / "build" / "lib", ignore_errors=True)
     with tempfile.TemporaryDirectory() as folder:
         run([sys.executable, "-m", "pip", "wheel", "--quiet", "--no-deps", "-w", folder, str(ROOT)], ROOT)
         (wheel,) = Path(folder).glob("*.whl")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import re
 import sys
 from collections.abc import Sequence
@@ -24,6 +25,8 @@ if TYPE_CHECKING:
     from ..passes.base import Pass
     from ..passes.manager.instruments import Instrument, Timing
 
+
+log = logging.getLogger("dgqc")
 
 MODEL = tuple(one.name for one in fields(ModelOptions) if one.kw_only)
 """How a model is loaded."""
@@ -124,6 +127,12 @@ def calibrate(
     from ..frontends.calibrating.calibrate import calibrate as record
 
     lines = None if prompts is None else read_prompts(prompts)[:limit]
+    log.info(
+        "Recording every call while the pipeline draws %d pictures at a time in %d steps; the first "
+        "call tells how long it takes.",
+        batch_size,
+        steps,
+    )
     with progress():
         calibration = record(
             pipeline,
@@ -168,7 +177,13 @@ def demo(
     json: options.Json = False,
 ) -> None:
     """Compile the model that comes with dgqc, and draw with it before and after."""
-    from ..demo import as_table, run_demo
+    from ..demo import PRESETS, as_table, run_demo
+
+    log.info(
+        "Compiling the demo model at %s, then drawing %d pictures with each and with the float model.",
+        " and ".join(PRESETS),
+        prompts,
+    )
 
     with progress():
         outcome = run_demo(output, steps=steps, pictures=prompts)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -20,6 +21,8 @@ if TYPE_CHECKING:
     from ..compare.judges import Judge
     from ..compare.store import Store
     from ..compare.workload import Amounts
+
+log = logging.getLogger("dgqc")
 
 PRESETS = "naive,q-diffusion,tfmq,eda,dgq,dgq-exact,ours"
 BITS = "w8a8,w8a6,w4a8,w4a6"
@@ -111,6 +114,13 @@ def compare(
     store = Store(output / "measured")
     sizes = Amounts(calib_prompts, held_out, pictures, steps)
     asked = _Asked(sizes, prompts, other_prompts, unseen, calib, guidance_scale, judge, clip, real, decoder)
+    log.info(
+        "Measuring %d presets: each is compiled, compared at %d steps and draws %d pictures; what was "
+        "measured before is kept, and the first one tells how long they take.",
+        len(wanted),
+        steps,
+        pictures,
+    )
     workload = _workload(model, store, asked)
     rows = []
     with progress():

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from pathlib import Path
 from typing import Annotated
 
@@ -9,6 +10,8 @@ import typer
 
 from . import options
 from .console import progress, result
+
+log = logging.getLogger("dgqc")
 
 
 def register(app: typer.Typer) -> None:
@@ -35,6 +38,8 @@ def draw(
     from ..ir.reading import explained
 
     program = load(bundle)
+    calls = len(program.program.schedule) * (1 if guidance == 1 else 2)
+    log.info("Drawing with %d calls of the UNet; the first one tells how long it takes.", calls)
     with progress():
         picture = program.draw(
             prompt,

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -14,6 +15,8 @@ from ..ir.errors import DgqcError
 from ..ir.progress import track
 from .backends import unavailable
 from .compiled_program import CompiledProgram
+
+log = logging.getLogger("dgqc")
 
 RUNS_NOTHING = "it emits and runs nothing"
 
@@ -84,6 +87,7 @@ def verify(
     backends, skipped = chosen_backends(compiled, backends)
     steps = evenly_spaced(len(compiled.program.schedule), steps_sampled)
     elements = 0
+    log.info("Comparing %s at %s.", " and ".join(backends), _calls(len(steps)))
     for step in track(steps, "verifying", len(steps)):
         for case, inputs in _cases(compiled, step, batch, seed):
             outputs = {name: compiled.run_integers(inputs, step, backend=name) for name in backends}
@@ -92,12 +96,17 @@ def verify(
             if difference:
                 return Verification(backends, skipped, elements, steps, difference)
     if compiled.program.loop is not None and len(steps) == len(compiled.program.schedule):
+        log.info("Comparing a whole drawing of %s.", _calls(len(steps)))
         drawing = random_drawing(compiled.program, seed)
         pictures = {name: compiled.draw_integers(drawing, backend=name) for name in backends}
         elements += next(iter(pictures.values())).numel()
         difference = _first_difference(pictures, steps[-1], f"a whole drawing, seed {seed}")
         return Verification(backends, skipped, elements, steps, difference, drawing=True)
     return Verification(backends, skipped, elements, steps, None)
+
+
+def _calls(count: int) -> str:
+    return f"{count} calls" if count > 1 else "one call"
 
 
 def chosen_backends(
