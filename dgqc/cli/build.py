@@ -17,7 +17,8 @@ from ..compiler.request import Request
 from ..ir.errors import DgqcError
 from ..ir.progress import enter
 from . import options
-from .console import as_json, progress, result, say
+from .console import as_json, progress, result
+from .display import say
 from .from_fields import takes_fields
 from .targets import TARGET_HELP, StageWatch, stage_names
 

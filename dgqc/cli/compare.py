@@ -13,7 +13,8 @@ import typer
 from ..ir.errors import DgqcError
 from . import options
 from .build import read_prompts
-from .console import as_json, progress, result, say
+from .console import as_json, progress, result
+from .display import say
 
 if TYPE_CHECKING:
     from ..compare import Workload

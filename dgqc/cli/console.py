@@ -37,21 +37,29 @@ def progress() -> Iterator[None]:
         yield
         return
     if sys.stderr.isatty():
-        display: Bars | LogLines = Bars(Console(stderr=True))
-        with display.bars, shown_by(display):
+        bars = Bars(Console(stderr=True))
+        with bars.bars, shown_by(bars):
             yield
+        ended = bars.end()
     else:
-        display = LogLines()
-        with shown_by(display):
+        lines = LogLines()
+        with shown_by(lines):
             yield
-    if (ended := display.end()) is not None:
+        ended = lines.end()
+    if ended is not None:
         say(ended)
+
+
+class _Saying(logging.Handler):
+    """Writes to what stderr is by then: while bars are shown, lines go above them."""
+
+    def emit(self, record: logging.LogRecord) -> None:
+        say(self.format(record))
 
 
 def quiet_libraries() -> None:
     """Sends dgqc's own messages to stderr as plain lines, and keeps the libraries' advice away."""
-    handler = logging.StreamHandler(sys.stderr)
-    handler.setFormatter(logging.Formatter("%(message)s"))
+    handler = _Saying()
     logger = logging.getLogger("dgqc")
     logger.handlers = [handler]
     logger.setLevel(logging.INFO)

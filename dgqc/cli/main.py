@@ -25,7 +25,8 @@ from . import draw as command_draw
 from . import inspect as command_inspect
 from . import passes as command_passes
 from . import targets as command_targets
-from .console import LIBRARIES, quiet_libraries, result, say
+from .console import LIBRARIES, quiet_libraries, result
+from .display import say
 from .loudness import with_loudness
 from .neighbours import broken_neighbour
 

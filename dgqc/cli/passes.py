@@ -11,7 +11,8 @@ import typer
 
 from ..report.table import table
 from . import options
-from .console import as_json, progress, result, say
+from .console import as_json, progress, result
+from .display import say
 from .from_fields import takes_fields
 
 if TYPE_CHECKING:

@@ -14,7 +14,7 @@ from pathlib import Path
 import pytest
 from rich.console import Console
 
-from dgqc.cli import display
+from dgqc.cli import console, display
 from dgqc.ir.progress import enter, expect, shown_by, track
 from dgqc.report.table import Pieces, table
 
@@ -131,6 +131,15 @@ def test_no_color_is_heeded(heeded: bool, monkeypatch: pytest.MonkeyPatch) -> No
             bars.bars.refresh()
     colored = re.search(r"\x1b\[[0-9;]*\b(3\d|38;[0-9;]+)m", out.getvalue())
     assert bool(colored) is not heeded
+
+
+def test_notes_go_above_the_bars(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Bars take the place of stderr while they are shown."""
+    console.quiet_libraries()
+    instead = io.StringIO()
+    monkeypatch.setattr(sys, "stderr", instead)
+    logging.getLogger("dgqc").info("a note")
+    assert instead.getvalue() == "a note\n"
 
 
 def test_quiet_and_verbose(saved: Path, run: Run, monkeypatch: pytest.MonkeyPatch) -> None:
