@@ -1,6 +1,7 @@
 """Kills commands at random moments, and looks at what is left.
 
     python benchmarks/kills.py --kills 200
+    python benchmarks/kills.py --kills 20 --only "calibrate with pictures"
 
 Compiling, saving, calibrating and comparing take turns, the shorter ones more often. Each runs in a child
 process, on a small model, and is killed (SIGKILL) some time between its start and its end. What stands at
@@ -25,13 +26,16 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+import diffusers
 import torch
 from damaged_kinds import small_unet
+from PIL import Image
 from safetensors.torch import save_file
 
 import dgqc
 from dgqc.cli.main import run
 from dgqc.demo_model import pipeline_dir
+from dgqc.frontends.loading.pipelines import load_pipeline
 
 Files = dict[str, bytes]
 PRESETS = ("naive-w8a8", "naive-w4a8")
@@ -124,8 +128,34 @@ def commands(folder: Path) -> list[Killed]:
     found.append(
         Killed("compile a LoRA", _command("compile", str(model), "-O", PRESETS[0], *merging), adapted)
     )
+    changed = folder / "changed" / "out.safetensors"
+    changed.parent.mkdir()
+    changing = ("calibrate", str(_changing(pipeline, folder)), *calibrating[2:-1], str(changed))
+    shown = ("--pictures", str(_pictures(folder)), "--strength", "0.6")
+    found.append(Killed("calibrate with pictures", _command(*changing, *shown), changed))
     comparing = ("compare", str(model), *quick, *few, "-o", str(compared))
     return [*found, Killed("compare", _command(*comparing), compared, False)]
+
+
+def _changing(pipeline: Path, folder: Path) -> Path:
+    """A pipeline that changes pictures, by the networks of one that draws."""
+    whole = load_pipeline(pipeline)
+    channels, factor = whole.unet.config.in_channels, {"block_out_channels": (4, 4), "norm_num_groups": 4}
+    blocks = {"down_block_types": ["DownEncoderBlock2D"] * 2, "up_block_types": ["UpDecoderBlock2D"] * 2}
+    vae = diffusers.AutoencoderKL(latent_channels=channels, sample_size=32, **factor, **blocks)
+    parts = {**whole.components, "vae": vae}
+    place = folder / "changing"
+    diffusers.StableDiffusionImg2ImgPipeline(**parts, requires_safety_checker=False).save_pretrained(place)
+    return place
+
+
+def _pictures(folder: Path) -> Path:
+    """Three of them."""
+    place = folder / "pictures"
+    place.mkdir()
+    for number in range(3):
+        Image.effect_noise((32, 32), 20 + 40 * number).convert("RGB").save(place / f"{number}.png")
+    return place
 
 
 def _adapter(unet: Any, folder: Path) -> Path:

@@ -10,7 +10,6 @@ from typing import Any
 
 from ..frontends.calibrating.drawings import Drawings
 from ..frontends.capturing.capture import capture
-from ..frontends.loading.sample_sizes import own_size
 from ..frontends.parts.decoders import COMPONENT, DECODER, decoder_part
 from ..frontends.parts.part import Part
 from ..frontends.parts.text_encoders import TOKENIZERS, text_encoder_part
@@ -19,6 +18,7 @@ from ..ir.tokenizer import Tokenizer
 from .callers import KnownModel, drawings_of, own_pipeline
 from .prepare import known_of, recorded_of, settled
 from .request import ALL, AUTO, OFF, UNET, Request
+from .samples import sizes
 
 log = logging.getLogger("dgqc")
 
@@ -111,14 +111,13 @@ def _all_floating(error: DgqcError) -> OtherParts:
 
 
 def _decoder(request: Request, known: KnownModel) -> Part:
-    """Of latents as large as the UNet's."""
-    size = request.sample_size or own_size(known.model)
+    """Of latents as large as the pipeline's, which need not be square, as a sound's aren't."""
+    drawings = drawings_of(request, known)
+    size = request.sample_size or sizes(drawings.rehearse())["sample_size"]
     if len(size) != 2:
         raise UnsupportedOperation("A video's frames are decoded by its pipeline.")
     height, width = size
-    return decoder_part(
-        drawings_of(request, known), (height, width), request.seed, partial(_drawings, request)
-    )
+    return decoder_part(drawings, (height, width), request.seed, partial(_drawings, request))
 
 
 def _drawings(request: Request) -> Drawings:

@@ -48,7 +48,7 @@ class Recorder:
         """A forward pre-hook."""
         if not self.batches:
             self.begin_picture()
-        bound = dict(self.signature.bind(*arguments, **keywords).arguments)
+        bound = self._bound(arguments, keywords)
         if "x" in bound and "timestep" not in bound:
             # A T2I-Adapter is called once, with a picture alone.
             bound = {"sample": bound["x"], "timestep": ONE_CALL.timesteps[0]}
@@ -70,6 +70,14 @@ class Recorder:
         self.done += 1
         if self.progress:
             self.progress(self.done, max(self.done, self.expected))
+
+    def _bound(self, arguments: tuple[Any, ...], keywords: dict[str, Any]) -> dict[str, Any]:
+        """A call's arguments by name, those too that the model has no names for, as what stands in for one."""
+        found = dict(self.signature.bind(*arguments, **keywords).arguments)
+        for name, one in self.signature.parameters.items():
+            if one.kind is inspect.Parameter.VAR_KEYWORD:
+                found |= found.pop(name, {})
+        return found
 
     def schedule(self, caller: str, origin: str = "") -> Schedule:
         """The calls made, which must be the same for every picture. caller: the scheduler's name."""

@@ -254,3 +254,16 @@ def test_controlnets_that_come_alone(pictures: Path, tmp_path: Path) -> None:
         DgqcError, match=r"no --part vae; it is unet, controlnet, adapter, or controlnet.1 of"
     ):
         calibrate(whole, ["a"], 2, tmp_path / "d", pictures=pictures, part="vae")
+
+
+def test_what_stands_in_for_a_unet_is_recorded_like_one() -> None:
+    """It has no names for all that the UNet takes: a check draws with it."""
+
+    class StandIn(nn.Module):
+        def forward(self, sample: Any, timestep: Any, return_dict: bool = True, **others: Any) -> Any:
+            return sample
+
+    model, sample = StandIn(), torch.zeros(1, 4, 8, 8)
+    with dgqc.recording(model) as calls:
+        model(sample, 9, mid_block_additional_residual=sample, return_dict=False)
+    assert set(calls.batches[0][0]) == {"sample", "mid_residual"}
