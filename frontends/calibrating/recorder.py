@@ -72,7 +72,7 @@ class Recorder:
             self.progress(self.done, max(self.done, self.expected))
 
     def _bound(self, arguments: tuple[Any, ...], keywords: dict[str, Any]) -> dict[str, Any]:
-        """A call's arguments by name, those too that the model has no names for, as what stands in for one."""
+        """A call's arguments by name, those too that the module has no names for, as a stand-in hasn't."""
         found = dict(self.signature.bind(*arguments, **keywords).arguments)
         for name, one in self.signature.parameters.items():
             if one.kind is inspect.Parameter.VAR_KEYWORD:
