@@ -18,11 +18,12 @@ import torch
 from ..ir.arithmetic.factor_widths import REQUIRED, FactorWidths
 from ..ir.arithmetic.operands import ensure_shapes
 from ..ir.drawing import Drawing, Watcher, Wish
-from ..ir.errors import DgqcError
+from ..ir.errors import DgqcError, VerificationError
 from ..ir.program import Program
 from ..ir.vector import DrawingVector, Vector
+from ..ir.verify.verifier import verify
 from ..passes.base import Pass
-from ..passes.manager.failures import snapshot
+from ..passes.manager.failures import PassError, snapshot
 from ..passes.manager.instruments import Instrument
 from ..passes.manager.manager import PassManager
 from ..passes.manager.pipeline import parse_pipeline
@@ -158,12 +159,13 @@ class Target(ABC):
         program: Program,
         instruments: Sequence[Instrument] = (),
         *,
-        verify_each: bool = True,
+        verified: bool = True,
         stop_after: str | None = None,
     ) -> Program:
         """A copy of an integer program after this target's passes; the program itself where none is left.
 
-        Passes whose facts the program has already aren't run again. stop_after: the last pass to run.
+        Passes whose facts the program has already aren't run again. verified: whether the result is verified,
+        once. stop_after: the last pass to run.
         Raises DgqcError where the target can't multiply as programs do, and as `PassManager.run` does.
         """
         if not self.multiplies.hold(REQUIRED):
@@ -175,9 +177,21 @@ class Target(ABC):
         passes = left_to_run(parse_pipeline(self.passes()), program.facts)
         if not passes:
             return program
-        own = replace(program, graph=snapshot(program))
-        ensure_shapes(own)
-        return PassManager(passes, instruments, verify_each).run(own, stop_after)
+
+        def passed(instruments: Sequence[Instrument], verify_each: bool) -> Program:
+            own = replace(program, graph=snapshot(program))
+            ensure_shapes(own)
+            return PassManager(passes, instruments, verify_each).run(own, stop_after)
+
+        try:
+            laid_out = passed(instruments, verify_each=False)
+            if verified:
+                verify(laid_out)
+        except (PassError, VerificationError):
+            # Now it is worth the time to look after every pass: the first that breaks the graph is named.
+            passed((), verify_each=True)
+            raise
+        return laid_out
 
 
 def left_to_run(passes: Sequence[Pass], facts: frozenset[str]) -> Sequence[Pass]:

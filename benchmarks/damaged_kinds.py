@@ -225,7 +225,7 @@ def _read_and_verify(path: Path) -> str:
         verify(program)
         (target,) = select_targets(["c"])
         with TemporaryDirectory() as folder:
-            target.emit(target.lay_out(program, verify_each=False), Path(folder), _NoEvidence())
+            target.emit(target.lay_out(program, verified=False), Path(folder), _NoEvidence())
     return said
 
 

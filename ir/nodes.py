@@ -5,7 +5,7 @@ from __future__ import annotations
 import operator
 from collections.abc import Mapping
 from dataclasses import dataclass
-from functools import cache
+from functools import cache, cached_property
 from typing import Any
 
 from torch import fx
@@ -18,6 +18,11 @@ class _Schema:
 
     names: tuple[str, ...]
     defaults: Mapping[str, Any]
+
+    @cached_property
+    def places(self) -> Mapping[str, int]:
+        """The place of each argument."""
+        return {name: place for place, name in enumerate(self.names)}
 
 
 @cache
@@ -49,7 +54,11 @@ def arguments(node: fx.Node) -> dict[str, Any]:
 
 def argument(node: fx.Node, name: str) -> Any:
     """One argument of an op by its name. Raises KeyError where the op has none of this name."""
-    return arguments(node)[name]
+    schema = _schema(node.target)
+    if name in node.kwargs:
+        return node.kwargs[name]
+    place = schema.places[name]
+    return node.args[place] if place < len(node.args) else schema.defaults[name]
 
 
 def replace_argument(node: fx.Node, name: str, value: Argument) -> None:

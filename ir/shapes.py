@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, cast
 
 import torch
 from torch import fx
@@ -49,7 +49,7 @@ def propagated(program: Program) -> dict[fx.Node, Any]:
             if node.op == "placeholder":
                 values[node] = _input(node, shapes, program.level)
             elif node.op == "get_attr":
-                values[node] = constant(program.graph, str(node.target)).to("meta")
+                values[node] = _alike(constant(program.graph, str(node.target)))
             elif node.op == "call_function":
                 arguments = map_arg(tuple(node.args), values.__getitem__)
                 keywords = map_arg(dict(node.kwargs), values.__getitem__)
@@ -61,6 +61,14 @@ def propagated(program: Program) -> dict[fx.Node, Any]:
         except Exception as error:
             raise ShapeError(node, error) from error
     return values
+
+
+def _alike(tensor: torch.Tensor) -> torch.Tensor:
+    """A tensor on the meta device with the same shape, strides and type."""
+    key = _described(tensor)
+    if key not in _known:
+        _known[key] = tensor.to("meta")
+    return cast(torch.Tensor, _known[key])
 
 
 def _result(target: Any, arguments: tuple[Any, ...], keywords: dict[str, Any]) -> Any:

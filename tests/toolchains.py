@@ -17,6 +17,20 @@ FREESTANDING = Path(__file__).parent / "freestanding"
 """A `string.h` of two functions, for machines without a libc."""
 
 
+STRICT = (
+    "-Wall",
+    "-Wextra",
+    "-Werror",
+    "-pedantic",
+    "-Wconversion",
+    "-Wsign-conversion",
+    "-Wcast-qual",
+    "-Wshadow",
+    "-Wstrict-prototypes",
+)
+"""Of emitted programs no compiler has anything to say."""
+
+
 @dataclass(frozen=True)
 class Target:
     """A machine to compile for.

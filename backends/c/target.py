@@ -130,7 +130,7 @@ class CTarget(Target):
         # A stranger's graph must keep the rules, or C writes anywhere. What our passes make of one that does
         # is verified when a bundle is saved.
         verify(program)
-        laid_out = self.lay_out(program, verify_each=False)
+        laid_out = self.lay_out(program, verified=False)
         emit(laid_out, folder, name=self.prefix, storage=self.weights, shipped=project)
         built = build(folder)
         library = CProgram(built)

@@ -75,7 +75,7 @@ def save(
     targets: what to emit, such as "c" or "c{weights=file}"; None takes the favoured ones.
     weights: where the constants go, for a target that has this option.
     prefix: what symbols and files of the C project begin with, so that two fit into one application.
-    instruments: told about the targets' passes. verify_each: whether the graph is verified after each.
+    instruments: told about the targets' passes. verify_each: whether what they make is verified.
     watch: told each stage of an emission.
     Raises DgqcError when something else than a bundle stands there, or it can't be written.
     """
@@ -114,7 +114,7 @@ def _write(contents: Contents, folder: Path, emission: _Emission) -> Mapping[str
     save_program(program, folder / PROGRAM)
     laid_out = {}
     for target in emission.targets:
-        found = target.lay_out(program, emission.instruments, verify_each=emission.verify_each)
+        found = target.lay_out(program, emission.instruments, verified=emission.verify_each)
         target.emit(found, folder / target.name, evidence, emission.watch)
         report = _with_layout(report, target, found)
         laid_out[target.name] = found

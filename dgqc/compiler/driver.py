@@ -135,7 +135,7 @@ def _lower(
         program = program.with_report("seen", seen.to_json())
     if stopping is not None:
         program = stopping.lay_out(
-            program, request.instruments, verify_each=request.verify_each, stop_after=request.stop_after
+            program, request.instruments, verified=request.verify_each, stop_after=request.stop_after
         )
     return program, _with_origin(start.provenance, program), calibration
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import torch
 from torch import fx
 
-from ..nodes import arguments
+from ..nodes import argument, arguments
 from ..program import SEEN
 from .argument_rules import reads_step
 from .checks import Problem, Problems, VerificationScope, type_name
@@ -47,14 +47,14 @@ def convolution(node: fx.Node, scope: VerificationScope) -> Problems:
 
 def layer_norm(node: fx.Node, scope: VerificationScope) -> Problems:
     """Over the last axis."""
-    shape = arguments(node)["normalized_shape"]
+    shape = argument(node, "normalized_shape")
     if len(shape) != 1:
         yield Problem(f"normalized_shape={list(shape)}", "the last axis alone", "only rows can be normalized")
 
 
 def has_plan(node: fx.Node, scope: VerificationScope) -> Problems:
     """Its name has a plan."""
-    name = arguments(node)["name"]
+    name = argument(node, "name")
     if name not in scope.program.plans:
         close = ", ".join(sorted(scope.program.plans)[:3]) or "none"
         yield Problem(
@@ -68,7 +68,7 @@ def fake_quantized_stepped(node: fx.Node, scope: VerificationScope) -> Problems:
     """Tables with a row per call."""
     yield from reads_step(node, scope)
     for name in ("channel_scale", "channel_zero", "pixel_scale", "pixel_zero"):
-        table = scope.values[arguments(node)[name]]
+        table = scope.values[argument(node, name)]
         if table.shape[0] != scope.calls:
             yield Problem(f"{name} of {type_name(table)}", f"{scope.calls} rows", "made for another schedule")
 

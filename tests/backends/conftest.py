@@ -22,7 +22,7 @@ def _one_thread() -> None:
 
 
 @pytest.fixture(scope="session")
-def kernels(tmp_path_factory: pytest.TempPathFactory) -> Builds:
+def kernels() -> Builds:
     """The runtime as it ships: at -O3 for this machine, with older vectors, and without any."""
     flags = {"native": ("-O3", "-march=native"), "portable": ("-O1", "-DDGQC_PORTABLE")}
     if platform.machine() == "x86_64":
@@ -34,7 +34,7 @@ def kernels(tmp_path_factory: pytest.TempPathFactory) -> Builds:
     flags["matrix-native"] = ("-O1", "-march=native", "-DDGQC_MATRIX_EMULATED")
     builds = []
     for name, given in flags.items():
-        library = compile_runtime(tmp_path_factory.mktemp(name), *given)
+        library = compile_runtime(*given)
         library.dgqc_use_matrix_units(int("matrix" in name or may_use_matrix_units()))
         builds.append(Kernels(name, library))
     return tuple(builds)

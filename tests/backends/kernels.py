@@ -8,6 +8,7 @@ read from the header.
 from __future__ import annotations
 
 import ctypes
+import hashlib
 import re
 import subprocess
 from collections.abc import Mapping
@@ -17,6 +18,7 @@ from random import Random
 from typing import Any, ClassVar
 
 import torch
+from filelock import FileLock
 
 from dgqc.backends import reference
 from dgqc.backends.c.emission.constants import ConstantBlock
@@ -24,6 +26,7 @@ from dgqc.backends.c.emission.emit import copied_output, output_of
 from dgqc.backends.c.emission.literals import lookup_source
 from dgqc.backends.c.emission.places import Places
 from dgqc.backends.c.emission.project import runtime_sources
+from dgqc.backends.c.execution.processors import instruction_sets
 from dgqc.backends.c.kernels.context import EmissionContext
 from dgqc.backends.c.kernels.kernel_call import ROWS, STEP, Argument, KernelCall, MemoryRegion, Place, Struct
 from dgqc.backends.c.kernels.registry import calls_of
@@ -38,22 +41,32 @@ from dgqc.ir.program import Program
 GUARD = 0x5A
 """Fills memory around and inside the arena before a run: nothing may rely on zeros or write outside."""
 MARGIN = 256
+BUILT = Path(__file__).parents[2] / "build" / "tests-kernels"
 
 
-def compile_runtime(directory: Path, *flags: str) -> ctypes.CDLL:
-    """All kernels as one shared library."""
-    lookup = directory / "dgqc_lookup.c"
-    lookup.write_text(lookup_source())
-    sources = [lookup, *(path for path in runtime_sources() if path.suffix == ".c")]
-    strict = ["-std=c99", "-Wall", "-Wextra", "-Werror", "-pedantic", f"-I{sources[1].parent}"]
-    # Two calls of the compiler, for two cores.
-    calls = [
-        subprocess.Popen(["gcc", *strict, *flags, "-fPIC", "-c", *map(str, half)], cwd=directory)
-        for half in (sources[::2], sources[1::2])
-    ]
-    assert all(call.wait() == 0 for call in calls)
+def compile_runtime(*flags: str) -> ctypes.CDLL:
+    """All kernels as one shared library, compiled once for all processes that test at the same time."""
+    strict = ("-std=c99", "-Wall", "-Wextra", "-Werror", "-pedantic", *flags, "-fPIC")
+    files = runtime_sources()
+    texts = [repr(strict), instruction_sets("gcc", flags), lookup_source()]
+    texts += [path.name + path.read_text() for path in files]
+    directory = BUILT / hashlib.sha256("\0".join(texts).encode()).hexdigest()[:16]
+    directory.mkdir(parents=True, exist_ok=True)
     library = directory / "libruntime.so"
-    subprocess.run(["gcc", *flags, "-shared", "-o", library, *sorted(directory.glob("*.o"))], check=True)
+    with FileLock(directory / "lock"):
+        if not library.exists():
+            lookup = directory / "dgqc_lookup.c"
+            lookup.write_text(lookup_source())
+            sources = [lookup, *(path for path in files if path.suffix == ".c")]
+            # Two calls of the compiler, for two cores.
+            calls = [
+                subprocess.Popen(["gcc", *strict, f"-I{files[0].parent}", "-c", *half], cwd=directory)
+                for half in (sources[::2], sources[1::2])
+            ]
+            assert all(call.wait() == 0 for call in calls)
+            objects = sorted(directory.glob("*.o"))
+            subprocess.run(["gcc", *flags, "-shared", "-o", directory / "made", *objects], check=True)
+            (directory / "made").rename(library)
     return ctypes.CDLL(str(library))
 
 

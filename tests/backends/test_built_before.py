@@ -129,7 +129,7 @@ def test_constants_in_a_file_come_from_the_bundle(
     """Where the bundle holds just those; another file of the same size is not taken."""
     c = CTarget(weights=Storage.FILE)
     project = tmp_path / "c"
-    emit(c.lay_out(program, verify_each=False), project, storage=Storage.FILE)
+    emit(c.lay_out(program, verified=False), project, storage=Storage.FILE)
     assert right(program, CTarget(weights=Storage.FILE), project)
     moved = Path(shutil.move(project, tmp_path / "moved"))
     constants = moved / "model_weights.bin"

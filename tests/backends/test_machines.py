@@ -1,4 +1,7 @@
-"""Emitted programs on other machines, emulated: the vectors that the reference computed, on every path."""
+"""Emitted programs on other machines, emulated: the vectors that the reference computed, on every path.
+
+Compilers have nothing to say, as in `test_sanitizers`.
+"""
 
 from __future__ import annotations
 
@@ -6,7 +9,7 @@ import subprocess
 from pathlib import Path
 
 import pytest
-from toolchains import FREESTANDING, Target, compile_each, need
+from toolchains import FREESTANDING, STRICT, Target, compile_each, need
 
 from dgqc.backends.c.emission.project import RUNTIME
 
@@ -14,8 +17,8 @@ BOARD = Path(__file__).parent.parent.parent / "examples" / "microcontroller" / "
 
 AARCH64, RISCV64, ARM = "aarch64-linux-gnu-gcc", "riscv64-linux-gnu-gcc", "arm-none-eabi-gcc"
 TILES = [Path(__file__).parent / "tiles.c", RUNTIME / "dgqc_tile.c", RUNTIME / "dgqc_requantize.c"]
-LEVELS = pytest.mark.parametrize("level", ["-O1", "-O3"])
-SMALL_LEVELS = pytest.mark.parametrize("level", ["-Os", "-O3"])
+LEVELS = pytest.mark.parametrize("level", [pytest.param("-O1", marks=pytest.mark.slow), "-O3"])
+SMALL_LEVELS = pytest.mark.parametrize("level", [pytest.param("-Os", marks=pytest.mark.slow), "-O3"])
 
 
 def aarch64(architecture: str, *flags: str) -> tuple[Target, str]:
@@ -56,7 +59,7 @@ def run_under_linux(name: str, source: list[Path], include: list[Path], director
     """What a program prints that ends well."""
     target, emulator = LINUX[name]
     need(target.compiler, emulator.split()[0])
-    objects = compile_each(target, source, include, directory, level)
+    objects = compile_each(target, source, include, directory, level, *STRICT)
     program = str(directory / "program")
     subprocess.run([target.compiler, "-static", *map(str, objects), "-o", program], check=True)
     return printed([*emulator.split(), program])
@@ -69,7 +72,8 @@ def run_on_board(machine: str, source: list[Path], include: list[Path], director
     names = ("startup", "memory", "console_semihosting", "counter_systick")
     support = [*(BOARD / f"{name}.c" for name in names), FREESTANDING / "printf.c"]
     flags = (level, "-ffunction-sections", "-fdata-sections")
-    objects = compile_each(target, [*source, *support], [*include, BOARD], directory, *flags)
+    objects = compile_each(target, source, [*include, BOARD], directory, *flags, *STRICT)
+    objects += compile_each(target, support, [*include, BOARD], directory, *flags)
     program = str(directory / "program")
     link = [*target.flags, "-nostdlib", "-Wl,--gc-sections", f"-L{BOARD}", "-T", script]
     subprocess.run([target.compiler, *link, *map(str, objects), "-lgcc", "-o", program], check=True)

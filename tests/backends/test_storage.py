@@ -22,6 +22,11 @@ from .kernels import planned
 from .unet_like import inputs_of, unet_like
 
 STORAGES = pytest.mark.parametrize("storage", list(Storage))
+WHERE_SLOW = pytest.mark.parametrize(
+    "storage",
+    [one if one is Storage.FILE else pytest.param(one, marks=pytest.mark.slow) for one in Storage],
+)
+"""Each builds the whole runtime; the one that large programs take is built always."""
 COMPILERS = [name for name in ("gcc", "clang") if shutil.which(name)]
 
 
@@ -44,8 +49,16 @@ def run(command: list[str], folder: Path) -> subprocess.CompletedProcess[str]:
     return subprocess.run(command, cwd=folder, capture_output=True, text=True, check=False)
 
 
-@STORAGES
-@pytest.mark.parametrize("compiler", COMPILERS)
+@pytest.mark.parametrize(
+    ("storage", "compiler"),
+    [
+        pytest.param(storage, compiler, marks=pytest.mark.slow)
+        if compiler == "clang" and storage is not Storage.ARRAY
+        else (storage, compiler)
+        for storage in Storage
+        for compiler in COMPILERS
+    ],
+)
 def test_the_emitted_test_passes(
     storage: Storage, compiler: str, program: Program, expected: torch.Tensor, tmp_path: Path
 ) -> None:
@@ -56,7 +69,7 @@ def test_the_emitted_test_passes(
     assert (done.returncode, done.stdout) == (0, "model: 1 vectors, 0 elements wrong\n")
 
 
-@STORAGES
+@WHERE_SLOW
 @pytest.mark.skipif(not shutil.which("cmake"), reason="no cmake")
 def test_cmake_builds_it_too(
     storage: Storage, program: Program, expected: torch.Tensor, tmp_path: Path

@@ -28,7 +28,7 @@ def _one_thread() -> None:
 
 def compiled_small(name: str, opt: str = "w4a6", **options: Any) -> CompiledProgram:
     """One of the small architectures, compiled without recorded samples and without a check."""
-    model = architectures.ARCHITECTURES[name]()
+    model = getattr(architectures, name)()
     defaults: dict[str, Any] = {"steps": STEPS, "samples": 2, "context_length": architectures.CONTEXT_LENGTH}
     return dgqc.compile(model, opt, **{**defaults, "check": False, **options})
 
@@ -36,7 +36,7 @@ def compiled_small(name: str, opt: str = "w4a6", **options: Any) -> CompiledProg
 @pytest.fixture(scope="session")
 def program() -> CompiledProgram:
     """A small UNet2DModel, compiled."""
-    return compiled_small("unconditional")
+    return compiled_small("small")
 
 
 @pytest.fixture(scope="session")
@@ -49,7 +49,7 @@ def saved(program: CompiledProgram, tmp_path_factory: pytest.TempPathFactory) ->
 def model_folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """The same model as a diffusers folder."""
     folder = tmp_path_factory.mktemp("models") / "unet"
-    architectures.unconditional().save_pretrained(folder)
+    architectures.small().save_pretrained(folder)
     return folder
 
 

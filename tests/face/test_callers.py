@@ -27,7 +27,7 @@ Run = Callable[..., tuple[int, str, str]]
 
 def bare(**options: Any) -> Caller:
     """Who calls a model that came alone."""
-    unet = architectures.unconditional()
+    unet = architectures.small()
     return caller_of(Request(unet, **options), KnownModel(unet), None)
 
 
@@ -95,7 +95,7 @@ def recorded(schedule: Schedule) -> Calibration:
     ],
 )
 def test_a_recording_of_another_schedule(options: dict[str, Any], right: bool) -> None:
-    unet = architectures.unconditional()
+    unet = architectures.small()
     have = schedule_for(scheduler_config("ddpm"), 4)[1]
     request = Request(unet, **options)
     if right:

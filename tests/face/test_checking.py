@@ -168,7 +168,7 @@ def test_python_checks_as_the_command_line_does(model_folder: Path, caplog: pyte
 
 def test_a_pipeline_draws_beside_recorded_samples(tmp_path: Path) -> None:
     """A whole drawing takes somebody who draws, at the recording's calls."""
-    pipeline = DDIMPipeline(architectures.unconditional(), DDIMScheduler())
+    pipeline = DDIMPipeline(architectures.small(), DDIMScheduler())
     recorded = calibrate(pipeline, None, 2, tmp_path / "calib.safetensors", samples=9)
     compiled = dgqc.compile(pipeline, "w8a8", calibration=recorded)
     assert compiled.report["quality"]["drawing"] > 20

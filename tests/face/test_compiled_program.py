@@ -37,7 +37,7 @@ def test_backends_agree(program: CompiledProgram, sample: torch.Tensor) -> None:
 def test_close_to_the_float_model(program: CompiledProgram, sample: torch.Tensor) -> None:
     time = program.program.schedule.timesteps[2]
     with torch.no_grad():
-        wanted = architectures.unconditional()(sample, time).sample
+        wanted = architectures.small()(sample, time).sample
     error = (program(sample, time) - wanted).square().sum() / wanted.square().sum()
     assert error < 0.1
 

@@ -57,7 +57,7 @@ def test_verify_compares_a_drawing(drawing: CompiledProgram, tmp_path: Path, run
 
 
 def test_text_conditioned_programs_draw_too() -> None:
-    compiled = compiled_small("demo_like", loop="ddim")
+    compiled = compiled_small("demo_like", "naive-w8a8", loop="ddim")
     assert compiled.program.loop is not None
     assert compiled.program.loop.labels is None
     wanted = compiled.program.inputs[1].shape
@@ -74,4 +74,4 @@ def test_refuses(run: Run, model_folder: Path, tmp_path: Path) -> None:
         in error
     )
     with pytest.raises(DgqcError, match="compile it with --loop own"):
-        compiled_small("unconditional").draw_sample(1)
+        compiled_small("small").draw_sample(1)

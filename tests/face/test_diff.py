@@ -22,7 +22,7 @@ Run = Callable[..., tuple[int, str, str]]
 @pytest.fixture(scope="module")
 def wider(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """The small model with other bits."""
-    program = compiled_small("unconditional", "w8a8", samples=1)
+    program = compiled_small("small", "w8a8", samples=1)
     return program.save(tmp_path_factory.mktemp("bundles") / "wider.dgqc", targets=["reference"])
 
 

@@ -88,7 +88,7 @@ def test_a_timestep_evaluated_twice_has_two_rows() -> None:
     unet = architectures.demo_like()
     schedule = Schedule("PNDMScheduler", tuple(float(t) for t in scheduler.timesteps))
     samples = synthesize(unet, scheduler, schedule, 1, context_length=architectures.CONTEXT_LENGTH)
-    compiled = compiled_small("demo_like", calibration=samples, steps=None)
+    compiled = compiled_small("demo_like", "naive-w8a8", calibration=samples, steps=None)
     pipeline = pipeline_around(compiled.as_diffusers_unet(unet), scheduler)
     seen: list[int] = []
     whole = compiled._step

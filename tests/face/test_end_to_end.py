@@ -14,8 +14,17 @@ from dgqc.execution.verify import verify
 
 from .conftest import compiled_small
 
+LONG = ("stable_diffusion_2", "not_square", "only_cross_attention")
+"""Others have most of what these have, but for a minute less."""
 
-@pytest.mark.parametrize("name", architectures.ARCHITECTURES)
+
+@pytest.mark.parametrize(
+    "name",
+    [
+        pytest.param(name, marks=pytest.mark.slow) if name in LONG else name
+        for name in architectures.ARCHITECTURES
+    ],
+)
 def test_bits_agree(name: str, tmp_path: Path) -> None:
     compiled = compiled_small(name)
     loaded = dgqc.load(compiled.save(tmp_path / "bundle"))

@@ -76,6 +76,7 @@ def test_integers_of_stable_diffusion_are_no_larger_than_published(
     assert 0.95 * most < report(stable_diffusion, opt)["size_mb"] < most
 
 
+@pytest.mark.slow
 def test_stable_diffusion_xl(stable_diffusion_xl: Path) -> None:
     found = report(stable_diffusion_xl, "fp32")
     assert found["float_size_mb"] == pytest.approx(10270, rel=0.005)

@@ -21,7 +21,7 @@ import torch
 torch.set_num_threads(int(sys.argv[2]))
 import architectures
 import dgqc
-program = dgqc.compile(architectures.unconditional(), "w4a6", steps=3, samples=2, batch_size=1)
+program = dgqc.compile(architectures.small(), "w4a6", steps=3, samples=2, batch_size=1)
 assert torch.get_num_threads() == int(sys.argv[2])
 program.save(sys.argv[1])
 """
@@ -71,7 +71,10 @@ def made(script: str, place: Path, threads: int, **environment: str) -> dict[str
     return files_of(place / "bundle")
 
 
-@pytest.mark.parametrize("script", [SCRIPT, COMMANDS], ids=["compile", "compare and calibrate"])
+@pytest.mark.parametrize(
+    "script",
+    [pytest.param(SCRIPT, id="compile"), pytest.param(COMMANDS, id="others", marks=pytest.mark.slow)],
+)
 def test_threads_hash_seed_time_zone_and_locale_change_no_byte(tmp_path: Path, script: str) -> None:
     first = made(script, tmp_path / "first", 1, PYTHONHASHSEED="1", TZ="UTC", LC_ALL="C")
     second = made(script, tmp_path / "second", 2, PYTHONHASHSEED="2", TZ="Asia/Tokyo", LC_ALL="C.UTF-8")

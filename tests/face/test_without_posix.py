@@ -36,7 +36,7 @@ import dgqc
 from dgqc.cli.main import run
 
 bundle = sys.argv[1]
-dgqc.compile(architectures.unconditional(), "w4a6", steps=2, samples=1, batch_size=1).save(bundle)
+dgqc.compile(architectures.small(), "w4a6", steps=2, samples=1, batch_size=1).save(bundle)
 assert run(["report", bundle]) == 0
 program = dgqc.load(bundle)
 inputs = {one.name: torch.zeros(one.shape) for one in program.provenance.inputs if one.name != "timestep"}

@@ -23,6 +23,8 @@ MACHINES = {
     "aarch64": ("aarch64-linux-gnu-gcc", "qemu-aarch64"),
     "riscv64": ("riscv64-linux-gnu-gcc", "qemu-riscv64"),
 }
+LIKE_OTHERS = ("m4", "riscv64")
+"""Machines that run the C that others run, too."""
 FLASH, RAM, STACK = 512 * 1024, 256 * 1024, 8 * 1024
 
 
@@ -32,7 +34,10 @@ def host(make: Make, bundle: Path, build: Path) -> str:
     return (build / "host.text").read_text()
 
 
-@pytest.mark.parametrize("machine", MACHINES)
+@pytest.mark.parametrize(
+    "machine",
+    [pytest.param(name, marks=pytest.mark.slow) if name in LIKE_OTHERS else name for name in MACHINES],
+)
 def test_every_bit_is_the_hosts(machine: str, make: Make, host: str) -> None:
     need(*MACHINES[machine])
     assert f"{machine}: every bit as on the host" in make(f"agree-{machine}")

@@ -45,7 +45,7 @@ def record_of(program: Program, folder: Path) -> Record:
     for name, patterns in TEXTS.items():
         target = find_target(name)()
         if target.unavailable() is None:
-            laid_out = target.lay_out(program, verify_each=False)
+            laid_out = target.lay_out(program, verified=False)
             assert results_of(laid_out) == record["results"], f"{name}'s passes change what it computes"
             target.emit(laid_out, folder / name, NoEvidence())
             record[name] = _files(folder / name, patterns)
