@@ -113,7 +113,7 @@ def test_a_report_reads_groups_and_widths_from_the_plans() -> None:
     passes = pipeline_for("w8a6g4,rounding=nearest").replace(
         "error-groups{groups=4}", "even-groups{groups=3}"
     )
-    model = architectures.small()
+    model = architectures.unconditional()
     summary = dgqc.compile(model, pass_pipeline=passes, steps=1, samples=1, check=False).report["summary"]
     wanted = Widths(weight_bits=8, activation_bits=6, edge_bits=8, edge_activation_bits=8, groups=3)
     assert {name: summary[name] for name in wanted.to_json()} == wanted.to_json()
