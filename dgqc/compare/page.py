@@ -13,7 +13,7 @@ from PIL import Image
 from ..report.document import Chosen, chosen, document, drawn, sorted_table
 from ..report.laid_out import laid_out
 from .drawing import Pictures
-from .output import columns
+from .output import DIGITS, columns
 from .row import Row
 from .run import Drawings
 
@@ -46,7 +46,7 @@ def as_page(rows: Sequence[Row], drawings: Mapping[str, Drawings], about: Sequen
 
 def _cell(row: Row, name: str) -> str | float | None:
     found: str | float | None = row.columns().get(name)
-    return found
+    return found if found is None or isinstance(found, str) else round(found, DIGITS.get(name, 2))
 
 
 def _trajectories(rows: Sequence[Row]) -> go.Figure:

@@ -17,7 +17,8 @@ body { font: 15px/1.5 sans-serif; margin: 1em auto; padding: 0 1em; max-width: 7
 table { border-collapse: collapse; display: block; overflow-x: auto; }
 h1, td { overflow-wrap: anywhere; }
 td:first-child { min-width: 9em; }
-td.number { min-width: 3em; }
+td.number { min-width: 3em; white-space: nowrap; }
+.sorted td:not(:first-child) { overflow-wrap: normal; }
 td, th { padding: .1em 1em .1em 0; text-align: left; vertical-align: top; }
 tr { border-bottom: 1px solid var(--line); }
 td.number { text-align: right; font-variant-numeric: tabular-nums; }

@@ -9,13 +9,14 @@ from typing import Any
 
 import numpy as np
 import pytest
-from conftest import compiled_small
 
 from dgqc.compare.page import as_page as compared_page
 from dgqc.compare.row import Row
 from dgqc.compare.run import Drawings
 from dgqc.report.page import as_page, as_page_of_two, side_of
 from dgqc.report.report import bundle_report
+
+from .conftest import compiled_small
 
 BROWSERS = ("chromium", "chromium-browser", "google-chrome", "chrome")
 WAIT = 120_000
