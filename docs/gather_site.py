@@ -12,7 +12,7 @@ import inspect
 import re
 import shutil
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterator, Set
 from dataclasses import MISSING, fields
 from pathlib import Path
 
@@ -126,8 +126,10 @@ def options_page() -> str:
 def errors_page() -> str:
     """Every sentence that an error can say, with the module that says it; `…` stands for what it names."""
     lines = ["# Error sentences", "", "`…` stands for what a sentence names.", ""]
+    trees = [module.tree for module in modules().values()]
+    writers = {name for tree in trees for name in sentence_writers(tree)}
     for module in modules().values():
-        found = sorted(set(sentences(module.tree)))
+        found = sorted({*sentences(module.tree), *written_by(module.tree, writers)})
         if found:
             lines += [f"## {module.name}", "", *(f"* {escaped(one)}" for one in found), ""]
     return "\n".join(lines) + "\n"
@@ -144,6 +146,29 @@ def sentences(tree: ast.AST) -> Iterator[str]:
             text = template(node.args[0])
             if text and " " in text:
                 yield text
+
+
+def sentence_writers(tree: ast.AST) -> Iterator[str]:
+    """Functions that write an error's sentence, and names that hold one."""
+    for node in ast.walk(tree):
+        if isinstance(node, ast.Call) and ast.unparse(node.func).endswith(("Error", "Operation")):
+            for given in node.args[:1]:
+                inner = given.func if isinstance(given, ast.Call) else given
+                if isinstance(inner, ast.Name):
+                    yield inner.id
+
+
+def written_by(tree: ast.AST, names: Set[str]) -> Iterator[str]:
+    """Sentences in functions of these names, docstrings left out, and in what is assigned to such names."""
+    for node in ast.walk(tree):
+        if isinstance(node, ast.FunctionDef) and node.name in names:
+            body = node.body[1:] if ast.get_docstring(node) else node.body
+        elif isinstance(node, ast.Assign) and {ast.unparse(one) for one in node.targets} & names:
+            body = [node]
+        else:
+            continue
+        texts = (template(inner) for part in body for inner in ast.walk(part) if isinstance(inner, ast.expr))
+        yield from (text for text in texts if text and text.count(" ") > 3 and text.endswith((".", "…")))
 
 
 def template(node: ast.expr) -> str | None:

@@ -28,6 +28,15 @@ def test_options_and_error_sentences_are_listed() -> None:
     assert list(gather_site.sentences(tree)) == ["… is wrong; give … and b."]
 
 
+def test_sentences_that_a_function_writes_are_listed_too() -> None:
+    lines = ("def said(x):", "    'What it says.'", "    return f'{x} is one word too many.'")
+    text = "\n".join((*lines, "raise DgqcError(said(1))"))
+    names = set(gather_site.sentence_writers(ast.parse(text)))
+    assert names == {"said"}
+    assert list(gather_site.written_by(ast.parse(text), names)) == ["… is one word too many."]
+    assert "no known pass provides that: install or write one" in gather_site.errors_page()
+
+
 def test_what_markdown_would_read_otherwise() -> None:
     assert gather_site.escaped("a_b <c> [d]") == r"a\_b \<c\> \[d\]"
 

@@ -74,15 +74,17 @@ def decoder(wanted: str) -> tuple[str, Decode]:
 def _loaded(group: str, name: str, what: str) -> tuple[str, Any]:
     """Package and version, and the function."""
     points = {package_of(point): point for point in offered(group) if point.name == name}
-    if len(points) != 1:
+    if len(points) > 1:
+        raise DgqcError(
+            f"Several packages offer a {what} {name!r}: {', '.join(points)}; uninstall all but one."
+        )
+    if not points:
         known = ", ".join(sorted({point.name for point in offered(group)})) or "none"
         folder = "give a VAE's folder, or " if group == DECODERS else ""
-        several = f"Several packages offer a {what} {name!r}: {', '.join(points)}; uninstall all but one."
-        missing = (
+        raise DgqcError(
             f"There is no {what} {name!r} among those that packages offer ({known}); {folder}install one "
             f"with an entry point of the group {group}."
         )
-        raise DgqcError(several if points else missing)
     ((package, point),) = points.items()
     try:
         function = point.load()
