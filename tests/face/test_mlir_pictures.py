@@ -15,7 +15,9 @@ pytest.importorskip("iree.compiler")
 from iree import runtime
 
 import dgqc
+from dgqc.backends.mlir.emission.emit import emit
 from dgqc.backends.mlir.emission.joined import PROJECT, SCRIPT
+from dgqc.backends.mlir.emission.parameters import ConstantStore
 from dgqc.backends.mlir.execution.iree import compiled as compiled_by_iree
 from dgqc.bundle.bundle import PARTS
 from dgqc.bundle.vectors import random_inputs
@@ -63,6 +65,23 @@ def test_one_project_has_an_entry_point_for_each_part(program: dgqc.CompiledProg
         result = loaded[module][function](*given, np.asarray(0, dtype=np.int64)).to_host()
         wanted = own.run_integers(inputs, 0, backend="reference")
         assert torch.equal(torch.from_numpy(np.array(result, dtype=np.int16)), wanted), part
+
+
+def test_parameters_of_parts_have_scopes_of_their_own(program: dgqc.CompiledProgram, tmp_path: Path) -> None:
+    """Two parts may call different constants alike."""
+    emit(program.decoder.program, tmp_path, store=ConstantStore.PARAMETERS, name="decoder")
+    config, index = runtime.Config("local-task"), runtime.ParameterIndex()
+    index.load(str(tmp_path / "model.safetensors"))
+    provider = index.create_provider(scope="decoder")
+    modules = [
+        runtime.create_io_parameters_module(config.vm_instance, provider),
+        runtime.VmModule.copy_buffer(config.vm_instance, compiled_by_iree(tmp_path / "model.mlir")),
+    ]
+    loaded = runtime.SystemContext(vm_modules=modules, config=config).modules
+    inputs = random_inputs(program.decoder.program, 7)
+    result = loaded["decoder"]["main"](inputs["sample"].numpy(), np.asarray(0, dtype=np.int64)).to_host()
+    wanted = program.decoder.run_integers(inputs, 0, backend="reference")
+    assert torch.equal(torch.from_numpy(np.array(result, dtype=np.int16)), wanted)
 
 
 def test_the_project_s_files_are_verified(program: dgqc.CompiledProgram, bundle: Path) -> None:

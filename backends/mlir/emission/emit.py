@@ -27,7 +27,7 @@ from ..lowering.importer import FUNCTION
 from ..lowering.pipeline import ModuleWatch, ignore, run
 from .flags import FLAGS, TILED
 from .interface import INTERFACE, MODULE, PARAMETERS, Interface
-from .parameters import SCOPE, ConstantStore, write_parameters
+from .parameters import SCOPE, ConstantStore, rename, write_parameters
 
 LARGE = 32 * 2**20
 """Constants of more bytes leave the module for a file of parameters."""
@@ -53,8 +53,7 @@ def emit(
     store = store or store_for(program)
     lowered = run(program, store, watch)
     if name is not None:
-        with lowered.module.context:
-            lowered.module.operation.attributes["sym_name"] = ir.StringAttr.get(name)
+        rename(lowered.module, name)
     directory.mkdir(parents=True, exist_ok=True)
     write_module(lowered.module, directory / MODULE)
     if lowered.parameters:

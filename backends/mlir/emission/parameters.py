@@ -83,6 +83,17 @@ def externalize(module: ir.Module, resources: Mapping[str, Stored]) -> dict[str,
     return found
 
 
+def rename(module: ir.Module, name: str) -> None:
+    """Gives a module a name, and its parameters this scope, so that several can be loaded together."""
+    with module.context, ir.Location.unknown():
+        module.operation.attributes["sym_name"] = ir.StringAttr.get(name)
+        for op in module.body.operations:
+            if op.operation.name == "util.global":
+                said = str(op.operation.attributes["initial_value"])
+                own = said.replace(f'<"{SCOPE}"::', f'<"{name}"::', 1)
+                op.operation.attributes["initial_value"] = ir.Attribute.parse(own)
+
+
 def _declare(key: str, kind: ir.Type) -> None:
     attributes = {
         "sym_name": ir.StringAttr.get(key),
