@@ -1,7 +1,7 @@
 """Several programs as one MLIR project: a module with an entry point for each part.
 
-PART/model.mlir     module @PART with its function @main, in a folder as a program alone has it; of large ones,
-                    the scope of parameters is PART
+PART/model.mlir     module @PART with its function @main, in a folder as a program alone has it; where its
+                    constants are parameters, their scope is PART
 project.json        by part, in the order of a picture: folder, entry point, inputs and output
 build.sh            compiles all of them with stock `iree-compile`; loaded together, each has its entry point
 """
