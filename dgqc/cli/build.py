@@ -131,8 +131,7 @@ def calibrate(
     log.info(
         "Recording every call while the pipeline draws %d pictures at a time in %d steps; the first "
         "call tells how long it takes.",
-        batch_size,
-        steps,
+        *(batch_size, steps),
     )
     with progress():
         calibration = record(
@@ -151,7 +150,7 @@ def calibrate(
         )
     calls = len(calibration.schedule)
     if json:
-        counted = {"prompts": 0 if lines is None else len(lines), "calls": calls}
+        counted = {"prompts": len(lines or ()), "calls": calls}
         as_json({"output": str(output), **counted, "origin": calibration.origin})
     else:
         result(f"Wrote {output}: {calibration.origin}, {calls} calls each.")
