@@ -15,7 +15,7 @@ from ..report.laid_out import laid_out
 from .drawing import Pictures
 from .output import DIGITS, columns
 from .row import Row
-from .run import Drawings
+from .run import DrawnColumns
 
 SIDE = 192
 """Most pixels of a picture's side; larger ones are made smaller and kept as JPEG."""
@@ -25,7 +25,7 @@ QUALITY = 88
 FIGURES = "Figures"
 
 
-def as_page(rows: Sequence[Row], drawings: Mapping[str, Drawings], about: Sequence[str] = ()) -> str:
+def as_page(rows: Sequence[Row], drawings: Mapping[str, DrawnColumns], about: Sequence[str] = ()) -> str:
     """drawings: by the name of the set of prompts, empty for the first. about: sentences at the top."""
     measured = [row for row in rows if row.snr_db]
     parts = {
@@ -76,7 +76,7 @@ def _layers(rows: Sequence[Row]) -> Chosen:
     return Chosen(traces, figure, "Signal to noise of each layer's output, as integers.")
 
 
-def _grid(some: Drawings) -> str:
+def _grid(some: DrawnColumns) -> str:
     """A row for each prompt, a column for each preset."""
     heads = "".join(f"<th>{escape(name)}</th>" for name in ("prompt", *some.pictures))
     body = ""

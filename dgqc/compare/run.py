@@ -38,14 +38,14 @@ def compare(wanted: Sequence[Candidate], workload: Workload, store: Store) -> It
 
 def pictures_of(
     wanted: Sequence[Candidate], workload: Workload, store: Store, count: int
-) -> dict[str, Drawings]:
+) -> dict[str, DrawnColumns]:
     """The first pictures of each set of prompts, the float model's first; none where nothing was judged. They
     were drawn and kept by `compare`, so this is quick behind it."""
     if workload.judge is None:
         return {}
     shown = [candidate(FLOAT), *(one for one in wanted if one.passes)]
     return {
-        name: Drawings(
+        name: DrawnColumns(
             drawing.prompts[:count],
             {one.name: Measured(one, workload, store).pictures(drawing)[:count] for one in shown},
         )
@@ -54,7 +54,7 @@ def pictures_of(
 
 
 @dataclass(frozen=True)
-class Drawings:
+class DrawnColumns:
     """Pictures of one set of prompts, by the name of what drew them."""
 
     prompts: Sequence[str]

@@ -11,7 +11,7 @@ from PIL import Image
 
 from dgqc.compare.page import as_page
 from dgqc.compare.row import Row
-from dgqc.compare.run import Drawings
+from dgqc.compare.run import DrawnColumns
 
 BAD = "</script><script>alert(1)</script>"
 
@@ -24,8 +24,8 @@ def test_rows_and_pictures_are_there() -> None:
     small = np.arange(2 * 8 * 8 * 3, dtype=np.uint8).reshape(2, 8, 8, 3)
     large = np.zeros((2, 400, 300, 3), dtype=np.uint8)
     drawings = {
-        "": Drawings(["a cat", BAD], {"float": small, "w8a8": small}),
-        "unseen": Drawings(["x"], {"float": large}),
+        "": DrawnColumns(["a cat", BAD], {"float": small, "w8a8": small}),
+        "unseen": DrawnColumns(["x"], {"float": large}),
     }
     text = as_page([row("w8a8"), row(BAD)], drawings, [BAD])
     assert BAD not in text
