@@ -167,8 +167,18 @@ def written_by(tree: ast.AST, names: Set[str]) -> Iterator[str]:
             body = [node]
         else:
             continue
-        texts = (template(inner) for part in body for inner in ast.walk(part) if isinstance(inner, ast.expr))
-        yield from (text for text in texts if text and text.count(" ") > 3 and text.endswith((".", "…")))
+        for part in body:
+            yield from (text for text in texts_in(part) if text.count(" ") > 3 and text.endswith((".", "…")))
+
+
+def texts_in(node: ast.AST) -> Iterator[str]:
+    """All texts in a piece of code, each whole."""
+    text = template(node) if isinstance(node, ast.expr) else None
+    if text:
+        yield text
+        return
+    for inner in ast.iter_child_nodes(node):
+        yield from texts_in(inner)
 
 
 def template(node: ast.expr) -> str | None:
