@@ -312,6 +312,8 @@ def reduced(config: Config) -> dict[str, Any]:
     blocks = [max(FEW, FEW * one // CHANNELS // FEW * FEW) for one in config["block_out_channels"]]
     if any("Skip" in one for one in config["down_block_types"]):
         blocks = [CONTEXT] * len(blocks)  # these norm in 32 groups, whatever the config says
+    if any(one.startswith("K") for one in config["down_block_types"]):
+        blocks = [CONTEXT * one // CHANNELS for one in config["block_out_channels"]]  # and these 32 a group
     found |= {"block_out_channels": blocks, "sample_size": max(8, 2 ** (len(blocks) - 1))}
     if config.get("norm_num_groups", GROUPS) is not None:
         found["norm_num_groups"] = GROUPS

@@ -25,7 +25,8 @@ class ExportedUNet(nn.Module):
 
     The program may nest its inputs as it likes and return one tensor, a tuple or a dataclass. Its inputs are
     told apart by name (`sample`, `timestep`, `encoder_hidden_states`, `class_labels`, `text_embeds`,
-    `time_ids`); where any has another name, the first three are taken by position.
+    `time_ids`); where any has another name, the first two are taken by position, a context and labels by what
+    they hold.
     Raises DgqcError when the inputs can't be a UNet's at batch 1 in float32.
     """
 
@@ -37,9 +38,9 @@ class ExportedUNet(nn.Module):
         self._tree = program.call_spec.in_spec
         self._constants = [s.arg.value if isinstance(s.arg, ConstantArgument) else None for s in specs]
         tensors = [index for index, s in enumerate(specs) if not isinstance(s.arg, ConstantArgument)]
-        names = _input_names([specs[index].arg.name for index in tensors])
         examples = {node.name: node.meta["val"] for node in program.graph.nodes if node.op == "placeholder"}
         values = [examples[specs[index].arg.name] for index in tensors]
+        names = _input_names([specs[index].arg.name for index in tensors], values)
         self._positions = dict(zip(names, tensors, strict=True))
         self._timestep: torch.Tensor = values[names.index("timestep")]
         found = {name: _model_input(name, value) for name, value in zip(names, values, strict=True)}
@@ -108,18 +109,29 @@ def _label_count(program: ExportedProgram, placeholders: Sequence[str], names: S
     return None
 
 
-def _input_names(found: Sequence[str]) -> list[str]:
-    """Which UNet input each placeholder is; nested ones end with their own name."""
+def _input_names(found: Sequence[str], values: Sequence[torch.Tensor]) -> list[str]:
+    """Which UNet input each placeholder is; nested ones end with their own name. values: what they hold.
+
+    Of other names the first is the sample and the second the timestep; then (B, N, D) is a
+    context, and (B,) or (B, D) are class labels.
+    """
     names = [next((name for name in NAMES if one == name or one.endswith(f"_{name}")), None) for one in found]
     if None in names or len(set(names)) != len(names):
-        names = list(NAMES[: len(found)]) if len(found) <= 3 else [None]
-    if None in names or not SEEN & set(names) or "timestep" not in names:
+        names = [*NAMES[: min(2, len(found))], *map(_condition, values[2:])]
+    if None in names or len(set(names)) != len(names) or not SEEN & set(names) or "timestep" not in names:
         raise DgqcError(
             f"The exported program takes {', '.join(found) or 'no tensors'}, which are not a UNet's inputs; "
             f"export a module that takes tensors called {', '.join(NAMES)}, as far as it has them, the "
             "timestep being a tensor too."
         )
     return [str(name) for name in names]
+
+
+def _condition(value: torch.Tensor) -> str | None:
+    """What a condition is called; None for what is none that dgqc knows, as another picture."""
+    if value.is_floating_point() and value.dim() == 3:
+        return "encoder_hidden_states"
+    return "class_labels" if value.dim() <= 2 else None
 
 
 def _model_input(name: str, value: torch.Tensor) -> ModelInput:
