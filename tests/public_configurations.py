@@ -312,9 +312,10 @@ def reduced(config: Config) -> dict[str, Any]:
     blocks = [max(FEW, FEW * one // CHANNELS // FEW * FEW) for one in config["block_out_channels"]]
     if any("Skip" in one for one in config["down_block_types"]):
         blocks = [CONTEXT] * len(blocks)  # these norm in 32 groups, whatever the config says
-    if any(one.startswith("K") for one in config["down_block_types"]):
-        blocks = [CONTEXT * one // CHANNELS for one in config["block_out_channels"]]  # and these 32 a group
-    found |= {"block_out_channels": blocks, "sample_size": max(8, 2 ** (len(blocks) - 1))}
+    reflects = any(one.startswith("K") for one in config["down_block_types"])
+    if reflects:  # and these norm 32 a group, and mirror the edges of two pixels at least
+        blocks = [CONTEXT * one // CHANNELS for one in config["block_out_channels"]]
+    found |= {"block_out_channels": blocks, "sample_size": max(8, 2 ** (len(blocks) - 1 + reflects))}
     if config.get("norm_num_groups", GROUPS) is not None:
         found["norm_num_groups"] = GROUPS
     # One residual block tells as much of an architecture as three.
