@@ -180,9 +180,9 @@ def demo(
     from ..demo import PRESETS, as_table, run_demo
 
     log.info(
-        "Compiling the demo model at %s, then drawing %d pictures with each and with the float model.",
+        "Compiling the demo model at %s, then drawing %s with each and with the float model.",
         " and ".join(PRESETS),
-        prompts,
+        f"{prompts} pictures" if prompts > 1 else "a picture",
     )
 
     with progress():

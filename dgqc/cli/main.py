@@ -123,7 +123,8 @@ def sentence(error: Exception) -> str:
         return str(error)
     if hasattr(error, "format_message"):
         message = error.format_message()
-        return f"{message}{'' if message.endswith(('.', '?')) else '.'} See dgqc --help."
+        where = getattr(getattr(error, "ctx", None), "command_path", "dgqc")
+        return f"{message}{'' if message.endswith(('.', '?')) else '.'} See {where} --help."
     if isinstance(error, OSError) and error.errno == errno.ENOSPC:
         return f"No space is left on the disk for {error.filename or 'the output'}; free some and try again."
     if isinstance(error, OSError) and error.strerror:

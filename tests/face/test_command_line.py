@@ -93,7 +93,7 @@ def test_version(run: Run) -> None:
         (["compile", "MODEL", "--sample-size", "8"], "height x width"),
         (["compile", "MODEL", "--print-ir-after", "bogus"], "the pipeline holds no such pass"),
         (["compile", "MODEL", "--steps", "0"], "--steps"),
-        (["compile"], "Missing argument"),
+        (["compile"], "Missing argument 'MODEL'. See dgqc compile --help."),
         (["verify", "nowhere"], "does not exist"),
         (["report", "nowhere.json"], "does not exist"),
         (["passes", "--pipeline", "w9"], "There is no preset"),
