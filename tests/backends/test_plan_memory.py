@@ -77,9 +77,24 @@ def test_prepared_memory_lives_for_its_group_alone() -> None:
     fusion = layout_of(program).fusion
     assert fusion is not None
     homes = {name: place for place, s in enumerate(fusion.groups) for name in s.nodes}
+
+    def home(buffer: Buffer) -> int:
+        return homes[buffer.name.removesuffix(".shared")]
+
     prepared = [b for b in plan_of(program).buffers if b.name.endswith(".shared")]
     assert prepared
-    assert all(b.first == b.last == homes[b.name.removesuffix(".shared")] for b in prepared)
+    assert all((b.first, b.last) == (2 * home(b), 2 * home(b) + 1) for b in prepared)
+
+
+def test_what_only_preparing_kernels_read_makes_room() -> None:
+    """A convolution's image is copied into one with a halo; its sums may lie where it was."""
+    program = planned(unet_like(), fuse=False)
+    nodes = {node.name: node for node in program.graph.graph.nodes}
+    images = {n.args[0].name: n.name for n in nodes.values() if "conv2d" in n.name and n.args[0].users}
+    buffers = {buffer.name: buffer for buffer in plan_of(program).buffers}
+    met = [(buffers[image], buffers[sums]) for image, sums in images.items() if sums in buffers]
+    assert met
+    assert any(image.last < sums.first for image, sums in met)
 
 
 def test_threads_have_memory_of_their_own() -> None:

@@ -130,6 +130,7 @@ def _texts(inputs: Sequence[TextInput], encoders: Mapping[str, Program]) -> dict
     tokens, states = max(one.tokens for one in written), max(one.states for one in written)
     return {
         "encoders": written,
+        "longest": max(encoders, key=lambda name: _by_bytes(encoders[name])),
         "inputs": made,
         "tokens": tokens,
         "text_bytes": offset,
@@ -137,6 +138,11 @@ def _texts(inputs: Sequence[TextInput], encoders: Mapping[str, Program]) -> dict
         "codes_bytes": aligned(2 * tokens),
         "encoding_bytes": aligned(4 * tokens) + aligned(2 * tokens) + aligned(2 * states),
     }
+
+
+def _by_bytes(encoder: Program) -> bool:
+    """Whether its tokenizer wants memory for each byte of a text: byte pairs do, whole words don't."""
+    return encoder.tokenizer is not None and encoder.tokenizer.pairs
 
 
 def _shown(unet: Program, decoder: Program | None, block: int) -> dict[str, Any]:
@@ -154,8 +160,10 @@ def _shown(unet: Program, decoder: Program | None, block: int) -> dict[str, Any]
         "block": block,
         "factor": pixels(last).factor,
         "latent_bytes": aligned(2 * elements),
-        "draw_bytes": loop_memory(unet.loop, elements).bytes,
-        "shown_bytes": aligned(2 * elements) + aligned(2 * shown),
+        # The loop, then pixels: one after another, where texts were before.
+        "later_bytes": max(
+            loop_memory(unet.loop, elements).bytes, aligned(2 * elements) + aligned(2 * shown)
+        ),
     }
 
 

@@ -16,6 +16,8 @@ CallsOf = Callable[[fx.Node, dict[str, Any], EmissionContext], KernelCall | list
 """calls(node, its arguments by name, context): the calls that compute a node."""
 RowsOf = Callable[[fx.Node, dict[str, Any]], tuple[str, ...] | None]
 """rows(node, its arguments by name): those that are read by rows; None where the node is computed whole."""
+PreparedOf = Callable[[fx.Node, dict[str, Any]], tuple[str, ...]]
+"""prepared(node, its arguments by name): those that only `dgqc_KERNEL_prepare` reads."""
 SharedOf = Callable[[fx.Node, dict[str, Any]], tuple[int, ...]]
 """shared(node, its arguments by name): bytes of each buffer that the kernel prepares once a call."""
 ScratchOf = Callable[[fx.Node, dict[str, Any], int], tuple[int, ...]]
@@ -37,6 +39,11 @@ def nothing_shared(node: fx.Node, a: dict[str, Any]) -> tuple[int, ...]:
     return ()
 
 
+def nothing_prepared(node: fx.Node, a: dict[str, Any]) -> tuple[str, ...]:
+    """Whatever is read is read while rows are computed."""
+    return ()
+
+
 def no_scratch(node: fx.Node, a: dict[str, Any], rows: int) -> tuple[int, ...]:
     """No memory beside operands."""
     return ()
@@ -49,6 +56,7 @@ class Kernel:
     op: as nodes name it. calls: its calls, with their parameters.
     rows: which arguments it reads only at the rows that it computes; all others are read whole.
     shared: what `dgqc_KERNEL_prepare` cuts off its memory, in its order, for all rows and threads to read.
+    prepared: which arguments only `dgqc_KERNEL_prepare` reads: results may lie in their place.
     scratch: what a kernel by rows, or one that computes a whole value, cuts off the calling thread's memory.
         Both follow from the node and its actual tables alone, so that the memory plan and emission agree.
     sources: C files beside the runtime's own, to be copied into the emitted project and built with it. What
@@ -60,4 +68,5 @@ class Kernel:
     rows: RowsOf = whole
     shared: SharedOf = nothing_shared
     scratch: ScratchOf = no_scratch
+    prepared: PreparedOf = nothing_prepared
     sources: tuple[Path, ...] = ()

@@ -193,6 +193,11 @@ def _rows_of_conv2d(node: fx.Node, a: dict[str, Any]) -> tuple[str, ...]:
     return ("x",) if is_pointwise(node) else ()
 
 
+def _image_of_conv2d(node: fx.Node, a: dict[str, Any]) -> tuple[str, ...]:
+    """An image is read once, into the one with a halo."""
+    return ("x",) if has_image(node) and combination(node) is not None else ()
+
+
 def _shared(node: fx.Node, a: dict[str, Any]) -> tuple[int, ...]:
     """What `dgqc_product_prepare` or `dgqc_general_prepare` takes, then a convolution's image."""
     weight, found = value_of(a["weight"]), combination(node)
@@ -250,7 +255,7 @@ def _image_bytes(a: dict[str, Any], pixel: int) -> int:
 
 KERNELS = (
     Kernel(dgqc.linear.default, _linear, by_rows("x"), _shared, _scratch),
-    Kernel(dgqc.conv2d.default, _conv2d, _rows_of_conv2d, _shared, _scratch),
+    Kernel(dgqc.conv2d.default, _conv2d, _rows_of_conv2d, _shared, _scratch, _image_of_conv2d),
     # Patches of one image overlap, so it is read whole.
     Kernel(dgqc.conv2d_pixel.default, _conv2d_pixel, by_rows(), _shared, _scratch),
 )

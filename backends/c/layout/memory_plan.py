@@ -10,17 +10,20 @@ from ..kernels.runtime_header import defined
 
 ALIGNMENT = defined("DGQC_ALIGNMENT")
 """Every buffer starts at a multiple of this many bytes."""
+MOMENTS = 2
+"""Of each fusion group: kernels prepare, then rows are computed."""
 
 
 @storable("c")
 @dataclass(frozen=True)
 class Buffer:
-    """Places that lives from one fusion group to another.
+    """Bytes that live from one moment to another.
 
     name: the node's name; `node.2` for the third result of an op, `node.shared` for what its kernel prepares,
         `node.scratch` for what it needs while it runs.
-    first, last: places in the plan of the group that writes it and of the last that reads it; of a thread
-        buffer, places in the group of the nodes.
+    first, last: moments when it is written and last read. A group has two, the twofold of its place in the
+        plan, when its kernels prepare, and the next, when rows are computed; of a thread buffer, moments
+        are places in the group of the nodes.
     offset: into the arena, or into a thread's part of it.
     """
 
@@ -43,7 +46,7 @@ class Buffer:
     @property
     def life(self) -> str:
         """Its first and last group as text."""
-        return f"groups {self.first} .. {self.last}"
+        return f"groups {group_at(self.first)} .. {group_at(self.last)}"
 
 
 @storable("c")
@@ -75,6 +78,11 @@ class MemoryPlan:
         inner = [f"  {buffer.range} of each thread: {buffer.name}" for buffer in self.thread_buffers]
         views = [f"  {view.name}: {view.offset} bytes into {view.of}" for view in self.views]
         return [head, *shared, *inner, *views, f"  output: {self.output or 'copied'}"]
+
+
+def group_at(moment: int) -> int:
+    """The place of the group whose moment this is."""
+    return moment // MOMENTS
 
 
 def aligned(size: int) -> int:

@@ -12,15 +12,16 @@ from ....ir.arithmetic.operands import ensure_shapes
 from ....ir.errors import DgqcError
 from ....ir.level import Level
 from ....ir.program import Program
-from ....ir.views import View, views_of
+from ....ir.views import View, root_of, views_of
 from ....passes.base import Pass
 from ....passes.manager.registry import register_pass
 from ..kernels.registry import scratch_bytes, shared_bytes
 from ..kernels.value_rows import value_bytes
 from .fusion_groups import FusionGroup
-from .memory_plan import Buffer, MemoryPlan
+from .memory_plan import MOMENTS, Buffer, MemoryPlan, group_at
 from .packing import alive_at, pack, size_of
 from .plan import CLayout, layout_of
+from .rows import read_while_preparing
 from .thread_buffers import readers, results, thread_buffers
 
 
@@ -28,8 +29,9 @@ from .thread_buffers import readers, results, thread_buffers
 @dataclass(frozen=True)
 class PlanMemory(Pass):
     """Packs values that fusion groups hand on, and what kernels prepare, into one arena; reshapes and leading
-    slices are free. After it each thread has a part of its own, with the buffers of the group that runs and
-    its kernels' scratch memory.
+    slices are free. What is read only by kernels that prepare, such as a convolution's image, makes room for
+    what their group computes. After it each thread has a part of its own, with the buffers of the group that
+    runs and its kernels' scratch memory.
 
     The report `plan-memory` has the sizes of an arena for one thread, the group in which most of it is in
     use, and the map: every buffer with name, bytes, offset, and the groups that write it first and read it
@@ -69,18 +71,29 @@ def _shared(
     place: int, plan: FusionGroup, group: list[fx.Node], places: dict[str, int], views: dict[str, View]
 ) -> Iterator[Buffer]:
     """What a group needs of the part that all threads share."""
+    begin, end = place * MOMENTS, place * MOMENTS + 1
     for node in group:
         last: dict[str, int] = {}
         for name, reader in readers(node, views):
-            last[name] = max(last.get(name, place), places.get(reader.name, len(places)))
+            last[name] = max(last.get(name, end), _read(node, reader, places, views))
         for name, value in results(node):
             if name not in plan.inner:
-                yield Buffer(name, value_bytes(value), place, last.get(name, place))
+                # What isn't computed by rows is computed beside what prepares.
+                yield Buffer(name, value_bytes(value), end if plan.block else begin, last.get(name, end))
         if prepared := shared_bytes(node):
-            yield Buffer(f"{node.name}.shared", prepared, place, place)
+            yield Buffer(f"{node.name}.shared", prepared, begin, end)
         # A kernel that isn't run by rows runs once, not once in each thread.
         if not plan.block and (scratch := scratch_bytes(node, 0)):
-            yield Buffer(f"{node.name}.scratch", scratch, place, place)
+            yield Buffer(f"{node.name}.scratch", scratch, begin, end)
+
+
+def _read(node: fx.Node, reader: fx.Node, places: dict[str, int], views: dict[str, View]) -> int:
+    """The moment when a node's value is last needed by one of its readers."""
+    group = places.get(reader.name)
+    if group is None:
+        return len(places) * MOMENTS
+    early = {root_of(source, views) for source in read_while_preparing(reader)}
+    return group * MOMENTS + (node.name not in early)
 
 
 def direct_output(nodes: dict[str, fx.Node], buffers: list[Buffer], views: dict[str, View]) -> str | None:
@@ -96,7 +109,13 @@ def direct_output(nodes: dict[str, fx.Node], buffers: list[Buffer], views: dict[
 def report_of(plan: MemoryPlan) -> dict[str, object]:
     """The plan as JSON for `dgqc report`, largest buffers first."""
     entries = [
-        {"name": b.name, "bytes": b.bytes, "offset": b.offset, "first": b.first, "last": b.last}
+        {
+            "name": b.name,
+            "bytes": b.bytes,
+            "offset": b.offset,
+            "first": group_at(b.first),
+            "last": group_at(b.last),
+        }
         for b in sorted(plan.buffers, key=lambda b: (-b.bytes, b.first, b.name))
     ]
     alive = {place: alive_at(plan.buffers, place) for place in {buffer.first for buffer in plan.buffers}}
@@ -105,7 +124,7 @@ def report_of(plan: MemoryPlan) -> dict[str, object]:
         "arena_bytes": plan.arena_bytes(1),
         "shared_bytes": plan.shared_bytes,
         "thread_bytes": plan.thread_bytes,
-        "peak": {"group": busiest, "bytes": alive.get(busiest, 0)},
+        "peak": {"group": group_at(busiest), "bytes": alive.get(busiest, 0)},
         "buffers": entries,
         "output": plan.output,
     }

@@ -27,6 +27,14 @@ def row_sources(node: fx.Node) -> frozenset[fx.Node]:
     return frozenset(source for name in names for source in _nodes(a[name])) - whole
 
 
+def read_while_preparing(node: fx.Node) -> frozenset[fx.Node]:
+    """The values that are read before the first block of rows and never after."""
+    kernel, a = kernel_of(node), arguments(node)
+    names = () if kernel is None else kernel.prepared(node, a)
+    later = {source for name, value in a.items() if name not in names for source in _nodes(value)}
+    return frozenset(source for name in names for source in _nodes(a[name])) - later
+
+
 def _nodes(value: Any) -> Iterator[fx.Node]:
     if isinstance(value, fx.Node):
         yield value
