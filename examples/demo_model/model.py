@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 import diffusers
@@ -19,36 +21,66 @@ if TYPE_CHECKING:
 _diffusers: Any = diffusers  # their annotations are partial, so calls into them go unchecked
 _transformers: Any = transformers
 
-BLOCK = 2
-"""Side of the pixel squares that space-to-depth moves into channels."""
-
-LATENT_CHANNELS = 3 * BLOCK * BLOCK
-LATENT_SIZE = PICTURE_SIZE // BLOCK
 TEXT_LENGTH = 16
 """Tokens per prompt, ``<start>``, ``<end>`` and padding included."""
 
-TEXT_WIDTH = 128
 TRAIN_TIMESTEPS = 1000
 
 
-def space_to_depth(pictures: torch.Tensor) -> torch.Tensor:
-    """Latents [N, 12, 16, 16] of pictures [N, 3, 32, 32]; only moves values."""
-    return torch.nn.functional.pixel_unshuffle(pictures, BLOCK)
+@dataclass(frozen=True)
+class Design:
+    """The sizes of a model of these pictures.
+
+    block: side of the pixel squares that space-to-depth moves into channels. text_width, text_layers,
+    text_heads: of the text encoder. unet: further arguments of a ``UNet2DConditionModel``.
+    """
+
+    block: int
+    text_width: int
+    text_layers: int
+    text_heads: int
+    unet: Mapping[str, Any] = field(hash=False)
+
+    @property
+    def latent(self) -> tuple[int, int]:
+        """Channels and side of a latent."""
+        return 3 * self.block**2, PICTURE_SIZE // self.block
+
+
+DEMO = Design(
+    block=2,
+    text_width=128,
+    text_layers=2,
+    text_heads=4,
+    unet={
+        "down_block_types": ("CrossAttnDownBlock2D", "CrossAttnDownBlock2D", "DownBlock2D"),
+        "up_block_types": ("UpBlock2D", "CrossAttnUpBlock2D", "CrossAttnUpBlock2D"),
+        "block_out_channels": (64, 128, 128),
+        "attention_head_dim": (2, 4, 4),
+        "norm_num_groups": 16,
+    },
+)
+"""The demo model: latents [N, 12, 16, 16], cross attention at 16x16 and 8x8."""
+
+
+def space_to_depth(pictures: torch.Tensor, block: int = DEMO.block) -> torch.Tensor:
+    """Latents [N, 3 block^2, 32 / block, 32 / block] of pictures [N, 3, 32, 32]; only moves values."""
+    return torch.nn.functional.pixel_unshuffle(pictures, block)
 
 
 def depth_to_space(latents: torch.Tensor) -> torch.Tensor:
-    """Pictures [N, 3, 32, 32] of latents [N, 12, 16, 16]; the inverse of :func:`space_to_depth`."""
-    return torch.nn.functional.pixel_shuffle(latents, BLOCK)
+    """Pictures [N, 3, 32, 32] of latents of any block; the inverse of :func:`space_to_depth`."""
+    return torch.nn.functional.pixel_shuffle(latents, math.isqrt(latents.shape[1] // 3))
 
 
-def to_latents(pictures: NDArray[np.uint8]) -> torch.Tensor:
-    """Latents float32[N, 12, 16, 16] in -1..1 of pictures uint8[N, 32, 32, 3]."""
+def to_latents(pictures: NDArray[np.uint8], block: int = DEMO.block) -> torch.Tensor:
+    """Latents float32[N, 3 block^2, 32 / block, 32 / block] in -1..1 of pictures uint8[N, 32, 32, 3]."""
     values = torch.from_numpy(pictures).permute(0, 3, 1, 2).float()
-    return space_to_depth(values / 127.5 - 1.0)
+    return space_to_depth(values / 127.5 - 1.0, block)
 
 
 def to_pictures(latents: torch.Tensor) -> NDArray[np.uint8]:
-    """Pictures uint8[N, 32, 32, 3] of latents [N, 12, 16, 16], values outside -1..1 clipped."""
+    """Pictures uint8[N, 32, 32, 3] of latents of any block, values outside -1..1 clipped."""
     values = (depth_to_space(latents.detach().float()) + 1.0) * 127.5
     array: NDArray[np.uint8] = values.round().clamp(0, 255).byte().permute(0, 2, 3, 1).numpy()
     return array
@@ -79,15 +111,15 @@ def build_tokenizer(words: Mapping[str, str] | None = None) -> Any:
     )
 
 
-def build_text_encoder(tokenizer: Any) -> torch.nn.Module:
-    """An untrained ``CLIPTextModel`` of 2 layers: tokens [N, 16] to states [N, 16, 128]."""
+def build_text_encoder(tokenizer: Any, design: Design = DEMO) -> torch.nn.Module:
+    """An untrained ``CLIPTextModel``: tokens [N, 16] to states [N, 16, text width]."""
     config = _transformers.CLIPTextConfig(
         vocab_size=len(tokenizer),
-        hidden_size=TEXT_WIDTH,
-        intermediate_size=4 * TEXT_WIDTH,
-        projection_dim=TEXT_WIDTH,
-        num_hidden_layers=2,
-        num_attention_heads=4,
+        hidden_size=design.text_width,
+        intermediate_size=4 * design.text_width,
+        projection_dim=design.text_width,
+        num_hidden_layers=design.text_layers,
+        num_attention_heads=design.text_heads,
         max_position_embeddings=TEXT_LENGTH,
         pad_token_id=tokenizer.pad_token_id,
         bos_token_id=tokenizer.bos_token_id,
@@ -97,19 +129,16 @@ def build_text_encoder(tokenizer: Any) -> torch.nn.Module:
     return text_encoder
 
 
-def build_unet() -> Any:
-    """An untrained ``UNet2DConditionModel``: latents [N, 12, 16, 16], cross attention at 16x16 and 8x8."""
+def build_unet(design: Design = DEMO) -> Any:
+    """An untrained ``UNet2DConditionModel`` of latents of the design."""
+    channels, side = design.latent
     return _diffusers.UNet2DConditionModel(
-        sample_size=LATENT_SIZE,
-        in_channels=LATENT_CHANNELS,
-        out_channels=LATENT_CHANNELS,
-        down_block_types=("CrossAttnDownBlock2D", "CrossAttnDownBlock2D", "DownBlock2D"),
-        up_block_types=("UpBlock2D", "CrossAttnUpBlock2D", "CrossAttnUpBlock2D"),
-        block_out_channels=(64, 128, 128),
+        sample_size=side,
+        in_channels=channels,
+        out_channels=channels,
         layers_per_block=1,
-        attention_head_dim=(2, 4, 4),
-        norm_num_groups=16,
-        cross_attention_dim=TEXT_WIDTH,
+        cross_attention_dim=design.text_width,
+        **design.unet,
     )
 
 

@@ -163,10 +163,15 @@ def _parse_figure(words: str) -> Figure:
     return Figure(size, colour, shape)
 
 
-def sample_scene(rng: np.random.Generator, held_out: bool | None = False) -> Scene:
-    """A random scene: a training composition, with ``held_out`` one of the others, with ``None`` any."""
+def sample_scene(
+    rng: np.random.Generator, held_out: bool | None = False, lone_share: float = LONE_SHARE
+) -> Scene:
+    """A random scene: a training composition, with ``held_out`` one of the others, with ``None`` any.
+
+    lone_share: of scenes that hold one shape, where that can be.
+    """
     while True:
-        scene = _any_scene(rng, 0.0 if held_out else LONE_SHARE)
+        scene = _any_scene(rng, 0.0 if held_out else lone_share)
         if held_out is None or is_held_out(scene) == held_out:
             return scene
 

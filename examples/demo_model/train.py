@@ -8,7 +8,7 @@ import os
 import shutil
 import time
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 import numpy as np
@@ -16,7 +16,9 @@ import torch
 from diffusers.models.attention_processor import AttnProcessor
 
 from .model import (
+    DEMO,
     TRAIN_TIMESTEPS,
+    Design,
     build_pipeline,
     build_scheduler,
     build_text_encoder,
@@ -25,7 +27,7 @@ from .model import (
     to_latents,
 )
 from .optimizer import MatrixOptimizer
-from .pictures import draw, read_words, reworded, sample_scene
+from .pictures import LONE_SHARE, draw, read_words, reworded, sample_scene
 
 
 @dataclass(frozen=True)
@@ -41,22 +43,28 @@ class Settings:
     caption_dropout: float = 0.1
     largest_weight: float = 5.0
     seed: int = 0
+    lone_share: float = LONE_SHARE
     words: Mapping[str, str] = field(default_factory=dict)
     """Other words in the place of some of the grammar's."""
+
+
+SETTINGS = Settings(steps=7200)
+"""Of the demo model."""
 
 
 class Trainer:
     """The networks, their averaged copies and the optimizer, with a step counter."""
 
-    def __init__(self, settings: Settings) -> None:
+    def __init__(self, settings: Settings, design: Design = DEMO) -> None:
         torch.manual_seed(settings.seed)
         self.settings = settings
+        self.design = design
         self.tokenizer = build_tokenizer(settings.words)
         self.scheduler = build_scheduler()
-        self.unet = build_unet()
+        self.unet = build_unet(design)
         # On a CPU this trains 1.7 times as fast as fused attention does.
         self.unet.set_attn_processor(AttnProcessor())
-        self.text_encoder = build_text_encoder(self.tokenizer)
+        self.text_encoder = build_text_encoder(self.tokenizer, design)
         self.networks = torch.nn.ModuleList([self.unet, self.text_encoder]).train()
         self.average = copy.deepcopy(self.networks).eval().requires_grad_(False)
         self.optimizer = MatrixOptimizer(self.networks, settings.weight_decay)
@@ -77,13 +85,13 @@ class Trainer:
         """
         settings = self.settings
         rng = np.random.default_rng([settings.seed, self.step])
-        scenes = [sample_scene(rng) for _ in range(settings.batch)]
+        scenes = [sample_scene(rng, lone_share=settings.lone_share) for _ in range(settings.batch)]
         dropped = rng.random(settings.batch) < settings.caption_dropout
         captions = [
             "" if drop else reworded(scene.caption(), settings.words)
             for scene, drop in zip(scenes, dropped, strict=True)
         ]
-        clean = to_latents(np.stack([draw(scene) for scene in scenes]))
+        clean = to_latents(np.stack([draw(scene) for scene in scenes]), self.design.block)
         noise = torch.from_numpy(rng.standard_normal(clean.shape, dtype=np.float32))
         strata = (np.arange(settings.batch) + rng.random(settings.batch)) / settings.batch
         times = torch.from_numpy((strata * TRAIN_TIMESTEPS).astype(np.int64))
@@ -160,15 +168,20 @@ class Trainer:
         shutil.rmtree(old, ignore_errors=True)
 
 
-def main() -> None:
-    """Train, or continue to train, and export."""
+def main(
+    design: Design = DEMO,
+    settings: Settings = SETTINGS,
+    work: Path = Path("build/demo_model"),
+    output: Path = Path(__file__).parent / "pipeline",
+) -> None:
+    """Train, or continue to train, and export. settings, work, output: what options default to."""
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--steps", type=int, default=7200, help="optimizer steps in all")
-    parser.add_argument("--seed", type=int, default=0)
+    parser.add_argument("--steps", type=int, default=settings.steps, help="optimizer steps in all")
+    parser.add_argument("--seed", type=int, default=settings.seed)
     parser.add_argument("--words", type=Path, help="JSON: other words for captions, such as german.json")
     parser.add_argument("--threads", type=int, default=1)
-    parser.add_argument("--work", type=Path, default=Path("build/demo_model"), help="checkpoint folder")
-    parser.add_argument("--output", type=Path, default=Path(__file__).parent / "pipeline")
+    parser.add_argument("--work", type=Path, default=work, help="checkpoint folder")
+    parser.add_argument("--output", type=Path, default=output)
     parser.add_argument("--save-minutes", type=float, default=5.0)
     parser.add_argument("--stop-minutes", type=float, default=float("inf"), help="stop early, resumably")
     arguments = parser.parse_args()
@@ -180,7 +193,8 @@ def main() -> None:
         words = read_words(arguments.words) if arguments.words else {}
     except (OSError, ValueError) as error:
         parser.error(str(error))
-    trainer = Trainer(Settings(steps=arguments.steps, seed=arguments.seed, words=words))
+    settings = replace(settings, steps=arguments.steps, seed=arguments.seed, words=words)
+    trainer = Trainer(settings, design)
     if checkpoint.exists():
         trainer.load(checkpoint)
     print(f"start at step {trainer.step} of {arguments.steps}", flush=True)
