@@ -20,8 +20,8 @@ lint: $(VENV)/.installed-for-tests
 	rm -rf $(TYPED) build/lib
 	$(BIN)/python -m pip install --quiet --no-deps --target $(TYPED) .
 	rm -rf build/lib
-	cd $(TYPED) && MYPYPATH=$(CURDIR)/examples/microcontroller $(abspath $(BIN))/mypy \
-	    --config-file $(CURDIR)/pyproject.toml -p dgqc -p digits
+	cd $(TYPED) && MYPYPATH=$(CURDIR)/examples/microcontroller:$(CURDIR)/examples/microcontroller_text $(abspath $(BIN))/mypy \
+	    --config-file $(CURDIR)/pyproject.toml -p dgqc -p digits -p scenes
 
 # The site, in build/site; a warning fails. Docstrings are read from a plain install, as in lint.
 docs: $(VENV)/.installed

@@ -8,9 +8,10 @@ from pathlib import Path
 import pytest
 import torch
 
-EXAMPLE = Path(__file__).parent.parent.parent / "examples" / "microcontroller"
-# The example's Python is a package of its own, which is not installed.
-sys.path.insert(0, str(EXAMPLE))
+EXAMPLES = Path(__file__).parent.parent.parent / "examples"
+DIGITS, SCENES = EXAMPLES / "microcontroller", EXAMPLES / "microcontroller_text"
+# The examples' Python are packages of their own, which are not installed.
+sys.path[:0] = [str(DIGITS), str(SCENES)]
 
 Make = Callable[[str], str]
 
@@ -20,19 +21,14 @@ def _one_thread() -> None:
     torch.set_num_threads(1)
 
 
-@pytest.fixture(scope="session")
-def build(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Where the example's Makefile puts everything."""
-    return tmp_path_factory.mktemp("microcontroller")
-
-
-@pytest.fixture(scope="session")
-def make(build: Path) -> Make:
-    """Runs the example's Makefile, drawing one digit; what it prints."""
-    settings = (f"BUILD={build}", f"DGQC={sys.executable} -m dgqc.cli.main", "DIGITS=1")
+def maker(example: Path, build: Path, *settings: str) -> Make:
+    """Runs an example's Makefile; what it prints. build: where that puts everything."""
 
     def run(goal: str) -> str:
-        command = ["make", "-C", str(EXAMPLE), *settings, goal]
+        command = [
+            *("make", "-C", str(example), f"BUILD={build}", f"DGQC={sys.executable} -m dgqc.cli.main"),
+            *(*settings, goal),
+        ]
         done = subprocess.run(command, capture_output=True, text=True, check=False)
         assert done.returncode == 0, done.stdout + done.stderr
         return done.stdout
@@ -41,7 +37,19 @@ def make(build: Path) -> Make:
 
 
 @pytest.fixture(scope="session")
+def build(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Where the Makefile of the digits puts everything."""
+    return tmp_path_factory.mktemp("microcontroller")
+
+
+@pytest.fixture(scope="session")
+def make(build: Path) -> Make:
+    """Runs it, drawing one digit; what it prints."""
+    return maker(DIGITS, build, "DIGITS=1")
+
+
+@pytest.fixture(scope="session")
 def bundle(make: Make, build: Path) -> Path:
-    """The example's model, compiled by its Makefile."""
+    """The model of digits, compiled by its Makefile."""
     make(f"{build}/digits.dgqc/manifest.json")
     return build / "digits.dgqc"
