@@ -54,6 +54,8 @@ LONE_SHARE = 0.4
 """Share of sampled scenes that hold one shape."""
 
 Offset = tuple[int, int]
+STILL: tuple[Offset, Offset] = ((0, 0), (0, 0))
+"""Offsets of figures that stand where they are said to."""
 
 
 @dataclass(frozen=True)
@@ -81,7 +83,7 @@ class Scene:
     figures: tuple[Figure, ...]
     layout: str
     background: str
-    offsets: tuple[Offset, ...] = ((0, 0), (0, 0))
+    offsets: tuple[Offset, ...] = STILL
 
     def caption(self) -> str:
         """The caption, 10 to 14 words of the grammar."""

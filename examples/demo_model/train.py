@@ -27,12 +27,15 @@ from .model import (
     to_latents,
 )
 from .optimizer import MatrixOptimizer
-from .pictures import LONE_SHARE, draw, read_words, reworded, sample_scene
+from .pictures import LONE_SHARE, STILL, draw, read_words, reworded, sample_scene
 
 
 @dataclass(frozen=True)
 class Settings:
-    """How long and how to train; two runs with equal settings and threads give equal weights."""
+    """How long and how to train; two runs with equal settings and threads give equal weights.
+
+    lone_share: of scenes with one shape. still: whether figures stand just where captions say.
+    """
 
     steps: int
     batch: int = 32
@@ -44,6 +47,7 @@ class Settings:
     largest_weight: float = 5.0
     seed: int = 0
     lone_share: float = LONE_SHARE
+    still: bool = False
     words: Mapping[str, str] = field(default_factory=dict)
     """Other words in the place of some of the grammar's."""
 
@@ -86,6 +90,8 @@ class Trainer:
         settings = self.settings
         rng = np.random.default_rng([settings.seed, self.step])
         scenes = [sample_scene(rng, lone_share=settings.lone_share) for _ in range(settings.batch)]
+        if settings.still:
+            scenes = [replace(scene, offsets=STILL) for scene in scenes]
         dropped = rng.random(settings.batch) < settings.caption_dropout
         captions = [
             "" if drop else reworded(scene.caption(), settings.words)
