@@ -104,14 +104,14 @@ class CTarget(Target):
         self, program: Program, inputs: Mapping[str, torch.Tensor], repeats: int
     ) -> Mapping[str, float]:
         verify(program)
-        return seconds_by_module(self.lay_out(program, verify_each=False), inputs, repeats)
+        return seconds_by_module(self.lay_out(program, verified=False), inputs, repeats)
 
     def open_painter(self, runner: str, programs: Mapping[str, Program]) -> Painter | None:
         from .execution.painter import CPainter
 
         for one in programs.values():
             verify(one)  # A stranger's graph must keep the rules, or C writes anywhere.
-        laid_out = {name: self.lay_out(one, verify_each=False) for name, one in programs.items()}
+        laid_out = {name: self.lay_out(one, verified=False) for name, one in programs.items()}
         return CPainter(laid_out).draw if draws(laid_out) else None
 
     def working_memory(self, program: Program) -> int | None:
