@@ -108,8 +108,7 @@ def _integer_layers(
 
     integers = []
     for value, item in zip(real, program.inputs, strict=True):
-        assert item.scale is not None
-        codes = torch.floor(value.double() / item.scale[step] + 0.5)
+        codes = torch.floor(value.double() / item.steps(step) + 0.5)
         integers.append(codes.clamp(-32768, 32767).to(torch.int16))
     with torch.no_grad():
         Recorder(program.graph).run(*integers, torch.tensor(step))
