@@ -211,6 +211,9 @@ class QuantizedProbabilities:
 
 PER_OCTAVE = 4
 """Steps of an exponent that double a scale: finer ones would gain less than a dB."""
+PARTS_OF_AN_OCTAVE = tuple(2.0 ** (part / PER_OCTAVE) for part in range(PER_OCTAVE))
+EXPONENT_BIAS, MANTISSA_BITS = 1023, 52
+"""Of float64."""
 LARGEST_EXPONENT = 1000
 """Beyond it scales are no numbers."""
 
@@ -254,8 +257,14 @@ class QuantizedActivation16:
 
 
 def ratios(exponent: torch.Tensor) -> torch.Tensor:
-    """What exponents stand for, float64: 2^(exponent / 4)."""
-    return torch.exp2(exponent.double() / PER_OCTAVE)
+    """What exponents stand for, float64: 2^(exponent / 4). exponent: int64, above -4000 and below 4000.
+
+    Equal exponents give equal numbers, to the last bit, wherever they stand and on every machine; torch.exp2
+    differs between what fills its vectors and what is left over. The power of two is put into its place.
+    """
+    whole = torch.div(exponent, PER_OCTAVE, rounding_mode="floor")
+    powers = ((whole + EXPONENT_BIAS) << MANTISSA_BITS).view(torch.float64)
+    return torch.tensor(PARTS_OF_AN_OCTAVE, dtype=torch.float64)[exponent - PER_OCTAVE * whole] * powers
 
 
 @dataclass(frozen=True)
