@@ -264,7 +264,8 @@ def ratios(exponent: torch.Tensor) -> torch.Tensor:
     """
     whole = torch.div(exponent, PER_OCTAVE, rounding_mode="floor")
     powers = ((whole + EXPONENT_BIAS) << MANTISSA_BITS).view(torch.float64)
-    return torch.tensor(PARTS_OF_AN_OCTAVE, dtype=torch.float64)[exponent - PER_OCTAVE * whole] * powers
+    parts = torch.tensor(PARTS_OF_AN_OCTAVE, dtype=torch.float64, device=exponent.device)
+    return parts[exponent - PER_OCTAVE * whole] * powers
 
 
 @dataclass(frozen=True)
