@@ -48,7 +48,7 @@ def compile_model(
     ] = None,
     target: Annotated[str | None, typer.Option("--target", metavar="NAMES", help=TARGET_HELP)] = None,
     print_ir_after: options.PrintIrAfter = None,
-    dump_ir: options.DumpIr = None,
+    dump_ir: options.DumpGraphs = None,
     timing: options.ShowTiming = False,
     weights: Annotated[
         str | None,

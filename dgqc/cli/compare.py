@@ -40,7 +40,9 @@ Setting = Annotated[
     list[str] | None,
     typer.Option("--set", metavar="KEY=VALUE", help="For presets that take it: iterations=100."),
 ]
-Simulated = Annotated[bool, typer.Option("--simulated", help="Each integer program's simulation beside it.")]
+WithSimulated = Annotated[
+    bool, typer.Option("--simulated", help="Each integer program's simulation beside it.")
+]
 Prompts = Annotated[
     Path | None,
     typer.Option("--prompts", help="One a line: the first calibrate, the others are compared on."),
@@ -83,7 +85,7 @@ def compare(
     presets: Presets = PRESETS,
     bits: Bits = BITS,
     setting: Setting = None,
-    simulated: Simulated = False,
+    simulated: WithSimulated = False,
     prompts: Prompts = None,
     other_prompts: OtherPrompts = None,
     calib: Calib = None,

@@ -25,7 +25,7 @@ PrintIrAfter = Annotated[
     list[str] | None,
     typer.Option("--print-ir-after", metavar="PASS|all", help="Print the graph after a pass, on stderr."),
 ]
-DumpIr = Annotated[
+DumpGraphs = Annotated[
     Path | None,
     typer.Option("--dump-ir", metavar="DIR", help="Write the graph after each pass there, for `dgqc view`."),
 ]

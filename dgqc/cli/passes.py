@@ -82,7 +82,7 @@ def opt(
         Path | None, typer.Option("--calib", help="Samples, for passes that observe ranges.")
     ] = None,
     print_ir_after: options.PrintIrAfter = None,
-    dump_ir: options.DumpIr = None,
+    dump_ir: options.DumpGraphs = None,
     timing: options.ShowTiming = False,
 ) -> None:
     """Run passes on a saved graph."""

@@ -20,7 +20,7 @@ from .drawing import Decode, Pictures
 
 JUDGES, DECODERS = "dgqc.judges", "dgqc.decoders"
 """Groups of entry points."""
-Figures = Callable[[Pictures, Sequence[str], Pictures | None], Mapping[str, float]]
+JudgeFunction = Callable[[Pictures, Sequence[str], Pictures | None], Mapping[str, float]]
 """figures(pictures, prompts, beside): pictures uint8 (N, height, width, 3), and beside them the float model's
 of the same prompts and seeds, or None for its own."""
 AUTOENCODERS: Mapping[str, Any] = {one.__name__: one for one in (AutoencoderKL, AutoencoderTiny)}
@@ -31,7 +31,7 @@ class OwnJudge:
     """Another package's. name: what measurements are kept under, with the package and its version."""
 
     name: str
-    figures: Figures = field(compare=False)
+    figures: JudgeFunction = field(compare=False)
 
     def check(self, prompts: Sequence[str]) -> None:
         """It is asked when there are pictures."""

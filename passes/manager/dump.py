@@ -20,7 +20,7 @@ FILE = re.compile(r"(\d{3,})-([\w.-]+)\.txt")
 """What a file is called: its number, the pass that left the graph."""
 OWN = re.compile(rf"{FILE.pattern}|report\.json|view\.html|part-\d+")
 """What may stand in a folder that is written to."""
-Key = tuple[object, ...]
+ProgramKey = tuple[object, ...]
 
 
 @dataclass
@@ -48,7 +48,7 @@ class DumpIr:
     """
 
     folder: Path
-    programs: dict[Key, Dumped] = field(default_factory=dict)
+    programs: dict[ProgramKey, Dumped] = field(default_factory=dict)
 
     def before(self, item: Pass, program: Program) -> None:
         """Where a program begins."""
@@ -82,7 +82,7 @@ def check_dump(folder: Path) -> None:
         raise DgqcError(f"--dump-ir={folder} holds {others[0]}, which is no dump; give another folder.")
 
 
-def _key(program: Program) -> Key:
+def _key(program: Program) -> ProgramKey:
     """What tells the programs of one compile apart, whatever passes do to them."""
     output = next(node for node in program.graph.graph.nodes if node.op == "output").args[0]
     value = getattr(output, "meta", {}).get("val")
