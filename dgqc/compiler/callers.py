@@ -22,7 +22,7 @@ from ..frontends.calibrating.pictures import read_pictures
 from ..frontends.calibrating.pipeline_calls import Settings, UnfitPipeline
 from ..frontends.calibrating.synthesize import denoised, rehearse, synthesize
 from ..frontends.loading.pipelines import StoredPipeline
-from ..frontends.loading.sample_sizes import Size
+from ..frontends.loading.sample_sizes import SampleSize
 from ..frontends.schedulers import scheduler_config
 from ..frontends.schedules import schedule_for
 from ..ir.calibration import Calibration
@@ -76,7 +76,7 @@ class Caller:
         count: int,
         batch_size: int,
         seed: int,
-        sample_size: Size | None = None,
+        sample_size: SampleSize | None = None,
         context_length: int = CONTEXT_LENGTH,
         more: bool = False,
         purpose: str = "for calibration",
@@ -133,7 +133,7 @@ def caller_of(request: Request, known: KnownModel, recorded: Calibration | None)
             _check_context(request, calls)
             return Caller(calls.schedule, config, calls, drawings=drawings)
         except DgqcError as error:
-            if not (request.pictures is request.strength is request.embeddings is None):
+            if any(one is not None for one in (request.pictures, request.strength, request.embeddings)):
                 raise  # Denoising without them is not what was asked for.
             reason = str(error)
     scheduler, schedule = schedule_for(config, _steps(request), request.timesteps)

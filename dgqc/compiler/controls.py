@@ -22,7 +22,7 @@ def with_one_result(request: Request) -> Request:
     """
     model, recorded = request.model, request.calibration
     kind = class_in(Path(model)) if isinstance(model, str | Path) else type(model).__name__
-    if kind not in CONTROLS:
+    if kind is None or kind not in CONTROLS:
         return request
     if recorded is None:
         raise DgqcError(of_calls(kind))

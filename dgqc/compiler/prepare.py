@@ -27,7 +27,7 @@ from ..frontends.loading.guidance import USUAL, settled_guidance, takes_guidance
 from ..frontends.loading.live_models import check_live
 from ..frontends.loading.model_inputs import model_config, recorded_inputs
 from ..frontends.loading.pipelines import StoredPipeline
-from ..frontends.loading.sample_sizes import Size
+from ..frontends.loading.sample_sizes import SampleSize
 from ..frontends.samplers import AUTO, sampler_for
 from ..frontends.schedulers import scheduler_config
 from ..ir.calibration import Calibration, samples_in
@@ -155,7 +155,7 @@ def usual_samples(parameters: int) -> int:
     return FEW_SAMPLES if parameters > LARGE * 1e6 else SAMPLES
 
 
-def asked_sizes(request: Request, caller: Caller, tokens: int | None = None) -> tuple[Size | None, int]:
+def asked_sizes(request: Request, caller: Caller, tokens: int | None = None) -> tuple[SampleSize | None, int]:
     """Height and width of latents, None for the model's own, and the tokens of a context: as asked for, as
     called, as known. tokens: of the model's tokenizer."""
     found = sizes(caller.calls) if caller.calls else {}
@@ -247,7 +247,7 @@ def _drawn(
     request: Request,
     model: nn.Module,
     caller: Caller,
-    sample_size: Size | None,
+    sample_size: SampleSize | None,
     context_length: int,
 ) -> Calibration:
     """Samples that nobody recorded, which is said."""

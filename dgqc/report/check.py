@@ -18,7 +18,7 @@ from ..frontends.capturing.capture import capture
 from ..frontends.capturing.graph_builder import LATER_INPUTS
 from ..frontends.capturing.rewriter import Refused
 from ..frontends.loading.guidance import USUAL, with_guidance
-from ..frontends.loading.sample_sizes import Size
+from ..frontends.loading.sample_sizes import SampleSize
 from ..frontends.parts.decoders import COMPONENT
 from ..frontends.parts.text_encoders import TOKENIZERS
 from ..frontends.schedules import schedule_for
@@ -90,7 +90,7 @@ def check_model(
     *,
     steps: int,
     target: str | None,
-    sample_size: Size | None = None,
+    sample_size: SampleSize | None = None,
     context_length: int | None = None,
     pass_pipeline: str | None = None,
 ) -> Checked:

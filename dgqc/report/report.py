@@ -15,7 +15,7 @@ from ..bundle.report_record import CountedReportRecord
 from ..frontends.capturing.capture import capture
 from ..frontends.loading.guidance import USUAL, with_guidance
 from ..frontends.loading.load import LoadedModel, config_only, load_model
-from ..frontends.loading.sample_sizes import Size
+from ..frontends.loading.sample_sizes import SampleSize
 from ..ir.errors import DgqcError
 from ..ir.ops.captured import ProductKind
 from ..ir.program import Program
@@ -44,7 +44,7 @@ def report_on(
     opt: str,
     *,
     steps: int,
-    sample_size: Size | None,
+    sample_size: SampleSize | None,
     context_length: int | None,
     pass_pipeline: str | None = None,
 ) -> Report:

@@ -88,7 +88,7 @@ def calibrate(
     try:
         recording, calls = _recorded(drawings, count, batch_size, seed, progress)
     except UnfitPipeline as error:
-        if not (prompts is given is told is None) or part != UNET:
+        if part != UNET or any(one is not None for one in (prompts, given, told)):
             raise  # Denoising without them is not what was asked for.
         log.warning("%s Samples are denoised by its %s alone.", error, type(loaded.scheduler).__name__)
         recording, calls = _denoised(loaded, steps, count, batch_size, seed, progress)

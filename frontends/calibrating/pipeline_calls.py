@@ -16,7 +16,7 @@ from ...ir.errors import DgqcError
 from ...ir.reading import explained
 from ..loading.model_inputs import model_config, model_inputs
 from ..loading.pipelines import quietly
-from ..loading.sample_sizes import Size, own_frames, own_size, size_of
+from ..loading.sample_sizes import SampleSize, own_frames, own_size, size_of
 from ..schedules import check_steps, check_timesteps
 from .boxes import boxes_of
 from .embeddings import FACES, NEGATIVE, PROMPTS, Embeddings, arguments_of
@@ -60,7 +60,7 @@ class Settings:
     steps: int
     timesteps: tuple[float, ...] | None = None
     guidance_scale: float | None = None
-    size: Size | None = None
+    size: SampleSize | None = None
     strength: float | None = None
 
     def __post_init__(self) -> None:

@@ -22,7 +22,7 @@ from ...ir.schedule import Schedule
 from ..loading.answering import answer_of
 from ..loading.exported_unet import ExportedUNet
 from ..loading.model_inputs import ModelInput, model_config, model_inputs
-from ..loading.sample_sizes import Size
+from ..loading.sample_sizes import SampleSize
 from .conditions import Conditions, draw_conditions, invents
 from .drawings import Drawings
 from .recorder import Progress, versions
@@ -43,7 +43,7 @@ def synthesize(
     samples: int = 8,
     batch_size: int = 4,
     seed: int = 0,
-    sample_size: Size | None = None,
+    sample_size: SampleSize | None = None,
     context_length: int = 77,
     progress: Progress | None = None,
     drawings: Drawings | None = None,

@@ -23,7 +23,7 @@ from ..loading.conditionings import refuse_unshown
 from ..loading.exported_unet import ExportedUNet
 from ..loading.guidance import refuse_unsettled
 from ..loading.model_inputs import ModelInput, model_inputs
-from ..loading.sample_sizes import Size, size_of
+from ..loading.sample_sizes import SampleSize, size_of
 from . import (  # noqa: F401  (they register capture rules)
     rules_activations,
     rules_any_convolution,
@@ -58,7 +58,7 @@ def capture(
     model: nn.Module,
     *,
     schedule: Schedule = UNSCHEDULED,
-    sample_size: Size | None = None,
+    sample_size: SampleSize | None = None,
     context_length: int = 77,
     refused: list[Refused] | None = None,
     recorded: Sequence[ModelInput] = (),
@@ -232,7 +232,9 @@ def _changes_its_input(target: object) -> bool:
     return target._schema.is_mutable and target is not torch.ops.aten.detach_.default
 
 
-def _refuse_other_size(model: nn.Module, inputs: Sequence[ModelInput], sample_size: Size | None) -> None:
+def _refuse_other_size(
+    model: nn.Module, inputs: Sequence[ModelInput], sample_size: SampleSize | None
+) -> None:
     if not isinstance(model, ExportedUNet) or sample_size is None:
         return
     traced = size_of(inputs[0].shape)

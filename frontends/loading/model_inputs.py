@@ -23,7 +23,7 @@ from .arguments import PLACES, in_order, place_of
 from .conditionings import CONTROLS, of_calls, refuse_unknown
 from .contexts import FIRST, context_widths
 from .guidance import takes_guidance
-from .sample_sizes import VIDEOS, Size, sample_shape
+from .sample_sizes import VIDEOS, SampleSize, sample_shape
 
 UNETS = (
     UNet2DConditionModel,
@@ -54,7 +54,9 @@ class ModelInput:
     dtype: torch.dtype = torch.float32
 
 
-def model_inputs(model: nn.Module, sample_size: Size | None, context_length: int) -> tuple[ModelInput, ...]:
+def model_inputs(
+    model: nn.Module, sample_size: SampleSize | None, context_length: int
+) -> tuple[ModelInput, ...]:
     """The inputs of a diffusers UNet in placeholder order, `timestep` with shape (1,) among them.
 
     sample_size: height and width, of a video after its frames; of a sound 1 and its length; None takes the
@@ -103,7 +105,7 @@ def recorded_inputs(recorded: Mapping[str, torch.Tensor]) -> tuple[ModelInput, .
     )
 
 
-def _embeddings(model: nn.Module, size: Size) -> list[ModelInput]:
+def _embeddings(model: nn.Module, size: SampleSize) -> list[ModelInput]:
     """Embeddings of a text and of a picture, of models whose time embedding they are added to, and a picture
     that hints at depth. size: height and width of the sample."""
     embedding = getattr(model, "add_embedding", None)

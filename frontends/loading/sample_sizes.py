@@ -12,7 +12,7 @@ from torch import nn
 
 from ...ir.errors import DgqcError
 
-Size = tuple[int, ...]
+SampleSize = tuple[int, ...]
 """(height, width), (frames, height, width) or (1, length)."""
 VIDEOS = (UNetMotionModel, UNet3DConditionModel)
 """Models whose sample is (B, C, frames, height, width)."""
@@ -20,7 +20,7 @@ FRAMES = 16
 """Of a video where nobody says how many; diffusers' pipelines draw as many."""
 
 
-def own_size(model: nn.Module) -> Size:
+def own_size(model: nn.Module) -> SampleSize:
     """A model's own size. Raises DgqcError where its config doesn't say."""
     config: Any = getattr(model, "config", {})
     size = _said(config)
@@ -34,7 +34,7 @@ def own_frames(model: nn.Module) -> int:
     return min(FRAMES, _positions(model))
 
 
-def sample_shape(model: nn.Module, channels: int, size: Size | None) -> tuple[int, ...]:
+def sample_shape(model: nn.Module, channels: int, size: SampleSize | None) -> tuple[int, ...]:
     """The shape of one sample, (1, channels, ...). size: None takes the model's own.
 
     Raises DgqcError for a size that the model's samples can't have.
@@ -57,7 +57,7 @@ def sample_shape(model: nn.Module, channels: int, size: Size | None) -> tuple[in
     return (1, channels, given[1]) if sounds else (1, channels, *given)
 
 
-def size_of(shape: Sequence[int]) -> Size:
+def size_of(shape: Sequence[int]) -> SampleSize:
     """The size of a sample of this shape, (B, C, ...)."""
     return (1, int(shape[2])) if len(shape) == 3 else tuple(int(one) for one in shape[2:])
 
@@ -99,7 +99,7 @@ def _positions(model: nn.Module) -> int:
     return int(config.get("motion_max_seq_length") or sys.maxsize)
 
 
-def _said(config: Mapping[str, Any]) -> Size:
+def _said(config: Mapping[str, Any]) -> SampleSize:
     size = config.get("sample_size")
     if isinstance(size, int):
         return size, size
