@@ -6,13 +6,13 @@ import logging
 import re
 import sys
 from collections.abc import Sequence
-from dataclasses import fields, replace
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from ..compiler.model_options import ModelOptions
+from ..compiler.model_options import LOADING
 from ..compiler.request import Request
 from ..ir.errors import DgqcError
 from ..ir.progress import enter
@@ -28,9 +28,6 @@ if TYPE_CHECKING:
 
 
 log = logging.getLogger("dgqc")
-
-MODEL = tuple(one.name for one in fields(ModelOptions) if one.kw_only)
-"""How a model is loaded."""
 
 
 def register(app: typer.Typer) -> None:
@@ -93,7 +90,7 @@ def compile_model(
     _tell(place, json)
 
 
-@takes_fields(*MODEL, "pictures", "strength", "embeddings")
+@takes_fields(*LOADING, "pictures", "strength", "embeddings")
 def calibrate(
     asked: dict[str, Any],
     pipeline: Annotated[

@@ -8,10 +8,14 @@ from typing import Annotated, Any
 
 import typer
 
+from ..compiler.model_options import LOADING
 from ..report.table import table
 from . import options
 from .console import as_json, progress, result
 from .from_fields import takes_fields
+
+LOADED = tuple(one for one in LOADING if one not in ("ip_adapter", "image_encoder"))
+"""How a model is loaded to be looked at. What an IP-Adapter is shown stands in no file."""
 
 
 def register(app: typer.Typer) -> None:
@@ -23,7 +27,7 @@ def register(app: typer.Typer) -> None:
     app.command("bench")(bench)
 
 
-@takes_fields("pass_pipeline", "sample_size", "context_length")
+@takes_fields(*LOADED, "pass_pipeline", "sample_size", "context_length")
 def check(
     asked: dict[str, Any],
     path: Annotated[Path, typer.Argument(metavar="MODEL", help="A model or its config.json.")],
@@ -48,7 +52,7 @@ def check(
         raise typer.Exit(1)
 
 
-@takes_fields("pass_pipeline", "sample_size", "context_length")
+@takes_fields(*LOADED, "pass_pipeline", "sample_size", "context_length")
 def report(
     asked: dict[str, Any],
     path: Annotated[Path, typer.Argument(metavar="DIR|MODEL", help="A bundle, a model or its config.json.")],

@@ -136,6 +136,7 @@ def caller_of(request: Request, known: KnownModel, recorded: Calibration | None)
             if any(one is not None for one in (request.pictures, request.strength, request.embeddings)):
                 raise  # Denoising without them is not what was asked for.
             reason = str(error)
+    _refuse_of_pipelines(request)
     scheduler, schedule = schedule_for(config, _steps(request), request.timesteps)
     rehearse(scheduler)
     if reason:
@@ -148,6 +149,16 @@ def caller_of(request: Request, known: KnownModel, recorded: Calibration | None)
         )
     origin = ASSUMED if config is None else f"asked of {schedule.scheduler}"
     return Caller(replace(schedule, origin=origin), config, scheduler=scheduler)
+
+
+def _refuse_of_pipelines(request: Request) -> None:
+    """Raises DgqcError for what only a pipeline draws with, where the model comes alone."""
+    for name in ("pictures", "strength", "embeddings"):
+        if getattr(request, name) is not None:
+            raise DgqcError(
+                f"Only a pipeline draws with --{name}, and this model comes alone; give its pipeline, or "
+                "leave it out."
+            )
 
 
 def _steps(request: Request) -> int:

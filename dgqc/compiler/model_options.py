@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import KW_ONLY, dataclass, field
+from dataclasses import KW_ONLY, dataclass, field, fields
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -116,6 +116,11 @@ class ModelOptions:
             picture_adapters_of(self.ip_adapter, self.image_encoder),
         )
 
+    @property
+    def chosen(self) -> bool:
+        """Whether anything is said of how it is loaded."""
+        return any(getattr(self, name) for name in LOADING)
+
     def refuse_of_live_models(self) -> None:
         """Raises DgqcError for options that are for files, where the model is a module or a pipeline."""
         for name in ("lora", "ip_adapter", "image_encoder", "variant", "tokenizer"):
@@ -124,3 +129,7 @@ class ModelOptions:
                     f"The option {name} is for files, and here is a {type(self.model).__name__}; give its "
                     f"folder, or do it with diffusers{INSTEAD.get(name, '')}."
                 )
+
+
+LOADING = tuple(one.name for one in fields(ModelOptions) if one.kw_only)
+"""How a model is loaded, by the options' names."""

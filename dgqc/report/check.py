@@ -7,6 +7,7 @@ from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any
 
 from torch import fx, nn
 
@@ -93,8 +94,11 @@ def check_model(
     sample_size: SampleSize | None = None,
     context_length: int | None = None,
     pass_pipeline: str | None = None,
+    **loading: Any,
 ) -> Checked:
     """Looks at a model; a config.json without weights is enough. Nothing is written.
+
+    loading: how it is loaded (`ModelOptions`).
 
     Raises DgqcError for what is no model, and for a preset, a target or a number of steps that there isn't.
     """
@@ -102,7 +106,7 @@ def check_model(
     check_targets(targets)
     preset = pipeline_for(opt) if pass_pipeline is None else pass_pipeline
     passes = parse_pipeline(preset)
-    loaded = shapes_only(path)
+    loaded = shapes_only(path, loading)
     _, schedule = schedule_for(loaded.scheduler, steps)
     model = with_guidance(loaded.model, USUAL)
     refused: list[Refused] = []

@@ -12,9 +12,10 @@ from torch import nn
 from ..bundle.bundle import PARTS, part_names, read_report
 from ..bundle.manifest import NAME, Manifest, check_files, is_bundle, read_manifest
 from ..bundle.report_record import CountedReportRecord
+from ..compiler.model_options import ModelOptions
 from ..frontends.capturing.capture import capture
 from ..frontends.loading.guidance import USUAL, with_guidance
-from ..frontends.loading.load import LoadedModel, config_only, load_model
+from ..frontends.loading.load import LoadedModel, config_only
 from ..frontends.loading.sample_sizes import SampleSize
 from ..ir.errors import DgqcError
 from ..ir.ops.captured import ProductKind
@@ -47,15 +48,16 @@ def report_on(
     sample_size: SampleSize | None,
     context_length: int | None,
     pass_pipeline: str | None = None,
+    **loading: Any,
 ) -> Report:
     """The report on a bundle, or on a model as `opt` or `pass_pipeline` would compile it.
 
     path: a bundle, or anything that holds a model; a config.json without weights is enough.
-    Raises DgqcError when it is neither.
+    loading: of a model, how it is loaded (`ModelOptions`). Raises DgqcError when it is neither.
     """
     if _is_bundle(path):
         return bundle_report(path)
-    loaded = shapes_only(path)
+    loaded = shapes_only(path, loading)
     model = with_guidance(loaded.model, USUAL)
     widths = _asked(opt, pass_pipeline)
     context = context_length or loaded.context_length or CONTEXT_LENGTH
@@ -181,16 +183,20 @@ def _asked(opt: str, pass_pipeline: str | None) -> Widths:
     return decided(parse_pipeline(pipeline_for(opt) if pass_pipeline is None else pass_pipeline))
 
 
-def shapes_only(path: Path) -> LoadedModel:
-    """A model whose weights need not be there. Raises DgqcError for what is none."""
+def shapes_only(path: Path, loading: Mapping[str, Any]) -> LoadedModel:
+    """A model whose weights need not be there, as long as nothing is said of these.
+
+    loading: options of how it is loaded, as a compile has them. Raises DgqcError for what is no model.
+    """
+    given = ModelOptions(path, **loading)
     if path.is_dir() and not any((path / name).is_file() for name in ("config.json", "model_index.json")):
         raise DgqcError(
             f"{path} is neither a bundle nor a model: it has no {NAME}, config.json or model_index.json; "
             "give a folder that `dgqc compile` wrote, or a UNet's."
         )
-    if path.is_dir() or path.suffix == ".json":
+    if not given.chosen and (path.is_dir() or path.suffix == ".json"):
         return config_only(path)
-    return load_model(path)
+    return given.loaded()
 
 
 def _is_bundle(path: Path) -> bool:
