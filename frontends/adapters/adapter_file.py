@@ -15,6 +15,7 @@ from ...ir.errors import DgqcError, one_line
 from ...ir.reading import reading
 from ...ir.storage.json_text import parse_json, read_json_object
 from ..loading.checkpoints import unwrapped
+from ..loading.foreign_weights import foreign_kind
 from ..loading.pickles import read_pickle
 from ..loading.weight_files import read_safetensors
 from ..loading.weights import not_plain
@@ -84,6 +85,8 @@ def read_adapter(adapter: Adapter) -> AdapterFile:
                 f"{path} holds {', '.join(sorted(change.tensors))} alone of the change at {keys[layer]}; "
                 f"{FORMS}."
             )
+    if not changes and (held := foreign_kind(unknown)):
+        raise DgqcError(f"{path} holds {held}.")
     if not changes:
         first = f" ({one_line(unknown[0], 100)} for instance)" if unknown else ""
         raise DgqcError(f"{path} holds no changes of layers{first}; {FORMS}.")

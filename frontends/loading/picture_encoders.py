@@ -12,11 +12,13 @@ import transformers
 from diffusers.models.embeddings import ImageProjection, IPAdapterFaceIDImageProjection
 from torch import nn
 
-from ...ir.errors import DgqcError
+from ...ir.errors import DgqcError, one_line
 from ...ir.reading import explained
 from ...ir.storage.json_text import read_json_object
 from .conditionings import picture_projections
 
+KIND = "clip_vision_model"
+"""What its config calls itself."""
 BESIDE = ("image_encoder", "../image_encoder", "../models/image_encoder")
 """Where repositories of adapters have theirs, from a file's own folder."""
 
@@ -97,7 +99,13 @@ def _fits(config: Any, wanted: Sequence[tuple[str, int]]) -> bool:
 def _read(folder: Path) -> Any:
     if not (folder / "config.json").is_file():
         raise DgqcError(f"{folder} has no config.json; give the folder of an image encoder.")
+    kind = read_json_object(folder / "config.json").get("model_type")
+    if kind != KIND:
+        raise DgqcError(
+            f"{folder} holds a {one_line(str(kind), 100)}, which reads no pictures for an IP-Adapter; give "
+            f"the folder of a {KIND}, its image_encoder."
+        )
     with explained(f"transformers can't load the image encoder {folder}", "copy it again"):
-        kind = transformers.CLIPVisionModelWithProjection
-        found: Any = kind.from_pretrained(folder, local_files_only=True)
+        reader = transformers.CLIPVisionModelWithProjection
+        found: Any = reader.from_pretrained(folder, local_files_only=True)
     return found.to(torch.float32).eval()

@@ -97,7 +97,7 @@ def load_pipeline(folder: Path, parts: Mapping[str, Any] | None = None, variant:
     """A diffusers pipeline without its safety checker; no code from the folder is run.
 
     parts: those that are there already, by name; None for one that is not needed. variant: of the others'
-        weights, where they have it; None takes the only one that there is.
+        weights, as far as they have it; None takes the only one that there is.
     Raises DgqcError for a folder that is none, or whose parts come from elsewhere or can't be loaded.
     """
     index = checked_index(folder)
@@ -107,7 +107,7 @@ def load_pipeline(folder: Path, parts: Mapping[str, Any] | None = None, variant:
     absent = {name: None for name, value in index.items() if isinstance(value, list) and value[0] is None}
     if "safety_checker" in index:
         absent["safety_checker"] = None
-    options = {**absent, **given, "variant": variant or _only_variant(folder)}
+    options = {**absent, **given, "variant": _variant(folder, variant)}
     anything: Any = DiffusionPipeline
     with explained(f"diffusers can't load the pipeline {folder}", "copy or save it again"), quietly():
         return anything.from_pretrained(folder, local_files_only=True, **options).to(torch.float32)
@@ -154,6 +154,13 @@ def _foreign(name: str, value: Any) -> str | None:
     if value[0] in LIBRARIES and (value[1] is None or value[1].isidentifier()):
         return None
     return f"code of its own ({one_line(str(value), 100)})"
+
+
+def _variant(folder: Path, wanted: str | None) -> str | None:
+    """What other parts than the UNet are read as; a variant may be the UNet's alone."""
+    parts = [path for path in folder.iterdir() if path.is_dir()]
+    known = wanted is not None and any(wanted in variants_in(one) for one in parts)
+    return wanted if known else _only_variant(folder)
 
 
 def _only_variant(folder: Path) -> str | None:

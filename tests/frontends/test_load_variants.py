@@ -134,6 +134,10 @@ def test_averaged_weights_in_a_folder_beside(pipeline: Path, caplog: pytest.LogC
         assert factor(loaded(pipeline)) == pytest.approx(1, abs=1e-2)
     assert "has averaged weights too; take them with --variant ema" in caplog.text
     assert factor(loaded(pipeline, "ema")) == pytest.approx(2)
+    # No other part has such a variant, and the pipeline's others are read as they are.
+    found = load_model(pipeline, variant="ema")
+    assert found.pipeline is not None
+    assert found.pipeline.load({"unet": found.model}).text_encoder is not None
 
 
 def test_calibrating_takes_what_compiling_takes(pipeline: Path, tmp_path: Path) -> None:

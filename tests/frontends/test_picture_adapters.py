@@ -13,6 +13,7 @@ import torch
 from safetensors.torch import save_file
 
 from dgqc.frontends import load_model
+from dgqc.frontends.adapters.adapter import adapters_of
 from dgqc.frontends.adapters.picture_adapters import picture_adapters_of
 from dgqc.frontends.loading.answering import answer_of
 from dgqc.ir.errors import DgqcError
@@ -99,6 +100,10 @@ def test_its_image_encoder_lies_beside_it(folder: Path, tmp_path: Path) -> None:
     whole = loaded.pipeline.load({"unet": loaded.model})
     assert whole.image_encoder.config.projection_dim == EMBEDDING
     assert whole.feature_extractor is not None
+    named = load_model(folder, shown=picture_adapters_of([path], folder / "text_encoder")).pipeline
+    assert named is not None
+    with pytest.raises(DgqcError, match="holds a clip_text_model, which reads no pictures for an IP-Adapter"):
+        named.load({"unet": loaded.model})
     (tmp_path / "models" / "image_encoder" / "config.json").rename(tmp_path / "config.json")
     with pytest.raises(DgqcError, match="has no image encoder beside it with a projection_dim of 12"):
         loaded.pipeline.load({"unet": loaded.model})
@@ -123,4 +128,6 @@ def test_what_is_no_adapter_of_this_model(folder: Path, tmp_path: Path) -> None:
     refused(other, "for 4 cross attentions with contexts of 8 numbers, and the UNet has 4 of 16; give an")
     file["image_proj"]["perceiver_resampler.proj_in.weight"] = torch.ones(1, 1)
     save_file(picture_adapters.flat(file), str(other))
+    with pytest.raises(DgqcError, match=r"holds an IP-Adapter: .* give this file with --ip-adapter"):
+        load_model(folder, adapters=adapters_of(path))
     refused(other, "is an IP-Adapter FaceID Plus, which is shown a picture behind the UNet's back")
