@@ -37,6 +37,8 @@ CONTEXT_LENGTH = 77
 """Tokens of CLIP, where no calibration says otherwise."""
 MORE_SEED = 1000
 """Between the seeds of samples and of those that are drawn after them."""
+DRAWN_WITH = ("pictures", "strength", "embeddings")
+"""Options that only a pipeline draws with."""
 STEPS = 25
 """UNet calls where neither the user nor a calibration says otherwise."""
 
@@ -133,7 +135,7 @@ def caller_of(request: Request, known: KnownModel, recorded: Calibration | None)
             _check_context(request, calls)
             return Caller(calls.schedule, config, calls, drawings=drawings)
         except DgqcError as error:
-            if any(one is not None for one in (request.pictures, request.strength, request.embeddings)):
+            if any(getattr(request, name) is not None for name in DRAWN_WITH):
                 raise  # Denoising without them is not what was asked for.
             reason = str(error)
     _refuse_of_pipelines(request)
@@ -153,7 +155,7 @@ def caller_of(request: Request, known: KnownModel, recorded: Calibration | None)
 
 def _refuse_of_pipelines(request: Request) -> None:
     """Raises DgqcError for what only a pipeline draws with, where the model comes alone."""
-    for name in ("pictures", "strength", "embeddings"):
+    for name in DRAWN_WITH:
         if getattr(request, name) is not None:
             raise DgqcError(
                 f"Only a pipeline draws with --{name}, and this model comes alone; give its pipeline, or "
