@@ -58,8 +58,8 @@ class UNetConfigRecord(Record):
     cross_attention_dim: Width | list[Width | list[Width | None]] | None = 1280
     num_class_embeds: Width | None = None
     sample_size: Width | list[Width] | None = None
-    channels: Blocks = Field(default=[320, 640, 1280, 1280])
-    num_res_blocks: Layers = 2
+    channels: Blocks | None = None
+    num_res_blocks: Layers = 0
 
 
 def checked_config(config: Mapping[str, Any], source: str) -> dict[str, Any]:
@@ -92,7 +92,7 @@ def checked_config(config: Mapping[str, Any], source: str) -> dict[str, Any]:
 
 def _layers(record: UNetConfigRecord) -> int:
     """Residual blocks, each with its transformer layers: an upper bound of what is built."""
-    blocks = max(len(record.block_out_channels), len(record.channels))
+    blocks = max(len(record.block_out_channels), len(record.channels or ()))
     per_block = max(_largest(record.layers_per_block), record.num_res_blocks)
     both = (record.transformer_layers_per_block, record.reverse_transformer_layers_per_block or 0)
     return 2 * blocks * (per_block + 1) * (1 + max(_largest(one) for one in both))

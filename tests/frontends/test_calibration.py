@@ -172,7 +172,7 @@ def test_damaged_files_are_refused(pipeline: Any, tmp_path: Path) -> None:
     check("nothing for call 2", {k: v for k, v in tensors.items() if not k.startswith("002")})
     check("no input", {**tensors, "000/000/mask": torch.zeros(1)})
     check("no input", {**tensors, "009/000/sample": torch.zeros(1, 4, 8, 8)})
-    check("can't have", {**tensors, "000/000/sample": torch.zeros(4, 8, 8)})
+    check("can't have", {**tensors, "000/000/sample": torch.zeros(8, 8)})
     check("no batch", {**tensors, "000/000/sample": torch.zeros(3, 4, 8, 8)})
     check("no input", {**tensors, "\u00b2/000/sample": torch.zeros(1, 4, 8, 8)})
     check("can't have", {**tensors, "000/000/sample": torch.zeros(0, 4, 8, 8)})
