@@ -241,8 +241,8 @@ def _statistics(x: torch.Tensor, plan: Plan, site: fx.Node, batch: int) -> Stati
         of_samples = [one.reshape(*parts.shape[:2], -1) for one in patches]
         pixels = of_samples[0].amin(dim=1), of_samples[1].amax(dim=1)
     else:
-        # A (B, C) input has its samples where pixels would be: one pixel.
-        pixels = _extremes(parts, None if x.dim() == 2 else 2 * x.dim() - 3 - _channel_axis(plan, x.dim()))
+        # Of a (B, C) input each sample is one pixel; several rows of one sample are as many.
+        pixels = _extremes(parts, 2 * x.dim() - 3 - _channel_axis(plan, x.dim()))
     found = zip((low, high, *pixels), (False, True, False, True), strict=True)
     return *(furthest(values, up) for values, up in found), *ends
 
