@@ -58,7 +58,7 @@ def together(program: Program, classes: Mapping[fx.Node, ChannelClasses]) -> Col
     """Sites whose values have exponents all or none, since ops take them as they come: they share classes."""
     found: list[tuple[set[str], set[int]]] = []
     for name, (source, _) in _observed(program, classes).items():
-        names, shared = {name}, set(classes[source].index.tolist())
+        names, shared = {name}, set(classes[source].index.reshape(-1).tolist())
         for other in [one for one in found if one[1] & shared]:
             found.remove(other)
             names, shared = names | other[0], shared | other[1]
