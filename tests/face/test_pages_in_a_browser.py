@@ -12,7 +12,7 @@ import pytest
 
 from dgqc.compare.page import as_page as compared_page
 from dgqc.compare.row import Row
-from dgqc.compare.run import Drawings
+from dgqc.compare.run import DrawnColumns
 from dgqc.report.page import as_page, as_page_of_two, side_of
 from dgqc.report.report import bundle_report
 
@@ -39,7 +39,7 @@ def pages(tmp_path_factory: pytest.TempPathFactory) -> Path:
         Row(f"dgq-exact-w{bits}a{bits}", "integers", "", (20.0,) * 25, {"conv_in": 3.0}) for bits in (4, 8)
     ]
     drawn = {f"preset-{place}": np.full((2, 64, 64, 3), 40 * place, dtype=np.uint8) for place in range(6)}
-    drawings = {"": Drawings(["a long prompt about a red circle and a blue square"] * 2, drawn)}
+    drawings = {"": DrawnColumns(["a long prompt about a red circle and a blue square"] * 2, drawn)}
     (folder / "compare.html").write_text(compared_page(rows, drawings, ["A model."]))
     import architectures
 

@@ -232,7 +232,7 @@ def test_a_norm_reads_a_concatenation_whose_parts_keep_their_scales(
     real = torch.cat([a.double() * left, b.double() * right], 1)
     parts = [builder.scaled_input(a, left), builder.scaled_input(b, right)]
     both = builder.op(
-        aten.cat.default, (parts, 1), IMAGE, fitting(real, zeros := torch.zeros(6)), zeros.long()
+        aten.cat.default, (parts, 1), IMAGE, fitting(real, zeros := torch.zeros(6, dtype=torch.int64)), zeros
     )
     site = builder.op(dgqc.site.default, (both, "both.output"), IMAGE)
     wanted = torch.nn.functional.group_norm(real, 2, None, None, 1e-9)
