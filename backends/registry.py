@@ -14,7 +14,7 @@ from importlib.metadata import EntryPoint
 from importlib.util import find_spec
 from typing import TYPE_CHECKING, TypeVar
 
-from ..ir.entry_points import offered, package_of
+from ..ir.entry_points import loaded, offered, package_of
 from ..ir.errors import DgqcError
 
 if TYPE_CHECKING:
@@ -127,19 +127,13 @@ def _load(point: EntryPoint) -> None:
     from .target import Target
 
     package = package_of(point)
-    try:
-        loaded = point.load()
-    except (ImportError, AttributeError) as error:
-        raise DgqcError(
-            f"Target {point.name} of the package {package} can't be loaded from {point.value} ({error}); "
-            "repair or reinstall the package."
-        ) from error
-    if not (isinstance(loaded, type) and issubclass(loaded, Target) and loaded.name == point.name):
+    found = loaded(point, "Target")
+    if not (isinstance(found, type) and issubclass(found, Target) and found.name == point.name):
         raise DgqcError(
             f"Entry point {point.name} of the package {package} names {point.value}, which is not a target "
             f"called {point.name}; it must be a subclass of dgqc.backends.target.Target with this name."
         )
-    register_target(loaded)
+    register_target(found)
 
 
 def _duplicate(name: str, origins: list[str]) -> DgqcError:

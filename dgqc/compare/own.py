@@ -13,7 +13,7 @@ import torch
 from diffusers import AutoencoderKL, AutoencoderTiny
 
 from ..frontends.parts.decoders import Latents
-from ..ir.entry_points import offered, package_of
+from ..ir.entry_points import loaded, offered, package_of
 from ..ir.errors import DgqcError
 from ..ir.storage.json_text import read_json_object
 from .drawing import Decode, Pictures
@@ -86,13 +86,7 @@ def _loaded(group: str, name: str, what: str) -> tuple[str, Any]:
             f"with an entry point of the group {group}."
         )
     ((package, point),) = points.items()
-    try:
-        function = point.load()
-    except (ImportError, AttributeError) as error:
-        raise DgqcError(
-            f"The {what} {name} of the package {package} can't be loaded from {point.value} ({error}); "
-            "repair or reinstall the package."
-        ) from error
+    function = loaded(point, f"The {what}")
     if not callable(function):
         raise DgqcError(f"The {what} {name} of the package {package} is {point.value}, which is no function.")
     version = getattr(getattr(point, "dist", None), "version", "")

@@ -11,7 +11,7 @@ from importlib.metadata import EntryPoint
 from typing import TypeVar
 
 from ...ir import ops  # noqa: F401  (passes name the dgqc ops when they are imported)
-from ...ir.entry_points import offered, package_of
+from ...ir.entry_points import loaded, offered, package_of
 from ...ir.errors import PipelineError
 from ...ir.level import Level
 from ..base import Pass
@@ -152,19 +152,13 @@ def _import(name: str, module: str) -> None:
 
 def _load(point: EntryPoint) -> None:
     package = package_of(point)
-    try:
-        loaded = point.load()
-    except (ImportError, AttributeError) as error:
-        raise PipelineError(
-            f"Pass {point.name} of the package {package} can't be loaded from {point.value} ({error}); "
-            "repair or reinstall the package."
-        ) from error
-    if not (isinstance(loaded, type) and issubclass(loaded, Pass) and loaded.name == point.name):
+    found = loaded(point, "Pass", PipelineError)
+    if not (isinstance(found, type) and issubclass(found, Pass) and found.name == point.name):
         raise PipelineError(
             f"Entry point {point.name} of the package {package} names {point.value}, which is not a pass "
             f"called {point.name}; it must be a subclass of dgqc.passes.base.Pass with this name."
         )
-    register_pass(loaded)
+    register_pass(found)
 
 
 def _check_unique(name: str, points: list[EntryPoint], modules: list[str]) -> None:

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import re
 import subprocess
 import sys
 from collections.abc import Callable
@@ -19,6 +20,19 @@ Make = Callable[[str], str]
 @pytest.fixture(scope="session", autouse=True)
 def _one_thread() -> None:
     torch.set_num_threads(1)
+
+
+def assert_fits(text: str, flash: int, ram: int, stack: int) -> None:
+    """What `make size` printed of three boards' programs stays below these bytes."""
+    for machine in ("m3", "m4", "m55"):
+        sizes = re.search(rf"(\d+)\s+(\d+)\s+(\d+)\s+\d+\s+\w+\s+\S*/{machine}\.elf", text)
+        assert sizes
+        code, data, zeroed = map(int, sizes.groups())
+        assert code + data < flash
+        assert data + zeroed < ram
+    touched = [int(number) for number in re.findall(r"# bytes of stack: (\d+)", text)]
+    assert touched
+    assert all(100 < number < stack for number in touched)
 
 
 def maker(example: Path, build: Path, *settings: str) -> Make:

@@ -14,7 +14,7 @@ from toolchains import need
 
 import dgqc
 
-from .conftest import Make
+from .conftest import Make, assert_fits
 
 MACHINES = {
     "m3": ("arm-none-eabi-gcc", "qemu-system-arm"),
@@ -55,14 +55,7 @@ def test_the_host_draws_what_python_draws(host: str, bundle: Path) -> None:
 def test_it_fits_a_real_part_and_counts(make: Make, bundle: Path) -> None:
     need(*MACHINES["m3"], "arm-none-eabi-size")
     text = make("size")
-    for machine in ("m3", "m4", "m55"):
-        sizes = re.search(rf"(\d+)\s+(\d+)\s+(\d+)\s+\d+\s+\w+\s+\S*/{machine}\.elf", text)
-        assert sizes
-        code, data, zeroed = map(int, sizes.groups())
-        assert code + data < FLASH
-        assert data + zeroed < RAM
+    assert_fits(text, FLASH, RAM, STACK)
     counted = [int(number) for number in re.findall(r"# instructions a step: (\d+)", text)]
     assert len(counted) == 3
     assert all(10**6 < number < 10**9 for number in counted)
-    stack = [int(number) for number in re.findall(r"# bytes of stack: (\d+)", text)]
-    assert all(100 < number < STACK for number in stack)

@@ -17,7 +17,7 @@ from dgqc.demo_model import load_pipeline
 from dgqc.demo_model.evaluate import GUIDANCE, alignment, draw_with
 from dgqc.demo_model.pictures import STILL, Scene, parse_caption, sample_scene
 
-from .conftest import SCENES, Make, maker
+from .conftest import SCENES, Make, assert_fits, maker
 from .test_boards import MACHINES, STACK
 
 STEPS = 10
@@ -98,14 +98,7 @@ def test_the_host_draws_what_python_draws(host: str, bundle: Path) -> None:
 def test_it_fits_a_real_part_and_counts(make: Make, bundle: Path) -> None:
     need(*MACHINES["m4"], "arm-none-eabi-size")
     text = make("size")
-    for machine in ("m3", "m4", "m55"):
-        sizes = re.search(rf"(\d+)\s+(\d+)\s+(\d+)\s+\d+\s+\w+\s+\S*/{machine}\.elf", text)
-        assert sizes
-        code, data, zeroed = map(int, sizes.groups())
-        assert code + data < FLASH
-        assert data + zeroed < RAM
+    assert_fits(text, FLASH, RAM, STACK)
     counted = [int(number) for number in re.findall(r"# instructions a picture: (\d+)", text)]
     assert len(counted) == 3
     assert all(10**8 < number < 10**10 for number in counted)
-    stack = [int(number) for number in re.findall(r"# bytes of stack: (\d+)", text)]
-    assert all(100 < number < STACK for number in stack)
