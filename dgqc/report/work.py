@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from ..ir.program import Program
 from ..passes.activations.observe_ranges import ObserveRanges
 from ..passes.base import Pass
-from ..passes.graph.edit import MILLION, call_bytes
+from ..passes.graph.edit import call_bytes
 from ..passes.weights.gptq import Gptq
 from .costs import Costs
 from .foresight import Work
@@ -51,7 +51,7 @@ def work_of(
         batch=sampling.batch,
         drawn=sampling.drawn,
         checked=checked,
-        compensated=any(_compensates(item, costs) for item in passes),
+        compensated=any(isinstance(item, Gptq) for item in passes),
         iterations=sum(item.iterations for item in steps),
         step_batch=max((getattr(item, "batch", 1) for item in steps), default=1),
         size=estimate_sizes(costs, decided(passes), calls).total,
@@ -69,7 +69,3 @@ def _most(passes: Sequence[Pass], costs: Costs, calls: int, sampling: Sampling) 
             break
         count += sampling.count
     return count
-
-
-def _compensates(item: Pass, costs: Costs) -> bool:
-    return isinstance(item, Gptq) and (item.most is None or costs.parameters <= item.most * MILLION)

@@ -139,7 +139,7 @@ METHODS: Mapping[str, Method] = {
 }
 
 _ROUNDING = {
-    "auto": "gptq{most=100},",
+    "auto": "gptq,",
     "nearest": "",
     "gptq": "gptq,",
     "brecq": "brecq{iterations=1000,rate=0.01},",
@@ -179,8 +179,8 @@ def pipeline_for(opt: str) -> str:
     that sharing a quantizer costs, or by K-means. ranges: of groups, as seen or searched; searched for 4
     bits where nothing is said. scale: what shares a scale of attention probabilities; static is one per call,
     for uniform ones. probabilities: how they are coded; auto chooses for each attention, and holds where
-    scale=row and nothing else is said. rounding: of weights; auto is gptq for up to 100
-    million, nearest the quickest, brecq and fbr take hours. keep: none leaves every layer at the preset's
+    scale=row and nothing else is said. rounding: of weights; auto is gptq, nearest
+    the quickest, brecq and fbr take hours. keep: none leaves every layer at the preset's
     bits, however much that loses. iterations, rate: of methods that learn.
     The text ends with the integer graph; what a target appends to it is the target's business.
     Raises PipelineError for an unknown preset, an unknown key or a value out of place.

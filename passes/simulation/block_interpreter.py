@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
 import torch
 from torch import fx
 
-from ...ir.plans import ObservedProbabilities, Probabilities, QuantizedProbabilities
+from ...ir.plans import ObservedProbabilities, Plan, Probabilities, QuantizedProbabilities
 from ...ir.program import Program
 from ..graph.edit import aten, dgqc
 
@@ -65,46 +65,58 @@ class BlockInterpreter(fx.Interpreter):
                 return source.then(lambda part: self._seen(name, part, n))
             return self._seen(name, source, n)
         if isinstance(args[0], Rows):
-            return self._on_rows(n, args, kwargs)
-        if n.target is aten.matmul.default and _scores(args) > LARGE and self._feeds_softmax(n):
-            left, right = args
-            shape = torch.Size((*left.shape[:-1], right.shape[-1]))
-            return Rows(shape, lambda first, last: left[..., first:last, :] @ right)
+            return on_rows(n, args, kwargs)
+        if reader_of_rows(n, args, self.plans) is not None:
+            return product_by_rows(*args)
         return super().run_node(n)
 
     def _seen(self, name: Any, value: torch.Tensor, site: fx.Node) -> torch.Tensor:
         self.see(str(name), value, site)
         return value
 
-    def _on_rows(self, n: fx.Node, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
-        source, *others = args
-        if n.target is not aten.matmul.default:
-            return source.then(lambda part: self.call_function(n.target, (part, *others), kwargs))
-        parts = [source.part(first, last) @ others[0] for first, last in source.blocks()]
-        return torch.cat(parts, dim=-2)
 
-    def _feeds_softmax(self, product: fx.Node) -> bool:
-        """Whether a product's only way leads through factors, a softmax and its site into a product."""
-        node, normalized, last = product, False, len(product.meta["val"].shape) - 1
-        while len(node.users) == 1:
-            (user,) = node.users
-            if user.args[0] is not node:
-                return False
-            if user.target is aten.matmul.default:
-                return normalized
-            scales = user.target is aten.mul.Tensor and not isinstance(user.args[1], fx.Node)
-            softens = user.target is aten.softmax.int and user.args[1] in (-1, last)
-            if not (scales or softens or self._is_site_of_probabilities(user)):
-                return False
-            node, normalized = user, normalized or softens
+def product_by_rows(left: torch.Tensor, right: torch.Tensor) -> Rows:
+    """Their matrix product, a few rows at a time."""
+    shape = torch.Size((*left.shape[:-1], right.shape[-1]))
+    return Rows(shape, lambda first, last: left[..., first:last, :] @ right)
+
+
+def on_rows(n: fx.Node, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
+    """What a node makes of rows, its first argument: other rows; a product of them is whole."""
+    source, *others = args
+    if n.target is not aten.matmul.default:
+        function: Any = n.target
+        return source.then(lambda part: function(part, *others, **kwargs))
+    parts = [source.part(first, last) @ others[0] for first, last in source.blocks()]
+    return torch.cat(parts, dim=-2)
+
+
+def reader_of_rows(product: fx.Node, args: tuple[Any, ...], plans: Mapping[str, Plan]) -> fx.Node | None:
+    """The product that reads another one's large result as its rows: its only way leads through factors, a
+    softmax and its site there. None where there is no such product. args: of the first one, as they are."""
+    if product.target is not aten.matmul.default or _scores(args) <= LARGE:
+        return None
+    node, normalized, last = product, False, len(product.meta["val"].shape) - 1
+    while len(node.users) == 1:
+        (user,) = node.users
+        if user.args[0] is not node:
+            return None
+        if user.target is aten.matmul.default:
+            return user if normalized else None
+        scales = user.target is aten.mul.Tensor and not isinstance(user.args[1], fx.Node)
+        softens = user.target is aten.softmax.int and user.args[1] in (-1, last)
+        if not (scales or softens or _is_site_of_probabilities(user, plans)):
+            return None
+        node, normalized = user, normalized or softens
+    return None
+
+
+def _is_site_of_probabilities(node: fx.Node, plans: Mapping[str, Plan]) -> bool:
+    """Whether a node is a site of probabilities, which may be looked at in parts."""
+    if node.target is not dgqc.site.default:
         return False
-
-    def _is_site_of_probabilities(self, node: fx.Node) -> bool:
-        """Whether a node is a site of probabilities, which may be looked at in parts."""
-        if node.target is not dgqc.site.default:
-            return False
-        plan = self.plans.get(str(node.args[1]))
-        return isinstance(plan, Probabilities | ObservedProbabilities | QuantizedProbabilities)
+    plan = plans.get(str(node.args[1]))
+    return isinstance(plan, Probabilities | ObservedProbabilities | QuantizedProbabilities)
 
 
 def _scores(args: tuple[Any, ...]) -> int:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import logging
 from dataclasses import dataclass
 from typing import ClassVar
 
@@ -10,13 +9,10 @@ from ...ir.errors import DgqcError
 from ...ir.level import Level
 from ...ir.program import Program
 from ..base import Pass
-from ..graph.edit import MILLION, weight_count
 from ..manager.registry import register_pass
 from .reconstruction.as_pass import reconstructed
 from .reconstruction.compensate import Compensation
 from .reconstruction.settings import LearningSettings
-
-log = logging.getLogger("dgqc")
 
 PIXELS = 1024
 """Of the samples of a call, where nothing is said: 4 of 16 x 16, one of 32 x 32 and more."""
@@ -38,10 +34,9 @@ class Gptq(Pass):
         them. rows: of a layer's input, at most.
     memory: gigabytes of activations before files are used. cache: the folder of finished layers, the user's
         where it is none.
-    most: millions of weights. A model with more keeps those it came with, and the log and the report say so.
-        None is no limit.
 
-    Beyond 2560 inputs, a layer's inputs compensate within spans of 2560, and weights don't move beforehand.
+    A layer of more than 2560 inputs is taken in spans of them, each of which makes up for what those before
+    it left over. So a layer takes a few hundred megabytes, however many inputs it has.
     """
 
     damping: float = 0.03
@@ -50,7 +45,6 @@ class Gptq(Pass):
     rows: int = 32768
     memory: float = 4.0
     cache: str | None = None
-    most: int | None = None
 
     name: ClassVar[str] = "gptq"
     takes: ClassVar[Level] = Level.PLANNED
@@ -64,17 +58,6 @@ class Gptq(Pass):
         self._compensation()
 
     def run(self, program: Program) -> Program:
-        millions = weight_count(program.graph) / MILLION
-        if self.most is not None and millions > self.most:
-            log.warning(
-                "gptq leaves %.0f million weights as they were rounded: above %d million it has to be "
-                "asked for, by rounding=gptq in -O, since it would take most of the time.",
-                millions,
-                self.most,
-            )
-            return program.with_report(
-                self.name, {"units": 0, "millions": round(millions), "most": self.most}
-            )
         height, width = program.inputs[0].shape[-2:]
         samples = self.samples or max(1, PIXELS // (height * width))
         settings = LearningSettings(iterations=1, batch=1, samples=samples, seed=0, activations=True)

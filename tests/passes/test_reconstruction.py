@@ -16,6 +16,7 @@ from dgqc.ir.program import Program
 from dgqc.ir.progress import shown_by
 from dgqc.passes.manager.manager import PassManager
 from dgqc.passes.manager.pipeline import parse_pipeline
+from dgqc.passes.simulation import block_interpreter
 from dgqc.passes.weights.quantize_weights import RangeMethod, round_to_nearest
 from dgqc.passes.weights.reconstruction.activation_store import ActivationStore
 from dgqc.passes.weights.reconstruction.adaround import Rounding, value
@@ -125,6 +126,27 @@ def test_the_evaluator_computes_what_graph_and_simulation_do(architecture: str) 
     stored = {name: value(plan) for name, plan in weights(program).items()}
     found = evaluator.run(nodes, given, 2, stored, Quantizers(program.plans))[output]
     assert torch.equal(found, run_float(apply(program, "simulate"), samples(architecture, 2), 2))
+
+
+def test_large_attentions_are_taken_by_rows_and_values_go_when_they_were_read(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    program, blocks = planned(NAME, 4, 4), []
+    nodes = [node for node in program.graph.graph.nodes if node.op == "call_function"]
+    places = [n for n in program.graph.graph.nodes if n.op == "placeholder" and n.target != "step"]
+    given = dict(zip(places, arguments(program, samples(NAME, 2)), strict=True))
+    evaluator, output, quantizers = Evaluator(program), nodes[-1], Quantizers(program.plans)
+    whole = [evaluator.run(nodes, given, 2, {}, how)[output] for how in (None, quantizers)]
+    monkeypatch.setattr(block_interpreter, "LARGE", 0)
+    monkeypatch.setattr(block_interpreter, "BLOCK", 64)
+    by_rows = block_interpreter.Rows.blocks
+    monkeypatch.setattr(block_interpreter.Rows, "blocks", lambda rows: blocks.append(rows) or by_rows(rows))
+    for how, wanted in zip((None, quantizers), whole, strict=True):
+        found = evaluator.run(nodes, given, 2, {}, how, (output,))
+        assert list(found) == [output]
+        torch.testing.assert_close(found[output], wanted, rtol=1e-4, atol=1e-4)
+    softmaxes = sum(node.target is torch.ops.aten.softmax.int for node in nodes)
+    assert len(blocks) == 2 * softmaxes > 0
 
 
 def test_an_untrained_rounding_is_the_weight_itself_and_hardens_to_the_nearest() -> None:

@@ -1,28 +1,64 @@
 """Rounding with compensation (optimal brain quantizer, GPTQ): what rounding one weight changes, those that
 are still to be rounded take back. No gradient descent: one look at each layer's inputs.
+
+A layer of many inputs is taken a span of them after the other: each makes up for what the spans before left
+over, as for the errors of the layers before. So time grows with the inputs, not with their square, and the
+memory for a layer is a few hundred megabytes at any size.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import torch
 from torch import fx
 
 from ....ir.errors import DgqcError
-from ....ir.ops.simulate import patches_of
-from ....ir.parallel import side_by_side
-from ...graph.edit import aten, constant, dgqc
-from .blocks import weight_name
 from .cache import Learned
-from .evaluate import Quantizers, by_output_position
-from .learn import FLOAT, QUANTIZED, Task
+from .compensated_rounding import Factor, factor_of, rounded
+from .fit import Fit, fit_of
+from .layer_rows import LayerRows, Span
+from .learn import Task
+from .row_means import means
+from .tracks import Tracks
 
-PART = 2560
-"""Inputs that may compensate for each other: time grows with the square of it, memory too."""
-BLOCK = 128
-"""Inputs whose rounding errors are spread on the others together."""
+SPAN = 2560
+"""Inputs that are looked at together."""
+
+
+@dataclass(frozen=True)
+class Moments:
+    """Of what enters a layer: the mean of x^T x, float64 (K, K), damped for rounding, and for moving weights
+    beforehand, None where they stay."""
+
+    matrix: torch.Tensor
+    rounding: Factor
+    moving: Factor | None
+
+
+Known = dict[fx.Node, Moments]
+"""By the value that they are of: layers that read one value share them."""
+
+
+@dataclass(frozen=True)
+class Layer:
+    """rows: of what enters it. codes, scale: what it came with, int8 (N, K) and float64 (N,).
+    limit: codes are from its negative on and below it."""
+
+    rows: LayerRows
+    codes: torch.Tensor
+    scale: torch.Tensor
+    limit: int
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """codes: (N, K). given, found: how near the codes that the layer came with are, and these."""
+
+    codes: torch.Tensor
+    given: Fit
+    found: Fit
 
 
 @dataclass(frozen=True)
@@ -42,154 +78,74 @@ class Compensation:
         if self.damping <= 0 or self.ridge < 0 or self.rows < 1:
             raise DgqcError("Compensation takes a damping above 0, a ridge of 0 or more and at least 1 row.")
 
-    def __call__(self, task: Task) -> Learned:
+    def __call__(self, task: Task, known: Known) -> Learned:
         """Codes and scale of the unit's only weight, or those it came with where they are no worse.
 
-        Errors are |x w^ - y|^2 over the rows x that the quantized network gives, y from the float one.
+        Errors are means of |x w^ - x w|^2 over the rows x that the quantized network gives, w the float
+        weights moved so that x w is near what the float network has there. known: is added to.
         """
         (product,) = task.unit.products
-        name = weight_name(product)
-        plan, weight = task.weights[name], _weight(task, product)
-        limit = 2 ** (plan.bits - 1)
-        moments, drift = self._moments(task, product)
-        wanted = torch.split(weight.reshape(len(weight), -1).double(), PART, dim=1)
-        if self.ridge and len(wanted) == 1:  # several parts would each make up for all of it
-            wanted = (wanted[0] + _solved(moments[0], drift, self.ridge).T,)
-        given = torch.split(plan.codes.reshape(len(weight), -1).double(), PART, dim=1)
-        before = _error(given, plan.scale, wanted, moments)
-        found = [
-            rounded(w / plan.scale[:, None], m, limit, self.damping)
-            for w, m in zip(wanted, moments, strict=True)
-        ]
-        scale = _best_scale(found, wanted, moments, plan.scale)
-        after = _error(found, scale, wanted, moments)
+        rows = LayerRows(task, product, max(1, self.rows // len(task.samples.steps)))
+        plan, spans = task.weights[rows.name], rows.spans(SPAN)
+        layer = Layer(rows, plan.codes.reshape(rows.matrix.shape), plan.scale, 2 ** (plan.bits - 1))
+        outcome = self._at_once(layer, spans[0], known) if len(spans) == 1 else self._by_spans(layer, spans)
+        scale = outcome.found.best_scale(plan.scale)
+        before, after = outcome.given.error(plan.scale), outcome.found.error(scale)
         if not after < before:
-            return Learned({name: plan.codes}, {}, before, before)
-        codes = torch.cat(found, dim=1).to(torch.int8).reshape(weight.shape)
-        return Learned({name: codes}, {}, before, after, {name: scale})
+            return Learned({rows.name: plan.codes}, {}, before, before)
+        codes = outcome.codes.to(torch.int8).reshape(plan.codes.shape)
+        return Learned({rows.name: codes}, {}, before, after, {rows.name: scale})
 
-    def _moments(self, task: Task, product: fx.Node) -> tuple[list[torch.Tensor], torch.Tensor]:
-        """Means over the rows x: x^T x, float64 (size, size) for each part of the inputs; x^T (y - x w^T).
+    def _at_once(self, layer: Layer, span: Span, known: Known) -> Outcome:
+        """Of a layer whose inputs are one span."""
+        rows, weight = layer.rows, layer.rows.matrix
 
-        The latter, float64 (inputs, N), tells how the float weights would have to move.
-        """
-        weight = _weight(task, product)
-        weight = weight.reshape(len(weight), -1)
-        sizes = [part.shape[1] for part in torch.split(weight, PART, dim=1)]
-        sums = [torch.zeros(size, size) for size in sizes]
-        drift = torch.zeros(weight.shape[1], len(weight))
-        most, count = max(1, self.rows // len(task.samples.steps)), 0
-        generator = torch.Generator().manual_seed(0)
-        for rows, targets in layer_rows(task, product):
-            if len(rows) > most:
-                some = torch.randperm(len(rows), generator=generator)[:most]
-                rows, targets = rows[some], targets[some]
-            count += len(rows)
-            drift.addmm_(rows.T, targets - rows @ weight.T)
-            for total, part in zip(sums, torch.split(rows, PART, dim=1), strict=True):
-                total.addmm_(part.T, part)
-        return [total.double() / count for total in sums], drift.double() / count
+        def missed(chunk: int, x: torch.Tensor) -> torch.Tensor:
+            return rows.targets(chunk) - x @ weight.T
 
+        held = known.get(rows.site)
+        sizes = weight.shape[1], [(missed, len(weight))]
+        matrix, (drift,) = means(rows.chunks, lambda chunk: rows.inputs(chunk, span), *sizes, held is None)
+        if matrix is not None:
+            held = self._moments(matrix)
+            if len(rows.site.users) > 1 and weight.dim() == layer.rows.weight.dim():  # no patches
+                known[rows.site] = held
+        assert held is not None
+        wanted = _moved(weight.double(), held.moving, drift)
+        codes = rounded(wanted / layer.scale[:, None], held.rounding, layer.limit)
+        fits = (fit_of(one.double(), wanted, held.matrix) for one in (layer.codes, codes))
+        return Outcome(codes, *fits)
 
-def layer_rows(task: Task, product: fx.Node) -> Iterator[tuple[torch.Tensor, torch.Tensor]]:
-    """What meets the weight in the quantized network, and what comes out of the float one, without bias.
+    def _by_spans(self, layer: Layer, spans: Sequence[Span]) -> Outcome:
+        """Of a layer with more inputs."""
+        tracks, weight, found = Tracks(layer.rows, spans, layer.codes), layer.rows.matrix, []
+        scale = layer.scale.float()
 
-    float32 (rows, inputs) and (rows, N), for each chunk of samples.
-    """
-    site: fx.Node = product.all_input_nodes[0]
-    quantizers = Quantizers(task.plans)
-    before = [node for node in task.unit.nodes if node is not product]
-    bias = product.args[2] if len(product.args) > 2 else None
+        def missed(chunk: int, _: torch.Tensor) -> torch.Tensor:
+            return tracks.missed[chunk]
 
-    def of_chunk(chunk: int) -> tuple[torch.Tensor, torch.Tensor]:
-        step = task.samples.steps[chunk]
-        given = task.samples.inputs(task.unit, chunk, QUANTIZED)
-        x = {**given, **task.evaluator.run(before, given, step, {}, quantizers)}[site]
-        y = task.samples.read(chunk, FLOAT, product, None)
-        if product.target is aten.conv2d.default:
-            stride, padding = product.args[3], product.args[4]
-            x = patches_of(x, _weight(task, product), stride, padding)  # type: ignore[arg-type]
-            name = str(site.args[1])
-            if site.target is dgqc.site.default and by_output_position(task.plans[name]):
-                x = quantizers(name, x, torch.tensor(step), axis=2)
-            x, y = x.transpose(1, 2), y.permute(0, 2, 3, 1)
-        y = y.reshape(-1, y.shape[-1])
-        if isinstance(bias, fx.Node):
-            y = y - constant(task.evaluator.module, bias).detach()
-        return x.reshape(-1, x.shape[-1]), y
+        def left(chunk: int, _: torch.Tensor) -> torch.Tensor:
+            return tracks.wanted[chunk] - tracks.reached[chunk] * scale
 
-    return side_by_side(of_chunk, range(len(task.samples.steps)))
+        for span in spans:
+            tracks.take(span)
+            part = weight[:, span.columns].double()
+            outcomes = [(one, len(weight)) for one in (missed, left)]
+            matrix, (drift, rest) = means(layer.rows.chunks, tracks.x, part.shape[1], outcomes, moments=True)
+            assert matrix is not None
+            moments = self._moments(matrix)
+            wanted = _moved(part, moments.moving, drift)
+            aimed = wanted + moments.rounding.solved(rest)
+            codes = rounded(aimed / layer.scale[:, None], moments.rounding, layer.limit)
+            tracks.advance(wanted, codes)
+            found.append(codes.to(torch.int8))
+        return Outcome(torch.cat(found, dim=1), *tracks.fits())
+
+    def _moments(self, matrix: torch.Tensor) -> Moments:
+        moving = factor_of(matrix, self.ridge) if self.ridge else None
+        return Moments(matrix, factor_of(matrix, self.damping), moving)
 
 
-def rounded(weight: torch.Tensor, moments: torch.Tensor, limit: int, damping: float) -> torch.Tensor:
-    """Codes -limit .. limit - 1, float64 (N, K), for weights in units of their scales.
-
-    moments: float64 (K, K), of the inputs. Inputs are taken by falling power: the strongest are rounded while
-    most others can still compensate. With U the upper Cholesky factor of the moments' inverse, the error of
-    rounding input k, over U[k, k], times U[k, k + 1:] is what the others have to take back.
-    """
-    order = torch.argsort(moments.diagonal(), descending=True, stable=True)
-    damped = _damped(moments, damping)[order][:, order]
-    factor = _factor_of_inverse(damped)
-    rest = weight.double()[:, order]
-    codes = torch.empty_like(rest)
-    for first in range(0, rest.shape[1], BLOCK):
-        last = min(first + BLOCK, rest.shape[1])
-        errors = torch.empty(len(rest), last - first, dtype=rest.dtype)
-        for k in range(first, last):
-            codes[:, k] = torch.round(rest[:, k]).clamp(-limit, limit - 1)
-            error = (rest[:, k] - codes[:, k]) / factor[k, k]
-            rest[:, k + 1 : last] -= error[:, None] * factor[k, k + 1 : last]
-            errors[:, k - first] = error
-        rest[:, last:] -= errors @ factor[first:last, last:]
-    result = torch.empty_like(codes)
-    result[:, order] = codes
-    return result
-
-
-def _factor_of_inverse(matrix: torch.Tensor) -> torch.Tensor:
-    """The upper U with U^T U = matrix^-1: backwards, it is the inverse of the matrix's own lower factor."""
-    lower = torch.linalg.cholesky(matrix.flip(0, 1))
-    eye = torch.eye(len(matrix), dtype=matrix.dtype)
-    inverse: torch.Tensor = torch.linalg.solve_triangular(lower, eye, upper=False)
-    return inverse.flip(0, 1)
-
-
-def _damped(moments: torch.Tensor, share: float) -> torch.Tensor:
-    """The diagonal raised by a share of itself, which treats inputs of any size alike, and above 0."""
-    power = moments.diagonal()
-    return moments + torch.diag(share * power + 1e-6 * power.mean() + 1e-30)
-
-
-def _solved(moments: torch.Tensor, drift: torch.Tensor, ridge: float) -> torch.Tensor:
-    return torch.cholesky_solve(drift, torch.linalg.cholesky(_damped(moments, ridge)))
-
-
-Parts = Sequence[torch.Tensor]
-"""Of a matrix, by parts of the inputs."""
-
-
-def _best_scale(codes: Parts, wanted: Parts, moments: Parts, scale: torch.Tensor) -> torch.Tensor:
-    """The scale of each row with the least error of its codes; the one it has where no scale above 0 has."""
-    numerator, denominator = torch.zeros_like(scale), torch.zeros_like(scale)
-    for part, real, moment in zip(codes, wanted, moments, strict=True):
-        reached = part @ moment
-        numerator += (reached * real).sum(dim=1)
-        denominator += (reached * part).sum(dim=1)
-    best = numerator / denominator
-    return torch.where(torch.isfinite(best) & (best > 0), best, scale)
-
-
-def _error(codes: Parts, scale: torch.Tensor, wanted: Parts, moments: Parts) -> float:
-    """Mean over rows of |x (w^ - w)|^2, parts apart."""
-    total = 0.0
-    for part, real, moment in zip(codes, wanted, moments, strict=True):
-        difference = part * scale[:, None] - real
-        total += float(((difference @ moment) * difference).sum())
-    return total
-
-
-def _weight(task: Task, product: fx.Node) -> torch.Tensor:
-    weight = product.args[1]
-    assert isinstance(weight, fx.Node)
-    return constant(task.evaluator.module, weight).detach()
+def _moved(weight: torch.Tensor, factor: Factor | None, drift: torch.Tensor) -> torch.Tensor:
+    """The weight, moved towards what was missed; as it is without a factor."""
+    return weight if factor is None else weight + factor.solved(drift)

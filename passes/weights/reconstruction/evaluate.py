@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -17,9 +17,10 @@ from ....ir.ops.simulate import (
     patches_of,
     product_of_patches,
 )
-from ....ir.plans import Coding, Dimension, Plan, QuantizedOperand, QuantizedProbabilities, Role
+from ....ir.plans import Coding, Dimension, Granularity, Plan, QuantizedOperand, QuantizedProbabilities, Role
 from ....ir.program import Program
 from ...graph.edit import aten, constant, dgqc
+from ...simulation.block_interpreter import Rows, on_rows, product_by_rows, reader_of_rows
 from ...simulation.simulate import operand_axis
 
 NodeValues = Mapping[fx.Node, torch.Tensor]
@@ -92,14 +93,17 @@ class Evaluator:
         step: int,
         weights: Mapping[str, torch.Tensor],
         quantizers: Quantizers | None,
+        kept: Collection[fx.Node] | None = None,
     ) -> dict[fx.Node, torch.Tensor]:
         """The values of the nodes.
 
         inputs: what they read from outside. step: of the call. weights: in the place of the float ones, by
-        name. quantizers: of activations; None leaves them in float.
+        name. quantizers: of activations; None leaves them in float. kept: those whose values are wanted, all
+        where nothing is said. Others go when they were read, and large attentions are taken by rows.
         """
         number = torch.tensor(step)
-        found: dict[fx.Node, torch.Tensor] = {}
+        found: dict[fx.Node, Any] = {}
+        last = {} if kept is None else {source: node for node in nodes for source in node.all_input_nodes}
 
         def value(node: fx.Node) -> torch.Tensor:
             if node.op == "get_attr":
@@ -113,15 +117,41 @@ class Evaluator:
             source = node.args[0]
             if node.target is dgqc.site.default:
                 assert isinstance(source, fx.Node)
-                name, x = str(node.args[1]), value(source)
-                late = quantizers is None or by_output_position(self.plans[name])
-                found[node] = x if late or quantizers is None else quantizers(name, x, number)
+                found[node] = self._site(str(node.args[1]), value(source), number, quantizers)
             elif quantizers is not None and self._gathers(node):
                 found[node] = _patches(node, quantizers, value, number)
             else:
-                arguments: Any = fx.node.map_arg((node.args, dict(node.kwargs)), value)
-                found[node] = node.target(*arguments[0], **arguments[1])  # type: ignore[operator]
-        return found
+                args, kwargs = fx.node.map_arg((node.args, dict(node.kwargs)), value)  # type: ignore[misc]
+                if args and isinstance(args[0], Rows):
+                    found[node] = on_rows(node, args, kwargs)
+                elif kept is not None and self._by_rows(node, args, nodes, quantizers):
+                    found[node] = product_by_rows(*args)
+                else:
+                    found[node] = node.target(*args, **kwargs)  # type: ignore[operator]
+            for read in node.all_input_nodes if kept is not None else ():
+                if last[read] is node and read not in kept:
+                    found.pop(read, None)
+        return found if kept is None else {node: found[node] for node in kept if node in found}
+
+    def _site(self, name: str, x: Any, number: torch.Tensor, quantizers: Quantizers | None) -> Any:
+        if quantizers is None or by_output_position(self.plans[name]):
+            return x
+        if isinstance(x, Rows):
+            return x.then(lambda part: quantizers(name, part, number))
+        return quantizers(name, x, number)
+
+    def _by_rows(
+        self, node: fx.Node, args: Any, nodes: Sequence[fx.Node], quantizers: Quantizers | None
+    ) -> bool:
+        """Whether a product is so large that its result is better never held. Where all rows share a scale,
+        it has to be."""
+        reader = reader_of_rows(node, args, self.plans)
+        if reader is None or reader not in nodes:
+            return False
+        site = reader.all_input_nodes[0]
+        plan = self.plans.get(str(site.args[1])) if site.target is dgqc.site.default else None
+        whole = isinstance(plan, QuantizedProbabilities) and plan.granularity is Granularity.TENSOR
+        return quantizers is None or not whole
 
     def _gathers(self, node: fx.Node) -> bool:
         site = node.args[0]

@@ -24,13 +24,13 @@ from .activation_store import ActivationStore
 from .adaround import value
 from .blocks import Unit, units
 from .cache import Cache, Learned
-from .compensate import Compensation
+from .compensate import Compensation, Known
 from .content_hash import content_hash, structure
 from .evaluate import Evaluator, Quantizers
 from .learn import FLOAT, QUANTIZED, Samples, Task, learn, sites
 from .settings import LearningSettings
 
-FORMAT = 2
+FORMAT = 3
 """Of what is learned: another number makes everything kept before another's."""
 MADE_WITH = (FORMAT, torch.__version__, torch.backends.cpu.get_cpu_capability())
 """What else numbers depend on, beside what they are computed from."""
@@ -117,6 +117,7 @@ class _Walk:
     ) -> None:
         self.evaluator, self.settings, self.cache, self.store = Evaluator(program), settings, cache, store
         self.read_last, self.compensation = read_last, compensation
+        self.known: Known = {}
         self.pending: list[tuple[Unit, str]] = []  # a unit and a network that it isn't computed in yet
         self.plans: dict[str, Plan] = dict(program.plans)
         self.errors: dict[str, tuple[float, float]] = {}
@@ -156,6 +157,8 @@ class _Walk:
                 key, learned.codes, learned.factors, *([learned.scales] if learned.scales else [])
             )
         self.made_from.update({node: content_hash(key, node.name) for node in unit.outputs})
+        for node in self.read_last[unit]:
+            self.known.pop(node, None)
         self.pending.append((unit, QUANTIZED))
 
     def _catch_up(self) -> None:
@@ -175,7 +178,7 @@ class _Walk:
         if self.compensation is None:
             found = learn(task, seed, lambda: next(ticks, None))
         else:
-            found = self.compensation(task)
+            found = self.compensation(task, self.known)
             next(ticks, None)
         self.cache.save(key, found)
         return found
@@ -216,7 +219,8 @@ class _Walk:
         def computed(chunk: int) -> list[torch.Tensor]:
             inputs, step = self.samples.inputs(unit, chunk, network), self.steps[chunk]
             with torch.no_grad():
-                found = self.evaluator.run(unit.nodes, inputs, step, weights, quantizers)
+                kept = unit.outputs
+                found = self.evaluator.run(unit.nodes, inputs, step, weights, quantizers, kept)
             return [found[node] for node in unit.outputs]
 
         for chunk, values in enumerate(side_by_side(computed, range(len(self.steps)), self.bytes_each)):

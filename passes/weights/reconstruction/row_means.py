@@ -1,0 +1,66 @@
+"""Means over a layer's rows: chunks of samples in a fixed number of groups, and those in order.
+
+Within a group sums are single precision, beyond it double. Who computes a group makes no difference.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+
+import torch
+
+from ....ir.parallel import side_by_side
+
+GROUPS = 8
+"""Groups of chunks; a chunk belongs to the one of its number, modulo this."""
+
+Rows = Callable[[int], torch.Tensor]
+"""Rows of a chunk, float32 (rows, inputs)."""
+Outcomes = Callable[[int, torch.Tensor], torch.Tensor]
+"""What belongs to rows x of a chunk, float32 (rows, outputs)."""
+
+
+def groups(chunks: Sequence[int]) -> list[Sequence[int]]:
+    """The chunks, by group; groups without any are left out."""
+    return [part for group in range(GROUPS) if (part := [one for one in chunks if one % GROUPS == group])]
+
+
+def sums(
+    chunks: Sequence[int], add: Callable[[int, list[torch.Tensor]], None], zeros: Sequence[torch.Tensor]
+) -> list[torch.Tensor]:
+    """float64 sums over chunks. add: adds a chunk's to float32 tensors like `zeros`, in place."""
+
+    def of_group(group: Sequence[int]) -> list[torch.Tensor]:
+        totals = [torch.zeros_like(one) for one in zeros]
+        for chunk in group:
+            add(chunk, totals)
+        return totals
+
+    whole = [torch.zeros(one.shape, dtype=torch.float64) for one in zeros]
+    for part in side_by_side(of_group, groups(chunks)):
+        for total, one in zip(whole, part, strict=True):
+            total += one
+    return whole
+
+
+def means(
+    chunks: Sequence[int], rows: Rows, size: int, outcomes: Sequence[tuple[Outcomes, int]], moments: bool
+) -> tuple[torch.Tensor | None, list[torch.Tensor]]:
+    """Means over the rows x: x^T x, float64 (size, size), None where moments aren't asked for; and y^T x for
+    each kind of outcome y, float64 (outputs, size).
+
+    outcomes: with how many outputs each has.
+    """
+
+    def add(chunk: int, totals: list[torch.Tensor]) -> None:
+        x = rows(chunk)
+        totals[0] += len(x)
+        for total, (outcome, _) in zip(totals[1:], outcomes, strict=False):
+            total.addmm_(outcome(chunk, x).T, x)
+        if moments:
+            totals[-1].addmm_(x.T, x)
+
+    zeros = [torch.zeros(()), *(torch.zeros(count, size) for _, count in outcomes)]
+    count, *found = sums(chunks, add, [*zeros, torch.zeros(size, size)] if moments else zeros)
+    found = [one.div_(count) for one in found]
+    return (found.pop(), found) if moments else (None, found)
