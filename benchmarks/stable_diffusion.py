@@ -3,16 +3,18 @@
     python benchmarks/stable_diffusion.py model WORK
     python benchmarks/stable_diffusion.py calibration WORK --steps 25 --samples 2
 
-WORK/unet becomes the model's folder, as diffusers saves it. What is there already isn't made again.
+--channels 160 320 640 640 makes it a quarter as large. WORK/unet becomes the model's folder, as diffusers saves it. What is there already isn't made again.
 """
 
 from __future__ import annotations
 
 import argparse
 import os
+from collections.abc import Sequence
 from pathlib import Path
 
 SEED = 0
+CHANNELS = (320, 640, 1280, 1280)
 
 
 def model_folder(work: Path) -> Path:
@@ -23,8 +25,11 @@ def calibration_file(work: Path, steps: int, samples: int) -> Path:
     return work / f"calibration-{steps}x{samples}.safetensors"
 
 
-def make_model(work: Path) -> None:
-    """The published configuration (CompVis/stable-diffusion-v1-4), 859.5 M parameters in float32."""
+def make_model(work: Path, channels: Sequence[int]) -> None:
+    """The published configuration (CompVis/stable-diffusion-v1-4), 859.5 M parameters in float32.
+
+    channels: of its four levels, where they are to be others.
+    """
     import torch
     from diffusers import UNet2DConditionModel
 
@@ -38,7 +43,7 @@ def make_model(work: Path) -> None:
         out_channels=4,
         cross_attention_dim=768,
         attention_head_dim=8,
-        block_out_channels=(320, 640, 1280, 1280),
+        block_out_channels=tuple(channels),
         layers_per_block=2,
         down_block_types=(*("CrossAttnDownBlock2D",) * 3, "DownBlock2D"),
         up_block_types=("UpBlock2D", *("CrossAttnUpBlock2D",) * 3),
@@ -85,10 +90,11 @@ def main() -> None:
     parser.add_argument("work", type=Path)
     parser.add_argument("--steps", type=int, default=25)
     parser.add_argument("--samples", type=int, default=2)
+    parser.add_argument("--channels", type=int, nargs=4, default=CHANNELS)
     given = parser.parse_args()
     given.work.mkdir(parents=True, exist_ok=True)
     if given.what == "model":
-        make_model(given.work)
+        make_model(given.work, given.channels)
     else:
         make_calibration(given.work, given.steps, given.samples)
 

@@ -28,7 +28,7 @@ SPAN = 2560
 
 
 @dataclass(frozen=True)
-class Moments:
+class InputMoments:
     """Of what enters a layer: the mean of x^T x, float64 (K, K), damped for rounding, and for moving weights
     beforehand, None where they stay."""
 
@@ -37,12 +37,12 @@ class Moments:
     moving: Factor | None
 
 
-Known = dict[fx.Node, Moments]
+KnownMoments = dict[fx.Node, InputMoments]
 """By the value that they are of: layers that read one value share them."""
 
 
 @dataclass(frozen=True)
-class Layer:
+class GivenLayer:
     """rows: of what enters it. codes, scale: what it came with, int8 (N, K) and float64 (N,).
     limit: codes are from its negative on and below it."""
 
@@ -53,7 +53,7 @@ class Layer:
 
 
 @dataclass(frozen=True)
-class Outcome:
+class RoundedLayer:
     """codes: (N, K). given, found: how near the codes that the layer came with are, and these."""
 
     codes: torch.Tensor
@@ -78,7 +78,7 @@ class Compensation:
         if self.damping <= 0 or self.ridge < 0 or self.rows < 1:
             raise DgqcError("Compensation takes a damping above 0, a ridge of 0 or more and at least 1 row.")
 
-    def __call__(self, task: Task, known: Known) -> Learned:
+    def __call__(self, task: Task, known: KnownMoments) -> Learned:
         """Codes and scale of the unit's only weight, or those it came with where they are no worse.
 
         Errors are means of |x w^ - x w|^2 over the rows x that the quantized network gives, w the float
@@ -87,7 +87,7 @@ class Compensation:
         (product,) = task.unit.products
         rows = LayerRows(task, product, max(1, self.rows // len(task.samples.steps)))
         plan, spans = task.weights[rows.name], rows.spans(SPAN)
-        layer = Layer(rows, plan.codes.reshape(rows.matrix.shape), plan.scale, 2 ** (plan.bits - 1))
+        layer = GivenLayer(rows, plan.codes.reshape(rows.matrix.shape), plan.scale, 2 ** (plan.bits - 1))
         outcome = self._at_once(layer, spans[0], known) if len(spans) == 1 else self._by_spans(layer, spans)
         scale = outcome.found.best_scale(plan.scale)
         before, after = outcome.given.error(plan.scale), outcome.found.error(scale)
@@ -96,7 +96,7 @@ class Compensation:
         codes = outcome.codes.to(torch.int8).reshape(plan.codes.shape)
         return Learned({rows.name: codes}, {}, before, after, {rows.name: scale})
 
-    def _at_once(self, layer: Layer, span: Span, known: Known) -> Outcome:
+    def _at_once(self, layer: GivenLayer, span: Span, known: KnownMoments) -> RoundedLayer:
         """Of a layer whose inputs are one span."""
         rows, weight = layer.rows, layer.rows.matrix
 
@@ -114,9 +114,9 @@ class Compensation:
         wanted = _moved(weight.double(), held.moving, drift)
         codes = rounded(wanted / layer.scale[:, None], held.rounding, layer.limit)
         fits = (fit_of(one.double(), wanted, held.matrix) for one in (layer.codes, codes))
-        return Outcome(codes, *fits)
+        return RoundedLayer(codes, *fits)
 
-    def _by_spans(self, layer: Layer, spans: Sequence[Span]) -> Outcome:
+    def _by_spans(self, layer: GivenLayer, spans: Sequence[Span]) -> RoundedLayer:
         """Of a layer with more inputs."""
         tracks, weight, found = Tracks(layer.rows, spans, layer.codes), layer.rows.matrix, []
         scale = layer.scale.float()
@@ -139,11 +139,11 @@ class Compensation:
             codes = rounded(aimed / layer.scale[:, None], moments.rounding, layer.limit)
             tracks.advance(wanted, codes)
             found.append(codes.to(torch.int8))
-        return Outcome(torch.cat(found, dim=1), *tracks.fits())
+        return RoundedLayer(torch.cat(found, dim=1), *tracks.fits())
 
-    def _moments(self, matrix: torch.Tensor) -> Moments:
+    def _moments(self, matrix: torch.Tensor) -> InputMoments:
         moving = factor_of(matrix, self.ridge) if self.ridge else None
-        return Moments(matrix, factor_of(matrix, self.damping), moving)
+        return InputMoments(matrix, factor_of(matrix, self.damping), moving)
 
 
 def _moved(weight: torch.Tensor, factor: Factor | None, drift: torch.Tensor) -> torch.Tensor:

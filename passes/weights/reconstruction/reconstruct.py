@@ -24,7 +24,7 @@ from .activation_store import ActivationStore
 from .adaround import value
 from .blocks import Unit, units
 from .cache import Cache, Learned
-from .compensate import Compensation, Known
+from .compensate import Compensation, KnownMoments
 from .content_hash import content_hash, structure
 from .evaluate import Evaluator, Quantizers
 from .learn import FLOAT, QUANTIZED, Samples, Task, learn, sites
@@ -117,7 +117,7 @@ class _Walk:
     ) -> None:
         self.evaluator, self.settings, self.cache, self.store = Evaluator(program), settings, cache, store
         self.read_last, self.compensation = read_last, compensation
-        self.known: Known = {}
+        self.known: KnownMoments = {}
         self.pending: list[tuple[Unit, str]] = []  # a unit and a network that it isn't computed in yet
         self.plans: dict[str, Plan] = dict(program.plans)
         self.errors: dict[str, tuple[float, float]] = {}

@@ -14,9 +14,9 @@ from ....ir.parallel import side_by_side
 GROUPS = 8
 """Groups of chunks; a chunk belongs to the one of its number, modulo this."""
 
-Rows = Callable[[int], torch.Tensor]
-"""Rows of a chunk, float32 (rows, inputs)."""
-Outcomes = Callable[[int, torch.Tensor], torch.Tensor]
+ChunkRows = Callable[[int], torch.Tensor]
+"""ChunkRows of a chunk, float32 (rows, inputs)."""
+RowOutcomes = Callable[[int, torch.Tensor], torch.Tensor]
 """What belongs to rows x of a chunk, float32 (rows, outputs)."""
 
 
@@ -44,7 +44,11 @@ def sums(
 
 
 def means(
-    chunks: Sequence[int], rows: Rows, size: int, outcomes: Sequence[tuple[Outcomes, int]], moments: bool
+    chunks: Sequence[int],
+    rows: ChunkRows,
+    size: int,
+    outcomes: Sequence[tuple[RowOutcomes, int]],
+    moments: bool,
 ) -> tuple[torch.Tensor | None, list[torch.Tensor]]:
     """Means over the rows x: x^T x, float64 (size, size), None where moments aren't asked for; and y^T x for
     each kind of outcome y, float64 (outputs, size).
