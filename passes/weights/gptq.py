@@ -43,7 +43,7 @@ class Gptq(Pass):
     ridge: float = 0.3
     samples: int = 0
     rows: int = 32768
-    memory: float = 4.0
+    memory: float = 1.5
     cache: str | None = None
 
     name: ClassVar[str] = "gptq"
