@@ -3,7 +3,8 @@
     python benchmarks/stable_diffusion.py model WORK
     python benchmarks/stable_diffusion.py calibration WORK --steps 25 --samples 2
 
---channels 160 320 640 640 makes it a quarter as large. WORK/unet becomes the model's folder, as diffusers saves it. What is there already isn't made again.
+--channels 160 320 640 640 makes it a quarter as large. WORK/unet becomes the model's folder, as diffusers
+saves it. What is there already isn't made again.
 """
 
 from __future__ import annotations
