@@ -11,7 +11,7 @@ from torch.overrides import TorchFunctionMode
 
 from ..ir.errors import DgqcError
 from ..ir.reading import explained
-from ..ir.sampler import CLEAN, KEPT, KINDS, NOISE, OUTPUT, STATE, Combination, Sampler, Term
+from ..ir.sampler import Combination, Sampler, Walk
 from ..ir.schedule import Schedule
 from .sampler_probe import DRAWS, INSTEAD, ask, begun, noised
 from .schedulers import scheduler_config
@@ -186,26 +186,10 @@ def combined(
     sampler: Sampler, state: torch.Tensor, outputs: Sequence[torch.Tensor], noise: torch.Tensor
 ) -> list[torch.Tensor]:
     """What the sampler makes of them, in real numbers."""
-    known: dict[str, list[torch.Tensor]] = {kind: [] for kind in KINDS}
-    known[STATE].append(state)
-    for step, output in enumerate(outputs):
-        known[OUTPUT].append(output)
-        known[NOISE].append(noise[step])
-        way = sampler.combination(step)
-        # One entry a call, also where nothing is clipped.
-        clean = _sum(way.clean, known, step, state)
-        limit = sampler.limit
-        known[CLEAN].append(clean if limit is None else clean.clamp(-limit, limit))
-        known[STATE].append(_sum(way.next, known, step, state))
-        known[KEPT].append(_sum(way.kept, known, step, state))
-    return known[STATE]
-
-
-def _sum(
-    terms: Mapping[Term, float], known: Mapping[str, Sequence[torch.Tensor]], step: int, like: torch.Tensor
-) -> torch.Tensor:
-    parts = (value * known[term.kind][step - term.age] for term, value in terms.items())
-    return sum(parts, torch.zeros_like(like))
+    walk = Walk(sampler, state)
+    for output, drawn in zip(outputs, noise, strict=True):
+        walk.follow(output, drawn)
+    return walk.states
 
 
 def _compare(sampler: Sampler, scheduler: Any, first: int) -> None:

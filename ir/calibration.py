@@ -7,6 +7,7 @@ from dataclasses import dataclass, field, replace
 
 import torch
 
+from .sampler import Sampler
 from .schedule import Schedule
 
 Inputs = Mapping[str, torch.Tensor]
@@ -28,6 +29,8 @@ class Calibration:
     origin: one line for the report: where the samples come from.
     versions: library name to version, as recorded.
     guidance_scale: of the pictures, where it is known.
+    sampler: gives what the pictures' scheduler does between the calls, and raises DgqcError where that is no
+        fixed sum; None where nobody knows the scheduler.
     more: draws as many again, none of them among these; None where there are no others.
     """
 
@@ -38,6 +41,7 @@ class Calibration:
     versions: Mapping[str, str] = field(default_factory=dict)
     more: Callable[[], Calibration] | None = None
     guidance_scale: float | None = None
+    sampler: Callable[[], Sampler] | None = None
 
     def followed_by(self, others: Calibration) -> Calibration:
         """These samples, then others of the same schedule; what those can draw may follow."""

@@ -269,6 +269,17 @@ def ratios(exponent: torch.Tensor) -> torch.Tensor:
 
 
 @dataclass(frozen=True)
+class Correction:
+    """A value that takes up what quantization changed on average: x^ = factor * x + offset, by channel.
+
+    factor, offset: float64 (T, C), along axis 1. In the float graph the value stays as it is.
+    """
+
+    factor: torch.Tensor
+    offset: torch.Tensor
+
+
+@dataclass(frozen=True)
 class Weight:
     """A weight (N, ...) as signed `bits`-bit integers, symmetric, one scale per output channel.
 
@@ -294,5 +305,6 @@ Plan = (
     | Activation16
     | ObservedActivation16
     | QuantizedActivation16
+    | Correction
     | Weight
 )

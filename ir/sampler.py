@@ -6,6 +6,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import NamedTuple
 
+import torch
+
 STATE, OUTPUT, NOISE, KEPT, CLEAN = "state", "output", "noise", "kept", "clean"
 KINDS = (STATE, OUTPUT, NOISE, KEPT, CLEAN)
 
@@ -66,3 +68,43 @@ class Sampler:
         """What follows a call of a picture that begins with call `start`."""
         ways = self.calls[step]
         return ways[min(step - start, len(ways) - 1)]
+
+
+class Walk:
+    """Pictures on their way from call to call, in real numbers.
+
+    state: what the next call begins with, any shape.
+    """
+
+    def __init__(self, sampler: Sampler, state: torch.Tensor) -> None:
+        """state: before the first call."""
+        self._sampler = sampler
+        self._known: dict[str, list[torch.Tensor]] = {kind: [] for kind in KINDS}
+        self._known[STATE].append(state)
+
+    @property
+    def state(self) -> torch.Tensor:
+        """What the next call begins with."""
+        return self._known[STATE][-1]
+
+    @property
+    def states(self) -> list[torch.Tensor]:
+        """All so far."""
+        return self._known[STATE]
+
+    def follow(self, output: torch.Tensor, noise: torch.Tensor) -> None:
+        """Goes on by a call. output: what the model said. noise: taken where the scheduler draws any."""
+        step = len(self._known[OUTPUT])
+        self._known[OUTPUT].append(output)
+        self._known[NOISE].append(noise)
+        way, limit = self._sampler.combination(step), self._sampler.limit
+        # One entry a call, also where nothing is clipped.
+        clean = self._sum(way.clean, step)
+        self._known[CLEAN].append(clean if limit is None else clean.clamp(-limit, limit))
+        following, kept = self._sum(way.next, step), self._sum(way.kept, step)
+        self._known[STATE].append(following)
+        self._known[KEPT].append(kept)
+
+    def _sum(self, terms: Mapping[Term, float], step: int) -> torch.Tensor:
+        parts = (value * self._known[term.kind][step - term.age] for term, value in terms.items())
+        return sum(parts, torch.zeros_like(self._known[STATE][0]))

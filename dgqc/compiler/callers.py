@@ -110,6 +110,8 @@ class Caller:
             return self.samples(model, count, batch_size, last, sample_size, context_length, more=True)
 
         found = lazy(self.schedule, f"{origin}, seed {seed}", record, alone and invents(model))
+        if self.drawings is not None:
+            found = replace(found, guidance_scale=self.drawings.guidance_scale)
         return replace(found, more=others) if more else found
 
 

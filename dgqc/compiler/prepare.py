@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
+from functools import partial
 from importlib.metadata import version
 from pathlib import Path
 from typing import Any
@@ -90,6 +91,7 @@ def begin(request: Request) -> Start:
     if recorded is not None:
         check_samples(recorded, program)
     calibration = recorded or _drawn(request, model, caller, sample_size, context_length)
+    calibration = replace(calibration, sampler=partial(sampler_for, AUTO, caller.config, caller.schedule))
     how = Selection(request.calib_select)
     calibration = select(calibration, how, model, request.calib_samples, seed=request.seed)
     provenance = Provenance(

@@ -23,7 +23,7 @@ from .calibration_file import Recording, load_calibration, save_calibration
 from .drawings import Drawings
 from .embeddings import Embeddings, read_embeddings
 from .pictures import read_pictures
-from .pipeline_calls import Settings, UnfitPipeline, own_guidance
+from .pipeline_calls import Settings, UnfitPipeline
 from .pipeline_parts import UNET
 from .recorder import Progress, versions
 from .synthesize import synthesize
@@ -101,7 +101,7 @@ def _recorded(
 ) -> tuple[Recording, Iterator[tuple[int, int, Inputs]]]:
     """What is said of the calls that the pipeline makes, and the calls themselves."""
     recorder = drawings.record(count, batch_size, seed, progress, len(drawings.rehearse().schedule))
-    pipeline, prompts, scale = drawings.pipeline, drawings.prompts, drawings.settings.guidance_scale
+    pipeline, prompts = drawings.pipeline, drawings.prompts
     caller, kind = type(pipeline.scheduler).__name__, type(pipeline).__name__
     recording = Recording(
         schedule=recorder.schedule(caller, f"recorded from {kind}"),
@@ -109,7 +109,7 @@ def _recorded(
         origin=drawings.origin(count),
         prompts=hashlib.sha256("\n".join(prompts).encode()).hexdigest() if prompts else "",
         seeds=tuple(seed + index for index in range(count)),
-        guidance_scale=own_guidance(pipeline) if scale is None else scale,
+        guidance_scale=drawings.guidance_scale,
         versions=versions(),
     )
     return recording, recorder.calls()

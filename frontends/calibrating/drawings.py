@@ -18,7 +18,16 @@ from .captions import everyday_captions, prompts_for, tells_apart
 from .conditions import draw_labels, label_count
 from .embeddings import FACES, Embeddings
 from .pictures import Picture
-from .pipeline_calls import Asked, Settings, check_embeddings, draw, reads_pictures, rehearsal, takes
+from .pipeline_calls import (
+    Asked,
+    Settings,
+    check_embeddings,
+    draw,
+    own_guidance,
+    reads_pictures,
+    rehearsal,
+    takes,
+)
 from .pipeline_parts import UNET, networks_of, part_of
 from .recorder import Progress, Recorder, recording
 from .shown_pictures import is_shown_pictures, wants_pictures
@@ -61,6 +70,12 @@ class Drawings:
             if self.pictures is None:
                 raise DgqcError(f"A {name} changes pictures; give a folder of some with --pictures.")
             raise DgqcError(f"A {name} takes no pictures; leave --pictures out.")
+
+    @property
+    def guidance_scale(self) -> float | None:
+        """How far pictures are guided; None where the pipeline takes no scale."""
+        asked = self.settings.guidance_scale
+        return own_guidance(self.pipeline) if asked is None else asked
 
     @property
     def prompted(self) -> bool:

@@ -8,6 +8,7 @@ from dataclasses import fields
 import torch
 
 from ..plans import (
+    Correction,
     Dimension,
     GroupedOperand,
     ObservedOperand,
@@ -46,8 +47,20 @@ def plan_problems(plan: Plan, value: torch.Tensor, calls: int) -> Problems:
         yield from _groups(plan)
     if isinstance(plan, QuantizedOperand) and int(plan.multiple.min()) < 1:
         yield Problem(f"multiple {int(plan.multiple.min())}", "1 or more", "a group has no scale")
+    if isinstance(plan, Correction):
+        yield from _corrected_channels(plan, value)
     if isinstance(plan, QuantizedProbabilities) and (plan.granularity is None) != (plan.scale is not None):
         yield Problem("both or neither of granularity and scale", "exactly one", "a plan was built by hand")
+
+
+def _corrected_channels(plan: Correction, value: torch.Tensor) -> Problems:
+    for name, table in (("factor", plan.factor), ("offset", plan.offset)):
+        if table.shape[1:] != value.shape[1:2]:
+            yield Problem(
+                f"{name} of {type_name(table)}",
+                f"{value.shape[1]} channels, as the value has",
+                "the layout changed after planning",
+            )
 
 
 def weight_problems(name: str, plan: Weight, weight: torch.Tensor) -> Problems:

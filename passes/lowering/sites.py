@@ -7,6 +7,7 @@ from torch import fx
 from ...ir.errors import DgqcError
 from ...ir.plans import (
     Activation16,
+    Correction,
     Dimension,
     ObservedActivation16,
     QuantizedActivation16,
@@ -17,6 +18,7 @@ from ...ir.plans import (
 from ..graph.edit import dgqc, module_path, shape
 from .attention import emit_softmax
 from .builder import IntegerGraphBuilder
+from .corrections import corrected
 from .layout import channels_last, plain
 from .operands import quantize
 from .registry import lowers
@@ -31,6 +33,8 @@ def lower_site(builder: IntegerGraphBuilder, site: fx.Node) -> LoweredValue:
     value = builder.values[source]
     if isinstance(plan, QuantizedActivation16):
         return value
+    if isinstance(plan, Correction):
+        return corrected(builder, plan, site)
     if isinstance(plan, QuantizedProbabilities) and isinstance(value, PendingProbabilities):
         return emit_softmax(builder, value, plan, site)
     if isinstance(plan, QuantizedOperand) and isinstance(value, Scaled | Joined):

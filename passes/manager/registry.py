@@ -50,6 +50,8 @@ BUILT_IN = {
     "fbr": "weights.fbr",
     "learn-scales": "activations.learn_scales",
     "keep-wide": "widths.keep_wide",
+    "correct-output": "correction.correct_output",
+    "correct-input": "correction.correct_input",
     "simulate": "simulation.simulate",
     "measure-error": "simulation.measure_error",
     "lower-integer": "lowering.lower_integer",

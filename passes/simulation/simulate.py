@@ -15,6 +15,7 @@ from ...ir.plans import (
     Activation16,
     CallQuantizer,
     Coding,
+    Correction,
     Dimension,
     GroupedOperand,
     ObservedActivation16,
@@ -27,7 +28,7 @@ from ...ir.plans import (
 )
 from ...ir.program import Program
 from ..base import Pass
-from ..graph.edit import add_constant, call, clean, dgqc, module_path, propagate, shape
+from ..graph.edit import add_constant, aten, call, clean, dgqc, module_path, propagate, shape
 from ..manager.registry import register_pass
 
 
@@ -74,6 +75,8 @@ def _replace_site(program: Program, site: fx.Node, step: fx.Node) -> None:
     assert isinstance(source, fx.Node)
     if isinstance(plan, Activation16 | ObservedActivation16 | QuantizedActivation16):
         site.replace_all_uses_with(source)
+    elif isinstance(plan, Correction):
+        site.replace_all_uses_with(_corrected(module, plan, source, step, site))
     elif isinstance(plan, QuantizedProbabilities):
         site.replace_all_uses_with(_probabilities(module, plan, source, step, site))
     elif isinstance(plan, SteppedOperand):
@@ -116,6 +119,22 @@ def _probabilities(
     assert plan.scale is not None
     scale = add_constant(module, f"{site.args[1]}_scale", plan.scale.to(torch.float32))
     return call(graph, dgqc.fake_quantize_static.default, (source, step, scale, plan.bits), site)
+
+
+def _corrected(
+    module: fx.GraphModule, plan: Correction, source: fx.Node, step: fx.Node, site: fx.Node
+) -> fx.Node:
+    """factor * x + offset, from tables with a row per call."""
+    sizes = (len(plan.factor), 1, -1, *[1] * (len(shape(site)) - 2))
+    node = source
+    for what, table, target in (
+        ("factor", plan.factor, aten.mul.Tensor),
+        ("offset", plan.offset, aten.add.Tensor),
+    ):
+        rows = add_constant(module, f"{site.args[1]}_{what}", table.to(torch.float32).reshape(sizes))
+        now = call(module.graph, dgqc.at_step.default, (rows, step), site)
+        node = call(module.graph, target, (node, now), site)
+    return node
 
 
 def _pixel_convolution(

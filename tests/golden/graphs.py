@@ -27,6 +27,7 @@ from dgqc.ir.plans import (
     Weight,
 )
 from dgqc.ir.program import Input, Program
+from dgqc.ir.sampler import OUTPUT, STATE, Combination, Sampler, Term
 from dgqc.ir.schedule import Schedule
 from dgqc.passes.graph.edit import propagate
 from dgqc.passes.graph.insert_sites import InsertSites
@@ -222,3 +223,12 @@ def calibrated(program: Program) -> Program:
             yield {"sample": sign * (step + 1) * torch.arange(count, dtype=torch.float32).reshape(shape)}
 
     return replace(program, calibration=Calibration(SCHEDULE, read, synthetic=False, origin="whole numbers"))
+
+
+def drawn(program: Program) -> Program:
+    """Samples of one row, and a scheduler that takes half of the output from the picture."""
+    given = calibrated(program).calibration
+    assert given is not None
+    both = Combination({Term(STATE, 0): 1.0, Term(OUTPUT, 0): -0.5})
+    sampler = Sampler((1.0, 0.5), 1.0, ((0.0, 1.0), None), ((both,), (both,)), None)
+    return replace(program, calibration=replace(given, sampler=lambda: sampler))

@@ -10,6 +10,7 @@ import torch
 from dgqc.backends.c.layout.fuse_rows import FuseRows
 from dgqc.backends.c.layout.split_products import SplitProducts
 from dgqc.ir.plans import (
+    Correction,
     Dimension,
     GroupedOperand,
     ObservedActivation16,
@@ -23,6 +24,8 @@ from dgqc.ir.plans import (
     Variation,
 )
 from dgqc.ir.program import Program
+from dgqc.passes.correction.insert import corrected
+from dgqc.passes.correction.pictures import Corrected
 from dgqc.passes.lowering.lower_integer import LowerInteger
 
 from .conftest import Golden
@@ -33,6 +36,7 @@ from .graphs import (
     convolution,
     decided,
     dense,
+    drawn,
     geglu,
     picture,
     seen_uneven,
@@ -228,6 +232,23 @@ def test_balance_queries(golden: Golden) -> None:
 def test_keep_wide(golden: Golden) -> None:
     """An operand that stays as wide as it came, and a weight in two bytes."""
     golden("keep-wide{poor=20,enough=1000,calls=2}", calibrated(decided(sited(dense()))), "keep-wide")
+
+
+def test_correct_output(golden: Golden) -> None:
+    golden("correct-output", drawn(decided(sited(attention(crossing=False)))), "correct-output")
+
+
+def test_correct_input(golden: Golden) -> None:
+    golden("correct-input", drawn(decided(sited(attention(crossing=False)))), "correct-input")
+
+
+def test_lower_integer_of_corrections(golden: Golden) -> None:
+    """Both places, factors and offsets, at two calls."""
+    program = decided(sited(attention(crossing=False)))
+    for place in Corrected:
+        factor = torch.tensor([[1.0, 0.5], [1, 1]], dtype=torch.float64)
+        program = corrected(program, place, Correction(factor, factor / 8 - 0.125))
+    golden("lower-integer", program, "lower-integer-corrections")
 
 
 def test_gptq(golden: Golden) -> None:

@@ -1,0 +1,1 @@
+"""Averages of what quantization changed, taken back call by call."""

@@ -1,0 +1,153 @@
+"""The same pictures drawn by the float network and by the quantized one, call by call."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, replace
+from enum import StrEnum
+
+import torch
+from torch import fx
+
+from ...ir.calibration import Inputs
+from ...ir.errors import DgqcError
+from ...ir.plans import Correction
+from ...ir.program import Program
+from ...ir.progress import track
+from ...ir.sampler import Sampler, Walk
+from ..graph.edit import arguments
+from ..manager.failures import snapshot
+from ..simulation.block_interpreter import BlockInterpreter
+from ..simulation.simulate import Simulate
+
+SAMPLE = "sample"
+TABLE_BITS = 20
+"""Finer than tables at the integer level, and coarse enough to be the same on every machine."""
+
+
+class Corrected(StrEnum):
+    """What of a call is corrected."""
+
+    SAMPLE = "sample"
+    """The noisy picture that it begins with."""
+    OUTPUT = "output"
+    """What the network says of it."""
+
+
+@dataclass(frozen=True)
+class Affine:
+    """x^ = factor * x + offset. Both float64 (C,)."""
+
+    factor: torch.Tensor
+    offset: torch.Tensor
+
+    def __call__(self, x: torch.Tensor) -> torch.Tensor:
+        """x: (B, C, ...)."""
+        sizes = (1, -1, *[1] * (x.dim() - 2))
+        return (x.double() * self.factor.reshape(sizes) + self.offset.reshape(sizes)).to(x.dtype)
+
+
+Fit = Callable[[torch.Tensor, torch.Tensor], Affine]
+"""fit(wanted, found): what brings `found` to `wanted`, both float64 (C, n), a row for each channel."""
+
+
+def fitted(program: Program, place: Corrected, fit: Fit, samples: int, who: str) -> Correction:
+    """What corrects the values at a place, fitted call by call: earlier calls are corrected already.
+
+    program: at the planned level, with plans that can be simulated. samples: of the first call, from which
+    pictures are drawn. who: the pass, for messages.
+    Raises DgqcError where pictures can't be drawn from what is known.
+    """
+    sampler, guidance = _sampler(program, who)
+    inputs = _first(program, samples, who)
+    rows = picture_rows(inputs[SAMPLE], guidance)
+    simulated = Simulate().run(replace(program, graph=snapshot(program))).graph
+    first = inputs[SAMPLE][[row[0] for row in rows]] / sampler.inputs[0]
+    real, quantized = Walk(sampler, first), Walk(sampler, first)
+    generator = torch.Generator().manual_seed(0)
+    found: list[Affine] = []
+    for step in track(range(len(sampler)), f"{who}: drawing pictures", len(sampler)):
+        before = [_at_model(walk.state, rows, sampler.inputs[step]) for walk in (real, quantized)]
+        wanted = _answer(program, BlockInterpreter(program), inputs, before[0], step)
+        if place is Corrected.SAMPLE:
+            found.append(fit(*(_by_channel(one) for one in before)))
+            before[1] = found[-1](before[1])
+        answer = _answer(program, fx.Interpreter(simulated), inputs, before[1], step)
+        if place is Corrected.OUTPUT:
+            found.append(fit(_by_channel(wanted), _by_channel(answer)))
+            answer = found[-1](answer)
+        noise = torch.randn(first.shape, generator=generator)
+        real.follow(guided(wanted, rows, guidance), noise)
+        quantized.follow(guided(answer, rows, guidance), noise)
+    factor, offset = ([getattr(one, what) for one in found] for what in ("factor", "offset"))
+    return Correction(_rounded(torch.stack(factor)), _rounded(torch.stack(offset)))
+
+
+def _rounded(table: torch.Tensor) -> torch.Tensor:
+    """In steps of a 2^20th of the largest."""
+    _, exponent = torch.frexp(table.abs().max())
+    unit = torch.ldexp(torch.ones((), dtype=torch.float64), exponent - TABLE_BITS)
+    return torch.round(table / unit) * unit
+
+
+def _sampler(program: Program, who: str) -> tuple[Sampler, float]:
+    """What happens between calls, and how far pictures are guided: 1 where nobody knows."""
+    calibration = program.calibration
+    if calibration is None:
+        raise DgqcError(f"{who} needs calibration samples; give some with --calib.")
+    if calibration.sampler is None:
+        raise DgqcError(
+            f"{who} draws pictures, but nobody knows the scheduler between the calls; compile a model with "
+            f"its scheduler, or leave {who} out."
+        )
+    return calibration.sampler(), calibration.guidance_scale or 1.0
+
+
+def _first(program: Program, samples: int, who: str) -> Inputs:
+    """The first call's inputs, as many rows as asked for, or all."""
+    assert program.calibration is not None
+    batches = list(program.calibration.read(0))
+    inputs = {name: torch.cat([one[name] for one in batches])[:samples] for name in batches[0]}
+    output = next(node for node in program.graph.graph.nodes if node.op == "output").all_input_nodes[0]
+    shapes = tuple(inputs[SAMPLE].shape[1:]), tuple(output.meta["val"].shape[1:])
+    if shapes[0] != shapes[1]:
+        raise DgqcError(
+            f"{who} draws pictures, but the model answers {shapes[1]} for a sample of {shapes[0]}, which no "
+            f"scheduler goes on with; leave {who} out."
+        )
+    return inputs
+
+
+def picture_rows(samples: torch.Tensor, guidance: float) -> Sequence[tuple[int, ...]]:
+    """The rows of each picture: two that begin alike are the halves of one where pictures are guided."""
+    found: dict[bytes, list[int]] = {}
+    for row, sample in enumerate(samples):
+        found.setdefault(sample.contiguous().numpy().tobytes(), []).append(row)
+    if guidance <= 1 or any(len(rows) > 2 for rows in found.values()):
+        return [(row,) for row in range(len(samples))]
+    return [tuple(rows) for rows in found.values()]
+
+
+def _at_model(state: torch.Tensor, rows: Sequence[tuple[int, ...]], scale: float) -> torch.Tensor:
+    """Every row's sample, from the pictures' states."""
+    owner = {row: picture for picture, own in enumerate(rows) for row in own}
+    return state[[owner[row] for row in range(len(owner))]] * scale
+
+
+def _answer(
+    program: Program, network: fx.Interpreter, inputs: Inputs, sample: torch.Tensor, step: int
+) -> torch.Tensor:
+    given: Mapping[str, torch.Tensor] = {**inputs, SAMPLE: sample}
+    with torch.no_grad():
+        return torch.cat([network.run(*part, torch.tensor(step)) for part in arguments(program, given)])
+
+
+def guided(answers: torch.Tensor, rows: Sequence[tuple[int, ...]], guidance: float) -> torch.Tensor:
+    """What the scheduler is told of each picture: u + guidance (c - u) of two halves."""
+    away, towards = answers[[own[0] for own in rows]], answers[[own[-1] for own in rows]]
+    return away + guidance * (towards - away)
+
+
+def _by_channel(x: torch.Tensor) -> torch.Tensor:
+    """(B, C, ...) as float64 (C, n)."""
+    return x.transpose(0, 1).flatten(1).double()
