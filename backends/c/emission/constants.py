@@ -27,9 +27,17 @@ PIECE = 2**24
 """Bytes that are added up at a time."""
 
 
+@dataclass(frozen=True)
+class Window:
+    """Constants that are in memory together. start, size: bytes, in the block."""
+
+    start: int
+    size: int
+
+
 @dataclass
 class ConstantBlock:
-    """What the kernels of one program read: weights, columns, tables over steps.
+    """What the kernels of one program read: weights, columns, tables over steps; as a whole, or window by window.
 
     In the block every tensor begins at a multiple of 64, small ones at a multiple of 8.
     """
@@ -37,16 +45,30 @@ class ConstantBlock:
     _starts: dict[str, int] = field(default_factory=dict)
     _tensors: list[torch.Tensor] = field(default_factory=list)
     _end: int = HEADER_BYTES
+    _window_starts: list[int] = field(default_factory=list)
 
     def add(self, tensor: torch.Tensor, offset: int = 0, step_bytes: int = 0) -> Place:
-        """A pointer to the tensor's elements; equal tensors stand in the block once."""
+        """A pointer to the tensor's elements; equal tensors stand in the block, or in a window, once."""
         tensor = tensor.detach().contiguous()
-        key = f"{tensor.dtype} {hashlib.sha256(_bytes(tensor).data).hexdigest()}"
+        key = f"{len(self._window_starts)} {tensor.dtype} {hashlib.sha256(_bytes(tensor).data).hexdigest()}"
         if key not in self._starts:
             self._starts[key] = self._end if tensor.nbytes < SMALL else aligned(self._end)
             self._tensors.append(tensor)
             self._end = self._starts[key] + -(-tensor.nbytes // WORD) * WORD
-        return Place(MemoryRegion.CONSTANT, WEIGHTS, offset, step_bytes, tensor, start=self._starts[key])
+        start = self._starts[key] - (self._window_starts[-1] if self._window_starts else 0)
+        return Place(MemoryRegion.CONSTANT, WEIGHTS, offset, step_bytes, tensor, start=start)
+
+    def begin_window(self) -> None:
+        """What is added from now on will be in memory by itself: places count from here, and what stands
+        before isn't shared."""
+        self._end = aligned(self._end)
+        self._window_starts.append(self._end)
+
+    @property
+    def windows(self) -> list[Window]:
+        """The windows in their order; together they are all that follows the header."""
+        bounds = pairwise([*self._window_starts, self.size])
+        return [Window(start, end - start) for start, end in bounds]
 
     @property
     def size(self) -> int:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 import re
-from collections.abc import Sequence
+from collections.abc import Container, Sequence
 from pathlib import Path
 
 import torch
@@ -20,12 +20,15 @@ from ..kernels.context import EmissionContext
 from ..kernels.kernel_call import KernelCall, MemoryRegion, Place
 from ..kernels.registry import sources_of
 from ..kernels.value_rows import value_bytes
+from ..layout.memory_plan import aligned
+from ..layout.plan import layout_of
 from .constants import ConstantBlock
-from .functions import Line, functions_of
+from .functions import Function, Line, functions_of
 from .loop import loop_memory
 from .places import OUTPUT, Places
 from .project import Project, Ratios, Signature, source_names, write_project
 from .storage import Storage, storage_for
+from .streaming import Stream, firsts_of_windows
 
 C_WORDS = frozenset({
     "auto", "break", "case", "char", "const", "continue", "default", "do", "double", "else", "enum",
@@ -58,11 +61,7 @@ def emit(
     Raises DgqcError when the program or the name can't be emitted.
     """
     _check(program, name)
-    constants = ConstantBlock()
-    places = Places(program, constants)
-    functions = functions_of(
-        program, EmissionContext(places, constants, dict(program.report.get("weight-bits", {})))
-    )
+    constants, places, functions, stream = _constants(program, storage)
     kernel_sources = sources_of(program.graph.graph.nodes)
     result = output_of(program)
     place = storage or storage_for(constants.size)
@@ -71,7 +70,7 @@ def emit(
         inputs=tuple((item.name, item.shape) for item in program.inputs),
         output=shape_of(result),
         steps=len(program.schedule),
-        shared_bytes=places.plan.shared_bytes,
+        shared_bytes=places.plan.shared_bytes if stream is None else stream.end,
         thread_bytes=places.plan.thread_bytes,
         storage=place,
         weights_bytes=constants.size,
@@ -86,8 +85,36 @@ def emit(
     )
     copies = [Line("output", call, 0).statement for call in copied_output(result, places)]
     given = (tuple(vectors), program.loop, drawing, kernel_sources, shipped, program.tokenizer)
-    project = Project(signature, functions, copies, constants, *given)
+    project = Project(signature, functions, copies, constants, *given, stream)
     write_project(project, directory)
+
+
+def _laid_out(
+    program: Program, windows: Container[int] = frozenset()
+) -> tuple[ConstantBlock, Places, list[Function]]:
+    """Constants, places and functions, with windows of constants that begin with these fusion groups."""
+    constants = ConstantBlock()
+    places = Places(program, constants)
+    widths = dict(program.report.get("weight-bits", {}))
+    return constants, places, functions_of(program, EmissionContext(places, constants, widths), windows)
+
+
+def _constants(
+    program: Program, storage: Storage | None
+) -> tuple[ConstantBlock, Places, list[Function], Stream | None]:
+    """The same, and the windows where constants are read while the program runs."""
+    if storage is not Storage.STREAM:
+        return *_laid_out(program), None
+    fusion = layout_of(program).fusion
+    assert fusion is not None
+    # Once with a window for each group, to see how much each reads.
+    apart, *_ = _laid_out(program, range(len(fusion.groups)))
+    firsts = firsts_of_windows([window.size for window in apart.windows])
+    constants, places, functions = _laid_out(program, firsts)
+    # The output may be a constant, which then is the last window's.
+    copied_output(output_of(program), places)
+    stream = Stream(tuple(constants.windows), firsts, aligned(places.plan.shared_bytes))
+    return constants, places, functions, stream
 
 
 def _scales(program: Program) -> dict[str, tuple[float, ...]]:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable
+from collections.abc import Container, Iterable
 from dataclasses import dataclass, replace
 
 from torch import fx
@@ -88,13 +88,17 @@ class Function:
     loops: tuple[Loop, ...] = ()
 
 
-def functions_of(program: Program, context: EmissionContext) -> list[Function]:
-    """All fusion groups in their order."""
+def functions_of(
+    program: Program, context: EmissionContext, windows: Container[int] = frozenset()
+) -> list[Function]:
+    """All fusion groups in their order. windows: the groups with which a window of constants begins."""
     fusion = layout_of(program).fusion
     assert fusion is not None
     nodes = {node.name: node for node in program.graph.graph.nodes}
     functions, number = list[Function](), 0
     for group in fusion.groups:
+        if len(functions) in windows:
+            context.constants.begin_window()
         members, lines = [nodes[name] for name in group.nodes], dict[str, list[Line]]()
         within = replace(context, group_rows=max(1, group.rows))
         for node in members:

@@ -27,6 +27,7 @@ from .literals import lookup_source, values
 from .loop import write_loop, written_drawing
 from .signature_record import EmittedSignatureRecord
 from .storage import Storage, header_words, members, weights_file, write_block
+from .streaming import Stream
 from .symbols import symbols_source
 from .tokenizer import write_tokenizer
 
@@ -35,6 +36,8 @@ if TYPE_CHECKING:
 
 TEMPLATES = Path(__file__).parents[1] / "templates"
 INTERFACE = "interface.json"
+READER = "dgqc_reader.h"
+"""Of the runtime's headers the one that a caller needs, where constants are read while a program runs."""
 
 
 @dataclass(frozen=True)
@@ -109,7 +112,8 @@ class Project:
 
     functions: the fusion groups. copies: what brings the result to the output. drawing: what the loop must
         draw. kernel_sources: C files of kernels that other packages register. shipped: a folder that may hold
-        these constants already. tokenizer: of a text encoder.
+        these constants already. tokenizer: of a text encoder. stream: the windows in which constants are
+        read while the program runs.
     """
 
     signature: Signature
@@ -122,6 +126,7 @@ class Project:
     kernel_sources: tuple[Path, ...] = ()
     shipped: Path | None = None
     tokenizer: Tokenizer | None = None
+    stream: Stream | None = None
 
 
 def runtime_sources() -> list[Path]:
@@ -142,7 +147,7 @@ def source_names(
     """
     kernels = sorted(path.stem for path in (*runtime_sources(), *kernel_sources) if path.suffix == ".c")
     own = (name, *([f"{name}_loop"] if loop else ()), *([f"{name}_tokenizer"] if tokenizer else ()))
-    constants = () if storage is Storage.FILE else (f"{name}_weights",)
+    constants = () if storage.apart else (f"{name}_weights",)
     found = (*constants, *own, "dgqc_lookup", *kernels)
     twice = next((source for source in found if found.count(source) > 1), None)
     if twice is not None:
@@ -182,10 +187,13 @@ def write_project(project: Project, directory: Path) -> None:
         lstrip_blocks=True,
         keep_trailing_newline=True,
     )
-    if signature.storage is Storage.FILE:
-        files |= {"map_weights.h": directory / "map_weights.h", "map_weights.c": directory / "map_weights.c"}
+    if signature.storage.apart:
+        host = signature.storage.host
+        files |= {f"{host}.{kind}": directory / f"{host}.{kind}" for kind in "hc"}
     else:
         files |= {f"weights_{signature.storage}.c": sources / f"{name}_weights.c"}
+    if signature.storage is Storage.STREAM:
+        shutil.copyfile(RUNTIME / READER, directory / "include" / READER)
     if signature.storage is not Storage.ARRAY:
         shipped = project.shipped / weights_file(name) if project.shipped else None
         write_block(project.constants, directory / weights_file(name), shipped)
@@ -214,6 +222,8 @@ def _context(project: Project) -> dict[str, Any]:
         "functions": project.functions,
         "copies": project.copies,
         "storage": signature.storage.value,
+        "host": signature.storage.host if signature.storage.apart else "",
+        "stream": project.stream,
         "weights_file": weights_file(name),
         "header": [f"0x{word:016x}U" for word in header_words(project.constants)],
         "members": members(project.constants) if signature.storage is Storage.ARRAY else [],

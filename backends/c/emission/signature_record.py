@@ -31,7 +31,7 @@ class EmittedSignatureRecord(Record):
     steps: Annotated[int, Field(ge=1, le=MOST_CALLS)]
     shared_bytes: Bytes
     thread_bytes: Bytes
-    storage: Literal["array", "object", "file"]
+    storage: Literal["array", "object", "file", "stream"]
     weights_bytes: Bytes
     sources: Annotated[list[CIdentifier], Field(min_length=1, max_length=10_000)]
     timesteps: PerCall = Field(default=[])

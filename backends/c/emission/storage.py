@@ -29,6 +29,18 @@ class Storage(StrEnum):
     """In a binary file that the assembler includes (gcc, clang)."""
     FILE = "file"
     """In a binary file that the caller maps or loads."""
+    STREAM = "stream"
+    """In a binary file that is read while the program runs, in the order of use."""
+
+    @property
+    def apart(self) -> bool:
+        """Whether a built program has them beside itself."""
+        return self in (Storage.FILE, Storage.STREAM)
+
+    @property
+    def host(self) -> str:
+        """What the files of a project are called that bring a computer's program its constants."""
+        return "stream_weights" if self is Storage.STREAM else "map_weights"
 
 
 def storage_for(size: int) -> Storage:

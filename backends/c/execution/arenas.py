@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import ctypes
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import ClassVar
 
@@ -22,6 +22,7 @@ class Handle(ctypes.Structure):
         ("arena", ctypes.c_void_p),
         ("threads", ctypes.c_size_t),
         ("most_threads", ctypes.c_size_t),
+        ("first", ctypes.c_uint64),  # where constants are read while it runs
     ]
 
 
@@ -31,9 +32,10 @@ class Arenas:
     Their number is that of calls that have ever run at once.
     """
 
-    def __init__(self, size: int) -> None:
-        """size: bytes of an arena."""
+    def __init__(self, size: int, weights: Callable[[], int]) -> None:
+        """size: bytes of an arena. weights: where a handle's constants are, or who reads them for it alone."""
         self.size = size
+        self._weights = weights
         self._first: Handle | None = None
         self._memory: list[torch.Tensor] = []
         self._free: list[Handle] = []  # a list's append and pop are safe among threads
@@ -60,7 +62,7 @@ class Arenas:
         """As the first, which has been made ready: the constants need no second look."""
         assert self._first is not None
         first = self._first
-        return Handle(first.weights, self._arena(), first.threads, first.most_threads)
+        return Handle(self._weights(), self._arena(), first.threads, first.most_threads)
 
     def _arena(self) -> int:
         memory = torch.zeros(self.size + ARENA_ALIGNMENT, dtype=torch.uint8)

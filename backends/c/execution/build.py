@@ -33,7 +33,7 @@ KEPT_DAYS = 30
 class Built:
     """A program that can be loaded.
 
-    weights: the file that its constants are mapped from; None where they are in the library.
+    weights: the file that its constants are mapped or read from; None where they are in the library.
     threads: whether it was built for several.
     """
 
@@ -61,14 +61,16 @@ def build(directory: Path, *, compiler: str | None = None) -> Built:
     name, cache, directory = signature.name, cache_folder(), directory.resolve()
     own = (name, f"{name}_loop", f"{name}_weights")
     kernels = tuple(source for source in signature.sources if source not in own)
-    weights = directory / weights_file(name) if signature.storage is Storage.FILE else None
+    weights = directory / weights_file(name) if signature.storage.apart else None
+    # Who reads constants while a program runs is of the host's side, beside the sources of the program.
+    host = [f"../{signature.storage.host}"] if signature.storage is Storage.STREAM else []
 
     def linked(place: Path) -> Path:
         object_file = cache / _digest(directory, toolchain, leave=own) / "kernels.o"
         shared = _kept(object_file, lambda place: _kernels(directory, kernels, toolchain, place))
         programs = [source for source in signature.sources if source in own]
         objects = _compiled(
-            directory, programs, (*PROGRAM_FLAGS, *toolchain.threads), toolchain.command, place
+            directory, [*programs, *host], (*PROGRAM_FLAGS, *toolchain.threads), toolchain.command, place
         )
         library = place / f"lib{name}.so"
         command = [toolchain.command, "-shared", *toolchain.threads, *objects, str(shared)]
@@ -127,7 +129,7 @@ def _compiled(
     """The object files of some sources, in `place`."""
 
     def compiled(name: str) -> str:
-        made = str(place / f"{name}.o")
+        made = str(place / f"{Path(name).name}.o")
         _run([command, *flags, "-Iinclude", "-Isrc", "-c", f"src/{name}.c", "-o", made], directory)
         return made
 
@@ -166,7 +168,8 @@ def _digest(directory: Path, toolchain: Toolchain, leave: Sequence[str] = ()) ->
     """Of all that is compiled, but for sources of the names in `leave` and the program's own header."""
     seen = hashlib.sha256(toolchain.identity().encode())
     header = () if leave else (directory / "include").iterdir()
-    for path in sorted([*(directory / "src").iterdir(), *header]):
+    host = () if leave else directory.glob("stream_weights.*")
+    for path in sorted([*(directory / "src").iterdir(), *header, *host]):
         if path.stem in leave:
             continue
         seen.update(path.name.encode())

@@ -22,7 +22,7 @@ from ....ir.storage.serialize import program_hash
 from ....ir.storage.whole import write_text
 from ....passes.graph import edit
 from ..emission.project import Signature
-from ..emission.storage import Storage, weights_file
+from ..emission.storage import weights_file
 from ..kernels.registry import only_own_kernels
 from .build import DIGITS, Built, cache_folder, file_hash, is_whole
 from .toolchain import find_toolchain
@@ -47,14 +47,14 @@ def record_of(program: Program, asked: str) -> Path | None:
 def built_before(record: Path, project: Path | None) -> Built | None:
     """What a record says, where all of it is still there and whole.
 
-    project: a folder that may hold the constants of a program that maps them from a file.
+    project: a folder that may hold the constants of a program that maps or reads them from a file.
     """
     with suppress(Exception):  # Whatever is wrong with a cache, it is only one.
         said = read_json_object(record, "it is damaged")
         signature = Signature.from_json(json.dumps(said["signature"]))
         library = record.parents[1] / str(said["library"])
         weights = None
-        if signature.storage is Storage.FILE:
+        if signature.storage.apart:
             weights = project / weights_file(signature.name) if project else None
             if weights is None or file_hash(weights) != said["weights"]:
                 return None

@@ -15,6 +15,7 @@ from ...checked_input import checked_input
 from .arenas import Arenas
 from .arguments import written
 from .build import Built, build
+from .constants import constants_of
 from .processors import may_use_matrix_units, usable_processors
 
 STATUS = (
@@ -27,6 +28,7 @@ STATUS = (
     "weights of another program, or cut off",
     "weights damaged",
     "more threads than its arena has room for, or none",
+    "weights can't be read, or end too early",
 )
 
 
@@ -57,30 +59,18 @@ class CProgram:
         self.library = library
         self._function.argtypes = [ctypes.c_void_p, ctypes.c_int32] + [ctypes.c_void_p] * pointers
         most = threads or usable_processors()
-        self._arenas = Arenas(self.signature.shared_bytes + most * self.signature.thread_bytes)
+        size = self.signature.shared_bytes + most * self.signature.thread_bytes
+        self._constants = constants_of(library, self.signature, built.weights)
+        self._arenas = Arenas(size, self._constants.place)
         getattr(library, f"{name}_use_matrix_units")(int(may_use_matrix_units()))
         initialize = getattr(library, f"{name}_init")
         region = (ctypes.c_void_p, ctypes.c_size_t)
-        initialize.argtypes = [ctypes.c_void_p, *region, *region]
+        initialize.argtypes = [ctypes.c_void_p, ctypes.c_void_p, self._constants.second, *region]
         handle = self._arenas.first()
-        weights = self._weights(built.weights)
+        weights = (self._constants.place(), self._constants.number)
         self._refuse(initialize(ctypes.byref(handle), *weights, handle.arena, self._arenas.size))
         if threads is not None and built.threads:
             handle.threads = threads
-
-    def _weights(self, path: Path | None) -> tuple[int, int]:
-        """Where the constants are, and how many bytes. Pages of a file are read when they are first used."""
-        name, size = self.signature.name, self.signature.weights_bytes
-        if path is None:
-            return ctypes.addressof(ctypes.c_char.in_dll(self.library, f"{name}_weights")), size
-        found = path.stat().st_size if path.is_file() else 0
-        if found != size:
-            raise DgqcError(
-                f"{path} should hold the program's {size} bytes of constants, but "
-                f"{f'holds {found}' if found else 'is missing'}; copy or compile it again."
-            )
-        self._mapped = torch.from_file(str(path), shared=False, size=size, dtype=torch.uint8)
-        return self._mapped.data_ptr(), size
 
     def run(self, inputs: Mapping[str, torch.Tensor], step: int) -> torch.Tensor:
         """One UNet call. inputs: int16 tensors by name, in the program's shapes. Returns int16.

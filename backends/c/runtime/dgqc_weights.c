@@ -2,6 +2,7 @@
 
 #include "dgqc_runtime.h"
 
+#include "dgqc_stream.h"
 #include "dgqc_words.h"
 
 #if defined(__BYTE_ORDER__) && defined(__ORDER_BIG_ENDIAN__)
@@ -22,12 +23,21 @@ int dgqc_weights_known(const void *weights, const uint64_t *header)
     return 1;
 }
 
+void dgqc_weights_add(const void *constants, size_t bytes, uint64_t *sums)
+{
+    uint64_t total = sums[0], all = sums[1];
+    for (size_t i = 0; i < bytes; i += sizeof(uint32_t)) {
+        total += dgqc_load_word(dgqc_inside(constants, i));
+        all += total;
+    }
+    sums[0] = total;
+    sums[1] = all;
+}
+
 int dgqc_weights_whole(const void *weights, const uint64_t *header)
 {
-    uint64_t total = 0, sums = 0;
-    for (uint64_t i = DGQC_WEIGHTS_HEADER * sizeof *header; i < header[2]; i += sizeof(uint32_t)) {
-        total += dgqc_load_word(dgqc_inside(weights, (size_t)i));
-        sums += total;
-    }
-    return total == header[3] && sums == header[4];
+    const size_t begun = DGQC_WEIGHTS_HEADER * sizeof *header;
+    uint64_t sums[2] = {0, 0};
+    dgqc_weights_add(dgqc_inside(weights, begun), (size_t)header[2] - begun, sums);
+    return sums[0] == header[3] && sums[1] == header[4];
 }
