@@ -77,8 +77,10 @@ class CTarget(Target):
         return replace(self, prefix=f"{self.prefix}_{name}")
 
     def join(self, programs: Mapping[str, Program], directory: Path) -> None:
-        """One C project: one arena, one file of constants."""
-        emit_joined(programs, directory, self.prefix)
+        """One C project: one arena, one file of constants, which is read while programs run where that is
+        asked for."""
+        storage = Storage.STREAM if self.weights is Storage.STREAM else Storage.FILE
+        emit_joined(programs, directory, self.prefix, storage)
 
     def cannot_run(self, runner: str) -> str | None:
         try:

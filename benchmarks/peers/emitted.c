@@ -12,8 +12,10 @@
 #include <omp.h>
 
 #include "model.h"
-#ifdef MAPPED
+#if defined(MAPPED)
 #include "map_weights.h"
+#elif defined(STREAMED)
+#include "stream_weights.h"
 #endif
 
 static int16_t sample[MODEL_SAMPLE_ELEMENTS], context[MODEL_ENCODER_HIDDEN_STATES_ELEMENTS];
@@ -42,8 +44,13 @@ static int matrix_units_permitted(void)
 
 int main(int count, char **arguments)
 {
-#ifdef MAPPED
+#if defined(MAPPED) || defined(STREAMED)
     enum { WEIGHTS = 4, OUTPUT, THREADS, COUNT };
+#endif
+#if defined(STREAMED)
+    const uint64_t weights_bytes = 0; /* where they begin in the file */
+    const dgqc_reader *weights = count == COUNT ? open_weights(arguments[WEIGHTS]) : NULL;
+#elif defined(MAPPED)
     size_t weights_bytes = 0;
     const void *weights = count == COUNT ? map_weights(arguments[WEIGHTS], &weights_bytes) : NULL;
 #else

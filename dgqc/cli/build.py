@@ -49,7 +49,9 @@ def compile_model(
     timing: options.ShowTiming = False,
     weights: Annotated[
         str | None,
-        typer.Option("--weights", metavar="WHERE", help="Of constants: array, object or file; else by size."),
+        typer.Option(
+            "--weights", metavar="WHERE", help="Of constants: array, object, file or stream; else by size."
+        ),
     ] = None,
     name: Annotated[
         str | None,

@@ -53,7 +53,7 @@ def program() -> Program:
     return replace(made, inputs=(sample, unlike), output_scale=scale)
 
 
-@pytest.mark.parametrize("storage", [Storage.OBJECT, Storage.FILE])
+@pytest.mark.parametrize("storage", [Storage.OBJECT, Storage.FILE, Storage.STREAM])
 def test_numpy_alone_gives_the_same_values(program: Program, storage: Storage, tmp_path: Path) -> None:
     import numpy
 

@@ -73,9 +73,10 @@ def test_a_saved_bundle_draws_the_same(
 
 
 @pytest.mark.slow
-def test_c_draws_the_same_picture(compiled: dgqc.CompiledProgram, tmp_path: Path) -> None:
+@pytest.mark.parametrize("target", ["c", "c{weights=stream}"])
+def test_c_draws_the_same_picture(target: str, compiled: dgqc.CompiledProgram, tmp_path: Path) -> None:
     """The joined project's own program, from words to bytes."""
-    project = compiled.save(tmp_path / "all.dgqc", targets=("c",)) / "parts" / "c"
+    project = compiled.save(tmp_path / "all.dgqc", targets=(target,)) / "parts" / "c"
     flags = [
         "-std=c99",
         "-O1",
@@ -85,7 +86,7 @@ def test_c_draws_the_same_picture(compiled: dgqc.CompiledProgram, tmp_path: Path
         "-fsanitize=undefined",
         "-fno-sanitize-recover",
     ]
-    files = [*sorted(project.glob("src/*.c")), project / "draw.c"]
+    files = [*sorted(project.glob("src/*.c")), project / "draw.c", *project.glob("stream_weights.c")]
     places = [f"-I{project / 'include'}", f"-I{project / 'src'}"]
     subprocess.run(["gcc", *flags, *places, "-o", tmp_path / "draw", *files], check=True)
     for negative, guidance in (("", 7.5), ("blue", 2.25), ("", 1)):

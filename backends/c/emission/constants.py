@@ -37,9 +37,10 @@ class Window:
 
 @dataclass
 class ConstantBlock:
-    """What the kernels of one program read: weights, columns, tables over steps; as a whole, or window by window.
+    """What the kernels of one program read: weights, columns, tables over steps.
 
-    In the block every tensor begins at a multiple of 64, small ones at a multiple of 8.
+    All are in memory at once, or those of a window at a time (`begin_window`). In the block every tensor
+    begins at a multiple of 64, small ones at a multiple of 8.
     """
 
     _starts: dict[str, int] = field(default_factory=dict)

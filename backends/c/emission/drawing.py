@@ -83,9 +83,17 @@ class _Made:
 
 
 def write_drawing(
-    environment: jinja2.Environment, programs: Mapping[str, Program], directory: Path, own: str, name: str
+    environment: jinja2.Environment,
+    programs: Mapping[str, Program],
+    directory: Path,
+    own: str,
+    name: str,
+    stream: bool,
 ) -> None:
-    """Writes the files into the joined project `own`, whose programs' names begin with `name`."""
+    """Writes the files into the joined project `own`, whose programs' names begin with `name`.
+
+    stream: whether constants are read while programs run.
+    """
     unet, decoder = next(iter(programs.values())), programs.get(DECODER)
     facts = unet.picture or PictureFacts()
     details: dict[str, Any] = {
@@ -98,6 +106,7 @@ def write_drawing(
         "empty_is_zero": facts.empty_is_zero,
         "latent": None if decoder is None else _latent(decoder.inputs[0]),
         "weights_file": f"{own}_weights.bin",
+        "stream": stream,
         **_texts(text_inputs(unet, _encoders(programs)), _encoders(programs)),
         **_shown(unet, decoder, 1 if decoder is not None else facts.block or 1),
     }

@@ -38,11 +38,13 @@ class _Joined:
     offset: int
 
 
-def emit_joined(programs: Mapping[str, Program], directory: Path, name: str) -> None:
+def emit_joined(
+    programs: Mapping[str, Program], directory: Path, name: str, storage: Storage = Storage.FILE
+) -> None:
     """Writes programs, laid out for C, into one folder, to be made.
 
     programs: by what they are called in the project; C names begin with `name` and this. The first is called
-    `name` itself.
+    `name` itself. storage: whether the file of constants is mapped, or read while programs run.
     Raises DgqcError as `emit`, and where two programs bring different files of one name.
     """
     for place in ("include", "src"):
@@ -54,26 +56,27 @@ def emit_joined(programs: Mapping[str, Program], directory: Path, name: str) -> 
         for member, program in programs.items():
             prefix = f"{name}_{member}" if joined else name
             with temporary_folder("joined") as folder:
-                emit(program, folder, name=prefix, storage=Storage.FILE)
+                emit(program, folder, name=prefix, storage=storage)
                 signature = Signature.from_json((folder / INTERFACE).read_text(encoding="utf-8"))
                 block = (folder / weights_file(prefix)).read_bytes()
-                _merge(folder, directory)
+                _merge(folder, directory, storage)
             constants.write(block + bytes(-len(block) % ALIGNMENT))
             joined.append(_Joined(member, signature, offset))
             offset += len(block) + -len(block) % ALIGNMENT
     drawing = draws(programs)
     if drawing:
-        write_drawing(environment(), programs, directory, own, name)
-    _write(directory, own, joined, offset, drawing)
+        write_drawing(environment(), programs, directory, own, name, storage is Storage.STREAM)
+    _write(directory, own, joined, offset, drawing, storage)
 
 
-def _merge(folder: Path, directory: Path) -> None:
+def _merge(folder: Path, directory: Path, storage: Storage) -> None:
     """The files of one program beside those of others, of which some are the same."""
-    for path in [*(folder / "include").iterdir(), *(folder / "src").iterdir(), *folder.glob("map_weights.*")]:
+    host = folder.glob("stream_weights.*") if storage is Storage.STREAM else ()
+    for path in [*(folder / "include").iterdir(), *(folder / "src").iterdir(), *host]:
         target = directory / path.relative_to(folder)
         if target.exists() and not filecmp.cmp(path, target, shallow=False):
             raise DgqcError(f"Two parts bring different files {path.name}; rename one of them.")
-        if not target.exists() and path.name != "map_weights.c":
+        if not target.exists():
             shutil.copyfile(path, target)
 
 
@@ -88,7 +91,9 @@ def environment() -> jinja2.Environment:
     )
 
 
-def _write(directory: Path, own: str, joined: list[_Joined], size: int, drawing: bool) -> None:
+def _write(
+    directory: Path, own: str, joined: list[_Joined], size: int, drawing: bool, storage: Storage
+) -> None:
     """The files around the programs. drawing: whether they draw pictures of prompts."""
     templates = environment()
     context: dict[str, Any] = {
@@ -99,10 +104,10 @@ def _write(directory: Path, own: str, joined: list[_Joined], size: int, drawing:
         "arena": max(one.signature.shared_bytes + one.signature.thread_bytes for one in joined),
         "alignment": ALIGNMENT,
         "drawing": drawing,
+        "stream": storage is Storage.STREAM,
         "weights_file": weights_file(own),
         "sources": [*sorted(path.stem for path in (directory / "src").glob("*.c")), own],
     }
-    (directory / "map_weights.h").unlink()
     for template, place in FILES.items():
         text = templates.get_template(f"{template}.jinja").render(context)
         (directory / place.format(own)).write_text(text, encoding="utf-8", newline="\n")

@@ -33,7 +33,7 @@ class Arenas:
     """
 
     def __init__(self, size: int, weights: Callable[[], int]) -> None:
-        """size: bytes of an arena. weights: where a handle's constants are, or who reads them for it alone."""
+        """size: bytes of an arena. weights: where a handle's constants are, or who reads them for it."""
         self.size = size
         self._weights = weights
         self._first: Handle | None = None

@@ -1,4 +1,4 @@
-"""The constants of a loaded program: in the library, mapped from a file, or read from it while the program runs."""
+"""The constants of a loaded program: in the library, mapped from a file, or read from it as they are used."""
 
 from __future__ import annotations
 
