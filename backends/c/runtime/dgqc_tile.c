@@ -7,6 +7,8 @@
 #include "dgqc_tile_avx512.h"
 #elif defined(DGQC_TILE_AVX2)
 #include "dgqc_tile_avx2.h"
+#elif defined(DGQC_TILE_I8MM)
+#include "dgqc_tile_i8mm.h"
 #elif defined(DGQC_TILE_NEON)
 #include "dgqc_tile_neon.h"
 #elif defined(DGQC_TILE_WASM)

@@ -25,6 +25,9 @@ enum { DGQC_TILE_ROWS = 6, DGQC_TILE_COLUMNS = 16 };
 #elif defined(__AVX2__)
 #define DGQC_TILE_AVX2
 enum { DGQC_TILE_ROWS = 4, DGQC_TILE_COLUMNS = 16 };
+#elif defined(__aarch64__) && defined(__ARM_FEATURE_MATMUL_INT8)
+#define DGQC_TILE_I8MM
+enum { DGQC_TILE_ROWS = 6, DGQC_TILE_COLUMNS = 16 };
 #elif defined(__aarch64__) && defined(__ARM_FEATURE_DOTPROD)
 #define DGQC_TILE_NEON
 enum { DGQC_TILE_ROWS = 4, DGQC_TILE_COLUMNS = 16 };

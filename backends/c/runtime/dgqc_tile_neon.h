@@ -1,6 +1,5 @@
 /* 64-bit ARM with dot products: 4 rows times 16 columns. Both factors of the dot product are signed, so codes are taken
- * 128 lower, and the weights' own sum, a fifth row of codes that are all -128, makes up for it. Machines that
- * multiply unsigned codes with signed weights (i8mm) don't need that. */
+ * 128 lower, and the weights' own sum, a fifth row of codes that are all -128, makes up for it. */
 
 #include <arm_neon.h>
 
@@ -42,19 +41,6 @@ static inline void vector_fetch(const char *x)
 
 #define SIGNED(x) vreinterpretq_s8_s32(x)
 
-#ifdef __ARM_FEATURE_MATMUL_INT8
-static inline vector vector_codes(int32_t four)
-{
-    return vector_splat(four);
-}
-
-static inline vector vector_dot(vector sum, vector codes, vector weights)
-{
-    sum.low = vusdotq_s32(sum.low, vreinterpretq_u8_s32(codes.low), SIGNED(weights.low));
-    sum.high = vusdotq_s32(sum.high, vreinterpretq_u8_s32(codes.low), SIGNED(weights.high));
-    return sum;
-}
-#else
 #define DGQC_LOWERED_CODES
 static inline vector vector_codes(int32_t four)
 {
@@ -75,7 +61,6 @@ static inline vector vector_subtract(vector a, vector b)
     const vector v = {vsubq_s32(a.low, b.low), vsubq_s32(a.high, b.high)};
     return v;
 }
-#endif
 
 static inline vector vector_low_half(vector block)
 {

@@ -10,7 +10,8 @@
 #define DGQC_MOST_ABSORBED 16
 
 /* Machines that look bytes up in vectors unpack faster than they multiply sums between groups. */
-#if defined(DGQC_TILE_AVX512) || defined(DGQC_TILE_AVX2) || defined(DGQC_TILE_NEON) || defined(DGQC_MATRIX)
+#if defined(DGQC_TILE_AVX512) || defined(DGQC_TILE_AVX2) || defined(DGQC_TILE_NEON) || \
+    defined(DGQC_TILE_I8MM) || defined(DGQC_MATRIX)
 #define DGQC_UNPACKS
 #endif
 
