@@ -16,6 +16,7 @@ from ..compiler.model_options import LOADING
 from ..compiler.request import Request
 from ..ir.errors import DgqcError
 from ..ir.progress import enter
+from ..ir.ranks import agreed
 from . import options
 from .console import as_json, progress, result
 from .display import say
@@ -79,9 +80,8 @@ def compile_model(
             watch = StageWatch(print_ir_after or [], sys.stderr, clock)
             compiled = compiled_as_asked(replace(request, output=place))
             enter("writing the bundle")
-            compiled.save(
-                place, targets, instruments=instruments, verify_each=request.verify_each, watch=watch
-            )
+            how: dict[str, Any] = {"instruments": instruments, "verify_each": request.verify_each}
+            agreed(lambda: compiled.save(place, targets, watch=watch, **how))
         if timing:
             say(clock.table())
     if request.stop_after is not None:

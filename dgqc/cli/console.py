@@ -13,6 +13,7 @@ from typing import Any
 from rich.console import Console
 
 from ..ir.progress import shown_by
+from ..ir.ranks import rank
 from .display import Bars, LogLines, say
 from .loudness import is_quiet
 
@@ -22,18 +23,22 @@ LIBRARIES = ("diffusers", "transformers", "torch")
 
 def result(text: Any = "") -> None:
     """Prints a result, a rich table for instance, to stdout."""
+    if rank():
+        return  # another process says it
     Console(highlight=False, soft_wrap=isinstance(text, str), markup=False).print(text)
 
 
 def as_json(data: Any) -> None:
     """Prints a result for programs."""
+    if rank():
+        return
     sys.stdout.write(json.dumps(data, indent=2, default=str) + "\n")
 
 
 @contextmanager
 def progress() -> Iterator[None]:
     """Shows the progress of everything inside: bars on a terminal, plain lines otherwise, nothing with -q."""
-    if is_quiet():
+    if is_quiet() or rank():
         yield
         return
     if sys.stderr.isatty():
@@ -54,7 +59,8 @@ class _Saying(logging.Handler):
     """Writes to what stderr is by then: while bars are shown, lines go above them."""
 
     def emit(self, record: logging.LogRecord) -> None:
-        say(self.format(record))
+        if not rank():
+            say(self.format(record))
 
 
 def quiet_libraries() -> None:

@@ -18,6 +18,7 @@ except ImportError:  # Windows has no such limits.
     resource = None  # type: ignore[assignment]
 
 from ..ir.errors import DgqcError
+from ..ir.ranks import LostOthers, joined, rank, ranks
 from . import build as command_build
 from . import compare as command_compare
 from . import difference as command_difference
@@ -33,6 +34,8 @@ from .neighbours import broken_neighbour
 DONE, WRONG_INPUT, INTERRUPTED = 0, 2, 130
 TRACEBACK = "DGQC_TRACEBACK"
 """Set it to 1 to see where an error came from."""
+SHARED = ("compile", "calibrate")
+"""Commands that several processes can share."""
 LEAST_MEMORY = 1400 * 2**20
 """Bytes of address space, for PyTorch and diffusers with their threads."""
 
@@ -57,9 +60,14 @@ ShowVersion = Annotated[
 
 
 @app.callback()
-def options(version: ShowVersion = False) -> None:
+def options(context: typer.Context, version: ShowVersion = False) -> None:
     """Compile diffusion UNets into integers."""
     check_memory_limit()
+    if ranks() > 1 and context.invoked_subcommand not in SHARED:
+        raise DgqcError(
+            f"dgqc {context.invoked_subcommand} is work for one process; start it without torchrun, which "
+            f"{' and '.join(SHARED)} know."
+        )
 
 
 def check_memory_limit() -> None:
@@ -101,20 +109,32 @@ def run(arguments: Sequence[str]) -> int:
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
         try:
-            command = typer.main.get_command(app)
-            code = command.main(list(arguments) or ["--help"], "dgqc", standalone_mode=False)
-            if code == INTERRUPTED:
-                say("dgqc: interrupted; nothing half-written was left behind.")
-            return int(code or DONE)
-        except BrokenPipeError:
-            # Whoever read the output has had enough.
-            os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-            return DONE
-        except Exception as error:
-            if os.environ.get(TRACEBACK) == "1":
-                raise
+            with joined():
+                return _ended(arguments)
+        except DgqcError as error:
             say(f"dgqc: {sentence(error)}")
             return WRONG_INPUT
+
+
+def _ended(arguments: Sequence[str]) -> int:
+    """The exit code, once the command is done or has said why it can't be."""
+    try:
+        command = typer.main.get_command(app)
+        code = command.main(list(arguments) or ["--help"], "dgqc", standalone_mode=False)
+        if code == INTERRUPTED:
+            say("dgqc: interrupted; nothing half-written was left behind.")
+        return int(code or DONE)
+    except BrokenPipeError:
+        # Whoever read the output has had enough.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return DONE
+    except Exception as error:
+        if os.environ.get(TRACEBACK) == "1":
+            raise
+        # What all processes refuse alike, the first says.
+        if not rank() or not isinstance(error, DgqcError) or isinstance(error, LostOthers):
+            say(f"dgqc: {sentence(error)}")
+        return WRONG_INPUT
 
 
 def sentence(error: Exception) -> str:

@@ -10,6 +10,7 @@ from dataclasses import dataclass, replace
 from ..execution.compiled_program import CompiledProgram
 from ..frontends.calibrating.held_out import hold_out
 from ..ir.calibration import Calibration
+from ..ir.ranks import agreed
 from ..report.quality import Quality
 from .checking import check, with_quality
 from .prepare import recorded_of
@@ -62,7 +63,7 @@ def checked(request: Request, build: Build, bound: float | None = None) -> Attem
         asked = replace(request, calibration=kept)
     compiled, calibration = build(asked)
     expected = request.least if bound is None else bound
-    quality = check(request, compiled, calibration, held_out=held_out, bound=expected)
+    quality = agreed(lambda: check(request, compiled, calibration, held_out=held_out, bound=expected))
     return Attempt(request, with_quality(compiled, quality), quality)
 
 

@@ -13,6 +13,7 @@ from diffusers import DiffusionPipeline
 
 from ...ir.calibration import Calibration, Inputs
 from ...ir.errors import DgqcError
+from ...ir.ranks import agreed
 from ..adapters.adapter import Adapter
 from ..adapters.picture_adapters import NONE, PictureAdapters
 from ..loading.load import load_model
@@ -92,7 +93,7 @@ def calibrate(
             raise  # Denoising without them is not what was asked for.
         log.warning("%s Samples are denoised by its %s alone.", error, type(loaded.scheduler).__name__)
         recording, calls = _denoised(loaded, steps, count, batch_size, seed, progress)
-    save_calibration(output, recording, calls)
+    agreed(lambda: save_calibration(output, recording, calls))
     return load_calibration(output)
 
 

@@ -4,14 +4,15 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import torch
 from torch import nn
 
-from ...ir.calibration import Calibration
+from ...ir.calibration import Calibration, Inputs
 from ...ir.errors import DgqcError
+from ...ir.ranks import share, shared_out
 from ...ir.schedule import Schedule
 from ..loading.pipelines import unknown_words
 from .captions import everyday_captions, prompts_for, tells_apart
@@ -127,11 +128,15 @@ class Drawings:
         if self.prompts is not None:
             self._warn_of_unknown_words(self.prompts)
         batches = self._batches(pictures, batch_size)
-        with recording(part_of(self.pipeline, self.part), calls * len(batches), progress) as recorder:
-            for batch in batches:
+        with recording(part_of(self.pipeline, self.part), calls * share(len(batches)), progress) as recorder:
+
+            def drawn(batch: Sequence[Asked]) -> tuple[list[Inputs], list[float]]:
                 recorder.begin_picture()
                 draw(self.pipeline, batch, self.settings)
-        return recorder
+                return recorder.batches[-1], recorder.timesteps[-1]
+
+            found = list(shared_out(drawn, batches, one_by_one=True))
+        return replace(recorder, batches=[one for one, _ in found], timesteps=[one for _, one in found])
 
     def latents(self, count: int, batch_size: int, seed: int) -> torch.Tensor:
         """What the pipeline would decode of so many pictures, float32 (count, C, H, W)."""

@@ -16,7 +16,7 @@ from torch import nn
 
 from ...ir.calibration import Calibration, Inputs
 from ...ir.errors import DgqcError
-from ...ir.parallel import side_by_side
+from ...ir.ranks import share, shared_out
 from ...ir.reading import explained
 from ...ir.schedule import Schedule
 from ..loading.answering import answer_of
@@ -72,7 +72,7 @@ def synthesize(
     )
     size = 1 if isinstance(model, ExportedUNet) else batch_size
     counts = [min(size, samples - start) for start in range(0, samples, size)]
-    tick = _Ticks(progress, len(counts) * len(schedule))
+    tick = _Ticks(progress, share(len(counts)) * len(schedule))
 
     def trajectory(start: _Start) -> list[Inputs]:
         found: list[Inputs] = []
@@ -83,7 +83,7 @@ def synthesize(
 
     starts = _starts(model, inputs, counts, seed)
     pixels = 2 * max(counts) * math.prod(inputs[0].shape[2:])
-    recorded = list(side_by_side(trajectory, starts, pixels * BYTES_PER_PIXEL))
+    recorded = list(shared_out(trajectory, starts, pixels * BYTES_PER_PIXEL))
     return Calibration(
         schedule,
         lambda step: iter([calls[step] for calls in recorded]),

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import logging
 from collections import Counter
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any, ClassVar
 
@@ -15,10 +15,10 @@ from ...ir.calibration import Inputs, reads
 from ...ir.errors import DgqcError
 from ...ir.level import Level
 from ...ir.ops.simulate import fake_quantize_log2, fake_quantize_uniform
-from ...ir.parallel import side_by_side
 from ...ir.plans import Coding, Granularity, ObservedProbabilities, Probabilities, QuantizedProbabilities
 from ...ir.program import Program
 from ...ir.progress import track
+from ...ir.ranks import shared_out
 from ..base import Pass
 from ..graph.edit import arguments, call_bytes, dgqc, module_path
 from ..manager.registry import register_pass
@@ -67,23 +67,23 @@ class ChooseProbabilities(Pass):
         total = len(program.schedule)
         steps = sorted({round(i * (total - 1) / max(self.calls - 1, 1)) for i in range(self.calls)})
 
-        def judged(read: tuple[int, Iterator[Inputs]]) -> _Judge:
+        def judged(read: tuple[int, Iterator[Inputs]]) -> _Judgement:
             judge = _Judge(program)
             inputs = {n: x[: self.samples] for n, x in next(read[1]).items()}
             for batch in arguments(program, inputs):
                 judge.listen(batch, read[0])
-            return judge
+            return judge.judgement()
 
-        found = side_by_side(judged, reads(program.calibration, steps), call_bytes(program))
+        found = shared_out(judged, reads(program.calibration, steps), call_bytes(program))
         judges = list(track(found, "choosing quantizers of attentions", len(steps)))
         in_part = {product for judge in judges for product in judge.in_part}
         plans, chosen = dict(program.plans), {}
-        for product, site in judges[0].sites.items():
+        for product, site in _sites(program).items():
             name = str(site.args[1])
             plan = plans[name]
             assert isinstance(plan, Probabilities | ObservedProbabilities)
             lost = {
-                coding: sum(x for judge in judges for x in judge.lost[product][coding])
+                coding: sum(x for judge in judges for x in judge.lost[product.name][coding])
                 for coding in CANDIDATES
             }
             best = min(CANDIDATES, key=lost.__getitem__)
@@ -91,32 +91,50 @@ class ChooseProbabilities(Pass):
             chosen[module_path(site)] = best.value
         report: dict[str, Any] = {"chosen": chosen, "counts": dict(Counter(chosen.values()))}
         if in_part:
-            report["by some of their queries"] = sorted(map(module_path, in_part))
+            report["by some of their queries"] = sorted(in_part)
             log.warning(
                 "choose-probabilities looked at some of the queries of %d large attentions.", len(in_part)
             )
         return replace(program, plans=plans).with_report(self.name, report)
 
 
+@dataclass(frozen=True)
+class _Judgement:
+    """What a judge found. in_part: modules. lost: by the product's name."""
+
+    in_part: Collection[str]
+    lost: Mapping[str, Mapping[Coding, Sequence[float]]]
+
+
+def _sites(program: Program) -> dict[fx.Node, fx.Node]:
+    """Of probabilities that are not decided on yet, by the product that reads them."""
+    found: dict[fx.Node, fx.Node] = {}
+    for node in program.graph.graph.nodes:
+        plan = program.plans.get(str(node.args[1])) if node.target is dgqc.site.default else None
+        if isinstance(plan, Probabilities | ObservedProbabilities):
+            (product,) = node.users
+            found[product] = node
+    return found
+
+
 class _Judge(BlockInterpreter):
     """Runs the float graph and notes what each candidate changes of every attention's output.
 
-    sites: of probabilities not decided on yet, by the product that reads them. in_part: products of which
-    only some queries were looked at. lost: summed squares, one for each time that something was looked at.
+    in_part: products of which only some queries were looked at. lost: summed squares, one for each time that
+    something was looked at.
     """
 
     def __init__(self, program: Program) -> None:
         super().__init__(program)
-        self.sites: dict[fx.Node, fx.Node] = {}
-        for node in program.graph.graph.nodes:
-            plan = self.plans.get(str(node.args[1])) if node.target is dgqc.site.default else None
-            if isinstance(plan, Probabilities | ObservedProbabilities):
-                (product,) = node.users
-                self.sites[product] = node
+        self.sites = _sites(program)
         self.in_part: set[fx.Node] = set()
         self.lost: dict[fx.Node, dict[Coding, list[float]]] = {
             product: {coding: [] for coding in CANDIDATES} for product in self.sites
         }
+
+    def judgement(self) -> _Judgement:
+        lost = {product.name: found for product, found in self.lost.items()}
+        return _Judgement([module_path(product) for product in self.in_part], lost)
 
     def listen(self, inputs: tuple[torch.Tensor, ...], step: int) -> None:
         with torch.no_grad():

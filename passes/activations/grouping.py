@@ -13,10 +13,10 @@ from torch import fx
 
 from ...ir.errors import DgqcError
 from ...ir.level import Level
-from ...ir.parallel import side_by_side
 from ...ir.plans import Dimension, GroupedOperand, PlacedOperand, Plan, Ranges, Role, Variation, of_all
 from ...ir.program import Program
 from ...ir.progress import track
+from ...ir.ranks import shared_out
 from ..base import Decisions, Pass
 from ..graph.edit import dgqc, shape
 
@@ -58,7 +58,7 @@ class Grouping(Pass):
         def grouped(one: tuple[str, PlacedOperand]) -> GroupedOperand:
             return _in_groups(one[1], self.assign(one[1]), sites[one[0]])
 
-        found = track(side_by_side(grouped, placed), "grouping", len(placed))
+        found = track(shared_out(grouped, placed), "grouping", len(placed))
         plans |= {name: plan for (name, _), plan in zip(placed, found, strict=True)}
         return replace(program, plans=plans).with_report(
             self.name, {"groups": self.groups, "operands": len(placed)}

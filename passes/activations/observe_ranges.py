@@ -16,7 +16,6 @@ from ...ir.calibration import Inputs, reads, samples_in
 from ...ir.errors import DgqcError
 from ...ir.level import Level
 from ...ir.ops.captured import channel_axis, multiply_adds
-from ...ir.parallel import side_by_side
 from ...ir.plans import (
     Activation16,
     ObservedActivation16,
@@ -31,6 +30,7 @@ from ...ir.plans import (
 )
 from ...ir.program import Program
 from ...ir.progress import track
+from ...ir.ranks import shared_out
 from ..base import Pass
 from ..graph.edit import arguments, call_bytes, dgqc, module_path
 from ..manager.registry import register_pass
@@ -129,7 +129,7 @@ def observe(program: Program) -> Observation:
             observer.see(str(site.args[1]), value, site)
         return _in_one_block(observer.seen), samples
 
-    found = side_by_side(at_step, reads(calibration, range(calls)), call_bytes(program))
+    found = shared_out(at_step, reads(calibration, range(calls)), call_bytes(program))
     observed, counts = zip(*track(found, "observing ranges", calls), strict=True)
     return Observation(observed, sum(counts), calibration.origin, calibration.synthetic)
 

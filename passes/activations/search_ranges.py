@@ -14,10 +14,10 @@ from ...ir.errors import DgqcError
 from ...ir.level import Level
 from ...ir.ops.quantize import along
 from ...ir.ops.simulate import patches_of
-from ...ir.parallel import side_by_side
 from ...ir.plans import Dimension, GroupedOperand, Ranges, Role
 from ...ir.program import Program
 from ...ir.progress import track
+from ...ir.ranks import shared_out
 from ..base import Pass
 from ..graph.edit import arguments, call_bytes, dgqc
 from ..manager.registry import register_pass
@@ -76,7 +76,7 @@ class SearchRanges(Pass):
                     break
             return searcher.errors(factors, self.power)
 
-        found = side_by_side(searched, reads(calibration, range(calls)), call_bytes(program))
+        found = shared_out(searched, reads(calibration, range(calls)), call_bytes(program))
         errors = list(track(found, "searching ranges", calls))
         plans = dict(program.plans)
         for name, plan in grouped.items():

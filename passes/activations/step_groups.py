@@ -15,10 +15,10 @@ from ...ir.calibration import Inputs, reads
 from ...ir.errors import DgqcError
 from ...ir.level import Level
 from ...ir.ops.simulate import patches_of
-from ...ir.parallel import side_by_side
 from ...ir.plans import CallQuantizer, Dimension, Operand, Plan, Ranges, Role, SteppedOperand
 from ...ir.program import Program
 from ...ir.progress import track
+from ...ir.ranks import shared_out
 from ..base import Decisions, Pass
 from ..graph.edit import arguments, call_bytes, dgqc
 from ..manager.registry import register_pass
@@ -68,7 +68,7 @@ class StepGroups(Pass):
             raise DgqcError("step-groups needs calibration samples; give some with --calib.")
         found: dict[str, list[CallQuantizer]] = {}
         sizes: dict[str, tuple[int, int]] = {}
-        steps = side_by_side(partial(_seen, program), reads(calibration, range(calls)), call_bytes(program))
+        steps = shared_out(partial(_seen, program), reads(calibration, range(calls)), call_bytes(program))
         for seen_at_step in track(steps, "grouping each call", calls):
             for name, seen in seen_at_step.items():
                 plan = program.plans[name]

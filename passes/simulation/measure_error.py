@@ -17,10 +17,10 @@ from ...ir.level import Level
 from ...ir.nodes import argument
 from ...ir.ops.integer import is_product, product_of
 from ...ir.ops.wide import FINER
-from ...ir.parallel import side_by_side
 from ...ir.plans import QuantizedActivation16
 from ...ir.program import Program
 from ...ir.progress import track
+from ...ir.ranks import shared_out
 from ..base import Pass
 from ..graph.edit import MILLION, arguments, aten, call_bytes, constant, module_path, weight_count
 from ..lowering.lower_integer import LowerInteger
@@ -31,6 +31,11 @@ from .score_maps import score_map
 from .wide_values import decibels_of_values, scales_beside
 
 log = logging.getLogger("dgqc")
+
+LayerError = tuple[str, float, float]
+"""Of a layer: module path, signal, noise."""
+ScoreMaps = dict[str, list[list[float]]]
+"""By the attention's module."""
 
 
 @register_pass
@@ -66,18 +71,18 @@ class MeasureError(Pass):
         integers = LowerInteger().run(replace(program, graph=snapshot(program)))
         steps = sorted({round(i * (total - 1) / max(calls - 1, 1)) for i in range(calls)})
 
-        def measured(read: tuple[int, Iterator[Inputs]]) -> _Comparison:
+        def measured(read: tuple[int, Iterator[Inputs]]) -> tuple[list[LayerError], ScoreMaps]:
             (real,) = arguments(program, {name: value[:1] for name, value in next(read[1]).items()})
             comparison = _Comparison(program, _integer_layers(integers, real, read[0]))
             comparison.compare(real, read[0])
-            return comparison
+            return comparison.found, comparison.scores
 
         scores: dict[str, dict[str, Any]] = {}
         energy: dict[str, tuple[float, float]] = {}
         by_call: dict[str, dict[str, float | None]] = {}
-        found = side_by_side(measured, reads(program.calibration, steps), call_bytes(program))
-        for comparison, step in zip(track(found, "measuring error", len(steps)), steps, strict=True):
-            layers, scores[str(step)] = comparison.found, comparison.scores
+        found = shared_out(measured, reads(program.calibration, steps), call_bytes(program))
+        for (layers, maps), step in zip(track(found, "measuring error", len(steps)), steps, strict=True):
+            scores[str(step)] = maps
             by_call[str(step)] = {path: _decibels(signal, noise) for path, signal, noise in layers}
             for path, signal, noise in layers:
                 before = energy.get(path, (0.0, 0.0))
@@ -129,8 +134,8 @@ class _Comparison(BlockInterpreter):
     def __init__(self, program: Program, layers: Mapping[str, torch.Tensor]) -> None:
         super().__init__(program)
         self.layers = layers
-        self.found: list[tuple[str, float, float]] = []
-        self.scores: dict[str, list[list[float]]] = {}
+        self.found: list[LayerError] = []
+        self.scores: ScoreMaps = {}
 
     def compare(self, real: tuple[torch.Tensor, ...], step: int) -> None:
         self.step = step

@@ -3,18 +3,19 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 
 import torch
 from torch import fx
 
-from ...ir.calibration import reads
+from ...ir.calibration import Inputs, reads
 from ...ir.errors import DgqcError
 from ...ir.ops.captured import channel_axis
 from ...ir.ops.wide import FINER, LIMITS
 from ...ir.plans import QuantizedActivation16
 from ...ir.program import Program
-from ..graph.edit import arguments, aten
+from ...ir.ranks import shared_out
+from ..graph.edit import arguments, aten, call_bytes
 from .block_interpreter import BlockInterpreter
 
 
@@ -34,16 +35,19 @@ def decibels_of_values(program: Program, steps: list[int]) -> Mapping[int, float
     """
     if program.calibration is None:
         raise DgqcError("Measuring 16-bit values needs calibration samples; give some with --calib.")
-    found: dict[int, float | None] = {}
-    for step, batches in reads(program.calibration, steps):
+
+    def of_call(read: tuple[int, Iterator[Inputs]]) -> float | None:
+        step, batches = read
         sample = {name: value[:1] for name, value in next(batches).items()}
         (real,) = arguments(program, sample)
         with torch.no_grad():
             wanted = BlockInterpreter(program).run(*real, torch.tensor(step)).double()
             rounded = _Rounding(program, step).run(*real, torch.tensor(step)).double()
         signal, noise = float(wanted.square().sum()), float((wanted - rounded).square().sum())
-        found[step] = round(10 * math.log10(signal / noise), 2) if signal and noise else None
-    return found
+        return round(10 * math.log10(signal / noise), 2) if signal and noise else None
+
+    found = shared_out(of_call, reads(program.calibration, steps), call_bytes(program))
+    return dict(zip(steps, found, strict=True))
 
 
 class _Rounding(BlockInterpreter):

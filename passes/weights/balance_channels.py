@@ -12,9 +12,9 @@ from torch import fx
 from ...ir.errors import DgqcError
 from ...ir.level import Level
 from ...ir.ops.captured import is_layer
-from ...ir.parallel import side_by_side
 from ...ir.plans import ObservedOperand, Plan, Ranges, Role, Variation, Weight, of_all, ratios
 from ...ir.program import Program
+from ...ir.ranks import shared_out
 from ..base import Pass
 from ..graph.edit import add_constant, call, clean, constant, dgqc, propagate, shape
 from ..manager.registry import register_pass
@@ -61,7 +61,7 @@ class BalanceChannels(Pass):
             return best_balance(_layer(program, site))
 
         gains: dict[str, float] = {}
-        for site, found in zip(sites, list(side_by_side(balance_of, sites)), strict=True):
+        for site, found in zip(sites, list(shared_out(balance_of, sites)), strict=True):
             if found is not None and found[1] >= self.gain:
                 _insert(program.graph, plans, site, found[0])
                 gains[str(site.args[1])] = round(found[1], 2)

@@ -14,10 +14,10 @@ from torch import fx
 from ...ir.errors import DgqcError
 from ...ir.level import Level
 from ...ir.ops.captured import is_layer
-from ...ir.parallel import side_by_side
 from ...ir.plans import Plan, Weight
 from ...ir.program import Program
 from ...ir.progress import track
+from ...ir.ranks import shared_out
 from ..base import Decisions, Pass
 from ..graph.edit import constant, edge_convolutions, module_path
 from ..manager.registry import register_pass
@@ -102,7 +102,7 @@ class QuantizeWeights(Pass):
             bits = self._bits(module_path(first[name]), first[name] in edges)
             return round_to_nearest(constant(program.graph, weight), bits, self.method)
 
-        found = track(side_by_side(rounded, left), "quantizing weights", len(left))
+        found = track(shared_out(rounded, left), "quantizing weights", len(left))
         plans |= dict(zip(left, found, strict=True))
         return replace(program, plans=plans).with_report(
             self.name, {"weights": len(products), "bits": self.bits, "method": self.method.value}

@@ -12,8 +12,8 @@ import torch
 
 from ...ir.errors import DgqcError
 from ...ir.level import Level
-from ...ir.parallel import side_by_side
 from ...ir.program import Program
+from ...ir.ranks import shared_out
 from ..base import Pass
 from ..graph.edit import MILLION, call_bytes, weight_count
 from ..manager.registry import register_pass
@@ -152,7 +152,7 @@ def _noise(program: Program, samples: Mapping[int, Sequence[Sample]]) -> Mapping
         found = [noise_of_forms(program, forms, real, step) for real in samples[step]]
         return [torch.stack(each).mean(dim=0) for each in zip(*found, strict=True)]
 
-    calls = side_by_side(of_call, samples, call_bytes(program) * RETAINED)
+    calls = shared_out(of_call, samples, call_bytes(program) * RETAINED)
     return {one: torch.stack(each, dim=1) for one, each in zip(forms, zip(*calls, strict=True), strict=True)}
 
 

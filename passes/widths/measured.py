@@ -10,8 +10,8 @@ import torch
 from torch import fx
 
 from ...ir.calibration import Calibration, Inputs, reads, samples_in
-from ...ir.parallel import side_by_side
 from ...ir.program import Program
+from ...ir.ranks import shared_out
 from ..graph.edit import arguments, call_bytes
 from ..manager.failures import snapshot
 from ..simulation.block_interpreter import BlockInterpreter
@@ -46,7 +46,7 @@ def outputs_of(program: Program, samples: Mapping[int, Sequence[Sample]]) -> Map
             found: torch.Tensor = BlockInterpreter(program).run(*samples[step][-1], torch.tensor(step))
         return found
 
-    return dict(zip(samples, side_by_side(wanted, samples, call_bytes(program)), strict=True))
+    return dict(zip(samples, shared_out(wanted, samples, call_bytes(program)), strict=True))
 
 
 def decibels(
@@ -62,4 +62,4 @@ def decibels(
         noise = float((y - found).square().sum())
         return 10 * math.log10(max(float(y.square().sum()), 1e-300) / max(noise, 1e-300))
 
-    return dict(zip(samples, side_by_side(of_call, samples, call_bytes(program)), strict=True))
+    return dict(zip(samples, shared_out(of_call, samples, call_bytes(program)), strict=True))

@@ -54,7 +54,7 @@ class GivenLayer:
 
 @dataclass(frozen=True)
 class RoundedLayer:
-    """codes: (N, K). given, found: how near the codes that the layer came with are, and these."""
+    """codes: int8 (N, K). given, found: how near the codes that the layer came with are, and these."""
 
     codes: torch.Tensor
     given: Fit
@@ -93,7 +93,7 @@ class Compensation:
         before, after = outcome.given.error(plan.scale), outcome.found.error(scale)
         if not after < before:
             return Learned({rows.name: plan.codes}, {}, before, before)
-        codes = outcome.codes.to(torch.int8).reshape(plan.codes.shape)
+        codes = outcome.codes.reshape(plan.codes.shape)
         return Learned({rows.name: codes}, {}, before, after, {rows.name: scale})
 
     def _at_once(self, layer: GivenLayer, span: Span, known: KnownMoments) -> RoundedLayer:
@@ -138,7 +138,7 @@ class Compensation:
             aimed = wanted + moments.rounding.solved(rest)
             codes = rounded(aimed / layer.scale[:, None], moments.rounding, layer.limit)
             tracks.advance(wanted, codes)
-            found.append(codes.to(torch.int8))
+            found.append(codes)
         return RoundedLayer(torch.cat(found, dim=1), *tracks.fits())
 
     def _moments(self, matrix: torch.Tensor) -> InputMoments:

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 
 import torch
 
-from ....ir.parallel import side_by_side
+from ....ir.ranks import shared_out
 
 BLOCK = 128
 """Inputs whose errors are spread on the others by one product."""
@@ -36,7 +36,7 @@ class Factor:
             found[:, self.order] = torch.cholesky_solve(rows[:, self.order].T, self.lower).T
             return found
 
-        return torch.cat(list(side_by_side(part, torch.split(wanted, ROWS))))
+        return torch.cat(list(shared_out(part, torch.split(wanted, ROWS))))
 
 
 def factor_of(moments: torch.Tensor, damping: float) -> Factor:
@@ -53,15 +53,15 @@ def factor_of(moments: torch.Tensor, damping: float) -> Factor:
 
 
 def rounded(weight: torch.Tensor, factor: Factor, limit: int) -> torch.Tensor:
-    """Codes -limit .. limit - 1, float64 (N, K), for weights in units of their scales, likewise."""
+    """Codes -limit .. limit - 1, int8 (N, K), for weights in units of their scales, float (N, K)."""
 
     def part(rows: torch.Tensor) -> torch.Tensor:
         codes = torch.empty_like(rows)
         # Inputs first, so that all outputs of one lie side by side.
         codes[:, factor.order] = _rounded(rows.T[factor.order], factor.lower, limit).T
-        return codes
+        return codes.to(torch.int8)  # of which eight are told to other processes in the place of one
 
-    return torch.cat(list(side_by_side(part, torch.split(weight.double(), ROWS))))
+    return torch.cat(list(shared_out(part, torch.split(weight.double(), ROWS))))
 
 
 def _rounded(weight: torch.Tensor, lower: torch.Tensor, limit: int) -> torch.Tensor:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
 
@@ -59,9 +58,9 @@ class LayerRows:
         return self.product.all_input_nodes[0]
 
     @property
-    def chunks(self) -> Sequence[int]:
-        """Chunks of samples that there are rows of."""
-        return range(len(self.task.samples.steps))
+    def chunks(self) -> int:
+        """How many chunks of samples there are rows of."""
+        return len(self.task.samples.steps)
 
     def spans(self, size: int) -> list[Span]:
         """All inputs in spans of at most so many, or of a channel each where that has more."""

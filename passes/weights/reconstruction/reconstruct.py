@@ -7,7 +7,7 @@ What a unit is made from has a name without being computed: where all units are 
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 
 import torch
@@ -19,6 +19,7 @@ from ....ir.parallel import side_by_side
 from ....ir.plans import Plan, QuantizedOperand, QuantizedProbabilities, Weight
 from ....ir.program import Program
 from ....ir.progress import track
+from ....ir.ranks import agreed, owned
 from ...graph.edit import arguments, call_bytes, constant, dgqc
 from .activation_store import ActivationStore
 from .adaround import value
@@ -28,6 +29,7 @@ from .compensate import Compensation, KnownMoments
 from .content_hash import content_hash, structure
 from .evaluate import Evaluator, Quantizers
 from .learn import FLOAT, QUANTIZED, Samples, Task, learn, sites
+from .row_means import GROUPS
 from .settings import LearningSettings
 
 FORMAT = 3
@@ -125,14 +127,18 @@ class _Walk:
         self.steps: list[int] = []
         self.sizes: list[int] = []
         placeholders = [n for n in program.graph.graph.nodes if n.op == "placeholder" and n.target != "step"]
-        origin = ""
+        origin, held = "", []
         for chunk, (step, batch) in enumerate(chunks(program, settings.samples, compensation is not None)):
             self.steps.append(step)
             self.sizes.append(len(batch[0]))
             origin = content_hash(origin, step, batch)
+            if compensation is not None and not owned(chunk % GROUPS):
+                continue  # another process has it
+            held.append(chunk)
             for node, x in zip(placeholders, batch, strict=True):
                 self._put(chunk, FLOAT, node, x)
                 self._put(chunk, QUANTIZED, node, x)
+        self.held: Sequence[int] = held
         self.bytes_each = call_bytes(program)
         # What each value was made from: samples, and everything before it.
         self.made_from = {node: content_hash(MADE_WITH, origin, node.name) for node in placeholders}
@@ -143,7 +149,7 @@ class _Walk:
         key = self._key(unit)
         self.pending.append((unit, FLOAT))
         if unit.products:
-            learned = self.cache.load(key)
+            learned = agreed(lambda: self.cache.load(key))
             if learned is None:
                 self._catch_up()
                 learned = self._learned(unit, key, ticks)
@@ -166,7 +172,7 @@ class _Walk:
         for unit, network in self.pending:
             self._run(unit, network)
             for node in self.read_last[unit] if network == QUANTIZED else ():
-                for chunk in range(len(self.steps)):
+                for chunk in self.held:
                     self.store.drop((chunk, FLOAT, node.name))
                     self.store.drop((chunk, QUANTIZED, node.name))
         self.pending.clear()
@@ -180,7 +186,7 @@ class _Walk:
         else:
             found = self.compensation(task, self.known)
             next(ticks, None)
-        self.cache.save(key, found)
+        agreed(lambda: self.cache.save(key, found))
         return found
 
     def _key(self, unit: Unit) -> str:
@@ -223,7 +229,7 @@ class _Walk:
                 found = self.evaluator.run(unit.nodes, inputs, step, weights, quantizers, kept)
             return [found[node] for node in unit.outputs]
 
-        for chunk, values in enumerate(side_by_side(computed, range(len(self.steps)), self.bytes_each)):
+        for chunk, values in zip(self.held, side_by_side(computed, self.held, self.bytes_each), strict=True):
             for node, value_of in zip(unit.outputs, values, strict=True):
                 self._put(chunk, network, node, value_of)
 

@@ -9,26 +9,31 @@ from collections.abc import Callable, Sequence
 
 import torch
 
-from ....ir.parallel import side_by_side
+from ....ir.ranks import owned, shared_out
 
 GROUPS = 8
 """Groups of chunks; a chunk belongs to the one of its number, modulo this."""
 
 ChunkRows = Callable[[int], torch.Tensor]
-"""ChunkRows of a chunk, float32 (rows, inputs)."""
+"""Rows of a chunk, float32 (rows, inputs)."""
 RowOutcomes = Callable[[int, torch.Tensor], torch.Tensor]
 """What belongs to rows x of a chunk, float32 (rows, outputs)."""
 
 
-def groups(chunks: Sequence[int]) -> list[Sequence[int]]:
-    """The chunks, by group; groups without any are left out."""
-    return [part for group in range(GROUPS) if (part := [one for one in chunks if one % GROUPS == group])]
+def groups(count: int) -> list[range]:
+    """So many chunks, by group; groups without any are left out."""
+    return [range(group, count, GROUPS) for group in range(min(GROUPS, count))]
+
+
+def own_chunks(count: int) -> list[int]:
+    """Those of so many that this process computes."""
+    return [chunk for chunk in range(count) if owned(chunk % GROUPS)]
 
 
 def sums(
-    chunks: Sequence[int], add: Callable[[int, list[torch.Tensor]], None], zeros: Sequence[torch.Tensor]
+    count: int, add: Callable[[int, list[torch.Tensor]], None], zeros: Sequence[torch.Tensor]
 ) -> list[torch.Tensor]:
-    """float64 sums over chunks. add: adds a chunk's to float32 tensors like `zeros`, in place."""
+    """float64 sums over so many chunks. add: adds a chunk's to float32 tensors like `zeros`, in place."""
 
     def of_group(group: Sequence[int]) -> list[torch.Tensor]:
         totals = [torch.zeros_like(one) for one in zeros]
@@ -37,21 +42,21 @@ def sums(
         return totals
 
     whole = [torch.zeros(one.shape, dtype=torch.float64) for one in zeros]
-    for part in side_by_side(of_group, groups(chunks)):
+    for part in shared_out(of_group, groups(count)):
         for total, one in zip(whole, part, strict=True):
             total += one
     return whole
 
 
 def means(
-    chunks: Sequence[int],
+    count: int,
     rows: ChunkRows,
     size: int,
     outcomes: Sequence[tuple[RowOutcomes, int]],
     moments: bool,
 ) -> tuple[torch.Tensor | None, list[torch.Tensor]]:
-    """Means over the rows x: x^T x, float64 (size, size), None where moments aren't asked for; and y^T x for
-    each kind of outcome y, float64 (outputs, size).
+    """Means over the rows x of so many chunks: x^T x, float64 (size, size), None where moments aren't asked
+    for; and y^T x for each kind of outcome y, float64 (outputs, size).
 
     outcomes: with how many outputs each has.
     """
@@ -64,7 +69,7 @@ def means(
         if moments:
             totals[-1].addmm_(x.T, x)
 
-    zeros = [torch.zeros(()), *(torch.zeros(count, size) for _, count in outcomes)]
-    count, *found = sums(chunks, add, [*zeros, torch.zeros(size, size)] if moments else zeros)
-    found = [one.div_(count) for one in found]
+    zeros = [torch.zeros(()), *(torch.zeros(outputs, size) for _, outputs in outcomes)]
+    total, *found = sums(count, add, [*zeros, torch.zeros(size, size)] if moments else zeros)
+    found = [one.div_(total) for one in found]
     return (found.pop(), found) if moments else (None, found)

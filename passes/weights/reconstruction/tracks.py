@@ -1,4 +1,7 @@
-"""What a layer's outputs are while its inputs are rounded a span after the other, on all samples' rows."""
+"""What a layer's outputs are while its inputs are rounded a span after the other, on all samples' rows.
+
+Each process has those of its own chunks.
+"""
 
 from __future__ import annotations
 
@@ -9,7 +12,7 @@ import torch
 from ....ir.parallel import side_by_side
 from .fit import Fit
 from .layer_rows import LayerRows, Span
-from .row_means import sums
+from .row_means import own_chunks, sums
 
 
 class Tracks:
@@ -34,7 +37,8 @@ class Tracks:
                 codes += x @ given[:, span.columns].to(x.dtype).T
             return missed, codes
 
-        for chunk, (missed, codes) in zip(rows.chunks, side_by_side(begun, rows.chunks), strict=True):
+        own = own_chunks(rows.chunks)
+        for chunk, (missed, codes) in zip(own, side_by_side(begun, own), strict=True):
             self.missed[chunk], self.given[chunk] = missed, codes
             self.wanted[chunk], self.reached[chunk] = torch.zeros_like(missed), torch.zeros_like(missed)
 
@@ -60,7 +64,7 @@ class Tracks:
             self.wanted[chunk].addmm_(x, real.T)
             self.reached[chunk].addmm_(x, rounded.T)
 
-        for _ in side_by_side(add, self.rows.chunks):
+        for _ in side_by_side(add, own_chunks(self.rows.chunks)):
             pass
 
     def fits(self) -> tuple[Fit, Fit]:

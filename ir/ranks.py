@@ -1,0 +1,169 @@
+"""Several processes that work on one thing: torch's ranks, as `torchrun` starts them.
+
+Every rank goes the same way through the program. Work that takes long stands in a row of items, of which each
+rank computes its share, and all of them get all results, in the order of the items: whatever comes out is the
+same for any number of ranks. Nobody else knows of ranks.
+"""
+
+from __future__ import annotations
+
+import os
+import pickle
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import contextmanager, suppress
+from contextvars import ContextVar
+from datetime import timedelta
+from itertools import islice
+from typing import Any, TypeVar
+
+from .errors import DgqcError
+from .parallel import side_by_side
+
+Item = TypeVar("Item")
+Result = TypeVar("Result")
+
+NUMBER, COUNT = "RANK", "WORLD_SIZE"
+"""What torchrun says in the environment."""
+PATIENCE = timedelta(days=1)
+"""How long a rank waits for the others; one that dies is noticed at once, since its connection closes."""
+
+
+class LostOthers(DgqcError):
+    """Another rank has ended before its work was done."""
+
+
+_busy: ContextVar[bool] = ContextVar("dgqc_rank_busy", default=False)
+"""Whether an item is being computed, inside of which nothing is shared out again."""
+_joined = False
+
+
+def ranks() -> int:
+    """How many processes work on this."""
+    return _distributed().get_world_size() if _joined else 1
+
+
+def rank() -> int:
+    """Which of them this is; 0 writes what comes out, and speaks."""
+    return _distributed().get_rank() if _joined else 0
+
+
+def asked_ranks() -> int:
+    """As many as the environment says."""
+    try:
+        return int(os.environ.get(COUNT, "1"))
+    except ValueError:
+        return 1
+
+
+@contextmanager
+def joined() -> Iterator[None]:
+    """Joins the others that torchrun started, if there are any, until the block ends.
+
+    Raises DgqcError where they can't be reached.
+    """
+    global _joined
+    if asked_ranks() == 1 or _joined:
+        yield
+        return
+    try:
+        _distributed().init_process_group("gloo", timeout=PATIENCE)
+    except (RuntimeError, ValueError) as error:
+        raise DgqcError(
+            f"{COUNT} is {asked_ranks()}, but the other processes can't be reached ({_first_line(error)}); "
+            "start them with torchrun."
+        ) from error
+    _joined = True
+    try:
+        yield
+    finally:
+        _joined = False
+        with suppress(RuntimeError):  # of a group whose others have ended
+            _distributed().destroy_process_group()
+
+
+def owned(place: int) -> bool:
+    """Whether this rank computes the item at a place of a row that is shared out."""
+    return _busy.get() or place % ranks() == rank()
+
+
+def shared_out(
+    function: Callable[[Item], Result],
+    items: Iterable[Item],
+    bytes_each: int = 0,
+    *,
+    one_by_one: bool = False,
+) -> Iterator[Result]:
+    """What `function` makes of each item, in the order of the items, each computed by one of the ranks.
+
+    items: every rank takes all of them; they are the same everywhere. Results can be pickled.
+    bytes_each: as for `side_by_side`, which computes a rank's own. one_by_one: it has a single thread.
+    Raises on every rank what the first failing item raises, and LostOthers where one has ended.
+    """
+    if ranks() == 1 or _busy.get():
+        yield from map(function, items) if one_by_one else side_by_side(function, items, bytes_each)
+        return
+
+    def attempted(item: Item) -> tuple[Any, Exception | None]:
+        token = _busy.set(True)
+        try:
+            return function(item), None
+        except Exception as error:
+            return None, _told_safely(error)
+        finally:
+            _busy.reset(token)
+
+    every = list(items)
+    own = every[rank() :: ranks()]
+    mine = map(attempted, own) if one_by_one else side_by_side(attempted, own, bytes_each)
+    for first in range(0, len(every), ranks()):
+        # Each computes its item of a round before anyone waits for another's.
+        found = list(islice(mine, 1))
+        for place in range(first, min(first + ranks(), len(every))):
+            result, error = _told(found[0] if place % ranks() == rank() else None, place % ranks())
+            if error is not None:
+                raise error
+            yield result
+
+
+def share(count: int) -> int:
+    """How many of so many items this rank computes."""
+    return len(range(rank(), count, ranks()))
+
+
+def agreed(function: Callable[[], Result]) -> Result:
+    """What one rank computes, for all of them."""
+    (found,) = shared_out(lambda _: function(), [None], one_by_one=True)
+    return found
+
+
+def _told(value: Any, source: int) -> Any:
+    """A rank's value, on every rank."""
+    held = [value]
+    try:
+        _distributed().broadcast_object_list(held, src=source)
+    except RuntimeError as error:
+        raise LostOthers(
+            f"Rank {rank()} of {ranks()} has lost the others ({_first_line(error)}); start the same command "
+            "again, which goes on from what is finished."
+        ) from error
+    return held[0]
+
+
+def _told_safely(error: Exception) -> Exception:
+    """The error, or its sentence where it can't be told to others as it is."""
+    try:
+        pickle.loads(pickle.dumps(error))
+    except Exception:
+        return DgqcError(str(error))
+    return error
+
+
+def _distributed() -> Any:
+    """Loaded when it is needed."""
+    import torch.distributed
+
+    return torch.distributed
+
+
+def _first_line(error: Exception) -> str:
+    return (str(error).strip().splitlines() or [type(error).__name__])[0].rstrip(".")

@@ -1,0 +1,111 @@
+"""`torchrun -m dgqc compile`: the same bundle for any number of ranks, and after one has died."""
+
+from __future__ import annotations
+
+import os
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Sequence
+from pathlib import Path
+
+import pytest
+import torch
+from diffusers import UNet2DConditionModel
+
+OPTIONS = ("-O", "w4a6", "--steps", "3", "--samples", "3", "--batch-size", "1", "--context-length", "7")
+FURTHER = ("--check", "off", "--look-ahead", "off", "--target", "reference")
+
+
+@pytest.fixture(scope="module")
+def model(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    folder = tmp_path_factory.mktemp("model") / "unet"
+    torch.manual_seed(0)
+    UNet2DConditionModel(
+        sample_size=8,
+        block_out_channels=(8, 16),
+        layers_per_block=1,
+        norm_num_groups=4,
+        attention_head_dim=4,
+        cross_attention_dim=12,
+        down_block_types=("CrossAttnDownBlock2D", "DownBlock2D"),
+        up_block_types=("UpBlock2D", "CrossAttnUpBlock2D"),
+    ).save_pretrained(folder)
+    return folder
+
+
+def command(count: int, *arguments: object) -> list[str]:
+    start = [sys.executable, "-m", "torch.distributed.run", "--standalone", "--nproc-per-node", str(count)]
+    return [*(start if count > 1 else [sys.executable]), "-m", "dgqc", *map(str, arguments)]
+
+
+def begun(count: int, model: Path, bundle: Path, cache: Path) -> subprocess.Popen[str]:
+    """A compile by so many ranks; what it says is in its output."""
+    whole = command(count, "compile", model, *OPTIONS, *FURTHER, "-o", bundle)
+    environment = {**os.environ, "DGQC_CACHE": str(cache)}
+    return subprocess.Popen(
+        whole, env=environment, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True
+    )
+
+
+def files(bundle: Path) -> dict[str, bytes]:
+    return {str(one.relative_to(bundle)): one.read_bytes() for one in bundle.rglob("*") if one.is_file()}
+
+
+@pytest.fixture(scope="module")
+def alone(model: Path, tmp_path_factory: pytest.TempPathFactory) -> dict[str, bytes]:
+    """What one process makes."""
+    place = tmp_path_factory.mktemp("alone")
+    process = begun(1, model, place / "one.dgqc", place / "cache")
+    said, _ = process.communicate()
+    assert process.returncode == 0, said
+    return files(place / "one.dgqc")
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("count", [2, 4])
+def test_the_bundle_is_the_same_for_any_number_of_ranks(
+    count: int, model: Path, alone: dict[str, bytes], tmp_path: Path
+) -> None:
+    process = begun(count, model, tmp_path / "all.dgqc", tmp_path / "cache")
+    said, _ = process.communicate()
+    assert process.returncode == 0, said
+    assert said.count("Wrote ") == 1
+    assert files(tmp_path / "all.dgqc") == alone
+
+
+@pytest.mark.slow
+def test_a_rank_that_dies_ends_the_run_which_goes_on_later(
+    model: Path, alone: dict[str, bytes], tmp_path: Path
+) -> None:
+    cache, bundle = tmp_path / "cache", tmp_path / "all.dgqc"
+    process = begun(2, model, bundle, cache)
+    while process.poll() is None and len(list(cache.rglob("*.safetensors"))) < 5:
+        time.sleep(0.05)
+    os.kill(_workers(process.pid)[1], signal.SIGKILL)
+    said, _ = process.communicate(timeout=120)
+    assert process.returncode != 0
+    assert not bundle.exists()
+    kept = len(list(cache.rglob("*.safetensors")))
+    process = begun(2, model, bundle, cache)
+    again, _ = process.communicate()
+    assert process.returncode == 0, again
+    assert "units were found in" in again
+    assert f"gptq: {kept} of" in again
+    assert files(bundle) == alone
+
+
+def _workers(process: int) -> Sequence[int]:
+    """The ranks that torchrun started, in order."""
+    listed = subprocess.run(
+        ["ps", "-o", "pid=", "--ppid", str(process)], capture_output=True, text=True, check=True
+    )
+    return sorted(int(line) for line in listed.stdout.split())
+
+
+@pytest.mark.slow
+def test_other_commands_are_for_one_process() -> None:
+    ended = subprocess.run(command(2, "targets"), capture_output=True, text=True, check=False)
+    assert ended.returncode != 0
+    assert ended.stderr.count("is work for one process; start it without torchrun") == 1
