@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import os
 import pickle
+import signal
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager, suppress
 from contextvars import ContextVar
@@ -24,6 +25,7 @@ Result = TypeVar("Result")
 
 NUMBER, COUNT = "RANK", "WORLD_SIZE"
 """What torchrun says in the environment."""
+AGAIN = "start the same command again, which goes on from what is finished."
 PATIENCE = timedelta(days=1)
 """How long a rank waits for the others; one that dies is noticed at once, since its connection closes."""
 
@@ -73,9 +75,11 @@ def joined() -> Iterator[None]:
             "start them with torchrun."
         ) from error
     _joined = True
+    before = signal.signal(signal.SIGTERM, _told_to_end)
     try:
         yield
     finally:
+        signal.signal(signal.SIGTERM, before)
         _joined = False
         with suppress(RuntimeError):  # of a group whose others have ended
             _distributed().destroy_process_group()
@@ -136,6 +140,11 @@ def agreed(function: Callable[[], Result]) -> Result:
     return found
 
 
+def _told_to_end(*_: object) -> None:
+    """What torchrun asks of all that are left when one has ended."""
+    raise LostOthers(f"Rank {rank()} of {ranks()} was told to end, since another one has; {AGAIN}")
+
+
 def _told(value: Any, source: int) -> Any:
     """A rank's value, on every rank."""
     held = [value]
@@ -143,8 +152,7 @@ def _told(value: Any, source: int) -> Any:
         _distributed().broadcast_object_list(held, src=source)
     except RuntimeError as error:
         raise LostOthers(
-            f"Rank {rank()} of {ranks()} has lost the others ({_first_line(error)}); start the same command "
-            "again, which goes on from what is finished."
+            f"Rank {rank()} of {ranks()} has lost the others ({_first_line(error)}); {AGAIN}"
         ) from error
     return held[0]
 

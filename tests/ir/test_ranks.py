@@ -100,5 +100,6 @@ def test_nobody_to_join_is_said(monkeypatch: pytest.MonkeyPatch, tmp_path: Path)
     for name in ("RANK", "MASTER_ADDR", "MASTER_PORT"):
         monkeypatch.delenv(name, raising=False)
     monkeypatch.setenv("WORLD_SIZE", "2")
-    with pytest.raises(ranks.DgqcError, match="can't be reached .* start them with torchrun"), ranks.joined():
+    unreached = r"can't be reached .* start them with torchrun"
+    with pytest.raises(ranks.DgqcError, match=unreached), ranks.joined():
         pass
