@@ -152,7 +152,7 @@ def _told(value: Any, source: int) -> Any:
         _distributed().broadcast_object_list(held, src=source)
     except RuntimeError as error:
         raise LostOthers(
-            f"Rank {rank()} of {ranks()} has lost the others ({_first_line(error)}); {AGAIN}"
+            f"Rank {rank()} of {ranks()} has lost the others, one of which has ended; {AGAIN}"
         ) from error
     return held[0]
 

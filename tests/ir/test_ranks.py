@@ -86,8 +86,8 @@ def test_what_fails_fails_everywhere_alike(found: list[dict[str, Any]]) -> None:
 
 
 def test_who_loses_the_others_says_so_in_a_sentence(found: list[dict[str, Any]]) -> None:
-    assert found[0]["lost"].startswith("Rank 0 of 2 has lost the others (")
-    assert found[0]["lost"].endswith("start the same command again, which goes on from what is finished.")
+    again = "start the same command again, which goes on from what is finished."
+    assert found[0]["lost"] == f"Rank 0 of 2 has lost the others, one of which has ended; {again}"
 
 
 def test_a_process_alone_computes_everything() -> None:
