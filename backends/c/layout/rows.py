@@ -63,10 +63,10 @@ def work(node: fx.Node) -> int:
     """What a node takes to compute, in values of a simple op; 64 products count as one."""
     value = node.meta["val"]
     size = sum(part.numel() for part in (value if isinstance(value, list | tuple) else (value,)))
-    return int(size) * (1 + _products(node) // 64)
+    return int(size) * (1 + products_in_a_sum(node) // 64)
 
 
-def _products(node: fx.Node) -> int:
+def products_in_a_sum(node: fx.Node) -> int:
     """Products in each value of a sum."""
     if has_weight(node):
         return math.prod(part(arguments(node)["weight"]).shape[1:])
