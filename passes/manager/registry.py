@@ -23,6 +23,7 @@ BUILT_IN = {
     "fold-time-embedding": "graph.fold_time_embedding",
     "split-prologue": "graph.split_prologue",
     "balance-queries": "graph.balance_queries",
+    "fold-start-token": "graph.fold_start_token",
     "split-start-token": "graph.split_start_token",
     "insert-sites": "graph.insert_sites",
     "merge-quantizers": "graph.merge_quantizers",

@@ -232,3 +232,15 @@ def drawn(program: Program) -> Program:
     both = Combination({Term(STATE, 0): 1.0, Term(OUTPUT, 0): -0.5})
     sampler = Sampler((1.0, 0.5), 1.0, ((0.0, 1.0), None), ((both,), (both,)), None)
     return replace(program, calibration=replace(given, sampler=lambda: sampler))
+
+
+def prompts(program: Program, *first: list[float]) -> Calibration:
+    """Contexts of whole numbers whose first tokens are these, one prompt after the other, at both calls."""
+
+    def read(step: int) -> Iterator[Inputs]:
+        for number, row in enumerate(first):
+            rest = torch.arange(4, dtype=torch.float32).reshape(1, 2, 2) + number
+            context = torch.cat([torch.tensor([[row]]), rest], dim=1)
+            yield {"sample": torch.ones(program.inputs[0].shape), "encoder_hidden_states": context}
+
+    return Calibration(SCHEDULE, read, synthetic=False, origin="whole numbers")

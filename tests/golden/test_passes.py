@@ -39,6 +39,7 @@ from .graphs import (
     drawn,
     geglu,
     picture,
+    prompts,
     seen_uneven,
     sited,
 )
@@ -87,6 +88,11 @@ def test_split_prologue(golden: Golden) -> None:
 
 def test_split_start_token(golden: Golden) -> None:
     golden("split-start-token", attention(crossing=True), "split-start-token")
+
+
+def test_fold_start_token(golden: Golden) -> None:
+    program = attention(crossing=True)
+    golden("fold-start-token", replace(program, calibration=prompts(program, [2.0, -1])), "fold-start-token")
 
 
 def test_insert_sites(golden: Golden) -> None:
