@@ -47,11 +47,11 @@ class Affine:
         return (x.double() * self.factor.reshape(sizes) + self.offset.reshape(sizes)).to(x.dtype)
 
 
-Fit = Callable[[torch.Tensor, torch.Tensor], Affine]
+ChannelFit = Callable[[torch.Tensor, torch.Tensor], Affine]
 """fit(wanted, found): what brings `found` to `wanted`, both float64 (C, n), a row for each channel."""
 
 
-def fitted(program: Program, place: Corrected, fit: Fit, samples: int, who: str) -> Correction:
+def fitted(program: Program, place: Corrected, fit: ChannelFit, samples: int, who: str) -> Correction:
     """What corrects the values at a place, fitted call by call: earlier calls are corrected already.
 
     program: at the planned level, with plans that can be simulated. samples: of the first call, from which
