@@ -15,7 +15,7 @@ from ...ir.program import Program
 from ..base import Pass
 from ..manager.registry import register_pass
 from .insert import corrected
-from .pictures import Affine, Corrected, ChannelFit, fitted
+from .pictures import Affine, ChannelFit, Corrected, fitted
 
 ABSOLUTE, RELATIVE, STAYING = 0.5, 0.5, 0.1
 """Weights of the errors that `tac` weighs against each other: 1 - lambda1, lambda1 and lambda2."""
