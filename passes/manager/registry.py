@@ -51,6 +51,7 @@ BUILT_IN = {
     "fbr": "weights.fbr",
     "learn-scales": "activations.learn_scales",
     "keep-wide": "widths.keep_wide",
+    "assign-bits": "widths.assign_bits",
     "correct-output": "correction.correct_output",
     "correct-input": "correction.correct_input",
     "simulate": "simulation.simulate",

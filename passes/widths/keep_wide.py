@@ -13,21 +13,18 @@ import torch
 from ...ir.errors import DgqcError
 from ...ir.level import Level
 from ...ir.program import Program
-from ...ir.ranks import shared_out
 from ..base import Pass
-from ..graph.edit import MILLION, call_bytes, weight_count
+from ..graph.edit import MILLION, weight_count
 from ..manager.registry import register_pass
 from .choose_widths import widths
 from .forms import Forms, OperandForms, WeightForms, operand_forms, weight_forms
-from .measured import Sample, decibels, outputs_of, samples_of
+from .measured import Sample, decibels, outputs_of, samples_of, spaced
+from .noise_by_call import noise_by_call
 from .price import price
-from .sensitivity import noise_of_forms
 from .widened import widened
 
 log = logging.getLogger("dgqc")
 
-RETAINED = 16
-"""How many times as much memory a pass back takes."""
 CLOSE = 1.5
 """In dB, how much better than asked is close enough, and the least step of what gradients are to foretell."""
 ROUNDS = 6
@@ -74,15 +71,14 @@ class KeepWide(Pass):
         if millions > self.most:
             log.info("keep-wide leaves %.0f million weights as they are.", millions)
             return program.with_report(self.name, {"millions": round(millions), "most": self.most})
-        last = len(program.schedule) - 1
-        steps = sorted({round(i * last / max(self.calls - 1, 1)) for i in range(self.calls)})
+        steps = spaced(len(program.schedule), self.calls)
         samples = samples_of(program, steps)
         wanted = outputs_of(program, samples)
         before = decibels(program, samples, wanted)
         report: dict[str, Any] = {"calls": steps, "before": _rounded(before)}
         if min(before.values()) >= self.poor:
             return program.with_report(self.name, report)
-        noise = _noise(program, samples)
+        noise = noise_by_call(program, (*operand_forms(program), *weight_forms(program)), samples)
         tried = self._search(program, noise, samples, wanted, before)
         report |= {"after": _rounded(tried.measured), **_listed(tried.chosen), "of": _counted(noise)}
         report |= price(program, tried.program)
@@ -142,18 +138,6 @@ def _better(one: _Tried, other: _Tried, enough: float) -> bool:
     if one.least >= enough and other.least >= enough:
         return len(one.chosen) < len(other.chosen)
     return one.least > other.least
-
-
-def _noise(program: Program, samples: Mapping[int, Sequence[Sample]]) -> Mapping[Forms, torch.Tensor]:
-    """What each form adds to the output's error at each call, float64 (forms, calls), mean of the samples."""
-    forms: Sequence[Forms] = (*operand_forms(program), *weight_forms(program))
-
-    def of_call(step: int) -> list[torch.Tensor]:
-        found = [noise_of_forms(program, forms, real, step) for real in samples[step]]
-        return [torch.stack(each).mean(dim=0) for each in zip(*found, strict=True)]
-
-    calls = shared_out(of_call, samples, call_bytes(program) * RETAINED)
-    return {one: torch.stack(each, dim=1) for one, each in zip(forms, zip(*calls, strict=True), strict=True)}
 
 
 def _rounded(found: Mapping[int, float]) -> list[float]:

@@ -85,6 +85,13 @@ def dense() -> Program:
     return sketch.program(sketch.call("act", aten.silu.default, y))
 
 
+def two_layers() -> Program:
+    """A linear of 8 weights, and one of 4 behind it."""
+    sketch = Sketch(sample=(1, 2, 4))
+    y = sketch.linear("proj", sketch.inputs["sample"], [[1.25, -2, 3, 0.5], [4, 0.75, -1, 2]])
+    return sketch.program(sketch.linear("last", y, [[1.375, -2], [0.5, 1.125]]))
+
+
 def geglu() -> Program:
     """A linear whose second half of columns gates the first, and a linear of the product."""
     sketch = Sketch(sample=(1, 2, 2))

@@ -42,6 +42,7 @@ from .graphs import (
     prompts,
     seen_uneven,
     sited,
+    two_layers,
 )
 
 aten = torch.ops.aten
@@ -255,6 +256,11 @@ def test_lower_integer_of_corrections(golden: Golden) -> None:
         factor = torch.tensor([[1.0, 0.5], [1, 1]], dtype=torch.float64)
         program = corrected(program, place, Correction(factor, factor / 8 - 0.125))
     golden("lower-integer", program, "lower-integer-corrections")
+
+
+def test_assign_bits(golden: Golden) -> None:
+    """Of 4 and 8 weights of 4 bits the smaller ones become bytes: 8 bytes hold no more."""
+    golden("assign-bits{budget=0.000008,calls=2}", calibrated(decided(sited(two_layers()))), "assign-bits")
 
 
 def test_gptq(golden: Golden) -> None:
