@@ -19,6 +19,7 @@ from ...ir.errors import DgqcError
 from ...ir.ranks import share, shared_out
 from ...ir.reading import explained
 from ...ir.schedule import Schedule
+from ...ir.storage.mapped import let_go
 from ..loading.answering import answer_of
 from ..loading.exported_unet import ExportedUNet
 from ..loading.model_inputs import ModelInput, model_config, model_inputs
@@ -181,6 +182,7 @@ def _denoise(model: nn.Module, scheduler: Any, schedule: Schedule, start: _Start
         with _denoising(own), torch.no_grad():
             # Channels that it predicts beyond the sample's are a variance, which these schedulers don't take.
             predicted = start.guided(answer_of(model, inputs, timestep)[:, :channels])
+            let_go(*model.parameters())
             latents = own.step(predicted, timestep, latents, return_dict=False, **options)[0]
         if not bool(torch.isfinite(latents).all()):
             raise DgqcError(

@@ -13,6 +13,7 @@ from safetensors import safe_open
 
 from ...ir.errors import DgqcError
 from ...ir.reading import reading
+from ...ir.storage.mapped import remember_mapped
 from .checkpoints import unwrapped
 from .file_kinds import refuse_other_kinds
 from .pickles import read_pickle
@@ -99,7 +100,9 @@ def read_safetensors(path: Path) -> dict[str, torch.Tensor]:
         reading(str(path), "it is not a complete safetensors file; copy it again"),
         safe_open(path, framework="pt", device="cpu") as file,
     ):
-        return {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118  (not a dict)
+        found = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118  (not a dict)
+    remember_mapped(path, found.values())
+    return found
 
 
 def safetensors_metadata(path: Path) -> dict[str, str]:

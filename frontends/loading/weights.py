@@ -13,6 +13,7 @@ from torch import nn
 
 from ...ir.errors import DgqcError, one_line
 from ...ir.reading import explained
+from ...ir.storage.mapped import in_file, let_go
 from .quantized_weights import dequantized
 from .unet_config import CLASSES as NAMES
 from .unet_config import checked_config
@@ -82,7 +83,11 @@ def build_unet(config: Mapping[str, Any], weights: Mapping[str, Any], source: st
             )
     # Taken out one by one, so that at most one weight exists in two types.
     for name in expected:
-        matched[name] = finite_float(name, matched[name], source)
+        given = matched[name]
+        found = finite_float(name, given, source)
+        # What had to be converted lies in a file of its own, as what needn't be lies in the model's.
+        matched[name] = found if found.dtype == given.dtype else in_file(found)
+        let_go(matched[name], given)
     model.load_state_dict(matched, strict=True, assign=True)
     left = [name for name, tensor in [*model.named_parameters(), *model.named_buffers()] if tensor.is_meta]
     if left:

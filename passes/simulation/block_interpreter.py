@@ -9,8 +9,10 @@ from typing import Any
 import torch
 from torch import fx
 
+from ...ir.ops.captured import is_layer
 from ...ir.plans import ObservedProbabilities, Plan, Probabilities, QuantizedProbabilities
 from ...ir.program import Program
+from ...ir.storage.mapped import let_go
 from ..graph.edit import aten, dgqc
 
 LARGE = 2**25
@@ -59,6 +61,12 @@ class BlockInterpreter(fx.Interpreter):
         if n.op != "call_function":
             return super().run_node(n)
         args, kwargs = self.fetch_args_kwargs_from_env(n)
+        found = self._computed(n, args, kwargs)
+        if is_layer(n):
+            let_go(args[1])
+        return found
+
+    def _computed(self, n: fx.Node, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
         if n.target is dgqc.site.default:
             source, name = args
             if isinstance(source, Rows):
@@ -68,7 +76,7 @@ class BlockInterpreter(fx.Interpreter):
             return on_rows(n, args, kwargs)
         if reader_of_rows(n, args, self.plans) is not None:
             return product_by_rows(*args)
-        return super().run_node(n)
+        return self.call_function(n.target, args, kwargs)  # type: ignore[arg-type]
 
     def _seen(self, name: Any, value: torch.Tensor, site: fx.Node) -> torch.Tensor:
         self.see(str(name), value, site)

@@ -18,6 +18,7 @@ from ...ir.plans import Plan, Weight
 from ...ir.program import Program
 from ...ir.progress import track
 from ...ir.ranks import shared_out
+from ...ir.storage.mapped import let_go
 from ..base import Decisions, Pass
 from ..graph.edit import constant, edge_convolutions, module_path
 from ..manager.registry import register_pass
@@ -100,7 +101,10 @@ class QuantizeWeights(Pass):
         def rounded(name: str) -> Weight:
             weight: Any = first[name].args[1]
             bits = self._bits(module_path(first[name]), first[name] in edges)
-            return round_to_nearest(constant(program.graph, weight), bits, self.method)
+            real = constant(program.graph, weight)
+            found = round_to_nearest(real, bits, self.method)
+            let_go(real)
+            return found
 
         found = track(shared_out(rounded, left), "quantizing weights", len(left))
         plans |= dict(zip(left, found, strict=True))

@@ -19,6 +19,7 @@ from ....ir.ops.simulate import (
 )
 from ....ir.plans import Coding, Dimension, Granularity, Plan, QuantizedOperand, QuantizedProbabilities, Role
 from ....ir.program import Program
+from ....ir.storage.mapped import let_go
 from ...graph.edit import aten, constant, dgqc
 from ...simulation.block_interpreter import Rows, on_rows, product_by_rows, reader_of_rows
 from ...simulation.simulate import operand_axis
@@ -121,15 +122,17 @@ class Evaluator:
             elif quantizers is not None and self._gathers(node):
                 found[node] = _patches(node, quantizers, value, number)
             else:
-                args, kwargs = fx.node.map_arg((node.args, dict(node.kwargs)), value)  # type: ignore[misc]
+                arguments: Any = fx.node.map_arg((node.args, dict(node.kwargs)), value)
+                args, kwargs = arguments
                 if args and isinstance(args[0], Rows):
                     found[node] = on_rows(node, args, kwargs)
                 elif kept is not None and self._by_rows(node, args, nodes, quantizers):
                     found[node] = product_by_rows(*args)
                 else:
                     found[node] = node.target(*args, **kwargs)  # type: ignore[operator]
-            for read in node.all_input_nodes if kept is not None else ():
-                if last[read] is node and read not in kept:
+                let_go(*(one for one in args if isinstance(one, torch.Tensor)))
+            for read in node.all_input_nodes:
+                if kept is not None and last[read] is node and read not in kept:
                     found.pop(read, None)
         return found if kept is None else {node: found[node] for node in kept if node in found}
 

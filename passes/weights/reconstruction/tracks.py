@@ -26,7 +26,10 @@ class Tracks:
     def __init__(self, rows: LayerRows, spans: Sequence[Span], given: torch.Tensor) -> None:
         """given: codes, int8 (N, inputs)."""
         self.rows, self._span, self._held = rows, spans[0], dict[int, torch.Tensor]()
-        self.missed, self.wanted, self.reached, self.given = ({} for _ in range(4))  # type: tuple[dict[int, torch.Tensor], ...]
+        self.missed: dict[int, torch.Tensor] = {}
+        self.wanted: dict[int, torch.Tensor] = {}
+        self.reached: dict[int, torch.Tensor] = {}
+        self.given: dict[int, torch.Tensor] = {}
 
         def begun(chunk: int) -> tuple[torch.Tensor, torch.Tensor]:
             missed = rows.targets(chunk)
