@@ -57,8 +57,8 @@ class Work:
     macs: multiply-adds of a call for a sample. call_bytes: memory of such a call.
     calls: of the schedule. least, most: samples of each; more follow while ranges grow. batch: at a time.
     drawn: whether the model draws them first. checked: whether the program is run beside the model.
-    compensated: whether weights are rounded with compensation. iterations: gradient steps, of `step_batch`
-    samples each, through all units together.
+    compensation: multiply-adds of rounding weights with compensation, 0 without. iterations: gradient
+    steps, of `step_batch` samples each, through all units together.
     size: bytes of the program's constants.
     """
 
@@ -73,7 +73,7 @@ class Work:
     batch: int
     drawn: bool
     checked: bool
-    compensated: bool
+    compensation: int
     iterations: int
     step_batch: int
     size: int
@@ -112,9 +112,9 @@ def _seconds(work: Work, samples: int, machine: Machine) -> float:
     each = (OBSERVED + DRAWN * work.drawn) * work.nodes * batches
     products = (1 + work.drawn) * samples * work.calls + SIMULATIONS + CHECKED * work.checked
     each += (SIMULATIONS * OBSERVED + CHECKED * DRAWN * work.checked) * work.nodes
-    if work.compensated:
+    if work.compensation:
         each += LAYER * work.layers
-        products += 2 * work.calls
+        products += 2 * work.calls + work.compensation / work.macs
     each += work.iterations * LEARNED * work.nodes
     products += BACK * work.iterations * work.step_batch
     shared = each * machine.dispatch + products * work.macs / (EFFICIENCY * machine.macs)

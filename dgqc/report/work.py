@@ -10,10 +10,16 @@ from ..passes.activations.observe_ranges import ObserveRanges
 from ..passes.base import Pass
 from ..passes.graph.edit import call_bytes
 from ..passes.weights.gptq import Gptq
+from ..passes.weights.reconstruction.compensate import SPAN
 from .costs import Costs
 from .foresight import Work
 from .sizes import estimate_sizes
 from .widths import decided
+
+ROW_PRODUCTS, SOLUTIONS = 4, 3
+"""Of a layer's rows with its weights, and of a span's factor with them, in `gptq`."""
+DOUBLE = 2
+"""Multiply-adds of single precision that one of double takes as long as."""
 
 
 @dataclass(frozen=True)
@@ -51,7 +57,7 @@ def work_of(
         batch=sampling.batch,
         drawn=sampling.drawn,
         checked=checked,
-        compensated=any(isinstance(item, Gptq) for item in passes),
+        compensation=sum(_compensation(item, costs, calls) for item in passes if isinstance(item, Gptq)),
         iterations=sum(item.iterations for item in steps),
         step_batch=max((getattr(item, "batch", 1) for item in steps), default=1),
         size=estimate_sizes(costs, decided(passes), calls).total,
@@ -69,3 +75,17 @@ def _most(passes: Sequence[Pass], costs: Costs, calls: int, sampling: Sampling) 
             break
         count += sampling.count
     return count
+
+
+def _compensation(item: Gptq, costs: Costs, calls: int) -> int:
+    """Multiply-adds in single precision of rounding all layers: moments of as many rows as a picture has, or
+    the most; a factor of each span's; and what each output's weights are moved and rounded by."""
+    found = 0
+    for one in costs.products:
+        if not one.weights or one.temporal:
+            continue
+        inputs = one.weights // one.columns
+        span, rows = min(inputs, SPAN), min(item.rows, calls * (one.macs // one.weights))
+        on_rows = rows * inputs * (span + ROW_PRODUCTS * one.columns)
+        found += on_rows + DOUBLE * inputs * span * (span + SOLUTIONS * one.columns)
+    return found

@@ -33,7 +33,7 @@ WORK = Work(
     batch=4,
     drawn=True,
     checked=True,
-    compensated=True,
+    compensation=10**11,
     iterations=0,
     step_batch=1,
     size=10**7,
@@ -106,7 +106,15 @@ def test_compile_refuses_and_may_be_told_to_try(
 
 @pytest.mark.parametrize(
     "changed",
-    [{"nodes": 2000}, {"macs": 10**10}, {"most": 640}, {"calls": 50}, {"iterations": 10}, {"weights": 10**9}],
+    [
+        {"nodes": 2000},
+        {"compensation": 10**13},
+        {"macs": 10**10},
+        {"most": 640},
+        {"calls": 50},
+        {"iterations": 10},
+        {"weights": 10**9},
+    ],
 )
 def test_more_work_takes_longer(changed: dict[str, int]) -> None:
     assert foresee(replace(WORK, **changed), MACHINE).seconds[1] > foresee(WORK, MACHINE).seconds[1]
@@ -114,7 +122,7 @@ def test_more_work_takes_longer(changed: dict[str, int]) -> None:
 
 def test_what_is_not_done_takes_nothing() -> None:
     usual = foresee(WORK, MACHINE).seconds[0]
-    for option in ("drawn", "checked", "compensated"):
+    for option in ("drawn", "checked", "compensation"):
         assert foresee(replace(WORK, **{option: False}), MACHINE).seconds[0] < usual
     assert foresee(WORK, replace(MACHINE, workers=1)).seconds[0] > usual
     assert call_seconds(WORK, 1e12) == pytest.approx((1e9 / 0.65 + 1.5e9) / 1e12)
