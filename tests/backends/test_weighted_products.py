@@ -81,6 +81,8 @@ def test_linear(
         (21, 4097, 16, 1),
         (100, 1300, 337, 8),
         (290, 68, 40, 8),
+        (50, 128, 40, 8),  # steps of 64 codes, which matrix units load where rows lie
+        (48, 1344, 33, 3),
     ],
 )
 def test_long_sums_of_multiplied_weights_come_in_parts(
@@ -91,6 +93,16 @@ def test_long_sums_of_multiplied_weights_come_in_parts(
     operand = Codes(6, groups, True, 0, 16).of(graph, x, depth, -1)
     args = (operand[0], graph.step, *operand[1:], graph.weight(4, columns, depth), *graph.epilogue(columns))
     check(kernels, graph.finish(graph.call(dgqc.linear.default, *args)), {"x": graph.values(rows, depth)})
+
+
+@pytest.mark.parametrize("stride", [1, 2])
+def test_pixels_of_whole_steps_are_multiplied_where_they_lie(kernels: Builds, stride: int) -> None:
+    graph = IntegerGraph(seed=stride)
+    (x,) = graph.take(x=(1, 4, 34, 64))
+    given, zero, multiple, group, _ = Codes(6, 5, True, 0, 16).of(graph, x, 64, 3)
+    tables = (zero, multiple, group, graph.weight(4, 20, 3, 3, 64), *graph.epilogue(20))
+    product = graph.call(dgqc.conv2d.default, given, graph.step, *tables, [1, stride], [1, 1])
+    check(kernels, graph.finish(product), {"x": graph.values(1, 4, 34, 64)})
 
 
 def test_a_window_of_many_lines_comes_in_parts_of_few_runs(kernels: Builds) -> None:

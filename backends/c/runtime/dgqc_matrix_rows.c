@@ -26,7 +26,7 @@ int dgqc_use_matrix_units(int wanted)
 
 #ifdef DGQC_MATRIX
 enum {
-    STEPS = 20, /* of a part, 1280 codes */
+    STEPS = 10, /* of a part, 640 codes: two panels of them, and two units' rows, share a core's first cache */
     PART_QUADS = STEPS * DGQC_MATRIX_QUADS,
     ROW_TILES = DGQC_MATRIX_BLOCK_ROWS / DGQC_MATRIX_ROWS,
     PAIR = 2 * DGQC_PANEL_COLUMNS,
@@ -34,14 +34,21 @@ enum {
     FEWEST_ROWS = 6,
 };
 
-/* A thread's working memory, all of it in units of 1 KB: codes of a part, weights of two columns of panels, those that are
- * multiplied and the next ones, and sums between parts; and totals of two squares, of which one is requantized. */
+/* A thread's working memory, all of it in units of 1 KB: codes of a part that don't lie as units load them, weights of two
+ * panels, and sums between parts; and totals of two squares, of which one is requantized. */
 typedef struct {
     uint8_t codes[ROW_TILES][STEPS][DGQC_MATRIX_BYTES];
-    int8_t weights[2][2][STEPS][DGQC_MATRIX_BYTES];
+    int8_t weights[2][STEPS][DGQC_MATRIX_BYTES];
     int32_t sums[ROW_TILES][COLUMN_TILES][DGQC_MATRIX_BYTES / sizeof(int32_t)];
     int32_t totals[2][2 * DGQC_MATRIX_ROWS * PAIR];
 } desk;
+
+/* Where a unit's codes are: its first row, how far it is to the next, and where each step begins in it. */
+typedef struct {
+    const uint8_t *first;
+    size_t stride;
+    const size_t *step;
+} unit_rows;
 
 /* One row's codes of a part, 64 bytes in each step's unit. */
 static void lay_row(const dgqc_part *part, const uint8_t *row, uint8_t *to)
@@ -72,8 +79,49 @@ typedef struct {
     const dgqc_part *part;
     size_t steps, rows;
     int first, last;
+    unit_rows units[ROW_TILES + 1];
+    size_t in_place[STEPS], laid[STEPS]; /* where steps begin in rows as they are given, and as they are laid */
     desk *desk;
 } stage;
+
+/* Whether rows can be loaded where they are: no step may have the end of a run in it. */
+static int find_steps(stage *at)
+{
+    size_t step = 0;
+    int whole = 1;
+    for (const dgqc_run *run = at->part->runs; run < at->part->runs + at->part->count; run++) {
+        whole = whole && run->quads % DGQC_MATRIX_QUADS == 0;
+        for (size_t q = 0; whole && q < run->quads; q += DGQC_MATRIX_QUADS) {
+            at->in_place[step++] = run->code + q * DGQC_QUAD;
+        }
+    }
+    for (step = 0; step < at->steps; step++) {
+        at->laid[step] = step * DGQC_MATRIX_BYTES;
+    }
+    return whole;
+}
+
+/* Where units find their rows. Those that lie as far from each other as any two are loaded from there. */
+static void find_rows(stage *at, const uint8_t *const *rows)
+{
+    const int whole = find_steps(at);
+    for (size_t r = 0, tile = 0; r < at->rows; r += DGQC_MATRIX_ROWS, tile++) {
+        const size_t left = at->rows - r, some = left < DGQC_MATRIX_ROWS ? left : (size_t)DGQC_MATRIX_ROWS;
+        unit_rows *const unit = at->units + tile;
+        const ptrdiff_t stride = some > 1 ? rows[r + 1] - rows[r] : 0;
+        int even = whole && some == DGQC_MATRIX_ROWS;
+        for (size_t i = 1; even && i < some; i++) {
+            even = rows[r + i] - rows[r + i - 1] == stride;
+        }
+        unit->first = even ? rows[r] : at->desk->codes[tile][0];
+        unit->stride = even ? (size_t)stride : (size_t)DGQC_MATRIX_ROW;
+        unit->step = even ? at->in_place : at->laid;
+        for (size_t i = 0; !even && i < some; i++) {
+            lay_row(at->part, rows[r + i], at->desk->codes[tile][0] + i * DGQC_MATRIX_ROW);
+        }
+        at->units[tile + 1] = *unit; /* of a square that has but one */
+    }
+}
 
 /* One step of the panel of a column, ready to be loaded. Panels of 8 bits are loaded as they lie, but for steps that have to
  * end with zeros. */
@@ -93,6 +141,15 @@ static void lay_step(const stage *at, size_t column, size_t step, int8_t *to)
     }
 }
 
+/* The same step of two panels. */
+static void lay_both(const stage *at, size_t column, size_t step)
+{
+    lay_step(at, column, step, at->desk->weights[0][step]);
+    if (column + DGQC_PANEL_COLUMNS < at->product->panels.columns) {
+        lay_step(at, column + DGQC_PANEL_COLUMNS, step, at->desk->weights[1][step]);
+    }
+}
+
 /* Where the steps of a column's panel are: those before the last, and that one. */
 typedef struct {
     const int8_t *first, *last;
@@ -109,14 +166,11 @@ static panel_steps steps_of(const stage *at, size_t column, const int8_t *laid)
     return found;
 }
 
-/* What a core's vectors do while its matrix units multiply: they requantize the square before, and get the panels ready that
- * come next. */
+/* What a core's vectors do while its matrix units multiply: they requantize the square before. */
 typedef struct {
     const int32_t *totals; /* of the square before */
     size_t column, rows, requantized;
     int16_t *y;
-    size_t next, laid; /* first column of the panels to come, or as many as there are; steps that are ready */
-    int8_t *to;
 } aside;
 
 static void requantize_some(const stage *at, aside *other, size_t most)
@@ -133,32 +187,26 @@ static void requantize_some(const stage *at, aside *other, size_t most)
     other->requantized += some;
 }
 
-/* Steps of both panels, the left one's first. */
-static void lay_some(const stage *at, aside *other, size_t most)
-{
-    const size_t columns = at->product->panels.columns;
-    for (; most > 0 && other->next < columns && other->laid < 2 * at->steps; most--, other->laid++) {
-        const size_t panel = other->laid / at->steps, step = other->laid % at->steps;
-        if (other->next + panel * DGQC_PANEL_COLUMNS < columns) {
-            lay_step(at, other->next + panel * DGQC_PANEL_COLUMNS, step,
-                     other->to + (panel * STEPS + step) * DGQC_MATRIX_BYTES);
-        }
-    }
-}
-
 /* Where the sums of four units are. */
 typedef struct {
     int32_t *sums;
     size_t right, lower, stride; /* in sums, in sums, in bytes from row to row */
 } square;
 
+/* Two panels, the left one at a column, and the left one of those to come, whose steps take the places of these as soon as
+ * they were loaded; as many as there are columns where that isn't wanted. */
+typedef struct {
+    panel_steps left, right;
+    size_t next;
+} two_panels;
+
 /* The sums that were there (or 0) and the products of a part: 2 x 2 units. */
-static void multiply(const stage *at, size_t tile, panel_steps left, panel_steps right, const square *from,
-                     const square *to, aside *other)
+static void multiply(const stage *at, size_t tile, const two_panels *panels, const square *from, const square *to, aside *other)
 {
-    const uint8_t *const upper = at->desk->codes[tile][0], *const lower = at->desk->codes[tile + 1][0];
-    const size_t some = (other->rows + at->steps - 1) / at->steps;
-    const size_t squares = (at->rows + 2 * DGQC_MATRIX_ROWS - 1) / (2 * DGQC_MATRIX_ROWS);
+    const unit_rows upper = at->units[tile], lower = at->units[tile + 1];
+    const panel_steps left = panels->left, right = panels->right;
+    const size_t some = (other->rows + at->steps - 1) / at->steps, steps = at->steps;
+    const int lays = panels->next < at->product->panels.columns;
     DGQC_MATRIX_HELD(units)
     if (at->first) {
         DGQC_MATRIX_ZERO(units, 0);
@@ -171,18 +219,20 @@ static void multiply(const stage *at, size_t tile, panel_steps left, panel_steps
         DGQC_MATRIX_LOAD(units, 2, from->sums + from->lower, from->stride);
         DGQC_MATRIX_LOAD(units, 3, from->sums + from->lower + from->right, from->stride);
     }
-    for (size_t s = 0; s < at->steps; s++) {
+    for (size_t s = 0; s < steps; s++) {
         const size_t place = s * DGQC_MATRIX_BYTES;
-        DGQC_MATRIX_LOAD(units, 6, s + 1 < at->steps ? left.first + place : left.last, DGQC_MATRIX_ROW);
-        DGQC_MATRIX_LOAD(units, 4, upper + place, DGQC_MATRIX_ROW);
+        DGQC_MATRIX_LOAD(units, 6, s + 1 < steps ? left.first + place : left.last, DGQC_MATRIX_ROW);
+        DGQC_MATRIX_LOAD(units, 4, upper.first + upper.step[s], upper.stride);
         DGQC_MATRIX_DOT(units, 0, 4, 6);
-        DGQC_MATRIX_LOAD(units, 7, s + 1 < at->steps ? right.first + place : right.last, DGQC_MATRIX_ROW);
+        DGQC_MATRIX_LOAD(units, 7, s + 1 < steps ? right.first + place : right.last, DGQC_MATRIX_ROW);
         DGQC_MATRIX_DOT(units, 1, 4, 7);
-        DGQC_MATRIX_LOAD(units, 5, lower + place, DGQC_MATRIX_ROW);
+        DGQC_MATRIX_LOAD(units, 5, lower.first + lower.step[s], lower.stride);
         DGQC_MATRIX_DOT(units, 2, 5, 6);
         DGQC_MATRIX_DOT(units, 3, 5, 7);
+        if (lays) {
+            lay_both(at, panels->next, s);
+        }
         requantize_some(at, other, some);
-        lay_some(at, other, (2 + squares - 1) / squares);
     }
     DGQC_MATRIX_STORE(units, 0, to->sums, to->stride);
     DGQC_MATRIX_STORE(units, 1, to->sums + to->right, to->stride);
@@ -191,14 +241,15 @@ static void multiply(const stage *at, size_t tile, panel_steps left, panel_steps
 }
 
 /* Two panels, which are ready, times all rows. column: of the product; place: of its sums. */
-static void multiply_columns(const stage *at, size_t column, size_t place, const int8_t *laid, aside *other, int16_t *y)
+static void multiply_columns(const stage *at, size_t column, size_t next, size_t place, aside *other, int16_t *y)
 {
     enum { IN_ROW = DGQC_TILE_COLUMNS > DGQC_PANEL_COLUMNS, SUMS = DGQC_MATRIX_BYTES / sizeof(int32_t) };
     const size_t columns = at->product->panels.columns;
-    const panel_steps left = steps_of(at, column, laid);
-    const panel_steps right = column + DGQC_PANEL_COLUMNS < columns
-                                  ? steps_of(at, column + DGQC_PANEL_COLUMNS, laid + STEPS * DGQC_MATRIX_BYTES)
-                                  : left;
+    two_panels panels;
+    panels.left = steps_of(at, column, at->desk->weights[0][0]);
+    panels.right = column + DGQC_PANEL_COLUMNS < columns
+                       ? steps_of(at, column + DGQC_PANEL_COLUMNS, at->desk->weights[1][0])
+                       : panels.left;
     for (size_t r = 0; r < at->rows; r += 2 * DGQC_MATRIX_ROWS) {
         const size_t tile = r / DGQC_MATRIX_ROWS, some = at->rows - r;
         int32_t *const totals = at->desk->totals[other->totals == at->desk->totals[0]];
@@ -209,7 +260,8 @@ static void multiply_columns(const stage *at, size_t column, size_t place, const
         for (size_t row = r; at->last && row < at->rows && row < r + 2 * DGQC_MATRIX_ROWS; row++) {
             DGQC_FETCH_TO_WRITE(y + row * columns + column);
         }
-        multiply(at, tile, left, right, &between, at->last ? &whole : &between, other);
+        panels.next = r + 2 * DGQC_MATRIX_ROWS < at->rows ? columns : next;
+        multiply(at, tile, &panels, &between, at->last ? &whole : &between, other);
         if (at->last) {
             other->totals = totals, other->column = column, other->requantized = 0;
             other->rows = some < 2 * DGQC_MATRIX_ROWS ? some : (size_t)2 * DGQC_MATRIX_ROWS;
@@ -219,20 +271,15 @@ static void multiply_columns(const stage *at, size_t column, size_t place, const
 }
 
 /* The columns from .. end - 1 of a part. */
-static void multiply_part(const stage *at, const uint8_t *const *rows, size_t from, size_t end, int16_t *y)
+static void multiply_part(const stage *at, size_t from, size_t end, int16_t *y)
 {
-    aside other = {NULL, 0, 0, 0, NULL, from, 0, at->desk->weights[0][0][0]};
-    for (size_t r = 0; r < at->rows; r++) {
-        lay_row(at->part, rows[r],
-                at->desk->codes[r / DGQC_MATRIX_ROWS][0] + r % DGQC_MATRIX_ROWS * DGQC_MATRIX_ROW);
+    aside other = {NULL, 0, 0, 0, NULL};
+    for (size_t step = 0; step < at->steps; step++) {
+        lay_both(at, from, step);
     }
     for (size_t column = from; column < end; column += PAIR) {
-        const int8_t *const laid = other.to;
-        lay_some(at, &other, 2 * at->steps); /* what is left of it */
-        other.next = column + PAIR < end ? column + PAIR : at->product->panels.columns;
-        other.laid = 0;
-        other.to = at->desk->weights[laid == at->desk->weights[0][0][0]][0][0];
-        multiply_columns(at, column, at->first && at->last ? 0 : column - from, laid, &other, y);
+        const size_t next = column + PAIR < end ? column + PAIR : at->product->panels.columns;
+        multiply_columns(at, column, next, at->first && at->last ? 0 : column - from, &other, y);
     }
     requantize_some(at, &other, other.rows);
 }
@@ -256,9 +303,11 @@ void dgqc_matrix_rows(const dgqc_product *product, const uint8_t *const *rows, s
         for (size_t quad = 0, some; quad < quads; quad += some) {
             const dgqc_part part = dgqc_part_from(sum, quad, PART_QUADS);
             some = part.quads;
-            const size_t steps = (some + DGQC_MATRIX_QUADS - 1) / DGQC_MATRIX_QUADS;
-            const stage at = {product, &part, steps, count, quad == 0, quad + some == quads, &desk};
-            multiply_part(&at, rows, from, from + block < columns ? from + block : columns, y);
+            stage at = {.product = product, .part = &part, .rows = count, .desk = &desk};
+            at.steps = (some + DGQC_MATRIX_QUADS - 1) / DGQC_MATRIX_QUADS;
+            at.first = quad == 0, at.last = quad + some == quads;
+            find_rows(&at, rows);
+            multiply_part(&at, from, from + block < columns ? from + block : columns, y);
         }
     }
     dgqc_matrix_end();

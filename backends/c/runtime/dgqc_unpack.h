@@ -23,7 +23,8 @@ typedef struct {
 #define DGQC_MULTIPLIED_BYTES 64
 typedef char dgqc_a_multiplied_fits[sizeof(dgqc_multiplied) <= DGQC_MULTIPLIED_BYTES ? 1 : -1];
 
-/* All quads of a tap. alike[quad]: whether its channels have one multiple. */
+/* All quads of a tap. alike[quad]: how many of them, from this one on, have one multiple in all channels (at most 255); 0 where
+ * its own channels differ. */
 typedef struct {
     dgqc_multiplied *quads;
     uint8_t *alike;
