@@ -105,7 +105,7 @@ def compare(
     """Compare presets on one model: signal to noise, pictures, size. Started again, it goes on."""
     from ..compare import candidates
     from ..compare import compare as measure
-    from ..compare.output import for_terminal, write
+    from ..compare.output import for_terminal, without_quantization, write
     from ..compare.page import SHOWN, as_page
     from ..compare.plots import plot
     from ..compare.run import pictures_of
@@ -134,11 +134,13 @@ def compare(
     plot(output, rows)
     with progress():
         shown = pictures_of(wanted, workload, store, SHOWN)
-    write_text(output / PAGE, as_page(rows, shown, _about(workload)))
+    write_text(output / PAGE, as_page(rows, shown, [*_about(workload), *without_quantization(rows)]))
     if json:
         as_json([row.to_json() for row in rows])
     else:
         result(for_terminal(rows))
+        for line in without_quantization(rows):
+            result(line)
         result(f"Everything: {output}/{PAGE} to look at, compare.md, .csv, .json, trajectory.csv and plots.")
 
 

@@ -39,7 +39,7 @@ def write(folder: Path, rows: Sequence[Row]) -> None:
     everything = json.dumps([row.to_json() for row in rows], indent=1)
     write_text(folder / "compare.json", everything + "\n")
     write_text(folder / "compare.csv", as_csv(rows))
-    write_text(folder / "compare.md", as_markdown(rows))
+    write_text(folder / "compare.md", "\n".join([as_markdown(rows), *without_quantization(rows), ""]))
     write_text(folder / "trajectory.csv", _trajectory(rows))
     write_text(folder / "seconds.csv", _seconds(rows))
 
@@ -71,6 +71,12 @@ def as_markdown(rows: Sequence[Row], chosen: Sequence[str] | None = None) -> str
         cells = row.columns()
         lines.append(f"| {' | '.join(shown(name, cells.get(name)) for name in names)} |")
     return "\n".join(lines) + "\n"
+
+
+def without_quantization(rows: Sequence[Row]) -> list[str]:
+    """The line that says what 16-bit values alone cost, none where no row knows it."""
+    found = [f"{row.name} {shown('', row.integers_db)} dB" for row in rows if row.integers_db is not None]
+    return [f"Integers without quantization, the lowest of any call: {', '.join(found)}."] if found else []
 
 
 def for_terminal(rows: Sequence[Row]) -> Table:

@@ -85,7 +85,11 @@ def test_the_command_writes_its_files(
     code = command_line.run([str(a) for a in [*arguments, "--held-out", 1, "-o", tmp_path, "--json"]])
     captured = capsys.readouterr()
     assert code == 0, captured.err
-    assert [row["name"] for row in json.loads(captured.out)] == ["w8a8"]
+    (row,) = json.loads(captured.out)
+    assert row["name"] == "w8a8"
+    said = f"Integers without quantization, the lowest of any call: w8a8 {row['integers_db']:.2f} dB."
+    assert said in (tmp_path / "compare.md").read_text().splitlines()
+    assert said in (tmp_path / "compare.html").read_text()
     assert {path.name for path in tmp_path.iterdir()} == {
         "compare.csv", "compare.html", "compare.json", "compare.md", "seconds.csv", "trajectory.csv",
         "trajectory.png",
