@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import diffusers
@@ -156,6 +157,14 @@ def build_scheduler() -> Any:
         steps_offset=1,
         timestep_spacing="trailing",
     )
+
+
+def save_pipeline(pipeline: Any, folder: Path) -> None:
+    """Writes its folder so that transformers of either major version read it: what the fifth calls a
+    `TokenizersBackend` both know as `PreTrainedTokenizerFast`."""
+    pipeline.save_pretrained(folder)
+    for file in (folder / "model_index.json", folder / "tokenizer" / "tokenizer_config.json"):
+        file.write_text(file.read_text().replace("TokenizersBackend", "PreTrainedTokenizerFast"))
 
 
 def build_pipeline(unet: torch.nn.Module, text_encoder: torch.nn.Module, tokenizer: Any) -> Any:

@@ -15,6 +15,7 @@ from typing import Any
 import torch
 
 from . import load_pipeline
+from .model import save_pipeline
 
 CHANNELS = 4
 FACTOR = 32.0
@@ -79,7 +80,7 @@ def main() -> None:
     pipeline = load_pipeline()
     unet = with_outliers(pipeline.unet, arguments.channels, arguments.factor, arguments.seed)
     pipeline.register_modules(unet=unet)
-    pipeline.save_pretrained(arguments.folder)
+    save_pipeline(pipeline, arguments.folder)
 
 
 if __name__ == "__main__":

@@ -24,6 +24,7 @@ from .model import (
     build_text_encoder,
     build_tokenizer,
     build_unet,
+    save_pipeline,
     to_latents,
 )
 from .optimizer import MatrixOptimizer
@@ -164,7 +165,7 @@ class Trainer:
         unet, text_encoder = copy.deepcopy(self.average)
         partial = folder.with_name(folder.name + ".partial")
         shutil.rmtree(partial, ignore_errors=True)
-        build_pipeline(unet.half(), text_encoder, self.tokenizer).save_pretrained(partial)
+        save_pipeline(build_pipeline(unet.half(), text_encoder, self.tokenizer), partial)
         for file in partial.rglob("*.safetensors"):
             file.chmod(0o644)
         old = folder.with_name(folder.name + ".old")

@@ -40,6 +40,8 @@ def test_exported_folder_holds_the_averaged_weights(tmp_path: Path) -> None:
     folder = tmp_path / "pipeline"
     trainer.export(folder)
     trainer.export(folder)
+    for file in ("model_index.json", "tokenizer/tokenizer_config.json"):
+        assert '"PreTrainedTokenizerFast"' in (folder / file).read_text()  # what older transformers know, too
     assert [path.name for path in tmp_path.iterdir()] == ["pipeline"]
     stored = load_pipeline(folder).unet.state_dict()
     for name, weight in trainer.average[0].state_dict().items():
