@@ -173,6 +173,7 @@ def write_project(project: Project, directory: Path) -> None:
         "main.c": directory / "main.c",
         "vectors.h": directory / "vectors.h",
         "vectors.c": directory / "vectors.c",
+        "paths.c": directory / "paths.c",
         "Makefile": directory / "Makefile",
         "CMakeLists.txt": directory / "CMakeLists.txt",
         "config.cmake": directory / f"{name}-config.cmake.in",
@@ -230,6 +231,7 @@ def _context(project: Project) -> dict[str, Any]:
         "vectors": _vectors(project),
         "drawing": written_drawing(project.drawing, signature.inputs),
         "sources": signature.sources,
+        "common": _common(name),
         "timesteps": _numbers(signature.timesteps),
         "scales": [(item, _numbers(scale)) for item, scale in signature.scales.items()],
         "ratios": [
@@ -238,6 +240,11 @@ def _context(project: Project) -> dict[str, Any]:
         "kernel_headers": [path.name for path in project.kernel_sources if path.suffix == ".h"],
         "alignment": ALIGNMENT,
     }
+
+
+def _common(name: str) -> frozenset[str]:
+    """The sources that a library of several paths has once: what doesn't run in a call, and tables."""
+    return frozenset({"dgqc_lookup", *(f"{name}_{kind}" for kind in ("weights", "loop", "tokenizer"))})
 
 
 def _numbers(values: Sequence[float]) -> str:

@@ -1,4 +1,6 @@
-"""Names of the runtime's symbols carry its version: programs of two releases may share an application."""
+"""Names of the runtime's symbols carry its version, and the path that they are compiled for.
+
+Programs of two releases may share an application, and several paths a library."""
 
 from __future__ import annotations
 
@@ -10,6 +12,16 @@ ABOVE = """\
 /* The runtime's symbols carry its version, so that programs of several releases can be linked together. */
 #ifndef DGQC_SYMBOLS_H
 #define DGQC_SYMBOLS_H
+
+/* Functions have a name for each path that they are compiled for (DGQC_PATH); tables are shared. */
+#ifdef DGQC_PATH
+#define DGQC_JOINED(name, path) name##_##path
+#define DGQC_OF_PATH(name, path) DGQC_JOINED(name, path)
+#define DGQC_SYMBOL(name) DGQC_OF_PATH(name, DGQC_PATH)
+#else
+#define DGQC_SYMBOL(name) name
+#endif
+
 """
 BELOW = """
 #endif
@@ -24,6 +36,9 @@ def symbols_source(texts: Sequence[str]) -> str:
     texts: of all these files.
     """
     version = hashlib.sha256("\0".join(texts).encode()).hexdigest()[:8]
-    found = (pattern.findall(text) for text in texts for pattern in (_FUNCTION, _TABLE))
-    names = sorted({name for some in found for name in some})
-    return "\n".join([ABOVE, *(f"#define {name} {name}_{version}" for name in names), BELOW])
+    functions, tables = (
+        {name for text in texts for name in pattern.findall(text)} for pattern in (_FUNCTION, _TABLE)
+    )
+    lines = [f"#define {name} DGQC_SYMBOL({name}_{version})" for name in sorted(functions)]
+    lines += [f"#define {name} {name}_{version}" for name in sorted(tables)]
+    return "\n".join([ABOVE, *lines, BELOW])
