@@ -15,7 +15,6 @@ from ..kernels.registry import calls_of
 from ..kernels.value_rows import row_count
 from ..layout.fusion_groups import FusionGroup
 from ..layout.plan import layout_of
-from .places import THREAD_MEMORY
 
 
 @dataclass(frozen=True)
@@ -66,20 +65,27 @@ class Line:
 
 @dataclass(frozen=True)
 class Loop:
-    """Statements for each block of rows, then statements that run once after the loop."""
+    """Statements for each block of rows, then statements that run once after the loop.
+
+    lines: whose structs they need.
+    """
 
     body: tuple[tuple[str, str], ...]
+    lines: tuple[Line, ...]
     after: tuple[str, ...] = ()
 
-    @property
-    def uses_thread_memory(self) -> bool:
-        """Whether a statement uses the thread's memory."""
-        return any(re.search(rf"\b{THREAD_MEMORY}\b", statement) for _, statement in self.body)
+    def uses(self, name: str) -> bool:
+        """Whether a statement or a struct of it names this."""
+        texts = (*(statement for _, statement in self.body), *(line.definition for line in self.lines))
+        return any(re.search(rf"\b{name}\b", text) for text in texts)
 
 
 @dataclass(frozen=True)
 class Function:
-    """A fusion group. whole: statements with their comments that run once; loops: over its blocks of rows."""
+    """A fusion group. whole: statements with their comments that run once; loops: over its blocks of rows.
+
+    lines: whose structs are needed outside of the loops.
+    """
 
     number: int
     group: FusionGroup
@@ -115,17 +121,29 @@ def _function(
 ) -> Function:
     flat = tuple(line for node in members for line in lines[node.name])
     if not group.block:
-        return Function(number, group, flat, _body([flat]))
+        whole = _body([flat])
+        return Function(number, group, _defined(flat, (text for _, text in whole)), whole)
     loops = []
     for node in members:
         for line in lines[node.name]:
             if line.call.reduction is not None:
                 rows, end = line.reducing()
                 before = [lines[other.name] for other in _needed(node, members)]
-                loops.append(Loop((*_body(before), (line.comment, rows)), (end,)))
-    loops.append(Loop(_body(lines[node.name] for node in members)))
+                loops.append(_loop((*_body(before), (line.comment, rows)), flat, (end,)))
+    loops.append(_loop(_body(lines[node.name] for node in members), flat))
     prepared = tuple((line.comment, line.prepare) for line in flat if line.prepare)
-    return Function(number, group, flat, prepared, tuple(loops))
+    outside = [*(text for _, text in prepared), *(text for over in loops for text in over.after)]
+    return Function(number, group, _defined(flat, outside), prepared, tuple(loops))
+
+
+def _loop(body: tuple[tuple[str, str], ...], lines: tuple[Line, ...], after: tuple[str, ...] = ()) -> Loop:
+    return Loop(body, _defined(lines, (text for _, text in body)), after)
+
+
+def _defined(lines: tuple[Line, ...], statements: Iterable[str]) -> tuple[Line, ...]:
+    """The lines whose structs some statements use."""
+    used = {int(number) for text in statements for number in re.findall(r"&p(\d+)\b", text)}
+    return tuple(line for line in lines if line.definition and line.number in used)
 
 
 def _needed(node: fx.Node, group: list[fx.Node]) -> list[fx.Node]:

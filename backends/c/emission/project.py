@@ -36,8 +36,8 @@ if TYPE_CHECKING:
 
 TEMPLATES = Path(__file__).parents[1] / "templates"
 INTERFACE = "interface.json"
-READER = "dgqc_reader.h"
-"""Of the runtime's headers the one that a caller needs, where constants are read while a program runs."""
+POOL, READER = "dgqc_pool.h", "dgqc_reader.h"
+"""Of the runtime's headers those that a caller needs; one where constants are read while a program runs."""
 
 
 @dataclass(frozen=True)
@@ -193,8 +193,8 @@ def write_project(project: Project, directory: Path) -> None:
         files |= {f"{host}.{kind}": directory / f"{host}.{kind}" for kind in "hc"}
     else:
         files |= {f"weights_{signature.storage}.c": sources / f"{name}_weights.c"}
-    if signature.storage is Storage.STREAM:
-        shutil.copyfile(RUNTIME / READER, directory / "include" / READER)
+    for header in (POOL, *([READER] if signature.storage is Storage.STREAM else ())):
+        shutil.copyfile(RUNTIME / header, directory / "include" / header)
     if signature.storage is not Storage.ARRAY:
         shipped = project.shipped / weights_file(name) if project.shipped else None
         write_block(project.constants, directory / weights_file(name), shipped)

@@ -22,6 +22,7 @@ class Handle(ctypes.Structure):
         ("arena", ctypes.c_void_p),
         ("threads", ctypes.c_size_t),
         ("most_threads", ctypes.c_size_t),
+        ("pool", ctypes.c_void_p),
         ("first", ctypes.c_uint64),  # where constants are read while it runs
     ]
 
