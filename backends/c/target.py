@@ -14,6 +14,7 @@ import torch
 from ...ir.errors import DgqcError
 from ...ir.program import Program
 from ...ir.storage.leftovers import temporary_folder
+from ...ir.telling import tell
 from ...ir.verify.verifier import verify
 from ...passes.manager.pipeline import format_configured
 from ..target import Drawer, Evidence, Painter, Runner, Target, Watch, ignore
@@ -124,7 +125,9 @@ class CTarget(Target):
         record = record_of(program, format_configured(self))
         before = built_before(record, project) if record else None
         if before is not None:
+            tell(f"Built before from the same graph: {before.library}.")
             return CProgram(before)
+        tell(f"Laying out and emitting C for {self.prefix}.")
         # What a bundle brings may be a stranger's: C is written anew from the graph, which is data, and only
         # constants that are the graph's are taken from there.
         stays = ExitStack()

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import logging
+import time
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -22,6 +23,7 @@ from ..ir.forks import call
 from ..ir.masks import as_long
 from ..ir.program import Program
 from ..ir.storage.serialize import program_from_bytes, program_to_bytes
+from ..ir.telling import told_to
 from .backends import default_backend
 from .boundary import floating_picture, to_floats, to_integers
 from .named_inputs import IGNORING, check_inputs, named_inputs, without_ignored
@@ -245,14 +247,16 @@ class CompiledProgram:
         del conditions[self.program.inputs[0].name]
         return conditions
 
-    def build(self, backend: str | None = None) -> str:
+    def build(self, backend: str | None = None, say: Callable[[str], None] = log.info) -> str:
         """Makes a backend ready, so that the first call takes no longer than others; returns its name.
 
-        backend: as in `run`. C is emitted and compiled, or found in the user's cache. Raises DgqcError where
-        the backend can't run here.
+        backend: as in `run`. say: told what is done, `print` for instance; logging where it is left out.
+        C is emitted and compiled, or found in the user's cache. Raises DgqcError where it can't run here.
         """
-        name = backend or default_backend()
-        self._backends.runner(name)
+        name, start = backend or default_backend(), time.perf_counter()
+        with told_to(say):
+            self._backends.runner(name)
+        say(f"The program is ready in {name}, after {time.perf_counter() - start:.1f} s.")
         return name
 
     def save(

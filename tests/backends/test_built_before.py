@@ -21,6 +21,7 @@ from dgqc.backends.c.execution.built_before import record_of
 from dgqc.backends.c.kernels import registry
 from dgqc.backends.c.target import CTarget
 from dgqc.ir.program import Program
+from dgqc.ir.telling import told_to
 
 from .unet_like import inputs_of, unet_like
 
@@ -80,6 +81,19 @@ def test_the_second_time_nothing_is_emitted(program: Program, refuse: Callable[[
     refuse()
     assert right(program, CTarget())
     assert right(program.with_report("seconds", 3), CTarget()), "what passes reported changes no program"
+
+
+def test_what_is_done_is_told(program: Program) -> None:
+    told: list[str] = []
+    with told_to(told.append):
+        assert right(program, CTarget())
+        assert right(program, CTarget())
+    assert told[0] == "Laying out and emitting C for model."
+    assert told[1].startswith("Compiling and linking model with ")
+    assert told[2].startswith("Built before from the same graph: ")
+    assert len(told) == 3, "kernels were there"
+    assert right(program, CTarget(prefix="other"))
+    assert len(told) == 3, "nobody asked"
 
 
 def test_another_program_is_built(program: Program, refuse: Callable[[], None]) -> None:

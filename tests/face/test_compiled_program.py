@@ -136,7 +136,9 @@ def test_build_makes_ready_and_says_for_whom(
     assert fresh.build("reference") == "reference"
     with pytest.raises(DgqcError, match="fpga"):
         fresh.build("fpga")
-    fresh.build()
+    told: list[str] = []
+    name = fresh.build(say=told.append)
+    assert told[-1].startswith(f"The program is ready in {name}, after ")
     monkeypatch.setattr(ready, "open_backend", lambda *arguments: pytest.fail("it was ready"))
     inputs = {one.name: torch.zeros(one.shape) for one in program.provenance.inputs if one.name != "timestep"}
     assert fresh.answer(inputs, step=0).shape[0] == 1

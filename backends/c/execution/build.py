@@ -16,13 +16,14 @@ from ....ir.errors import DgqcError
 from ....ir.reading import reading
 from ....ir.storage.leftovers import temporary_folder
 from ....ir.storage.whole import whole_file, write_text
+from ....ir.telling import tell
 from ..emission.project import INTERFACE, Signature
 from ..emission.storage import Storage, weights_file
+from .processors import usable_processors
 from .toolchain import FLAGS, Toolchain, find_toolchain
 
 PROGRAM_FLAGS = (*FLAGS, "-O1")
 """Of calls and constants, in which there is little to optimize."""
-PROCESSES = 2
 DIGITS = 16
 """Of the hash that a library's folder is called by."""
 KEPT_DAYS = 30
@@ -66,6 +67,7 @@ def build(directory: Path, *, compiler: str | None = None) -> Built:
     host = [f"../{signature.storage.host}"] if signature.storage is Storage.STREAM else []
 
     def linked(place: Path) -> Path:
+        tell(f"Compiling and linking {name} with {toolchain.command}.")
         object_file = cache / _digest(directory, toolchain, leave=own) / "kernels.o"
         shared = _kept(object_file, lambda place: _kernels(directory, kernels, toolchain, place))
         programs = [source for source in signature.sources if source in own]
@@ -117,6 +119,10 @@ def _kept(file: Path, make: Callable[[Path], Path]) -> Path:
 
 def _kernels(directory: Path, sources: Sequence[str], toolchain: Toolchain, place: Path) -> Path:
     """All kernels as one object file, in `place`."""
+    tell(
+        f"Compiling {len(sources)} kernels with {toolchain.command} on {usable_processors()} processors, "
+        "once for all programs on machines alike."
+    )
     whole = place / "kernels.o"
     objects = _compiled(directory, sources, (*FLAGS, *toolchain.threads), toolchain.command, place)
     _run([toolchain.command, "-r", "-nostdlib", *objects, "-o", str(whole)], directory)
@@ -133,7 +139,7 @@ def _compiled(
         _run([command, *flags, "-Iinclude", "-Isrc", "-c", f"src/{name}.c", "-o", made], directory)
         return made
 
-    with ThreadPoolExecutor(PROCESSES) as pool:
+    with ThreadPoolExecutor(usable_processors()) as pool:
         return list(pool.map(compiled, sources))
 
 
