@@ -77,7 +77,7 @@ def special_headers(path: Path) -> set[str]:
     if path.stem == "dgqc_rows":
         return {"omp.h"}
     x86 = dict.fromkeys(("avx2", "avx512", "amx"), "immintrin.h")
-    others = {"neon": "arm_neon.h", "mve": "arm_mve.h", "wasm": "wasm_simd128.h"}
+    others = {"neon": "arm_neon.h", "i8mm": "arm_neon.h", "mve": "arm_mve.h", "wasm": "wasm_simd128.h"}
     named = {**x86, **others, "dsp": "arm_acle.h"}
     return {named[end]} if (end := path.stem.rpartition("_")[2]) in named else set()
 
