@@ -17,10 +17,10 @@ from .build import build
 from .run import CProgram
 
 NAME = "timed"
-GROUP = re.compile(r"static void group_(\d+)\(")
+GROUP = re.compile(r"static void (?:group|rows)_(\d+)\w*\(")
 COMMENT = re.compile(r"\s*/\* (\w+).* \*/$")
 CALL = re.compile(r"\s+dgqc_(\w+)\(.*\);$")
-"""A group's function, the comment that says whose call follows, and the call."""
+"""A group's function or that of its rows, the comment that says whose call follows, and the call."""
 CLOCK = """#define _POSIX_C_SOURCE 199309L
 #include <time.h>
 
