@@ -35,6 +35,8 @@ def build(bundle: Path, site: Path) -> None:
         sys.exit(
             f"{bundle} has no C that draws from a prompt; compile a pipeline with `--parts all --loop own`."
         )
+    if (project / "stream_weights.c").exists():
+        sys.exit(f"{bundle} reads its constants while it runs, a page has them in memory; leave --weights out.")
     for tool in ("clang", "wasm-ld"):
         if shutil.which(tool) is None:
             sys.exit(f"{tool} is missing; install LLVM's clang and lld.")
