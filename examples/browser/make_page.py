@@ -36,7 +36,7 @@ def build(bundle: Path, site: Path) -> None:
             f"{bundle} has no C that draws from a prompt; compile a pipeline with `--parts all --loop own`."
         )
     if (project / "stream_weights.c").exists():
-        sys.exit(f"{bundle} reads its constants while it runs, a page has them in memory; leave --weights out.")
+        sys.exit(f"{bundle} reads its constants while it runs, which a page can not; leave --weights out.")
     for tool in ("clang", "wasm-ld"):
         if shutil.which(tool) is None:
             sys.exit(f"{tool} is missing; install LLVM's clang and lld.")
