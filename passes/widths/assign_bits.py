@@ -72,15 +72,15 @@ class AssignBits(Pass):
             )
         forms = [with_every_width(program, one) for one in weight_forms(program)]
         sizes = [[stored_bytes(form) for form in one.plans] for one in forms]
-        if (least := lightest(sizes) / MILLION) > self.budget:
+        if (least := lightest(sizes)) > round(self.budget * MILLION):
             raise DgqcError(
                 f"assign-bits has a budget of {self.budget:g} MB, but with {NIBBLE} bits each the weights "
-                f"take {least:.4g} MB; give as much or more."
+                f"take {least / MILLION:.4g} MB; give as much or more."
             )
         samples = samples_of(program, spaced(len(program.schedule), self.calls))
         shares = noise_by_call(program, forms, samples)
         costs = [shares[one].mean(dim=1).tolist() for one in forms]
-        places = dict(zip(forms, chosen(sizes, costs, self.budget * MILLION), strict=True))
+        places = dict(zip(forms, chosen(sizes, costs, round(self.budget * MILLION)), strict=True))
         result = widened(program, {one: place for one, place in places.items() if place})
         wanted = outputs_of(program, samples)
         before, after = (decibels(one, samples, wanted).values() for one in (program, result))

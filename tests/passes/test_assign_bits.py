@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from itertools import product
 
 import pytest
@@ -36,12 +37,12 @@ def assigned(budget: float) -> Program:
 @settings(max_examples=40, deadline=None)
 @given(st.lists(CHOICES, min_size=1, max_size=4), st.integers(0, 80))
 def test_no_other_choice_that_fits_costs_less(items: list[list[tuple[int, int]]], spare: int) -> None:
-    weights = [[float(weight) for weight, _ in choices] for choices in items]
+    weights = [[weight for weight, _ in choices] for choices in items]
     costs = [[float(cost) for _, cost in choices] for choices in items]
     allowed = lightest(weights) + spare
     places = chosen(weights, costs, allowed)
 
-    def total(table: list[list[float]], at: tuple[int, ...]) -> float:
+    def total(table: Sequence[Sequence[float]], at: tuple[int, ...]) -> float:
         return sum(row[place] for row, place in zip(table, at, strict=True))
 
     every = [at for at in product(*(range(len(row)) for row in weights)) if total(weights, at) <= allowed]
@@ -81,3 +82,10 @@ def test_refusals() -> None:
         AssignBits(budget=0)
     with pytest.raises(DgqcError, match="needs calibration samples"):
         AssignBits(budget=1).run(decided(sited(two_layers())))
+
+
+def test_a_large_allowance_is_counted_in_units() -> None:
+    """Never more than is allowed, and nothing is left that a unit more would have used."""
+    weights, costs = [[10**6, 10**7 + 1]] * 5, [[4.0, 1.0]] * 5
+    assert sum(chosen(weights, costs, 5 * 10**6 + 3 * 9 * 10**6)) == 2
+    assert sum(chosen(weights, costs, 5 * 10**6 + 3 * 9_005_000)) == 3
