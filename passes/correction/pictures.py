@@ -58,8 +58,8 @@ def fitted(program: Program, place: Corrected, fit: ChannelFit, samples: int, wh
     pictures are drawn. who: the pass, for messages.
     Raises DgqcError where pictures can't be drawn from what is known.
     """
-    sampler, guidance = _sampler(program, who)
-    inputs = _first(program, samples, who)
+    sampler, guidance = sampler_and_guidance(program, who)
+    inputs = first_samples(program, samples, who)
     rows = picture_rows(inputs[SAMPLE], guidance)
     simulated = Simulate().run(replace(program, graph=snapshot(program))).graph
     first = inputs[SAMPLE][[row[0] for row in rows]] / sampler.inputs[0]
@@ -67,12 +67,12 @@ def fitted(program: Program, place: Corrected, fit: ChannelFit, samples: int, wh
     generator = torch.Generator().manual_seed(0)
     found: list[Affine] = []
     for step in track(range(len(sampler)), f"{who}: drawing pictures", len(sampler)):
-        before = [_at_model(walk.state, rows, sampler.inputs[step]) for walk in (real, quantized)]
-        wanted = _answer(program, BlockInterpreter(program), inputs, before[0], step)
+        before = [at_model(walk.state, rows, sampler.inputs[step]) for walk in (real, quantized)]
+        wanted = answered(program, BlockInterpreter(program), inputs, before[0], step)
         if place is Corrected.SAMPLE:
             found.append(fit(*(_by_channel(one) for one in before)))
             before[1] = found[-1](before[1])
-        answer = _answer(program, fx.Interpreter(simulated), inputs, before[1], step)
+        answer = answered(program, fx.Interpreter(simulated), inputs, before[1], step)
         if place is Corrected.OUTPUT:
             found.append(fit(_by_channel(wanted), _by_channel(answer)))
             answer = found[-1](answer)
@@ -90,7 +90,7 @@ def _rounded(table: torch.Tensor) -> torch.Tensor:
     return torch.round(table / unit) * unit
 
 
-def _sampler(program: Program, who: str) -> tuple[Sampler, float]:
+def sampler_and_guidance(program: Program, who: str) -> tuple[Sampler, float]:
     """What happens between calls, and how far pictures are guided: 1 where nobody knows."""
     calibration = program.calibration
     if calibration is None:
@@ -103,7 +103,7 @@ def _sampler(program: Program, who: str) -> tuple[Sampler, float]:
     return calibration.sampler(), calibration.guidance_scale or 1.0
 
 
-def _first(program: Program, samples: int, who: str) -> Inputs:
+def first_samples(program: Program, samples: int, who: str) -> Inputs:
     """The first call's inputs, as many rows as asked for, or all."""
     assert program.calibration is not None
     batches = list(program.calibration.read(0))
@@ -128,13 +128,13 @@ def picture_rows(samples: torch.Tensor, guidance: float) -> Sequence[tuple[int, 
     return [tuple(rows) for rows in found.values()]
 
 
-def _at_model(state: torch.Tensor, rows: Sequence[tuple[int, ...]], scale: float) -> torch.Tensor:
+def at_model(state: torch.Tensor, rows: Sequence[tuple[int, ...]], scale: float) -> torch.Tensor:
     """Every row's sample, from the pictures' states."""
     owner = {row: picture for picture, own in enumerate(rows) for row in own}
     return state[[owner[row] for row in range(len(owner))]] * scale
 
 
-def _answer(
+def answered(
     program: Program, network: fx.Interpreter, inputs: Inputs, sample: torch.Tensor, step: int
 ) -> torch.Tensor:
     given: Mapping[str, torch.Tensor] = {**inputs, SAMPLE: sample}

@@ -158,9 +158,9 @@ _CHOICES = {
     "probabilities": ("auto", "log2", "uniform"),
     "ranges": tuple(_RANGES),
     "rounding": tuple(_ROUNDING),
-    "keep": ("auto", "none"),
 }
 _FORMS = {
+    "keep": (r"auto|none|\d{1,2}(\.\d+)?", "auto, none, or the decibels that the output is to have"),
     "iterations": (r"[1-9]\d{0,6}", "a number above 0"),
     "rate": (r"\d*\.?\d+(e-?\d+)?", "a number above 0"),
     "w8": (r"[\w.-]+(\+[\w.-]+)*", "names of layers, joined by +"),
@@ -181,7 +181,8 @@ def pipeline_for(opt: str) -> str:
     for uniform ones. probabilities: how they are coded; auto chooses for each attention, and holds where
     scale=row and nothing else is said. rounding: of weights; auto is gptq, nearest
     the quickest, brecq and fbr take hours. keep: none leaves every layer at the preset's
-    bits, however much that loses. iterations, rate: of methods that learn.
+    bits, however much that loses; a number is what the output is to have, in dB.
+    iterations, rate: of methods that learn.
     The text ends with the integer graph; what a target appends to it is the target's business.
     Raises PipelineError for an unknown preset, an unknown key or a value out of place.
     """
@@ -201,7 +202,7 @@ def pipeline_for(opt: str) -> str:
     ranges = chosen.get("ranges") or ("searched" if found["activations"] == "4" else "minmax")
     chosen["ranges"] = _RANGES[ranges]
     chosen["wide"] = f",wide={chosen['w8']}" if chosen["w8"] else ""
-    chosen["kept"] = _WIDE.get(bits, "") if chosen.get("keep") == "auto" else ""
+    chosen["kept"] = _kept(chosen.get("keep", "none"), bits)
     chosen["rounding"] = _ROUNDING[chosen.get("rounding", "nearest")]
     chosen["probabilities"] = _probabilities(opt, chosen.get("probabilities", ""), chosen.get("scale", "row"))
     return method.pipeline.substitute(
@@ -259,6 +260,13 @@ def _probabilities(opt: str, coding: str, scale: str) -> str:
             raise PipelineError(f"-O {opt} has probabilities=auto, which goes with scale=row alone.")
         return "choose-probabilities"
     return f"{'log-quant' if coding == 'log2' else 'uniform-quant'}{{scale={scale}}}"
+
+
+def _kept(keep: str, bits: str) -> str:
+    """The pass that leaves some in wider codes. bits: `w4a6`."""
+    if keep in ("auto", "none"):
+        return _WIDE.get(bits, "") if keep == "auto" else ""
+    return f"keep-wide{{poor={keep},enough={keep}}},"
 
 
 def _method(preset: str, name: str | None) -> Method:

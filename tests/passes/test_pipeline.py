@@ -222,6 +222,8 @@ def test_options_of_methods_reach_their_passes() -> None:
         ("w8a8", "keep-wide{poor=28,enough=38},measure-error,", "poor=16"),
         ("w8a8,keep=none", "gptq,measure-error,", "keep-wide"),
         ("w8a4", "gptq,measure-error,", "keep-wide"),
+        ("w4a4,keep=31", "gptq,keep-wide{poor=31,enough=31},measure-error,", "poor=16"),
+        ("w4a6,keep=36.5", "gptq,keep-wide{poor=36.5,enough=36.5},measure-error,", "poor=16"),
         ("w8a8,rounding=gptq", "timestep-tables,gptq,", "most"),
         ("w8a8,rounding=fbr", "fbr{iterations=1000", "gptq"),
         ("w4a6,probabilities=log2", "log-quant{scale=row}", "choose-prob"),
@@ -260,6 +262,7 @@ def test_preset_options_reach_their_passes() -> None:
         ("w4a6,scale=static", "asks for a static scale, which only uniform probabilities have"),
         ("w4a6,rounding=up", "rounding is one of auto, nearest, gptq, brecq, fbr"),
         ("w4a6,scale=column", "scale is one of row, tensor"),
+        ("w4a6,keep=some", "keep is auto, none, or the decibels that the output is to have"),
     ],
 )
 def test_unknown_presets_are_refused(opt: str, message: str) -> None:
