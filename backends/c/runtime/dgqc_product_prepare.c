@@ -1,6 +1,7 @@
 /* What a product prepares once a call: columns' multipliers, segments, runs, and what zero points add. */
 
 #include "dgqc_product.h"
+#include "dgqc_requantize.h"
 
 static size_t up_to_panels(size_t columns)
 {
@@ -21,6 +22,7 @@ static void derive_columns(const dgqc_weights *weights, size_t step, dgqc_produc
     product->requantizer.m = product->m;
     product->requantizer.b = product->b;
     product->requantizer.shift = weights->shift[step];
+    product->requantizer.left = 0;
 }
 
 /* What zero points add to the totals of the columns from n on, from sums that are known. */
@@ -155,6 +157,41 @@ static void lay_plain_runs(dgqc_product *product, const dgqc_taps *taps)
     product->accumulations->sum = sum;
 }
 
+#ifdef DGQC_REQUANTIZES_VECTORS
+/* What no total exceeds: codes of 255 times the largest weights, times their multiples. */
+static uint64_t largest_total(const dgqc_product *product, size_t taps)
+{
+    const uint64_t weight = product->panels.bits == 4 ? 8 : 128;
+    uint64_t products = 0;
+    for (const dgqc_segment *s = product->segments; s < product->segments + product->segment_count; s++) {
+        products += (uint64_t)s->count * (uint64_t)s->multiple;
+    }
+    return UINT8_MAX * weight * products * taps;
+}
+
+/* Makes a shift of less than 32 as long as vectors want it, where neither totals nor offsets become too large: 2^30 times a
+ * multiplier of 31 bits, and an offset below 2^62, stay below 2^63. */
+static void move_left(dgqc_product *product, const dgqc_taps *taps)
+{
+    const int32_t left = 32 - product->requantizer.shift;
+    const uint64_t largest = largest_total(product, taps->height * taps->width);
+    if (left <= 0 || left > 30 || product->total_bits == 64 || largest >= (uint64_t)1 << (30 - left)) {
+        return;
+    }
+    const int64_t room = (int64_t)1 << (62 - left);
+    for (size_t n = 0; n < product->panels.columns; n++) {
+        if (product->b[n] >= room || product->b[n] <= -room) {
+            return;
+        }
+    }
+    for (size_t n = 0; n < product->panels.columns; n++) {
+        product->b[n] *= (int64_t)1 << left;
+    }
+    product->requantizer.left = left;
+    product->requantizer.shift = 32;
+}
+#endif
+
 void dgqc_product_codes(const dgqc_product *product, size_t channels, size_t rows, const uint8_t *x, uint8_t *y)
 {
     const dgqc_segment whole = {0, (uint32_t)channels, 0, 0, 1};
@@ -214,6 +251,9 @@ dgqc_product *dgqc_product_prepare(const dgqc_weights *weights, const dgqc_opera
     lay_runs(product, taps, 0, 0);
     if (operand->along_depth) {
         center(product, weights->sums);
+#ifdef DGQC_REQUANTIZES_VECTORS
+        move_left(product, taps);
+#endif
     } else if (weights->sums) {
         memcpy(product->column_sums, weights->sums, weights->panels.columns * sizeof(int32_t));
     } else {

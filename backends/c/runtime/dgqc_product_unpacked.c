@@ -53,7 +53,8 @@ void dgqc_product_unpacked(const dgqc_product *product, const uint8_t *const *ro
     int8_t weights[PART_QUADS * DGQC_QUAD * DGQC_TILE_COLUMNS];
     int32_t totals[DGQC_BLOCK_ROWS / DGQC_TILE_ROWS * TOTALS + TOTALS], more[TOTALS];
     for (size_t column = 0; column < panels->columns; column += DGQC_TILE_COLUMNS) {
-        const dgqc_requantizer by = {product->m + column, product->b + column, product->requantizer.shift};
+        const dgqc_requantizer by = {product->m + column, product->b + column, product->requantizer.shift,
+                                     product->requantizer.left};
         for (size_t quad = 0, some; quad < panels->quads; quad += some) {
             const dgqc_part of = dgqc_part_from(&product->accumulations->sum, quad, PART_QUADS);
             const dgqc_panels ready = unpacked(product, &of, column, weights);

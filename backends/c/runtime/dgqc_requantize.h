@@ -5,12 +5,17 @@
 #include "dgqc_fixed_point.h"
 #include "dgqc_tile.h"
 
-/* y[r * y_stride + c] = saturate16((totals[r * DGQC_TILE_COLUMNS + c] * m[column + c] + b[column + c]) >> shift),
+/* Machines whose vectors requantize. */
+#if (defined(__AVX2__) || (defined(__AVX512BW__) && defined(__AVX512VL__))) && !defined(DGQC_PORTABLE)
+#define DGQC_REQUANTIZES_VECTORS
+#endif
+
+/* y[r * y_stride + c] = saturate16((totals[r * DGQC_TILE_COLUMNS + c] * 2^left * m[column + c] + b[column + c]) >> shift),
  * c < columns <= DGQC_TILE_COLUMNS. */
 void dgqc_requantize(const int32_t *totals, size_t rows, size_t column, size_t columns,
                      const dgqc_requantizer *by, int16_t *y, size_t y_stride);
 
-/* The same of 64-bit totals, of any size: the result counts modulo 2^64 before the shift. */
+/* The same of 64-bit totals, of any size, whose `left` is 0: the result counts modulo 2^64 before the shift. */
 void dgqc_requantize_long(const int64_t *totals, size_t rows, size_t column, size_t columns,
                           const dgqc_requantizer *by, int16_t *y, size_t y_stride);
 

@@ -2,11 +2,13 @@
 
 #include <immintrin.h>
 
-/* Columns done: whole eights. shift >= 32. */
-static size_t requantize_vectors(const int32_t *totals, size_t rows, size_t columns, const int32_t *m,
-                                 const int64_t *b, int32_t shift, int16_t *y, size_t y_stride)
+/* Columns done: whole eights. by->shift >= 32. */
+static size_t requantize_vectors(const int32_t *totals, size_t rows, size_t column, size_t columns,
+                                 const dgqc_requantizer *by, int16_t *y, size_t y_stride)
 {
-    const __m128i beyond = _mm_cvtsi32_si128(shift - 32);
+    const int32_t *const m = by->m + column;
+    const int64_t *const b = by->b + column;
+    const __m128i beyond = _mm_cvtsi32_si128(by->shift - 32), left = _mm_cvtsi32_si128(by->left);
     for (size_t c = 0; c + 8 <= columns; c += 8) {
         const __m256i low = _mm256_loadu_si256((const void *)(b + c));
         const __m256i high = _mm256_loadu_si256((const void *)(b + c + 4));
@@ -15,7 +17,8 @@ static size_t requantize_vectors(const int32_t *totals, size_t rows, size_t colu
         const __m256i odd_b = _mm256_permute4x64_epi64(_mm256_unpackhi_epi64(low, high), 0xD8);
         const __m256i even_m = _mm256_loadu_si256((const void *)(m + c)), odd_m = _mm256_srli_epi64(even_m, 32);
         for (size_t r = 0; r < rows; r++) {
-            const __m256i even = _mm256_loadu_si256((const void *)(totals + r * DGQC_TILE_COLUMNS + c));
+            const __m256i given = _mm256_loadu_si256((const void *)(totals + r * DGQC_TILE_COLUMNS + c));
+            const __m256i even = _mm256_sll_epi32(given, left);
             const __m256i odd = _mm256_srli_epi64(even, 32);
             const __m256i even_y = _mm256_add_epi64(_mm256_mul_epi32(even, even_m), even_b);
             const __m256i odd_y = _mm256_add_epi64(_mm256_mul_epi32(odd, odd_m), odd_b);

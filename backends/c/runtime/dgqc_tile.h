@@ -95,11 +95,12 @@ void dgqc_tile(const dgqc_panels *panels, const dgqc_sum *sum, const uint8_t *co
 
 #define DGQC_AHEAD 32
 
-/* How totals become int16: saturate16((total * m + b) >> shift). */
+/* How totals become int16: saturate16((total * 2^left * m + b) >> shift). Vectors take the upper half of each 64-bit sum,
+ * which holds the result from a shift of 32 on: `left` makes a shorter one as long, where totals leave room for it. */
 typedef struct {
     const int32_t *m; /* [columns, up to whole panels] */
     const int64_t *b; /* the same; carries the rounding half */
-    int32_t shift;
+    int32_t shift, left;
 } dgqc_requantizer;
 
 /* The same, requantized: y[r * y_stride + c] for the tile's columns that the matrix has. */

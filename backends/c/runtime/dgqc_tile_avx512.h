@@ -54,8 +54,8 @@ static inline size_t bytes_to_right(const dgqc_panels *panels, size_t column)
 #include "dgqc_tile_vectors.h"
 
 #define DGQC_REQUANTIZE(r)                                                                                    \
-    left##r = dgqc_scaled16(left##r, &left_columns, beyond);                                                  \
-    right##r = dgqc_scaled16(right##r, &right_columns, beyond);                                               \
+    left##r = dgqc_scaled16(left##r, &left_columns, &shifts);                                                  \
+    right##r = dgqc_scaled16(right##r, &right_columns, &shifts);                                               \
     _mm512_storeu_si512(y + (r) * y_stride, dgqc_packed32(left##r, right##r));
 
 /* Requantized while they are in registers. by: from the tile's first column on, with a shift of at least 32. */
@@ -68,7 +68,7 @@ static inline size_t bytes_to_right(const dgqc_panels *panels, size_t column)
         const dgqc_columns16 left_columns = dgqc_columns_of(by->m, by->b);                                    \
         const dgqc_columns16 right_columns =                                                                  \
             dgqc_columns_of(by->m + DGQC_PANEL_COLUMNS, by->b + DGQC_PANEL_COLUMNS);                          \
-        const __m128i beyond = _mm_cvtsi32_si128(by->shift - 32);                                             \
+        const dgqc_shifts16 shifts = dgqc_shifts_of(by);                                                      \
         DGQC_EVERY_ROW(DGQC_REQUANTIZE)                                                                       \
     }
 
@@ -83,7 +83,7 @@ static int requantized_at_once(const dgqc_panels *panels, const dgqc_sum *sum, c
         return 0;
     }
     const int8_t *const left = dgqc_panel(panels, column);
-    const dgqc_requantizer here = {by->m + column, by->b + column, by->shift};
+    const dgqc_requantizer here = {by->m + column, by->b + column, by->shift, by->left};
     (panels->bits == 4 ? requantized_4 : requantized_8)(left, dgqc_panel_bytes(panels), sum, rows,
                                                         ahead ? ahead : (const void *)left, &here, y,
                                                         y_stride);
