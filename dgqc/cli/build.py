@@ -16,7 +16,7 @@ from ..compiler.model_options import LOADING
 from ..compiler.request import Request
 from ..ir.errors import DgqcError
 from ..ir.progress import enter
-from ..ir.ranks import agreed
+from ..ir.ranks import agreed, rank
 from . import options
 from .console import as_json, progress, result
 from .display import say
@@ -82,7 +82,7 @@ def compile_model(
             enter("writing the bundle")
             how: dict[str, Any] = {"instruments": instruments, "verify_each": request.verify_each}
             agreed(lambda: compiled.save(place, targets, watch=watch, **how))
-        if timing:
+        if timing and not rank():
             say(clock.table())
     if request.stop_after is not None:
         from .graph_files import print_or_save
