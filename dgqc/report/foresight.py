@@ -110,7 +110,7 @@ def _seconds(work: Work, samples: int, machine: Machine) -> float:
     batches = work.calls * -(-samples // work.batch)
     once = SETTLED * work.nodes
     each = (OBSERVED + DRAWN * work.drawn) * work.nodes * batches
-    products = (1 + work.drawn) * samples * work.calls + SIMULATIONS + CHECKED * work.checked
+    products: float = (1 + work.drawn) * samples * work.calls + SIMULATIONS + CHECKED * work.checked
     each += (SIMULATIONS * OBSERVED + CHECKED * DRAWN * work.checked) * work.nodes
     if work.compensation:
         each += LAYER * work.layers

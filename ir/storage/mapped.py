@@ -12,13 +12,14 @@ import mmap
 import tempfile
 from collections.abc import Iterable
 from pathlib import Path
+from typing import Any
 
 import torch
 from torch.multiprocessing.reductions import StorageWeakRef
 
 MAPPINGS = Path("/proc/self/maps")
 
-_known: dict[int, tuple[StorageWeakRef, dict[int, int]]] = {}
+_known: dict[int, tuple[Any, dict[int, int]]] = {}
 """Of mapped storages, by their number while they live: versions of tensors by the address of their first."""
 WORTH = 2**20
 """Bytes from which on a file is worth it."""
@@ -52,7 +53,8 @@ def in_file(tensor: torch.Tensor) -> torch.Tensor:
 def _remember(tensor: torch.Tensor) -> None:
     storage = tensor.untyped_storage()
     # A weak reference keeps the number from being given to another storage.
-    _, versions = _known.setdefault(storage._cdata, (StorageWeakRef(storage), {}))
+    weak: Any = StorageWeakRef(storage)  # type: ignore[no-untyped-call]
+    _, versions = _known.setdefault(storage._cdata, (weak, {}))
     versions[tensor.data_ptr()] = tensor._version
 
 

@@ -76,7 +76,7 @@ class BlockInterpreter(fx.Interpreter):
             return on_rows(n, args, kwargs)
         if reader_of_rows(n, args, self.plans) is not None:
             return product_by_rows(*args)
-        return self.call_function(n.target, args, kwargs)  # type: ignore[arg-type]
+        return self.call_function(n.target, args, kwargs)
 
     def _seen(self, name: Any, value: torch.Tensor, site: fx.Node) -> torch.Tensor:
         self.see(str(name), value, site)
