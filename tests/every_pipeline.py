@@ -62,6 +62,8 @@ def unet_for(name: str) -> Any:
             "addition_time_embed_dim": 4,
             "projection_class_embeddings_input_dim": PROJECTED + 4 * IDS,
         }
+    if "ControlNetXS" in name:  # which norms in 32 groups
+        options |= {"block_out_channels": (32,), "norm_num_groups": 32, "layers_per_block": 2}
     if name.startswith("LatentConsistency"):
         options["time_cond_proj_dim"] = 8
     if name == "StableDiffusionUpscalePipeline":
@@ -93,8 +95,27 @@ def _adapter(unet: Any) -> Any:
     )
 
 
+def _joined_controlnet(unet: Any) -> Any:
+    """One that is made a part of the UNet."""
+    return diffusers.ControlNetXSAdapter.from_unet(
+        unet, size_ratio=1.0, conditioning_embedding_out_channels=(4, 8), learn_time_embedding=True
+    ).eval()
+
+
+def movq() -> Any:
+    """Kandinsky's autoencoder."""
+    torch.manual_seed(0)
+    blocks = {"down_block_types": ["DownEncoderBlock2D"] * 2, "up_block_types": ["AttnUpDecoderBlock2D"] * 2}
+    return diffusers.VQModel(
+        block_out_channels=[32, 32], latent_channels=4, norm_type="spatial", **blocks
+    ).eval()
+
+
 PARTS: Mapping[str, Callable[[Any], Any]] = {
     "vae": lambda _: text_parts.vae(),
+    "vqvae": lambda _: text_parts.vae(),
+    "movq": lambda _: movq(),
+    "bert": lambda _: text_parts.text_encoder(),
     "text_encoder": lambda _: text_parts.text_encoder(),
     "text_encoder_2": lambda _: text_encoder_2(),
     "tokenizer": lambda _: text_parts.tokenizer(),
@@ -121,7 +142,8 @@ def built(name: str) -> Any:
     given: dict[str, Any] = {"unet": unet}
     for one in parameters:
         if one.name in PARTS:
-            given[one.name] = PARTS[one.name](unet)
+            joined = one.name == "controlnet" and "ControlNetXS" in name
+            given[one.name] = (_joined_controlnet if joined else PARTS[one.name])(unet)
             if one.name == "scheduler" and name in SCHEDULERS:
                 given[one.name] = SCHEDULERS[name]()
         elif one.name != "unet" and one.default is inspect.Parameter.empty:

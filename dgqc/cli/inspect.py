@@ -14,8 +14,8 @@ from . import options
 from .console import as_json, progress, result
 from .from_fields import takes_fields
 
-LOADED = tuple(one for one in LOADING if one not in ("ip_adapter", "image_encoder"))
-"""How a model is loaded to be looked at. What an IP-Adapter is shown stands in no file."""
+LOADED = tuple(one for one in LOADING if one != "image_encoder")
+"""How a model is loaded to be looked at; no pictures are read for it."""
 
 
 def register(app: typer.Typer) -> None:

@@ -17,6 +17,8 @@ from ..ir.text_inputs import TEXT_ENCODERS, TextInput, text_inputs, tokens_of
 from .boundary import fixed_picture
 
 DECODER = "decoder"
+PICTURE_AXES = 4
+"""Of a sample; a video has one more."""
 Prompt = str | Sequence[int] | Sequence[Sequence[int]]
 """Text, or ids of tokens: for all text encoders the same, or a list for each."""
 
@@ -95,6 +97,11 @@ def drawing_of(
 def prompted_texts(program: DrawingProgram) -> tuple[TextInput, ...]:
     """What the UNet takes of prompts. Raises DgqcError for a bundle that can't draw from them."""
     own = program.program
+    if any(one.name == "sample" and len(one.shape) > PICTURE_AXES for one in own.inputs):
+        raise DgqcError(
+            "The bundle draws videos, whose frames its pipeline decodes: put it there with pipe.unet = "
+            "program.as_diffusers_unet(pipe.unet), and call the pipeline."
+        )
     encoders = {name: program.parts[name].program for name in TEXT_ENCODERS if name in program.parts}
     if own.loop is None or not encoders:
         lacking = "denoising loop" if own.loop is None else "text encoder"

@@ -19,6 +19,7 @@ from ..frontends.capturing.capture import capture
 from ..frontends.capturing.graph_builder import LATER_INPUTS
 from ..frontends.capturing.rewriter import Refused
 from ..frontends.loading.guidance import USUAL, with_guidance
+from ..frontends.loading.picture_encoders import shown_inputs
 from ..frontends.loading.sample_sizes import SampleSize
 from ..frontends.parts.decoders import COMPONENT
 from ..frontends.parts.text_encoders import TOKENIZERS
@@ -111,7 +112,8 @@ def check_model(
     model = with_guidance(loaded.model, USUAL)
     refused: list[Refused] = []
     context = context_length or loaded.context_length or CONTEXT_LENGTH
-    program = capture(model, sample_size=sample_size, context_length=context, refused=refused)
+    shown = shown_inputs(model)
+    program = capture(model, sample_size=sample_size, context_length=context, recorded=shown, refused=refused)
     integers, of_time, of_conditions = _parts(program)
     costs = model_costs(model, program)
     # Pipelines that are told a text draw with guidance: a picture is two samples.

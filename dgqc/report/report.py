@@ -16,6 +16,7 @@ from ..compiler.model_options import ModelOptions
 from ..frontends.capturing.capture import capture
 from ..frontends.loading.guidance import USUAL, with_guidance
 from ..frontends.loading.load import LoadedModel, config_only
+from ..frontends.loading.picture_encoders import shown_inputs
 from ..frontends.loading.sample_sizes import SampleSize
 from ..ir.errors import DgqcError
 from ..ir.ops.captured import ProductKind
@@ -61,7 +62,10 @@ def report_on(
     model = with_guidance(loaded.model, USUAL)
     widths = _asked(opt, pass_pipeline)
     context = context_length or loaded.context_length or CONTEXT_LENGTH
-    costs = model_costs(model, capture(model, sample_size=sample_size, context_length=context))
+    shown = shown_inputs(model)
+    costs = model_costs(
+        model, capture(model, sample_size=sample_size, context_length=context, recorded=shown)
+    )
     whole = Sizes(4 * costs.parameters, 0, 0, 0)
     sizes = whole if widths is FLOAT else estimate_sizes(costs, widths, steps)
     arena = costs.activations * (4 if widths is FLOAT else 2)

@@ -15,6 +15,7 @@ from torch import nn
 from ...ir.errors import DgqcError, one_line
 from ...ir.reading import explained, reading
 from ..loading.checkpoints import unwrapped
+from ..loading.conditionings import FACE_AND_PICTURE
 from ..loading.foreign_weights import foreign_kind
 from ..loading.pickles import read_pickle
 from ..loading.weight_files import read_safetensors
@@ -113,11 +114,7 @@ def _flat(pickled: Any, path: Path) -> dict[str, Any]:
 def _check(path: Path, halves: Halves, unet: UNet2DConditionModel) -> None:
     """Raises DgqcError where the layers are another UNet's."""
     if OF_TWO_NETWORKS in halves[PROJECTION]:
-        raise DgqcError(
-            f"{path} is an IP-Adapter FaceID Plus, which is shown a picture behind the UNet's back "
-            "(clip_embeds of its projection), so that no program could be given another one; give a FaceID "
-            "without Plus, or an IP-Adapter Plus Face."
-        )
+        raise DgqcError(f"{path} {FACE_AND_PICTURE}.")
     crossing = [name for name in unet.attn_processors if name.endswith("attn2.processor")]
     numbers = [int(found[1]) for key in halves[LAYERS] if (found := ATTENDED.fullmatch(key))]
     first = halves[LAYERS].get("1.to_k_ip.weight")

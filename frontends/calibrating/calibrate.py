@@ -18,6 +18,7 @@ from ..adapters.adapter import Adapter
 from ..adapters.picture_adapters import NONE, PictureAdapters
 from ..loading.load import load_model
 from ..loading.pipelines import checked_index
+from ..loading.sample_sizes import SampleSize
 from ..schedulers import scheduler_config
 from ..schedules import schedule_for
 from .calibration_file import Recording, load_calibration, save_calibration
@@ -55,6 +56,7 @@ def calibrate(
     pictures: str | Path | None = None,
     strength: float | None = None,
     embeddings: str | Path | None = None,
+    sample_size: SampleSize | None = None,
     part: str = UNET,
 ) -> Calibration:
     """Runs an unmodified pipeline and records its UNet's inputs at every call.
@@ -71,6 +73,8 @@ def calibrate(
     pictures: a folder of them, for a pipeline that changes pictures. strength: None leaves the pipeline's
         own; below 1 the recorded schedule begins late. part: whose calls (`part_of`).
     embeddings: a file of them, which stand for prompts or beside them (`read_embeddings`).
+    sample_size: of the latents, as `model_inputs` takes it; None leaves the pipeline's own height and width,
+        and of a video its own number of frames.
 
     Holds all recorded latents until the file is written: pictures x calls x 2 (guidance) x C x H x W
     float32, 0.2 GB for 64 prompts of Stable Diffusion at 25 steps; a context that stays the same once.
@@ -84,7 +88,7 @@ def calibrate(
     _check_counts(count, batch_size)
     given = None if pictures is None else read_pictures(Path(pictures))
     loaded = _loaded(pipeline, weights_key, variant, adapters, tokenizer, shown)
-    settings = Settings(steps, guidance_scale=guidance_scale, strength=strength)
+    settings = Settings(steps, guidance_scale=guidance_scale, size=sample_size, strength=strength)
     drawings = Drawings(loaded, settings, prompts, labels, given, part, told)
     try:
         recording, calls = _recorded(drawings, count, batch_size, seed, progress)
@@ -92,7 +96,7 @@ def calibrate(
         if part != UNET or any(one is not None for one in (prompts, given, told)):
             raise  # Denoising without them is not what was asked for.
         log.warning("%s Samples are denoised by its %s alone.", error, type(loaded.scheduler).__name__)
-        recording, calls = _denoised(loaded, steps, count, batch_size, seed, progress)
+        recording, calls = _denoised(loaded, settings, count, batch_size, seed, progress)
     agreed(lambda: save_calibration(output, recording, calls))
     return load_calibration(output)
 
@@ -117,12 +121,14 @@ def _recorded(
 
 
 def _denoised(
-    pipeline: Any, steps: int, count: int, batch_size: int, seed: int, progress: Progress | None
+    pipeline: Any, settings: Settings, count: int, batch_size: int, seed: int, progress: Progress | None
 ) -> tuple[Recording, Iterator[tuple[int, int, Inputs]]]:
     """What the UNet's calls would be: what is said of them, and the calls themselves."""
-    scheduler, schedule = schedule_for(scheduler_config(pipeline.scheduler), steps)
+    scheduler, schedule = schedule_for(scheduler_config(pipeline.scheduler), settings.steps)
     schedule = replace(schedule, origin=f"asked of {schedule.scheduler}")
-    found = synthesize(pipeline.unet, scheduler, schedule, count, batch_size, seed, progress=progress)
+    found = synthesize(
+        pipeline.unet, scheduler, schedule, count, batch_size, seed, settings.size, progress=progress
+    )
     seeds = tuple(seed + index for index in range(count))
     recording = Recording(schedule, found.synthetic, found.origin, "", seeds, None, versions())
     calls = ((step, *one) for step in range(len(schedule)) for one in enumerate(found.read(step)))

@@ -14,6 +14,7 @@ from ...ir.calibration import Calibration, Inputs
 from ...ir.errors import DgqcError
 from ...ir.ranks import share, shared_out
 from ...ir.schedule import Schedule
+from ..loading.conditionings import refuse_hidden_pictures
 from ..loading.pipelines import unknown_words
 from .captions import everyday_captions, prompts_for, tells_apart
 from .conditions import draw_labels, label_count
@@ -58,6 +59,7 @@ class Drawings:
         unet = getattr(self.pipeline, "unet", None)
         if not isinstance(unet, nn.Module):
             raise DgqcError(f"A {name} has no UNet, which alone dgqc compiles; give such a pipeline.")
+        refuse_hidden_pictures(unet)
         part_of(self.pipeline, self.part)
         if self.prompts is not None and not self.prompted:
             raise DgqcError(f"A {name} takes no prompts; leave them out, and say how many pictures.")

@@ -243,7 +243,7 @@ def _chosen(pipeline: Any, settings: Settings) -> Mapping[str, Any]:
         found["strength"] = settings.strength
     if takes(pipeline, "num_frames"):
         size = settings.size or ()
-        found["num_frames"] = size[0] if len(size) == 3 else own_frames(pipeline.unet)
+        found["num_frames"] = size[0] if len(size) == 3 else own_frames(pipeline.unet, _frames(pipeline))
     if settings.size is not None and takes(pipeline, "audio_length_in_s"):
         found["audio_length_in_s"] = settings.size[-1] / pipeline.unet.config.sample_rate
     elif settings.size is not None and (takes(pipeline, "height") or not takes(pipeline, "image")):
@@ -253,6 +253,12 @@ def _chosen(pipeline: Any, settings: Settings) -> Mapping[str, Any]:
         if not takes(pipeline, name):
             raise DgqcError(f"A {type(pipeline).__name__} takes no {name}; leave it out.")
     return found
+
+
+def _frames(pipeline: Any) -> int | None:
+    """How many frames the pipeline draws where nobody says it; None where it doesn't say either."""
+    default = inspect.signature(pipeline.__call__).parameters["num_frames"].default
+    return default if isinstance(default, int) else None
 
 
 @contextmanager

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from typing import Any
 
-from diffusers import MultiAdapter, MultiControlNetModel, T2IAdapter
+from diffusers import ControlNetUnionModel, MultiAdapter, MultiControlNetModel, T2IAdapter
 from torch import nn
 
 from ...ir.errors import DgqcError
@@ -38,6 +38,12 @@ def part_of(pipeline: Any, part: str) -> nn.Module:
     if named[2] is None and len(each) > 1:
         names = " or ".join(f"{named[1]}.{number}" for number in range(len(each)))
         raise DgqcError(f"The {kind} has {len(each)} networks there; say whose calls, with --part {names}.")
+    if isinstance(whole, ControlNetUnionModel):
+        raise DgqcError(
+            f"The {kind}'s {named[1]} is one for many kinds of pictures, which stays float; what it adds are "
+            "inputs of the UNet's program: call the pipeline in dgqc.recording(pipe.unet), and compile the "
+            "UNet with that."
+        )
     number = int(named[2] or 0)
     if number >= len(each):
         raise DgqcError(f"The {kind} has no {part}; its last one is {named[1]}.{len(each) - 1}.")

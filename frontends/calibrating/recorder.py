@@ -21,6 +21,13 @@ from ..loading.arguments import named_arguments
 from ..loading.gates import OPEN, gates_open
 from ..loading.guidance import takes_guidance
 
+WITHOUT: Mapping[str, str] = {
+    "cross_attention_kwargs.ip_adapter_masks": "draw without masks, for which pictures count everywhere, or "
+    "with the float UNet",
+    "cross_attention_kwargs.scale": "merge the LoRA into the weights, with its strength (--lora FILE:0.8, or "
+    "fuse_lora), and draw without",
+}
+"""What to do about arguments that have no place among a program's inputs."""
 Progress = Callable[[int, int], None]
 """Called after every UNet call with the number of calls done and of all calls."""
 
@@ -164,7 +171,8 @@ def _tensors(bound: Mapping[str, Any]) -> dict[str, torch.Tensor]:
     """The inputs by the captured graph's names. Raises UnsupportedOperation where there are others."""
     found, unknown = named_arguments(bound)
     if unknown:
+        instead = next((WITHOUT[one] for one in unknown if one in WITHOUT), "draw without")
         raise UnsupportedOperation(
-            f"The pipeline gives its UNet {', '.join(unknown)}, which dgqc has no input for; draw without."
+            f"The pipeline gives its UNet {', '.join(unknown)}, which dgqc has no input for; {instead}."
         )
     return found

@@ -4,15 +4,12 @@ from __future__ import annotations
 
 from typing import Any
 
-from diffusers.models.embeddings import (
-    IPAdapterFaceIDImageProjection,
-    IPAdapterFaceIDPlusImageProjection,
-)
+from diffusers.models.embeddings import IPAdapterFaceIDImageProjection
 
 from ...ir.errors import DgqcError
 from ..loading.conditionings import picture_projections
 
-FACES = (IPAdapterFaceIDImageProjection, IPAdapterFaceIDPlusImageProjection)
+FACES = IPAdapterFaceIDImageProjection
 """What reads the embedding of a face, which another network finds in a picture."""
 OF_FACES = (
     "IP-Adapter reads embeddings of faces, which the pipeline finds in no picture; give them with "

@@ -5,10 +5,10 @@ from __future__ import annotations
 from collections.abc import Collection, Mapping, Sequence
 from typing import Any
 
-from diffusers.models.embeddings import MultiIPAdapterImageProjection
+from diffusers.models.embeddings import IPAdapterFaceIDPlusImageProjection, MultiIPAdapterImageProjection
 from torch import nn
 
-from ...ir.errors import UnsupportedOperation
+from ...ir.errors import DgqcError, UnsupportedOperation
 from .gates import OPEN
 
 KNOWN: Mapping[str, tuple[str | None, ...]] = {
@@ -39,11 +39,26 @@ def picture_projections(model: nn.Module) -> Sequence[nn.Module]:
     return tuple(projection.image_projection_layers)
 
 
+FACE_AND_PICTURE = (
+    "is an IP-Adapter FaceID Plus, which is shown a picture behind the UNet's back (clip_embeds of its "
+    "projection), so that no program could be given another one; give a FaceID without Plus, or an "
+    "IP-Adapter Plus Face"
+)
+"""Said of such an adapter."""
+
+
+def refuse_hidden_pictures(model: nn.Module) -> None:
+    """Raises DgqcError for an IP-Adapter that is shown pictures which are no argument of a call."""
+    if any(isinstance(one, IPAdapterFaceIDPlusImageProjection) for one in picture_projections(model)):
+        raise DgqcError(f"The UNet's adapter {FACE_AND_PICTURE}.")
+
+
 def refuse_unshown(model: nn.Module, names: Collection[str]) -> None:
     """Raises UnsupportedOperation for an IP-Adapter, or gated layers, that no call shows anything given to.
 
     names: of the inputs that are known.
     """
+    refuse_hidden_pictures(model)
     if picture_projections(model) and "image_embeds_0" not in names:
         raise UnsupportedOperation(
             "The UNet has an IP-Adapter, and nothing says which pictures it is shown; compile its pipeline "

@@ -29,7 +29,7 @@ HEAD = 64
 HEADS = 8
 TIME_ID_WIDTH = 256
 """Sinusoids for each of SDXL's time ids."""
-UNCLIP_CONTEXT = 1024
+OPENCLIP_CONTEXT = 1024
 """Width of Stable Diffusion 2's contexts, where a projected label is a picture's embedding, not time ids."""
 STABLE_DIFFUSION = {
     "_class_name": "DDIMScheduler",
@@ -103,6 +103,8 @@ def from_original(
         "prediction_type": predicts or NOISE,
         **({"rescale_betas_zero_snr": True} if TERMINAL in weights else {}),
     }
+    if config.get("use_linear_projection"):
+        chosen = {name: _without_pixels(name, tensor) for name, tensor in chosen.items()}
     converted = convert_ldm_unet_checkpoint(dict(chosen), config)
     taken = {id(tensor) for tensor in converted.values()}
     if left := next((name for name, tensor in chosen.items() if id(tensor) not in taken), None):
@@ -204,14 +206,29 @@ def _attention(weights: Mapping[str, torch.Tensor], channels: list[int]) -> dict
     if not keys:
         return {}
     place = keys[0].partition(".transformer_blocks.")[0]
-    linear = weights[f"{place}.proj_in.weight"].dim() == 2
     context = weights[keys[0]].shape[1]
+    linear = _is_linear(weights, weights[f"{place}.proj_in.weight"], context)
     return {
         "cross_attention_dim": context,
         "only_cross_attention": [_reads_context_alone(weights, width, context) for width in channels],
         "use_linear_projection": linear,
         "attention_head_dim": [max(1, width // HEAD) for width in channels] if linear else HEADS,
     }
+
+
+def _is_linear(weights: Mapping[str, torch.Tensor], projection: torch.Tensor, context: int) -> bool:
+    """Whether a UNet's projections are linear. context: numbers of a token.
+
+    stable-diffusion.cpp writes them as kernels of one pixel; those of Stable Diffusion 2 and SDXL are linear
+    in every published file.
+    """
+    return projection.dim() == 2 or context == OPENCLIP_CONTEXT or PROJECTED in weights
+
+
+def _without_pixels(name: str, tensor: torch.Tensor) -> torch.Tensor:
+    """The matrix in a linear projection that was written as a kernel; whatever else as it is."""
+    kernel = name.endswith((".proj_in.weight", ".proj_out.weight")) and tensor.shape[2:] == (1, 1)
+    return tensor[..., 0, 0] if kernel else tensor
 
 
 def _reads_context_alone(weights: Mapping[str, torch.Tensor], width: int, context: int) -> bool:
@@ -228,7 +245,7 @@ def _labels(weights: Mapping[str, torch.Tensor]) -> dict[str, Any]:
         return {}
     width = weights[PROJECTED].shape[1]
     keys = next(tensor for name, tensor in weights.items() if name.endswith("attn2.to_k.weight"))
-    if keys.shape[1] == UNCLIP_CONTEXT:
+    if keys.shape[1] == OPENCLIP_CONTEXT:
         return {"class_embed_type": "projection", "projection_class_embeddings_input_dim": width}
     return {
         "addition_embed_type": "text_time",

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import torch
@@ -47,14 +47,16 @@ LAYER = re.compile(r"encoder\.layers\.(\d+)\.", re.ASCII)
 class TextPart:
     """One text encoder of a file.
 
-    part: what a pipeline calls it. start: what the names of its weights begin with. open: whether they are
-    OpenCLIP's. projected: whether its pooled text is asked for.
+    part: what a pipeline calls it. start: what the names of its weights begin with. open: whether it is
+    OpenCLIP's, whose own names its weights have but where they are renamed. projected: whether its pooled
+    text is asked for.
     """
 
     part: str
     start: str
     open: bool = False
     projected: bool = False
+    renamed: bool = False
 
     @property
     def last_but_one(self) -> bool:
@@ -64,19 +66,28 @@ class TextPart:
 
 
 CLIP = "cond_stage_model.transformer.text_model."
+RENAMED = "cond_stage_model.1.transformer.text_model."
 TEXT_PARTS: Sequence[TextPart] = (
     TextPart("text_encoder", CLIP),
     TextPart("text_encoder", "cond_stage_model.model.", open=True),
     TextPart("text_encoder", "conditioner.embedders.0.transformer.text_model."),
     TextPart("text_encoder_2", "conditioner.embedders.1.model.", open=True, projected=True),
     TextPart("text_encoder_2", "conditioner.embedders.0.model.", open=True, projected=True),
+    TextPart("text_encoder_2", RENAMED, open=True, projected=True, renamed=True),
 )
-"""Of Stable Diffusion 1, 2, SDXL, and of SDXL's refiner the last."""
+"""Of Stable Diffusion 1, 2, SDXL, of SDXL's refiner the last but one, and what stable-diffusion.cpp calls
+SDXL's second. The first one's name it gives to each."""
 
 
 def text_parts(names: Sequence[str]) -> list[TextPart]:
     """The text encoders that a file with these names holds."""
-    return [one for one in TEXT_PARTS if any(name.startswith(one.start) for name in names)]
+    found = [one for one in TEXT_PARTS if any(name.startswith(one.start) for name in names)]
+    # Of Stable Diffusion 2's only the projection, which nobody reads, tells whose it was.
+    return [replace(one, open=True, renamed=True) if _was_open(one, names) else one for one in found]
+
+
+def _was_open(one: TextPart, names: Sequence[str]) -> bool:
+    return one.start == CLIP and f"{CLIP}text_projection" in names
 
 
 def text_encoder(
@@ -88,7 +99,7 @@ def text_encoder(
     Raises DgqcError where weights are missing, or the tokenizer has more tokens than the encoder.
     """
     own = {name.removeprefix(part.start): one for name, one in weights.items() if name.startswith(part.start)}
-    plain = dict(_transformers_names(own) if part.open else own)
+    plain = dict(_transformers_names(own) if part.open and not part.renamed else _own_names(own))
     layers = 1 + max((int(found[1]) for name in plain if (found := LAYER.match(name))), default=-1)
     if layers < 1 or TOKENS not in plain or POSITIONS not in plain:
         raise DgqcError(f"{source} holds a part of a text encoder ({part.start}*) alone; {WHOLE}.")
@@ -124,6 +135,12 @@ def text_encoder(
 def _short(name: str) -> str:
     """Versions of transformers put `text_model.` in front, or don't."""
     return name.removeprefix("text_model.")
+
+
+def _own_names(weights: Mapping[str, torch.Tensor]) -> Iterator[tuple[str, torch.Tensor]]:
+    """Weights under transformers' names, with a projection as OpenCLIP has it turned."""
+    for name, tensor in weights.items():
+        yield (OPEN_NAMES[name], tensor.T) if name == "text_projection" else (name, tensor)
 
 
 def _transformers_names(weights: Mapping[str, torch.Tensor]) -> Iterator[tuple[str, torch.Tensor]]:

@@ -16,11 +16,30 @@ from ...ir.errors import DgqcError, one_line
 from ...ir.reading import explained
 from ...ir.storage.json_text import read_json_object
 from .conditionings import picture_projections
+from .model_inputs import ModelInput
 
+EMBEDDED = "projection_dim"
+"""What its config calls the numbers of a whole picture's embedding."""
 KIND = "clip_vision_model"
 """What its config calls itself."""
 BESIDE = ("image_encoder", "../image_encoder", "../models/image_encoder")
 """Where repositories of adapters have theirs, from a file's own folder."""
+
+
+PATCHES = 257
+"""Of a picture, its class among them, as every published encoder for an IP-Adapter has them."""
+
+
+def shown_inputs(model: nn.Module) -> tuple[ModelInput, ...]:
+    """What IP-Adapters are given of one picture, where no call shows it: one input for each of them."""
+    found: list[ModelInput] = []
+    for number, one in enumerate(picture_projections(model)):
+        anything: Any = one
+        wanted = _wanted(one)
+        width = anything.ff.net[0].proj.in_features if wanted is None else wanted[1]
+        patches = () if wanted is None or wanted[0] == EMBEDDED else (PATCHES,)
+        found.append(ModelInput(f"image_embeds_{number}", (1, 1, *patches, width)))
+    return tuple(found)
 
 
 @dataclass(frozen=True)
@@ -85,7 +104,7 @@ def _wanted(projection: nn.Module) -> tuple[str, int] | None:
     if isinstance(projection, IPAdapterFaceIDImageProjection):
         return None
     if isinstance(projection, ImageProjection):
-        return "projection_dim", projection.image_embeds.in_features
+        return EMBEDDED, projection.image_embeds.in_features
     anything: Any = projection
     inner = getattr(anything, "proj_in", None)
     # Without a resampler, a feed-forward network reads each patch.

@@ -29,9 +29,12 @@ def own_size(model: nn.Module) -> SampleSize:
     return (own_frames(model), *size) if isinstance(model, VIDEOS) else size
 
 
-def own_frames(model: nn.Module) -> int:
-    """How many frames a video of the model has where nobody says it: as many as it has positions for."""
-    return min(FRAMES, _positions(model))
+def own_frames(model: nn.Module, wanted: int | None = None) -> int:
+    """How many frames a video of the model has where nobody says it: no more than it has positions for.
+
+    wanted: by its pipeline, if that says it.
+    """
+    return min(wanted or FRAMES, _positions(model))
 
 
 def sample_shape(model: nn.Module, channels: int, size: SampleSize | None) -> tuple[int, ...]:

@@ -34,6 +34,8 @@ CLASSES = tuple(
 """Those that this diffusers has."""
 INSTEAD: Mapping[str, str] = {
     "MotionAdapter": "; put this one into a UNet with UNetMotionModel.from_unet2d, and save that",
+    "ControlNetUnionModel": "; this one stays float, and what it adds are inputs of its UNet's program: call "
+    "the pipeline in dgqc.recording(pipe.unet), and compile the UNet with that",
 }
 """What owners of other models can do."""
 MOST_LAYERS = 2000

@@ -267,3 +267,38 @@ def test_what_stands_in_for_a_unet_is_recorded_like_one() -> None:
     with dgqc.recording(model) as calls:
         model(sample, 9, mid_block_additional_residual=sample, return_dict=False)
     assert set(calls.batches[0][0]) == {"sample", "mid_residual"}
+
+
+def test_a_controlnet_and_an_adapter_in_one_call() -> None:
+    """As loops of one's own have it: no pipeline of diffusers has both."""
+    unet = text_parts.unet()
+
+    def call(seed: int) -> dict[str, Any]:
+        first, second, middle, inner = torch.randn(
+            4, 1, 8, 8, 8, generator=torch.Generator().manual_seed(seed)
+        )
+        context = torch.randn(
+            1, text_parts.TOKENS, text_parts.WIDTH, generator=torch.Generator().manual_seed(seed)
+        )
+        return {
+            "sample": first[:, :4],
+            "encoder_hidden_states": context,
+            "down_block_additional_residuals": [first, second],
+            "mid_block_additional_residual": middle,
+            "down_intrablock_additional_residuals": [inner],
+        }
+
+    with torch.no_grad(), dgqc.recording(unet) as calls:
+        for seed in range(4):
+            calls.begin_picture()
+            unet(timestep=9, **call(seed))
+    program = dgqc.compile(unet, "naive-w8a8", calibration=calls.calibration("both"), check=False)
+    names = {one.name for one in program.provenance.inputs}
+    assert names >= {"down_residual_0", "down_residual_1", "mid_residual", "adapter_residual_0"}
+    compiled = program.as_diffusers_unet(unet, backend="reference")
+    with torch.no_grad():
+        wanted, found = unet(timestep=9, **call(2)).sample, compiled(timestep=9, **call(2)).sample
+    assert (found - wanted).norm() < 0.1 * wanted.norm()
+    with torch.no_grad():
+        without = unet(timestep=9, **{**call(2), "down_intrablock_additional_residuals": None}).sample
+    assert (without - wanted).norm() > 0.2 * wanted.norm()

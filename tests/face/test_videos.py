@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
@@ -11,6 +12,7 @@ import videos
 
 import dgqc
 from dgqc.execution.compiled_program import CompiledProgram
+from dgqc.execution.pictures import prompted_texts
 from dgqc.ir.errors import DgqcError
 
 STEPS = 2
@@ -43,6 +45,13 @@ def test_animatediff_draws_nearly_the_float_models_frames(program: CompiledProgr
     assert torch.equal(drawn(pipeline), found)
     with pytest.raises(DgqcError, match="compiled for"):
         drawn(pipeline, num_frames=videos.FRAMES + 1)
+
+
+def test_frames_are_decoded_by_their_pipeline() -> None:
+    sample = SimpleNamespace(name="sample", shape=(1, 4, *videos.VIDEO))
+    bundle: Any = SimpleNamespace(program=SimpleNamespace(inputs=[sample]), parts={})
+    with pytest.raises(DgqcError, match="draws videos, whose frames its pipeline decodes: put it there with"):
+        prompted_texts(bundle)
 
 
 @pytest.mark.slow

@@ -19,6 +19,9 @@ TAKEN = frozenset(
     {
         "AltDiffusion",
         "AltDiffusionImg2Img",
+        "AnimateDiff",
+        "AnimateDiffPAG",
+        "AnimateDiffSDXL",
         "ConsistencyModel",
         "DDIM",
         "DDPM",

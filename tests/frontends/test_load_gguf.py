@@ -6,7 +6,9 @@ import logging
 from pathlib import Path
 from typing import Any
 
+import gguf_layouts
 import numpy as np
+import published_layouts
 import pytest
 import text_parts
 import torch
@@ -112,3 +114,24 @@ def test_a_whole_checkpoint(tmp_path: Path) -> None:
     for name, tensor in clip(found).items():
         if tensor.is_floating_point():
             torch.testing.assert_close(tensor, expected[name])
+
+
+@pytest.mark.parametrize("made", [published_layouts.second, published_layouts.xl])
+def test_as_stable_diffusion_cpp_renames_parts(made: Any, tmp_path: Path) -> None:
+    """OpenCLIP's names become transformers', and linear projections kernels of one pixel."""
+    pipeline, tensors = made()
+    gguf_layouts.whole(tensors, tmp_path / "a.gguf")
+    text_parts.tokenizer().save_pretrained(tmp_path)
+    loaded: Any = load_model(tmp_path / "a.gguf", tokenizer=tmp_path)
+    assert loaded.model.config.use_linear_projection
+    assert loaded.model.config.attention_head_dim == pipeline.unet.config.attention_head_dim
+    whole = loaded.pipeline.load({"unet": loaded.model})
+    assert type(whole) is type(pipeline)
+    for part in ("unet", "text_encoder", "text_encoder_2"):
+        if (own := getattr(pipeline, part, None)) is None:
+            continue
+        other = getattr(whole, part)
+        assert getattr(other.config, "hidden_act", "") == getattr(own.config, "hidden_act", "")
+        theirs = other.state_dict()
+        for name, tensor in own.state_dict().items():
+            torch.testing.assert_close(theirs[name], tensor, rtol=0, atol=0.02 * float(tensor.abs().max()))

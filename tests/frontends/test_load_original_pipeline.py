@@ -7,13 +7,12 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-import diffusers
 import pytest
 import text_parts
 import torch
-from diffusers import AutoencoderKL
 from original_names import original_names
 from original_parts import clip, encoder, open_clip, vae_names
+from original_pipelines import Tensors, sdxl, stable_diffusion, vae, with_last_layer
 from safetensors.torch import save_file
 
 from dgqc.frontends import calibrate, load_model
@@ -23,83 +22,13 @@ from dgqc.ir.errors import DgqcError
 
 from .test_load_original import CONFIGS, unet_of
 
-_diffusers: Any = diffusers
-Tensors = dict[str, torch.Tensor]
-
-
-def vae() -> Any:
-    torch.manual_seed(2)
-    return AutoencoderKL(
-        latent_channels=4,
-        block_out_channels=(32, 32),
-        down_block_types=("DownEncoderBlock2D",) * 2,
-        up_block_types=("UpDecoderBlock2D",) * 2,
-        scaling_factor=0.18215,
-    ).eval()
-
-
-def stable_diffusion(unet: str, width: int, names: Callable[[Any], Tensors], act: str) -> tuple[Any, Tensors]:
-    """A pipeline of one text encoder, and the same in one file."""
-    text = encoder(width, 2, act=act)
-    pipeline = _diffusers.StableDiffusionPipeline(
-        vae=vae(),
-        text_encoder=text,
-        tokenizer=text_parts.tokenizer(),
-        unet=unet_of(unet),
-        scheduler=_diffusers.DDIMScheduler(**SCHEDULE),
-        safety_checker=None,
-        feature_extractor=None,
-        requires_safety_checker=False,
-    )
-    return pipeline, {**original_names(pipeline.unet), **names(text), **vae_names(pipeline.vae)}
-
-
-SCHEDULE = {
-    "beta_schedule": "scaled_linear",
-    "beta_start": 0.00085,
-    "beta_end": 0.012,
-    "clip_sample": False,
-    "set_alpha_to_one": False,
-    "steps_offset": 1,
-}
-
-
-def with_last_layer(text: Any) -> Tensors:
-    """Stable Diffusion 2's as published: a layer that nobody reads, and a projection."""
-    start = "cond_stage_model.model."
-    whole = open_clip(encoder(1024, 3, projection=1024, act="gelu"), start)
-    return {**whole, **open_clip(text, start)}
-
-
-def sdxl(prefix: str = "sdxl") -> tuple[Any, Tensors]:
-    """A pipeline of two text encoders, or the refiner's of one, and the same in one file."""
-    refiner = prefix != "sdxl"
-    first, second = encoder(32), encoder(48 if refiner else 16, projection=16, act="gelu")
-    kind = _diffusers.StableDiffusionXLImg2ImgPipeline if refiner else _diffusers.StableDiffusionXLPipeline
-    pipeline = kind(
-        vae=vae(),
-        text_encoder=None if refiner else first,
-        text_encoder_2=second,
-        tokenizer=None if refiner else text_parts.tokenizer(),
-        tokenizer_2=text_parts.tokenizer(),
-        unet=unet_of(prefix),
-        scheduler=_diffusers.EulerDiscreteScheduler(
-            beta_schedule="scaled_linear", beta_start=0.00085, beta_end=0.012, steps_offset=1
-        ),
-        **({"requires_aesthetics_score": True} if refiner else {}),
-    )
-    texts = clip(first, "conditioner.embedders.0.transformer.") if not refiner else {}
-    texts |= open_clip(second, f"conditioner.embedders.{int(not refiner)}.model.")
-    return pipeline, {**original_names(pipeline.unet), **texts, **vae_names(pipeline.vae)}
-
-
 PIPELINES: dict[str, Callable[[], tuple[Any, Tensors]]] = {
-    "stable diffusion 1": lambda: stable_diffusion("stable diffusion 1", 24, clip, "quick_gelu"),
-    "stable diffusion 2": lambda: stable_diffusion("stable diffusion 2", 1024, with_last_layer, "gelu"),
+    "stable diffusion 1": lambda: stable_diffusion(unet_of("stable diffusion 1"), clip, "quick_gelu"),
+    "stable diffusion 2": lambda: stable_diffusion(unet_of("stable diffusion 2"), with_last_layer, "gelu"),
     "stable diffusion 2, from diffusers": lambda: stable_diffusion(
-        "stable diffusion 2", 1024, lambda text: open_clip(text, "cond_stage_model.model."), "gelu"
+        unet_of("stable diffusion 2"), lambda text: open_clip(text, "cond_stage_model.model."), "gelu"
     ),
-    "sdxl": sdxl,
+    "sdxl": lambda: sdxl(unet_of("sdxl")),
 }
 
 
@@ -148,7 +77,7 @@ def test_a_file_draws_as_its_folder_does(name: str, tmp_path: Path, tokenizer: P
 
 
 def test_the_refiner_changes_pictures(tmp_path: Path, tokenizer: Path) -> None:
-    pipeline, weights = sdxl("sdxl refiner")
+    pipeline, weights = sdxl(unet_of("sdxl refiner"), refiner=True)
     torch.save({"state_dict": weights}, tmp_path / "refiner.ckpt")
     loaded = load_model(tmp_path / "refiner.ckpt", tokenizer=tokenizer)
     found = whole(loaded)

@@ -12,9 +12,10 @@ import torch
 import videos
 from torch import nn
 
-from dgqc.frontends import ExportedUNet, capture, config_only, load_model
+from dgqc.frontends import ExportedUNet, calibrate, capture, config_only, load_model
 from dgqc.frontends.loading.arguments import call_arguments, named_arguments
 from dgqc.frontends.loading.model_inputs import model_inputs
+from dgqc.frontends.loading.sample_sizes import own_frames
 from dgqc.ir.errors import DgqcError
 
 from .captured_graph import run
@@ -106,6 +107,17 @@ def test_loaded_from_a_folder(tmp_path: Path) -> None:
 def test_wrong_sizes_are_refused(make: Any, size: tuple[int, ...], kind: str) -> None:
     with pytest.raises(DgqcError, match=re.escape(kind)):
         model_inputs(make(), size, 5)
+
+
+def test_frames_are_those_that_are_said(tmp_path: Path) -> None:
+    """By whoever calibrates, then by the pipeline, as far as there are positions."""
+    pipeline = videos.animatediff(videos.motion())
+    given = ["a red square"], 1, tmp_path / "c.safetensors"
+    found = calibrate(pipeline, *given, sample_size=videos.VIDEO)
+    assert next(found.read(0))["sample"].shape[2:] == videos.VIDEO
+    found = calibrate(pipeline, *given)
+    assert next(found.read(0))["sample"].shape[2:] == (8, *videos.VIDEO[1:])
+    assert [own_frames(pipeline.unet, wanted) for wanted in (None, 5, 20)] == [8, 5, 8]
 
 
 def test_a_motion_adapter_alone(tmp_path: Path) -> None:
