@@ -62,29 +62,26 @@ def calibrate(
     """Runs an unmodified pipeline and records its UNet's inputs at every call.
 
     pipeline: a diffusers pipeline with a UNet, its folder or its one file; its VAE may be null.
-    prompts: the i-th is denoised from noise with seed `seed + i`, so batches don't change what is recorded.
-        None for a pipeline that takes none; one that does is given captions that dgqc brings.
-    steps: the pipeline's `num_inference_steps`. The recorded schedule holds the calls really made.
-    output: the .safetensors file to write.
+    prompts: the i-th is denoised from noise with seed `seed + i`, whatever the batches. None for a pipeline
+        that takes none; one that does is given captions that dgqc brings.
+    steps: the pipeline's `num_inference_steps`; the calls really made are recorded. output: a .safetensors.
     guidance_scale: None leaves the pipeline's own; where it guides, both halves are recorded.
-    samples: pictures; None draws one for each prompt or class, or 16.
-    labels: classes, for a pipeline that takes them; None draws them from all that the UNet knows.
+    samples: pictures; None draws one for each prompt or class, or 16. labels: classes; None draws them.
     weights_key, variant, adapters, tokenizer, shown: as for `load_model`.
-    pictures: a folder of them, for a pipeline that changes pictures. strength: None leaves the pipeline's
-        own; below 1 the recorded schedule begins late. part: whose calls (`part_of`).
+    pictures: a folder of them, for a pipeline that changes pictures. strength: below 1 the recorded schedule
+        begins late. part: whose calls (`part_of`). sample_size: of the latents, frames first; of these and
+        of the strength None leaves the pipeline's own.
     embeddings: a file of them, which stand for prompts or beside them (`read_embeddings`).
-    sample_size: of the latents, as `model_inputs` takes it; None leaves the pipeline's own height and width,
-        and of a video its own number of frames.
 
-    Holds all recorded latents until the file is written: pictures x calls x 2 (guidance) x C x H x W
-    float32, 0.2 GB for 64 prompts of Stable Diffusion at 25 steps; a context that stays the same once.
-    A pipeline that leaves out what its UNet takes, as an unconditional one around a UNet with classes, can't
-    draw: its scheduler denoises from noise in its place, with conditions that are drawn, which is said.
+    Holds all recorded latents (pictures x calls x 2 (guidance) x C x H x W float32, 0.2 GB for 64 prompts of
+    Stable Diffusion at 25 steps) until the file is written; a context that stays the same once.
+    In the place of a pipeline that leaves out what its UNet takes, as an unconditional one around classes,
+    its scheduler denoises from noise, with conditions that are drawn, which is said.
     Raises DgqcError for a pipeline that can't be loaded or run, or whose calls carry unknown inputs.
     """
     told = None if embeddings is None else read_embeddings(Path(embeddings))
     _check_prompts(prompts, told)
-    count = samples if samples is not None else _count(prompts, told, labels)
+    count = _count(prompts, told, labels) if samples is None else samples
     _check_counts(count, batch_size)
     given = None if pictures is None else read_pictures(Path(pictures))
     loaded = _loaded(pipeline, weights_key, variant, adapters, tokenizer, shown)
