@@ -202,6 +202,8 @@ def as_markdown(found: Profile, streams: int) -> Iterator[str]:
         f" {found.call:.0f} us, the best of each kernel add up to {total:.0f}."
     )
     yield from ("", *_table("op", _by(found.ops, lambda op: op.kernel), total))
+    if streams == 0:
+        return
     by_stream = sorted(_by(found.ops, lambda op: op.stream).items(), key=lambda one: -_loss(one[1]))
     named = {f"{number}: {_stream(ops)}": ops for number, ops in by_stream[:streams]}
     yield from ("", *_table("stream", named, total))
