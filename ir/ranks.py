@@ -18,7 +18,6 @@ from itertools import islice
 from typing import Any, TypeVar
 
 from .errors import DgqcError
-from .parallel import side_by_side
 
 Item = TypeVar("Item")
 Result = TypeVar("Result")
@@ -103,6 +102,8 @@ def shared_out(
     bytes_each: as for `side_by_side`, which computes a rank's own. one_by_one: it has a single thread.
     Raises on every rank what the first failing item raises, and LostOthers where one has ended.
     """
+    from .parallel import side_by_side  # brings torch, which `dgqc --help` does without
+
     if ranks() == 1 or _busy.get():
         yield from map(function, items) if one_by_one else side_by_side(function, items, bytes_each)
         return
