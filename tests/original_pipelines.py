@@ -62,9 +62,12 @@ def with_last_layer(text: Any) -> Tensors:
     return {**whole, **open_clip(text, start)}
 
 
-def sdxl(unet: Any, refiner: bool = False) -> tuple[Any, Tensors]:
-    """A pipeline of two text encoders, or the refiner's of one, and the same in one file."""
-    first, second = encoder(32), encoder(48 if refiner else 16, projection=16, act="gelu")
+def sdxl(unet: Any, refiner: bool = False, projection: int = 16) -> tuple[Any, Tensors]:
+    """A pipeline of two text encoders, or the refiner's of one, and the same in one file.
+
+    projection: numbers of a pooled text.
+    """
+    first, second = encoder(32), encoder(48 if refiner else 16, projection=projection, act="gelu")
     kind = _diffusers.StableDiffusionXLImg2ImgPipeline if refiner else _diffusers.StableDiffusionXLPipeline
     pipeline = kind(
         vae=vae(),

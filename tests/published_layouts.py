@@ -72,12 +72,12 @@ LINEAR: Mapping[str, Any] = {"use_linear_projection": True, "attention_head_dim"
 SECOND: Mapping[str, Any] = {**LINEAR, "block_out_channels": (64, 64), "cross_attention_dim": 1024}
 
 
-def of_xl(ids: int = 6, **options: Any) -> Any:
-    """SDXL's form: text and picture sizes are told beside the time."""
+def of_xl(ids: int = 6, text: int = 16, **options: Any) -> Any:
+    """SDXL's form: text and picture sizes are told beside the time. text: numbers of the pooled text."""
     told = {
         "addition_embed_type": "text_time",
         "addition_time_embed_dim": 256,
-        "projection_class_embeddings_input_dim": 16 + 256 * ids,
+        "projection_class_embeddings_input_dim": text + 256 * ids,
         "transformer_layers_per_block": [1, 2],
         "cross_attention_dim": 48,
     }
@@ -176,7 +176,7 @@ LAYOUTS: Mapping[str, Layout] = {
     "v2-1_768-ema-pruned.safetensors": Layout(second, (*FEW, "--scheduler", VELOCITY), scheduler=VELOCITY),
     "sd_xl_base_1.0.safetensors": Layout(xl, FEW),
     "sd_xl_refiner_1.0.safetensors": Layout(
-        lambda: pipelines.sdxl(of_xl(5), refiner=True),
+        lambda: pipelines.sdxl(of_xl(5, text=1280), refiner=True, projection=1280),
         (*FEW, "--strength", "0.5"),
         {"strength": 0.5},
         pictures=True,

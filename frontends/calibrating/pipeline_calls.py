@@ -265,7 +265,12 @@ def _frames(pipeline: Any) -> int | None:
 def _answering_zeros(unet: nn.Module) -> Iterator[None]:
     """The UNet's hooks run, its layers don't."""
     config: Any = unet.config
-    channels = int(config.get("out_channels", config["in_channels"]))
+    channels = config.get("out_channels", config.get("in_channels"))
+    if channels is None:
+        raise DgqcError(
+            f"A {type(unet).__name__} is no UNet that dgqc knows; export it (docs/own-unet.md), and give it "
+            "with its calls, recorded by your own code in dgqc.recording(pipe.unet)."
+        )
 
     def zeros(sample: torch.Tensor, *arguments: Any, return_dict: bool = True, **keywords: Any) -> Any:
         from diffusers.models.unets.unet_2d import UNet2DOutput
