@@ -11,7 +11,7 @@ pytest.importorskip("gguf")
 import published_layouts
 
 LEAST = 12.0
-"""Decibels about the pictures' mean; a wrong layout, schedule or guidance gives none."""
+"""Decibels about the pictures' mean."""
 
 
 @pytest.mark.slow
