@@ -24,7 +24,7 @@ from dgqc.cli.console import quiet_libraries
 from dgqc.compare import candidate
 from dgqc.compare.store import Store
 from dgqc.compare.trajectory import decibels
-from dgqc.compare.workload import Amounts, demo
+from dgqc.compare.workload import Amounts, Workload, demo
 from dgqc.demo_model import pipeline_dir
 from dgqc.ir.calibration import Calibration, samples_in
 from dgqc.ir.plans import Weight
@@ -119,6 +119,11 @@ def run(program: Program, passes: str) -> tuple[Program, float]:
     return done, time.perf_counter() - start
 
 
+def _workload(given: argparse.Namespace) -> Workload:
+    amounts = Amounts(given.calibration, given.held_out, 0, given.steps)
+    return demo(Store(given.output), amounts, None, given.model)
+
+
 def main() -> None:
     """See the module's docstring."""
     parser = argparse.ArgumentParser(
@@ -137,8 +142,7 @@ def main() -> None:
     given = parser.parse_args()
     quiet_libraries()
     torch.set_num_threads(1)
-    amounts = Amounts(given.calibration, given.held_out, 0, given.steps)
-    workload = demo(Store(given.output), amounts, None, given.model)
+    workload = _workload(given)
     captured = workload.start.program[0]
     calibration = captured.calibration
     assert calibration is not None
