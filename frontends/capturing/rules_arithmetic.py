@@ -7,6 +7,7 @@ from torch import fx
 
 from .functions import fused, one_function
 from .graph_builder import aten
+from .images import sum_on_image
 from .norms import normalized, with_gain, with_offset
 from .registry import capture_rule
 from .rewriter import Rewriter
@@ -66,7 +67,8 @@ def multiply(rewriter: Rewriter, left: CapturedValue, right: CapturedValue) -> C
 def sum_of(rewriter: Rewriter, left: fx.Node, right: CapturedValue) -> CapturedValue:
     """Of a value and another one, or a constant."""
     if isinstance(right, fx.Node):
-        return fused(rewriter, "add", left, right) or rewriter.emit(aten.add.Tensor, left, right)
+        found = fused(rewriter, "add", left, right) or sum_on_image(rewriter, left, right)
+        return found or rewriter.emit(aten.add.Tensor, left, right)
     return with_offset(rewriter, left, right) or rewriter.emit(aten.add.Tensor, left, right)
 
 

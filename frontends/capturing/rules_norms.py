@@ -9,6 +9,7 @@ import torch
 from torch import fx
 
 from .graph_builder import aten
+from .images import image_of
 from .norms import last_axes_as_one
 from .registry import capture_rule
 from .rewriter import Rewriter
@@ -26,9 +27,10 @@ def group_norm(
     eps: float = 1e-5,
     cudnn_enabled: bool = True,
 ) -> CapturedValue:
-    channels = (int(value.meta["val"].shape[1]),)
-    weight, bias = _affine(rewriter, weight, bias, channels)
-    return rewriter.emit(aten.group_norm.default, value, groups, weight, bias, eps)
+    shape = [int(size) for size in value.meta["val"].shape]
+    weight, bias = _affine(rewriter, weight, bias, shape[1:2])
+    found = rewriter.emit(aten.group_norm.default, image_of(value) or value, groups, weight, bias, eps)
+    return rewriter.reshape(found, shape)
 
 
 @capture_rule(aten.layer_norm.default)

@@ -165,9 +165,9 @@ class _Flow:
         if axis != channel_axis(node):
             self.unite_all(parts)
             return self._fresh(node, None)
-        sizes = [[*value.index.shape] for value in values]
-        for size, part in zip(sizes, parts, strict=True):
-            size[axis] = shape(part)[axis]
+        # A part may differ along other axes, too: one that a view made of channels and pixels.
+        common = [max(lengths) for lengths in zip(*(value.index.shape for value in values), strict=True)]
+        sizes = [[*common[:axis], shape(part)[axis], *common[axis + 1 :]] for part in parts]
         first = iter(range(len(parts)))
         return ChannelClasses(
             torch.cat([value.index.expand(size) for value, size in zip(values, sizes, strict=True)], axis),

@@ -130,3 +130,26 @@ def test_what_sees_the_timestep_alone_needs_no_integer_form() -> None:
     example = (torch.randn(1, 4, 8, 8), torch.tensor([5.0]))
     unet = ExportedUNet(torch.export.export(Timed().eval(), example, strict=False))
     assert_same(unet, capture(unet), sample=example[0])
+
+
+def test_pixels_in_a_row_are_normed_and_added_on_their_image() -> None:
+    # Else the channels of what every block adds to would stand on the axis before the last.
+    nodes = capture(public_transformers.public("guided")).graph.graph.nodes
+    found = [node for node in nodes if node.target in (aten.group_norm.default, aten.add.Tensor)]
+    assert {"attention_norm", "attention_add"} <= {node.name for node in found}
+    images = [node.meta["val"].dim() for node in found if node.name.startswith("attention")]
+    assert images == [4] * len(images)
+
+
+def test_heads_of_tokens_are_no_image() -> None:
+    def attended(x: torch.Tensor) -> torch.Tensor:
+        tokens = x.flatten(2).mT
+        heads = tokens.reshape(1, 64, 2, 4).transpose(1, 2)
+        mixed = ((heads @ heads.mT).softmax(-1) @ heads).transpose(1, 2).reshape(1, 64, 8)
+        return (tokens + mixed).mT.reshape(1, 8, 8, 8)
+
+    unet = forms.exported(forms.Of(attended))
+    program = capture(unet)
+    added = [node for node in program.graph.graph.nodes if node.target is aten.add.Tensor][-1]
+    assert tuple(added.meta["val"].shape) == (1, 64, 8)
+    assert_same(unet, program, **public_transformers.sample_of(1, 1))
