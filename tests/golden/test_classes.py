@@ -32,7 +32,7 @@ class MixedPixels(nn.Module):
 
 
 def test_parts_may_differ_along_other_axes_than_the_one_they_are_joined_at() -> None:
-    program = capture(forms.exported(MixedPixels()))
+    program = sited(capture(forms.exported(MixedPixels())))
     (joined,) = [node for node in program.graph.graph.nodes if node.target is torch.ops.aten.cat.default]
     found = channel_classes(program.graph.graph, program.plans)[joined]
     assert tuple(found.index.shape) == tuple(found.part.shape) == (1, 16, 8, 8)
