@@ -27,6 +27,11 @@ log = logging.getLogger("dgqc")
 
 PRESETS = "naive,q-diffusion,tfmq,eda,dgq,dgq-exact,ours"
 BITS = "w8a8,w8a6,w4a8,w4a6"
+WILL_DO = (
+    "Measuring %d presets: each is compiled, compared at %d steps and draws %d pictures; what was measured "
+    "before is kept, and the first one tells how long they take."
+)
+FILES = "compare.md, .csv, .json, trajectory.csv and plots"
 PAGE = "compare.html"
 
 
@@ -115,15 +120,9 @@ def compare(
 
     wanted = candidates(_names(presets), _names(bits), _settings(setting or []), simulated)
     store = Store(output / "measured")
-    sizes = Amounts(calib_prompts, held_out, pictures, steps)
-    asked = _Asked(sizes, prompts, other_prompts, unseen, calib, guidance_scale, judge, clip, real, decoder)
-    log.info(
-        "Measuring %d presets: each is compiled, compared at %d steps and draws %d pictures; what was "
-        "measured before is kept, and the first one tells how long they take.",
-        len(wanted),
-        steps,
-        pictures,
-    )
+    amounts = Amounts(calib_prompts, held_out, pictures, steps)
+    asked = _Asked(amounts, prompts, other_prompts, unseen, calib, guidance_scale, judge, clip, real, decoder)
+    log.info(WILL_DO, len(wanted), steps, pictures)
     workload = _workload(model, store, asked)
     rows = []
     with progress():
@@ -137,11 +136,10 @@ def compare(
     write_text(output / PAGE, as_page(rows, shown, [*_about(workload), *without_quantization(rows)]))
     if json:
         as_json([row.to_json() for row in rows])
-    else:
-        result(for_terminal(rows))
-        for line in without_quantization(rows):
-            result(line)
-        result(f"Everything: {output}/{PAGE} to look at, compare.md, .csv, .json, trajectory.csv and plots.")
+        return
+    result(for_terminal(rows))
+    for line in (*without_quantization(rows), f"Everything: {output}/{PAGE} to look at, {FILES}."):
+        result(line)
 
 
 def _about(workload: Workload) -> list[str]:

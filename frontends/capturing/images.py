@@ -8,11 +8,9 @@ from __future__ import annotations
 
 from torch import fx
 
+from ...ir.ops.captured import captured_op, is_view, product_kind
 from .graph_builder import aten
 from .rewriter import Rewriter
-
-WRITES_IMAGES = (aten.conv2d.default, aten.group_norm.default)
-KEEPS_IMAGES = (aten.add.Tensor, aten.mul.Tensor, aten.cat.default, aten.silu.default)
 
 
 def image_of(value: object) -> fx.Node | None:
@@ -37,9 +35,10 @@ def sum_on_image(rewriter: Rewriter, left: fx.Node, right: fx.Node) -> fx.Node |
 
 
 def _is_image(value: fx.Node) -> bool:
-    """Whether axis 1 of four holds channels, not heads or tokens: convolutions say so."""
+    """Whether axis 1 of four holds channels, not heads or tokens: convolutions and group norms say so."""
     if value.meta["val"].dim() != 4:
         return False
-    if value.target in WRITES_IMAGES:
+    if value.target in (aten.conv2d.default, aten.group_norm.default):
         return True
-    return value.target in KEEPS_IMAGES and any(_is_image(one) for one in value.all_input_nodes)
+    other = captured_op(value) is None or is_view(value) or product_kind(value) is not None
+    return not other and any(_is_image(one) for one in value.all_input_nodes)
