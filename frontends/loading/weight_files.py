@@ -18,6 +18,7 @@ from .checkpoints import unwrapped
 from .file_kinds import refuse_other_kinds
 from .pickles import read_pickle
 from .pipeline_records import ShardsRecord, read_record
+from .torchao_weights import without_torchao
 
 log = logging.getLogger("dgqc")
 
@@ -116,7 +117,7 @@ def safetensors_metadata(path: Path) -> dict[str, str]:
 
 def _read_one(path: Path) -> Mapping[str, Any]:
     if path.suffix == ".safetensors":
-        return read_safetensors(path)
+        return without_torchao(read_safetensors(path), safetensors_metadata(path), path)
     return unwrapped(read_pickle(path), path)[0]
 
 

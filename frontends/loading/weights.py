@@ -57,7 +57,9 @@ def tell_ignored(config: Mapping[str, Any], source: str) -> None:
     if not isinstance(kind, str) or kind not in CLASSES:
         return
     known = inspect.signature(CLASSES[kind].__init__).parameters
-    if unknown := sorted(key for key in config if key not in known and not key.startswith("_")):
+    about_weights = {"quantization_config"}  # of the file beside it, whose own words count
+    others = {key for key in config if not key.startswith("_")} - about_weights
+    if unknown := sorted(others - {*known}):
         log.warning(
             "%s has %s, which diffusers doesn't know and leaves out.", source, one_line(", ".join(unknown))
         )

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import logging
 import sys
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -31,12 +32,13 @@ def matrices(unet: Any) -> Tensors:
     return {name: tensor for name, tensor in unet.state_dict().items() if tensor.dim() == 2}
 
 
-def loaded(folder: Path, unet: Any, tensors: Tensors) -> Tensors:
-    """What is loaded from a folder with these in the places of some weights."""
+def loaded(folder: Path, unet: Any, tensors: Tensors, about: Mapping[str, str] | None = None) -> Tensors:
+    """What is loaded from a folder with these in the places of some weights. about: the file's metadata."""
+    unet.register_to_config(quantization_config={"quant_method": "some tool"})
     unet.save_pretrained(folder)
-    gone = {name.partition(".weight")[0] for name in tensors}
+    gone = {name.partition(".weight")[0].partition("._weight")[0] for name in tensors}
     left = {n: t for n, t in unet.state_dict().items() if n.removesuffix(".weight") not in gone}
-    save_file({**left, **tensors}, folder / STEM)
+    save_file({**left, **tensors}, folder / STEM, metadata=about)
     found: Tensors = load_model(folder).model.state_dict()
     return found
 
@@ -113,6 +115,51 @@ def test_quanto(tmp_path: Path) -> None:
     packed = {name.replace("._data", "._data._data"): tensor for name, tensor in stored.items()}
     with pytest.raises(DgqcError, match="stored by quanto in a form that is not known"):
         loaded(tmp_path, unet, packed)
+
+
+BLOCK = 16
+"""Codes of one scale, along a row."""
+
+
+def torchao(unet: Any, kind: str) -> tuple[Tensors, dict[str, str], Tensors]:
+    """Weights as torchao 0.18 writes them: tensors, metadata, and what they stand for."""
+    codes, _ = eight_bits(unet)
+    stored, expected = dict[str, torch.Tensor](), dict[str, torch.Tensor]()
+    about = {"format": "pt", "tensor_names": json.dumps(list(codes)), "conv_in.bias": '{"_type": "Tensor"}'}
+    generator = torch.Generator().manual_seed(3)
+    for name, code in codes.items():
+        rows, columns = code.shape
+        scale = torch.rand(rows, columns // BLOCK, generator=generator) + 0.1
+        zero = torch.randint(-5, 5, scale.shape, dtype=torch.int8, generator=generator)
+        part = f"{name.removesuffix('.weight')}._weight"
+        stored |= {f"{part}_qdata": code, f"{part}_scale": scale, f"{part}_zero_point": zero}
+        record = {"block_size": [1, BLOCK], "dtype": {"_type": "torch.dtype", "_data": "float32"}}
+        parts = ["zero_point", "qdata", "scale"]
+        about[name] = json.dumps({"_type": kind, "_data": record, "_tensor_data_names": parts})
+        blocks = code.reshape(rows, -1, BLOCK) - zero[..., None].float()
+        expected[name] = (blocks * scale[..., None]).reshape(rows, columns)
+    return stored, about, expected
+
+
+def test_torchao(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+    unet = wide()
+    stored, about, expected = torchao(unet, "Int8Tensor")
+    with caplog.at_level(logging.WARNING):
+        check(loaded(tmp_path, unet, stored, about), unet, expected)
+    assert f"{len(expected)} weights are quantized by torchao; the floats that they stand for" in caplog.text
+    assert "quantization_config" not in caplog.text
+
+
+def test_torchaos_other_forms_are_refused(tmp_path: Path) -> None:
+    unet = wide()
+    stored, about, expected = torchao(unet, "Int4TilePackedTo4dTensor")
+    with pytest.raises(DgqcError, match=r"only its own code can read \(Int4TilePackedTo4dTensor\); load"):
+        loaded(tmp_path, unet, stored, about)
+    stored, about, expected = torchao(unet, "Int8Tensor")
+    first = next(iter(expected)).removesuffix(".weight")
+    del stored[f"{first}._weight_scale"]
+    with pytest.raises(DgqcError, match=f"the parts of {first}.weight don't fit each other"):
+        loaded(tmp_path, unet, stored, about)
 
 
 def test_integers_without_scales_are_refused(tmp_path: Path) -> None:
