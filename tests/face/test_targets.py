@@ -98,7 +98,7 @@ def test_targets_are_listed(run: Run) -> None:
         (["mlri"], "There is no target 'mlri': did you mean mlir"),
         (["c,c"], "The target c is named twice"),
         (["c{weight=file}"], "Target c has no option weight .did you mean weights"),
-        (["c{weights=tape}"], "weights takes array or object or file or none"),
+        (["c{weights=tape}"], "weights takes array or object or file or stream or none"),
     ],
 )
 def test_what_can_not_be_meant_is_refused(wanted: list[str], message: str) -> None:
