@@ -21,6 +21,8 @@ from ...ir.program import Program
 from ..base import Pass
 from ..manager.registry import register_pass
 
+NOTHING, SILENT = 2.0**-20, 2.0**-60
+"""Of a value's largest at any call: what a call's scale is where it is 0, and below what it counts as 0."""
 LARGEST_ZERO = 2**14
 """Zero points stay within +- this: a narrow range far from 0 is widened until they do."""
 
@@ -79,9 +81,21 @@ def scaled(plan: ObservedActivation16, headroom: float) -> QuantizedActivation16
     """The scales of a 16-bit value that hold `headroom` times what was seen of it."""
     ratio = torch.ones(1, dtype=torch.float64) if plan.exponent is None else ratios(plan.exponent)
     high = (plan.high.double() / ratio).amax(dim=1)
-    # A value that is 0 at a call still needs a scale: a share of its largest at any call.
-    floor = max(float(high.max()) * 2.0**-20, 1e-9)
-    return QuantizedActivation16(high.clamp(min=floor) * headroom / 32767, plan.exponent, plan.wide)
+    return QuantizedActivation16(
+        torch.maximum(high, floors(high)) * headroom / 32767, plan.exponent, plan.wide
+    )
+
+
+def floors(largest: torch.Tensor) -> torch.Tensor:
+    """The least range of each call, float64 (T,), of a value with these, float64 (T,).
+
+    One that is 0 at a call still needs a scale, a share of its largest at any call. Where it is small at a
+    call and large at others, as the sample of a loop that grows, it has the call's own.
+    """
+    most = float(largest.max())
+    some = max(most * NOTHING, 1e-9)
+    own = largest.clamp(max=some)
+    return torch.where(largest > max(most * SILENT, 1e-30), own, some)
 
 
 def tabulate(plan: GroupedOperand, ratio_bits: int) -> QuantizedOperand:
@@ -110,9 +124,9 @@ def wanted_scales(plan: GroupedOperand) -> WantedScales:
     if plan.operand.padded:
         low, high = low.clamp(max=0), high.clamp(min=0)
     largest = torch.maximum(low.abs(), high.abs())
-    floor = max(float(largest.max()) * 2.0**-20, 1e-9)
+    floor = floors(largest.amax(dim=1))[:, None] / LARGEST_ZERO
     step = (high - low) / (2**plan.operand.bits - 1)
-    step = torch.maximum(step, largest / LARGEST_ZERO).clamp(min=floor / LARGEST_ZERO)
+    step = torch.maximum(torch.maximum(step, largest / LARGEST_ZERO), floor)
     return WantedScales(low, step, torch.bincount(plan.group, minlength=groups).to(torch.float64))
 
 

@@ -24,6 +24,7 @@ from dgqc.passes.activations.timestep_tables import (
     TimestepTables,
     best_base,
     group_ranges,
+    scaled,
     tabulate,
 )
 
@@ -169,3 +170,17 @@ def test_a_value_that_is_silent_at_one_call_has_a_scale_there() -> None:
 def test_options_out_of_range_are_refused(options: dict[str, float]) -> None:
     with pytest.raises(DgqcError, match="timestep-tables takes"):
         TimestepTables(**options)  # type: ignore[arg-type]
+
+
+@given(st.floats(1e-8, 1e8), st.floats(1e-8, 1e8))
+def test_calls_whose_ranges_lie_far_apart_have_scales_of_their_own(first: float, other: float) -> None:
+    high = torch.tensor([[first], [0.0], [other]], dtype=torch.float64)
+    scales = scaled(ObservedActivation16(high), headroom=2.0).scales[:, 0]
+    assert torch.all(scales > 0)
+    for call, range_ in ((0, first), (2, other)):
+        assert float(scales[call]) == pytest.approx(2 * range_ / 32767, rel=1e-6)
+    ranges, group = Ranges(torch.zeros(3, 1), high.float()), torch.zeros(1, dtype=torch.int64)
+    operand = Operand(Role.LINEAR, 8, False)
+    found = tabulate(GroupedOperand(operand, Dimension.CHANNEL, ranges, group), 7).scale[:, 0]
+    for call, range_ in ((0, first), (2, other)):
+        assert float(found[call]) == pytest.approx(range_ / 255, rel=1e-2)
