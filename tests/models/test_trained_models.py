@@ -10,6 +10,7 @@ models and a minute or two on the demo model.
 from __future__ import annotations
 
 from collections.abc import Callable
+from importlib.util import find_spec
 from typing import Any
 
 import pytest
@@ -20,7 +21,6 @@ from families.model import Family
 import dgqc
 from dgqc.demo_model import pipeline_dir
 from dgqc.demo_model.massive import with_massive_channels
-from dgqc.execution.compiled_program import CompiledProgram
 from dgqc.execution.verify import verify
 from dgqc.passes.manager.presets import METHODS, PRESETS
 
@@ -53,28 +53,21 @@ MODELS: dict[str, Callable[[], dict[str, Any]]] = {
 but the first have classes."""
 
 
-def compiled(name: str, opt: str) -> CompiledProgram:
-    return dgqc.compile(opt=opt, steps=2, samples=4, parts="unet", **MODELS[name]())
+def backends() -> list[str]:
+    """The C compiler's, and MLIR's two where they are installed."""
+    there = all(find_spec(name) for name in ("torch_mlir", "iree.compiler"))
+    return ["c", "iree", "llvm"] if there else ["c"]
 
 
 @pytest.mark.parametrize("opt", [*PRESETS, *PUBLISHED])
 @pytest.mark.parametrize("name", MODELS)
-def test_every_preset_in_c(name: str, opt: str) -> None:
-    program = compiled(name, opt)
-    found = verify(program, steps_sampled=1, backends=["c"])
+def test_every_preset(name: str, opt: str) -> None:
+    program = dgqc.compile(opt=opt, steps=2, samples=4, parts="unet", **MODELS[name]())
+    found = verify(program, steps_sampled=1, backends=backends())
+    assert found.backends == ("reference", *backends())
     assert found.bit_exact, found.difference
     quality = program.report["quality"]
     assert quality["unseen"]
     if opt in PRESETS:
         # Of calls, not of the drawing: from noise alone, two steps multiply a call's error by 1 / alpha.
         assert min(quality["calls"].values()) > quality["bound"], quality["sentence"]
-
-
-@pytest.mark.parametrize("opt", [*PRESETS, *PUBLISHED])
-@pytest.mark.parametrize("name", MODELS)
-def test_every_preset_in_mlir(name: str, opt: str) -> None:
-    pytest.importorskip("torch_mlir")
-    pytest.importorskip("iree.compiler")
-    found = verify(compiled(name, opt), steps_sampled=1, backends=["iree", "llvm"])
-    assert found.backends == ("reference", "iree", "llvm")
-    assert found.bit_exact, found.difference
