@@ -21,6 +21,7 @@ from families.model import Family
 import dgqc
 from dgqc.demo_model import pipeline_dir
 from dgqc.demo_model.massive import with_massive_channels
+from dgqc.execution.compiled_program import CompiledProgram
 from dgqc.execution.verify import verify
 from dgqc.passes.manager.presets import METHODS, PRESETS
 
@@ -53,21 +54,33 @@ MODELS: dict[str, Callable[[], dict[str, Any]]] = {
 but the first have classes."""
 
 
-def backends() -> list[str]:
-    """The C compiler's, and MLIR's two where they are installed."""
-    there = all(find_spec(name) for name in ("torch_mlir", "iree.compiler"))
-    return ["c", "iree", "llvm"] if there else ["c"]
+def compiled(name: str, opt: str) -> CompiledProgram:
+    return dgqc.compile(opt=opt, steps=2, samples=4, parts="unet", **MODELS[name]())
+
+
+def agrees(program: CompiledProgram, backends: list[str]) -> None:
+    found = verify(program, steps_sampled=1, backends=backends)
+    assert found.backends == ("reference", *backends)
+    assert found.bit_exact, found.difference
 
 
 @pytest.mark.parametrize("opt", [*PRESETS, *PUBLISHED])
 @pytest.mark.parametrize("name", MODELS)
 def test_every_preset(name: str, opt: str) -> None:
-    program = dgqc.compile(opt=opt, steps=2, samples=4, parts="unet", **MODELS[name]())
-    found = verify(program, steps_sampled=1, backends=backends())
-    assert found.backends == ("reference", *backends())
-    assert found.bit_exact, found.difference
+    """In C, and in MLIR by LLVM where that is installed."""
+    program = compiled(name, opt)
+    agrees(program, ["c", "llvm"] if find_spec("torch_mlir") else ["c"])
     quality = program.report["quality"]
     assert quality["unseen"]
     if opt in PRESETS:
         # Of calls, not of the drawing: from noise alone, two steps multiply a call's error by 1 / alpha.
         assert min(quality["calls"].values()) > quality["bound"], quality["sentence"]
+
+
+@pytest.mark.parametrize("opt", [*PRESETS, *PUBLISHED])
+@pytest.mark.parametrize("name", MODELS)
+def test_every_preset_on_iree(name: str, opt: str) -> None:
+    """By itself, since IREE compiles a model for minutes."""
+    pytest.importorskip("torch_mlir")
+    pytest.importorskip("iree.compiler")
+    agrees(compiled(name, opt), ["iree"])
