@@ -44,6 +44,7 @@ from dgqc.passes.manager.manager import PassManager
 from dgqc.passes.manager.pipeline import format_pipeline, parse_pipeline
 from dgqc.passes.simulation.block_interpreter import BlockInterpreter
 from dgqc.passes.simulation.simulate import Simulate
+from dgqc.passes.widths.assign_bits import stored_bytes
 from dgqc.passes.widths.price import price
 
 LATE = ("keep-wide", "measure-error", "lower-integer")
@@ -109,7 +110,7 @@ class Pictures:
 def megabytes(program: Program) -> float:
     """Of weights' codes."""
     plans = [one for one in program.plans.values() if isinstance(one, Weight)]
-    return sum(one.codes.numel() * (4 if one.bits <= 4 else 8) / 8 for one in plans) / MEGA
+    return stored_bytes(plans) / MEGA
 
 
 def run(program: Program, passes: str) -> tuple[Program, float]:
