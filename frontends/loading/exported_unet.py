@@ -47,7 +47,7 @@ class ExportedUNet(nn.Module):
         self.inputs: tuple[ModelInput, ...] = tuple(found[name] for name in NAMES if name in found)
         self.context_weights = _context_weights(program, [specs[index].arg.name for index in tensors], names)
         self.label_count = _label_count(program, [specs[index].arg.name for index in tensors], names)
-        self.program: Any = program.module(check_guards=False)
+        self.program: Any = _traceable(program.module(check_guards=False))
 
     def forward(self, **inputs: torch.Tensor) -> torch.Tensor:
         """One UNet call; `timestep` is float32 (1,). Returns (1, C, H, W), or (B, C, H, W) where the program
@@ -76,6 +76,16 @@ class ExportedUNet(nn.Module):
         for name, position in self._positions.items():
             names[position] = name
         return tuple(names)
+
+
+def _traceable(module: Any) -> Any:
+    """The module, which can be traced again: torch detaches a constant in place where code has made it from
+    numbers (`torch.tensor([1.0, 3.0])`), and refuses that when it traces, the constant being a view then."""
+    for node in module.graph.nodes:
+        if node.target is torch.ops.aten.detach_.default:
+            node.target = torch.ops.aten.detach.default
+    module.recompile()
+    return module
 
 
 def _context_weights(

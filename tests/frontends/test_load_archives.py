@@ -88,6 +88,22 @@ def test_einsum_is_read(tmp_path: Path) -> None:
     torch.testing.assert_close(found(**inputs), Summed()(**inputs))
 
 
+class Smoothed(nn.Module):
+    """Makes its kernel of numbers as it runs, as networks with filters of their own do."""
+
+    def forward(self, sample: torch.Tensor, timestep: torch.Tensor) -> torch.Tensor:
+        kernel = torch.tensor([1.0, 2.0, 1.0]) / 4
+        taps = torch.outer(kernel, kernel).expand(4, 1, 3, 3)
+        return torch.nn.functional.conv2d(sample, taps, padding=1, groups=4) * timestep
+
+
+def test_constants_made_of_numbers_are_captured(tmp_path: Path) -> None:
+    inputs = {"sample": torch.randn(1, 4, 8, 8), "timestep": torch.ones(1)}
+    torch.export.save(torch.export.export(Smoothed().eval(), (), inputs), tmp_path / "smoothed.pt2")
+    captured = capture(load_model(tmp_path / "smoothed.pt2").model)
+    assert torch.allclose(captured.graph(**inputs), Smoothed()(**inputs))
+
+
 def test_exported_at_another_batch_is_refused(tmp_path: Path) -> None:
     class Two(nn.Module):
         def forward(self, sample: torch.Tensor, timestep: torch.Tensor) -> torch.Tensor:
