@@ -54,14 +54,12 @@ def stable_diffusion_2() -> UNet2DConditionModel:
 
 
 def stable_diffusion_xl() -> UNet2DConditionModel:
-    """Three levels, several transformer blocks a level, text and time ids added to the time embedding."""
+    """Attention at the inner level alone, two transformer blocks there, text and time ids beside the time."""
     return _conditional(
-        down_block_types=("DownBlock2D", "CrossAttnDownBlock2D", "CrossAttnDownBlock2D"),
-        up_block_types=("CrossAttnUpBlock2D", "CrossAttnUpBlock2D", "UpBlock2D"),
-        block_out_channels=(8, 16, 24),
-        layers_per_block=1,
-        transformer_layers_per_block=(1, 1, 2),
-        attention_head_dim=(1, 2, 3),
+        down_block_types=("DownBlock2D", "CrossAttnDownBlock2D"),
+        up_block_types=("CrossAttnUpBlock2D", "UpBlock2D"),
+        transformer_layers_per_block=(1, 2),
+        attention_head_dim=(1, 2),
         use_linear_projection=True,
         addition_embed_type="text_time",
         addition_time_embed_dim=8,
@@ -141,8 +139,24 @@ def class_conditional() -> UNet2DModel:
 
 
 def scale_shift() -> UNet2DConditionModel:
-    """The time embedding scales and shifts the norms."""
-    return _conditional(resnet_time_scale_shift="scale_shift")
+    """The time embedding scales and shifts the norms; two resnets a level."""
+    return _conditional(resnet_time_scale_shift="scale_shift", layers_per_block=2)
+
+
+def one_level() -> UNet2DModel:
+    """One level with attention in its middle: for tests of what learns, layer by layer."""
+    torch.manual_seed(0)
+    return _randomized(
+        UNet2DModel(
+            sample_size=8,
+            down_block_types=("DownBlock2D",),
+            up_block_types=("UpBlock2D",),
+            block_out_channels=(8,),
+            layers_per_block=1,
+            attention_head_dim=4,
+            norm_num_groups=4,
+        )
+    )
 
 
 def only_cross_attention() -> UNet2DConditionModel:

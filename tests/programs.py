@@ -36,7 +36,7 @@ def samples(name: str, step: int) -> Inputs:
 
 @cache
 def _captured(name: str) -> tuple[architectures.UNet, Program]:
-    unet = architectures.ARCHITECTURES[name]()
+    unet = getattr(architectures, name)()
     return unet, capture(unet, schedule=SCHEDULE, context_length=architectures.CONTEXT_LENGTH)
 
 

@@ -2,18 +2,15 @@
 
 from __future__ import annotations
 
-import os
-import subprocess
-import sys
 from pathlib import Path
+
+import fresh_python
 
 DOCS = Path(__file__).parent.parent / "docs"
 
 
 def test_the_picture_is_what_the_code_looks_like() -> None:
-    check = [sys.executable, DOCS / "architecture.py", "--check"]
-    environment = {**os.environ, "PYTHONPATH": str(DOCS)}
-    done = subprocess.run(check, capture_output=True, text=True, env=environment, check=False)
+    done = fresh_python.run(DOCS / "architecture.py", "--check")
     assert done.returncode == 0, done.stderr
 
 

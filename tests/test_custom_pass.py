@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import json
-import os
 import re
 import shutil
 import subprocess
 import sys
 from pathlib import Path
 
+import fresh_python
 import pytest
 
 ROOT = Path(__file__).parent.parent
@@ -50,19 +50,6 @@ print(json.dumps(answers))
 """
 
 
-def python(*arguments: str, **environment: str) -> str:
-    """What a fresh Python prints."""
-    finished = subprocess.run(
-        [sys.executable, *arguments],
-        env={**os.environ, "OMP_NUM_THREADS": "1", **environment},
-        capture_output=True,
-        text=True,
-        check=False,
-    )
-    assert finished.returncode == 0, finished.stderr
-    return finished.stdout
-
-
 @pytest.fixture(scope="module")
 def installed(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A folder that the example is installed in, as pip does it, offline."""
@@ -90,8 +77,9 @@ def test_an_installed_package_adds_its_pass(installed: Path, tmp_path: Path) -> 
         rival(tmp_path, "rival", "kmeans-groups"),
         rival(tmp_path, "other", "keep-sensitive-sites"),
     ]
-    path = os.pathsep.join([str(installed), os.environ.get("PYTHONPATH", "")])
-    found = json.loads(python("-c", PROGRAM, *folders, PYTHONPATH=path))
+    done = fresh_python.run(PROGRAM, *folders, paths=[installed])
+    assert done.returncode == 0, done.stderr
+    found = json.loads(done.stdout)
     assert "keep-sensitive-sites" in found["names"]
     assert found["raised"] == 7
     assert found["kept"] == 4

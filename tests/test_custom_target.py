@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import json
-import os
 import re
 import shutil
 import subprocess
 import sys
 from pathlib import Path
 
+import fresh_python
 import pytest
 
 ROOT = Path(__file__).parent.parent
@@ -74,10 +74,7 @@ def rival(folder: Path) -> Path:
 
 
 def test_an_installed_package_adds_its_target(installed: Path, tmp_path: Path) -> None:
-    path = os.pathsep.join([str(installed), os.environ.get("PYTHONPATH", "")])
-    environment = {**os.environ, "OMP_NUM_THREADS": "1", "PYTHONPATH": path}
-    command = [sys.executable, "-c", PROGRAM, str(tmp_path), str(rival(tmp_path / "rival"))]
-    done = subprocess.run(command, env=environment, capture_output=True, text=True, check=False)
+    done = fresh_python.run(PROGRAM, tmp_path, rival(tmp_path / "rival"), paths=[installed])
     assert done.returncode == 0, done.stderr
     found = json.loads(done.stdout)
     assert "graphviz" in found["names"]

@@ -2,17 +2,16 @@
 
 from __future__ import annotations
 
-import subprocess
-import sys
 from pathlib import Path
+
+import fresh_python
 
 ROOT = Path(__file__).parent.parent
 PAGE = ROOT / "docs" / "ops.md"
 
 
 def test_the_page_is_what_the_code_does() -> None:
-    check = [sys.executable, ROOT / "docs" / "ops.py", "--check"]
-    done = subprocess.run(check, capture_output=True, text=True, check=False)
+    done = fresh_python.run(ROOT / "docs" / "ops.py", "--check")
     assert done.returncode == 0, done.stderr
 
 

@@ -2,12 +2,10 @@
 
 from __future__ import annotations
 
-import os
 import re
-import subprocess
-import sys
 from pathlib import Path
 
+import fresh_python
 import pytest
 
 DOCS = Path(__file__).parent.parent / "docs"
@@ -30,14 +28,5 @@ def test_a_pages_python_runs(page: str, blocks: int, tmp_path: Path) -> None:
     assert len(found) >= blocks
     program = tmp_path / "page.py"
     program.write_text("\n".join(found), encoding="utf-8")
-    paths = [str(DOCS.parent / "examples" / "guided_unet"), os.environ.get("PYTHONPATH", "")]
-    environment = {**os.environ, "OMP_NUM_THREADS": "1", "PYTHONPATH": os.pathsep.join(filter(None, paths))}
-    done = subprocess.run(
-        [sys.executable, program],
-        capture_output=True,
-        text=True,
-        env=environment,
-        cwd=tmp_path,
-        check=False,
-    )
+    done = fresh_python.run(program, folder=tmp_path, paths=[DOCS.parent / "examples" / "guided_unet"])
     assert done.returncode == 0, done.stderr

@@ -12,7 +12,8 @@ import hashlib
 import re
 import subprocess
 from collections.abc import Mapping
-from dataclasses import replace
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass, replace
 from pathlib import Path
 from random import Random
 from typing import Any, ClassVar
@@ -25,7 +26,7 @@ from dgqc.backends.c.emission.constants import ConstantBlock
 from dgqc.backends.c.emission.emit import copied_output, output_of
 from dgqc.backends.c.emission.literals import lookup_source
 from dgqc.backends.c.emission.places import Places
-from dgqc.backends.c.emission.project import runtime_sources
+from dgqc.backends.c.emission.project import RUNTIME, runtime_sources
 from dgqc.backends.c.execution.processors import instruction_sets
 from dgqc.backends.c.kernels.context import EmissionContext
 from dgqc.backends.c.kernels.kernel_call import ROWS, STEP, Argument, KernelCall, MemoryRegion, Place, Struct
@@ -44,30 +45,60 @@ MARGIN = 256
 BUILT = Path(__file__).parents[2] / "build" / "tests-kernels"
 
 
-def compile_runtime(*flags: str) -> ctypes.CDLL:
-    """All kernels as one shared library, compiled once for all processes that test at the same time."""
-    strict = ("-std=c99", "-Wall", "-Wextra", "-Werror", "-pedantic", *flags, "-fPIC")
+STRICT = ("-std=c99", "-Wall", "-Wextra", "-Werror", "-pedantic", "-fPIC")
+
+
+@dataclass(frozen=True)
+class Variant:
+    """A way to compile the runtime. Files that mention `word`, or include one that does, get `flags` beside
+    those of `base`, and the others are the base's."""
+
+    base: tuple[str, ...]
+    flags: tuple[str, ...] = ()
+    word: str = ""
+
+
+def compile_runtime(variant: Variant) -> ctypes.CDLL:
+    """All kernels as one shared library, each compiled once for all processes that test at the same time."""
     files = runtime_sources()
-    texts = [repr(strict), instruction_sets("gcc", flags), lookup_source()]
-    texts += [path.name + path.read_text() for path in files]
-    directory = BUILT / hashlib.sha256("\0".join(texts).encode()).hexdigest()[:16]
-    directory.mkdir(parents=True, exist_ok=True)
-    library = directory / "libruntime.so"
-    with FileLock(directory / "lock"):
+    texts = {path.name: path.read_text() for path in files} | {"dgqc_lookup.c": lookup_source()}
+    named = [name + texts[name] for name in sorted(texts)]
+    own = hashlib.sha256("\0".join([*STRICT, instruction_sets("gcc", variant.base), *named]).encode())
+    BUILT.mkdir(parents=True, exist_ok=True)
+    different = {name for name in texts if variant.word and _mentions(name, variant.word, texts)}
+    objects = []
+    with FileLock(BUILT / f"{variant.base[-1]}.lock"), ThreadPoolExecutor(2) as pool:  # for two cores
+
+        def compiled(name: str) -> Path:
+            flags = (*variant.base, *(variant.flags if name in different else ()))
+            place = BUILT / hashlib.sha256(repr((name, flags, own.digest())).encode()).hexdigest()[:16]
+            if not place.exists():
+                made = place.with_suffix(".part")
+                command = ["gcc", *STRICT, *flags, f"-I{RUNTIME}", "-x", "c", "-", "-c", "-o", str(made)]
+                subprocess.run(command, input=texts[name], text=True, check=True)
+                made.rename(place)
+            return place
+
+        objects = list(pool.map(compiled, (name for name in texts if name.endswith(".c"))))
+        library = BUILT / f"{hashlib.sha256(repr(objects).encode()).hexdigest()[:16]}.so"
         if not library.exists():
-            lookup = directory / "dgqc_lookup.c"
-            lookup.write_text(lookup_source())
-            sources = [lookup, *(path for path in files if path.suffix == ".c")]
-            # Two calls of the compiler, for two cores.
-            calls = [
-                subprocess.Popen(["gcc", *strict, f"-I{files[0].parent}", "-c", *half], cwd=directory)
-                for half in (sources[::2], sources[1::2])
-            ]
-            assert all(call.wait() == 0 for call in calls)
-            objects = sorted(directory.glob("*.o"))
-            subprocess.run(["gcc", *flags, "-shared", "-o", directory / "made", *objects], check=True)
-            (directory / "made").rename(library)
+            made = library.with_suffix(".made")
+            subprocess.run(["gcc", "-shared", "-o", made, "-x", "none", *objects], check=True)
+            made.rename(library)
     return ctypes.CDLL(str(library))
+
+
+def _mentions(name: str, word: str, texts: Mapping[str, str]) -> bool:
+    """Whether a file has the word, or includes one that has."""
+    seen, waiting = set[str](), [name]
+    while waiting:
+        text = texts[waiting.pop()]
+        included = set(re.findall(r'#include "(\w+\.h)"', text)) & texts.keys() - seen
+        seen |= included
+        waiting += included
+        if word in text:
+            return True
+    return False
 
 
 def parameter_types() -> dict[str, type[ctypes.Structure]]:

@@ -26,7 +26,7 @@ from dgqc.ir.program import Program
 from dgqc.ir.sampler import KINDS
 
 from .integer_graph import IntegerGraph, pick
-from .kernels import compile_runtime, parameter_types, planned
+from .kernels import Variant, compile_runtime, parameter_types, planned
 from .unet_like import with_ddim
 
 STEPS, GUIDANCE = 3, 5 * UNGUIDED // 2
@@ -41,7 +41,7 @@ class Places(ctypes.Structure):
 
 @pytest.fixture(scope="module")
 def library() -> ctypes.CDLL:
-    return compile_runtime("-O3", "-march=native")
+    return compile_runtime(Variant(("-O3", "-march=native")))
 
 
 @given(st.integers(0, 2**32 - 1), st.integers(0, 300), st.integers(0, 100))

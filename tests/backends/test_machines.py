@@ -9,42 +9,20 @@ import subprocess
 from pathlib import Path
 
 import pytest
-from toolchains import FREESTANDING, STRICT, Target, compile_each, need
+from toolchains import AARCH64, BOARDS, FREESTANDING, FUNCTIONS, LINUX, RISCV64, STRICT, compile_each, need
 
 from dgqc.backends.c.emission.project import RUNTIME
 
 BOARD = Path(__file__).parent.parent.parent / "examples" / "microcontroller" / "board"
 
-AARCH64, RISCV64, ARM = "aarch64-linux-gnu-gcc", "riscv64-linux-gnu-gcc", "arm-none-eabi-gcc"
 TILES = [Path(__file__).parent / "tiles.c", RUNTIME / "dgqc_tile.c", RUNTIME / "dgqc_requantize.c"]
 LEVELS = pytest.mark.parametrize("level", [pytest.param("-O1", marks=pytest.mark.slow), "-O3"])
 SMALL_LEVELS = pytest.mark.parametrize("level", [pytest.param("-Os", marks=pytest.mark.slow), "-O3"])
 
 
-def aarch64(architecture: str, *flags: str) -> tuple[Target, str]:
-    return Target(architecture, AARCH64, (f"-march={architecture}", *flags)), "qemu-aarch64 -cpu max"
-
-
-LINUX = {
-    "aarch64": aarch64("armv8-a"),
-    "aarch64 dotprod": aarch64("armv8.2-a+dotprod"),
-    "aarch64 i8mm": aarch64("armv8.2-a+i8mm"),
-    "aarch64 portable": aarch64("armv8-a", "-DDGQC_PORTABLE"),
-    "riscv64": (Target("riscv64", RISCV64, ()), "qemu-riscv64"),
-}
-"""Compilers with the emulator of their programs."""
-
-
-def cortex(name: str, *flags: str) -> Target:
-    return Target(name, ARM, ("-mthumb", f"-mcpu={name}", *flags), hosted=False)
-
-
-BOARDS = {
-    "mps2-an385": (cortex("cortex-m3", "-mfloat-abi=soft"), "mps2.ld"),
-    "mps2-an386": (cortex("cortex-m4", "-mfloat-abi=soft"), "mps2.ld"),
-    "mps3-an547": (cortex("cortex-m55", "-mfloat-abi=hard"), "mps3.ld"),
-}
-"""Compilers by the name of qemu's machine, with its linker script."""
+EMULATORS = {RISCV64: "qemu-riscv64", AARCH64: "qemu-aarch64 -cpu max"}
+SCRIPTS = {"mps2-an385": "mps2.ld", "mps2-an386": "mps2.ld", "mps3-an547": "mps3.ld"}
+"""Of the linker."""
 
 
 def sources(emitted: Path) -> list[Path]:
@@ -57,7 +35,8 @@ def headers(emitted: Path) -> list[Path]:
 
 def run_under_linux(name: str, source: list[Path], include: list[Path], directory: Path, level: str) -> str:
     """What a program prints that ends well."""
-    target, emulator = LINUX[name]
+    target = LINUX[name]
+    emulator = EMULATORS[target.compiler]
     need(target.compiler, emulator.split()[0])
     objects = compile_each(target, source, include, directory, level, *STRICT)
     program = str(directory / "program")
@@ -67,15 +46,15 @@ def run_under_linux(name: str, source: list[Path], include: list[Path], director
 
 def run_on_board(machine: str, source: list[Path], include: list[Path], directory: Path, level: str) -> str:
     """The same on a board without libc."""
-    target, script = BOARDS[machine]
+    target = BOARDS[machine]
     need(target.compiler, "qemu-system-arm")
     names = ("startup", "memory", "console_semihosting", "counter_systick")
     support = [*(BOARD / f"{name}.c" for name in names), FREESTANDING / "printf.c"]
-    flags = (level, "-ffunction-sections", "-fdata-sections")
-    objects = compile_each(target, source, [*include, BOARD], directory, *flags, *STRICT)
+    flags = (level, *FUNCTIONS)
+    objects = compile_each(target, source, include, directory, *flags, *STRICT)
     objects += compile_each(target, support, [*include, BOARD], directory, *flags)
     program = str(directory / "program")
-    link = [*target.flags, "-nostdlib", "-Wl,--gc-sections", f"-L{BOARD}", "-T", script]
+    link = [*target.flags, "-nostdlib", "-Wl,--gc-sections", f"-L{BOARD}", "-T", SCRIPTS[machine]]
     subprocess.run([target.compiler, *link, *map(str, objects), "-lgcc", "-o", program], check=True)
     console = "-chardev stdio,id=console -semihosting-config enable=on,target=native,chardev=console"
     emulator = f"qemu-system-arm -nographic -monitor none -serial null {console} -machine {machine}"

@@ -14,7 +14,7 @@ from dgqc.execution.verify import verify
 
 from .conftest import compiled_small
 
-LONG = ("stable_diffusion_2", "not_square", "only_cross_attention")
+LONG = ("stable_diffusion_1", "stable_diffusion_2", "not_square", "only_cross_attention")
 """Others have most of what these have, but for a minute less."""
 
 

@@ -122,14 +122,14 @@ def test_graph_is_clean(name: str, captured: Any) -> None:
 
 
 def test_nodes_are_named_after_modules(captured: Any) -> None:
-    _, program = captured("stable_diffusion_1")
+    _, program = captured("scale_shift")
     names = {node.name: node for node in program.graph.graph.nodes}
     convolution = names["down_blocks_0_resnets_0_conv1"]
     assert convolution.target is aten.conv2d.default
     assert convolution.meta["module"] == "down_blocks.0.resnets.0.conv1"
     attention = "mid_block_attentions_0_transformer_blocks_0_attn2"
     assert names[f"{attention}_probabilities"].target is aten.softmax.int
-    assert names[f"{attention}_scores"].meta["val"].shape == (1, 2, 1, architectures.CONTEXT_LENGTH)
+    assert names[f"{attention}_scores"].meta["val"].shape == (1, 2, 16, architectures.CONTEXT_LENGTH)
 
 
 def test_shapes_in_meta_are_those_of_a_run(captured: Any) -> None:

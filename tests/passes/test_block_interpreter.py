@@ -13,7 +13,7 @@ from dgqc.ir.plans import ObservedActivation16, ObservedOperand, ObservedProbabi
 from dgqc.passes.simulation import block_interpreter
 from dgqc.passes.simulation.block_interpreter import BlockInterpreter, Rows
 
-NAME = "stable_diffusion_1"
+NAME = "demo_like"
 
 
 @pytest.fixture

@@ -20,7 +20,7 @@ from dgqc.passes.weights.reconstruction.compensate import Compensation
 from dgqc.passes.weights.reconstruction.compensated_rounding import factor_of, rounded
 from dgqc.passes.weights.reconstruction.reconstruct import chunks
 
-NAME = "class_conditional"
+NAME = "one_level"
 GPTQ = "gptq{samples=4}"
 
 
@@ -144,7 +144,7 @@ def test_layers_that_read_one_value_share_its_moments(
     asked, own = [], compensate.means
     monkeypatch.setattr(compensate, "means", lambda *given: asked.append(given[-1]) or own(*given))
     shared = weights(apply(planned(NAME, 8, 4), GPTQ))
-    assert asked.count(False) >= 4  # of an attention's queries, keys and values two each
+    assert asked.count(False) >= 2  # of the attention's queries, keys and values
     monkeypatch.setenv("DGQC_CACHE", str(tmp_path / "another"))
     call = Compensation.__call__
     monkeypatch.setattr(Compensation, "__call__", lambda self, task, known: call(self, task, {}))

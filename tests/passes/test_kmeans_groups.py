@@ -15,7 +15,7 @@ from dgqc.ir.errors import DgqcError
 from dgqc.ir.plans import Dimension, GroupedOperand, Operand, PlacedOperand, Ranges, Role
 from dgqc.passes.activations.kmeans_groups import KMeansGroups, cluster
 
-NAME = "stable_diffusion_1"
+NAME = "scale_shift"
 SEEDS = st.integers(0, 99999)
 
 

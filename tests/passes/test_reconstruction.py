@@ -26,7 +26,7 @@ from dgqc.passes.weights.reconstruction.content_hash import content_hash
 from dgqc.passes.weights.reconstruction.evaluate import Evaluator, Quantizers
 from dgqc.passes.weights.reconstruction.losses import annealed, distance, rounding_penalty
 
-NAME = "class_conditional"
+NAME = "one_level"
 QUICK = {
     "adaround": "adaround{iterations=30,batch=3,rate=0.1,samples=4}",
     "brecq": "brecq{iterations=30,batch=3,rate=0.1,samples=4}",

@@ -21,7 +21,7 @@ def test_llvm(name: str) -> None:
     case = CASES[name]
     choices = {key: st.sampled_from(values) for key, values in case.space.items()}
 
-    @settings(max_examples=8, deadline=None)
+    @settings(max_examples=4, deadline=None)
     @given(st.integers(0, 2**31), st.fixed_dictionaries(choices))
     def agree(seed: int, choice: dict[str, object]) -> None:
         check_llvm(*case.program(seed, **choice))
