@@ -15,7 +15,7 @@ from ...ir.plans import Dimension, GroupedOperand, ObservedActivation16, Plan, Q
 from ...ir.program import Program
 from ..graph.edit import arguments, dgqc
 from ..simulation.wide_values import keeps_parts, scales_beside
-from ..widths.sensitivity import has_gradient
+from ..widths.gradients import has_gradient
 from .channel_classes import mixes_products
 
 

@@ -124,6 +124,20 @@ METHODS: Mapping[str, Method] = {
         Template(_FRONT + _START + _SITES + _GROUPS + "$probabilities," + _SCALES + _BRECQ + _REST),
         {**_DGQ, **_LEARNED},
     ),
+    "svdquant": Method(
+        "SVDQuant: branches of low rank in 16 bits beside all layers but the first and last, GPTQ",
+        Template(
+            _FRONT
+            + _START
+            + _SITES.replace("quantize-weights", "low-rank{rank=$rank,share=1000},quantize-weights")
+            + "observe-ranges,balance-channels{gain=1},outlier-dims,kmeans-groups{groups=$groups},"
+            + "uniform-quant{scale=row},"
+            + _SCALES
+            + "gptq,"
+            + _REST
+        ),
+        {**_WIDTHS, "rank": "32"},
+    ),
     "dgq-exact": Method(
         "the paper's own quantizer, grouped anew at each call over im2col matrices; simulated level only",
         Template(
@@ -162,6 +176,7 @@ _CHOICES = {
 _FORMS = {
     "keep": (r"auto|none|\d{1,2}(\.\d+)?", "auto, none, or the decibels that the output is to have"),
     "iterations": (r"[1-9]\d{0,6}", "a number above 0"),
+    "rank": (r"[1-9]\d{0,3}", "a number above 0"),
     "rate": (r"\d*\.?\d+(e-?\d+)?", "a number above 0"),
     "w8": (r"[\w.-]+(\+[\w.-]+)*", "names of layers, joined by +"),
 }
@@ -182,7 +197,7 @@ def pipeline_for(opt: str) -> str:
     scale=row and nothing else is said. rounding: of weights; auto is gptq, nearest
     the quickest, brecq and fbr take hours. keep: none leaves every layer at the preset's
     bits, however much that loses; a number is what the output is to have, in dB.
-    iterations, rate: of methods that learn.
+    iterations, rate: of methods that learn. rank: of svdquant's branches, at most.
     The text ends with the integer graph; what a target appends to it is the target's business.
     Raises PipelineError for an unknown preset, an unknown key or a value out of place.
     """

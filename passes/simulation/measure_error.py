@@ -17,7 +17,7 @@ from ...ir.level import Level
 from ...ir.nodes import argument
 from ...ir.ops.integer import is_product, product_of
 from ...ir.ops.wide import FINER
-from ...ir.plans import QuantizedActivation16
+from ...ir.plans import Plan, QuantizedActivation16
 from ...ir.program import Program
 from ...ir.progress import track
 from ...ir.ranks import shared_out
@@ -146,7 +146,7 @@ class _Comparison(BlockInterpreter):
         value = super().run_node(n)
         if n.target is aten.softmax.int and isinstance(value, torch.Tensor) and value.dim() > 2:
             self.scores[module_path(n)] = score_map(value)
-        plan, found = self.plans.get(f"{n.name}.output"), self.layers.get(n.name)
+        plan, found = self._plan_of(n), self.layers.get(n.name)
         if isinstance(plan, QuantizedActivation16) and found is not None:
             wanted = value.double()
             steps = FINER if found.dtype == torch.int32 else 1
@@ -154,3 +154,7 @@ class _Comparison(BlockInterpreter):
             signal, noise = float(wanted.square().sum()), float(error.square().sum())
             self.found.append((module_path(n), signal, noise))
         return value
+
+    def _plan_of(self, n: fx.Node) -> Plan | None:
+        """What is decided on a node's result: as a part of a sum, or by itself."""
+        return self.plans.get(f"{n.name}.part") or self.plans.get(f"{n.name}.output")

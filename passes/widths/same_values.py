@@ -6,7 +6,7 @@ from collections.abc import Mapping
 
 from torch import fx
 
-from ...ir.plans import Dimension, Plan, QuantizedOperand, Role
+from ...ir.plans import Dimension, Operand, Plan, QuantizedOperand, Role
 from ..graph.edit import dgqc
 
 
@@ -14,7 +14,8 @@ def same_values(graph: fx.Graph, plans: Mapping[str, Plan]) -> Mapping[fx.Node, 
     """For each node the first one that computes the same, which may be itself (value numbering).
 
     Sites of one value are the same where their operands are of one role and width, since ranges, groups and
-    scales follow from the value; but for those that a convolution quantizes position by position.
+    scales follow from the value; but for those that a convolution quantizes position by position, and those
+    that nothing is decided on yet.
     """
     found: dict[fx.Node, fx.Node] = {}
     first: dict[object, fx.Node] = {}
@@ -31,7 +32,7 @@ def _key(node: fx.Node, plans: Mapping[str, Plan], found: Mapping[fx.Node, fx.No
     if node.target is dgqc.site.default:
         plan = plans.get(str(node.args[1]))
         operand = getattr(plan, "operand", None)
-        if isinstance(plan, QuantizedOperand) and _by_position(plan):
+        if isinstance(plan, Operand) or (isinstance(plan, QuantizedOperand) and _by_position(plan)):
             return node
         return node.target, found[node.all_input_nodes[0]], type(plan), operand
     return node.target, str(fx.node.map_arg((node.args, dict(node.kwargs)), lambda one: found[one]))

@@ -77,11 +77,19 @@ def _in_parts(
     layer.update_arg(1, nodes[0])
     with graph.inserting_after(layer):
         second = call(graph, layer.target, (source, nodes[1], None, *others), layer, f"{name}_second")  # type: ignore[arg-type]
+    add_part(graph, layer, second, site, plans)
+
+
+def add_part(graph: fx.Graph, layer: fx.Node, second: fx.Node, site: fx.Node, plans: dict[str, Plan]) -> None:
+    """What a layer's site of a 16-bit result says, it says of the sum of two products, and of each of them.
+
+    site: the one reader of the layer's result.
+    """
     with graph.inserting_before(site):
         sides = []
         for part in (layer, second):
             plans[f"{part.name}.part"] = plans[str(site.args[1])]
             args = (part, f"{part.name}.part")
             sides.append(call(graph, dgqc.site.default, args, layer, f"{part.name}_part_site"))
-        total = call(graph, aten.add.Tensor, tuple(sides), layer, f"{name}_sum")
+        total = call(graph, aten.add.Tensor, tuple(sides), layer, f"{identifier(layer.name)}_sum")
     site.update_arg(0, total)

@@ -241,6 +241,14 @@ def test_keep_wide(golden: Golden) -> None:
     golden("keep-wide{poor=20,enough=1000,calls=2}", calibrated(decided(sited(dense()))), "keep-wide")
 
 
+def test_low_rank(golden: Golden) -> None:
+    """The stronger of two outputs is a branch of one direction; what is left is the weaker one."""
+    sketch = Sketch(sample=(1, 2, 4))
+    y = sketch.linear("proj", sketch.inputs["sample"], [[4, 0, 0, 0], [0, 0.5, 0, 0]], [0.625, -1.5])
+    program = sited(sketch.program(sketch.call("act", aten.silu.default, y)))
+    golden("low-rank{rank=1,share=1000}", calibrated(program), "low-rank")
+
+
 def test_correct_output(golden: Golden) -> None:
     golden("correct-output", drawn(decided(sited(attention(crossing=False)))), "correct-output")
 
