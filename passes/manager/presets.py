@@ -138,6 +138,19 @@ METHODS: Mapping[str, Method] = {
         ),
         {**_WIDTHS, "rank": "32"},
     ),
+    "dilatequant": Method(
+        "DilateQuant: weights dilated within their rows' scales, a range per layer and call, BRECQ",
+        Template(
+            _FRONT
+            + _SITES
+            + "observe-ranges,balance-channels{method=dilate,gain=0.01},"
+            + _LAYERWISE
+            + _TABLES
+            + _BRECQ
+            + _REST
+        ),
+        {**_WIDTHS, **_LEARNED},
+    ),
     "dgq-exact": Method(
         "the paper's own quantizer, grouped anew at each call over im2col matrices; simulated level only",
         Template(

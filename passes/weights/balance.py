@@ -1,17 +1,15 @@
-"""By how much to divide an operand's channels and multiply the weights that read them."""
+"""What rounding costs a layer whose operand's channels are divided and whose weights are multiplied."""
 
 from __future__ import annotations
 
-import math
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import cached_property
 
 import torch
 
-from ...ir.plans import PER_OCTAVE, Ranges, ratios
+from ...ir.plans import Ranges
 
-ALPHAS = (0.25, 0.5, 0.75, 1.0)
-"""Shares of the channels' ranges that weights take up."""
 LARGEST_MULTIPLE = 127
 """How far the scales of an operand's groups lie apart at most."""
 DEVIATIONS = 3.0
@@ -33,44 +31,40 @@ class ReadOperand:
     weights: Sequence[torch.Tensor]
     weight_bits: int
 
+    @cached_property
+    def sizes(self) -> Sequence[tuple[torch.Tensor, torch.Tensor]]:
+        """Of each layer the sum of squares and the largest magnitude over taps, float64 (N, C) each."""
+        return [(weight.square().sum(dim=2), weight.abs().amax(dim=2)) for weight in self.weights]
 
-def best_balance(layer: ReadOperand) -> tuple[torch.Tensor, float] | None:
-    """The exponents, int64 (C,), whole octaves, that make rounding quietest, and by how many dB; None where
-    none does.
+    @cached_property
+    def reach(self) -> torch.Tensor:
+        """Of each channel beside the call's largest, at the call where that is most: float64 (C,)."""
+        high = torch.maximum(self.ranges.low.abs(), self.ranges.high.abs()).double()
+        return (high / high.amax(dim=1, keepdim=True).clamp(min=1e-300)).amax(dim=0).clamp(min=FAINTEST)
 
-    Channels are divided by 2^(exponent / 4): a^alpha / w^(1 - alpha), a the channel's range beside the
-    largest, w its largest weight beside that of the same row.
+    @cached_property
+    def share(self) -> torch.Tensor:
+        """Of each channel's weights beside the row's largest, in the row where that is most: float64 (C,)."""
+        rows = torch.cat([largest for _, largest in self.sizes])
+        return (rows / rows.amax(dim=1, keepdim=True).clamp(min=1e-300)).amax(dim=0).clamp(min=FAINTEST)
+
+
+def noise(layer: ReadOperand, ratio: torch.Tensor) -> torch.Tensor:
+    """What rounding codes and weights leaves of noise for each of signal, mean over outputs and calls: a
+    scalar, float64.
+
+    ratio: float64 (C,), what channels are divided by; may ask for gradients.
     """
-    high = torch.maximum(layer.ranges.low.abs(), layer.ranges.high.abs()).double()
-    reach = (high / high.amax(dim=1, keepdim=True).clamp(min=1e-300)).amax(dim=0).clamp(min=FAINTEST)
-    rows = torch.cat([weight.abs().amax(dim=2) for weight in layer.weights])
-    share = (rows / rows.amax(dim=1, keepdim=True).clamp(min=1e-300)).amax(dim=0).clamp(min=FAINTEST)
-    before, best = noise(layer, torch.zeros(len(reach), dtype=torch.int64)), None
-    for alpha in ALPHAS:
-        octaves = torch.round(alpha * torch.log2(reach) - (1 - alpha) * torch.log2(share))
-        exponent = (PER_OCTAVE * (octaves - octaves.min())).to(torch.int64)
-        found = noise(layer, exponent)
-        if found > 0 and (best is None or found < best[1]):
-            best = exponent, found
-    if best is None or not best[1] < before or not bool(best[0].any()):
-        return None
-    return best[0], 10 * math.log10(before / best[1])
-
-
-def noise(layer: ReadOperand, exponent: torch.Tensor) -> float:
-    """What rounding codes and weights leaves of noise for each of signal, mean over outputs and calls."""
-    ratio = ratios(exponent)
     low, high = (part.double() / ratio for part in (layer.ranges.low, layer.ranges.high))
     width = high.clamp(min=0) - low.clamp(max=0)
     step = torch.maximum(width, width.amax(dim=1, keepdim=True) / LARGEST_MULTIPLE) / (2**layer.bits - 1)
     power = (torch.maximum(low.abs(), high.abs()) / DEVIATIONS).square()
     shares = []
-    for weight in layer.weights:
-        balanced = weight * ratio[:, None]
-        squares = balanced.square().sum(dim=2)
-        scale = balanced.abs().amax(dim=(1, 2)) / (2 ** (layer.weight_bits - 1) - 1)
+    for weight, (sums, largest) in zip(layer.weights, layer.sizes, strict=True):
+        squares = sums * ratio.square()
+        scale = (largest * ratio).amax(dim=1) / (2 ** (layer.weight_bits - 1) - 1)
         signal = power @ squares.T
         of_codes = (step.square() / 12) @ squares.T
         of_weights = power.sum(dim=1, keepdim=True) * weight.shape[2] * (scale.square() / 12)
         shares.append(((of_codes + of_weights) / signal.clamp(min=1e-300)).clamp(max=1e6))
-    return float(torch.cat(shares, dim=1).mean())
+    return torch.cat(shares, dim=1).mean()

@@ -18,25 +18,36 @@ from ...ir.ranks import shared_out
 from ..base import Pass
 from ..graph.edit import add_constant, call, clean, constant, dgqc, propagate, shape
 from ..manager.registry import register_pass
-from .balance import ReadOperand, best_balance
+from .balance import ReadOperand
+from .balance_methods import BalanceMethod, best_balance
 from .quantize_weights import RangeMethod, round_to_nearest
 
 
 @register_pass
 @dataclass(frozen=True)
 class BalanceChannels(Pass):
-    """Divides channels of an operand by powers of two, and multiplies the weights that read them.
+    """Divides channels of an operand, and multiplies the weights that read them: x W = (x / s) (s W).
 
     In large models some channels are a thousand or a billion times the others and the weights that read them
     as much smaller: an operand's groups, whose scales differ by 127 at most, round the others away, and a
-    weight's row, which has one scale, these. Between the two lies a power alpha of the channels' ranges
-    (SmoothQuant's; any of four here) that both can bear. At the integer level it costs nothing: the operand's
-    quantizer takes it up, channel by channel.
+    weight's row, which has one scale, these. At the integer level it costs nothing: the operand's quantizer
+    takes it up, channel by channel. With a[k] what channel k's range is beside the largest, and w[k] the same
+    of its weights,
 
-    gain: in dB, by how much rounding must get quieter, as ranges and weights foretell it; layers that gain
-    less stay as they are.
+        smooth   s[k] = a[k]^alpha / w[k]^(1 - alpha)        (SmoothQuant; in powers of two)
+        dilate   s[k] = min over n of max|W[n]| / max|W[n, k]|    (DilateQuant: no weight's scale grows)
+        learned  s = argmin |x W - Q(x / s) Q(s W)|^2 / |x W|^2    (DMQ)
+
+    Deviations. Alpha is the best of four for each layer (the papers': one for all, or a grid on samples).
+    Rows are symmetric here, so dilation has one bound for both signs, and as any s it is in steps of
+    2^(1/4). DMQ learns on samples; here the error is what ranges and weights foretell, all calls alike in
+    the place of focal weights; its powers of two for skips are our groups.
+
+    method: where s comes from. gain: in dB, by how much rounding must get quieter, as ranges and weights
+    foretell it; layers that gain less stay as they are.
     """
 
+    method: BalanceMethod = BalanceMethod.SMOOTH
     gain: float = 6.0
 
     name: ClassVar[str] = "balance-channels"
@@ -58,7 +69,7 @@ class BalanceChannels(Pass):
         sites = [node for node in graph.nodes if _is_balanced(node, plans, readers)]
 
         def balance_of(site: fx.Node) -> tuple[torch.Tensor, float] | None:
-            return best_balance(_layer(program, site))
+            return best_balance(_layer(program, site), self.method)
 
         gains: dict[str, float] = {}
         for site, found in zip(sites, list(shared_out(balance_of, sites)), strict=True):

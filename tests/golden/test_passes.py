@@ -228,6 +228,16 @@ def test_balance_channels(golden: Golden) -> None:
     )
 
 
+def test_balance_channels_by_dilation(golden: Golden) -> None:
+    """Channels 1 and 3 have weights that are half and an eighth of the largest of their rows, or less."""
+    program = decided(sited(dense()))
+    high = torch.tensor([[1.0, 2, 1, 8], [0.5, 1, 0.5, 4]])
+    seen = ObservedOperand(LINEAR, Ranges(-high, high), Ranges(-high[:, 1:3], high[:, 1:3]))
+    program.graph.proj_weight.copy_(torch.tensor([[1, -0.5, 4, 0.5], [4, 2, -1, 0.25]]))
+    given = replace(program, plans={**program.plans, "proj.input": seen})
+    golden("balance-channels{method=dilate,gain=0.1}", given, "balance-channels-dilate")
+
+
 def test_balance_queries(golden: Golden) -> None:
     """One feature of the queries is massive, the key's as much smaller."""
     program = attention(crossing=False)

@@ -8,18 +8,21 @@ from dataclasses import replace
 import pytest
 import torch
 from golden.graphs import SCHEDULE, Sketch
+from hypothesis import given, settings
+from hypothesis import strategies as st
 from torch import fx
 
 from dgqc.ir.calibration import Calibration, Inputs
 from dgqc.ir.errors import DgqcError
-from dgqc.ir.plans import Ranges
+from dgqc.ir.plans import Ranges, ratios
 from dgqc.ir.program import Program
 from dgqc.passes.graph.balance_queries import BalanceQueries
 from dgqc.passes.graph.edit import aten, dgqc
 from dgqc.passes.manager.manager import PassManager
 from dgqc.passes.manager.pipeline import parse_pipeline
-from dgqc.passes.weights.balance import ReadOperand, best_balance, noise
+from dgqc.passes.weights.balance import ReadOperand, noise
 from dgqc.passes.weights.balance_channels import BalanceChannels
+from dgqc.passes.weights.balance_methods import BalanceMethod, best_balance, dilated
 
 PLANNING = (
     "insert-sites{bits=8,edges=8},quantize-weights,observe-ranges,balance-channels,outlier-dims,"
@@ -125,9 +128,57 @@ def test_the_exponents_found_are_quieter_and_whole_octaves() -> None:
     assert found is not None
     exponent, gain = found
     assert gain > 10
-    assert noise(layer, exponent) < noise(layer, torch.zeros_like(exponent)) / 10
+    assert noise(layer, ratios(exponent)) < noise(layer, torch.ones(20, dtype=torch.float64)) / 10
     assert bool((exponent % 4 == 0).all())
     assert int(exponent.min()) == 0
+
+
+@settings(max_examples=30, deadline=None)
+@given(st.integers(0, 2**31), st.integers(0, 12))
+def test_dilated_weights_keep_the_scales_of_their_rows(seed: int, octaves: int) -> None:
+    """Channels that hold a row's largest stay, all others reach one at most."""
+    layer = uneven_layer(seed, octaves)
+    (exponent,) = dilated(layer)
+    (weight,) = layer.weights
+    rows = weight.abs().amax(dim=(1, 2))
+    grown = (weight * ratios(exponent)[:, None]).abs().amax(dim=(1, 2))
+    assert torch.allclose(grown, rows, rtol=1e-12, atol=0)
+    extreme = (weight.abs().amax(dim=2) == rows[:, None]).any(dim=0)
+    assert not bool(exponent[extreme].any())
+    assert int(exponent.min()) >= 0
+
+
+@pytest.mark.parametrize("octaves", [0, 3, 10])
+def test_what_is_learned_is_no_noisier_than_where_it_began(octaves: int) -> None:
+    layer = uneven_layer(3, octaves)
+    smooth, learned = (
+        best_balance(layer, method) for method in (BalanceMethod.SMOOTH, BalanceMethod.LEARNED)
+    )
+    assert learned is not None
+    assert learned[1] >= (0 if smooth is None else smooth[1])
+
+
+def uneven_layer(seed: int, octaves: int) -> ReadOperand:
+    """Channels that differ by up to so many octaves, and weights by half of them."""
+    generator = torch.Generator().manual_seed(seed)
+    factor = torch.exp2(octaves * torch.rand(20, generator=generator).double())
+    ends = (torch.rand(3, 20, generator=generator) + 0.5) * factor
+    weight = torch.randn(8, 20, 9, generator=generator).double() / factor.sqrt()[:, None]
+    return ReadOperand(Ranges(-ends.float(), ends.float()), 4, [weight], 4)
+
+
+@pytest.mark.parametrize("method", list(BalanceMethod))
+def test_every_method_leaves_the_float_network_and_holds_integers(method: BalanceMethod) -> None:
+    chosen = f"balance-channels{{method={method.value},gain=0.01}}"
+    pipeline = PLANNING.replace("balance-channels", chosen)
+    program = massive(factor=16.0)
+    real = torch.randn(1, 16, 12)
+    wanted = program.graph(real, torch.tensor(0))
+    planned = PassManager(parse_pipeline(pipeline.split(",outlier-dims")[0])).run(program)
+    assert planned.report["balance-channels"]["balanced"]
+    torch.testing.assert_close(planned.graph(real, torch.tensor(0)), wanted, rtol=1e-4, atol=1e-4)
+    _, found = integers(massive(factor=16.0), pipeline)
+    assert found > 15  # what three samples showed of ranges decides here
 
 
 def test_massive_features_of_queries_are_shared_with_the_keys() -> None:

@@ -202,6 +202,7 @@ def test_options_of_methods_reach_their_passes() -> None:
     assert "quantize-weights{bits=4,edges=8,wide=up.conv+in}" in pipeline_for("w4a6,w8=up.conv+in")
     assert "brecq" in pipeline_for("dgq-w8a8")
     assert "low-rank{rank=16,share=1000},quantize-weights{bits=4" in pipeline_for("svdquant-w4a4,rank=16")
+    assert "balance-channels{method=dilate,gain=0.01}" in pipeline_for("dilatequant-w4a4")
     assert "brecq" not in pipeline_for("w8a8")
 
 
