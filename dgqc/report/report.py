@@ -14,6 +14,7 @@ from ..bundle.manifest import NAME, Manifest, check_files, is_bundle, read_manif
 from ..bundle.report_record import CountedReportRecord
 from ..compiler.model_options import ModelOptions
 from ..frontends.capturing.capture import capture
+from ..frontends.loading.file_kinds import hint_inside, refuse_converted
 from ..frontends.loading.guidance import USUAL, with_guidance
 from ..frontends.loading.load import LoadedModel, config_only
 from ..frontends.loading.picture_encoders import shown_inputs
@@ -194,9 +195,10 @@ def shapes_only(path: Path, loading: Mapping[str, Any]) -> LoadedModel:
     """
     given = ModelOptions(path, **loading)
     if path.is_dir() and not any((path / name).is_file() for name in ("config.json", "model_index.json")):
+        refuse_converted(path)
         raise DgqcError(
             f"{path} is neither a bundle nor a model: it has no {NAME}, config.json or model_index.json; "
-            "give a folder that `dgqc compile` wrote, or a UNet's."
+            f"give a folder that `dgqc compile` wrote, or a UNet's{hint_inside(path)}."
         )
     if not given.chosen and (path.is_dir() or path.suffix == ".json"):
         return config_only(path)

@@ -16,6 +16,7 @@ from ...ir.reading import reading
 from ...ir.storage.json_text import parse_json, read_json_object
 from ..loading.checkpoints import unwrapped
 from ..loading.foreign_weights import foreign_kind
+from ..loading.original_layout import is_original
 from ..loading.pickles import read_pickle
 from ..loading.weight_files import read_safetensors
 from ..loading.weights import not_plain
@@ -85,6 +86,8 @@ def read_adapter(adapter: Adapter) -> AdapterFile:
                 f"{path} holds {', '.join(sorted(change.tensors))} alone of the change at {keys[layer]}; "
                 f"{FORMS}."
             )
+    if not changes and is_original(dict.fromkeys(unknown)):
+        raise DgqcError(f"{path} holds a whole model, not what changes one; {FORMS}.")
     if not changes and (held := foreign_kind(unknown)):
         raise DgqcError(f"{path} holds {held}.")
     if not changes:

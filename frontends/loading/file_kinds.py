@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import zipfile
 from collections.abc import Mapping
 from pathlib import Path
@@ -16,10 +17,59 @@ BEGINNINGS: Mapping[bytes, str] = {
 }
 """What files begin with, in lower case, and what such a file is."""
 LOOKED_AT = 64
+INDEX = "model_index.json"
+"""Lists the parts of a pipeline's folder."""
+CHECKPOINTS = (".safetensors", ".ckpt", ".gguf", ".pt2")
+"""Endings of files that are models by themselves."""
+CONVERTED: Mapping[str, str] = {
+    ".onnx": "ONNX",
+    ".xml": "OpenVINO",
+    ".msgpack": "Flax",
+    ".mlpackage": "Core ML",
+    ".mlmodelc": "Core ML",
+    ".h5": "TensorFlow",
+}
+"""Endings of models that were made of PyTorch's for something else."""
+ADDRESS = re.compile(r"https?:/", re.ASCII)
+REPOSITORY = re.compile(r"[\w-][\w.-]*/[\w-][\w.-]*", re.ASCII)
+
+
+def absent(path: Path, forms: str) -> DgqcError:
+    """What to say of a path under which there is nothing. forms: what may be given."""
+    if ADDRESS.match(str(path)):
+        return DgqcError(
+            "dgqc downloads nothing; download the file that this address is of, and give its path."
+        )
+    if REPOSITORY.fullmatch(str(path)) and path.suffix not in CHECKPOINTS and not path.parent.exists():
+        return DgqcError(
+            f"{path} does not exist here, and dgqc downloads nothing; where it is a repository's name, "
+            f"`hf download {path}` prints the folder to give."
+        )
+    return DgqcError(f"{path} does not exist; {forms}.")
+
+
+def refuse_converted(folder: Path) -> None:
+    """Raises DgqcError for a part's folder that holds a model of something else than PyTorch."""
+    for path in sorted(folder.iterdir()):
+        if kind := CONVERTED.get(path.suffix):
+            raise DgqcError(
+                f"{folder} holds a model of {kind} ({path.name}), which dgqc does not read; give the PyTorch "
+                "weights that it was made of."
+            )
+
+
+def hint_inside(folder: Path) -> str:
+    """A sentence's end for a folder that is no model: which file or folder in it may be meant, if any."""
+    snapshots = [one.parent for one in sorted(folder.glob(f"snapshots/*/{INDEX}"))]
+    files = [one for one in sorted(folder.iterdir()) if one.suffix in CHECKPOINTS]
+    found = [*snapshots, *files]
+    return f"; perhaps {found[0]} is meant" if found else ""
 
 
 def refuse_other_kinds(path: Path) -> None:
     """Raises DgqcError for a pointer, a web page and other files that are known and no model's."""
+    if path.name == INDEX:
+        raise DgqcError(f"{path} lists the parts of a pipeline; give its folder, {path.parent}.")
     try:
         with path.open("rb") as file:
             beginning = file.read(LOOKED_AT).lstrip().lower()

@@ -19,7 +19,22 @@ KINDS = (
         r"^control_model\.|\bcontrolnet_(cond_embedding|down_blocks)\.|\binput_hint_block\.",
         "a ControlNet: compile the pipeline that it controls, as a folder, with --pictures",
     ),
-    (r"\bmotion_modules\.", "motion modules of AnimateDiff, whose UNet dgqc does not compile"),
+    (
+        r"\bmotion_modules\.",
+        "motion modules of AnimateDiff: put them into their UNet (MotionAdapter.from_single_file, then "
+        "UNetMotionModel.from_unet2d), save that, and compile its folder",
+    ),
+    (
+        r"\b(time_stack|(spatial|temporal)_res_block)\.",
+        "Stable Video Diffusion's UNet, which dgqc does not compile",
+    ),
+    (
+        r"^(adapter\.)?body\.\d",
+        "a T2I-Adapter: compile the pipeline that it is for, as a folder, with --pictures, and the adapter "
+        "as a folder of its own (T2IAdapter.save_pretrained)",
+    ),
+    (r"\b(channel_mapper|effnet_mapper)\.", f"Stable Cascade's network, {ONLY_UNETS}"),
+    (r"^(enc\.|dec\.)?blk\.\d+\.|^token_embd\.", f"a language model or text encoder, {ONLY_UNETS}"),
     (
         r"^(image_proj|ip_adapter)\.",
         "an IP-Adapter: compile the pipeline that it is for, and give this file with --ip-adapter",

@@ -22,7 +22,7 @@ from .checkpoints import unwrapped
 from .conditionings import CONTROLS, of_calls
 from .exported_archive import read_exported_program
 from .exported_unet import ExportedUNet
-from .file_kinds import refuse_other_kinds
+from .file_kinds import absent, hint_inside, refuse_converted, refuse_other_kinds
 from .foreign_weights import foreign_kind
 from .gguf_files import SUFFIX as GGUF
 from .gguf_files import read_gguf
@@ -34,7 +34,7 @@ from .pickles import read_pickle
 from .picture_encoders import PictureEncoder
 from .pipeline_facts import PipelineFacts, pipeline_facts
 from .pipelines import PipelineFolder, StoredPipeline, built_scheduler, quietly
-from .weight_files import read_safetensors, safetensors_metadata, weights_in
+from .weight_files import read_safetensors, refuse_incomplete, safetensors_metadata, weights_in
 from .weights import build_unet, empty_unet, tell_ignored
 
 log = logging.getLogger("dgqc")
@@ -145,7 +145,7 @@ def _load(found: Path, weights_key: str | None, variant: str | None, tokenizer: 
             )
         return _from_folder(found, variant)
     if not found.is_file():
-        raise DgqcError(f"{found} does not exist; {FORMATS}.")
+        raise absent(found, FORMATS)
     refuse_other_kinds(found)
     if found.suffix in (".safetensors", GGUF):
         tensors = read_gguf(found) if found.suffix == GGUF else read_safetensors(found)
@@ -223,12 +223,14 @@ def config_only(path: str | Path) -> LoadedModel:
     """Builds a UNet on the meta device, for reports that need shapes only.
 
     path: a `config.json`, or a UNet's or pipeline's folder with one.
-    Raises DgqcError as `load_model` does.
+    Raises DgqcError as `load_model` does, but for weights that are not there at all.
     """
     found = Path(path)
     if found.is_dir():
         pipeline = _pipeline(found, None)
-        file = (_unet_folder(pipeline)[0] if pipeline else found) / "config.json"
+        folder = _unet_folder(pipeline)[0] if pipeline else found
+        refuse_incomplete(folder)
+        file = folder / "config.json"
     else:
         pipeline, file = None, found
     if not file.is_file():
@@ -254,7 +256,8 @@ def _from_folder(folder: Path, variant: str | None) -> LoadedModel:
     pipeline = _pipeline(folder, variant)
     unet, variant = _unet_folder(pipeline) if pipeline else (folder, variant)
     if not (unet / "config.json").is_file():
-        raise DgqcError(f"{unet} has no config.json; {FORMATS}.")
+        refuse_converted(unet)
+        raise DgqcError(f"{unet} has no config.json; {FORMATS}{hint_inside(unet)}.")
     config = _read_config(unet / "config.json")
     # What is wrong is said before gigabytes are read.
     empty_unet(config, str(unet / "config.json"))

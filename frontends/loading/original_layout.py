@@ -15,7 +15,17 @@ import torch
 from diffusers.loaders.single_file_utils import convert_ldm_unet_checkpoint
 
 from ...ir.errors import DgqcError
-from .original_facts import MARKS, NOISE, NOTHING_SAID, TERMINAL, Said, parts_beside, predicted
+from .foreign_weights import foreign_kind
+from .original_facts import (
+    MARKS,
+    NOISE,
+    NOTHING_SAID,
+    TERMINAL,
+    Said,
+    by_noise_level,
+    parts_beside,
+    predicted,
+)
 from .original_text import TextPart, text_parts
 from .quantized_weights import dequantized
 
@@ -24,6 +34,7 @@ PREFIX = "model.diffusion_model."
 AVERAGED = "model_ema."
 """What those of its averaged copy begin with; their other dots are left out."""
 FIRST, LABELS, PROJECTED = "input_blocks.0.0.weight", "label_emb.weight", "label_emb.0.0.weight"
+BLOCK = re.compile(r"\b(input_blocks|middle_block|output_blocks)\.", re.ASCII)
 HEAD = 64
 """Channels of an attention head, in models whose projections are linear; the others have eight heads."""
 HEADS = 8
@@ -89,6 +100,8 @@ def from_original(
     Raises DgqcError where there is none, or where the blocks are none of a UNet that diffusers has.
     """
     own = dequantized(dict(_unet(weights)), source)
+    if kind := foreign_kind(name.removeprefix(PREFIX) for name in own if BLOCK.search(name)):
+        raise DgqcError(f"{source} holds {kind}.")
     plain = {name if name.startswith(PREFIX) else PREFIX + name: tensor for name, tensor in own.items()}
     copies = {name: f"{AVERAGED}{name.removeprefix('model.').replace('.', '')}" for name in plain}
     others = all(copy in weights for copy in copies.values())
@@ -98,7 +111,7 @@ def from_original(
     config = _config({name.removeprefix(PREFIX): tensor for name, tensor in chosen.items()}, source)
     second = bool(config.get("use_linear_projection")) and not config.get("addition_embed_type")
     predicts = predicted(weights, said, second)
-    scheduler = {
+    scheduler = by_noise_level(weights, source) or {
         **(SDXL if config.get("addition_embed_type") else STABLE_DIFFUSION),
         "prediction_type": predicts or NOISE,
         **({"rescale_betas_zero_snr": True} if TERMINAL in weights else {}),

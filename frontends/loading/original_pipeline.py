@@ -17,6 +17,7 @@ from ..adapters.leaves import SECOND_TEXT
 from ..schedules import scheduler_of
 from .gguf_files import SUFFIX as GGUF
 from .gguf_files import read_gguf
+from .original_facts import COSXL, LATENT_DEVIATION, LATENT_MEAN
 from .original_text import TEXT_PARTS, TextPart, text_encoder
 from .original_vae import PREFIX, vae_in
 from .pickles import read_pickle
@@ -25,12 +26,15 @@ from .quantized_weights import dequantized
 from .tokenizers import read_tokenizer
 from .weight_files import read_safetensors
 
-STARTS = (PREFIX, *(one.start for one in TEXT_PARTS))
+STARTS = (PREFIX, LATENT_MEAN, LATENT_DEVIATION, *(one.start for one in TEXT_PARTS))
 """What the names of all parts beside the UNet begin with."""
 LATENT_SCALES = {"upscaler": 0.08333, "xl": 0.13025, "other": 0.18215}
 """What latents are multiplied by, as published: it stands in no file."""
 ENDS: Mapping[int, str] = {4: "", 8: "InstructPix2Pix", 9: "Inpaint"}
 """Of pipelines' names, by how many channels a UNet takes: latents, another picture's too, a mask and that."""
+
+WITH_DEPTH = 5
+"""Channels of Stable Diffusion 2 for depth."""
 
 
 @dataclass(frozen=True)
@@ -60,6 +64,11 @@ class OriginalPipeline(StoredPipeline):
             return anything.StableDiffusionUpscalePipeline
         if form == "xl" and all(one.part == SECOND_TEXT for one in self.texts):
             return anything.StableDiffusionXLImg2ImgPipeline
+        if channels == WITH_DEPTH:
+            raise DgqcError(
+                f"{self.path} draws after depth, and what estimates it can't be taken from one file; leave "
+                "out --tokenizer, or give a diffusers folder."
+            )
         if channels not in ENDS:
             raise DgqcError(
                 f"{self.path} takes {channels} channels, and no pipeline of diffusers gives so many; leave "
@@ -87,6 +96,7 @@ class OriginalPipeline(StoredPipeline):
             "low_res_scheduler": cast(Any, diffusers).DDPMScheduler(),
             "requires_safety_checker": False,
             "requires_aesthetics_score": kind is cast(Any, diffusers).StableDiffusionXLImg2ImgPipeline,
+            "is_cosxl_edit": self.scheduler["_class_name"] == COSXL["_class_name"],
             **parts,
         }
         taken = inspect.signature(kind).parameters

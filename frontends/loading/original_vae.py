@@ -12,10 +12,13 @@ from diffusers.loaders.single_file_utils import convert_ldm_vae_checkpoint
 from torch import nn
 
 from ...ir.errors import DgqcError
+from .original_facts import LATENT_DEVIATION, LATENT_MEAN
 from .original_weights import filled
 
 PREFIX = "first_stage_model."
 BLOCK = re.compile(r"encoder\.down\.(\d+)\.block\.(\d+)\.conv1\.weight", re.ASCII)
+NORMED = 0.5
+"""What latents are multiplied by whose mean and deviation are taken off."""
 FIRST, LAST = "encoder.conv_in.weight", "decoder.conv_in.weight"
 
 
@@ -44,6 +47,15 @@ def vae_in(weights: Mapping[str, torch.Tensor], scaling_factor: float, source: s
         "layers_per_block": layers,
         "latent_channels": plain[LAST].shape[1],
         "scaling_factor": scaling_factor,
+        **_latents(weights),
     }
     kind: Any = AutoencoderKL
     return filled(kind(**config), convert_ldm_vae_checkpoint(own, config), f"{source}: the VAE")
+
+
+def _latents(weights: Mapping[str, torch.Tensor]) -> dict[str, Any]:
+    """Mean and deviation of latents, and what they are multiplied by, of a model whose file says so."""
+    if LATENT_MEAN not in weights or LATENT_DEVIATION not in weights:
+        return {}
+    mean, deviation = (weights[one].flatten().tolist() for one in (LATENT_MEAN, LATENT_DEVIATION))
+    return {"latents_mean": mean, "latents_std": deviation, "scaling_factor": NORMED}

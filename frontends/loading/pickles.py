@@ -19,6 +19,13 @@ from .file_kinds import refuse_damaged_zip, refuse_other_kinds
 LAYERS = re.compile(r"(torch\.nn\.modules|diffusers\.models)(\.\w+)+", re.ASCII)
 """Names that stand for layers, and so for inert containers of weights."""
 
+TRAINERS = re.compile(
+    r"(pytorch_lightning|lightning|lightning_fabric|omegaconf)(\.\w+)+"
+    r"|argparse\.Namespace|typing\.Any|numpy\.(core|_core)\.multiarray\.\w+|numpy\.(dtype|ndarray)",
+    re.ASCII,
+)
+"""Names that stand for what training leaves beside weights: Stable Diffusion's first checkpoints hold
+callbacks of Lightning's, and many hold numpy's numbers."""
 CONFIGURATION = "diffusers.configuration_utils.FrozenDict"
 DEEPEST = 64
 """Layers inside one another."""
@@ -42,11 +49,25 @@ class InertLayer:
         self.state = state
 
 
-def read_pickle(path: Path) -> Any:
-    """What `torch.save` wrote, on the CPU: tensors, containers, and layers as InertLayers.
+class InertObject:
+    """Stands in for what a trainer left beside weights: whatever made it and whatever it was is forgotten."""
 
-    The file's imports are listed before anything is unpickled, and one that is not of torch.nn.modules or
-    diffusers.models is refused by name. None is imported: layers become InertLayers. The unpickler is
+    def __new__(cls, *_arguments: Any) -> InertObject:
+        return super().__new__(cls)
+
+    def __init__(self, *_arguments: Any) -> None:
+        """Nothing is kept."""
+
+    def __setstate__(self, state: Any) -> None:
+        """Nothing is kept."""
+
+
+def read_pickle(path: Path) -> Any:
+    """What `torch.save` wrote, on the CPU: tensors, containers, layers as InertLayers, trainers' things as
+    InertObjects.
+
+    The file's imports are listed before anything is unpickled, and one that is not of torch.nn.modules,
+    diffusers.models or of what trainers leave is refused by name. None is imported. The unpickler is
     PyTorch's restricted one.
     Raises DgqcError for such a file, and for one that is no PyTorch pickle.
     """
@@ -105,9 +126,10 @@ def _stand_in(name: str, path: Path) -> Any:
     """What is put in place of an import: an inert class, under the import's name."""
     if name == CONFIGURATION:
         return OrderedDict, name
-    if not LAYERS.fullmatch(name):
+    kind = InertLayer if LAYERS.fullmatch(name) else InertObject if TRAINERS.fullmatch(name) else None
+    if kind is None:
         raise _refused(name, path)
-    return type(name.rpartition(".")[2], (InertLayer,), {}), name
+    return type(name.rpartition(".")[2], (kind,), {}), name
 
 
 def _refused(name: str, path: Path) -> DgqcError:

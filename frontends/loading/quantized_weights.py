@@ -13,7 +13,8 @@ from typing import Annotated, Any
 import torch
 from pydantic import ConfigDict, Field
 
-from ...ir.errors import DgqcError
+from ...ir.errors import DgqcError, one_line
+from ...ir.reading import reading
 from ...ir.storage.json_text import parse_json
 from ...ir.storage.schema import Record, checked
 
@@ -26,6 +27,10 @@ LARGEST_CODE = 127
 """Of bitsandbytes' integers."""
 DROPPED = (".scaled_fp8", ".scale_input", ".input_scale", ".output_scale", ".weight_format")
 """Ends of names that say how activations were to be quantized."""
+FORMAT = ".comfy_quant"
+"""Ends of names of the text, as bytes, in which ComfyUI says how a layer's weight is stored."""
+EIGHT = ("float8_e4m3fn", "float8_e5m2")
+"""Of its formats, those with a code an element and one scale."""
 Positive = Annotated[int, Field(ge=1, le=2**31)]
 
 
@@ -65,6 +70,8 @@ def dequantized(weights: WeightsByName, source: str) -> WeightsByName:
 
     Raises DgqcError for a form of a tool that isn't known, or that isn't whole.
     """
+    for name in (one for one in weights if one.endswith(FORMAT)):
+        _check_format(weights[name], name.removesuffix(FORMAT), source)
     found = {name: tensor for name, tensor in weights.items() if not _says_activations(name)}
     for scheme in SCHEMES:
         stored = scheme.weights(found)
@@ -89,7 +96,18 @@ def dequantized(weights: WeightsByName, source: str) -> WeightsByName:
 
 
 def _says_activations(name: str) -> bool:
-    return name == "scaled_fp8" or name.endswith(DROPPED)
+    return name == "scaled_fp8" or name.endswith((*DROPPED, FORMAT))
+
+
+def _check_format(text: Any, layer: str, source: str) -> None:
+    """Raises DgqcError where ComfyUI stored a layer in another form than one code and one scale."""
+    with reading(f"{source}: how {layer} is stored", REMEDY):
+        said = parse_json(bytes(text.to(torch.uint8).tolist()).decode(), f"{source}: {layer}{FORMAT}")
+    kind = said.get("format") if isinstance(said, dict) else said
+    if kind not in EIGHT:
+        raise DgqcError(
+            f"{source}: {layer} is stored as {one_line(str(kind), 100)}, which only ComfyUI reads; {REMEDY}."
+        )
 
 
 def _four_bits(weight: str, tensors: WeightsByName) -> torch.Tensor:

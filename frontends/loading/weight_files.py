@@ -15,7 +15,7 @@ from ...ir.errors import DgqcError
 from ...ir.reading import reading
 from ...ir.storage.mapped import remember_mapped
 from .checkpoints import unwrapped
-from .file_kinds import refuse_other_kinds
+from .file_kinds import refuse_converted, refuse_other_kinds
 from .pickles import read_pickle
 from .pipeline_records import ShardsRecord, read_record
 from .torchao_weights import without_torchao
@@ -55,6 +55,25 @@ def weights_in(folder: Path, variant: str | None = None) -> tuple[Path, Mapping[
         the only ones that there are.
     Raises DgqcError where there are none or not those, or where what there is is damaged.
     """
+    file = _file_of(folder, variant)
+    return file, _read_shards(file) if file.suffix == ".json" else _read_one(file)
+
+
+def refuse_incomplete(folder: Path) -> None:
+    """Raises DgqcError where a part's folder holds some of its weights and not all, or another library's.
+
+    Nothing is read of weights that are there; a folder without any is taken.
+    """
+    if not variants_in(folder):
+        refuse_converted(folder)
+        return
+    file = _file_of(folder, None)
+    if file.suffix == ".json":
+        _shards(file)
+
+
+def _file_of(folder: Path, variant: str | None) -> Path:
+    """The file or index of the variant that is meant."""
     chosen = _chosen(folder, variant)
     whole = [
         path for path in folder.iterdir() if variant_of(path.name) == chosen and not SHARD.search(path.name)
@@ -67,7 +86,7 @@ def weights_in(folder: Path, variant: str | None = None) -> tuple[Path, Mapping[
     file = min(whole, key=_preference)
     if variant is None and chosen:
         log.info("%s has no weights without a name; %s is taken.", folder, file.name)
-    return file, _read_shards(file) if file.suffix == ".json" else _read_one(file)
+    return file
 
 
 def _preference(path: Path) -> tuple[int, bool, bool]:
@@ -80,6 +99,7 @@ def _chosen(folder: Path, variant: str | None) -> str:
     """The variant that is meant."""
     found = variants_in(folder)
     if not found:
+        refuse_converted(folder)
         names = " or ".join(f"{STEMS[0]}.{kind}" for kind in FORMATS)
         raise DgqcError(
             f"{folder} holds a config but no weights ({names}); save it with unet.save_pretrained."
@@ -122,11 +142,16 @@ def _read_one(path: Path) -> Mapping[str, Any]:
 
 
 def _read_shards(index: Path) -> dict[str, Any]:
-    record, _ = read_record(index, ShardsRecord)
     weights: dict[str, Any] = {}
-    for name in sorted(set(record.weight_map.values())):
-        shard = index.parent / name
-        if not shard.is_file():
-            raise DgqcError(f"{index} names {name}, which is not beside it; copy all parts of the model.")
+    for shard in _shards(index):
         weights.update(_read_one(shard))
     return weights
+
+
+def _shards(index: Path) -> list[Path]:
+    """The files that an index lists. Raises DgqcError where one is not there."""
+    record, _ = read_record(index, ShardsRecord)
+    found = [index.parent / name for name in sorted(set(record.weight_map.values()))]
+    if missing := next((one for one in found if not one.is_file()), None):
+        raise DgqcError(f"{index} names {missing.name}, which is not beside it; copy all parts of the model.")
+    return found

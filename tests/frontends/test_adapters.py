@@ -190,6 +190,7 @@ REFUSALS: dict[str, Callable[[Any], Tensors]] = {
         "lora_unet_joint.lora_up.weight": torch.ones(4, 2),
     },
     r"holds no changes of layers \(conv_in.bias for instance\)": lambda unet: unet.state_dict(),
+    "holds a whole model, not what changes one": lambda unet: {"input_blocks.0.0.weight": torch.ones(1)},
     "holds NaN or infinite values": lambda unet: {
         key: tensor * torch.nan for key, tensor in kohya(unet).items()
     },

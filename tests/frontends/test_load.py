@@ -195,13 +195,35 @@ def test_wrong_paths(tmp_path: Path) -> None:
     (tmp_path / "model.onnx").write_bytes(b"x")
     for path, message in [
         (tmp_path / "nothing", "does not exist"),
-        (tmp_path, r"no config\.json"),
+        (tmp_path, "holds a model of ONNX"),
         (tmp_path / "model.onnx", "not a model dgqc can read"),
     ]:
         with pytest.raises(DgqcError, match=message):
             load_model(path)
     (tmp_path / "model_index.json").write_text("{}")
     with pytest.raises(DgqcError, match="no unet folder"):
+        load_model(tmp_path)
+    with pytest.raises(DgqcError, match=f"lists the parts of a pipeline; give its folder, {tmp_path}"):
+        load_model(tmp_path / "model_index.json")
+
+
+def test_what_may_be_meant(tmp_path: Path) -> None:
+    """What is typed first: a repository's name, an address, the folder around a model."""
+    with pytest.raises(
+        DgqcError, match=r"downloads nothing; .*`hf download someone/model-1\.5` prints the folder"
+    ):
+        load_model("someone/model-1.5")
+    with pytest.raises(DgqcError, match="downloads nothing; download the file"):
+        load_model("https://example.org/model.safetensors")
+    with pytest.raises(DgqcError, match=r"someone/model\.safetensors does not exist; give a diffusers"):
+        load_model("someone/model.safetensors")
+    around, snapshot = tmp_path / "models--someone--model", "snapshots/0a1b"
+    (around / snapshot).mkdir(parents=True)
+    (around / snapshot / "model_index.json").write_text("{}")
+    with pytest.raises(DgqcError, match=rf"perhaps {around / snapshot} is meant\.$"):
+        load_model(around)
+    (tmp_path / "v1-5.ckpt").write_bytes(b"")
+    with pytest.raises(DgqcError, match=r"perhaps \S+v1-5\.ckpt is meant\.$"):
         load_model(tmp_path)
 
 

@@ -2,15 +2,21 @@
 
 from __future__ import annotations
 
+import argparse
 import io
 import pickle
+import sys
+import types
 import zipfile
 from pathlib import Path
+from typing import Any
 
+import numpy as np
 import pytest
 import torch
 
 from dgqc.frontends import load_model
+from dgqc.frontends.loading.pickles import InertObject, read_pickle
 from dgqc.ir.errors import DgqcError
 
 CALLS = {
@@ -83,6 +89,44 @@ def test_nothing_is_called(folder: Path, name: str, legacy: bool) -> None:
         load_model(file)
     assert not (folder / "proof").exists()
     assert (folder / "kept").is_dir()
+
+
+@pytest.mark.parametrize(
+    "name",
+    ["pytorch_lightning.callbacks.model_checkpoint.ModelCheckpoint", "omegaconf.dictconfig.DictConfig"],
+)
+def test_what_trainers_leave_is_forgotten(folder: Path, name: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Stable Diffusion's first checkpoints have a class of Lightning's for a key."""
+    module, _, last = name.rpartition(".")
+    kind: Any = type(last, (), {"__module__": module})
+    weights, one = {"conv.weight": torch.ones(2)}, kind()
+    one.best_model_score = 3.5
+    beside = {
+        "callbacks": {kind: {"best": np.float64(0.5)}},
+        "more": [one, argparse.Namespace(a=1), np.ones(2)],
+    }
+    with monkeypatch.context() as patched:
+        for place in (module.partition(".")[0], module):
+            patched.setitem(sys.modules, place, types.SimpleNamespace(**{last: kind}))
+        torch.save({"state_dict": weights, **beside}, folder / "a.ckpt")
+    found = read_pickle(folder / "a.ckpt")
+    assert torch.equal(found["state_dict"]["conv.weight"], weights["conv.weight"])
+    (forgotten,) = found["callbacks"]
+    assert issubclass(forgotten, InertObject)
+    assert not any(vars(one) for one in found["more"])
+
+
+@pytest.mark.parametrize("name", ["pytorch_lightning:os.system", "omegaconf.dictconfig:os.system"])
+def test_names_that_look_like_a_trainers_call_nothing(folder: Path, name: str) -> None:
+    buffer = io.BytesIO()
+    torch.save({}, buffer)
+    payload = calling(name, filled("touch {proof}", folder))
+    with zipfile.ZipFile(buffer) as old, zipfile.ZipFile(folder / "unet.pt", "w") as new:
+        for member in old.namelist():
+            new.writestr(member, payload if member.endswith("data.pkl") else old.read(member))
+    with pytest.raises(DgqcError, match=r"unet\.pt"):
+        load_model(folder / "unet.pt")
+    assert not (folder / "proof").exists()
 
 
 def test_such_pickles_do_call_where_anything_is_believed(folder: Path) -> None:

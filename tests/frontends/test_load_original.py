@@ -194,6 +194,39 @@ def test_what_a_file_says_of_its_prediction(
     assert ("doesn't say what its UNet predicts" in caplog.text) == (predicts is None)
 
 
+@pytest.mark.parametrize(
+    ("marks", "kind", "said"),
+    [
+        ({"edm_mean": (4,), "edm_std": (4,)}, "EDMDPMSolverMultistepScheduler", {"sigma_data": 0.5}),
+        (
+            {"edm_vpred.sigma_max": 120.0, "edm_vpred.sigma_min": 0.002},
+            "EDMEulerScheduler",
+            {"sigma_max": 120.0, "prediction_type": "v_prediction"},
+        ),
+    ],
+)
+@pytest.mark.parametrize("start", ["model.diffusion_model.", ""])
+def test_models_that_are_told_noise_levels(
+    marks: dict[str, Any], kind: str, said: dict[str, Any], start: str, tmp_path: Path
+) -> None:
+    """Playground 2.5's file and CosXL's."""
+    more = {
+        name: torch.ones(one) if isinstance(one, tuple) else torch.tensor(one) for name, one in marks.items()
+    }
+    save_file({**original_names(unet_of("sdxl"), start), **more}, tmp_path / "a.safetensors")
+    found = load_model(tmp_path / "a.safetensors").scheduler
+    assert found is not None
+    assert found["_class_name"] == kind
+    assert found.items() >= said.items()
+
+
+def test_noise_levels_that_are_none(tmp_path: Path) -> None:
+    more = {"edm_vpred.sigma_max": torch.tensor(torch.nan)}
+    save_file({**original_names(unet_of("sdxl")), **more}, tmp_path / "a.safetensors")
+    with pytest.raises(DgqcError, match=r"noise levels from 0\.002 to nan"):
+        load_model(tmp_path / "a.safetensors")
+
+
 @pytest.mark.parametrize(("steps", "predicts"), [(875_000, "epsilon"), (140_000, "v_prediction")])
 def test_steps_of_training_say_it_too(steps: int, predicts: str, tmp_path: Path) -> None:
     weights = original_names(unet_of("stable diffusion 2"))
@@ -214,8 +247,9 @@ def test_parts_that_are_left_out_are_named(tmp_path: Path, caplog: pytest.LogCap
     assert "It holds a text encoder, but no tokenizer, as no such file does" in caplog.text
 
 
-@pytest.mark.parametrize("scaled", [False, True])
-def test_floats_of_eight_bits(scaled: bool, tmp_path: Path) -> None:
+@pytest.mark.parametrize("scaled", ["", "scale_weight", "weight_scale"])
+def test_floats_of_eight_bits(scaled: str, tmp_path: Path) -> None:
+    """Plain ones, and with a scale in two forms of ComfyUI's."""
     unet = unet_of("a smaller one")
     weights, stored = original_names(unet), {}
     for name, tensor in weights.items():
@@ -223,14 +257,32 @@ def test_floats_of_eight_bits(scaled: bool, tmp_path: Path) -> None:
         scale = torch.tensor(1.0 if small or not scaled else float(tensor.abs().max()) / 400)
         stored[name] = tensor if small else (tensor / scale).to(torch.float8_e4m3fn)
         if scaled and not small:
-            stored[name.removesuffix("weight") + "scale_weight"] = scale
-    if scaled:
+            stored[name.removesuffix("weight") + scaled] = scale
+        if scaled == "weight_scale" and not small:
+            said = b'{"format": "float8_e4m3fn"}'
+            stored[name.removesuffix("weight") + "comfy_quant"] = torch.tensor(list(said), dtype=torch.uint8)
+    if scaled == "scale_weight":
         stored["model.diffusion_model.scaled_fp8"] = torch.zeros(0)
     save_file(stored, tmp_path / "a.safetensors")
     found: Any = load_model(tmp_path / "a.safetensors").model
     for name, tensor in unet.state_dict().items():
         other = found.state_dict()[name]
         assert (other - tensor).norm() <= 0.05 * tensor.norm(), name
+
+
+def test_forms_of_comfyui_that_others_cannot_read(tmp_path: Path) -> None:
+    said = torch.tensor(list(b'{"format": "nvfp4"}'), dtype=torch.uint8)
+    weights = original_names(unet_of("a smaller one"))
+    save_file({**weights, "model.diffusion_model.out.2.comfy_quant": said}, tmp_path / "a.safetensors")
+    with pytest.raises(DgqcError, match=r"out\.2 is stored as nvfp4, which only ComfyUI reads"):
+        load_model(tmp_path / "a.safetensors")
+
+
+def test_a_network_of_videos(tmp_path: Path) -> None:
+    more = {"model.diffusion_model.input_blocks.1.0.time_stack.in_layers.0.weight": torch.ones(4)}
+    save_file({**original_names(unet_of("a smaller one")), **more}, tmp_path / "svd.safetensors")
+    with pytest.raises(DgqcError, match="holds Stable Video Diffusion's UNet"):
+        load_model(tmp_path / "svd.safetensors")
 
 
 def test_refusals(tmp_path: Path) -> None:

@@ -13,7 +13,7 @@ import pytest
 import torch
 from safetensors.torch import save_file
 
-from dgqc.frontends import calibrate, load_model
+from dgqc.frontends import calibrate, config_only, load_model
 from dgqc.frontends.adapters.adapter import Adapter
 from dgqc.frontends.loading.weight_files import variant_of
 from dgqc.ir.errors import DgqcError
@@ -100,6 +100,26 @@ def test_several_files(ending: str, variant: str | None, folder: Path) -> None:
     index.unlink()
     with pytest.raises(DgqcError, match="holds parts of its weights, but not the index"):
         load_model(folder, variant=variant)
+
+
+def test_what_is_missing_is_said_before_anything_is_read(folder: Path) -> None:
+    """`dgqc check` and `report` read no weights, but look whether all of them are there."""
+    tiny_unet().save_pretrained(folder, max_shard_size="20KB")
+    config_only(folder)
+    sorted(folder.glob("*-of-*"))[1].unlink()
+    with pytest.raises(DgqcError, match=r"names .*-00002-of-.*, which is not beside it"):
+        config_only(folder)
+
+
+@pytest.mark.parametrize("name", ["diffusion_flax_model.msgpack", "model.onnx", "openvino_model.xml"])
+def test_models_of_other_libraries(folder: Path, name: str) -> None:
+    (folder / name).write_bytes(b"")
+    for load in (load_model, config_only):
+        with pytest.raises(DgqcError, match=rf"holds a model of \w+ \({name}\)"):
+            load(folder)
+    (folder / "config.json").unlink()
+    with pytest.raises(DgqcError, match="holds a model of"):
+        load_model(folder)
 
 
 def test_refusals(folder: Path) -> None:
