@@ -10,6 +10,7 @@ from typing import Any
 import torch
 
 from ...ir.errors import DgqcError
+from .foreign_weights import foreign_kind
 from .pickles import InertLayer, layer_weights
 
 log = logging.getLogger("dgqc")
@@ -53,6 +54,8 @@ def unwrapped(
             "unet.save_pretrained."
         )
     if all(isinstance(value, dict | InertLayer) for value in found.values()):
+        if kind := foreign_kind(f"{name}." for name in found):
+            raise DgqcError(f"{path} holds {kind}.")
         names = ", ".join(str(name) for name in found)
         raise DgqcError(f"{path} holds {names}; say with --weights-key which of them are the UNet's weights.")
     return found, config if isinstance(config, dict) else None

@@ -7,19 +7,23 @@ from torch import nn
 
 from ...ir.errors import DgqcError
 from .exported_unet import ExportedUNet
+from .unet_config import INSTEAD
 from .weights import not_plain
 
 FREE_U = ("s1", "s2", "b1", "b2")
 
 
 def check_live(model: nn.Module) -> None:
-    """Raises DgqcError for a model without values, with adapters beside its weights, or changed by FreeU.
+    """Raises DgqcError for a model of a kind that dgqc knows not to compile, without values, with adapters
+    beside its weights, or changed by FreeU.
 
     Files are checked where they are read; a module may have come from anywhere.
     """
     if isinstance(model, ExportedUNet):
         return
     name = type(model).__name__
+    if name in INSTEAD:
+        raise DgqcError(f"dgqc does not compile a {name}{INSTEAD[name]}.")
     for path, value in [*model.named_parameters(), *model.named_buffers()]:
         if value.is_meta:
             raise DgqcError(

@@ -32,7 +32,22 @@ CLASSES = tuple(
     if hasattr(diffusers, name)
 )
 """Those that this diffusers has."""
+_JOINED = "; in ControlNet-XS both networks are one, which stays float: take a ControlNet of the usual kind"
+_DECODER = "; a decoder is compiled with its pipeline (give the pipeline's folder, and --parts all)"
+_VIDEO = "; of videos dgqc compiles UNetMotionModel (AnimateDiff) and UNet3DConditionModel"
+_OTHER = "; it is no UNet of convolutions and attention on pictures"
 INSTEAD: Mapping[str, str] = {
+    "ControlNetXSAdapter": _JOINED,
+    "UNetControlNetXSModel": _JOINED,
+    "AutoencoderKL": _DECODER,
+    "AutoencoderTiny": _DECODER,
+    "VQModel": _DECODER,
+    "UNetSpatioTemporalConditionModel": _VIDEO,
+    "I2VGenXLUNet": _VIDEO,
+    "SparseControlNetModel": "; AnimateDiff's sparse ControlNet stays float: record its pipeline's calls "
+    "in dgqc.recording(pipe.unet), and compile the UNet with them",
+    "StableCascadeUNet": _OTHER,
+    "PriorTransformer": _OTHER,
     "MotionAdapter": "; put this one into a UNet with UNetMotionModel.from_unet2d, and save that",
     "ControlNetUnionModel": "; this one stays float, and what it adds are inputs of its UNet's program: call "
     "the pipeline in dgqc.recording(pipe.unet), and compile the UNet with that",
@@ -73,10 +88,11 @@ def checked_config(config: Mapping[str, Any], source: str) -> dict[str, Any]:
     name = config.get("_class_name")
     if not isinstance(name, str) or name not in CLASSES:
         kind = name if isinstance(name, str) else f"model whose _class_name is {one_line(repr(name), 100)}"
-        instead = INSTEAD.get(name, "") if isinstance(name, str) else ""
+        if kind in INSTEAD:
+            raise DgqcError(f"{source} describes a {kind}, which dgqc does not compile{INSTEAD[kind]}.")
         raise DgqcError(
             f"{source} describes a {kind if name else 'model without a _class_name'}, but dgqc compiles "
-            f"{', '.join(CLASSES[:-1])} and {CLASSES[-1]}{instead}."
+            f"{', '.join(CLASSES[:-1])} and {CLASSES[-1]}."
         )
     with reading(f"The config of {source}", "give the config.json that the UNet was saved with"):
         plain: dict[str, Any] = parse_json(json.dumps(dict(config)), f"The config of {source}")

@@ -7,17 +7,20 @@ from pathlib import Path
 from typing import Any
 
 import diffusers
+import every_pipeline
 import picture_adapters
 import pytest
 import text_parts
 import torch
 from diffusers.models.embeddings import IPAdapterFaceIDPlusImageProjection
 
-from dgqc.frontends import capture, config_only
+import dgqc
+from dgqc.frontends import capture, config_only, load_model
 from dgqc.frontends.calibrating.drawings import Drawings
 from dgqc.frontends.calibrating.pipeline_calls import Settings
 from dgqc.frontends.calibrating.pipeline_parts import part_of
 from dgqc.frontends.calibrating.recorder import recording
+from dgqc.frontends.loading.unet_config import INSTEAD
 from dgqc.ir.errors import DgqcError
 
 
@@ -55,6 +58,29 @@ def test_a_face_and_a_picture() -> None:
         with pytest.raises(DgqcError) as error:
             refuses()
         refused(error, "The UNet's adapter is an IP-Adapter FaceID Plus, which is shown a picture behind")
+
+
+@pytest.mark.parametrize("name", INSTEAD)
+def test_models_of_other_kinds(name: str, tmp_path: Path) -> None:
+    """As folders: no list of what is compiled, but what to do with this one."""
+    (tmp_path / "config.json").write_text(json.dumps({"_class_name": name}))
+    with pytest.raises(DgqcError) as error:
+        config_only(tmp_path)
+    refused(error, f"describes a {name}, which dgqc does not compile{INSTEAD[name]}.")
+
+
+def test_a_controlnet_that_is_one_with_its_unet() -> None:
+    whole = every_pipeline.built("StableDiffusionControlNetXSPipeline")
+    with pytest.raises(DgqcError) as error:
+        dgqc.compile(whole, "w8a8")
+    refused(error, "dgqc does not compile a UNetControlNetXSModel; in ControlNet-XS both networks are one")
+
+
+def test_an_adapter_of_pictures_in_the_place_of_a_model(tmp_path: Path) -> None:
+    torch.save({"image_proj": {"a": torch.ones(1)}, "ip_adapter": {"b": torch.ones(1)}}, tmp_path / "ip.bin")
+    with pytest.raises(DgqcError) as error:
+        load_model(tmp_path / "ip.bin")
+    refused(error, "holds an IP-Adapter: compile the pipeline that it is for, and give this file with --ip-")
 
 
 def test_one_network_for_many_kinds_of_pictures(tmp_path: Path) -> None:
