@@ -8,6 +8,7 @@ prints a line for each: decibels of signal to noise of the pictures, about their
 from __future__ import annotations
 
 import sys
+from argparse import Namespace
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -16,6 +17,7 @@ from typing import Any
 
 import diffusers
 import gguf_layouts
+import numpy as np
 import original_pipelines as pipelines
 import text_parts
 import torch
@@ -120,6 +122,32 @@ def xl() -> tuple[Any, Tensors]:
     return pipelines.sdxl(of_xl())
 
 
+def with_normed_latents() -> tuple[Any, Tensors]:
+    """Playground 2.5's: told noise levels, and its file says mean and deviation of latents."""
+    pipeline, tensors = xl()
+    pipeline.scheduler = _diffusers.EDMDPMSolverMultistepScheduler(
+        sigma_data=0.5, sigma_max=80.0, sigma_min=0.002
+    )
+    mean, deviation = torch.tensor([-1.5, 0.5, 1.0, 0.25]), torch.tensor([8.0, 6.0, 7.0, 5.0])
+    latents = {"latents_mean": mean.tolist(), "latents_std": deviation.tolist(), "scaling_factor": 0.5}
+    pipeline.vae.register_to_config(**latents)
+    return pipeline, {
+        **tensors,
+        "edm_mean": mean[None, :, None, None],
+        "edm_std": deviation[None, :, None, None],
+    }
+
+
+def by_noise_level() -> tuple[Any, Tensors]:
+    """CosXL's: told noise levels, predicts velocity."""
+    pipeline, tensors = xl()
+    levels = {"sigma_max": 120.0, "sigma_min": 0.002}
+    pipeline.scheduler = _diffusers.EDMEulerScheduler(
+        sigma_data=1.0, prediction_type="v_prediction", **levels
+    )
+    return pipeline, {**tensors, **{f"edm_vpred.{name}": torch.tensor(one) for name, one in levels.items()}}
+
+
 def distilled() -> tuple[Any, Tensors]:
     """SSD-1B's: as many transformer layers at each place as were left."""
     depths = {
@@ -149,7 +177,9 @@ def averaged() -> tuple[Any, Tensors]:
 
 
 def pickled(tensors: Tensors, path: Path) -> None:
-    torch.save({"state_dict": tensors, "global_step": 470_000, "callbacks": {}}, path)
+    """With what trainers leave beside: numbers of numpy's, and names."""
+    beside = {"lr_schedulers": [np.float64(1.0)], "hyper_parameters": Namespace(base_learning_rate=1e-4)}
+    torch.save({"state_dict": tensors, "global_step": 470_000, "callbacks": {}, **beside}, path)
 
 
 def halves(tensors: Tensors, path: Path) -> Tensors:
@@ -187,6 +217,8 @@ LAYOUTS: Mapping[str, Layout] = {
     "instruct-pix2pix-00-22000.ckpt": Layout(
         first("StableDiffusionInstructPix2PixPipeline", in_channels=8), FEW, written=pickled, pictures=True
     ),
+    "playground-v2.5-1024px-aesthetic.fp16.safetensors": Layout(with_normed_latents, FEW, written=halves),
+    "cosxl.safetensors": Layout(by_noise_level, FEW),
     "SSD-1B-A1111.safetensors": Layout(distilled, FEW, written=halves),
     "LCM_Dreamshaper_v7": Layout(
         told_the_scale, (*FEW, "--guidance-scale", "8.5"), {"guidance_scale": 8.5}, tokenizer=False

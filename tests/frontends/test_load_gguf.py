@@ -25,7 +25,13 @@ SUPER = 256
 FEW = 512
 """Tensors of fewer numbers keep their shape."""
 BLOCKS = ("Q4_0", "Q4_1", "Q5_0", "Q5_1", "Q8_0")
-SUPERBLOCKS = {"Q4_K": (144, (0, 2)), "Q6_K": (210, (208,))}
+SUPERBLOCKS = {
+    "Q2_K": (84, (80, 82)),
+    "Q3_K": (110, (108,)),
+    "Q4_K": (144, (0, 2)),
+    "Q5_K": (176, (0, 2)),
+    "Q6_K": (210, (208,)),
+}
 """Bytes of a block, and where its halves stand: the scales of all its numbers."""
 
 
