@@ -1,6 +1,6 @@
 """The tables and figures of DGQ's paper on a trained model, from weights that are at hand.
 
-    python benchmarks/tables.py 2 3 A.1 A.3 figure-4 figure-5 past-the-paper seeds [--model FOLDER] ...
+    python benchmarks/tables.py 2 3 A.1 A.3 figure-4 figure-5 past-the-paper added seeds [--model FOLDER] ...
 
 Each goes to `OUTPUT/NAME.md`. What was measured is kept in `OUTPUT/measured`: run again to continue, or to
 go on with more pictures. Two runs can share an output, each with half of `--bits`; a third then gathers both.
@@ -12,6 +12,7 @@ go on with more pictures. Two runs can share an output, each with half of `--bit
     figure-5  attention scores: the start token's and the others'
     past-the-paper
               our choices one by one: about activations where weights have 8 bits, about weights where fewer
+    added     the default and passes of other methods in it, at `--bits`; signal to noise alone
     seeds     the float model's pictures from two sets of seeds: what chance alone does to their figures
 """
 
@@ -39,7 +40,7 @@ from dgqc.demo_model import pipeline_dir
 from dgqc.ir.errors import DgqcError
 
 WIDTHS = ("w4a6", "w8a6", "w8a8", "w4a4", "w4a8", "w8a4")
-LEARNING = {"tfmq": 10, "dgq": 10, "dgq-exact": 10, "q-diffusion": 10, "eda": 30}
+LEARNING = {"tfmq": 10, "dgq": 10, "dgq-exact": 10, "q-diffusion": 10, "eda": 30, "dilatequant": 10}
 """Methods that learn, and how far a rounding may travel: iterations times rate, as in the presets."""
 SHOWN = (
     "preset",
@@ -59,6 +60,13 @@ PAPER = "grouping=kmeans,ranges=minmax,rounding=nearest,"
 """What the ablations leave as the paper has it; its learned weights would hide behind 8 bits."""
 ATTENTION = "probabilities=log2,scale=tensor"
 PLAIN = "probabilities=uniform,scale=static"
+ADDED = {
+    "low-rank": ("quantize-weights", "low-rank,quantize-weights"),
+    "low-rank, 20 %": ("quantize-weights", "low-rank{share=20},quantize-weights"),
+    "dilated weights": ("balance-channels", "balance-channels{method=dilate,gain=0.1}"),
+    "learned balance": ("balance-channels", "balance-channels{method=learned,gain=0.5}"),
+}
+"""What changes in the default's pipeline, by the row's name."""
 
 
 def table_2(arguments: argparse.Namespace) -> list[Candidate]:
@@ -66,6 +74,7 @@ def table_2(arguments: argparse.Namespace) -> list[Candidate]:
     found = []
     for width in arguments.bits.split(","):
         found += [candidate(f"naive-{width}"), candidate(width), candidate(f"{width}g16")]
+        found.append(candidate(f"svdquant-{width}"))
         for method, travel in LEARNING.items():
             learned = f"iterations={arguments.iterations},rate={travel / arguments.iterations:g}"
             for groups in ("", "g16") if method == "dgq" else ("",):
@@ -97,6 +106,15 @@ def groupings(width: str) -> list[Candidate]:
     return found
 
 
+def added(width: str) -> list[Candidate]:
+    """The default, and passes of other methods in it, one at a time."""
+    passes = candidate(width).passes.replace("measure-error,", "")
+    rows = [Candidate(width, passes)]
+    for name, (old, new) in ADDED.items():
+        rows.append(Candidate(f"{width}, {name}", passes.replace(old, new)))
+    return rows
+
+
 def named(name: str, preset: str) -> Candidate:
     """A preset under another name."""
     return Candidate(name, candidate(preset).passes)
@@ -118,7 +136,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
-    names = ("2", "3", "A.1", "A.3", "figure-4", "figure-5", "past-the-paper", "seeds")
+    names = ("2", "3", "A.1", "A.3", "figure-4", "figure-5", "past-the-paper", "added", "seeds")
     parser.add_argument("tables", nargs="+", choices=names)
     parser.add_argument(
         "--model", type=Path, default=pipeline_dir(), help="a pipeline with the demo's grammar"
@@ -162,6 +180,7 @@ def main() -> None:
         "figure-4": lambda: dropped_table(workload, store),
         "figure-5": lambda: scores_figure(silent, arguments.output / "figure-5.png"),
         "past-the-paper": past_the_paper,
+        "added": rows("added", [one for width in arguments.bits.split(",") for one in added(width)], silent),
         "seeds": lambda: seeds_table(workload, store),
     }
     for name in arguments.tables:

@@ -41,7 +41,8 @@ class Remembering(Pass):
             name: (type(plan).__name__, plan.role, plan.padded) if isinstance(plan, Operand) else ""
             for name, plan in program.plans.items()
         }
-        key = content_hash(self.original, structure(list(program.graph.graph.nodes)), kinds)
+        graph = program.graph  # passes before this one may have changed constants, and nothing else
+        key = content_hash(self.original, structure(list(graph.graph.nodes)), graph.state_dict(), kinds)
         if key not in self.observed:
             self.observed[key] = observe(program)
         return with_ranges(program, self.observed[key])

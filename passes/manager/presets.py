@@ -39,7 +39,7 @@ PIPELINE = Template(
     _FRONT
     + "balance-queries,"
     + _START
-    + _SITES
+    + _SITES.replace("quantize-weights", "${branches}quantize-weights")
     + _OUR_GROUPS
     + "$probabilities,"
     + _OUR_SCALES
@@ -74,6 +74,7 @@ OURS = Method(
         "ranges": "",
         "rounding": "auto",
         "keep": "auto",
+        "branches": "none",
     },
 )
 
@@ -188,6 +189,7 @@ _CHOICES = {
 }
 _FORMS = {
     "keep": (r"auto|none|\d{1,2}(\.\d+)?", "auto, none, or the decibels that the output is to have"),
+    "branches": (r"none|[1-9]\d{0,2}(\.\d+)?", "none, or the percent of multiply-adds that they may add"),
     "iterations": (r"[1-9]\d{0,6}", "a number above 0"),
     "rank": (r"[1-9]\d{0,3}", "a number above 0"),
     "rate": (r"\d*\.?\d+(e-?\d+)?", "a number above 0"),
@@ -209,7 +211,8 @@ def pipeline_for(opt: str) -> str:
     for uniform ones. probabilities: how they are coded; auto chooses for each attention, and holds where
     scale=row and nothing else is said. rounding: of weights; auto is gptq, nearest
     the quickest, brecq and fbr take hours. keep: none leaves every layer at the preset's
-    bits, however much that loses; a number is what the output is to have, in dB.
+    bits, however much that loses; a number is what the output is to have, in dB. branches: of low rank and
+    16 bits beside layers, for so many percent of multiply-adds; none where nothing is said.
     iterations, rate: of methods that learn. rank: of svdquant's branches, at most.
     The text ends with the integer graph; what a target appends to it is the target's business.
     Raises PipelineError for an unknown preset, an unknown key or a value out of place.
@@ -230,6 +233,8 @@ def pipeline_for(opt: str) -> str:
     ranges = chosen.get("ranges") or ("searched" if found["activations"] == "4" else "minmax")
     chosen["ranges"] = _RANGES[ranges]
     chosen["wide"] = f",wide={chosen['w8']}" if chosen["w8"] else ""
+    share = chosen.get("branches", "none")
+    chosen["branches"] = "" if share == "none" else f"low-rank{{share={share}}},"
     chosen["kept"] = _kept(chosen.get("keep", "none"), bits)
     chosen["rounding"] = _ROUNDING[chosen.get("rounding", "nearest")]
     chosen["probabilities"] = _probabilities(opt, chosen.get("probabilities", ""), chosen.get("scale", "row"))

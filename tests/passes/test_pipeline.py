@@ -224,6 +224,8 @@ def test_options_of_methods_reach_their_passes() -> None:
         ("w8a8", "keep-wide{poor=28,enough=38},measure-error,", "poor=16"),
         ("w8a8,keep=none", "gptq,measure-error,", "keep-wide"),
         ("w8a4", "gptq,measure-error,", "keep-wide"),
+        ("w4a4", "merge-quantizers,quantize-weights", "low-rank"),
+        ("w4a4,branches=7.5", "merge-quantizers,low-rank{share=7.5},quantize-weights", "share=10"),
         ("w4a4,keep=31", "gptq,keep-wide{poor=31,enough=31},measure-error,", "poor=16"),
         ("w4a6,keep=36.5", "gptq,keep-wide{poor=36.5,enough=36.5},measure-error,", "poor=16"),
         ("w8a8,rounding=gptq", "timestep-tables,gptq,", "most"),
