@@ -27,6 +27,7 @@ BUILT_IN = {
     "split-start-token": "graph.split_start_token",
     "insert-sites": "graph.insert_sites",
     "merge-quantizers": "graph.merge_quantizers",
+    "rotate": "activations.rotate",
     "low-rank": "widths.low_rank",
     "quantize-weights": "weights.quantize_weights",
     "observe-ranges": "activations.observe_ranges",

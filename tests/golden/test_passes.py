@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import replace
 
 import pytest
@@ -9,6 +10,7 @@ import torch
 
 from dgqc.backends.c.layout.fuse_rows import FuseRows
 from dgqc.backends.c.layout.split_products import SplitProducts
+from dgqc.ir.calibration import Calibration, Inputs
 from dgqc.ir.plans import (
     Correction,
     Dimension,
@@ -249,6 +251,19 @@ def test_balance_queries(golden: Golden) -> None:
 def test_keep_wide(golden: Golden) -> None:
     """An operand that stays as wide as it came, and a weight in two bytes."""
     golden("keep-wide{poor=20,enough=1000,calls=2}", calibrated(decided(sited(dense()))), "keep-wide")
+
+
+def test_rotate(golden: Golden) -> None:
+    """One of four channels reaches far: turned, all reach less."""
+    sketch = Sketch(sample=(1, 2, 4))
+    y = sketch.linear("proj", sketch.inputs["sample"], [[1, -2, 3, 0.5], [4, 0, -1, 2]], [0.625, -1.5])
+    program = sited(sketch.program(sketch.call("act", aten.silu.default, y)))
+
+    def read(step: int) -> Iterator[Inputs]:
+        yield {"sample": (step + 1) * torch.tensor([[[1.0, -1, 16, 1], [-1, 1, -16, 1]]])}
+
+    given = Calibration(program.schedule, read, synthetic=False, origin="one channel reaches far")
+    golden("rotate{size=4,groups=1,gain=0.1}", replace(program, calibration=given), "rotate")
 
 
 def test_low_rank(golden: Golden) -> None:

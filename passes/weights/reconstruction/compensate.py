@@ -15,6 +15,7 @@ import torch
 from torch import fx
 
 from ....ir.errors import DgqcError
+from ....ir.plans import Weight
 from .cache import Learned
 from .compensated_rounding import Factor, factor_of, rounded
 from .fit import Fit, fit_of
@@ -79,7 +80,7 @@ class Compensation:
             raise DgqcError("Compensation takes a damping above 0, a ridge of 0 or more and at least 1 row.")
 
     def __call__(self, task: Task, known: KnownMoments) -> Learned:
-        """Codes and scale of the unit's only weight, or those it came with where they are no worse.
+        """Codes and scale of the unit's only weight, or those it came with where they are exact or no worse.
 
         Errors are means of |x w^ - x w|^2 over the rows x that the quantized network gives, w the float
         weights moved so that x w is near what the float network has there. known: is added to.
@@ -87,6 +88,8 @@ class Compensation:
         (product,) = task.unit.products
         rows = LayerRows(task, product, max(1, self.rows // len(task.samples.steps)))
         plan, spans = task.weights[rows.name], rows.spans(SPAN)
+        if _is_exact(plan, rows.weight):
+            return Learned({rows.name: plan.codes}, {}, 0.0, 0.0)
         layer = GivenLayer(rows, plan.codes.reshape(rows.matrix.shape), plan.scale, 2 ** (plan.bits - 1))
         outcome = self._at_once(layer, spans[0], known) if len(spans) == 1 else self._by_spans(layer, spans)
         scale = outcome.found.best_scale(plan.scale)
@@ -144,6 +147,12 @@ class Compensation:
     def _moments(self, matrix: torch.Tensor) -> InputMoments:
         moving = factor_of(matrix, self.ridge) if self.ridge else None
         return InputMoments(matrix, factor_of(matrix, self.damping), moving)
+
+
+def _is_exact(plan: Weight, weight: torch.Tensor) -> bool:
+    """Whether codes stand for a weight as it is, as those of a Hadamard matrix do."""
+    scale = plan.scale.reshape(-1, *[1] * (plan.codes.dim() - 1))
+    return torch.equal(plan.codes.double() * scale, weight.double())
 
 
 def _moved(weight: torch.Tensor, factor: Factor | None, drift: torch.Tensor) -> torch.Tensor:

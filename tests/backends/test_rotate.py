@@ -1,0 +1,32 @@
+"""Turned operands with branches beside them: the same bits from C and LLVM as from the reference."""
+
+from __future__ import annotations
+
+import pytest
+import torch
+from few_layers import PLANNING, after
+
+from dgqc.ir.program import Program
+
+from .kernels import Builds, check
+
+
+def turned() -> Program:
+    turns = "rotate{size=4,groups=1,gain=-99},low-rank{rank=2,share=40}"
+    return after(f"{turns},{PLANNING},gptq,lower-integer", frozenset({"probabilities"}))
+
+
+def inputs() -> dict[str, torch.Tensor]:
+    generator = torch.Generator().manual_seed(0)
+    return {"sample": torch.randint(-32768, 32768, (1, 8, 4, 4), generator=generator).to(torch.int16)}
+
+
+def test_c(kernels: Builds) -> None:
+    check(kernels, turned(), inputs())
+
+
+def test_llvm() -> None:
+    pytest.importorskip("torch_mlir")
+    from .mlir.modules import check_llvm
+
+    check_llvm(turned(), inputs())
