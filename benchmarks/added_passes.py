@@ -59,9 +59,19 @@ ADDED = (
     "keep-wide{poor=99,enough=31}",
     "keep-wide{poor=99,enough=34}",
     "keep-wide{poor=99,enough=37}",
+    "keep-wide{poor=99,enough=40}",
     "keep-wide{poor=99,enough=34},correct-output",
 )
 """What is added where nothing is asked for."""
+CHANGED = (
+    "merge-quantizers,=merge-quantizers,low-rank,",
+    "merge-quantizers,=merge-quantizers,low-rank{share=20},",
+    "merge-quantizers,=merge-quantizers,rotate,",
+    "merge-quantizers,=merge-quantizers,rotate,low-rank,",
+    "balance-channels=balance-channels{method=dilate,gain=0.1}",
+    "balance-channels=balance-channels{method=learned,gain=0.5}",
+)
+"""What else the pipeline is, then."""
 MEGA = 10**6
 
 
@@ -170,7 +180,8 @@ def main() -> None:
     print(
         "| | calls dB | picture dB | weights MB | 16 bits | seconds |\n| --- | --- | --- | --- | --- | --- |"
     )
-    for change in ["", *given.first]:
+    changes = given.first or (() if given.add else CHANGED)
+    for change in ["", *changes]:
         text = preset
         if change:
             old, new = change.split("=", 1)

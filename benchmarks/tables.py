@@ -63,6 +63,8 @@ PLAIN = "probabilities=uniform,scale=static"
 ADDED = {
     "low-rank": ("quantize-weights", "low-rank,quantize-weights"),
     "low-rank, 20 %": ("quantize-weights", "low-rank{share=20},quantize-weights"),
+    "rotate": ("quantize-weights", "rotate,quantize-weights"),
+    "rotate, low-rank": ("quantize-weights", "rotate,low-rank,quantize-weights"),
     "dilated weights": ("balance-channels", "balance-channels{method=dilate,gain=0.1}"),
     "learned balance": ("balance-channels", "balance-channels{method=learned,gain=0.5}"),
 }
