@@ -77,7 +77,7 @@ def learned(layer: ReadOperand) -> Sequence[torch.Tensor]:
             loss = noise(layer, torch.exp2(octaves)).log()
         if (seen := float(loss.detach())) < least:
             best, least = octaves.detach().clone(), seen
-        loss.backward()
+        loss.backward()  # type: ignore[no-untyped-call]
         optimizer.step()
     exponent = torch.round(PER_OCTAVE * (best - best.min())).to(torch.int64)
     return [exponent, *([] if start is None else [start[0]])]
