@@ -12,7 +12,9 @@ demo: $(VENV)/.installed
 	$(BIN)/dgqc demo
 
 test: $(VENV)/.installed-for-tests
-	$(BIN)/python -m pytest -n auto
+	# A file's tests stay together, since they share what is compiled for them; who is ready first takes from the other.
+	# Two threads that spin while they wait would take each other's processors.
+	OMP_WAIT_POLICY=passive $(BIN)/python -m pytest -n auto --dist worksteal
 
 lint: $(VENV)/.installed-for-tests
 	$(BIN)/ruff check .

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import torch
 from numpy.typing import NDArray
 from rich.table import Table
 
@@ -36,7 +37,7 @@ class DemoRow:
 
     size_mb: of weights and tables, decimal. bops_t: 10^12 bit operations a call. alignment: share of the
     attributes named by the prompts that the pictures show. signal_to_noise_db: of one call's output; None
-    for the float model. seconds: for drawing all pictures.
+    for the float model. seconds: for drawing all pictures, by the clock; the program is built before.
     """
 
     name: str
@@ -49,13 +50,15 @@ class DemoRow:
 
 @dataclass(frozen=True)
 class DemoOutcome:
-    """What the demo found, and the grid of pictures it wrote."""
+    """What the demo found, and the grid of pictures it wrote. threads: that everything drew with."""
 
     rows: tuple[DemoRow, ...]
     picture: Path
+    threads: int
 
     def to_json(self) -> dict[str, Any]:
-        return {"rows": [asdict(row) for row in self.rows], "picture": str(self.picture)}
+        rows = [asdict(row) for row in self.rows]
+        return {"rows": rows, "picture": str(self.picture), "threads": self.threads}
 
 
 def run_demo(output: Path, *, steps: int, pictures: int) -> DemoOutcome:
@@ -81,7 +84,7 @@ def run_demo(output: Path, *, steps: int, pictures: int) -> DemoOutcome:
         rows.append(_row(name, programs, calibration, alignment(columns[name], scenes), seconds))
     picture = output / "demo.png"
     write_grid(picture, captions, columns)
-    return DemoOutcome(tuple(rows), picture)
+    return DemoOutcome(tuple(rows), picture, torch.get_num_threads())
 
 
 def as_table(outcome: DemoOutcome) -> Table:

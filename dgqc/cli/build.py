@@ -190,6 +190,10 @@ def demo(
         as_json(outcome.to_json())
     else:
         result(as_table(outcome))
+        threads = "1 thread" if outcome.threads == 1 else f"{outcome.threads} threads"
+        result(
+            f"Drawing: all pictures, by the clock, {threads}; building is not in it, other work's turns are."
+        )
         result(f"Pictures: {outcome.picture}")
 
 
