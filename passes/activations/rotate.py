@@ -175,7 +175,8 @@ def _rounded(rows: torch.Tensor, low: torch.Tensor, high: torch.Tensor, bits: in
     top = 2**bits - 1
     scale = ((high - low) / top).clamp(min=1e-30)
     zero = torch.round(-low / scale)
-    return scale * ((torch.round(rows / scale) + zero).clamp(0, top) - zero)
+    rounded: torch.Tensor = scale * ((torch.round(rows / scale) + zero).clamp(0, top) - zero)
+    return rounded
 
 
 class _Recorder(BlockInterpreter):
