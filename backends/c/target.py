@@ -50,6 +50,7 @@ class CTarget(Target):
         "split-products": f"{LAYOUT}.split_products",
         "permute-channels": f"{LAYOUT}.permute_channels",
         "permute-keys": f"{LAYOUT}.permute_keys",
+        "cut-bands": f"{LAYOUT}.cut_bands",
         "fuse-rows": f"{LAYOUT}.fuse_rows",
         "plan-memory": f"{LAYOUT}.plan_memory",
     }
@@ -61,7 +62,7 @@ class CTarget(Target):
 
     def passes(self) -> str:
         rows = "fuse-rows" if self.tile is None else f"fuse-rows{{tile={self.tile},rows=1}}"
-        return f"split-products,permute-channels,permute-keys,{rows},plan-memory"
+        return f"split-products,permute-channels,permute-keys,cut-bands,{rows},plan-memory"
 
     def emit(self, program: Program, directory: Path, evidence: Evidence, watch: Watch = ignore) -> None:
         """Writes a C project with its tests."""

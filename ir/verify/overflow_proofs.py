@@ -112,7 +112,8 @@ def norm_bound(node: fx.Node, scope: VerificationScope) -> Problems:
     """Of the norms: the sum of squares fits."""
     named, tables = arguments(node), _tensors(node, scope)
     shape = scope.values[named["x"]].shape
-    count = shape[1:].numel() // named["groups"] if "groups" in named else int(shape[-1])
+    positions = named.get("positions", shape[1:-1].numel())
+    count = positions * shape[-1] // named["groups"] if "groups" in named else int(shape[-1])
     found = bounds.norm_energy(count, tables["epsilon"])
     yield from _below(found, bounds.PRODUCT_LIMIT, "the sum of squares", "normalize fewer values at once")
 

@@ -17,6 +17,8 @@ from .wide import is_wide
 
 dgqc = torch.ops.dgqc
 
+TABLES = ("gamma", "beta", "gamma_factor", "gamma_shift", "beta_factor", "beta_shift", "epsilon")
+
 
 def _calling(kernel: str) -> CallsOf:
     """The calls of `dgqc::group_norm` or `dgqc::layer_norm`."""
@@ -24,13 +26,12 @@ def _calling(kernel: str) -> CallsOf:
     def calls(node: fx.Node, a: dict[str, Any], context: EmissionContext) -> KernelCall:
         shape = shape_of(a["x"])
         by_group = kernel == "group_norm"
-        tables = ("gamma", "beta", "gamma_factor", "gamma_shift", "beta_factor", "beta_shift", "epsilon")
         parameters = struct(
             channels=shape[-1],
             groups=a["groups"] if by_group else 1,
             elements=math.prod(shape[1:-1]) if by_group else 1,
             images=shape[0] if by_group else 1,
-            **context.named(a, *tables),
+            **context.named(a, *TABLES),
             epsilon_of_each_group=value_of(a["epsilon"]).dim() == 2,
         )
         whole = (context.places.at(a["x"]),) if by_group else ()
@@ -42,6 +43,30 @@ def _calling(kernel: str) -> CallsOf:
         return context.by_rows(kernel, node, parameters, sources, kind="norm", whole=whole)
 
     return calls
+
+
+def _channel_sums(node: fx.Node, a: dict[str, Any], context: EmissionContext) -> KernelCall:
+    shape = shape_of(a["x"])
+    before = None if a["before"] is None else context.places.at(a["before"])
+    parameters = struct(channels=shape[-1], positions=math.prod(shape[:-1]))
+    return KernelCall("channel_sums", (before, context.places.at(a["x"]), context.places.at(node)), parameters)
+
+
+def _normalize(node: fx.Node, a: dict[str, Any], context: EmissionContext) -> KernelCall:
+    parameters = struct(
+        channels=shape_of(node)[-1],
+        groups=a["groups"],
+        elements=a["positions"],
+        images=1,
+        **context.named(a, *TABLES),
+        epsilon_of_each_group=value_of(a["epsilon"]).dim() == 2,
+    )
+    whole = (context.places.at(a["sums"]),)
+    return context.by_rows("normalize", node, parameters, (context.rows(a["x"]),), kind="norm", whole=whole)
+
+
+def _prepared_sums(node: fx.Node, a: dict[str, Any]) -> tuple[str, ...]:
+    return ("sums",)
 
 
 def _strips(node: fx.Node) -> int:
@@ -79,6 +104,8 @@ def _softmax(node: fx.Node, a: dict[str, Any], context: EmissionContext) -> Kern
 KERNELS = (
     # All rows are read before the first one is normalized.
     Kernel(dgqc.group_norm.default, _calling("group_norm"), by_rows(), _of_group_norm),
+    Kernel(dgqc.channel_sums.default, _channel_sums),
+    Kernel(dgqc.normalize.default, _normalize, by_rows("x"), _of_group_norm, prepared=_prepared_sums),
     Kernel(dgqc.layer_norm.default, _calling("layer_norm"), by_rows("x"), _of_layer_norm),
     Kernel(dgqc.rms_norm.default, _rms_norm, by_rows("x")),
     Kernel(dgqc.mean.default, _mean, by_rows("x")),

@@ -19,7 +19,7 @@ from ..kernels.runtime_header import defined
 from ..kernels.value_rows import row_count
 from .fusion_builder import FusionBuilder
 from .fusion_groups import FusionGroup, FusionPlan
-from .plan import CLayout
+from .plan import CLayout, layout_of
 from .rows import group_rows, work
 from .thread_buffers import inner_values, thread_bytes
 
@@ -54,13 +54,14 @@ class FuseRows(Pass):
     def run(self, program: Program) -> Program:
         ensure_shapes(program)
         nodes = list(program.graph.graph.nodes)
-        builder = FusionBuilder(views_of(nodes))
+        bands = layout_of(program).bands
+        builder = FusionBuilder(views_of(nodes), frozenset(bands))
         for node in nodes:
             if is_computed(node, builder.views):
                 builder.add(node, self.fuse)
         groups = tuple(self._group(group, builder.views) for group in builder.in_order())
         joined = [" -> ".join(group.nodes) for group in groups if len(group.nodes) > 1]
-        return replace(program, layout=CLayout(FusionPlan(groups))).with_report(
+        return replace(program, layout=CLayout(FusionPlan(groups), bands=bands)).with_report(
             self.name, {"groups": joined, "alone": len(groups) - len(joined)}
         )
 

@@ -21,12 +21,13 @@ MOST_ROWS_IN_ONE = 32
 class FusionBuilder:
     """Nodes joined to groups, which are known by their index.
 
-    views: of the graph. groups: each group's nodes in the order of the graph; a group that has joined another
+    views: of the graph. bands: nodes whose values are large, and wait for nobody who comes later. groups: each group's nodes in the order of the graph; a group that has joined another
     leaves an empty list. before: for each group, those that must have run before it, as bits.
     apart: those of them that it reads whole. home: each node's group. order: all nodes.
     """
 
     views: dict[str, View]
+    bands: frozenset[str] = frozenset()
     groups: list[list[fx.Node]] = field(default_factory=list)
     before: list[int] = field(default_factory=list)
     apart: list[int] = field(default_factory=list)
@@ -42,6 +43,9 @@ class FusionBuilder:
             if index is not None:
                 flows = source in by_rows and keeps_rows(source) and self._fits(index, [node])
                 read[index] = flows and read.get(index, True)
+        if node.name in self.bands:
+            near = self._just_before({index for index, flows in read.items() if flows})
+            read = {index: flows and index in near for index, flows in read.items()}
         self.groups.append([node])
         self.before.append(reduce(or_, (1 << index | self.before[index] for index in read), 0))
         self.apart.append(reduce(or_, (1 << index for index, flows in read.items() if not flows), 0))
@@ -59,6 +63,15 @@ class FusionBuilder:
             left.remove(index)
             done |= 1 << index
             yield self.groups[index]
+
+    def _just_before(self, among: set[int]) -> set[int]:
+        """Those of some groups that nothing else has run after."""
+        found = set[int]()
+        for node in reversed(self.order):
+            if self.home[node.name] not in among:
+                break
+            found.add(self.home[node.name])
+        return found
 
     def _fits(self, index: int, group: list[fx.Node]) -> bool:
         """Whether a group's rows are whole rows of another's, or the other way round; but not so many that

@@ -13,10 +13,12 @@ from .memory_plan import MemoryPlan
 @storable("c")
 @dataclass(frozen=True)
 class CLayout:
-    """fusion: what runs together. memory: where values lie; None until it is planned."""
+    """fusion: what runs together. memory: where values lie; None until it is planned. bands: the nodes that
+    compute large values part by part."""
 
     fusion: FusionPlan | None = None
     memory: MemoryPlan | None = None
+    bands: tuple[str, ...] = ()
 
     def lines(self) -> list[str]:
         """As text, for `format_graph`."""

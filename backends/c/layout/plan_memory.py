@@ -63,7 +63,7 @@ class PlanMemory(Pass):
         memory = MemoryPlan(
             size_of(packed), size_of(inner), tuple(packed), tuple(inner), tuple(views.values()), output
         )
-        layout = CLayout(fusion, memory)
+        layout = replace(layout_of(program), memory=memory)
         return replace(program, layout=layout).with_report(self.name, report_of(memory))
 
 

@@ -31,14 +31,16 @@ static void add_up(const int16_t *x, size_t stride, size_t rows, size_t channels
     long_lanes_store(squares, long_lanes_add(long_lanes_load(squares), square));
 }
 
-static void add_up_strip(const dgqc_norm_parameters *p, const int16_t *x, size_t channels, strip *s)
+/* Of at most DGQC_STRIP channels: their sums, in the lanes' order. stride: from a position to the next. */
+static void add_up_strip(const int16_t *x, size_t stride, size_t positions, size_t channels, int64_t *sum,
+                         int64_t *squares)
 {
-    memset(s->sum, 0, sizeof s->sum);
-    memset(s->squares, 0, sizeof s->squares);
-    for (size_t r = 0; r < p->elements; r += RUN) {
-        const size_t rows = p->elements - r < RUN ? p->elements - r : (size_t)RUN;
+    memset(sum, 0, DGQC_STRIP * sizeof *sum);
+    memset(squares, 0, DGQC_STRIP * sizeof *squares);
+    for (size_t r = 0; r < positions; r += RUN) {
+        const size_t rows = positions - r < RUN ? positions - r : (size_t)RUN;
         for (size_t c = 0; c < DGQC_STRIP && c < channels; c += LANES) {
-            add_up(x + r * p->channels + c, p->channels, rows, channels - c, s->sum + c, s->squares + c);
+            add_up(x + r * stride + c, stride, rows, channels - c, sum + c, squares + c);
         }
     }
 }
@@ -71,22 +73,29 @@ static void derive(const dgqc_spread *spread, const dgqc_gain *gain, int32_t gai
     s->lanes_can = s->lanes_can && fits;
 }
 
-static void prepare_image(const dgqc_norm_parameters *p, size_t step, const int16_t *x, strip *strips)
+/* From the strips' sums to what their channels are normalized with. */
+static void derive_strips(const dgqc_norm_parameters *p, size_t step, strip *strips)
 {
-    const size_t count = dgqc_strips(p);
-    DGQC_PARALLEL_FROM(p->elements * p->channels * sizeof *x)
-    for (size_t i = 0; i < count; i++) {
-        add_up_strip(p, x + i * DGQC_STRIP, p->channels - i * DGQC_STRIP, strips + i);
-        strips[i].lanes_can = 1;
-    }
     dgqc_spread spread = {0, 0, 0};
-    for (size_t c = 0; c < count * DGQC_STRIP; c++) {
+    for (size_t c = 0; c < dgqc_strips(p) * DGQC_STRIP; c++) {
         if (c < p->channels && c % (p->channels / p->groups) == 0) {
             spread = spread_of_group(p, step, strips, c / (p->channels / p->groups));
         }
         const dgqc_gain gain = dgqc_gain_of(p, step, c);
         derive(&spread, &gain, p->gamma_shift[step], c % DGQC_STRIP, strips + c / DGQC_STRIP);
     }
+}
+
+static void prepare_image(const dgqc_norm_parameters *p, size_t step, const int16_t *x, strip *strips)
+{
+    const size_t count = dgqc_strips(p);
+    DGQC_PARALLEL_FROM(p->elements * p->channels * sizeof *x)
+    for (size_t i = 0; i < count; i++) {
+        const size_t first = i * DGQC_STRIP;
+        add_up_strip(x + first, p->channels, p->elements, p->channels - first, strips[i].sum, strips[i].squares);
+        strips[i].lanes_can = 1;
+    }
+    derive_strips(p, step, strips);
 }
 
 void dgqc_group_norm_prepare(const dgqc_norm_parameters *p, size_t step, const int16_t *x, void *shared)
@@ -145,4 +154,40 @@ void dgqc_group_norm_rows(const dgqc_norm_parameters *p, size_t step, dgqc_rows 
         normalize_rows(p, (const strip *)shared + image * dgqc_strips(p), some, x + done * p->channels,
                        y + done * p->channels);
     }
+}
+
+void dgqc_channel_sums(const dgqc_channel_sums_parameters *p, const int64_t *before, const int16_t *x, int64_t *y)
+{
+    const size_t count = (p->channels + DGQC_STRIP - 1) / DGQC_STRIP;
+    DGQC_PARALLEL_FROM(p->positions * p->channels * sizeof *x)
+    for (size_t i = 0; i < count; i++) {
+        int64_t sum[DGQC_STRIP], squares[DGQC_STRIP];
+        const size_t first = i * DGQC_STRIP;
+        add_up_strip(x + first, p->channels, p->positions, p->channels - first, sum, squares);
+        for (size_t c = first; c < p->channels && c < first + DGQC_STRIP; c++) {
+            const size_t place = dgqc_strip_place(c - first), square = p->channels + c;
+            y[c] = 16 * sum[place] + (before ? before[c] : 0);
+            y[square] = 256 * squares[place] + (before ? before[square] : 0);
+        }
+    }
+}
+
+void dgqc_normalize_prepare(const dgqc_norm_parameters *p, size_t step, const int64_t *sums, void *shared)
+{
+    strip *const strips = shared;
+    for (size_t c = 0; c < dgqc_strips(p) * DGQC_STRIP; c++) {
+        strip *const s = strips + c / DGQC_STRIP;
+        const size_t place = dgqc_strip_place(c % DGQC_STRIP);
+        s->lanes_can = 1;
+        s->sum[place] = c < p->channels ? sums[c] / 16 : 0;
+        s->squares[place] = c < p->channels ? sums[p->channels + c] / 256 : 0;
+    }
+    derive_strips(p, step, strips);
+}
+
+void dgqc_normalize_rows(const dgqc_norm_parameters *p, size_t step, dgqc_rows rows, const int16_t *x, int16_t *y,
+                         const void *shared)
+{
+    (void)step;
+    normalize_rows(p, shared, rows.count, x, y);
 }

@@ -1,10 +1,11 @@
-"""`dgqc::group_norm`, `dgqc::layer_norm`, `dgqc::rms_norm`, `dgqc::mean`: exact moments of a set, one
-reciprocal root, an affine map."""
+"""`dgqc::group_norm`, `dgqc::layer_norm`, `dgqc::rms_norm`, `dgqc::mean`, a norm in parts: exact moments of a set,
+one reciprocal root, an affine map."""
 
 from __future__ import annotations
 
 import math
 from collections.abc import Sequence
+from dataclasses import dataclass
 
 import torch
 from torch_mlir import ir
@@ -12,7 +13,7 @@ from torch_mlir import ir
 from ..arithmetic.fixed_point import round_shift, saturate, shift_either_way, stored_bits
 from ..arithmetic.lookup import reciprocal_root
 from ..arithmetic.number import Number
-from ..arithmetic.tensors import Reads, each, loop_place, reduced, reshaped, shape_of, width_of
+from ..arithmetic.tensors import Reads, each, loop_place, part, reduced, reshaped, shape_of, width_of
 from .elementwise import requantize
 from .module_builder import ModuleBuilder, OpCall
 from .record import lowers
@@ -32,6 +33,29 @@ def group_norm(b: ModuleBuilder, call: OpCall) -> ir.Value:
         return reshaped(_normalized(b, call, values, sets=(1,), channels=(1, 2)), shape)
     values = reshaped(x, [shape[0], positions, groups, size])
     return reshaped(_normalized(b, call, values, sets=(0, 2), channels=(2, 3)), shape)
+
+
+@lowers(dgqc.channel_sums.default, Family.NORMS)
+def channel_sums(b: ModuleBuilder, call: OpCall) -> ir.Value:
+    """x (1, ..., C): sums of each channel and of its squares, in 16ths of a step, on top of those before."""
+    values, shape = rows_of(b, call)
+
+    def total(x: Number, so_far: Number) -> Number:
+        return so_far + 16 * x.to(64)
+
+    def squares(x: Number, so_far: Number) -> Number:
+        return so_far + 256 * (x.to(64) * x.to(64))
+
+    found = [reduced(shape, (1,), (0, 64), [(values, (0, 1))], body) for body in (total, squares)]
+    reads = Reads()
+    first, second = (reads.of(one, (1,)) for one in found)
+    before = None if call["before"] is None else reads.of(b.value(call, "before"), (0, 1))
+
+    def both(*n: Number) -> Number:
+        own = loop_place(0).is_at_least(1).choose(second(n), first(n))
+        return own if before is None else own + before(n)
+
+    return each([2, shape[1]], 64, reads.operands, both)
 
 
 @lowers(dgqc.layer_norm.default, Family.NORMS)
@@ -81,6 +105,32 @@ def mean(b: ModuleBuilder, call: OpCall) -> ir.Value:
     return reshaped(found, call.result_shape)
 
 
+@lowers(dgqc.normalize.default, Family.NORMS)
+def normalize(b: ModuleBuilder, call: OpCall) -> ir.Value:
+    """x (1, ..., C), a part of an image of which sums are known: (2, C)."""
+    values, (rows, channels) = rows_of(b, call)
+    groups = call["groups"]
+    sizes = [groups, channels // groups]
+    count = call["positions"] * sizes[1]
+    sums = reshaped(b.value(call, "sums"), [2, *sizes])
+    total, squares = (
+        reduced(sizes, (0,), (0, 64), [(reshaped(part(sums, 0, place, 1), sizes), (0, 1))], Number.__add__)
+        for place in (0, 1)
+    )
+
+    def mean(x: Number) -> Number:
+        return (2 * x + count).floor_divide(2 * count).to(32)
+
+    def energy(total: Number, middle: Number, squares: Number) -> Number:
+        m = middle.to(64)
+        return squares - 2 * m * total + count * m * m
+
+    means = each([groups], 32, [(total, (0,))], mean)
+    found = each([groups], 64, [(total, (0,)), (means, (0,)), (squares, (0,))], energy)
+    moments = Moments(means, found, (1,), (1, 2), 16)
+    return reshaped(_affine(b, call, reshaped(values, [rows, *sizes]), moments), call.result_shape)
+
+
 def rows_of(b: ModuleBuilder, call: OpCall) -> tuple[ir.Value, list[int]]:
     """x as rows, and how many and how long they are."""
     x = b.value(call, "x")
@@ -113,6 +163,28 @@ def _normalized(
         return so_far + wide * wide
 
     energy = reduced(shape, sets, (0, 64), [(values, axes), (means, sets)], squares)
+    return _affine(b, call, values, Moments(means, energy, sets, channels, finer))
+
+
+@dataclass(frozen=True)
+class Moments:
+    """Of sets of values: their means, and what the squares of their distances from these add up to.
+
+    sets: the axes that tell sets apart. channels: those that gain and offset belong to. finer: steps of a mean
+    in one of a value.
+    """
+
+    means: ir.Value
+    energy: ir.Value
+    sets: Sequence[int]
+    channels: Sequence[int]
+    finer: int
+
+
+def _affine(b: ModuleBuilder, call: OpCall, values: ir.Value, moments: Moments) -> ir.Value:
+    """Values by their set's mean and energy."""
+    shape, sets = shape_of(values), moments.sets
+    axes = range(len(shape))
 
     def root(part: int) -> ir.Value:
         def body(x: Number) -> Number:
@@ -120,18 +192,19 @@ def _normalized(
             group = (loop_place(len(sets) - 1),) if call["epsilon"].dim() == 2 else ()
             return reciprocal_root(b, x + b.at_step(call["epsilon"], *group))[part]
 
-        return each(sizes, 64, [(energy, own)], body)
+        sizes = [shape[axis] for axis in sets]
+        return each(sizes, 64, [(moments.energy, range(len(sets)))], body)
 
-    gain, offset = _gains(b, call, [shape[axis] for axis in channels])
+    gain, offset = _gains(b, call, [shape[axis] for axis in moments.channels])
     reads = Reads()
-    x, middle = reads.of(values, axes), reads.of(means, sets)
+    x, middle = reads.of(values, axes), reads.of(moments.means, sets)
     roots, halves = reads.of(root(0), sets), reads.of(root(1), sets)
-    gains, offsets = reads.of(gain, channels), reads.of(offset, channels)
+    gains, offsets = reads.of(gain, moments.channels), reads.of(offset, moments.channels)
 
     left = 8 + 16 - call.width
 
     def affine(*n: Number) -> Number:
-        centered = (finer * x(n).to(32) - middle(n)).to(64)
+        centered = (moments.finer * x(n).to(32) - middle(n)).to(64)
         a = (roots(n) * gains(n)) >> 31
         shift = b.at_step(call["gamma_shift"]).to(64) + halves(n) + 6
         total = shift_either_way(centered * a, shift) + offsets(n)
