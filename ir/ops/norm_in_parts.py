@@ -39,8 +39,12 @@ def sums_of_the_same_channels(node: fx.Node, scope: VerificationScope) -> Proble
     """`before` has as many channels as x, and is of this op alone: nobody else's numbers keep its bound."""
     a = arguments(node)
     before, channels = a["before"], scope.values[a["x"]].shape[-1]
-    if before is not None and (before.target is not node.target or scope.values[before].shape[-1] != channels):
-        yield Problem("other sums before", f"those of {channels} channels", "a pass put parts together wrongly")
+    if before is not None and (
+        before.target is not node.target or scope.values[before].shape[-1] != channels
+    ):
+        yield Problem(
+            "other sums before", f"those of {channels} channels", "a pass put parts together wrongly"
+        )
 
 
 register_integer(
@@ -69,7 +73,8 @@ def normalize(
 ) -> torch.Tensor:
     """A part of an image as `dgqc::group_norm` normalizes the whole; arguments as there.
 
-    x: int16 (1, ..., C). sums: int64 (2, C), of all parts, with so many positions. Returns int16 of x's shape.
+    x: int16 (1, ..., C). sums: int64 (2, C), of all parts, with so many positions.
+    Returns int16 of x's shape.
     """
     size = x.shape[-1] // groups
     total, squares = sums.reshape(SUMS, groups, size).sum(dim=-1)
@@ -103,7 +108,9 @@ def sums_of_all_parts(node: fx.Node, scope: VerificationScope) -> Problems:
         sums = part["before"]
     if sums is not None or found != a["positions"]:
         yield Problem(
-            f"sums of {found} positions", f"those of {a['positions']}", "a pass left a part out, or took it twice"
+            f"sums of {found} positions",
+            f"those of {a['positions']}",
+            "a pass left a part out, or took it twice",
         )
 
 

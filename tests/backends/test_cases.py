@@ -12,6 +12,7 @@ from .kernels import Builds, check
 NAMES = (
     "piecewise",
     "add_logits",
+    "norm_in_parts",
     "rms_norm",
     "mean",
     "shares",

@@ -75,7 +75,7 @@ def test_a_preset_and_what_targets_append(run: Run) -> None:
     _, out, _ = run("passes", "--pipeline", "w4a6", "--target", "c{tile=8},mlir")
     text, for_c, for_mlir = out.splitlines()
     assert text.endswith("lower-integer")
-    assert for_c.endswith("permute-keys,fuse-rows{tile=8,rows=1},plan-memory")
+    assert for_c.endswith("permute-keys,cut-bands,fuse-rows{tile=8,rows=1},plan-memory")
     assert for_mlir == "then, for mlir: nothing"
     _, out, _ = run("passes", "--json")
     owners = {one["name"]: one["target"] for one in json.loads(out)}

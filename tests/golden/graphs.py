@@ -113,6 +113,16 @@ def convolution() -> Program:
     )
 
 
+def tall() -> Program:
+    """16 lines of 128 pixels through a convolution that sees the lines above and below, and a norm."""
+    sketch = Sketch(sample=(1, 1, 16, 128))
+    weight = sketch.constant("conv_weight", [[[[1], [2], [-1]]]])
+    window = ([1, 1], [1, 0], [1, 1], 1)
+    x = sketch.call("conv", aten.conv2d.default, sketch.inputs["sample"], weight, None, *window)
+    gain, offset = sketch.constant("norm_gain", [2]), sketch.constant("norm_offset", [1])
+    return sketch.program(sketch.call("norm", aten.group_norm.default, x, 1, gain, offset, 1e-5))
+
+
 def picture() -> Program:
     """An image through a convolution, a linear over its pixels as tokens, and a sum with what came in."""
     sketch = Sketch(sample=(1, 2, 2, 3))

@@ -44,6 +44,7 @@ from .graphs import (
     prompts,
     seen_uneven,
     sited,
+    tall,
     two_layers,
 )
 
@@ -349,3 +350,7 @@ def test_plan_memory(golden: Golden) -> None:
 
 def test_fuse_rows(golden: Golden) -> None:
     golden("fuse-rows", lowered(dense()), "fuse-rows")
+
+
+def test_cut_bands(golden: Golden) -> None:
+    golden("cut-bands{band=1,least=4}", lowered(tall()), "cut-bands")

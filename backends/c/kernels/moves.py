@@ -19,6 +19,8 @@ from .value_rows import row_shape
 
 aten, dgqc = torch.ops.aten, torch.ops.dgqc
 
+LONG_RUN = 2**16
+"""Bytes that are worth more than one thread."""
 PAGE, RUN = defined("DGQC_GATHER_PAGE"), defined("DGQC_GATHER_RUN")
 
 
@@ -128,7 +130,13 @@ def _cat(node: fx.Node, a: dict[str, Any], context: EmissionContext) -> list[Ker
             calls.append(_copied(context.rows(part), run, run, context.rows(node).after(offset), row))
         else:
             target = context.places.at(node, offset)
-            calls.append(KernelCall("copy", (count, run, context.places.at(part), run, target, row)))
+            # One long run is several, which threads share.
+            lines = shape_of(part)[axis] if count == 1 and run >= LONG_RUN else 1
+            strides = (run, row) if lines == 1 else (run // lines, run // lines)
+            sizes = (count * lines, run // lines)
+            calls.append(
+                KernelCall("copy", (*sizes, context.places.at(part), strides[0], target, strides[1]))
+            )
         offset += run
     return calls
 

@@ -49,7 +49,9 @@ def _channel_sums(node: fx.Node, a: dict[str, Any], context: EmissionContext) ->
     shape = shape_of(a["x"])
     before = None if a["before"] is None else context.places.at(a["before"])
     parameters = struct(channels=shape[-1], positions=math.prod(shape[:-1]))
-    return KernelCall("channel_sums", (before, context.places.at(a["x"]), context.places.at(node)), parameters)
+    return KernelCall(
+        "channel_sums", (before, context.places.at(a["x"]), context.places.at(node)), parameters
+    )
 
 
 def _normalize(node: fx.Node, a: dict[str, Any], context: EmissionContext) -> KernelCall:

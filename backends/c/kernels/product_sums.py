@@ -9,7 +9,9 @@ as they are. The general kernels sum centered operands.
 from __future__ import annotations
 
 import math
+from collections.abc import Callable
 from dataclasses import dataclass
+from typing import Any
 
 import torch
 from torch import fx
@@ -35,6 +37,8 @@ QUAD = defined("DGQC_QUAD")
 MOST_ABSORBED = defined("DGQC_MOST_ABSORBED")
 """The largest multiple that a weight of 4 bits can take up."""
 LIMIT = 2.0**31
+MEMORY = "product-sums"
+"""Where a node keeps what was found out of its tables."""
 SMALLEST_BLOCK = 16
 """With fewer products than this to an int32 sum the narrow kernel isn't worth it."""
 
@@ -78,16 +82,25 @@ class SegmentSums:
 def combination(node: fx.Node) -> SegmentSums | None:
     """Of a linear or convolution node; None where only the general kernel takes it: codes of 16 bits, a
     wide result, zero points around an image that no byte holds, sums of a segment of more than 32 bits."""
-    a = arguments(node)
-    tables = {name: value_of(a[name]) for name in ("weight", "zero", "multiple", "group")}
-    # Weights can be large, and planners ask again and again.
-    key = tuple((table.data_ptr(), tuple(table.shape)) for table in tables.values())
-    known = node.meta.get("combination")
-    if known is None or known[0] != key:
-        known = node.meta["combination"] = (key, _combination(node, **tables))
-    found = known[1]
+    found = _remembered(node, "combination", lambda tables: _combination(node, **tables))
     assert found is None or isinstance(found, SegmentSums)
     return found
+
+
+def share_memory_of(node: fx.Node, like: fx.Node) -> None:
+    """Lets a node with the same constants know what was found out of another, and the other way round."""
+    node.meta[MEMORY] = like.meta.setdefault(MEMORY, {})
+
+
+def _remembered(node: fx.Node, what: str, find: Callable[[dict[str, torch.Tensor]], Any]) -> Any:
+    """What follows from a product's tables: weights can be large, and planners ask again and again."""
+    a = arguments(node)
+    tables = {name: value_of(a[name]) for name in ("weight", "zero", "multiple", "group")}
+    key = (what, *((table.data_ptr(), tuple(table.shape)) for table in tables.values()))
+    known = node.meta.setdefault(MEMORY, {})
+    if key not in known:
+        known[key] = find(tables)
+    return known[key]
 
 
 def _combination(
@@ -196,6 +209,12 @@ def arithmetic(node: fx.Node) -> GeneralSums:
 
     Raises DgqcError where an operand needs more than 32 bits.
     """
+    found = _remembered(node, "arithmetic", lambda tables: _arithmetic(node))
+    assert isinstance(found, GeneralSums)
+    return found
+
+
+def _arithmetic(node: fx.Node) -> GeneralSums:
     weight, group = value_of(arguments(node)["weight"]), group_of_channels(node)
     # One bound for all calls, each group at its largest.
     operand = operand_groups(node).united(0, keepdim=True)

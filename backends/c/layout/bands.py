@@ -11,6 +11,7 @@ from torch import fx
 from ....ir.nodes import arguments
 from ....ir.ops.integer import integer_op
 from ....passes.graph.edit import aten, call, dgqc, shape
+from ..kernels.product_sums import share_memory_of
 
 LINES = 1
 """The axis of an image along which it is cut: its lines, one below the other."""
@@ -58,10 +59,13 @@ class Bands:
         """An image in one piece."""
         return self.lines(image, Band(0, shape(image)[LINES]))
 
-    def add(self, target: Any, args: tuple[Any, ...], like: fx.Node, size: tuple[int, ...]) -> fx.Node:
+    def add(
+        self, target: Any, args: tuple[Any, ...], like: fx.Node, size: tuple[int, ...], name: str = "band"
+    ) -> fx.Node:
         """A new node, with a value of this size and the type of the node that it is a part of."""
-        made = call(self.graph, target, args, like, f"{like.name}_band")
+        made = call(self.graph, target, args, like, f"{like.name}_{name}")
         made.meta["val"] = like.meta["val"].new_empty(size)
+        share_memory_of(made, like)
         return made
 
     def cut(self, image: fx.Node, first: int, end: int) -> fx.Node:
@@ -70,7 +74,7 @@ class Bands:
         if (first, end) == (0, old[LINES]):
             return image
         size = (old[0], end - first, *old[2:])
-        return self.add(aten.slice.Tensor, (image, LINES, first, end, 1), image, size)
+        return self.add(aten.slice.Tensor, (image, LINES, first, end, 1), image, size, "lines")
 
     def _lines(self, image: fx.Node, band: Band) -> fx.Node:
         if image in self.parts:
@@ -80,7 +84,9 @@ class Bands:
                 if own.first < band.end and band.first < own.end
             ]
             size = (1, band.count, *shape(image)[2:])
-            return pieces[0] if len(pieces) == 1 else self.add(aten.cat.default, (pieces, LINES), image, size)
+            if len(pieces) == 1:
+                return pieces[0]
+            return self.add(aten.cat.default, (pieces, LINES), image, size, "lines")
         if enlarges(image) and shape(image)[1:3] in self.heights:
             return self._enlarged(image, band)
         return self.cut(image, band.first, band.end)
@@ -92,7 +98,7 @@ class Bands:
         source = Band(band.first // times, -(-band.end // times))
         size = (1, source.count * times, *shape(image)[2:])
         x = self.lines(a["x"], source)
-        made = self.add(dgqc.upsample_nearest.default, (x, size[1], a["width"]), image, size)
+        made = self.add(dgqc.upsample_nearest.default, (x, size[1], a["width"]), image, size, "lines")
         return self.cut(made, band.first - source.first * times, band.end - source.first * times)
 
 

@@ -19,9 +19,7 @@ from .bands import Bands, enlarges, rule_of
 from .demand_order import order_by_demand
 from .plan import CLayout
 
-MIB = 2**20
-FEWEST = 4
-"""Bands that are worth it."""
+KIB = 2**10
 EVEN = 2
 """Lines of a band are a multiple of this, so that images that were enlarged are cut between pixels."""
 
@@ -36,7 +34,7 @@ class CutBands(Pass):
     channels band by band. What is read twice, before and after a norm has seen all of it, gives way band by
     band to what is computed from it. Bits don't change.
 
-    band: MiB of a band of the largest image of its size; images of fewer than four bands stay whole.
+    band: KiB of a band of the largest image of its size. least: images of fewer bands stay whole.
     """
 
     name: ClassVar[str] = "cut-bands"
@@ -45,11 +43,12 @@ class CutBands(Pass):
     requires: ClassVar[frozenset[str]] = frozenset({"integers"})
     invalidates: ClassVar[frozenset[str]] = frozenset({"fusion-groups", "memory-plan"})
 
-    band: float = 8.0
+    band: int = 4096
+    least: int = 8
 
     def run(self, program: Program) -> Program:
         ensure_shapes(program)
-        heights = band_heights(program.graph, self.band)
+        heights = band_heights(program.graph, self.band, self.least)
         report = {"sizes": [{"image": list(size), "lines": lines} for size, lines in heights.items()]}
         if not heights:
             return program.with_report(self.name, report)
@@ -62,7 +61,7 @@ class CutBands(Pass):
         return replace(result, layout=CLayout(bands=parts)).with_report(self.name, report)
 
 
-def band_heights(module: fx.GraphModule, mebibytes: float) -> dict[tuple[int, int], int]:
+def band_heights(module: fx.GraphModule, kibibytes: int, least: int) -> dict[tuple[int, int], int]:
     """Lines of a band for each size (H, W) of images that are cut."""
     largest: dict[tuple[int, int], int] = {}
     for node in module.graph.nodes:
@@ -71,9 +70,9 @@ def band_heights(module: fx.GraphModule, mebibytes: float) -> dict[tuple[int, in
             largest[size] = max(largest.get(size, 0), value_bytes(node.meta["val"]))  # type: ignore[index, arg-type]
     found = {}
     for (height, width), most in largest.items():
-        count = math.ceil(most / (mebibytes * MIB))
+        count = math.ceil(most / (kibibytes * KIB))
         lines = math.ceil(height / count / EVEN) * EVEN if count else height
-        if math.ceil(height / lines) >= FEWEST:
+        if math.ceil(height / lines) >= least:
             found[height, width] = lines
     return found
 

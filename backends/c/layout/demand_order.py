@@ -7,13 +7,14 @@ from collections.abc import Iterable
 from torch import fx
 
 from ....ir.views import View, root_of, views_of
+from ....passes.graph.edit import dgqc
 from ..kernels.value_rows import value_bytes
 from .thread_buffers import readers, results
 
 
 def order_by_demand(module: fx.GraphModule, parts: frozenset[str]) -> None:
-    """Moves each node to where somebody first needs it; but what takes the place of a part that nobody else
-    will read comes at once, where it isn't larger.
+    """Moves the parts of large values to where somebody first needs them; all other nodes keep their order.
+    But what takes the place of a part that nobody else will read comes at once, where it isn't larger.
 
     parts: names of the nodes that are parts of large values.
     """
@@ -36,7 +37,10 @@ class _Demand:
         self._done: dict[fx.Node, None] = {}
 
     def order(self) -> Iterable[fx.Node]:
-        self._need(self._nodes[-1])
+        for node in self._nodes:
+            # Sums of channels are read when all of an image has been seen.
+            if node.name not in self._parts or node.target is dgqc.channel_sums.default:
+                self._need(node)
         return self._done
 
     def _need(self, wanted: fx.Node) -> None:

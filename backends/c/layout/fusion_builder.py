@@ -21,7 +21,9 @@ MOST_ROWS_IN_ONE = 32
 class FusionBuilder:
     """Nodes joined to groups, which are known by their index.
 
-    views: of the graph. bands: nodes whose values are large, and wait for nobody who comes later. groups: each group's nodes in the order of the graph; a group that has joined another
+    views: of the graph. bands: nodes that compute large values part by part, where memory has room for them:
+        they only join what has run just before.
+    groups: each group's nodes in the order of the graph; a group that has joined another
     leaves an empty list. before: for each group, those that must have run before it, as bits.
     apart: those of them that it reads whole. home: each node's group. order: all nodes.
     """

@@ -20,7 +20,7 @@ from ..kernels.value_rows import value_bytes
 from .fusion_groups import FusionGroup
 from .memory_plan import MOMENTS, Buffer, MemoryPlan, group_at
 from .packing import alive_at, pack, size_of
-from .plan import CLayout, layout_of
+from .plan import layout_of
 from .rows import read_while_preparing
 from .thread_buffers import readers, results, thread_buffers
 

@@ -1,5 +1,5 @@
-"""`dgqc::group_norm`, `dgqc::layer_norm`, `dgqc::rms_norm`, `dgqc::mean`, a norm in parts: exact moments of a set,
-one reciprocal root, an affine map."""
+"""`dgqc::group_norm`, `dgqc::layer_norm`, `dgqc::rms_norm`, `dgqc::mean`, a norm in parts: exact moments of
+a set, one reciprocal root, an affine map."""
 
 from __future__ import annotations
 
@@ -170,8 +170,8 @@ def _normalized(
 class Moments:
     """Of sets of values: their means, and what the squares of their distances from these add up to.
 
-    sets: the axes that tell sets apart. channels: those that gain and offset belong to. finer: steps of a mean
-    in one of a value.
+    sets: the axes that tell sets apart. channels: those that gain and offset belong to.
+    finer: steps of a mean in one of a value.
     """
 
     means: ir.Value

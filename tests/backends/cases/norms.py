@@ -32,6 +32,20 @@ def group_norm(
     return graph.call(dgqc.group_norm.default, x, graph.step, groups, *tables)
 
 
+def norm_in_parts(graph: IntegerGraph, lines: int, cut: int, groups: int, size: int, own: bool) -> fx.Node:
+    """An image that is cut once."""
+    aten, channels = torch.ops.aten, groups * size
+    (x,) = graph.take(x=(1, lines, 3, channels))
+    bounds = [(0, cut), (cut, lines)] if cut < lines else [(0, lines)]
+    parts = [graph.call(aten.slice.Tensor, x, 1, *bound, 1) for bound in bounds]
+    sums = None
+    for part in parts:
+        sums = graph.call(dgqc.channel_sums.default, sums, part)
+    tables = (graph.step, groups, *norm_tables(graph, channels, *([groups] if own else [])))
+    found = [graph.call(dgqc.normalize.default, part, sums, 3 * lines, *tables) for part in parts]
+    return graph.call(aten.cat.default, found, 1)
+
+
 def layer_norm(graph: IntegerGraph, rows: int, channels: int) -> fx.Node:
     (x,) = graph.take(x=(1, rows, channels))
     return graph.call(dgqc.layer_norm.default, x, graph.step, *norm_tables(graph, channels))
@@ -66,6 +80,10 @@ CASES = {
             "own": FLAGS,
         },
         group_norm,
+    ),
+    "norm_in_parts": Case(
+        {"lines": [4, 7], "cut": [1, 3, 9], "groups": [1, 2, 4], "size": [1, 3, 8], "own": FLAGS},
+        norm_in_parts,
     ),
     "layer_norm": Case({"rows": SIZES, "channels": [1, 8, 33]}, layer_norm),
     "rms_norm": Case({"rows": SIZES, "channels": [1, 8, 33]}, rms_norm),
