@@ -2,8 +2,9 @@
 
     python benchmarks/decoder_arena.py [--preset naive-w8a8] [--band 4096]
 
-Compiles the decoder of AutoencoderKL with random weights for latents of 8x8, writes the sizes of 64x64 into its
-integer graph, and plans that for C: an arena follows from shapes and widths alone. --band 0 leaves images whole.
+Compiles the decoder of AutoencoderKL with random weights for latents of 8x8, writes the sizes of 64x64 into
+its integer graph, and plans that for C: an arena follows from shapes and widths alone. --band 0 leaves images
+whole.
 """
 
 from __future__ import annotations

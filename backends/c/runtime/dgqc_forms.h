@@ -123,4 +123,16 @@ void dgqc_group_norm_wide_prepare(const dgqc_group_norm_wide_parameters *p, size
 void dgqc_group_norm_wide_rows(const dgqc_group_norm_wide_parameters *p, size_t step, dgqc_rows rows, const void *x,
                                void *y, const void *shared);
 
+/* A norm of an image in parts. */
+typedef struct {
+    size_t channels, positions;
+} dgqc_channel_sums_parameters;
+
+/* before: sums of the parts before, or NULL; y: [2][channels], in 16ths of a step. dgqc_normalize: of such sums, of an image
+ * of `elements` positions. */
+void dgqc_channel_sums(const dgqc_channel_sums_parameters *p, const int64_t *before, const int16_t *x, int64_t *y);
+void dgqc_normalize_prepare(const dgqc_norm_parameters *p, size_t step, const int64_t *sums, void *shared);
+void dgqc_normalize_rows(const dgqc_norm_parameters *p, size_t step, dgqc_rows rows, const int16_t *x, int16_t *y,
+                         const void *shared);
+
 #endif

@@ -187,10 +187,6 @@ typedef struct {
 } dgqc_norm_parameters;
 
 typedef struct {
-    size_t channels, positions;
-} dgqc_channel_sums_parameters;
-
-typedef struct {
     size_t columns;
     const int32_t *table;                      /* [3][64]: values, slopes and curves of 64 parabolas */
     const int32_t *index_factor, *index_shift; /* [steps], factors below 2^16 */
@@ -325,12 +321,6 @@ void dgqc_attend_rows(const dgqc_attend_parameters *p, size_t step, dgqc_rows ro
 void dgqc_group_norm_prepare(const dgqc_norm_parameters *p, size_t step, const int16_t *x, void *shared);
 void dgqc_group_norm_rows(const dgqc_norm_parameters *p, size_t step, dgqc_rows rows, const int16_t *x, int16_t *y,
                           const void *shared);
-/* before: sums of the parts before, or NULL; y: [2][channels], in 16ths of a step. dgqc_normalize: of such sums, of an image
- * of `elements` positions. */
-void dgqc_channel_sums(const dgqc_channel_sums_parameters *p, const int64_t *before, const int16_t *x, int64_t *y);
-void dgqc_normalize_prepare(const dgqc_norm_parameters *p, size_t step, const int64_t *sums, void *shared);
-void dgqc_normalize_rows(const dgqc_norm_parameters *p, size_t step, dgqc_rows rows, const int16_t *x, int16_t *y,
-                         const void *shared);
 void dgqc_layer_norm_prepare(const dgqc_norm_parameters *p, size_t step, void *shared);
 void dgqc_layer_norm_rows(const dgqc_norm_parameters *p, size_t step, dgqc_rows rows, const int16_t *x, int16_t *y,
                           const void *shared);
