@@ -23,9 +23,9 @@ from dgqc.compiler.request import Request
 from dgqc.ir.calibration import Inputs
 from dgqc.ir.plans import QuantizedActivation16, QuantizedOperand, QuantizedProbabilities, Weight
 from dgqc.ir.program import Program
-from dgqc.passes.graph.edit import arguments, dgqc
+from dgqc.passes.graph.edit import arguments, dgqc, module_path
 
-STEPS, OTHER_SEED = 2, 70_000
+STEPS, OTHER_SEED, SHOWN = 2, 70_000, 8
 Rounding = Callable[[torch.Tensor, Any, int], torch.Tensor]
 
 
@@ -136,12 +136,24 @@ def planned(name: str, opt: str, samples: int, seed: int, last: str) -> Program:
     return lower(asked)[0]
 
 
+def worst(program: Program, inputs: Inputs, step: int, wanted: torch.Tensor) -> list[tuple[float, str]]:
+    """The operands whose clipping alone costs most: decibels, and in which module."""
+    found = []
+    for node in program.graph.graph.nodes:
+        if node.target is dgqc.site.default and isinstance(
+            program.plans[str(node.args[1])], QuantizedOperand
+        ):
+            answer = Simulated(program, clipped, False, {str(node.args[1])}).answer(inputs, step)
+            found.append((decibels(wanted, answer), module_path(node)))
+    return sorted(found)[:SHOWN]
+
+
 def main(name: str = "kandinsky 3", opt: str = "naive-w8a8", samples: str = "1") -> None:
     program = planned(name, opt, int(samples), 0, "timestep-tables")
     other = planned(name, opt, 1, OTHER_SEED, "insert-sites")
     for which, source in (("calibrated", program.calibration), ("another", other.calibration)):
         assert source is not None
-        for step in range(STEPS):
+        for step in reversed(range(STEPS)):
             inputs = {name: value[:1] for name, value in next(source.read(step)).items()}
             wanted = Simulated(program, None, False).answer(inputs, step)
             for part, (rounding, weights) in PARTS.items():
@@ -150,6 +162,8 @@ def main(name: str = "kandinsky 3", opt: str = "naive-w8a8", samples: str = "1")
             for level in (60, 40, 30):
                 found = Simulated(program, None, False).answer(noisy(inputs, level), step)
                 print(f"{which}, call {step}: inputs at {level} dB give {decibels(wanted, found):.1f} dB")
+    for value, path in worst(program, inputs, step, wanted):
+        print(f"clipped alone, in {path}: {value:.1f} dB")
 
 
 if __name__ == "__main__":

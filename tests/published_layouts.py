@@ -217,7 +217,9 @@ LAYOUTS: Mapping[str, Layout] = {
     "instruct-pix2pix-00-22000.ckpt": Layout(
         first("StableDiffusionInstructPix2PixPipeline", in_channels=8), FEW, written=pickled, pictures=True
     ),
-    "playground-v2.5-1024px-aesthetic.fp16.safetensors": Layout(with_normed_latents, FEW, written=halves),
+    "playground-v2.5-1024px-aesthetic.fp16.safetensors": Layout(
+        with_normed_latents, (*FEW, "--guidance-scale", "3"), {"guidance_scale": 3.0}, halves
+    ),
     "cosxl.safetensors": Layout(by_noise_level, FEW),
     "SSD-1B-A1111.safetensors": Layout(distilled, FEW, written=halves),
     "LCM_Dreamshaper_v7": Layout(

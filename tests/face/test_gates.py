@@ -6,11 +6,15 @@ from pathlib import Path
 from typing import Any
 
 import diffusers
+import picture_adapters
 import pytest
 import text_parts
 import torch
+from diffusers.pipelines.stable_diffusion.clip_image_project_model import CLIPImageProjection
+from PIL import Image
 
 import dgqc
+from dgqc.execution.boundary import to_integers
 from dgqc.frontends import calibrate, capture, load_calibration
 from dgqc.frontends.loading.answering import answer_of
 from dgqc.frontends.loading.gates import gates_open, with_gates
@@ -103,3 +107,69 @@ def test_gates_of_a_call() -> None:
     assert not torch.allclose(answer(unet), plain, atol=1e-3)
     with pytest.raises(DgqcError, match="gated layers, and nothing says which boxes they are given"):
         capture(told)
+
+
+class _Reader:
+    """Reads words and pictures, as CLIP's processor does."""
+
+    def __call__(self, images: Any = None, text: Any = None, **_options: Any) -> Any:
+        if images is None:
+            return text_parts.tokenizer()(text, padding="max_length", return_tensors="pt")
+        return picture_adapters.processor()(images=images, return_tensors="pt")
+
+
+def of_pictures() -> Any:
+    """The pipeline that is shown things beside their names."""
+    plain, unet = gated(), text_parts.unet(attention_type="gated-text-image")
+    with torch.no_grad():
+        for name, one in unet.named_parameters():
+            if "alpha_" in name:
+                one.fill_(2.0)
+    return diffusers.StableDiffusionGLIGENTextImagePipeline(
+        vae=plain.vae,
+        text_encoder=plain.text_encoder,
+        tokenizer=plain.tokenizer,
+        processor=_Reader(),
+        image_encoder=picture_adapters.image_encoder(),
+        image_project=CLIPImageProjection(hidden_size=text_parts.WIDTH),
+        unet=unet,
+        scheduler=plain.scheduler,
+        safety_checker=None,
+        feature_extractor=None,
+        requires_safety_checker=False,
+    )
+
+
+@pytest.mark.slow
+def test_pictures_of_things(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Recorded with a loop of one's own, they are inputs, and the drop-in hands them on."""
+    monkeypatch.setattr(picture_adapters, "EMBEDDING", text_parts.WIDTH)
+    whole = of_pictures()
+
+    def pictured(seed: int) -> torch.Tensor:
+        latents: torch.Tensor = whole(
+            "a red square",
+            gligen_phrases=["square"],
+            gligen_images=[Image.linear_gradient("L").convert("RGB")],
+            gligen_boxes=[[0.1, 0.1, 0.6, 0.7]],
+            gligen_scheduled_sampling_beta=1.0,
+            num_inference_steps=STEPS,
+            guidance_scale=1.0,
+            generator=torch.Generator().manual_seed(seed),
+            output_type="latent",
+        ).images
+        return latents
+
+    with dgqc.recording(whole.unet) as calls:
+        for seed in range(2):
+            calls.begin_picture()
+            pictured(seed)
+    recorded = calls.calibration("my loop")
+    program = dgqc.compile(whole.unet, "naive-w8a8", calibration=recorded, check=False)
+    given = next(recorded.read(0))
+    hidden = {**given, "gligen_image_masks": torch.zeros_like(given["gligen_image_masks"])}
+    shown, other = (to_integers(program.program, one, 0) for one in (given, hidden))
+    assert [name for name in shown if not torch.equal(shown[name], other[name])]
+    wanted = pictured(3)
+    whole.unet = program.as_diffusers_unet(whole.unet, backend="reference")
+    assert decibels(wanted, pictured(3)) > 15
