@@ -155,7 +155,10 @@ def _fits(one: Any, node: fx.Node) -> bool:
 
 def _pixel_by_pixel(node: fx.Node, band: Band, bands: Bands) -> fx.Node:
     size = (1, band.count, *shape(node)[2:])
-    args = tuple(bands.lines(one, band) if _has_pixels(one, node) else one for one in node.args)
+    args = tuple(
+        bands.lines(one, band) if isinstance(one, fx.Node) and _has_pixels(one, node) else one
+        for one in node.args
+    )
     return bands.add(node.target, args, node, size)
 
 

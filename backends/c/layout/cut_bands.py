@@ -85,7 +85,7 @@ def _cut(module: fx.GraphModule, heights: dict[tuple[int, int], int]) -> set[fx.
         rule, size = rule_of(node), shape(node)[1:3] if rule_of(node) else ()
         with graph.inserting_before(node):
             if rule is not None and size in heights:
-                bands.parts[node] = [(band, rule(node, band, bands)) for band in bands.of(size)]  # type: ignore[arg-type]
+                bands.parts[node] = [(band, rule(node, band, bands)) for band in bands.of(size)]
             elif not (enlarges(node) and shape(node)[1:3] in heights):
                 # Whoever reads an image whole gets it in one piece.
                 for source in node.all_input_nodes:

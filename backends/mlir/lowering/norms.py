@@ -109,9 +109,9 @@ def mean(b: ModuleBuilder, call: OpCall) -> ir.Value:
 def normalize(b: ModuleBuilder, call: OpCall) -> ir.Value:
     """x (1, ..., C), a part of an image of which sums are known: (2, C)."""
     values, (rows, channels) = rows_of(b, call)
-    groups = call["groups"]
+    groups = int(call["groups"])
     sizes = [groups, channels // groups]
-    count = call["positions"] * sizes[1]
+    count = int(call["positions"]) * sizes[1]
     sums = reshaped(b.value(call, "sums"), [2, *sizes])
     total, squares = (
         reduced(sizes, (0,), (0, 64), [(reshaped(part(sums, 0, place, 1), sizes), (0, 1))], Number.__add__)
