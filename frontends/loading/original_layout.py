@@ -16,6 +16,7 @@ from diffusers.loaders.single_file_utils import convert_ldm_unet_checkpoint
 
 from ...ir.errors import DgqcError
 from .foreign_weights import foreign_kind
+from .guidance import KEY
 from .original_facts import (
     MARKS,
     NOISE,
@@ -34,6 +35,8 @@ PREFIX = "model.diffusion_model."
 AVERAGED = "model_ema."
 """What those of its averaged copy begin with; their other dots are left out."""
 FIRST, LABELS, PROJECTED = "input_blocks.0.0.weight", "label_emb.weight", "label_emb.0.0.weight"
+GUIDANCE, OUR_GUIDANCE = "time_embed.cond_proj.weight", "time_embedding.cond_proj.weight"
+"""Of the guidance scale, in a latent consistency model; diffusers' converter doesn't know it."""
 BLOCK = re.compile(r"\b(input_blocks|middle_block|output_blocks)\.", re.ASCII)
 HEAD = 64
 """Channels of an attention head, in models whose projections are linear; the others have eight heads."""
@@ -51,6 +54,7 @@ STABLE_DIFFUSION = {
     "set_alpha_to_one": False,
     "steps_offset": 1,
 }
+CONSISTENCY = {**STABLE_DIFFUSION, "_class_name": "LCMScheduler"}
 SDXL = {
     "_class_name": "EulerDiscreteScheduler",
     "beta_schedule": "scaled_linear",
@@ -112,13 +116,15 @@ def from_original(
     second = bool(config.get("use_linear_projection")) and not config.get("addition_embed_type")
     predicts = predicted(weights, said, second)
     scheduler = by_noise_level(weights, source) or {
-        **(SDXL if config.get("addition_embed_type") else STABLE_DIFFUSION),
+        **_usual_scheduler(config),
         "prediction_type": predicts or NOISE,
         **({"rescale_betas_zero_snr": True} if TERMINAL in weights else {}),
     }
     if config.get("use_linear_projection"):
         chosen = {name: _without_pixels(name, tensor) for name, tensor in chosen.items()}
     converted = convert_ldm_unet_checkpoint(dict(chosen), config)
+    if KEY in config:
+        converted[OUR_GUIDANCE] = chosen[f"{PREFIX}{GUIDANCE}"]
     taken = {id(tensor) for tensor in converted.values()}
     if left := next((name for name, tensor in chosen.items() if id(tensor) not in taken), None):
         raise DgqcError(
@@ -160,9 +166,17 @@ def _config(weights: Mapping[str, torch.Tensor], source: str) -> dict[str, Any]:
         **_transformers(down, reverse, middle),
         **_attention(weights, channels),
         **_labels(weights),
+        **({KEY: weights[GUIDANCE].shape[1]} if GUIDANCE in weights else {}),
     }
     config["sample_size"] = 128 if config.get("addition_embed_type") else 64
     return config
+
+
+def _usual_scheduler(config: Mapping[str, Any]) -> Mapping[str, Any]:
+    """Who calls such a UNet where its file doesn't say."""
+    if KEY in config:
+        return CONSISTENCY
+    return SDXL if config.get("addition_embed_type") else STABLE_DIFFUSION
 
 
 def _levels(weights: Mapping[str, torch.Tensor]) -> list[_Level]:

@@ -52,6 +52,13 @@ CONFIGS: dict[str, dict[str, Any]] = {
         "attention_head_dim": 8,
         "cross_attention_dim": 24,
     },
+    "told its guidance": {
+        **blocks(True, False),
+        "block_out_channels": (32, 64),
+        "attention_head_dim": 8,
+        "cross_attention_dim": 24,
+        "time_cond_proj_dim": 12,
+    },
     "stable diffusion 2": {
         **blocks(True, True, False),
         "block_out_channels": (64, 128, 128),
@@ -117,9 +124,18 @@ def called(unet: Any) -> torch.Tensor:
         more["class_labels"] = torch.ones(1, width)
     if config.num_class_embeds:
         more["class_labels"] = torch.tensor([7])
+    if config.time_cond_proj_dim:
+        more["timestep_cond"] = torch.ones(1, config.time_cond_proj_dim)
     with torch.no_grad():
         answer: torch.Tensor = unet(sample, 500, context, **more).sample
     return answer
+
+
+def scheduler(config: dict[str, Any]) -> str:
+    """Who calls such a UNet where nothing else is said."""
+    if "time_cond_proj_dim" in config:
+        return "LCMScheduler"
+    return "EulerDiscreteScheduler" if "addition_embed_type" in config else "DDIMScheduler"
 
 
 @pytest.mark.parametrize("name", CONFIGS)
@@ -131,9 +147,7 @@ def test_the_unet_is_recognised(name: str, tmp_path: Path) -> None:
     save_file(weights, tmp_path / "published.safetensors")
     found: Any = load_model(tmp_path / "published.safetensors")
     assert torch.equal(called(found.model), called(unet))
-    assert found.scheduler["_class_name"] == (
-        "EulerDiscreteScheduler" if "addition_embed_type" in CONFIGS[name] else "DDIMScheduler"
-    )
+    assert found.scheduler["_class_name"] == scheduler(CONFIGS[name])
 
 
 @pytest.mark.parametrize("kind", ["ckpt", "half", "without prefix"])
