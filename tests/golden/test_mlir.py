@@ -67,6 +67,8 @@ GOLDEN: dict[str, tuple[str, dict[str, Any]]] = {
     "softmax_static": ("softmax", {"kind": "static", "start": False, **SOFTMAX}),
     "softmax_log2_tensor": ("softmax", {"kind": "log2", "start": False, **SOFTMAX, "granularity": "tensor"}),
     "group_norm": ("group_norm", {"image": (2, 3), "groups": 2, "size": 3, "own": False}),
+    "channel_sums": ("norm_in_parts", {"lines": 2, "cut": 1, "groups": 2, "size": 2, "own": False}),
+    "normalize": ("norm_in_parts", {"lines": 3, "cut": 2, "groups": 1, "size": 4, "own": False}),
     "layer_norm": ("layer_norm", {"rows": 3, "channels": 4}),
     "quantize": ("quantize", {"shape": (1, 3, 4), "last": True, "bits": 6, "groups": 2}),
     "activation": ("activation", {"shape": (1, 3, 4), "fine": False}),
