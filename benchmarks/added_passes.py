@@ -135,8 +135,7 @@ def _workload(given: argparse.Namespace) -> Workload:
     return demo(Store(given.output), amounts, None, given.model)
 
 
-def main() -> None:
-    """See the module's docstring."""
+def _given() -> argparse.Namespace:
     parser = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
@@ -150,7 +149,12 @@ def main() -> None:
     parser.add_argument("--calibration", type=int, default=32, help="prompts")
     parser.add_argument("--held-out", type=int, default=4, help="prompts")
     parser.add_argument("-o", "--output", type=Path, default=Path("build/added-passes"))
-    given = parser.parse_args()
+    return parser.parse_args()
+
+
+def main() -> None:
+    """See the module's docstring."""
+    given = _given()
     quiet_libraries()
     torch.set_num_threads(1)
     workload = _workload(given)

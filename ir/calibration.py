@@ -61,3 +61,8 @@ def samples_in(inputs: Inputs) -> int:
 def reads(calibration: Calibration, steps: Iterable[int]) -> Iterator[tuple[int, Iterator[Inputs]]]:
     """Each step with its batches, for work on several steps side by side."""
     return ((step, calibration.read(step)) for step in steps)
+
+
+def spaced(calls: int, count: int) -> list[int]:
+    """So many of the calls, evenly spaced, from the first to the last."""
+    return sorted({round(i * (calls - 1) / max(count - 1, 1)) for i in range(count)})

@@ -8,6 +8,7 @@ ops as well.
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from enum import StrEnum
@@ -149,6 +150,11 @@ def summed(node: fx.Node) -> int:
     assert isinstance(side, fx.Node)
     sizes = side.meta["val"].shape
     return int(prod(sizes[1:]) if is_layer(node) else sizes[-1])
+
+
+def weight_readers(graph: fx.Graph) -> Mapping[str, int]:
+    """How many layers read each weight."""
+    return Counter(str(node.args[1].target) for node in graph.nodes if is_layer(node))
 
 
 def multiply_adds(graph: fx.Graph) -> int:

@@ -10,6 +10,7 @@ from typing import ClassVar
 import torch
 from torch import fx
 
+from ...ir.calibration import spaced
 from ...ir.errors import DgqcError
 from ...ir.level import Level
 from ...ir.plans import ObservedActivation16, Plan
@@ -63,8 +64,7 @@ class ChooseExponents(Pass):
             raise DgqcError("choose-exponents takes calls from 1 and most from 0 on.")
 
     def run(self, program: Program) -> Program:
-        last = len(program.schedule) - 1
-        steps = sorted({round(i * last / max(self.calls - 1, 1)) for i in range(self.calls)})
+        steps = spaced(len(program.schedule), self.calls)
         before = decibels_of_values(self._tabulated(program), steps)
         report = {"calls": steps, "one-scale": list(before.values())}
         if _least(before) >= self.enough:

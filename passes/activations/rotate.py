@@ -10,10 +10,10 @@ from typing import Any, ClassVar
 import torch
 from torch import fx
 
-from ...ir.calibration import Inputs, reads, samples_in
+from ...ir.calibration import Inputs, reads, samples_in, spaced
 from ...ir.errors import DgqcError
 from ...ir.level import Level
-from ...ir.ops.captured import is_layer, multiply_adds
+from ...ir.ops.captured import is_layer, multiply_adds, weight_readers
 from ...ir.plans import Activation16, Operand, Plan, Ranges, Role, Weight
 from ...ir.program import Program
 from ...ir.ranks import shared_out
@@ -107,8 +107,7 @@ class Rotate(Pass):
     def _rows(self, program: Program, names: Collection[str]) -> Sequence[Mapping[str, torch.Tensor]]:
         """What operands hold at each of the calls, float32 (rows, C) by site."""
         assert program.calibration is not None
-        last = len(program.schedule) - 1
-        steps = sorted({round(i * last / max(self.calls - 1, 1)) for i in range(self.calls)})
+        steps = spaced(len(program.schedule), self.calls)
 
         def of_call(read: tuple[int, Iterator[Inputs]]) -> Mapping[str, torch.Tensor]:
             recorder, left = _Recorder(program, names), self.samples
@@ -200,10 +199,7 @@ class _Recorder(BlockInterpreter):
 def _sites(program: Program) -> Sequence[fx.Node]:
     """Operands that layers alone read, each with a weight of its own."""
     graph, plans = program.graph.graph, program.plans
-    readers: dict[str, int] = {}
-    for node in graph.nodes:
-        if is_layer(node):
-            readers[str(node.args[1].target)] = readers.get(str(node.args[1].target), 0) + 1
+    readers = weight_readers(graph)
     return [
         node
         for node in graph.nodes

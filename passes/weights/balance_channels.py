@@ -11,7 +11,7 @@ from torch import fx
 
 from ...ir.errors import DgqcError
 from ...ir.level import Level
-from ...ir.ops.captured import is_layer
+from ...ir.ops.captured import is_layer, weight_readers
 from ...ir.plans import ObservedOperand, Plan, Ranges, Role, Variation, Weight, of_all, ratios
 from ...ir.program import Program
 from ...ir.ranks import shared_out
@@ -62,10 +62,7 @@ class BalanceChannels(Pass):
     def run(self, program: Program) -> Program:
         plans: dict[str, Plan] = dict(program.plans)
         graph = program.graph.graph
-        readers: dict[str, int] = {}
-        for node in graph.nodes:
-            if is_layer(node):
-                readers[str(node.args[1].target)] = readers.get(str(node.args[1].target), 0) + 1
+        readers = weight_readers(graph)
         sites = [node for node in graph.nodes if _is_balanced(node, plans, readers)]
 
         def balance_of(site: fx.Node) -> tuple[torch.Tensor, float] | None:

@@ -7,6 +7,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, ClassVar
 
+from ...ir.calibration import spaced
 from ...ir.errors import DgqcError
 from ...ir.level import Level
 from ...ir.plans import Weight
@@ -17,7 +18,7 @@ from ..manager.registry import register_pass
 from ..weights.quantize_weights import RangeMethod, round_to_nearest
 from .forms import BYTE, WeightForms, weight_forms
 from .knapsack import chosen, lightest
-from .measured import decibels, outputs_of, samples_of, spaced
+from .measured import decibels, outputs_of, samples_of
 from .noise_by_call import noise_by_call
 from .widened import widened
 

@@ -10,6 +10,7 @@ from typing import Any, ClassVar
 
 import torch
 
+from ...ir.calibration import spaced
 from ...ir.errors import DgqcError
 from ...ir.level import Level
 from ...ir.program import Program
@@ -18,7 +19,7 @@ from ..graph.edit import MILLION, weight_count
 from ..manager.registry import register_pass
 from .choose_widths import widths
 from .forms import Forms, OperandForms, WeightForms, operand_forms, weight_forms
-from .measured import Sample, decibels, outputs_of, samples_of, spaced
+from .measured import Sample, decibels, outputs_of, samples_of
 from .noise_by_call import noise_by_call
 from .price import price
 from .widened import widened

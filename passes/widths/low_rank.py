@@ -9,9 +9,10 @@ from typing import ClassVar
 import torch
 from torch import fx
 
+from ...ir.calibration import spaced
 from ...ir.errors import DgqcError
 from ...ir.level import Level
-from ...ir.ops.captured import is_layer, multiply_adds, products_in
+from ...ir.ops.captured import is_layer, multiply_adds, products_in, weight_readers
 from ...ir.plans import Activation16, Operand, Plan, Role
 from ...ir.program import Program
 from ...ir.ranks import shared_out
@@ -34,7 +35,7 @@ from ..manager.registry import register_pass
 from ..weights.quantize_weights import RangeMethod, round_to_nearest
 from .gradients import gradients_of
 from .knapsack import chosen
-from .measured import Sample, samples_of, spaced
+from .measured import Sample, samples_of
 from .noise_by_call import RETAINED
 from .widened import add_part
 
@@ -144,10 +145,7 @@ def _sites(program: Program) -> Sequence[fx.Node]:
     """Operands that layers alone read, whose results are 16-bit values that nothing else reads."""
     graph, plans = program.graph.graph, program.plans
     edges = edge_convolutions(graph)
-    readers: dict[str, int] = {}
-    for node in graph.nodes:
-        if is_layer(node):
-            readers[str(node.args[1].target)] = readers.get(str(node.args[1].target), 0) + 1
+    readers = weight_readers(graph)
 
     def branched(layer: fx.Node) -> bool:
         result = list(layer.users)

@@ -21,11 +21,6 @@ Sample = tuple[torch.Tensor, ...]
 """A graph's arguments, without the step."""
 
 
-def spaced(calls: int, count: int) -> list[int]:
-    """So many of the calls, evenly spaced, from the first to the last."""
-    return sorted({round(i * (calls - 1) / max(count - 1, 1)) for i in range(count)})
-
-
 def samples_of(program: Program, steps: Sequence[int]) -> Mapping[int, Sequence[Sample]]:
     """The first and the last sample of each call; one where there is no other."""
     assert program.calibration is not None
