@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import ClassVar
 
@@ -79,7 +79,7 @@ class BalanceChannels(Pass):
         return result.with_report(self.name, {"operands": len(sites), "balanced": gains})
 
 
-def _is_balanced(node: fx.Node, plans: dict[str, Plan], readers: dict[str, int]) -> bool:
+def _is_balanced(node: fx.Node, plans: dict[str, Plan], readers: Mapping[str, int]) -> bool:
     """Whether a site is an operand that only layers read, each with a weight of its own."""
     plan = plans.get(str(node.args[1])) if node.target is dgqc.site.default else None
     if not isinstance(plan, ObservedOperand) or plan.operand.role not in (Role.LINEAR, Role.CONVOLUTION):
