@@ -25,7 +25,7 @@ from dgqc.demo_model import pipeline_dir
 from dgqc.ir.ops.simulate import fake_quantize_log2, fake_quantize_uniform, largest_probability
 from dgqc.ir.plans import Probabilities
 from dgqc.ir.program import Program
-from dgqc.passes.graph.edit import arguments
+from dgqc.passes.graph.batches import arguments
 
 Quantizer = Callable[[torch.Tensor, int], torch.Tensor]
 

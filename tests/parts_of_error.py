@@ -23,7 +23,8 @@ from dgqc.compiler.request import Request
 from dgqc.ir.calibration import Inputs
 from dgqc.ir.plans import QuantizedActivation16, QuantizedOperand, QuantizedProbabilities, Weight
 from dgqc.ir.program import Program
-from dgqc.passes.graph.edit import arguments, dgqc, module_path
+from dgqc.passes.graph.batches import arguments
+from dgqc.passes.graph.edit import dgqc, module_path
 
 STEPS, OTHER_SEED, SHOWN = 2, 70_000, 8
 Rounding = Callable[[torch.Tensor, Any, int], torch.Tensor]

@@ -16,7 +16,7 @@ from ..ir.calibration import Inputs
 from ..ir.errors import DgqcError
 from ..ir.level import Level
 from ..ir.program import Program
-from ..passes.graph.edit import arguments
+from ..passes.graph.batches import arguments
 from ..passes.manager.manager import PassManager
 from ..report.report import entry_with, summarize
 from ..report.widths import Planned

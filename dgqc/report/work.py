@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from ..ir.program import Program
 from ..passes.activations.observe_ranges import ObserveRanges
 from ..passes.base import Pass
-from ..passes.graph.edit import call_bytes
+from ..passes.graph.batches import call_bytes
 from ..passes.weights.gptq import Gptq
 from ..passes.weights.reconstruction.compensate import SPAN
 from .costs import Costs

@@ -20,7 +20,8 @@ from ...ir.program import Program
 from ...ir.progress import track
 from ...ir.ranks import shared_out
 from ..base import Pass
-from ..graph.edit import arguments, call_bytes, dgqc, module_path
+from ..graph.batches import arguments, call_bytes
+from ..graph.edit import dgqc, module_path
 from ..manager.registry import register_pass
 from ..simulation.block_interpreter import BlockInterpreter, Rows
 
@@ -74,7 +75,7 @@ class ChooseProbabilities(Pass):
                 judge.listen(batch, read[0])
             return judge.judgement()
 
-        found = shared_out(judged, reads(program.calibration, steps), call_bytes(program))
+        found = shared_out(judged, reads(program.calibration, steps), call_bytes(program, self.samples))
         judges = list(track(found, "choosing quantizers of attentions", len(steps)))
         in_part = {product for judge in judges for product in judge.in_part}
         plans, chosen = dict(program.plans), {}

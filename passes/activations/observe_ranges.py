@@ -32,7 +32,8 @@ from ...ir.program import Program
 from ...ir.progress import track
 from ...ir.ranks import shared_out
 from ..base import Pass
-from ..graph.edit import arguments, call_bytes, dgqc, module_path
+from ..graph.batches import arguments, call_bytes
+from ..graph.edit import dgqc, module_path
 from ..manager.registry import register_pass
 from ..simulation.block_interpreter import BlockInterpreter
 from .finite_samples import check_inputs, check_values

@@ -18,18 +18,8 @@ from ...ir.plans import Activation16, Operand, Plan, Ranges, Role, Weight
 from ...ir.program import Program
 from ...ir.ranks import shared_out
 from ..base import Pass
-from ..graph.edit import (
-    add_constant,
-    arguments,
-    aten,
-    call,
-    call_bytes,
-    clean,
-    constant,
-    dgqc,
-    propagate,
-    shape,
-)
+from ..graph.batches import arguments, call_bytes
+from ..graph.edit import add_constant, aten, call, clean, constant, dgqc, propagate, shape
 from ..manager.registry import register_pass
 from ..simulation.block_interpreter import BlockInterpreter
 from .error_groups import merged

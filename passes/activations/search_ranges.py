@@ -19,7 +19,8 @@ from ...ir.program import Program
 from ...ir.progress import track
 from ...ir.ranks import shared_out
 from ..base import Pass
-from ..graph.edit import arguments, call_bytes, dgqc
+from ..graph.batches import arguments, call_bytes
+from ..graph.edit import dgqc
 from ..manager.registry import register_pass
 from .timestep_tables import group_ranges
 

@@ -20,7 +20,8 @@ from ...ir.program import Program
 from ...ir.progress import track
 from ...ir.ranks import shared_out
 from ..base import Decisions, Pass
-from ..graph.edit import arguments, call_bytes, dgqc
+from ..graph.batches import arguments, call_bytes
+from ..graph.edit import dgqc
 from ..manager.registry import register_pass
 from .kmeans_groups import cluster
 from .outlier_dims import spread

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Mapping
-from typing import Any
 
 import torch
 from torch import fx
@@ -13,9 +12,10 @@ from ...ir.ops.captured import ProductKind, captured_op, product_kind
 from ...ir.ops.wide import FINER
 from ...ir.plans import Dimension, GroupedOperand, ObservedActivation16, Plan, QuantizedActivation16
 from ...ir.program import Program
-from ..graph.edit import arguments, dgqc
+from ..graph.batches import arguments
+from ..graph.edit import dgqc
+from ..simulation.pass_back import pass_back
 from ..simulation.wide_values import keeps_parts, scales_beside
-from ..widths.gradients import has_gradient
 from .channel_classes import mixes_products
 
 
@@ -68,47 +68,30 @@ def _costs(program: Program, real: tuple[torch.Tensor, ...], call: int) -> Mappi
     As in `widths.sensitivity`: with random signs, squares of gradients are on the mean what independent
     errors cost.
     """
-    run = _Gradients(program, call)
-    with torch.enable_grad():
-        output = run.run(*real, torch.tensor(call))
-        generator = torch.Generator().manual_seed(call)
-        signs = torch.randint(0, 2, output.shape, generator=generator).to(output.dtype) * 2 - 1
-        (output * signs).sum().backward()
-    energy = max(float(output.detach().double().square().sum()), 1e-300)
-    return {name: cost / energy for name, cost in run.costs.items()}
+    costs: dict[str, float] = {}
+
+    def rounded(site: fx.Node) -> QuantizedActivation16 | None:
+        """What is decided on a site whose value is rounded."""
+        plan = program.plans.get(str(site.args[1])) if site.target is dgqc.site.default else None
+        if not isinstance(plan, QuantizedActivation16) or keeps_parts(plan, _source(site)):
+            return None
+        return plan
+
+    def told(site: fx.Node, _: torch.Tensor, gradient: torch.Tensor | None) -> None:
+        plan = rounded(site)
+        if plan is None or gradient is None:
+            return
+        squares = scales_beside(plan, _source(site))[call].square() / 12
+        costs[str(site.args[1])] = float((gradient.double().square() * squares).sum())
+
+    energy = max(pass_back(program, real, call, lambda node: rounded(node) is not None, told), 1e-300)
+    return {name: cost / energy for name, cost in costs.items()}
 
 
-class _Gradients(fx.Interpreter):
-    """Runs the float graph; `costs` are those of each value, by site."""
-
-    def __init__(self, program: Program, call: int) -> None:
-        super().__init__(program.graph)
-        self.plans = program.plans
-        self.call = call
-        self.costs: dict[str, float] = {}
-
-    def run_node(self, n: fx.Node) -> Any:
-        if n.target is dgqc.site.default:
-            return self._at_site(n)
-        if n.op == "call_function" and not has_gradient(n):
-            with torch.no_grad():
-                return super().run_node(n)
-        return super().run_node(n)
-
-    def _at_site(self, n: fx.Node) -> Any:
-        ((value, name), _) = self.fetch_args_kwargs_from_env(n)
-        plan, source = self.plans[name], n.args[0]
-        assert isinstance(source, fx.Node)
-        if not isinstance(plan, QuantizedActivation16) or keeps_parts(plan, source):
-            return value
-        value = value * 1 if value.requires_grad else value.detach().clone().requires_grad_()
-        squares = scales_beside(plan, source)[self.call].square() / 12
-
-        def keep(gradient: torch.Tensor) -> None:
-            self.costs[str(name)] = float((gradient.double().square() * squares).sum())
-
-        value.register_hook(keep)
-        return value
+def _source(site: fx.Node) -> fx.Node:
+    source = site.args[0]
+    assert isinstance(source, fx.Node)
+    return source
 
 
 def can_be_wide(site: fx.Node, plans: Mapping[str, Plan]) -> bool:

@@ -15,7 +15,7 @@ from ...ir.plans import Correction
 from ...ir.program import Program
 from ...ir.progress import track
 from ...ir.sampler import Sampler, Walk
-from ..graph.edit import arguments
+from ..graph.batches import arguments
 from ..manager.failures import snapshot
 from ..simulation.block_interpreter import BlockInterpreter
 from ..simulation.simulate import Simulate

@@ -4,14 +4,13 @@ from __future__ import annotations
 
 import operator
 import re
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable
 from typing import Any
 
 import torch
 from torch import fx
 
 from ...ir import ops as ops  # registers the `dgqc::` ops that are named below
-from ...ir.calibration import samples_in
 from ...ir.ops.captured import is_layer
 from ...ir.program import Program
 from ...ir.shapes import propagated
@@ -21,12 +20,6 @@ dgqc = torch.ops.dgqc
 
 
 MILLION = 10**6
-AT_ONCE = 2**26
-"""Elements of the largest value of a batch that is run at once: 256 MB, of which several live at a time."""
-ALIVE = 8
-"""How many values as large as the largest live at a time, at most."""
-LARGE_BATCH = 16
-FLOAT_BYTES = 4
 
 
 def constant(graph: fx.GraphModule, node: fx.Node) -> torch.Tensor:
@@ -115,35 +108,6 @@ def edge_convolutions(graph: fx.Graph) -> set[fx.Node]:
         if source.op == "placeholder" or any(sink.op == "output" for sink in sinks):
             edges.add(node)
     return edges
-
-
-def arguments(program: Program, inputs: Mapping[str, torch.Tensor]) -> Iterator[tuple[torch.Tensor, ...]]:
-    """The graph's arguments, without `step`, for recorded inputs of the model.
-
-    One tuple for the whole batch; for a part of it each where its values would be large; for a sample each
-    where the graph mixes a batch.
-    """
-    count = samples_in(inputs)
-    sizes = (node.meta["val"].numel() for node in program.graph.graph.nodes if _is_tensor(node))
-    together = max(1, AT_ONCE // max(sizes, default=1)) if program.batched else 1
-    for first in range(0, count, together):
-        part = {name: value[first : first + together] for name, value in inputs.items()}
-        if program.prologue is None:
-            yield tuple(part[item.name] for item in program.inputs)
-        else:
-            nodes = program.prologue.graph.nodes
-            names = [str(node.target) for node in nodes if node.op == "placeholder"]
-            yield program.prologue(*(part[name] for name in names))
-
-
-def call_bytes(program: Program) -> int:
-    """About how much memory a float call with one of `arguments` takes."""
-    sizes = (node.meta["val"].numel() for node in program.graph.graph.nodes if _is_tensor(node))
-    return FLOAT_BYTES * ALIVE * min(AT_ONCE, LARGE_BATCH * max(sizes, default=1))
-
-
-def _is_tensor(node: fx.Node) -> bool:
-    return node.op == "call_function" and isinstance(node.meta.get("val"), torch.Tensor)
 
 
 def clean(graph: fx.GraphModule) -> None:

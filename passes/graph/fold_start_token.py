@@ -14,7 +14,8 @@ from ...ir.level import Level
 from ...ir.program import Program
 from ..base import Pass
 from ..manager.registry import register_pass
-from .edit import add_constant, arguments, aten, call, clean, constant, propagate, shape
+from .batches import arguments
+from .edit import add_constant, aten, call, clean, constant, propagate, shape
 
 CONTEXT = "encoder_hidden_states"
 

@@ -2,23 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from typing import Any
 
 import torch
 from torch import fx
+from torch.utils.checkpoint import checkpoint
 
 from ...ir.ops.captured import is_layer
-from ...ir.plans import ObservedProbabilities, Plan, Probabilities, QuantizedProbabilities
 from ...ir.program import Program
 from ...ir.storage.mapped import let_go
 from ..graph.edit import aten, dgqc
-
-LARGE = 2**25
-"""Attentions with more scores than this are taken in blocks: whole, they fill gigabytes several times."""
-BLOCK = 2**21
-"""Scores of a block: little enough to stay in the cache."""
+from ..graph.large_attention import BLOCK, reader_of_rows
 
 
 @dataclass(frozen=True)
@@ -43,7 +39,7 @@ class Rows:
 
 
 class BlockInterpreter(fx.Interpreter):
-    """An interpreter of captured and planned graphs that never holds a large attention's scores.
+    """An interpreter of captured, planned and simulated graphs that never holds a large attention's scores.
 
     Scores between a large product and the next one (factors, softmax, sites) become `Rows`, which that next
     product computes. Results are those of `fx.Interpreter` up to the rounding of sums; graphs without large
@@ -95,38 +91,14 @@ def on_rows(n: fx.Node, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
     if n.target is not aten.matmul.default:
         function: Any = n.target
         return source.then(lambda part: function(part, *others, **kwargs))
-    parts = [source.part(first, last) @ others[0] for first, last in source.blocks()]
-    return torch.cat(parts, dim=-2)
+    return torch.cat([_product(source, first, last, others[0]) for first, last in source.blocks()], dim=-2)
 
 
-def reader_of_rows(product: fx.Node, args: tuple[Any, ...], plans: Mapping[str, Plan]) -> fx.Node | None:
-    """The product that reads another one's large result as its rows: its only way leads through factors, a
-    softmax and its site there. None where there is no such product. args: of the first one, as they are."""
-    if product.target is not aten.matmul.default or _scores(args) <= LARGE:
-        return None
-    node, normalized, last = product, False, len(product.meta["val"].shape) - 1
-    while len(node.users) == 1:
-        (user,) = node.users
-        if user.args[0] is not node:
-            return None
-        if user.target is aten.matmul.default:
-            return user if normalized else None
-        scales = user.target is aten.mul.Tensor and not isinstance(user.args[1], fx.Node)
-        softens = user.target is aten.softmax.int and user.args[1] in (-1, last)
-        if not (scales or softens or _is_site_of_probabilities(user, plans)):
-            return None
-        node, normalized = user, normalized or softens
-    return None
-
-
-def _is_site_of_probabilities(node: fx.Node, plans: Mapping[str, Plan]) -> bool:
-    """Whether a node is a site of probabilities, which may be looked at in parts."""
-    if node.target is not dgqc.site.default:
-        return False
-    plan = plans.get(str(node.args[1]))
-    return isinstance(plan, Probabilities | ObservedProbabilities | QuantizedProbabilities)
-
-
-def _scores(args: tuple[Any, ...]) -> int:
-    left, right = args
-    return int(left.numel() // left.shape[-1] * right.shape[-1])
+def _product(source: Rows, first: int, last: int, right: torch.Tensor) -> torch.Tensor:
+    """Of a block; whoever goes back through it computes the block again, so that none is held."""
+    if not torch.is_grad_enabled():
+        return source.part(first, last) @ right
+    found: torch.Tensor = checkpoint(
+        lambda: source.part(first, last) @ right, use_reentrant=False, preserve_rng_state=False
+    )
+    return found

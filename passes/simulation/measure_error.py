@@ -22,7 +22,8 @@ from ...ir.program import Program
 from ...ir.progress import track
 from ...ir.ranks import shared_out
 from ..base import Pass
-from ..graph.edit import MILLION, arguments, aten, call_bytes, constant, module_path, weight_count
+from ..graph.batches import arguments, call_bytes
+from ..graph.edit import MILLION, aten, constant, module_path, weight_count
 from ..lowering.lower_integer import LowerInteger
 from ..manager.failures import snapshot
 from ..manager.registry import register_pass
@@ -80,7 +81,7 @@ class MeasureError(Pass):
         scores: dict[str, dict[str, Any]] = {}
         energy: dict[str, tuple[float, float]] = {}
         by_call: dict[str, dict[str, float | None]] = {}
-        found = shared_out(measured, reads(program.calibration, steps), call_bytes(program))
+        found = shared_out(measured, reads(program.calibration, steps), call_bytes(program, 1))
         for (layers, maps), step in zip(track(found, "measuring error", len(steps)), steps, strict=True):
             scores[str(step)] = maps
             by_call[str(step)] = {path: _decibels(signal, noise) for path, signal, noise in layers}

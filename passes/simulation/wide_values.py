@@ -15,7 +15,8 @@ from ...ir.ops.wide import FINER, LIMITS
 from ...ir.plans import QuantizedActivation16
 from ...ir.program import Program
 from ...ir.ranks import shared_out
-from ..graph.edit import arguments, aten, call_bytes
+from ..graph.batches import arguments, call_bytes
+from ..graph.edit import aten
 from .block_interpreter import BlockInterpreter
 
 
@@ -46,7 +47,7 @@ def decibels_of_values(program: Program, steps: list[int]) -> Mapping[int, float
         signal, noise = float(wanted.square().sum()), float((wanted - rounded).square().sum())
         return round(10 * math.log10(signal / noise), 2) if signal and noise else None
 
-    found = shared_out(of_call, reads(program.calibration, steps), call_bytes(program))
+    found = shared_out(of_call, reads(program.calibration, steps), call_bytes(program, 1))
     return dict(zip(steps, found, strict=True))
 
 

@@ -17,11 +17,11 @@ from ...ir.plans import Activation16, Operand, Plan, Role
 from ...ir.program import Program
 from ...ir.ranks import shared_out
 from ..base import Pass
+from ..graph.batches import call_bytes
 from ..graph.edit import (
     MILLION,
     add_constant,
     call,
-    call_bytes,
     clean,
     constant,
     dgqc,
@@ -32,11 +32,10 @@ from ..graph.edit import (
     weight_count,
 )
 from ..manager.registry import register_pass
+from ..simulation.pass_back import RETAINED, pass_back
 from ..weights.quantize_weights import RangeMethod, round_to_nearest
-from .gradients import gradients_of
 from .knapsack import chosen
 from .measured import Sample, samples_of
-from .noise_by_call import RETAINED
 from .widened import add_part
 
 BYTE = 8
@@ -174,7 +173,7 @@ def _measured(
     def of_call(step: int) -> list[tuple[dict[str, float], dict[str, torch.Tensor]]]:
         return [_of_sample(program, sites, real, step) for real in samples[step]]
 
-    each = [one for found in shared_out(of_call, samples, call_bytes(program) * RETAINED) for one in found]
+    each = [one for found in shared_out(of_call, samples, call_bytes(program, 1) * RETAINED) for one in found]
     names = [str(site.args[1]) for site in sites]
     noise = {name: sum(one[0][name] for one in each) / len(each) for name in names}
     return noise, {name: torch.stack([one[1][name] for one in each]).mean(dim=0) for name in names}
@@ -183,22 +182,26 @@ def _measured(
 def _of_sample(
     program: Program, sites: Collection[fx.Node], real: tuple[torch.Tensor, ...], step: int
 ) -> tuple[dict[str, float], dict[str, torch.Tensor]]:
-    run, energy = gradients_of(program, real, step)
-    noise, reach = {}, {}
-    for site in sites:
+    names = {str(site.args[1]) for site in sites}
+    noise, reach = dict[str, float](), dict[str, torch.Tensor]()
+
+    def told(site: fx.Node, value: torch.Tensor, gradient: torch.Tensor | None) -> None:
         name = str(site.args[1])
-        plan, value = program.plans[name], run.operands[name]
+        plan = program.plans[name]
         assert isinstance(plan, Operand)
         axis = 1 if plan.role is Role.CONVOLUTION else value.dim() - 1
         others = [one for one in range(value.dim()) if one != axis]
-        x = value.detach().double()
+        x = value.double()
         width = x.amax(dim=others).clamp(min=0) - x.amin(dim=others).clamp(max=0)
-        power = (
-            torch.zeros_like(width) if value.grad is None else value.grad.double().square().sum(dim=others)
-        )
+        power = torch.zeros_like(width) if gradient is None else gradient.double().square().sum(dim=others)
         steps = (width / (2**plan.bits - 1)).square() / 12
-        noise[name], reach[name] = float(power @ steps) / max(energy, 1e-300), width
-    return noise, reach
+        noise[name], reach[name] = float(power @ steps), width
+
+    def wanted(node: fx.Node) -> bool:
+        return node.target is dgqc.site.default and str(node.args[1]) in names
+
+    energy = pass_back(program, real, step, wanted, told)
+    return {name: found / max(energy, 1e-300) for name, found in noise.items()}, reach
 
 
 def _decomposed(program: Program, site: fx.Node, reach: torch.Tensor, rank: int) -> Branched:

@@ -7,12 +7,11 @@ from collections.abc import Mapping, Sequence
 from dataclasses import replace
 
 import torch
-from torch import fx
 
 from ...ir.calibration import Calibration, Inputs, reads, samples_in
 from ...ir.program import Program
 from ...ir.ranks import shared_out
-from ..graph.edit import arguments, call_bytes
+from ..graph.batches import arguments, call_bytes
 from ..manager.failures import snapshot
 from ..simulation.block_interpreter import BlockInterpreter
 from ..simulation.simulate import Simulate
@@ -46,20 +45,20 @@ def outputs_of(program: Program, samples: Mapping[int, Sequence[Sample]]) -> Map
             found: torch.Tensor = BlockInterpreter(program).run(*samples[step][-1], torch.tensor(step))
         return found
 
-    return dict(zip(samples, shared_out(wanted, samples, call_bytes(program)), strict=True))
+    return dict(zip(samples, shared_out(wanted, samples, call_bytes(program, 1)), strict=True))
 
 
 def decibels(
     program: Program, samples: Mapping[int, Sequence[Sample]], wanted: Mapping[int, torch.Tensor]
 ) -> Mapping[int, float]:
     """Of each call's last sample, simulated: 10 log10(sum y^2 / sum (y - y^)^2)."""
-    simulated = Simulate().run(replace(program, graph=snapshot(program))).graph
+    simulated = Simulate().run(replace(program, graph=snapshot(program)))
 
     def of_call(step: int) -> float:
         with torch.no_grad():
-            found = fx.Interpreter(simulated).run(*samples[step][-1], torch.tensor(step)).double()
+            found = BlockInterpreter(simulated).run(*samples[step][-1], torch.tensor(step)).double()
         y = wanted[step].double()
         noise = float((y - found).square().sum())
         return 10 * math.log10(max(float(y.square().sum()), 1e-300) / max(noise, 1e-300))
 
-    return dict(zip(samples, shared_out(of_call, samples, call_bytes(program)), strict=True))
+    return dict(zip(samples, shared_out(of_call, samples, call_bytes(program, 1)), strict=True))

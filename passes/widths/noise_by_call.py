@@ -8,13 +8,11 @@ import torch
 
 from ...ir.program import Program
 from ...ir.ranks import shared_out
-from ..graph.edit import call_bytes
+from ..graph.batches import call_bytes
+from ..simulation.pass_back import RETAINED
 from .forms import Forms
 from .measured import Sample
 from .sensitivity import noise_of_forms
-
-RETAINED = 16
-"""How many times as much memory a pass back takes."""
 
 
 def noise_by_call(
@@ -26,5 +24,5 @@ def noise_by_call(
         found = [noise_of_forms(program, forms, real, step) for real in samples[step]]
         return [torch.stack(each).mean(dim=0) for each in zip(*found, strict=True)]
 
-    calls = shared_out(of_call, samples, call_bytes(program) * RETAINED)
+    calls = shared_out(of_call, samples, call_bytes(program, 1) * RETAINED)
     return {one: torch.stack(each, dim=1) for one, each in zip(forms, zip(*calls, strict=True), strict=True)}

@@ -3,11 +3,24 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import replace
 
 from torch import fx
 
 from ...ir.plans import Dimension, Operand, Plan, QuantizedOperand, Role
+from ...ir.program import Program
 from ..graph.edit import dgqc
+from ..manager.failures import snapshot
+
+
+def each_once(program: Program) -> Program:
+    """The program with each value computed once, where it is first. The given one stays as it is."""
+    graph = snapshot(program)
+    for node, first in same_values(graph.graph, program.plans).items():
+        if node is not first:
+            node.replace_all_uses_with(first)
+    graph.graph.eliminate_dead_code()
+    return replace(program, graph=graph)
 
 
 def same_values(graph: fx.Graph, plans: Mapping[str, Plan]) -> Mapping[fx.Node, fx.Node]:

@@ -5,13 +5,15 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 
 import torch
+from torch import fx
 
 from ...ir.ops.simulate import fake_quantize
 from ...ir.plans import Dimension, QuantizedOperand, Role
 from ...ir.program import Program
+from ..simulation.pass_back import pass_back
 from ..simulation.simulate import operand_axis
 from .forms import Forms, OperandForms, WeightForms, errors_of
-from .gradients import Gradients, gradients_of
+from .same_values import each_once
 
 HEADROOM = 2.0
 """How far a 16-bit value's scale reaches beyond what it is."""
@@ -28,19 +30,29 @@ def noise_of_forms(
     independent, and so only their squares are added up. One pass back serves all operands and weights.
     real: the graph's arguments of one sample.
     """
-    run, energy = gradients_of(program, real, step)
-    found = []
-    for one in forms:
-        noise = _of_operand(run, one, step) if isinstance(one, OperandForms) else _of_weight(run, one)
-        found.append(noise / max(energy, 1e-300))
-    return found
+    named: dict[str, Forms] = {
+        one.names[0] if isinstance(one, OperandForms) else one.name: one for one in forms
+    }
+    found: dict[Forms, torch.Tensor] = {}
+
+    def name(node: fx.Node) -> str:
+        return str(node.target if node.op == "get_attr" else node.args[1])
+
+    def told(node: fx.Node, value: torch.Tensor, gradient: torch.Tensor | None) -> None:
+        one = named[name(node)]
+        if gradient is None:
+            found[one] = torch.zeros(len(one.bits), dtype=torch.float64)
+        elif isinstance(one, OperandForms):
+            found[one] = _of_operand(one, value, gradient, step)
+        else:
+            found[one] = _of_weight(one, value, gradient)
+
+    energy = pass_back(each_once(program), real, step, lambda node: name(node) in named, told)
+    return [found[one] / max(energy, 1e-300) for one in forms]
 
 
-def _of_operand(run: Gradients, forms: OperandForms, step: int) -> torch.Tensor:
-    value = run.operands[forms.names[0]]
-    if value.grad is None:
-        return torch.zeros(len(forms.bits), dtype=torch.float64)
-    x, power = value.detach(), value.grad.double().square()
+def _of_operand(forms: OperandForms, x: torch.Tensor, gradient: torch.Tensor, step: int) -> torch.Tensor:
+    power = gradient.double().square()
     found = [float((power * _squares(plan, x, step)).sum()) for plan in forms.plans]
     wide = (float(x.abs().max()) * HEADROOM / 32767) ** 2 / 12
     return torch.tensor([*found, float(power.sum()) * wide], dtype=torch.float64)
@@ -58,10 +70,6 @@ def _squares(plan: QuantizedOperand, x: torch.Tensor, step: int) -> torch.Tensor
     return (rounded - x).double().square()
 
 
-def _of_weight(run: Gradients, forms: WeightForms) -> torch.Tensor:
-    weight = run.weights[forms.name]
-    if weight.grad is None:
-        return torch.zeros(len(forms.bits), dtype=torch.float64)
-    gradient = weight.grad.double()
-    errors: Mapping[int, torch.Tensor] = errors_of(forms, weight.detach())
-    return torch.stack([(gradient * error).sum().square() for error in errors.values()])
+def _of_weight(forms: WeightForms, weight: torch.Tensor, gradient: torch.Tensor) -> torch.Tensor:
+    errors: Mapping[int, torch.Tensor] = errors_of(forms, weight)
+    return torch.stack([(gradient.double() * error).sum().square() for error in errors.values()])

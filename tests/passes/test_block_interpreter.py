@@ -10,6 +10,7 @@ from programs import FRONT, apply, arguments, captured, planned, run_float, samp
 from torch import fx
 
 from dgqc.ir.plans import ObservedActivation16, ObservedOperand, ObservedProbabilities
+from dgqc.passes.graph import large_attention
 from dgqc.passes.simulation import block_interpreter
 from dgqc.passes.simulation.block_interpreter import BlockInterpreter, Rows
 
@@ -19,7 +20,7 @@ NAME = "demo_like"
 @pytest.fixture
 def everything_is_large(monkeypatch: pytest.MonkeyPatch) -> None:
     """Several blocks, the last one shorter, in most attentions."""
-    monkeypatch.setattr(block_interpreter, "LARGE", 0)
+    monkeypatch.setattr(large_attention, "LARGE", 0)
     monkeypatch.setattr(block_interpreter, "BLOCK", 1000)
 
 
@@ -64,7 +65,7 @@ def test_small_attentions_stay_whole() -> None:
 def test_ranges_are_seen_through_blocks(monkeypatch: pytest.MonkeyPatch) -> None:
     pipeline = f"{FRONT},split-start-token,insert-sites,observe-ranges"
     whole = apply(captured(NAME), pipeline)
-    monkeypatch.setattr(block_interpreter, "LARGE", 0)
+    monkeypatch.setattr(large_attention, "LARGE", 0)
     monkeypatch.setattr(block_interpreter, "BLOCK", 1000)
     blocks = apply(captured(NAME), pipeline)
     for name, plan in whole.plans.items():

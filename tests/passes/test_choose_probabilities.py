@@ -15,6 +15,7 @@ from dgqc.ir.plans import Coding, Granularity, QuantizedProbabilities
 from dgqc.ir.program import Program
 from dgqc.passes.activations import choose_probabilities
 from dgqc.passes.activations.choose_probabilities import ChooseProbabilities
+from dgqc.passes.graph import large_attention
 from dgqc.passes.simulation import block_interpreter
 
 aten = torch.ops.aten
@@ -47,7 +48,7 @@ def calibrated(program: Program) -> Program:
 
 @pytest.mark.parametrize("large", [2**25, 0])
 def test_each_attention_gets_what_fits_it(large: int, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(block_interpreter, "LARGE", large)
+    monkeypatch.setattr(large_attention, "LARGE", large)
     monkeypatch.setattr(block_interpreter, "BLOCK", KEYS)
     decided = ChooseProbabilities().run(calibrated(two_attentions()))
     chosen = {name: plan for name, plan in decided.plans.items() if name.endswith("probabilities")}
@@ -60,7 +61,7 @@ def test_each_attention_gets_what_fits_it(large: int, monkeypatch: pytest.Monkey
 
 def test_what_is_looked_at_in_part_is_said(monkeypatch: pytest.MonkeyPatch) -> None:
     """Here two queries are too few for that; with a block for each and one block to look at, they aren't."""
-    monkeypatch.setattr(block_interpreter, "LARGE", 0)
+    monkeypatch.setattr(large_attention, "LARGE", 0)
     monkeypatch.setattr(block_interpreter, "BLOCK", KEYS)
     whole = ChooseProbabilities().run(calibrated(two_attentions())).report["choose-probabilities"]
     assert "by some of their queries" not in whole

@@ -14,6 +14,7 @@ from dgqc.ir.errors import DgqcError
 from dgqc.ir.plans import QuantizedOperand, Weight
 from dgqc.ir.program import Program
 from dgqc.ir.progress import shown_by
+from dgqc.passes.graph import large_attention
 from dgqc.passes.manager.manager import PassManager
 from dgqc.passes.manager.pipeline import parse_pipeline
 from dgqc.passes.simulation import block_interpreter
@@ -137,7 +138,7 @@ def test_large_attentions_are_taken_by_rows_and_values_go_when_they_were_read(
     given = dict(zip(places, arguments(program, samples(NAME, 2)), strict=True))
     evaluator, output, quantizers = Evaluator(program), nodes[-1], Quantizers(program.plans)
     whole = [evaluator.run(nodes, given, 2, {}, how)[output] for how in (None, quantizers)]
-    monkeypatch.setattr(block_interpreter, "LARGE", 0)
+    monkeypatch.setattr(large_attention, "LARGE", 0)
     monkeypatch.setattr(block_interpreter, "BLOCK", 64)
     by_rows = block_interpreter.Rows.blocks
     monkeypatch.setattr(block_interpreter.Rows, "blocks", lambda rows: blocks.append(rows) or by_rows(rows))

@@ -21,7 +21,8 @@ from ....ir.plans import Coding, Dimension, Granularity, Plan, QuantizedOperand,
 from ....ir.program import Program
 from ....ir.storage.mapped import let_go
 from ...graph.edit import aten, constant, dgqc
-from ...simulation.block_interpreter import Rows, on_rows, product_by_rows, reader_of_rows
+from ...graph.large_attention import reader_of_rows
+from ...simulation.block_interpreter import Rows, on_rows, product_by_rows
 from ...simulation.simulate import operand_axis
 
 NodeValues = Mapping[fx.Node, torch.Tensor]

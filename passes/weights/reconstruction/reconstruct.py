@@ -20,7 +20,8 @@ from ....ir.plans import Plan, QuantizedOperand, QuantizedProbabilities, Weight
 from ....ir.program import Program
 from ....ir.progress import track
 from ....ir.ranks import agreed, owned
-from ...graph.edit import arguments, call_bytes, constant, dgqc
+from ...graph.batches import arguments, call_bytes
+from ...graph.edit import constant, dgqc
 from .activation_store import ActivationStore
 from .adaround import value
 from .blocks import Unit, units
@@ -139,7 +140,7 @@ class _Walk:
                 self._put(chunk, FLOAT, node, x)
                 self._put(chunk, QUANTIZED, node, x)
         self.held: Sequence[int] = held
-        self.bytes_each = call_bytes(program)
+        self.bytes_each = call_bytes(program, settings.samples)
         # What each value was made from: samples, and everything before it.
         self.made_from = {node: content_hash(MADE_WITH, origin, node.name) for node in placeholders}
         self.samples = Samples(self.steps, self.sizes, self._read)
