@@ -13,7 +13,7 @@ from __future__ import annotations
 
 import argparse
 import time
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -46,7 +46,7 @@ class Multiplied(TorchDispatchMode):
         packet = func._overloadpacket
         if packet in flop_registry:
             self.total += flop_registry[packet](*args, **(kwargs or {}), out_val=out) // PAIR
-        elif func.namespace == "dgqc" and out.device.type != "meta":
+        elif func.namespace == "dgqc" and isinstance(out, torch.Tensor) and out.device.type != "meta":
             self.total += products(func.__name__.split(".")[0], args, out)
         return out
 
@@ -67,12 +67,11 @@ class Counted:
 
     mode: Multiplied
     call: int = 1
-    lines: list[str] = field(default_factory=list)
     whole: float = 0.0
     begun: float = 0.0
 
     def before(self, item: Pass, program: Program) -> None:
-        if not self.lines:
+        if not self.begun:
             self.call = multiply_adds(program.graph.graph)
             self.note("capturing, calibration", 0.0)
         forget_peak()
@@ -83,7 +82,7 @@ class Counted:
 
     def note(self, name: str, seconds: float) -> None:
         calls = self.mode.total / self.call
-        self.lines.append(f"{calls:9.1f} calls {seconds:9.1f} s {peak() / MEGA:8.0f} MB  {name}")
+        print(f"{calls:9.1f} calls {seconds:9.1f} s {peak() / MEGA:8.0f} MB  {name}", flush=True)
         self.whole += calls
         self.mode.total = 0
 
@@ -124,21 +123,23 @@ def main() -> None:
     parser.add_argument("--steps", type=int)
     parser.add_argument("--samples", type=int)
     parser.add_argument("--calib", type=Path)
+    parser.add_argument("--parts", default="unet")
     parser.add_argument("--check", action="store_true")
     given = parser.parse_args()
     torch.set_num_threads(1)
     with Multiplied() as mode:
         counted = Counted(mode)
-        options = {"steps": given.steps, "samples": given.samples, "calibration": given.calib}
+        options: dict[str, Any] = {"steps": given.steps, "samples": given.samples, "calibration": given.calib}
         dgqc.compile(
             many_heads(SIZE, HEADS) if given.model.name == "many-heads" else given.model,
             given.opt,
             instruments=[counted],
             check=given.check,
+            parts=given.parts,
             **{name: value for name, value in options.items() if value is not None},
         )
         counted.note("the rest", 0.0)
-    print("\n".join([*counted.lines, f"{counted.whole:9.1f} calls in all"]))
+    print(f"{counted.whole:9.1f} calls in all")
 
 
 if __name__ == "__main__":

@@ -17,6 +17,14 @@ them, `encoder_hidden_states` (B, N, D), `class_labels` (B, ...), `text_embeds` 
 
 
 @dataclass(frozen=True)
+class Answers:
+    """What the float network makes of the first and of the last sample of a call, floats with one sample."""
+
+    first: torch.Tensor
+    last: torch.Tensor
+
+
+@dataclass(frozen=True)
 class Calibration:
     """Samples of a UNet's inputs for each call of a schedule.
 
@@ -32,6 +40,8 @@ class Calibration:
     sampler: gives what the pictures' scheduler does between the calls, and raises DgqcError where that is no
         fixed sum; None where nobody knows the scheduler.
     more: draws as many again, none of them among these; None where there are no others.
+    answers: by step, where all samples were run: what passes that only change how the network is quantized
+        needn't ask again.
     """
 
     schedule: Schedule
@@ -42,6 +52,7 @@ class Calibration:
     more: Callable[[], Calibration] | None = None
     guidance_scale: float | None = None
     sampler: Callable[[], Sampler] | None = None
+    answers: Mapping[int, Answers] = field(default_factory=dict)
 
     def followed_by(self, others: Calibration) -> Calibration:
         """These samples, then others of the same schedule; what those can draw may follow."""

@@ -22,8 +22,6 @@ DRAWN, OBSERVED, LEARNED = 16, 96, 400
 """For each node, in a call of the model itself, of its graph with statistics, and of a gradient step."""
 WEIGHT = 1e-7
 """Seconds for a trained value: rounded, verified, written."""
-SIMULATIONS = 20
-"""Calls that passes make beside the samples: attention, errors, what is to be kept wide."""
 CHECKED = 30
 """Calls of the model, and of its program, when it is checked: some of one picture, and a drawing."""
 EFFICIENCY = 0.6
@@ -54,8 +52,10 @@ class Work:
     """What a compile has to do, counted.
 
     nodes, layers, weights: of the captured graph, its products with weights, their trained values.
-    macs: multiply-adds of a call for a sample. call_bytes: memory of such a call.
+    macs: multiply-adds of a call for a sample. call_bytes: memory of what runs at a time: a call of a batch,
+    or a pass back.
     calls: of the schedule. least, most: samples of each; more follow while ranges grow. batch: at a time.
+    beside: float calls of one sample that passes make beside those, least and most.
     drawn: whether the model draws them first. checked: whether the program is run beside the model.
     compensation: multiply-adds of rounding weights with compensation, 0 without. iterations: gradient
     steps, of `step_batch` samples each, through all units together.
@@ -71,6 +71,7 @@ class Work:
     least: int
     most: int
     batch: int
+    beside: tuple[float, float]
     drawn: bool
     checked: bool
     compensation: int
@@ -94,7 +95,8 @@ class Foresight:
 
 def foresee(work: Work, machine: Machine) -> Foresight:
     """What the work takes on a machine."""
-    least, most = (_seconds(work, samples, machine) for samples in (work.least, work.most))
+    ends = zip((work.least, work.most), work.beside, strict=True)
+    least, most = (_seconds(work, samples, beside, machine) for samples, beside in ends)
     memory = (
         LIBRARIES
         + work.nodes * NODE_BYTES
@@ -105,13 +107,14 @@ def foresee(work: Work, machine: Machine) -> Foresight:
     return Foresight((least / SPREAD, most * SPREAD), round(memory), disk)
 
 
-def _seconds(work: Work, samples: int, machine: Machine) -> float:
-    """With so many samples of each call. What runs side by side is shared by all workers."""
+def _seconds(work: Work, samples: int, beside: float, machine: Machine) -> float:
+    """With so many samples of each call, and calls beside them. What runs side by side is shared by all
+    workers."""
     batches = work.calls * -(-samples // work.batch)
     once = SETTLED * work.nodes
     each = (OBSERVED + DRAWN * work.drawn) * work.nodes * batches
-    products: float = (1 + work.drawn) * samples * work.calls + SIMULATIONS + CHECKED * work.checked
-    each += (SIMULATIONS * OBSERVED + CHECKED * DRAWN * work.checked) * work.nodes
+    products: float = (1 + work.drawn) * samples * work.calls + beside + CHECKED * work.checked
+    each += (beside * OBSERVED + CHECKED * DRAWN * work.checked) * work.nodes
     if work.compensation:
         each += LAYER * work.layers
         products += 2 * work.calls + work.compensation / work.macs

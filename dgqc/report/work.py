@@ -9,8 +9,10 @@ from ..ir.program import Program
 from ..passes.activations.observe_ranges import ObserveRanges
 from ..passes.base import Pass
 from ..passes.graph.batches import call_bytes
+from ..passes.simulation.pass_back import RETAINED
 from ..passes.weights.gptq import Gptq
 from ..passes.weights.reconstruction.compensate import SPAN
+from .beside import asks_gradients, calls_beside
 from .costs import Costs
 from .foresight import Work
 from .sizes import estimate_sizes
@@ -45,16 +47,18 @@ def work_of(
     """What it takes to bring a captured program through the passes. checked: and to run it beside its
     model."""
     steps = [item for item in passes if hasattr(item, "iterations")]
+    back = RETAINED * call_bytes(captured, 1) * asks_gradients(passes, costs.parameters)
     return Work(
         nodes=len(captured.graph.graph.nodes),
         layers=sum(1 for one in costs.products if one.weights and not one.temporal),
         weights=costs.parameters,
         macs=costs.macs(),
-        call_bytes=call_bytes(captured),
+        call_bytes=max(call_bytes(captured, sampling.batch), back),
         calls=calls,
         least=sampling.count,
         most=_most(passes, costs, calls, sampling),
         batch=sampling.batch,
+        beside=calls_beside(passes, costs.parameters, calls, sampling.count),
         drawn=sampling.drawn,
         checked=checked,
         compensation=sum(_compensation(item, costs, calls) for item in passes if isinstance(item, Gptq)),

@@ -7,6 +7,8 @@ from dataclasses import dataclass, replace
 
 import torch
 
+from ...ir.calibration import Answers
+
 Statistics = tuple[torch.Tensor, ...]
 """Of a site at one call: (channel low, channel high, pixel low, pixel high, lowest, highest), or (largest,).
 
@@ -20,12 +22,14 @@ class Observation:
     """What was seen of each call: statistics by the name of the site.
 
     samples: how many were run, of all calls. origin, synthetic: of the calibration.
+    answers: what the network made of the first and last sample of each call.
     """
 
     calls: Sequence[Mapping[str, Statistics]]
     samples: int
     origin: str
     synthetic: bool
+    answers: Sequence[Answers]
 
     def joined(self, other: Observation) -> Observation:
         """This and what other samples of the same program showed; the origin stays."""
@@ -33,7 +37,9 @@ class Observation:
             {name: merged(values, there[name]) for name, values in here.items()}
             for here, there in zip(self.calls, other.calls, strict=True)
         ]
-        return replace(self, calls=calls, samples=self.samples + other.samples)
+        ends = zip(self.answers, other.answers, strict=True)
+        answers = [Answers(here.first, there.last) for here, there in ends]
+        return replace(self, calls=calls, samples=self.samples + other.samples, answers=answers)
 
 
 def growth(seen: Observation) -> float:

@@ -12,7 +12,7 @@ import torch
 from torch import fx
 from torch.nn.functional import max_pool2d, pad
 
-from ...ir.calibration import Inputs, reads, samples_in
+from ...ir.calibration import Answers, Inputs, reads, samples_in
 from ...ir.errors import DgqcError
 from ...ir.level import Level
 from ...ir.ops.captured import channel_axis, multiply_adds
@@ -110,8 +110,8 @@ def observe(program: Program) -> Observation:
         raise DgqcError("observe-ranges needs calibration samples; give some with --calib.")
     calls, masked = len(program.schedule), mask_values(program)
 
-    def at_step(read: tuple[int, Iterator[Inputs]]) -> tuple[Mapping[str, Statistics], int]:
-        """What was seen, and of how many samples."""
+    def at_step(read: tuple[int, Iterator[Inputs]]) -> tuple[Mapping[str, Statistics], int, Answers]:
+        """What was seen, of how many samples, and what came out."""
         step, samples, observer = read[0], 0, _Observer(program)
         where = f"call {step} of {calls} (timestep {program.schedule.timesteps[step]:g})"
         for inputs in read[1]:
@@ -128,11 +128,11 @@ def observe(program: Program) -> Observation:
             )
         for site, value in masked:
             observer.see(str(site.args[1]), value, site)
-        return _in_one_block(observer.seen), samples
+        return _in_one_block(observer.seen), samples, Answers(*observer.ends)
 
     found = shared_out(at_step, reads(calibration, range(calls)), call_bytes(program))
-    observed, counts = zip(*track(found, "observing ranges", calls), strict=True)
-    return Observation(observed, sum(counts), calibration.origin, calibration.synthetic)
+    observed, counts, answers = zip(*track(found, "observing ranges", calls), strict=True)
+    return Observation(observed, sum(counts), calibration.origin, calibration.synthetic, answers)
 
 
 def first_odd(program: Program, inputs: Inputs, step: int) -> str | None:
@@ -169,7 +169,10 @@ def with_ranges(program: Program, seen: Observation) -> Program:
         "synthetic": seen.synthetic,
         "growth": round(growth(seen), 4),
     }
-    return replace(program, plans=plans).with_report(ObserveRanges.name, report)
+    calibration = program.calibration
+    if calibration is not None:
+        calibration = replace(calibration, answers=dict(enumerate(seen.answers)))
+    return replace(program, plans=plans, calibration=calibration).with_report(ObserveRanges.name, report)
 
 
 def _observed(plan: Plan, name: str, seen: Sequence[Mapping[str, Statistics]]) -> Plan:
@@ -196,17 +199,23 @@ def _along(calls: Sequence[Statistics], place: int) -> tuple[Ranges, Variation]:
 
 
 class _Observer(BlockInterpreter):
-    """Runs the graph and merges what passes through its sites into `seen`: site name to statistics."""
+    """Runs the graph and merges what passes through its sites into `seen`: site name to statistics.
+
+    ends: what came out of the first and the last sample.
+    """
 
     def __init__(self, program: Program) -> None:
         super().__init__(program)
         self.seen: dict[str, Statistics] = {}
-        self.batch = 1
+        self.batch, self.apart = 1, program.batched
+        self.ends: list[torch.Tensor] = []
 
     def observe(self, inputs: tuple[torch.Tensor, ...], step: int) -> None:
         self.batch = len(inputs[0])
         with torch.no_grad():
-            self.run(*inputs, torch.tensor(step))
+            found = self.run(*inputs, torch.tensor(step))
+        first, last = (found[:1].clone(), found[-1:].clone()) if self.apart else (found, found)
+        self.ends = [*(self.ends[:1] or [first]), last]
 
     def see(self, name: str, value: torch.Tensor, site: fx.Node) -> None:
         new = _statistics(value, self.plans[name], site, self.batch)

@@ -31,6 +31,7 @@ WORK = Work(
     least=16,
     most=64,
     batch=4,
+    beside=(30.0, 90.0),
     drawn=True,
     checked=True,
     compensation=10**11,

@@ -270,6 +270,33 @@ def test_samples_are_drawn_while_ranges_grow(
     assert float(seen.channel_variation.low.min()) == -second
 
 
+def test_what_the_network_answers_is_kept() -> None:
+    """Of the first sample and of the last one that was drawn, whatever came in which batch."""
+    sizes = [1.0, 2.0, 2.0, 4.0, 4.0, 4.0]
+    found = ObserveRanges().run(replace(ONE_SITE, calibration=Source(sizes).draw()))
+    assert found.calibration is not None
+    batches = [inputs["sample"] for inputs in found.calibration.read(1)]
+    graph = found.graph
+    for answer, sample in zip(
+        (found.calibration.answers[1].first, found.calibration.answers[1].last),
+        (batches[0][:1], batches[-1][-1:]),
+        strict=True,
+    ):
+        assert torch.equal(answer, graph(sample, torch.tensor(1)))
+    assert found.calibration.answers.keys() == {0, 1}
+
+
+@NAMES
+def test_answers_are_the_float_networks(name: str) -> None:
+    program = observed(name)
+    assert program.calibration is not None
+    batch = arguments(program, samples(name, 1))
+    with torch.no_grad():
+        whole = program.graph(*batch, torch.tensor(1))
+    kept = program.calibration.answers[1]
+    torch.testing.assert_close(torch.cat([kept.first, kept.last]), whole[[0, -1]])
+
+
 def test_a_single_sample_says_nothing_about_growth() -> None:
     calibration = Calibration(
         ONE_SITE.schedule, lambda step: iter([{"sample": torch.ones(1, 4)}]), False, "one"

@@ -10,6 +10,7 @@ import torch
 from golden.graphs import seen_uneven
 from programs import own, planned, run_float, run_integer, samples
 
+from dgqc.ir.calibration import Answers
 from dgqc.ir.ops.wide import WIDE_BITS
 from dgqc.ir.plans import ObservedActivation16, Plan, QuantizedActivation16
 from dgqc.ir.program import Program
@@ -22,6 +23,7 @@ from dgqc.passes.activations.value_widths import can_be_wide, costs_of_widths
 from dgqc.passes.graph.edit import dgqc
 from dgqc.passes.lowering.lower_integer import LowerInteger
 from dgqc.passes.simulation.wide_values import decibels_of_values
+from dgqc.passes.widths.measured import outputs_of, samples_of
 
 
 def widened(program: Program) -> Program:
@@ -76,6 +78,19 @@ def test_what_costs_most_is_wide() -> None:
     for one, other in zip(before.values(), report["exponents"], strict=True):
         assert one is not None
         assert other > one + 3
+
+
+def test_known_answers_are_taken_as_they_are() -> None:
+    """Beside a thousand times what it answers, rounded or not, nothing is left of the network's output."""
+    program = seen_uneven()
+    assert program.calibration is not None
+    samples = samples_of(program, [0])
+    far = 1000 * outputs_of(program, samples)[0]
+    answers = {0: Answers(far, 3 * far)}
+    known = replace(program, calibration=replace(program.calibration, answers=answers))
+    (found,) = decibels_of_values(tabulated(known), [0]).values()
+    assert found == pytest.approx(0, abs=0.1)
+    assert torch.equal(outputs_of(known, samples)[0], 3 * far)
 
 
 def test_gradients_foretell_what_rounding_costs() -> None:

@@ -1,0 +1,61 @@
+"""Calls that passes make of the network beside those of the samples: to measure it, to ask its gradients."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from ..passes.activations.choose_exponents import ROUNDS as EXPONENT_ROUNDS
+from ..passes.activations.choose_exponents import ChooseExponents
+from ..passes.activations.choose_probabilities import ChooseProbabilities
+from ..passes.base import Pass
+from ..passes.simulation.measure_error import MeasureError
+from ..passes.widths.assign_bits import AssignBits
+from ..passes.widths.keep_wide import ROUNDS as KEEP_ROUNDS
+from ..passes.widths.keep_wide import KeepWide
+from ..passes.widths.low_rank import LowRank
+
+SIMULATED, BACK, INTEGERS = 3.0, 5.0, 10.0
+"""A call of the simulated network, a pass back through the float one and a call of the integers, in float
+calls."""
+JUDGED = 2.0
+"""Likewise a call whose probabilities are rounded in either way."""
+ENDS = 2
+"""Samples of a call whose gradients are asked."""
+MILLION = 1e6
+
+Asking = KeepWide | ChooseExponents | AssignBits | LowRank
+
+
+def asks_gradients(passes: Sequence[Pass], weights: int) -> bool:
+    """Whether any of the passes may go back through a network of so many weights."""
+    return any(isinstance(item, Asking) and weights <= item.most * MILLION for item in passes)
+
+
+def calls_beside(passes: Sequence[Pass], weights: int, calls: int, samples: int) -> tuple[float, float]:
+    """In float calls of one sample: where the network is good as it is, and where all is tried.
+
+    weights: of the network. calls: of the schedule. samples: of each.
+    """
+    found = [_of(item, weights, calls, samples) for item in passes]
+    return sum(least for least, _ in found), sum(most for _, most in found)
+
+
+def _of(item: Pass, weights: int, calls: int, samples: int) -> tuple[float, float]:
+    few = min(getattr(item, "calls", 0), calls)
+    small = isinstance(item, Asking) and weights <= item.most * MILLION
+    back = few * ENDS * BACK
+    match item:
+        case ChooseProbabilities():
+            return (few * min(item.samples, samples) * JUDGED,) * 2
+        case ChooseExponents():
+            measured = 1.0 * few
+            return measured, measured * (2 + EXPONENT_ROUNDS * small) + back * small
+        case KeepWide() if small:
+            return few * SIMULATED, few * (1 + KEEP_ROUNDS) * SIMULATED + back
+        case AssignBits() | LowRank() if small:
+            return back, back
+        case MeasureError():
+            looked = few if weights <= item.most * MILLION else 1
+            return (looked * (2 + INTEGERS),) * 2
+        case _:
+            return 0.0, 0.0
