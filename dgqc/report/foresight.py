@@ -114,7 +114,7 @@ def _seconds(work: Work, samples: int, beside: float, machine: Machine) -> float
     once = SETTLED * work.nodes
     each = (OBSERVED + DRAWN * work.drawn) * work.nodes * batches
     products: float = (1 + work.drawn) * samples * work.calls + beside + CHECKED * work.checked
-    each += (beside * OBSERVED + CHECKED * DRAWN * work.checked) * work.nodes
+    each += (beside + CHECKED * work.checked) * DRAWN * work.nodes
     if work.compensation:
         each += LAYER * work.layers
         products += 2 * work.calls + work.compensation / work.macs

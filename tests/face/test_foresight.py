@@ -16,7 +16,10 @@ import dgqc
 from dgqc.compiler.announcement import check_room
 from dgqc.ir.errors import DgqcError
 from dgqc.ir.spans import amount, duration
+from dgqc.passes.manager.pipeline import parse_pipeline
+from dgqc.passes.manager.presets import pipeline_for
 from dgqc.report import machine as machines
+from dgqc.report.beside import asks_gradients, calls_beside
 from dgqc.report.foresight import Foresight, Work, call_seconds, foresee
 from dgqc.report.machine import Machine, this_machine
 
@@ -115,10 +118,24 @@ def test_compile_refuses_and_may_be_told_to_try(
         {"calls": 50},
         {"iterations": 10},
         {"weights": 10**9},
+        {"beside": (30.0, 900.0)},
     ],
 )
 def test_more_work_takes_longer(changed: dict[str, int]) -> None:
     assert foresee(replace(WORK, **changed), MACHINE).seconds[1] > foresee(WORK, MACHINE).seconds[1]
+
+
+def test_passes_ask_the_network_as_often_as_they_may() -> None:
+    """Small networks' gradients are asked, and what keep-wide tries is in the span."""
+    usual, bare = (parse_pipeline(pipeline_for(opt)) for opt in ("w4a6", "w4a6,keep=none"))
+    least, most = calls_beside(usual, 10**6, 25, 16)
+    assert least < most / 2
+    assert calls_beside(bare, 10**6, 25, 16)[1] < most
+    large = calls_beside(usual, 10**9, 25, 16)
+    assert large == calls_beside(bare, 10**9, 25, 16)
+    assert large[1] < most
+    assert calls_beside(usual, 10**6, 1, 1)[1] < most / 2
+    assert [asks_gradients(usual, count) for count in (10**6, 10**9)] == [True, False]
 
 
 def test_what_is_not_done_takes_nothing() -> None:
