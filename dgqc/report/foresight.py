@@ -112,7 +112,7 @@ def _seconds(work: Work, samples: int, beside: float, machine: Machine) -> float
     workers."""
     batches = work.calls * -(-samples // work.batch)
     once = SETTLED * work.nodes
-    each = (OBSERVED + DRAWN * work.drawn) * work.nodes * batches
+    each: float = (OBSERVED + DRAWN * work.drawn) * work.nodes * batches
     products: float = (1 + work.drawn) * samples * work.calls + beside + CHECKED * work.checked
     each += (beside + CHECKED * work.checked) * DRAWN * work.nodes
     if work.compensation:
