@@ -20,7 +20,7 @@ from .operands import operand
 from .runtime_header import defined
 
 LIMBS, CODES = defined("DGQC_LIMBS"), defined("DGQC_CODES")
-QUAD, PANEL, TILE_ROWS = defined("DGQC_QUAD"), defined("DGQC_PANEL_COLUMNS"), defined("DGQC_MOST_TILE_ROWS")
+QUAD, PANEL, ROWS = defined("DGQC_QUAD"), defined("DGQC_PANEL_COLUMNS"), defined("DGQC_ATTEND_ROWS")
 MOST_KEYS = 2**16
 """So many products of an unsigned and a signed byte fit int32."""
 MOST_KEYS_OF_A_SEGMENT = 2**15
@@ -112,13 +112,13 @@ def _shared(node: fx.Node, a: dict[str, Any]) -> tuple[int, ...]:
 
 
 def _scratch(node: fx.Node, a: dict[str, Any], rows: int) -> tuple[int, ...]:
-    """A row's probabilities; or those of a tile's rows, in limbs where codes aren't these, and their sums in
-    each segment."""
+    """A row's probabilities; or those of the rows that are computed at once, in limbs where codes aren't these,
+    and their sums in each segment."""
     keys, how = shape_of(a["codes"])[-1], attend_bytes(node)
     if not how.value:
         return (4 * keys,)
     moved = max(how.limbs, 1) * -(-keys // QUAD) * QUAD if how.limbs or keys % QUAD else 0
-    return (TILE_ROWS * moved, max(len(how.ends), 1) * TILE_ROWS * 8)
+    return (min(rows, ROWS) * moved, max(len(how.ends), 1) * min(rows, ROWS) * 8)
 
 
 _ROWS = by_rows("codes", "mantissa", "exponent", "first")

@@ -35,7 +35,7 @@ class FuseRows(Pass):
     fuse: off gives each node a group of its own. tile: KiB that a thread's buffers and scratch memory may
     take, about half of a core's second cache; for a microcontroller, what can be spared. rows: fewest rows of
     a block that reads weights, whatever the memory, since each block reads them anew; of one that reads keys,
-    up to 8. parallel: thousands of values (1024 each; 64 products count as one) from which on threads share a
+    up to 16. parallel: thousands of values (1024 each; 64 products count as one) from which on threads share a
     group, since waiting for each other takes them some microseconds.
     """
 
@@ -81,7 +81,7 @@ class FuseRows(Pass):
         """The fewest rows of one node that are worth a block."""
         if has_weight(node):
             return self.rows
-        return min(self.rows, defined("DGQC_MOST_TILE_ROWS")) if reads_all_keys(node) else 1
+        return min(self.rows, defined("DGQC_ATTEND_ROWS")) if reads_all_keys(node) else 1
 
 
 def _block_sizes(rows: int) -> list[int]:

@@ -78,7 +78,7 @@ void dgqc_attend_rows(const dgqc_attend_parameters *p, size_t step, dgqc_rows ro
         const size_t batch = piece.batch % p->value_batches;
         const void *const entry = values_of(p, values, batch);
         if (p->value_bytes > 0) {
-            const size_t count = piece.count < DGQC_TILE_ROWS ? piece.count : (size_t)DGQC_TILE_ROWS;
+            const size_t most = dgqc_attend_rows_at_once(), count = piece.count < most ? piece.count : most;
             const int8_t *const panels = s.panels + batch * dgqc_attend_batch_bytes(p);
             dgqc_attend_tiles(p, &s, entry, panels, &scale, &block, done, count, scratch);
             done += count;

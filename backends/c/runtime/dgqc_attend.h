@@ -5,6 +5,10 @@
 #include "dgqc_internal.h"
 #include "dgqc_tile.h"
 
+/* Rows that are computed at once, at most: those of a matrix unit, and more than any tile's. */
+#define DGQC_ATTEND_ROWS 16
+typedef char dgqc_attend_rows_fit[DGQC_TILE_ROWS <= DGQC_ATTEND_ROWS ? 1 : -1];
+
 /* Limbs (bytes) of a probability at most, and entries of their table. */
 #define DGQC_LIMBS 3
 #define DGQC_CODES 256
@@ -105,7 +109,8 @@ static inline int16_t dgqc_attend_finish(const dgqc_attend_scale *scale, const d
 /* Values of one batch as panels. */
 void dgqc_attend_pack(const dgqc_attend_parameters *p, const dgqc_attend_shared *s, const void *values, int8_t *panels);
 
-/* `count` <= DGQC_TILE_ROWS rows from row r of the block on, by panels of their batch. */
+/* `count` rows from row r of the block on, by panels of their batch: at most dgqc_attend_rows_at_once of them. */
+size_t dgqc_attend_rows_at_once(void);
 void dgqc_attend_tiles(const dgqc_attend_parameters *p, const dgqc_attend_shared *s, const void *values,
                        const int8_t *panels, const dgqc_attend_scale *scale, const dgqc_attend_block *block, size_t r,
                        size_t count, void *scratch);

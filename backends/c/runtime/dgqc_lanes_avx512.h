@@ -101,19 +101,23 @@ static inline lanes lanes_minimum_unsigned(lanes a, lanes b)
 }
 
 /* By 0 .. 31 bits: arithmetic, as uint32_t, to the left. */
+/* A shift by a vector is one operation, by a number that is known only then two. */
 static inline lanes lanes_shift_right(lanes v, int by)
 {
-    return (lanes)_mm512_srai_epi32((__m512i)v, (unsigned)by);
+    return (lanes)(__builtin_constant_p(by) ? _mm512_srai_epi32((__m512i)v, (unsigned)by)
+                                            : _mm512_srav_epi32((__m512i)v, _mm512_set1_epi32(by)));
 }
 
 static inline lanes lanes_shift_right_unsigned(lanes v, int by)
 {
-    return (lanes)_mm512_srli_epi32((__m512i)v, (unsigned)by);
+    return (lanes)(__builtin_constant_p(by) ? _mm512_srli_epi32((__m512i)v, (unsigned)by)
+                                            : _mm512_srlv_epi32((__m512i)v, _mm512_set1_epi32(by)));
 }
 
 static inline lanes lanes_shift_left(lanes v, int by)
 {
-    return (lanes)_mm512_slli_epi32((__m512i)v, (unsigned)by);
+    return (lanes)(__builtin_constant_p(by) ? _mm512_slli_epi32((__m512i)v, (unsigned)by)
+                                            : _mm512_sllv_epi32((__m512i)v, _mm512_set1_epi32(by)));
 }
 
 /* As uint32_t, each lane by its own number of bits, 0 .. 65535. */
@@ -178,7 +182,9 @@ static inline long_lanes long_lanes_add(long_lanes a, long_lanes b)
 /* The whole product of each lane. */
 static inline long_lanes lanes_multiply_long(lanes a, lanes b)
 {
-    const __m512i odd_a = _mm512_srli_epi64((__m512i)a, 32), odd_b = _mm512_srli_epi64((__m512i)b, 32);
+    /* Shifts would wait for the port that multiplies. */
+    const __m512i odd_a = _mm512_shuffle_epi32((__m512i)a, (_MM_PERM_ENUM)0xF5);
+    const __m512i odd_b = _mm512_shuffle_epi32((__m512i)b, (_MM_PERM_ENUM)0xF5);
     const long_lanes y = {_mm512_mul_epi32((__m512i)a, (__m512i)b), _mm512_mul_epi32(odd_a, odd_b)};
     return y;
 }

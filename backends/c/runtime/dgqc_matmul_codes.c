@@ -9,6 +9,7 @@
 
 #include "dgqc_lanes_bytes.h"
 #include "dgqc_matmul_tiles.h"
+#include "dgqc_matrix_strip.h"
 
 static size_t up_to_panels(size_t columns)
 {
@@ -121,6 +122,55 @@ DGQC_IN_PLACE void multiply(const void *given, const dgqc_matmul_place *at, int3
     DGQC_MATMUL_EVERY(STORE)
 }
 
+#ifdef DGQC_MATRIX
+/* Results of `count` rows and a vector of columns. y: where the first one goes, p->columns before the next row's. */
+DGQC_IN_PLACE void finish_rows(const operands *of, const row *rows, size_t count, size_t n, const int32_t *sums, size_t some,
+                               const dgqc_matmul_parameters *p, void *y)
+{
+    const columns here = columns_at(&of->right, n);
+    const dgqc_matmul_scale by = of->by; /* which no store can change */
+    const int whole = p->width == 32 && some >= LANES;
+    int32_t *to = y;
+    for (size_t r = 0; whole && r < count; r++, sums += DGQC_STRIP_COLUMNS, to += p->columns) {
+        lanes_store(to, finish(&here, rows + r, lanes_load(sums), &by));
+    }
+    for (size_t r = 0; !whole && r < count; r++, sums += DGQC_STRIP_COLUMNS) {
+        int32_t results[LANES];
+        lanes_store(results, finish(&here, rows + r, lanes_load(sums), &by));
+        dgqc_matmul_copy(results, some < LANES ? some : (size_t)LANES, p->width,
+                         dgqc_at(y, r * p->columns * (size_t)p->width / 8));
+    }
+}
+
+static void multiply_in_strips(const operands *of, const dgqc_matmul_parameters *p, size_t count, void *y)
+{
+    const size_t panel = p->depth * DGQC_PANEL;
+    int32_t room[2][DGQC_MATRIX_ROWS * DGQC_STRIP_COLUMNS]; /* so that units go on while sums are read */
+    DGQC_MATRIX_HELD(units)
+    for (size_t r = 0; r < count; r += DGQC_MATRIX_ROWS) {
+        const size_t rows = count - r < DGQC_MATRIX_ROWS ? count - r : (size_t)DGQC_MATRIX_ROWS;
+        DGQC_MATRIX_SHAPE(units, rows, dgqc_strip_last(p->depth));
+        for (size_t n = 0; n < p->columns; n += DGQC_STRIP_COLUMNS) {
+            const size_t some = p->columns - n < DGQC_STRIP_COLUMNS ? p->columns - n : (size_t)DGQC_STRIP_COLUMNS;
+            const dgqc_strip strip = {.codes = of->rows[r].codes,
+                                      .stride = p->depth,
+                                      .weights = of->right.bytes + n / DGQC_PANEL * panel,
+                                      .panel = panel,
+                                      .panels = (some + DGQC_PANEL - 1) / DGQC_PANEL,
+                                      .depth = p->depth,
+                                      .have_signs = LANES_CODE_BIAS > 0};
+            int32_t *const sums = room[n / DGQC_STRIP_COLUMNS % 2];
+            dgqc_strip_multiply(&units, &strip, sums);
+            for (size_t c = 0; c < some; c += LANES) {
+                finish_rows(of, of->rows + r, rows, n + c, sums + c, some - c, p,
+                            dgqc_at(y, (r * p->columns + n + c) * (size_t)p->width / 8));
+            }
+        }
+    }
+    dgqc_matrix_end();
+}
+#endif
+
 static row row_of(const dgqc_matmul_parameters *p, const uint8_t *codes, int32_t zero, int32_t factor)
 {
     int32_t sum = 0;
@@ -141,6 +191,12 @@ void dgqc_matmul_codes(const dgqc_matmul_parameters *p, size_t step, const uint8
     for (size_t r = 0; r < count; r++) {
         of.rows[r] = row_of(p, codes + r * p->depth, zero[r * table_stride], multiple[r * table_stride] * p->factor[step]);
     }
+#ifdef DGQC_MATRIX
+    if (dgqc_matrix_permitted()) {
+        multiply_in_strips(&of, p, count, y);
+        return;
+    }
+#endif
     for (size_t r = count; r % DGQC_MATMUL_ROWS > 0; r++) {
         of.rows[r] = of.rows[count - 1];
     }

@@ -11,10 +11,15 @@ enum { DGQC_MATRIX_ROWS = 16, DGQC_MATRIX_ROW = 64, DGQC_MATRIX_BYTES = 1024, DG
 /* What a program does with them:
  *   DGQC_MATRIX_HELD(units)   declares what they hold, in the function that uses them;
  *   dgqc_matrix_begin(), dgqc_matrix_end()   make a thread's units ready, and give them back;
+ *   DGQC_MATRIX_SHAPE(units, rows, quads)   in the place of `begin`: sums (units 0 to 3) and codes (4, 5) have so many rows;
+ *                             the codes of unit 5 and the weights of unit 7 so many quads, of which there may be none;
  *   DGQC_MATRIX_ZERO(units, to)
  *   DGQC_MATRIX_LOAD(units, to, from, stride), DGQC_MATRIX_STORE(units, from, to, stride)   strides of rows in bytes;
- *   DGQC_MATRIX_DOT(units, sums, codes, weights).
+ *   DGQC_MATRIX_DOT(units, sums, codes, weights), and DGQC_MATRIX_DOT_UNSIGNED, whose weights are u8.
  * Units are numbers from 0 to 7, written out. */
+/* Whether units may be used (dgqc_use_matrix_units). */
+int dgqc_matrix_permitted(void);
+
 #if defined(DGQC_MATRIX_EMULATED)
 #define DGQC_MATRIX
 #include "dgqc_matrix_emulated.h"

@@ -24,6 +24,11 @@ int dgqc_use_matrix_units(int wanted)
     return permitted;
 }
 
+int dgqc_matrix_permitted(void)
+{
+    return permitted;
+}
+
 #ifdef DGQC_MATRIX
 enum {
     STEPS = 10, /* of a part, 640 codes: two panels of them, and two units' rows, share a core's first cache */

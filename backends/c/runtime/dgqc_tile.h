@@ -46,9 +46,6 @@ enum { DGQC_TILE_ROWS = 4, DGQC_TILE_COLUMNS = 16 };
 #define DGQC_PANEL_COLUMNS 16
 #define DGQC_QUAD 4
 #define DGQC_BLOCK_BYTES 64
-/* No machine's tile has more. */
-#define DGQC_MOST_TILE_ROWS 8
-typedef char dgqc_tile_rows_fit[DGQC_TILE_ROWS <= DGQC_MOST_TILE_ROWS ? 1 : -1];
 
 typedef struct {
     uint32_t code; /* bytes after the row's pointer */
