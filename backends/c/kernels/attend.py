@@ -112,8 +112,8 @@ def _shared(node: fx.Node, a: dict[str, Any]) -> tuple[int, ...]:
 
 
 def _scratch(node: fx.Node, a: dict[str, Any], rows: int) -> tuple[int, ...]:
-    """A row's probabilities; or those of the rows that are computed at once, in limbs where codes aren't these,
-    and their sums in each segment."""
+    """A row's probabilities; or those of the rows that are computed at once, in limbs where codes aren't
+    these, and their sums in each segment."""
     keys, how = shape_of(a["codes"])[-1], attend_bytes(node)
     if not how.value:
         return (4 * keys,)

@@ -35,8 +35,8 @@ class FuseRows(Pass):
     fuse: off gives each node a group of its own. tile: KiB that a thread's buffers and scratch memory may
     take, about half of a core's second cache; for a microcontroller, what can be spared. rows: fewest rows of
     a block that reads weights, whatever the memory, since each block reads them anew; of one that reads keys,
-    up to 16. parallel: thousands of values (1024 each; 64 products count as one) from which on threads share a
-    group, since waiting for each other takes them some microseconds.
+    up to 16. parallel: thousands of values (1024 each; 64 products count as one) from which on threads share
+    a group, since waiting for each other takes them some microseconds.
     """
 
     name: ClassVar[str] = "fuse-rows"
