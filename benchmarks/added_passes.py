@@ -4,8 +4,9 @@
 
 The default's plan is made once, without `keep-wide`, and every row goes on from there. All are simulated.
 Calls: signal to noise of the output on the float model's own trajectories, mean of all calls. Picture: of
-what the scheduler ends with, where the quantized model draws by itself from the same noise. MB: of weights'
-codes. 16 bits: share of multiply-adds of layers that read 16-bit values. Seconds: of the passes in the row.
+what the scheduler ends with, where the quantized model draws by itself from the same noise; PSNR: the same by
+the range of its values, -1 to 1, mean of the pictures. MB: of weights' codes. 16 bits: share of
+multiply-adds of layers that read 16-bit values. Seconds: of the passes in the row.
 """
 
 from __future__ import annotations
@@ -29,7 +30,7 @@ from dgqc.demo_model import pipeline_dir
 from dgqc.ir.calibration import Calibration, samples_in
 from dgqc.ir.plans import Weight
 from dgqc.ir.program import Program
-from dgqc.ir.sampler import Walk
+from dgqc.ir.sampler import Sampler, Walk
 from dgqc.passes.correction.pictures import (
     SAMPLE,
     answered,
@@ -54,6 +55,8 @@ ADDED = (
     "correct-output{method=ptqd}",
     "correct-input",
     "correct-output,correct-input",
+    "correct-schedule",
+    "correct-output,correct-schedule",
     "assign-bits{budget=3.5}",
     "assign-bits{budget=4}",
     "keep-wide{poor=99,enough=31}",
@@ -73,6 +76,8 @@ CHANGED = (
 )
 """What else the pipeline is, then."""
 MEGA = 10**6
+RANGE = 2.0
+"""Of a picture's values."""
 
 
 class Pictures:
@@ -86,23 +91,26 @@ class Pictures:
         self.rows = picture_rows(self.inputs[SAMPLE], self.guidance)
         self.first = self.inputs[SAMPLE][[row[0] for row in self.rows]] / self.sampler.inputs[0]
         network = BlockInterpreter(program)
-        self.states, self.answers = self._drawn(program, network)
+        self.states, self.answers = self._drawn(program, network, self.sampler)
 
-    def decibels(self, program: Program) -> tuple[float, float]:
-        """Of calls on the float model's states, and of the picture that is drawn by itself."""
+    def decibels(self, program: Program) -> tuple[float, float, float]:
+        """Of calls on the float model's states, of the picture that is drawn by itself, and its peak's."""
         graph = Simulate().run(replace(program, graph=snapshot(program))).graph
         network = fx.Interpreter(graph)
         calls = [
             decibels(wanted, self._answer(program, network, self.states[step], step))
             for step, wanted in enumerate(self.answers)
         ]
-        states, _ = self._drawn(program, network)
-        return statistics.fmean(calls), decibels(self.states[-1], states[-1])
+        factors = program.step_factors
+        sampler = self.sampler if factors is None else self.sampler.times(factors)
+        states, _ = self._drawn(program, network, sampler)
+        found = decibels(self.states[-1], states[-1])
+        return statistics.fmean(calls), found, statistics.fmean(_peaks(self.states[-1], states[-1]))
 
     def _drawn(
-        self, program: Program, network: fx.Interpreter
+        self, program: Program, network: fx.Interpreter, sampler: Sampler
     ) -> tuple[list[torch.Tensor], list[torch.Tensor]]:
-        walk, answers = Walk(self.sampler, self.first), []
+        walk, answers = Walk(sampler, self.first), []
         generator = torch.Generator().manual_seed(0)
         for step in range(len(self.sampler)):
             answers.append(self._answer(program, network, walk.state, step))
@@ -115,6 +123,12 @@ class Pictures:
     ) -> torch.Tensor:
         sample = at_model(state, self.rows, self.sampler.inputs[step])
         return answered(program, network, self.inputs, sample, step)
+
+
+def _peaks(wanted: torch.Tensor, found: torch.Tensor) -> list[float]:
+    """Peak signal to noise of each picture, whose values go from -1 to 1, in decibels."""
+    noise = (wanted - found).double().square().flatten(1).mean(dim=1)
+    return (10 * torch.log10(RANGE**2 / noise)).tolist()
 
 
 def megabytes(program: Program) -> float:
@@ -170,11 +184,12 @@ def main() -> None:
 
     def row(name: str, program: Program, seconds: float) -> None:
         assert pictures is not None
-        calls, picture = pictures.decibels(program)
+        calls, picture, peak = pictures.decibels(program)
         wide = price(whole or program, program)["sixteen-bit-percent"]
         figures = (
             f"{calls:.2f}",
             f"{picture:.2f}",
+            f"{peak:.2f}",
             f"{megabytes(program):.2f}",
             f"{wide:g} %",
             f"{seconds:.0f}",
@@ -182,7 +197,8 @@ def main() -> None:
         print(f"| {name} | {' | '.join(figures)} |", flush=True)
 
     print(
-        "| | calls dB | picture dB | weights MB | 16 bits | seconds |\n| --- | --- | --- | --- | --- | --- |"
+        "| | calls dB | picture dB | PSNR dB | weights MB | 16 bits | seconds |\n"
+        "| --- | --- | --- | --- | --- | --- | --- |"
     )
     changes = given.first or (() if given.add else CHANGED)
     for change in ["", *changes]:

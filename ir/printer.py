@@ -43,6 +43,8 @@ def format_graph(program: Program) -> str:
             "plans:",
             *(f"  {name}: {format_plan(plan)}" for name, plan in sorted(program.plans.items())),
         ]
+    if program.step_factors is not None:
+        lines.append(f"step factors: {_plain(program.step_factors)}")
     if program.layout is not None:
         lines += _layout(program.layout)
     return "\n".join(lines)

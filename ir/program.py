@@ -15,6 +15,7 @@ from .errors import DgqcError
 from .level import Level
 from .picture import PictureFacts
 from .plans import Plan, ratios
+from .sampler import StepFactors
 from .schedule import Schedule
 from .tokenizer import Tokenizer
 
@@ -70,6 +71,8 @@ class Program:
         the two are the same.
     output_scale: integer level only: float64 (T,), the real value of one int16 output step.
     loop: integer level only: how a sampler calls the program to draw a whole picture; None where unasked.
+    step_factors: what a loop's coefficients will be multiplied by; None where they stay, and once its tables
+        hold them.
     tokenizer: of a text encoder, from prompts to its ids; None for others, and where none has tables.
     picture: of a pipeline's UNet with a loop, how whole pictures are drawn with it; None where nobody knows.
     report: what passes want a user to know: JSON values by pass name.
@@ -88,6 +91,7 @@ class Program:
     prologue: fx.GraphModule | None = None
     output_scale: torch.Tensor | None = None
     loop: DenoisingLoop | None = None
+    step_factors: StepFactors | None = None
     tokenizer: Tokenizer | None = None
     picture: PictureFacts | None = None
     report: Mapping[str, Any] = field(default_factory=dict)

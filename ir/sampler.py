@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import NamedTuple
 
 import torch
 
 STATE, OUTPUT, NOISE, KEPT, CLEAN = "state", "output", "noise", "kept", "clean"
 KINDS = (STATE, OUTPUT, NOISE, KEPT, CLEAN)
+ANSWERED = frozenset({OUTPUT, CLEAN})
+"""What the model said, and clipped pictures of it."""
 
 
 class Term(NamedTuple):
@@ -43,6 +45,24 @@ class Combination:
 
 
 @dataclass(frozen=True)
+class StepFactors:
+    """What a scheduler's coefficients are multiplied by, for each call; noise keeps its own.
+
+    state: of noisy pictures and of what the scheduler keeps. answer: of what the model said (`ANSWERED`).
+    Both as long as there are calls.
+    """
+
+    state: tuple[float, ...]
+    answer: tuple[float, ...]
+
+    def of(self, term: Term, step: int) -> float:
+        """What a term of call `step`'s next state is multiplied by."""
+        if term.kind == NOISE:
+            return 1.0
+        return self.answer[step] if term.kind in ANSWERED else self.state[step]
+
+
+@dataclass(frozen=True)
 class Sampler:
     """A scheduler, set to a list of calls.
 
@@ -69,6 +89,17 @@ class Sampler:
         ways = self.calls[step]
         return ways[min(step - start, len(ways) - 1)]
 
+    def times(self, factors: StepFactors) -> Sampler:
+        """The sampler with other coefficients of each call's next state. factors: of as many calls."""
+        calls = tuple(
+            tuple(
+                replace(way, next={term: value * factors.of(term, step) for term, value in way.next.items()})
+                for way in ways
+            )
+            for step, ways in enumerate(self.calls)
+        )
+        return replace(self, calls=calls)
+
 
 class Walk:
     """Pictures on their way from call to call, in real numbers.
@@ -81,6 +112,12 @@ class Walk:
         self._sampler = sampler
         self._known: dict[str, list[torch.Tensor]] = {kind: [] for kind in KINDS}
         self._known[STATE].append(state)
+
+    def along(self, sampler: Sampler) -> Walk:
+        """Pictures that have come as far, and go on by another sampler."""
+        other = Walk(sampler, self.states[0])
+        other._known = {kind: list(values) for kind, values in self._known.items()}
+        return other
 
     @property
     def state(self) -> torch.Tensor:

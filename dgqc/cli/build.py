@@ -17,6 +17,7 @@ from ..compiler.request import Request
 from ..ir.errors import DgqcError
 from ..ir.progress import enter
 from ..ir.ranks import agreed, rank
+from . import coverage as command_coverage
 from . import options
 from .console import as_json, progress, result
 from .display import say
@@ -24,11 +25,15 @@ from .from_fields import takes_fields
 from .targets import TARGET_HELP, StageWatch, stage_names
 
 if TYPE_CHECKING:
+    from ..compiler.coverage import Coverage
     from ..passes.base import Pass
     from ..passes.manager.instruments import Instrument, Timing
 
 
 log = logging.getLogger("dgqc")
+
+MOST_COVERED = 64
+"""Pictures that --coverage draws at most, where nobody says how many."""
 
 
 def register(app: typer.Typer) -> None:
@@ -119,6 +124,12 @@ def calibrate(
     part: Annotated[
         str, typer.Option("--part", help="Whose calls: unet, controlnet, adapter; controlnet.1 of several.")
     ] = "unet",
+    coverage: Annotated[
+        bool, typer.Option("--coverage", help="Draw until no range grows, and say which still do.")
+    ] = False,
+    growth: Annotated[
+        float, typer.Option("--growth", min=0, metavar="PERCENT", help="Of its width: what counts as grown.")
+    ] = 2,
     seed: options.Seed = 0,
     json: options.Json = False,
 ) -> None:
@@ -126,6 +137,7 @@ def calibrate(
     from ..compiler.samples import shown
     from ..frontends.calibrating.calibrate import calibrate as record
 
+    watch = _watch(coverage, growth, part)
     lines = None if prompts is None else read_prompts(prompts)[:limit]
     log.info(
         "Recording every call while the pipeline draws %d pictures at a time in %d steps; the first "
@@ -142,17 +154,32 @@ def calibrate(
             batch_size,
             guidance_scale,
             shown("recording UNet calls"),
-            samples=samples,
+            samples=MOST_COVERED if coverage and not (samples or lines or classes) else samples,
             labels=None if classes is None else class_list(classes),
             part=part,
+            enough=watch,
             **_passed_on(asked),
         )
     calls = len(calibration.schedule)
     if json:
         counted = {"prompts": len(lines or ()), "calls": calls}
-        as_json({"output": str(output), **counted, "origin": calibration.origin})
-    else:
-        result(f"Wrote {output}: {calibration.origin}, {calls} calls each.")
+        found = {} if watch is None else {"coverage": command_coverage.to_json(watch)}
+        as_json({"output": str(output), **counted, "origin": calibration.origin, **found})
+        return
+    if watch is not None:
+        command_coverage.tell(watch)
+    result(f"Wrote {output}: {calibration.origin}, {calls} calls each.")
+
+
+def _watch(coverage: bool, growth: float, part: str) -> Coverage | None:
+    """Who looks at ranges while pictures are drawn, if that is asked for."""
+    if not coverage:
+        return None
+    if part != "unet":
+        raise DgqcError(f"--coverage looks at a UNet's ranges, not at {part}'s; leave out one of the two.")
+    from ..compiler.coverage import Coverage
+
+    return Coverage(growth / 100)
 
 
 def _passed_on(asked: dict[str, Any]) -> dict[str, Any]:

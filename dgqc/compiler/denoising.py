@@ -18,7 +18,7 @@ from ..ir.errors import DgqcError
 from ..ir.program import Input, Program
 from ..ir.tensors import constant
 from .loop_tables import tabulate
-from .prepare import Start
+from .prepare import WITHOUT_LOOP, Start
 from .surroundings import with_picture
 
 log = logging.getLogger("dgqc")
@@ -29,14 +29,17 @@ LABELS = "class_labels"
 def with_asked_loop(program: Program, name: str | None, start: Start) -> Program:
     """The program with the loop that is asked for, if any.
 
-    With "auto" the log says why there is none. Raises DgqcError as `with_loop`.
+    With "auto" the log says why there is none. Raises DgqcError as `with_loop`, and where a pass has changed
+    the scheduler's coefficients but nothing takes them.
     """
     if name is None:
+        if program.step_factors is not None:
+            raise DgqcError(WITHOUT_LOOP)
         return program
     try:
         found = with_loop(program, name, start.scheduler, start.provenance.inputs)
     except DgqcError as error:
-        if name != AUTO:
+        if name != AUTO or program.step_factors is not None:
             raise
         log.warning("%s The bundle draws no pictures by itself.", error)
         return program
@@ -53,6 +56,8 @@ def with_loop(
     Raises DgqcError for a scheduler without a loop, and for a program whose calls a loop can't make.
     """
     sampler = sampler_for(name, scheduler, program.schedule)
+    if program.step_factors is not None:
+        sampler = sampler.times(program.step_factors)
     sample, *conditions = program.inputs
     output = next(node for node in program.graph.graph.nodes if node.op == "output").args[0]
     if shape_of(output) != sample.shape:
@@ -68,7 +73,7 @@ def with_loop(
         loop = tabulate(sampler, sample.scale, program.output_scale, _labels(program, model_inputs))
     except OverflowError as error:
         raise DgqcError(f"The denoising loop's factors don't fit integers: {error}.") from error
-    return replace(program, loop=loop)
+    return replace(program, loop=loop, step_factors=None)
 
 
 def _refuse_changing_scale(given: Input) -> None:

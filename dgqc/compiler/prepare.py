@@ -35,6 +35,7 @@ from ..ir.calibration import Calibration, samples_in
 from ..ir.errors import DgqcError, UnsupportedOperation
 from ..ir.program import Program
 from ..ir.verify.verifier import verify
+from ..passes.correction.correct_schedule import CorrectSchedule
 from ..passes.manager.pipeline import format_pipeline
 from ..report.costs import Costs
 from ..report.report import model_costs
@@ -48,6 +49,10 @@ log = logging.getLogger("dgqc")
 
 SAMPLES, FEW_SAMPLES = 16, 8
 """Drawn where nobody says how many; the second for large models."""
+WITHOUT_LOOP = (
+    "correct-schedule changes what the scheduler does between the calls, and a program does that in a loop "
+    "alone; ask for one with --loop own, or take correct-output for a pipeline with a scheduler of its own."
+)
 LARGE = 100.0
 """Millions of parameters, from which on everything that draws takes long."""
 
@@ -77,6 +82,8 @@ def begin(request: Request) -> Start:
     known = known_of(request, recorded)
     model, request = known.model, settled(request, known)
     caller = caller_of(request, known, recorded)
+    if request.loop is None and request.stop_after is None and CorrectSchedule in map(type, request.passes):
+        raise DgqcError(WITHOUT_LOOP)
     if request.loop not in (None, AUTO):
         sampler_for(request.loop, caller.config, caller.schedule)  # refuses before minutes of work
     sample_size, context_length = asked_sizes(request, caller, known.tokens)

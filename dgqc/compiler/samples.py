@@ -37,7 +37,9 @@ def shown(description: str) -> Callable[[int, int], None]:
     steps: list[Iterator[int]] = []
 
     def advance(done: int, total: int) -> None:
-        if not steps:
+        if not steps or done <= 1:
+            # The first of all, or of another round.
+            steps.clear()
             steps.append(track(range(total), description, total))
             next(steps[0], None)
         if done >= total:

@@ -28,6 +28,7 @@ from .pictures import read_pictures
 from .pipeline_calls import Settings, UnfitPipeline
 from .pipeline_parts import UNET
 from .recorder import Progress, versions
+from .rounds import Enough, record_in_rounds
 from .synthesize import synthesize
 
 log = logging.getLogger("dgqc")
@@ -58,6 +59,7 @@ def calibrate(
     embeddings: str | Path | None = None,
     sample_size: SampleSize | None = None,
     part: str = UNET,
+    enough: Enough | None = None,
 ) -> Calibration:
     """Runs an unmodified pipeline and records its UNet's inputs at every call.
 
@@ -71,6 +73,7 @@ def calibrate(
     pictures: a folder of them, for a pipeline that changes pictures. strength: below 1 the recorded schedule
         begins late. part: whose calls (`part_of`). sample_size: of the latents, frames first; of these and
         of the strength None leaves the pipeline's own.
+    enough: asked after each round of pictures whether these are enough; None draws all at once.
     embeddings: a file of them, which stand for prompts or beside them (`read_embeddings`).
 
     Holds all recorded latents (pictures x calls x 2 (guidance) x C x H x W float32, 0.2 GB for 64 prompts of
@@ -88,9 +91,9 @@ def calibrate(
     settings = Settings(steps, guidance_scale=guidance_scale, size=sample_size, strength=strength)
     drawings = Drawings(loaded, settings, prompts, labels, given, part, told)
     try:
-        recording, calls = _recorded(drawings, count, batch_size, seed, progress)
+        recording, calls = _recorded(drawings, count, batch_size, seed, progress, enough)
     except UnfitPipeline as error:
-        if part != UNET or any(one is not None for one in (prompts, given, told)):
+        if part != UNET or any(one is not None for one in (prompts, given, told, enough)):
             raise  # Denoising without them is not what was asked for.
         log.warning("%s Samples are denoised by its %s alone.", error, type(loaded.scheduler).__name__)
         recording, calls = _denoised(loaded, settings, count, batch_size, seed, progress)
@@ -99,17 +102,26 @@ def calibrate(
 
 
 def _recorded(
-    drawings: Drawings, count: int, batch_size: int, seed: int, progress: Progress | None
+    drawings: Drawings,
+    count: int,
+    batch_size: int,
+    seed: int,
+    progress: Progress | None,
+    enough: Enough | None,
 ) -> tuple[Recording, Iterator[tuple[int, int, Inputs]]]:
     """What is said of the calls that the pipeline makes, and the calls themselves."""
-    recorder = drawings.record(count, batch_size, seed, progress, len(drawings.rehearse().schedule))
+    calls = len(drawings.rehearse().schedule)
+    if enough is None:
+        recorder = drawings.record(count, batch_size, seed, progress, calls)
+    else:
+        recorder, count = record_in_rounds(drawings, count, batch_size, seed, progress, calls, enough)
     pipeline, prompts = drawings.pipeline, drawings.prompts
     caller, kind = type(pipeline.scheduler).__name__, type(pipeline).__name__
     recording = Recording(
         schedule=recorder.schedule(caller, f"recorded from {kind}"),
         synthetic=False,
         origin=drawings.origin(count),
-        prompts=hashlib.sha256("\n".join(prompts).encode()).hexdigest() if prompts else "",
+        prompts=hashlib.sha256("\n".join(prompts[:count]).encode()).hexdigest() if prompts else "",
         seeds=tuple(seed + index for index in range(count)),
         guidance_scale=drawings.guidance_scale,
         versions=versions(),

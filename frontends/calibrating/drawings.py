@@ -126,9 +126,14 @@ class Drawings:
         self, count: int, batch_size: int, seed: int, progress: Progress | None, calls: int
     ) -> Recorder:
         """Draws so many pictures and keeps the UNet's calls. calls: those of a picture, for `progress`."""
-        pictures = self.asked(count, seed)
         if self.prompts is not None:
             self._warn_of_unknown_words(self.prompts)
+        return self.record_asked(self.asked(count, seed), batch_size, progress, calls)
+
+    def record_asked(
+        self, pictures: Sequence[Asked], batch_size: int, progress: Progress | None, calls: int
+    ) -> Recorder:
+        """The same of pictures that are described already."""
         batches = self._batches(pictures, batch_size)
         with recording(part_of(self.pipeline, self.part), calls * share(len(batches)), progress) as recorder:
 

@@ -165,6 +165,7 @@ class SavedProgramRecord(Record):
     inputs: Annotated[list[SavedInputRecord], Field(max_length=64)]
     output_scale: Value
     loop: Value = None
+    step_factors: Value = None
     tokenizer: Value = None
     picture: Value = None
     plans: dict[Text, Value]

@@ -119,6 +119,7 @@ def _to_json(program: Program, tensors: dict[str, torch.Tensor]) -> dict[str, An
         ],
         "output_scale": encode(program.output_scale, "output", keep),
         "loop": encode(program.loop, "loop", keep),
+        **_factors(program, keep),
         **({} if program.tokenizer is None else {"tokenizer": encode(program.tokenizer, "tokenizer", keep)}),
         **({} if program.picture is None else {"picture": encode(program.picture, "picture", keep)}),
         "plans": {name: encode(plan, f"plan/{name}", keep) for name, plan in program.plans.items()},
@@ -127,6 +128,13 @@ def _to_json(program: Program, tensors: dict[str, torch.Tensor]) -> dict[str, An
         "graph": graph_to_json(program.graph, "graph", report.get(WEIGHT_BITS, {}), keep),
         "prologue": prologue,
     }
+
+
+def _factors(program: Program, keep: KEEP) -> dict[str, Any]:
+    """Nothing where a scheduler's coefficients stay."""
+    if program.step_factors is None:
+        return {}
+    return {"step_factors": encode(program.step_factors, "step_factors", keep)}
 
 
 def _exponent(item: Input, keep: KEEP) -> dict[str, Any]:
@@ -157,6 +165,7 @@ def _from_json(body: Any, tensors: dict[str, torch.Tensor]) -> Program:
         prologue=None if prologue is None else graph_from_json(prologue, "prologue", tensors),
         output_scale=decode(body["output_scale"], None, tensors),
         loop=decode(body.get("loop"), None, tensors),
+        step_factors=decode(body.get("step_factors"), None, tensors),
         tokenizer=decode(body.get("tokenizer"), None, tensors),
         picture=decode(body.get("picture"), None, tensors),
         layout=decode(body.get("layout")),

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import math
+
 import torch
 
 from ..arithmetic.fixed_point import ACCUMULATOR_LIMIT
 from ..denoising import MOST_TERMS, OUTPUT_LIMIT, DenoisingLoop, Labels
 from ..program import Program
-from ..sampler import CLEAN, KEPT, NOISE, OUTPUT, STATE
+from ..sampler import CLEAN, KEPT, NOISE, OUTPUT, STATE, StepFactors
 from .checks import Problem, Problems, type_name
 
 SHIFT, FACTOR = (1, 62), (-(2**31) + 1, 2**31 - 1)
@@ -18,8 +20,11 @@ SUMS = ("next", "clean", "kept")
 
 
 def loop_problems(program: Program) -> Problems:
-    """Every problem of a program's loop, as `DenoisingLoop` says what it must be; none without a loop."""
+    """Every problem of a program's loop, as `DenoisingLoop` says what it must be, and of what its
+    coefficients will be multiplied by; none without a loop and factors."""
     loop = program.loop
+    if program.step_factors is not None:
+        yield from _factors(program.step_factors, len(program.schedule))
     if loop is None:
         return
     if not program.inputs:
@@ -35,6 +40,16 @@ def loop_problems(program: Program) -> Problems:
             yield from _sums(loop)
     if loop.labels is not None:
         yield from _labels(loop.labels, program)
+
+
+def _factors(factors: StepFactors, calls: int) -> Problems:
+    for name, values in (("state", factors.state), ("answer", factors.answer)):
+        if len(values) != calls:
+            found = f"{len(values)} step factors of the {name}"
+            yield Problem(found, f"{calls}, one a call", "it was made for another schedule")
+        if not all(math.isfinite(one) for one in values):
+            found = f"step factors of the {name} that aren't finite"
+            yield Problem(found, "finite numbers", "the model overflows here")
 
 
 def _sizes(loop: DenoisingLoop) -> Problems:

@@ -58,6 +58,25 @@ def growth(seen: Observation) -> float:
     return sum(shares) / len(shares) if shares else 0.0
 
 
+def growths(seen: Observation, wider: Observation) -> Mapping[str, float]:
+    """By what share of its width the range of each operand has grown, on the mean of the calls.
+
+    wider: `seen`, joined by what other samples showed.
+    """
+    operands = [name for name, values in seen.calls[0].items() if len(values) > 1]
+    each = list(zip(seen.calls, wider.calls, strict=True))
+    return {
+        name: sum(_share(before[name], after[name]) for before, after in each) / len(each)
+        for name in operands
+    }
+
+
+def _share(before: Statistics, after: Statistics) -> float:
+    """Of one operand at one call: how much of the width that it has now is new."""
+    was, now = (float(values[-1].max() - values[-2].min()) for values in (before, after))
+    return 1 - was / now if now else 0.0
+
+
 def merged(old: Statistics, new: Statistics) -> Statistics:
     """Of a site, with those of other samples after them."""
     if len(new) == 1:

@@ -153,19 +153,20 @@ def rounding_noise(calls: Sequence[torch.Tensor], weight: torch.Tensor, plan: Op
         lows = start.scatter_reduce(0, group, least, "amin", include_self=False)[group]
         highs = start.scatter_reduce(0, group, most, "amax", include_self=False)[group]
         errors = [
-            float((_rounded(rows, lows * f, highs * f, plan.bits) - rows).square().sum(dim=0) @ power)
+            float((rounded(rows, lows * f, highs * f, plan.bits) - rows).square().sum(dim=0) @ power)
             for f in SHRINKS
         ]
         total += min(errors) / max(float((rows @ weight.T).square().sum()), 1e-300)
     return total / len(calls)
 
 
-def _rounded(rows: torch.Tensor, low: torch.Tensor, high: torch.Tensor, bits: int) -> torch.Tensor:
+def rounded(rows: torch.Tensor, low: torch.Tensor, high: torch.Tensor, bits: int) -> torch.Tensor:
+    """What codes between these ends stand for, float32 (rows, C). low, high: (C,)."""
     top = 2**bits - 1
     scale = ((high - low) / top).clamp(min=1e-30)
     zero = torch.round(-low / scale)
-    rounded: torch.Tensor = scale * ((torch.round(rows / scale) + zero).clamp(0, top) - zero)
-    return rounded
+    result: torch.Tensor = scale * ((torch.round(rows / scale) + zero).clamp(0, top) - zero)
+    return result
 
 
 class _Recorder(BlockInterpreter):

@@ -63,7 +63,9 @@ def fitted(program: Program, place: Corrected, fit: ChannelFit, samples: int, wh
     rows = picture_rows(inputs[SAMPLE], guidance)
     simulated = Simulate().run(replace(program, graph=snapshot(program))).graph
     first = inputs[SAMPLE][[row[0] for row in rows]] / sampler.inputs[0]
-    real, quantized = Walk(sampler, first), Walk(sampler, first)
+    # Of the two, only the quantized one goes along what another pass has made of the scheduler.
+    own = sampler if program.step_factors is None else sampler.times(program.step_factors)
+    real, quantized = Walk(sampler, first), Walk(own, first)
     generator = torch.Generator().manual_seed(0)
     found: list[Affine] = []
     for step in track(range(len(sampler)), f"{who}: drawing pictures", len(sampler)):

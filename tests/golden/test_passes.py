@@ -267,6 +267,14 @@ def test_rotate(golden: Golden) -> None:
     golden("rotate{size=4,groups=1,gain=0.1}", replace(program, calibration=given), "rotate")
 
 
+def test_dynamic_rows(golden: Golden) -> None:
+    """A layer of two tokens with a bias, whatever it gains."""
+    sketch = Sketch(sample=(1, 2, 4))
+    y = sketch.linear("proj", sketch.inputs["sample"], [[1, -2, 3, 0.5], [4, 0, -1, 2]], [0.625, -1.5])
+    program = sited(sketch.program(sketch.call("act", aten.silu.default, y)))
+    golden("dynamic-rows{groups=1,gain=-99}", calibrated(program), "dynamic-rows")
+
+
 def test_low_rank(golden: Golden) -> None:
     """The stronger of two outputs is a branch of one direction; what is left is the weaker one."""
     sketch = Sketch(sample=(1, 2, 4))
@@ -281,6 +289,10 @@ def test_correct_output(golden: Golden) -> None:
 
 def test_correct_input(golden: Golden) -> None:
     golden("correct-input", drawn(decided(sited(attention(crossing=False)))), "correct-input")
+
+
+def test_correct_schedule(golden: Golden) -> None:
+    golden("correct-schedule", drawn(decided(sited(attention(crossing=False)))), "correct-schedule")
 
 
 def test_lower_integer_of_corrections(golden: Golden) -> None:

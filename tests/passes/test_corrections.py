@@ -7,13 +7,27 @@ from dataclasses import replace
 import pytest
 import torch
 from golden.graphs import attention, calibrated, decided, dense, drawn, sited
+from torch import fx
 
 from dgqc.ir.calibration import Calibration
 from dgqc.ir.errors import DgqcError
 from dgqc.ir.plans import Correction
 from dgqc.ir.program import Program
+from dgqc.ir.sampler import (
+    CLEAN,
+    KEPT,
+    NOISE,
+    OUTPUT,
+    STATE,
+    Combination,
+    Sampler,
+    StepFactors,
+    Term,
+    Walk,
+)
 from dgqc.passes.correction.correct_input import CorrectInput
 from dgqc.passes.correction.correct_output import CorrectOutput, ErrorModel
+from dgqc.passes.correction.correct_schedule import CorrectSchedule
 from dgqc.passes.correction.pictures import Affine, Corrected, fitted, guided, picture_rows
 from dgqc.passes.graph.edit import dgqc
 from dgqc.passes.simulation.simulate import Simulate
@@ -83,6 +97,58 @@ def test_both_compose_and_neither_twice() -> None:
         CorrectOutput().run(both)
 
 
+def test_the_scheduler_makes_up_for_the_network() -> None:
+    """On the samples that were fitted to, the quantized pictures come nearer; graph and plans stay."""
+    one = program()
+    fixed = CorrectSchedule().run(program())
+    assert fixed.step_factors is not None
+    assert fixed.plans.keys() == one.plans.keys()
+    given = calibration_of(one)
+    assert given.sampler is not None
+    sampler = given.sampler()
+    first = torch.cat([batch["sample"] for batch in given.read(0)])
+    graph = Simulate().run(program()).graph
+
+    def last(other: Sampler, network: fx.GraphModule) -> torch.Tensor:
+        walk = Walk(other, first)
+        for step in range(len(other)):
+            rows = [network(row[None] * other.inputs[step], torch.tensor(step)) for row in walk.state]
+            walk.follow(torch.cat(rows), torch.zeros_like(first))
+        return walk.state
+
+    wanted = last(sampler, one.graph)
+    errors = [
+        float((wanted - last(which, graph)).square().sum())
+        for which in (sampler, sampler.times(fixed.step_factors))
+    ]
+    assert 0 < errors[1] < errors[0]
+
+
+def test_factors_of_a_schedule_change_its_next_states_alone() -> None:
+    terms = {
+        Term(STATE, 0): 2.0,
+        Term(KEPT, 1): 3.0,
+        Term(OUTPUT, 1): 5.0,
+        Term(CLEAN, 0): 7.0,
+        Term(NOISE, 0): 11.0,
+    }
+    way = Combination(terms, clean=terms, kept=terms)
+    sampler = Sampler((1.0,), 1.0, ((0.0, 1.0),), ((way,),), 1.0)
+    (changed,) = sampler.times(StepFactors((0.5,), (3.0,))).calls[0]
+    assert list(changed.next.values()) == [1.0, 1.5, 15.0, 21.0, 11.0]
+    assert (changed.clean, changed.kept) == (terms, terms)
+
+
+def test_what_is_fitted_later_goes_along_the_corrected_schedule() -> None:
+    far = StepFactors((1.0, 1.0), (9.0, 9.0))
+    offsets = [
+        CorrectInput().run(one).plans["sample.correction"].offset
+        for one in (program(), replace(program(), step_factors=far))
+    ]
+    assert torch.equal(offsets[0][0], offsets[1][0])
+    assert not torch.equal(offsets[0][1], offsets[1][1])
+
+
 def test_halves_of_guided_pictures_are_one() -> None:
     """Two rows from the same noise count as one picture, whose halves the scheduler gets mixed."""
     first, second = torch.zeros(1, 2, 2), torch.ones(1, 2, 2)
@@ -103,6 +169,8 @@ def test_refusals() -> None:
         CorrectInput().run(unknown)
     with pytest.raises(DgqcError, match=r"answers \(2, 2\) for a sample of \(2, 4\)"):
         CorrectOutput().run(drawn(decided(sited(dense()))))
-    for item in (CorrectOutput, CorrectInput):
+    with pytest.raises(DgqcError, match="The schedule is corrected already"):
+        CorrectSchedule().run(CorrectSchedule().run(program()))
+    for item in (CorrectOutput, CorrectInput, CorrectSchedule):
         with pytest.raises(DgqcError, match="samples from 1 on"):
             item(samples=0)

@@ -9,6 +9,7 @@ from hypothesis import strategies as st
 from dgqc.ir.plans import Correction
 from dgqc.passes.correction.correct_input import moved
 from dgqc.passes.correction.correct_output import FITS, ErrorModel, affine, timestep_aware
+from dgqc.passes.correction.correct_schedule import least_squares
 from dgqc.passes.lowering.corrections import corrected
 from dgqc.passes.lowering.layout import channels_last
 
@@ -45,6 +46,27 @@ def test_timestep_aware_factors_lie_between_staying_and_undoing(line: tuple[int,
     found = timestep_aware(wanted, factor * wanted).factor
     low, high = sorted((1.0, 1 / factor))
     assert bool(((found >= low - 1e-9) & (found <= high + 1e-9)).all())
+
+
+@given(SEEDS, st.floats(0.5, 2), st.floats(0.5, 2))
+def test_two_factors_of_a_schedule_are_found(seed: int, a: float, b: float) -> None:
+    """To within what holds them at 1, whatever the size of the parts; that of nothing stays 1."""
+    state, answer = 100 * reals(seed, 2, 60), 0.01 * reals(seed + 1, 2, 60)
+    found = least_squares(a * state + b * answer, state, answer)
+    assert abs(found[0] - a) < 1e-3
+    assert least_squares(a * state, state, 0 * answer)[1] == 1
+    assert least_squares(b * answer, 0 * state, answer)[0] == 1
+    alone = least_squares(state + b * answer, 0 * state, answer)
+    assert alone[0] == 1
+
+
+@given(SEEDS, st.floats(0, 2))
+def test_factors_of_a_schedule_never_add_to_the_error(seed: int, loud: float) -> None:
+    state, answer = reals(seed, 2, 60), reals(seed + 1, 2, 60)
+    wanted = 0.9 * state - 1.2 * answer + loud * reals(seed + 2, 2, 60)
+    a, b = least_squares(wanted, state, answer)
+    error = [(wanted - p * state - q * answer).square().sum() for p, q in ((1, 1), (a, b))]
+    assert error[1] <= error[0] + 1e-9
 
 
 @given(SEEDS)
