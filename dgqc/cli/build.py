@@ -124,12 +124,8 @@ def calibrate(
     part: Annotated[
         str, typer.Option("--part", help="Whose calls: unet, controlnet, adapter; controlnet.1 of several.")
     ] = "unet",
-    coverage: Annotated[
-        bool, typer.Option("--coverage", help="Draw until no range grows, and say which still do.")
-    ] = False,
-    growth: Annotated[
-        float, typer.Option("--growth", min=0, metavar="PERCENT", help="Of its width: what counts as grown.")
-    ] = 2,
+    coverage: options.ShowCoverage = False,
+    growth: options.GrowthLimit = 2,
     seed: options.Seed = 0,
     json: options.Json = False,
 ) -> None:
@@ -160,15 +156,19 @@ def calibrate(
             enough=watch,
             **_passed_on(asked),
         )
-    calls = len(calibration.schedule)
+    counted = {"prompts": len(lines or ()), "calls": len(calibration.schedule)}
+    _tell_recorded({"output": str(output), **counted, "origin": calibration.origin}, watch, json)
+
+
+def _tell_recorded(recorded: dict[str, Any], watch: Coverage | None, json: bool) -> None:
+    """Where a recording went, and what was seen of ranges meanwhile."""
     if json:
-        counted = {"prompts": len(lines or ()), "calls": calls}
         found = {} if watch is None else {"coverage": command_coverage.to_json(watch)}
-        as_json({"output": str(output), **counted, "origin": calibration.origin, **found})
+        as_json({**recorded, **found})
         return
     if watch is not None:
         command_coverage.tell(watch)
-    result(f"Wrote {output}: {calibration.origin}, {calls} calls each.")
+    result(f"Wrote {recorded['output']}: {recorded['origin']}, {recorded['calls']} calls each.")
 
 
 def _watch(coverage: bool, growth: float, part: str) -> Coverage | None:

@@ -30,6 +30,12 @@ DumpGraphs = Annotated[
     typer.Option("--dump-ir", metavar="DIR", help="Write the graph after each pass there, for `dgqc view`."),
 ]
 ShowTiming = Annotated[bool, typer.Option("--timing", help="Print how long each pass took, on stderr.")]
+ShowCoverage = Annotated[
+    bool, typer.Option("--coverage", help="Draw until no range grows, and say which still do.")
+]
+GrowthLimit = Annotated[
+    float, typer.Option("--growth", min=0, metavar="PERCENT", help="Of a range's width: what counts.")
+]
 Seed = Annotated[int, typer.Option("--seed", min=0, help="Of random numbers.")]
 BackendName = Annotated[
     str | None, typer.Option("--backend", metavar="NAME", help="What runs it; `dgqc targets` lists them.")

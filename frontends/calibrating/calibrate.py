@@ -69,12 +69,10 @@ def calibrate(
     steps: the pipeline's `num_inference_steps`; the calls really made are recorded. output: a .safetensors.
     guidance_scale: None leaves the pipeline's own; where it guides, both halves are recorded.
     samples: pictures; None draws one for each prompt or class, or 16. labels: classes; None draws them.
-    weights_key, variant, adapters, tokenizer, shown: as for `load_model`.
+    weights_key, variant, adapters, tokenizer, shown: as for `load_model`. embeddings: for `read_embeddings`.
     pictures: a folder of them, for a pipeline that changes pictures. strength: below 1 the recorded schedule
         begins late. part: whose calls (`part_of`). sample_size: of the latents, frames first; of these and
-        of the strength None leaves the pipeline's own.
-    enough: asked after each round of pictures whether these are enough; None draws all at once.
-    embeddings: a file of them, which stand for prompts or beside them (`read_embeddings`).
+        of the strength None leaves the pipeline's own. enough: asked after each round of pictures.
 
     Holds all recorded latents (pictures x calls x 2 (guidance) x C x H x W float32, 0.2 GB for 64 prompts of
     Stable Diffusion at 25 steps) until the file is written; a context that stays the same once.

@@ -126,8 +126,7 @@ class Drawings:
         self, count: int, batch_size: int, seed: int, progress: Progress | None, calls: int
     ) -> Recorder:
         """Draws so many pictures and keeps the UNet's calls. calls: those of a picture, for `progress`."""
-        if self.prompts is not None:
-            self._warn_of_unknown_words(self.prompts)
+        self.warn_of_unknown_words()
         return self.record_asked(self.asked(count, seed), batch_size, progress, calls)
 
     def record_asked(
@@ -194,8 +193,9 @@ class Drawings:
         if wrong := [label for label in labels if not 0 <= label < classes]:
             raise DgqcError(f"There is no class {wrong[0]}; the UNet has {classes}, 0 the first.")
 
-    def _warn_of_unknown_words(self, prompts: Sequence[str]) -> None:
-        if unknown := unknown_words(getattr(self.pipeline, "tokenizer", None), prompts):
+    def warn_of_unknown_words(self) -> None:
+        """Says which words of the prompts are all one to the model."""
+        if unknown := unknown_words(getattr(self.pipeline, "tokenizer", None), self.prompts or ()):
             log.warning(
                 "The pipeline's tokenizer doesn't know %s (%d words of the prompts), all one to the model.",
                 ", ".join(unknown[:3]),

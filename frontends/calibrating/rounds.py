@@ -39,6 +39,7 @@ def record_in_rounds(
             f"{count} pictures in batches of {batch_size} are a single round, which has none before it; give "
             f"more than {first}, or smaller batches."
         )
+    drawings.warn_of_unknown_words()
     asked, whole = drawings.asked(count, seed), None
     for begin, end in rounds(count, first):
         latest = drawings.record_asked(asked[begin:end], batch_size, progress, calls)

@@ -40,7 +40,7 @@ WIDTHS = (0.7, 1.0, 1.2, 1.5)
 """Of seen ranges that are tried; the quietest counts, as for other passes that make or leave room."""
 EPSILON = 1e-12
 """Of mean squares: a token of zeros stays one."""
-Rows = tuple[torch.Tensor, torch.Tensor]
+Halves = tuple[torch.Tensor, torch.Tensor]
 """Tokens of the first and of the second half of samples, float32 (rows, C) each."""
 
 
@@ -102,12 +102,12 @@ class DynamicRows(Pass):
         propagate(result)
         return result.with_report(self.name, {"operands": len(sites), "dynamic": chosen})
 
-    def _rows(self, program: Program, names: Collection[str]) -> Sequence[Mapping[str, Rows]]:
+    def _rows(self, program: Program, names: Collection[str]) -> Sequence[Mapping[str, Halves]]:
         """Some tokens of operands at each of the calls."""
         assert program.calibration is not None
         steps = spaced(len(program.schedule), self.calls)
 
-        def of_call(read: tuple[int, Iterator[Inputs]]) -> Mapping[str, Rows]:
+        def of_call(read: tuple[int, Iterator[Inputs]]) -> Mapping[str, Halves]:
             recorder, left = _Recorder(program, names), self.samples
             for inputs in read[1]:
                 for batch in arguments(program, {name: x[:left] for name, x in inputs.items()}):
@@ -125,7 +125,7 @@ class DynamicRows(Pass):
             )
         return found
 
-    def _gain(self, program: Program, site: fx.Node, calls: Sequence[Rows]) -> float:
+    def _gain(self, program: Program, site: fx.Node, calls: Sequence[Halves]) -> float:
         """By how many dB rounding unseen tokens gets quieter."""
         plan = program.plans[str(site.args[1])]
         assert isinstance(plan, Operand)
@@ -137,7 +137,7 @@ class DynamicRows(Pass):
 
 
 def unseen_noise(
-    calls: Sequence[Rows], power: torch.Tensor, plan: Operand, groups: int, by_row: bool = False
+    calls: Sequence[Halves], power: torch.Tensor, plan: Operand, groups: int, by_row: bool = False
 ) -> float:
     """Squared error of second halves, rounded in ranges of the first: the mean over calls, each beside what
     there is to be rounded.
@@ -169,7 +169,7 @@ def _size(rows: torch.Tensor) -> torch.Tensor:
     return (rows.square().mean(dim=1, keepdim=True) + EPSILON).sqrt()
 
 
-def _halves(tokens: torch.Tensor) -> Rows:
+def _halves(tokens: torch.Tensor) -> Halves:
     """tokens: (samples, tokens, C)."""
     half = len(tokens) // 2
     return tokens[:half].flatten(0, 1), tokens[half:].flatten(0, 1)
