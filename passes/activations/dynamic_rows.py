@@ -17,18 +17,8 @@ from ...ir.plans import Activation16, Operand, Plan, Ranges, Role
 from ...ir.program import Program
 from ...ir.ranks import shared_out
 from ..base import Pass
-from ..graph.edit import (
-    add_constant,
-    arguments,
-    aten,
-    call,
-    call_bytes,
-    clean,
-    constant,
-    dgqc,
-    propagate,
-    shape,
-)
+from ..graph.batches import arguments, call_bytes
+from ..graph.edit import add_constant, aten, call, clean, constant, dgqc, propagate, shape
 from ..manager.registry import register_pass
 from ..simulation.block_interpreter import BlockInterpreter
 from .error_groups import merged
@@ -40,7 +30,7 @@ WIDTHS = (0.7, 1.0, 1.2, 1.5)
 """Of seen ranges that are tried; the quietest counts, as for other passes that make or leave room."""
 EPSILON = 1e-12
 """Of mean squares: a token of zeros stays one."""
-Halves = tuple[torch.Tensor, torch.Tensor]
+SeenAndUnseen = tuple[torch.Tensor, torch.Tensor]
 """Tokens of the first and of the second half of samples, float32 (rows, C) each."""
 
 
@@ -102,12 +92,12 @@ class DynamicRows(Pass):
         propagate(result)
         return result.with_report(self.name, {"operands": len(sites), "dynamic": chosen})
 
-    def _rows(self, program: Program, names: Collection[str]) -> Sequence[Mapping[str, Halves]]:
+    def _rows(self, program: Program, names: Collection[str]) -> Sequence[Mapping[str, SeenAndUnseen]]:
         """Some tokens of operands at each of the calls."""
         assert program.calibration is not None
         steps = spaced(len(program.schedule), self.calls)
 
-        def of_call(read: tuple[int, Iterator[Inputs]]) -> Mapping[str, Halves]:
+        def of_call(read: tuple[int, Iterator[Inputs]]) -> Mapping[str, SeenAndUnseen]:
             recorder, left = _Recorder(program, names), self.samples
             for inputs in read[1]:
                 for batch in arguments(program, {name: x[:left] for name, x in inputs.items()}):
@@ -125,7 +115,7 @@ class DynamicRows(Pass):
             )
         return found
 
-    def _gain(self, program: Program, site: fx.Node, calls: Sequence[Halves]) -> float:
+    def _gain(self, program: Program, site: fx.Node, calls: Sequence[SeenAndUnseen]) -> float:
         """By how many dB rounding unseen tokens gets quieter."""
         plan = program.plans[str(site.args[1])]
         assert isinstance(plan, Operand)
@@ -137,7 +127,7 @@ class DynamicRows(Pass):
 
 
 def unseen_noise(
-    calls: Sequence[Halves], power: torch.Tensor, plan: Operand, groups: int, by_row: bool = False
+    calls: Sequence[SeenAndUnseen], power: torch.Tensor, plan: Operand, groups: int, by_row: bool = False
 ) -> float:
     """Squared error of second halves, rounded in ranges of the first: the mean over calls, each beside what
     there is to be rounded.
@@ -169,7 +159,7 @@ def _size(rows: torch.Tensor) -> torch.Tensor:
     return (rows.square().mean(dim=1, keepdim=True) + EPSILON).sqrt()
 
 
-def _halves(tokens: torch.Tensor) -> Halves:
+def _halves(tokens: torch.Tensor) -> SeenAndUnseen:
     """tokens: (samples, tokens, C)."""
     half = len(tokens) // 2
     return tokens[:half].flatten(0, 1), tokens[half:].flatten(0, 1)
