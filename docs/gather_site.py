@@ -135,14 +135,16 @@ def errors_page() -> str:
     return "\n".join(lines) + "\n"
 
 
+def _makes_an_error(call: ast.Call) -> bool:
+    made = call.func
+    name = made.id if isinstance(made, ast.Name) else made.attr if isinstance(made, ast.Attribute) else ""
+    return name.endswith(("Error", "Operation"))
+
+
 def sentences(tree: ast.AST) -> Iterator[str]:
     """First arguments of errors that are made in a module."""
     for node in ast.walk(tree):
-        if (
-            isinstance(node, ast.Call)
-            and node.args
-            and ast.unparse(node.func).endswith(("Error", "Operation"))
-        ):
+        if isinstance(node, ast.Call) and node.args and _makes_an_error(node):
             text = template(node.args[0])
             if text and " " in text:
                 yield text
@@ -151,7 +153,7 @@ def sentences(tree: ast.AST) -> Iterator[str]:
 def sentence_writers(tree: ast.AST) -> Iterator[str]:
     """Functions that write an error's sentence, and names that hold one."""
     for node in ast.walk(tree):
-        if isinstance(node, ast.Call) and ast.unparse(node.func).endswith(("Error", "Operation")):
+        if isinstance(node, ast.Call) and _makes_an_error(node):
             for given in node.args[:1]:
                 inner = given.func if isinstance(given, ast.Call) else given
                 if isinstance(inner, ast.Name):
@@ -163,7 +165,7 @@ def written_by(tree: ast.AST, names: Set[str]) -> Iterator[str]:
     for node in ast.walk(tree):
         if isinstance(node, ast.FunctionDef) and node.name in names:
             body = node.body[1:] if ast.get_docstring(node) else node.body
-        elif isinstance(node, ast.Assign) and {ast.unparse(one) for one in node.targets} & names:
+        elif isinstance(node, ast.Assign) and {one.id for one in node.targets if isinstance(one, ast.Name)} & names:
             body = [node]
         else:
             continue

@@ -5,7 +5,7 @@ from __future__ import annotations
 import ast
 from collections.abc import Iterator
 from dataclasses import dataclass
-from functools import cached_property
+from functools import cache, cached_property
 from pathlib import Path
 
 ROOT = Path(__file__).parent.parent
@@ -37,6 +37,7 @@ class Module:
         return parts if self.path.name == "__init__.py" else parts[:-1]
 
 
+@cache
 def modules() -> dict[str, Module]:
     """Every module of the package by its name."""
     found = {}
@@ -70,8 +71,9 @@ def imports(module: Module, known: dict[str, Module], types: bool = False) -> se
 
 def _run(tree: ast.AST) -> Iterator[ast.AST]:
     """All nodes but those below `if TYPE_CHECKING`."""
-    for node in ast.iter_child_nodes(tree):
-        if isinstance(node, ast.If) and "TYPE_CHECKING" in ast.unparse(node.test):
-            continue
-        yield node
-        yield from _run(node)
+    waiting = [tree]
+    while waiting:
+        for node in ast.iter_child_nodes(waiting.pop()):
+            if not (isinstance(node, ast.If) and "TYPE_CHECKING" in ast.unparse(node.test)):
+                yield node
+                waiting.append(node)

@@ -159,6 +159,18 @@ def one_level() -> UNet2DModel:
     )
 
 
+def one_transformer() -> UNet2DConditionModel:
+    """One level with a single transformer: for tests of what happens around a model with a context."""
+    return _conditional(
+        in_channels=12,
+        out_channels=12,
+        down_block_types=("CrossAttnDownBlock2D",),
+        mid_block_type=None,
+        up_block_types=("UpBlock2D",),
+        block_out_channels=(8,),
+    )
+
+
 def only_cross_attention() -> UNet2DConditionModel:
     """Both attentions of a transformer block look at the context."""
     return _conditional(only_cross_attention=True)

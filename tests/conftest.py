@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import gc
 import os
+import shutil
 from pathlib import Path
 
+import kept_objects
 import pytest
 import torch
 from hypothesis import HealthCheck, settings
@@ -19,7 +21,13 @@ settings.register_profile(
 settings.load_profile("ci" if os.environ.get("CI") else "default")
 torch.set_num_threads(1)
 # Emitted programs that one run of the tests has built are there for the next.
-os.environ["XDG_CACHE_HOME"] = str(Path(__file__).parents[1] / "build" / "tests-cache")
+BUILD = Path(__file__).parents[1] / "build"
+os.environ["XDG_CACHE_HOME"] = str(BUILD / "tests-cache")
+COMPILER = str(BUILD / "tests-compiler")
+found = next(filter(None, map(shutil.which, (os.environ.get("CC", "cc"), "gcc", "clang"))), None)
+# Workers begin with what has been set before.
+if found and not found.startswith(COMPILER):
+    os.environ["CC"] = kept_objects.launcher(COMPILER, found)
 # No test sees what a loss of power would leave.
 os.fsync = lambda handle: None
 

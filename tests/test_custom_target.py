@@ -19,6 +19,8 @@ import contextlib, io, json, sys
 from pathlib import Path
 import torch
 from diffusers import UNet2DModel
+# Compiled by IREE and LLVM, too, the program would take half a minute more.
+sys.modules["torch_mlir"] = None
 from dgqc.backends.registry import find_target, target_names
 from dgqc.cli.main import run
 from dgqc.ir.errors import DgqcError

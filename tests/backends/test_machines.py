@@ -6,7 +6,9 @@ Compilers have nothing to say, as in `test_sanitizers`.
 from __future__ import annotations
 
 import subprocess
+from collections.abc import Iterable
 from pathlib import Path
+from typing import Any
 
 import pytest
 from toolchains import AARCH64, BOARDS, FREESTANDING, FUNCTIONS, LINUX, RISCV64, STRICT, compile_each, need
@@ -16,6 +18,9 @@ from dgqc.backends.c.emission.project import RUNTIME
 BOARD = Path(__file__).parent.parent.parent / "examples" / "microcontroller" / "board"
 
 TILES = [Path(__file__).parent / "tiles.c", RUNTIME / "dgqc_tile.c", RUNTIME / "dgqc_requantize.c"]
+LIKE_OTHERS = ("aarch64", "aarch64 dotprod", "aarch64 portable", "mps2-an385")
+"""Machines whose programs are other machines', but for the tiles, which are tried on all of them: NEON is in
+i8mm's, portable C in RISC-V's, and a Cortex-M3 runs a Cortex-M4's without its tiles."""
 LEVELS = pytest.mark.parametrize("level", [pytest.param("-O1", marks=pytest.mark.slow), "-O3"])
 SMALL_LEVELS = pytest.mark.parametrize("level", [pytest.param("-Os", marks=pytest.mark.slow), "-O3"])
 
@@ -67,17 +72,22 @@ def printed(command: list[str]) -> str:
     return done.stdout
 
 
+def some(machines: Iterable[str]) -> list[Any]:
+    """All of them as parameters, of which those that are like others run with the slow tests."""
+    return [pytest.param(name, marks=pytest.mark.slow) if name in LIKE_OTHERS else name for name in machines]
+
+
 # A test program compares its vectors and its drawing by itself.
 
 
-@pytest.mark.parametrize("name", LINUX)
+@pytest.mark.parametrize("name", some(LINUX))
 @LEVELS
 def test_under_linux(emitted: Path, tmp_path: Path, name: str, level: str) -> None:
     text = run_under_linux(name, sources(emitted), headers(emitted), tmp_path, level)
     assert text.endswith("1 drawing, 0 elements wrong\n")
 
 
-@pytest.mark.parametrize("machine", BOARDS)
+@pytest.mark.parametrize("machine", some(BOARDS))
 @SMALL_LEVELS
 def test_on_boards_without_libc(emitted: Path, tmp_path: Path, machine: str, level: str) -> None:
     text = run_on_board(machine, sources(emitted), headers(emitted), tmp_path, level)

@@ -29,16 +29,20 @@ from toolchains import (
     undefined_symbols,
 )
 
+SLOW = pytest.mark.slow
+"""Of targets whose objects no other test needs, where another target shows the same."""
 SOFT_FLOAT = (
-    Target("cortex-m0", ARM, ("-mcpu=cortex-m0", "-mfloat-abi=soft")),
-    BOARDS["mps2-an385"],
-    Target("rv64imac", RISCV64, ("-march=rv64imac", "-mabi=lp64"), hosted=False),
+    BOARDS["mps2-an386"],
+    pytest.param(Target("cortex-m0", ARM, ("-mcpu=cortex-m0", "-mfloat-abi=soft")), marks=SLOW),
+    pytest.param(BOARDS["mps2-an385"], marks=SLOW),
+    pytest.param(Target("rv64imac", RISCV64, ("-march=rv64imac", "-mabi=lp64"), hosted=False), marks=SLOW),
 )
-GENERAL_REGISTERS = (NATIVE["gcc, portable"], LINUX["aarch64 portable"])
+GENERAL_REGISTERS = (NATIVE["gcc, portable"], pytest.param(LINUX["aarch64 portable"], marks=SLOW))
 VECTORS = (
-    NATIVE["gcc, avx2"],
+    pytest.param(NATIVE["gcc, avx2"], marks=SLOW),
     NATIVE["gcc, avx512-vnni"],
-    LINUX["aarch64 dotprod"],
+    LINUX["aarch64 i8mm"],
+    pytest.param(LINUX["aarch64 dotprod"], marks=SLOW),
     BOARDS["mps3-an547"],
 )
 

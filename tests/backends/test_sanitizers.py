@@ -16,7 +16,7 @@ from toolchains import NATIVE, STRICT, Target, compile_each, need, need_linking,
 
 SANITIZED = (
     "-O1",
-    "-g",
+    "-g1",
     "-fsanitize=undefined,address",
     "-fno-sanitize-recover=all",
     "-fno-omit-frame-pointer",
@@ -25,6 +25,10 @@ PATHS = {"portable": ("-DDGQC_PORTABLE",), "native": ("-march=native",)}
 """The generic paths, and those that this machine's instructions choose."""
 
 X86 = platform.machine() in ("x86_64", "AMD64")
+
+
+OTHERS = ("gcc, avx2", "clang, avx512-vnni")
+"""Compilers of paths that the other one reads in the quick tests."""
 
 
 def files(emitted: Path) -> tuple[list[Path], list[Path]]:
@@ -71,7 +75,9 @@ def test_sanitizers_would_find_it(tmp_path: Path, compiler: str, mistake: str) -
     assert subprocess.run([tmp_path / "planted"], capture_output=True, check=False).returncode != 0
 
 
-@pytest.mark.parametrize("name", NATIVE)
+@pytest.mark.parametrize(
+    "name", [pytest.param(one, marks=pytest.mark.slow) if one in OTHERS else one for one in NATIVE]
+)
 def test_compilers_are_quiet(emitted: Path, tmp_path: Path, name: str) -> None:
     """Other machines' compilers are asked where their programs run, in `test_machines`."""
     target = NATIVE[name]

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 import audio_parts
+import pytest
 import torch
 
 import dgqc
@@ -22,6 +23,7 @@ def drawn(whole: Any, prompt: str) -> torch.Tensor:
     return latents
 
 
+@pytest.mark.slow
 def test_sounds(tmp_path: Any) -> None:
     whole = audio_parts.pipeline()
     file = tmp_path / "c.safetensors"

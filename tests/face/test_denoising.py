@@ -57,7 +57,7 @@ def test_verify_compares_a_drawing(drawing: CompiledProgram, tmp_path: Path, run
 
 
 def test_text_conditioned_programs_draw_too() -> None:
-    compiled = compiled_small("demo_like", "naive-w8a8", loop="ddim")
+    compiled = compiled_small("one_transformer", "naive-w8a8", loop="ddim")
     assert compiled.program.loop is not None
     assert compiled.program.loop.labels is None
     wanted = compiled.program.inputs[1].shape

@@ -17,7 +17,7 @@ from .conftest import STEPS, compiled_small
 
 @pytest.fixture(scope="module")
 def conditional() -> CompiledProgram:
-    return compiled_small("demo_like", "w8a8")
+    return compiled_small("one_transformer", "w8a8")
 
 
 def pipeline_around(unet: Any, scheduler: Any) -> StableDiffusionPipeline:
@@ -59,7 +59,7 @@ def scheduler_like_compiled() -> DDIMScheduler:
 
 
 def test_draws_nearly_what_the_float_model_draws(conditional: CompiledProgram) -> None:
-    unet = architectures.demo_like()
+    unet = architectures.one_transformer()
     pipeline = pipeline_around(unet, scheduler_like_compiled())
     wanted = draw(pipeline)
     pipeline.unet = conditional.as_diffusers_unet(unet)
@@ -70,7 +70,7 @@ def test_draws_nearly_what_the_float_model_draws(conditional: CompiledProgram) -
 
 
 def test_other_schedules_are_refused(conditional: CompiledProgram) -> None:
-    unet = architectures.demo_like()
+    unet = architectures.one_transformer()
     pipeline = pipeline_around(conditional.as_diffusers_unet(unet), scheduler_like_compiled())
     with pytest.raises(DgqcError, match="not in the schedule"):
         draw(pipeline, steps=STEPS + 4)
@@ -85,10 +85,10 @@ def test_a_timestep_evaluated_twice_has_two_rows() -> None:
     from dgqc.frontends.calibrating.synthesize import synthesize
     from dgqc.ir.schedule import Schedule
 
-    unet = architectures.demo_like()
+    unet = architectures.one_transformer()
     schedule = Schedule("PNDMScheduler", tuple(float(t) for t in scheduler.timesteps))
     samples = synthesize(unet, scheduler, schedule, 1, context_length=architectures.CONTEXT_LENGTH)
-    compiled = compiled_small("demo_like", "naive-w8a8", calibration=samples, steps=None)
+    compiled = compiled_small("one_transformer", "naive-w8a8", calibration=samples, steps=None)
     pipeline = pipeline_around(compiled.as_diffusers_unet(unet), scheduler)
     seen: list[int] = []
     whole = compiled._step
@@ -104,7 +104,7 @@ def test_a_timestep_evaluated_twice_has_two_rows() -> None:
 
 
 def test_outputs_and_refusals(conditional: CompiledProgram) -> None:
-    unet = architectures.demo_like()
+    unet = architectures.one_transformer()
     compiled = conditional.as_diffusers_unet(unet)
     inputs = architectures.example_inputs(unet)
     time = conditional.program.schedule.timesteps[0]

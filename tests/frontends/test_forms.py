@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
+from functools import cache
 
 import forms
 import public_transformers
@@ -18,6 +19,7 @@ from dgqc.ir.program import Program
 aten, dgqc = torch.ops.aten, torch.ops.dgqc
 
 
+@cache
 def captured(name: str) -> tuple[ExportedUNet, Program]:
     unet = forms.exported(forms.MODULES[name]())
     return unet, capture(unet)

@@ -14,7 +14,7 @@ from toolchains import need
 
 import dgqc
 
-from .conftest import Make, assert_fits
+from .conftest import DIGITS, Make, assert_fits, maker
 
 MACHINES = {
     "m3": ("arm-none-eabi-gcc", "qemu-system-arm"),
@@ -23,8 +23,8 @@ MACHINES = {
     "aarch64": ("aarch64-linux-gnu-gcc", "qemu-aarch64"),
     "riscv64": ("riscv64-linux-gnu-gcc", "qemu-riscv64"),
 }
-LIKE_OTHERS = ("m4", "riscv64")
-"""Machines that run the C that others run, too."""
+QUICK = "m55"
+"""The machine of the quick tests; emitted programs run on the others' likes in `backends/test_machines`."""
 FLASH, RAM, STACK = 512 * 1024, 256 * 1024, 8 * 1024
 
 
@@ -36,7 +36,7 @@ def host(make: Make, bundle: Path, build: Path) -> str:
 
 @pytest.mark.parametrize(
     "machine",
-    [pytest.param(name, marks=pytest.mark.slow) if name in LIKE_OTHERS else name for name in MACHINES],
+    [name if name == QUICK else pytest.param(name, marks=pytest.mark.slow) for name in MACHINES],
 )
 def test_every_bit_is_the_hosts(machine: str, make: Make, host: str) -> None:
     need(*MACHINES[machine])
@@ -52,10 +52,11 @@ def test_the_host_draws_what_python_draws(host: str, bundle: Path) -> None:
     assert Recogniser().read(drawn[None]).tolist() == [0]
 
 
-def test_it_fits_a_real_part_and_counts(make: Make, bundle: Path) -> None:
+@pytest.mark.parametrize("boards", [QUICK, pytest.param("m3 m4 m55", marks=pytest.mark.slow)])
+def test_it_fits_a_real_part_and_counts(boards: str, build: Path, bundle: Path) -> None:
     need(*MACHINES["m3"], "arm-none-eabi-size")
-    text = make("size")
-    assert_fits(text, FLASH, RAM, STACK)
+    text = maker(DIGITS, build, "DIGITS=1", f"BOARDS={boards}")("size")
+    assert_fits(text, FLASH, RAM, STACK, boards.split())
     counted = [int(number) for number in re.findall(r"# instructions a step: (\d+)", text)]
-    assert len(counted) == 3
+    assert len(counted) == len(boards.split())
     assert all(10**6 < number < 10**9 for number in counted)

@@ -17,6 +17,7 @@ def measured(opt: str, workload: Workload) -> list[float]:
     return signal_to_noise(lambda inputs, step: call(program, inputs, step), workload.references)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("samples", [2, 4, 8])
 def test_never_below_one_range_per_layer(samples: int) -> None:
     """The digits, denoised from noise: so many to calibrate with, eight others to measure on."""

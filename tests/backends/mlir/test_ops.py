@@ -12,8 +12,8 @@ from hypothesis import strategies as st
 from ..cases import CASES
 from .modules import check_iree, check_llvm
 
-TOGETHER = 2
-"""Cases of one op in one module."""
+TOGETHER = pytest.mark.parametrize("cases", [1, pytest.param(3, marks=pytest.mark.slow)])
+"""So many of one op are in one module: IREE takes most of the time, and LLVM gets more of them."""
 
 
 @pytest.mark.parametrize("name", CASES)
@@ -30,7 +30,8 @@ def test_llvm(name: str) -> None:
 
 
 @pytest.mark.parametrize("name", CASES)
-def test_iree(name: str, tmp_path: Path) -> None:
+@TOGETHER
+def test_iree(name: str, cases: int, tmp_path: Path) -> None:
     case, draw = CASES[name], random.Random(name)
-    choices = [{key: draw.choice(values) for key, values in case.space.items()} for _ in range(TOGETHER)]
+    choices = [{key: draw.choice(values) for key, values in case.space.items()} for _ in range(cases)]
     check_iree([case.program(seed, **choice) for seed, choice in enumerate(choices)], tmp_path)

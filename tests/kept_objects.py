@@ -1,0 +1,112 @@
+"""A C compiler for tests that keeps its objects: the same text with the same flags isn't compiled again.
+
+    python kept_objects.py FOLDER COMPILER ARGUMENT...
+
+The kernels are the same in every emitted program, and compiling them takes half a minute. Where a test has an
+empty cache or adds a kernel, the objects of all others come from FOLDER, which several processes may use at
+once. What isn't the plain compilation of one file, and what the compiler has something to say about, goes to
+COMPILER as it is.
+"""
+
+from __future__ import annotations
+
+import fcntl
+import hashlib
+import os
+import re
+import shutil
+import subprocess
+import sys
+
+INCLUDE = re.compile(rb'^ *# *include *[<"]([\w./-]+)[>"]', re.MULTILINE)
+OTHERS = re.compile(r"-(g.*|M|MM|MG|MP|save-temps.*|fstack-usage|include|isystem|iquote|-.*|x)|@.*")
+"""Flags that write more than an object, or read files that aren't looked at here."""
+NAMED = {"-o": "object", "-MF": "list", "-MT": "target", "-MQ": "target", "-I": "folder"}
+"""Flags that a name follows."""
+
+
+def launcher(folder: str, compiler: str) -> str:
+    """The path of a command that takes COMPILER's arguments, made in `folder`."""
+    path = os.path.join(folder, os.path.basename(compiler))
+    os.makedirs(folder, exist_ok=True)
+    unfinished = f"{path}.{os.getpid()}"
+    with open(unfinished, "w", encoding="utf-8") as file:
+        file.write(f'#!/bin/sh\nexec "{sys.executable}" -I -S "{__file__}" "{folder}" "{compiler}" "$@"\n')
+    os.chmod(unfinished, 0o755)
+    os.replace(unfinished, path)
+    return path
+
+
+def asked(arguments: list[str]) -> dict[str, list[str]] | None:
+    """The words by what they are: source, object, folder, flag and what `NAMED` has; None for what isn't one
+    compilation."""
+    found: dict[str, list[str]] = {"source": [], "flag": [], **{kind: [] for kind in NAMED.values()}}
+    words = iter(arguments)
+    for word in words:
+        if word in NAMED:
+            found[NAMED[word]].append(next(words, ""))
+        elif word.startswith("-I"):
+            found["folder"].append(word[2:])
+        elif OTHERS.fullmatch(word):
+            return None
+        elif word not in ("-MD", "-MMD"):
+            found["flag" if word.startswith("-") else "source"].append(word)
+    plain = len(found["source"]) == len(found["object"]) == 1 and found["source"][0].endswith(".c")
+    return found if plain and "-c" in found["flag"] else None
+
+
+def read_by(source: str, folders: list[str]) -> list[bytes]:
+    """The texts of a file and of all headers in `folders` and beside it that it may include."""
+    waiting, seen, texts = [source], {source}, []
+    while waiting:
+        path = waiting.pop()
+        with open(path, "rb") as file:
+            texts.append(file.read())
+        for name in map(os.fsdecode, INCLUDE.findall(texts[-1])):
+            places = (os.path.join(folder, name) for folder in (os.path.dirname(path), *folders))
+            found = next((place for place in places if os.path.isfile(place)), None)
+            if found is not None and found not in seen:
+                seen.add(found)
+                waiting.append(found)
+    return texts
+
+
+def machine() -> bytes:
+    """What `-march=native` may depend on."""
+    try:
+        with open("/proc/cpuinfo", "rb") as file:
+            return next((line for line in file if line.startswith((b"flags", b"Features"))), b"")
+    except OSError:
+        return b""
+
+
+def main() -> int:
+    folder, compiler, *arguments = sys.argv[1:]
+    found = asked(arguments)
+    if found is None or not os.path.isfile(found["source"][0]):
+        os.execv(compiler, [compiler, *arguments])
+    (source,), (made,) = found["source"], found["object"]
+    real = os.path.realpath(compiler)
+    seen = hashlib.sha256(repr((real, os.stat(real).st_mtime_ns, found["flag"])).encode() + machine())
+    for text in read_by(source, found["folder"]):
+        seen.update(hashlib.sha256(text).digest())
+    kept = os.path.join(folder, f"{seen.hexdigest()[:32]}.o")
+    with open(f"{kept}.lock", "w", encoding="utf-8") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        if not os.path.exists(kept):
+            done = subprocess.run([compiler, *arguments], capture_output=True, check=False)
+            sys.stdout.buffer.write(done.stdout)
+            sys.stderr.buffer.write(done.stderr)
+            if done.returncode == 0 and not done.stdout + done.stderr:
+                shutil.copyfile(made, f"{kept}.part")
+                os.replace(f"{kept}.part", kept)
+            return done.returncode
+    shutil.copyfile(kept, made)
+    for path in found["list"]:
+        with open(path, "w", encoding="utf-8") as file:
+            file.write(f"{made}: {source}\n")
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
