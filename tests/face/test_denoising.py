@@ -66,7 +66,7 @@ def test_text_conditioned_programs_draw_too() -> None:
     assert torch.equal(reference, c)
 
 
-def test_refuses(run: Run, model_folder: Path, tmp_path: Path) -> None:
+def test_refuses(run: Run, program: CompiledProgram, model_folder: Path, tmp_path: Path) -> None:
     code, _, error = run("compile", model_folder, "--loop", "euler", "-o", tmp_path / "out")
     assert code == 2
     assert (
@@ -74,4 +74,4 @@ def test_refuses(run: Run, model_folder: Path, tmp_path: Path) -> None:
         in error
     )
     with pytest.raises(DgqcError, match="compile it with --loop own"):
-        compiled_small("small").draw_sample(1)
+        program.draw_sample(1)
