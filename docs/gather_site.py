@@ -165,7 +165,7 @@ def written_by(tree: ast.AST, names: Set[str]) -> Iterator[str]:
     for node in ast.walk(tree):
         if isinstance(node, ast.FunctionDef) and node.name in names:
             body = node.body[1:] if ast.get_docstring(node) else node.body
-        elif isinstance(node, ast.Assign) and {one.id for one in node.targets if isinstance(one, ast.Name)} & names:
+        elif isinstance(node, ast.Assign) and any(getattr(one, "id", None) in names for one in node.targets):
             body = [node]
         else:
             continue
