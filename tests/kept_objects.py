@@ -104,7 +104,7 @@ def main() -> int:
     shutil.copyfile(kept, made)
     for path in found["list"]:
         with open(path, "w", encoding="utf-8") as file:
-            file.write(f"{made}: {source}\n")
+            file.write(": ".join(name.replace(" ", "\\ ") for name in (made, source)) + "\n")
     return 0
 
 
