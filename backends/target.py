@@ -17,6 +17,7 @@ import torch
 
 from ..ir.arithmetic.factor_widths import REQUIRED, FactorWidths
 from ..ir.arithmetic.operands import ensure_shapes
+from ..ir.caching import FeatureCache, cached_node
 from ..ir.drawing import Drawing, Watcher, Wish
 from ..ir.errors import DgqcError, VerificationError
 from ..ir.program import Program
@@ -28,8 +29,19 @@ from ..passes.manager.instruments import Instrument
 from ..passes.manager.manager import PassManager
 from ..passes.manager.pipeline import parse_pipeline
 
-Runner = Callable[[Mapping[str, torch.Tensor], int], torch.Tensor]
-"""run(inputs, step): int16 inputs by name, for one sample, to the int16 output."""
+
+
+class Runner(Protocol):
+    """Runs one call."""
+
+    def __call__(
+        self, inputs: Mapping[str, torch.Tensor], step: int, cache: FeatureCache | None = None, /
+    ) -> torch.Tensor:
+        """int16 inputs by name, for one sample, to the int16 output.
+
+        cache: of the drawing, for a program that has shallow calls; without one the call is full.
+        """
+
 
 Drawer = Callable[[Drawing, Watcher], torch.Tensor]
 """draw(drawing, progress): what is to be drawn, to the int16 picture in Q12."""
@@ -69,6 +81,7 @@ class Target(ABC):
     multiplies: what it can multiply at once. Every program asks for `REQUIRED`, one choice for all targets.
     pass_modules: passes that it brings, by name, with the modules that define them.
     layout_module: where the dataclasses of its layouts are made storable; None without any.
+    caches: whether it keeps values from call to call, for programs with shallow calls.
     stages: of its emission, as `--print-ir-after` knows them.
     """
 
@@ -79,6 +92,7 @@ class Target(ABC):
     multiplies: ClassVar[FactorWidths] = REQUIRED
     pass_modules: ClassVar[Mapping[str, str]] = {}
     layout_module: ClassVar[str | None] = None
+    caches: ClassVar[bool] = False
     stages: ClassVar[tuple[str, ...]] = ()
 
     def passes(self) -> str:
@@ -154,6 +168,14 @@ class Target(ABC):
         """Bytes that a program it has laid out needs besides its constants; None where that isn't planned."""
         return None
 
+    def refuse_caches(self, program: Program) -> None:
+        """Raises DgqcError for a program with shallow calls that the target can't run."""
+        if not self.caches and cached_node(program.graph.graph) is not None:
+            raise DgqcError(
+                f"The target {self.name} keeps nothing from call to call, which cache-schedule asks for; leave "
+                "the pass out, or take another target (c, for instance)."
+            )
+
     def lay_out(
         self,
         program: Program,
@@ -166,7 +188,7 @@ class Target(ABC):
 
         Passes whose facts the program has already aren't run again. verified: whether the result is verified,
         once. stop_after: the last pass to run.
-        Raises DgqcError where the target can't multiply as programs do, and as `PassManager.run` does.
+        Raises DgqcError where the target can't multiply or cache as the program does, and as `PassManager.run` does.
         """
         if not self.multiplies.hold(REQUIRED):
             has = self.multiplies
@@ -174,6 +196,7 @@ class Target(ABC):
                 f"The target {self.name} multiplies {has.factor} bits to {has.product}, but programs ask for "
                 f"{REQUIRED.factor} to {REQUIRED.product}."
             )
+        self.refuse_caches(program)
         passes = left_to_run(parse_pipeline(self.passes()), program.facts)
         if not passes:
             return program

@@ -280,6 +280,21 @@ class Correction:
 
 
 @dataclass(frozen=True)
+class CachedValue:
+    """A value that some calls take from an earlier one: x^_t = factor_t * x_source(t) + offset_t, by channel.
+
+    source: int64 (T,), the call that each call takes it of; its own where it computes it.
+    factor, offset: float64 (T, C), along the axis; 1 and 0 at full calls. axis: of the float graph.
+    In the float graph every call is full.
+    """
+
+    source: torch.Tensor
+    factor: torch.Tensor
+    offset: torch.Tensor
+    axis: int
+
+
+@dataclass(frozen=True)
 class Weight:
     """A weight (N, ...) as signed `bits`-bit integers, symmetric, one scale per output channel.
 
@@ -306,5 +321,6 @@ Plan = (
     | ObservedActivation16
     | QuantizedActivation16
     | Correction
+    | CachedValue
     | Weight
 )

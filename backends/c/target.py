@@ -46,6 +46,7 @@ class CTarget(Target):
     about: ClassVar[str] = "C99 without libc, allocation or floating point"
     runners: ClassVar[tuple[str, ...]] = ("c",)
     favoured: ClassVar[bool] = True
+    caches: ClassVar[bool] = True
     pass_modules: ClassVar[Mapping[str, str]] = {
         "split-products": f"{LAYOUT}.split_products",
         "permute-channels": f"{LAYOUT}.permute_channels",
@@ -99,7 +100,7 @@ class CTarget(Target):
 
     def open(self, runner: str, program: Program, project: Path | None) -> Runner:
         library = self._library(program, project)
-        return lambda inputs, step: library.run(dict(inputs), step)
+        return library.run
 
     def open_drawer(self, runner: str, program: Program, project: Path | None) -> Drawer:
         return self._library(program, project).draw

@@ -9,6 +9,7 @@ from typing import ClassVar
 
 import torch
 
+from ...ir.caching import FeatureCache
 from ...ir.program import Program
 from ..target import Evidence, Runner, Target, Watch, ignore
 from . import run
@@ -20,13 +21,16 @@ class ReferenceTarget(Target):
 
     name: ClassVar[str] = "reference"
     about: ClassVar[str] = "the integer graph itself, in PyTorch; emits nothing"
+    caches: ClassVar[bool] = True
     runners: ClassVar[tuple[str, ...]] = ("reference",)
 
     def emit(self, program: Program, directory: Path, evidence: Evidence, watch: Watch = ignore) -> None:
         """Writes nothing."""
 
     def open(self, runner: str, program: Program, project: Path | None) -> Runner:
-        def reference(inputs: Mapping[str, torch.Tensor], step: int) -> torch.Tensor:
-            return run(program, inputs, step)
+        def reference(
+            inputs: Mapping[str, torch.Tensor], step: int, cache: FeatureCache | None = None
+        ) -> torch.Tensor:
+            return run(program, inputs, step, cache)
 
         return reference

@@ -5,12 +5,13 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass
-from functools import cached_property
+from functools import cached_property, partial
 
 import torch
 
 from ..backends import reference
 from ..ir.arithmetic.noise import normal_noise
+from ..ir.caching import FeatureCache, calls_of, sources_of
 from ..ir.drawing import UNGUIDED, Drawing, fixed_guidance
 from ..ir.program import Program
 from ..ir.vector import DrawingVector, Vector
@@ -55,13 +56,19 @@ class ReferenceEvidence:
 
 
 def reference_vectors(program: Program) -> Sequence[Vector]:
-    """Inputs with the reference's output for emitted projects: at the first, the middle and the last step."""
-    calls = len(program.schedule)
-    large = _billions(program) > LARGE
-    vectors = []
-    for step in {0} if large else sorted({0, calls // 2, calls - 1}):
+    """Inputs with the reference's output for emitted projects: at the first, the middle and the last step.
+
+    They are one sequence, to be run in their order: where a value is cached, a shallow call follows the first
+    one and the last full one.
+    """
+    calls, sources = len(program.schedule), sources_of(program.graph)
+    steps, first = {0, calls // 2, calls - 1}, {0}
+    if sources:
+        steps, first = {0, 1, sources[-1], calls - 1}, {0, 1}
+    vectors, cache = [], FeatureCache()
+    for step in sorted(first if _billions(program) > LARGE else steps):
         inputs = random_inputs(program, seed=step)
-        vectors.append(Vector(step, inputs, reference.run(program, inputs, step)))
+        vectors.append(Vector(step, inputs, reference.run(program, inputs, step, cache)))
     return vectors
 
 
@@ -70,10 +77,8 @@ def reference_drawing(program: Program) -> DrawingVector | None:
     project; None without a loop and where that takes minutes."""
     if program.loop is None or 2 * _billions(program) * len(program.schedule) > LARGE:
         return None
-    drawing, sample = random_drawing(program, seed=0), program.inputs[0].name
-    picture = program.loop.run(
-        lambda codes, given, step: reference.run(program, {sample: codes, **given}, step), drawing
-    )
+    drawing = random_drawing(program, seed=0)
+    picture = program.loop.run(calls_of(partial(reference.run, program), program), drawing)
     return DrawingVector(0, dict(drawing.conditions), picture, dict(drawing.negative), drawing.guidance)
 
 

@@ -8,6 +8,7 @@ import torch
 
 from ..backends.registry import REFERENCE, find_runner, known_targets
 from ..backends.target import Drawer, Runner, Target
+from ..ir.caching import calls_of
 from ..ir.drawing import Drawing, Watcher
 from ..ir.errors import DgqcError
 from ..ir.program import Program
@@ -33,6 +34,7 @@ def open_backend(name: str, program: Program, bundle: Path | None = None) -> Run
     Raises DgqcError when there is no such runner, or it can't work here.
     """
     target = _able(name)
+    target.refuse_caches(program)
     _refuse_broken(program, target, bundle)
     return target.open(name, program, _project(target, bundle))
 
@@ -46,14 +48,15 @@ def open_drawer(name: str, program: Program, bundle: Path | None = None) -> Draw
     if loop is None:
         raise DgqcError('The program has no denoising loop; compile it with --loop own (loop="own").')
     target = _able(name)
+    target.refuse_caches(program)
     _refuse_broken(program, target, bundle)
     own = target.open_drawer(name, program, _project(target, bundle))
     if own is not None:
         return own
-    run, sample = target.open(name, program, _project(target, bundle)), program.inputs[0].name
+    run = target.open(name, program, _project(target, bundle))
 
     def draw(drawing: Drawing, progress: Watcher) -> torch.Tensor:
-        return loop.run(lambda codes, given, step: run({sample: codes, **given}, step), drawing, progress)
+        return loop.run(calls_of(run, program), drawing, progress)
 
     return draw
 

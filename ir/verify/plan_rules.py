@@ -8,6 +8,7 @@ from dataclasses import fields
 import torch
 
 from ..plans import (
+    CachedValue,
     Correction,
     Dimension,
     GroupedOperand,
@@ -48,17 +49,19 @@ def plan_problems(plan: Plan, value: torch.Tensor, calls: int) -> Problems:
     if isinstance(plan, QuantizedOperand) and int(plan.multiple.min()) < 1:
         yield Problem(f"multiple {int(plan.multiple.min())}", "1 or more", "a group has no scale")
     if isinstance(plan, Correction):
-        yield from _corrected_channels(plan, value)
+        yield from _corrected_channels(plan, value, 1)
+    if isinstance(plan, CachedValue):
+        yield from _corrected_channels(plan, value, plan.axis)
     if isinstance(plan, QuantizedProbabilities) and (plan.granularity is None) != (plan.scale is not None):
         yield Problem("both or neither of granularity and scale", "exactly one", "a plan was built by hand")
 
 
-def _corrected_channels(plan: Correction, value: torch.Tensor) -> Problems:
+def _corrected_channels(plan: Correction | CachedValue, value: torch.Tensor, axis: int) -> Problems:
     for name, table in (("factor", plan.factor), ("offset", plan.offset)):
-        if table.shape[1:] != value.shape[1:2]:
+        if table.shape[1:] != value.shape[axis : axis + 1]:
             yield Problem(
                 f"{name} of {type_name(table)}",
-                f"{value.shape[1]} channels, as the value has",
+                f"{value.shape[axis]} channels, as the value has",
                 "the layout changed after planning",
             )
 

@@ -7,6 +7,7 @@ from torch import fx
 from ...ir.errors import DgqcError
 from ...ir.plans import (
     Activation16,
+    CachedValue,
     Correction,
     Dimension,
     ObservedActivation16,
@@ -18,6 +19,7 @@ from ...ir.plans import (
 from ..graph.edit import dgqc, module_path, shape
 from .attention import emit_softmax
 from .builder import IntegerGraphBuilder
+from .cached import cached
 from .corrections import corrected
 from .layout import channels_last, plain
 from .operands import quantize
@@ -35,6 +37,8 @@ def lower_site(builder: IntegerGraphBuilder, site: fx.Node) -> LoweredValue:
         return value
     if isinstance(plan, Correction):
         return corrected(builder, plan, site)
+    if isinstance(plan, CachedValue):
+        return cached(builder, plan, site)
     if isinstance(plan, QuantizedProbabilities) and isinstance(value, PendingProbabilities):
         return emit_softmax(builder, value, plan, site)
     if isinstance(plan, QuantizedOperand) and isinstance(value, Scaled | Joined):

@@ -55,6 +55,7 @@ BUILT_IN = {
     "learn-scales": "activations.learn_scales",
     "keep-wide": "widths.keep_wide",
     "assign-bits": "widths.assign_bits",
+    "cache-schedule": "caching.cache_schedule",
     "correct-output": "correction.correct_output",
     "correct-schedule": "correction.correct_schedule",
     "correct-input": "correction.correct_input",

@@ -13,6 +13,7 @@ from ...ir.errors import DgqcError
 from ...ir.level import Level
 from ...ir.plans import (
     Activation16,
+    CachedValue,
     CallQuantizer,
     Coding,
     Correction,
@@ -77,6 +78,8 @@ def _replace_site(program: Program, site: fx.Node, step: fx.Node) -> None:
         site.replace_all_uses_with(source)
     elif isinstance(plan, Correction):
         site.replace_all_uses_with(_corrected(module, plan, source, step, site))
+    elif isinstance(plan, CachedValue):
+        site.replace_all_uses_with(_cached(module, plan, source, step, site))
     elif isinstance(plan, QuantizedProbabilities):
         site.replace_all_uses_with(_probabilities(module, plan, source, step, site))
     elif isinstance(plan, SteppedOperand):
@@ -135,6 +138,15 @@ def _corrected(
         now = call(module.graph, dgqc.at_step.default, (rows, step), site)
         node = call(module.graph, target, (node, now), site)
     return node
+
+
+def _cached(
+    module: fx.GraphModule, plan: CachedValue, source: fx.Node, step: fx.Node, site: fx.Node
+) -> fx.Node:
+    tables = (plan.source.to(torch.int32), plan.factor.float(), plan.offset.float())
+    named = zip(("source", "factor", "offset"), tables, strict=True)
+    constants = (add_constant(module, f"{site.args[1]}_{what}", table) for what, table in named)
+    return call(module.graph, dgqc.cached.default, (source, step, *constants, plan.axis, False), site)
 
 
 def _pixel_convolution(

@@ -107,7 +107,7 @@ def parameter_types() -> dict[str, type[ctypes.Structure]]:
     header = "".join(texts[name] for name in ("dgqc_denoising.h", "dgqc_runtime.h", "dgqc_forms.h"))
     header = re.sub(r"/\*.*?\*/", "", header, flags=re.S)
     types: dict[str, type[ctypes.Structure]] = {}
-    plain = {"size_t": ctypes.c_size_t, "int": ctypes.c_int}
+    plain = {"size_t": ctypes.c_size_t, "int": ctypes.c_int, "int32_t": ctypes.c_int32}
     for body, name in re.findall(r"typedef struct \{(.*?)\} (\w+);", header, flags=re.S):
         fields: list[tuple[str, Any]] = []
         for declaration in filter(None, (part.strip() for part in body.split(";"))):
@@ -186,6 +186,8 @@ class Run:
         self._size = places.plan.arena_bytes(1)
         self._arena = torch.full((self._size + 2 * MARGIN,), GUARD, dtype=torch.uint8)
         self._start = -(-(self._arena.data_ptr() + 64) // 64) * 64
+        cache = places.plan.cache
+        self._cache = torch.zeros(cache.bytes if cache else 0, dtype=torch.uint8)  # which holds nothing
         value = output.meta["val"]
         self._output = torch.full(tuple(value.shape), GUARD, dtype=value.dtype)
         before = {name: tensor.clone() for name, tensor in inputs.items()}
@@ -247,6 +249,8 @@ class Run:
         offset = place.offset + self.rows[0] * place.row_bytes
         if place.region is MemoryRegion.ARENA:
             return self._start + offset
+        if place.region is MemoryRegion.CACHE:
+            return self._cache.data_ptr() + offset
         if place.region is MemoryRegion.THREAD:
             return self._start + self._shared + offset
         if place.region is MemoryRegion.OUTPUT:

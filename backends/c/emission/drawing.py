@@ -19,7 +19,7 @@ from ....ir.text_inputs import TEXT_ENCODERS, TextInput, TextRuns, text_inputs
 from ..layout.memory_plan import aligned
 from .emit import output_of
 from .literals import values
-from .loop import loop_memory
+from .loop import loop_memory_of
 
 DECODER = "decoder"
 FILES = {"draw.h": "include/{}_draw.h", "draw.c": "src/{}_draw.c", "draw_main.c": "draw.c"}
@@ -171,7 +171,7 @@ def _shown(unet: Program, decoder: Program | None, block: int) -> dict[str, Any]
         "latent_bytes": aligned(2 * elements),
         # The loop, then pixels: one after another, where texts were before.
         "later_bytes": max(
-            loop_memory(unet.loop, elements).bytes, aligned(2 * elements) + aligned(2 * shown)
+            loop_memory_of(unet).bytes, aligned(2 * elements) + aligned(2 * shown)
         ),
     }
 

@@ -11,6 +11,7 @@ import torch
 from torch import fx
 
 from ....ir.arithmetic.operands import ensure_shapes, shape_of
+from ....ir.caching import sources_of as sources_of_calls
 from ....ir.errors import DgqcError
 from ....ir.level import Level
 from ....ir.plans import ratios
@@ -24,7 +25,7 @@ from ..layout.memory_plan import aligned
 from ..layout.plan import layout_of
 from .constants import ConstantBlock
 from .functions import Function, Line, functions_of
-from .loop import loop_memory
+from .loop import loop_memory_of
 from .places import OUTPUT, Places
 from .project import Project, Ratios, Signature, source_names, write_project
 from .storage import Storage, storage_for
@@ -38,6 +39,8 @@ C_WORDS = frozenset({
     "step", "threads", "weights",
 })  # fmt: skip
 """What an input can't be called: words of C, and what the emitted functions call their other arguments."""
+CACHE_WORDS = frozenset({"cache", "full_call", "shallow", "source"})
+"""And where something is cached."""
 
 
 def emit(
@@ -64,7 +67,7 @@ def emit(
     constants, places, functions, stream = _constants(program, storage)
     kernel_sources = sources_of(program.graph.graph.nodes)
     result = output_of(program)
-    place = storage or storage_for(constants.size)
+    place, cache = storage or storage_for(constants.size), places.plan.cache
     signature = Signature(
         name=name,
         inputs=tuple((item.name, item.shape) for item in program.inputs),
@@ -80,12 +83,16 @@ def emit(
         timesteps=tuple(program.schedule.timesteps),
         scales=_scales(program),
         ratios=_ratios(program),
-        draw_bytes=loop_memory(program.loop, math.prod(program.inputs[0].shape)).bytes if program.loop else 0,
+        draw_bytes=loop_memory_of(program).bytes if program.loop else 0,
         noise_pictures=program.loop.noise_pictures if program.loop else 0,
+        cache_bytes=0 if cache is None else cache.bytes,
+        cache_offset=0 if cache is None else cache.offset,
     )
     copies = [Line("output", call, 0).statement for call in copied_output(result, places)]
     given = (tuple(vectors), program.loop, drawing, kernel_sources, shipped, program.tokenizer)
-    project = Project(signature, functions, copies, constants, *given, stream)
+    project = Project(
+        signature, functions, copies, constants, *given, stream, sources_of_calls(program.graph)
+    )
     write_project(project, directory)
 
 
@@ -163,8 +170,9 @@ def _check(program: Program, name: str) -> None:
         raise DgqcError(
             f"{name!r} can't be the name of a C program; use lower case letters, digits and underscores."
         )
+    words = C_WORDS | CACHE_WORDS if sources_of_calls(program.graph) else C_WORDS
     for item in program.inputs:
-        if not re.fullmatch(r"[A-Za-z]\w*", item.name, re.ASCII) or item.name in C_WORDS:
+        if not re.fullmatch(r"[A-Za-z]\w*", item.name, re.ASCII) or item.name in words:
             raise DgqcError(
                 f"The input {item.name!r} can't be the name of a C parameter; rename the placeholder."
             )

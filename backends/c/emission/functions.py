@@ -8,6 +8,7 @@ from dataclasses import dataclass, replace
 
 from torch import fx
 
+from ....ir.caching import skipped_nodes
 from ....ir.program import Program
 from ..kernels.context import EmissionContext
 from ..kernels.kernel_call import ROWS, Argument, KernelCall, text
@@ -84,7 +85,7 @@ class Loop:
 class Function:
     """A fusion group. whole: statements with their comments that run once; loops: over its blocks of rows.
 
-    lines: whose structs are needed outside of the loops.
+    lines: whose structs are needed outside of the loops. skipped: by shallow calls.
     """
 
     number: int
@@ -92,6 +93,7 @@ class Function:
     lines: tuple[Line, ...]
     whole: tuple[tuple[str, str], ...]
     loops: tuple[Loop, ...] = ()
+    skipped: bool = False
 
 
 def functions_of(
@@ -101,6 +103,7 @@ def functions_of(
     fusion = layout_of(program).fusion
     assert fusion is not None
     nodes = {node.name: node for node in program.graph.graph.nodes}
+    skipped = skipped_nodes(program.graph.graph)
     functions, number = list[Function](), 0
     for group in fusion.groups:
         if len(functions) in windows:
@@ -112,7 +115,8 @@ def functions_of(
             calls = enumerate(calls_of(node, within), number)
             lines[node.name] = [Line(comment_of(node), call, place, finer) for place, call in calls]
             number += len(lines[node.name])
-        functions.append(_function(len(functions), group, members, lines))
+        function = _function(len(functions), group, members, lines)
+        functions.append(replace(function, skipped=skipped.issuperset(group.nodes)))
     return functions
 
 

@@ -12,8 +12,10 @@ import torch
 
 from ....ir.denoising import DenoisingLoop
 from ....ir.errors import DgqcError
+from ....ir.program import Program
 from ....ir.vector import DrawingVector
 from ..layout.memory_plan import aligned
+from ..layout.plan import layout_of
 from .literals import values
 
 BETWEEN = ("begin_latent", "begin_noise", "begin_shift", "noise_of", "ways")
@@ -23,19 +25,31 @@ InputShapes = tuple[tuple[str, tuple[int, ...]], ...]
 
 @dataclass(frozen=True)
 class LoopMemory:
-    """Where a loop keeps its terms, `stride` int32 each, at the beginning of its memory, and the UNet's
-    sample after them."""
+    """Where a loop keeps its terms, `stride` int32 each, at the beginning of its memory, the UNet's sample
+    after them, and after it the cache of a guided drawing's other half."""
 
     stride: int
     sample: int
+    cache: int
     bytes: int
 
 
-def loop_memory(loop: DenoisingLoop, elements: int) -> LoopMemory:
-    """What a loop needs besides the program's arena. elements: of the sample."""
+def loop_memory(loop: DenoisingLoop, elements: int, cache_bytes: int) -> LoopMemory:
+    """What a loop needs besides the program's arena. elements: of the sample. cache_bytes: of the other half,
+    0 where there is none, or nothing is cached."""
     stride = aligned(4 * elements) // 4
     sample = 4 * stride * loop.terms
-    return LoopMemory(stride, sample, sample + aligned(2 * elements))
+    cache = sample + aligned(2 * elements)
+    return LoopMemory(stride, sample, cache, cache + aligned(cache_bytes))
+
+
+def loop_memory_of(program: Program) -> LoopMemory:
+    """Of a program with a loop and a memory plan."""
+    memory = layout_of(program).memory
+    assert program.loop is not None
+    halves = memory is not None and memory.cache is not None and len(program.inputs) > 1
+    cache_bytes = memory.cache.bytes if halves and memory and memory.cache else 0
+    return loop_memory(program.loop, math.prod(program.inputs[0].shape), cache_bytes)
 
 
 def write_loop(
@@ -44,8 +58,9 @@ def write_loop(
     directory: Path,
     name: str,
     inputs: InputShapes,
+    cache_bytes: int,
 ) -> None:
-    """Writes both files. inputs: the program's, the sample first."""
+    """Writes both files. inputs: the program's, the sample first. cache_bytes: of what it caches, or 0."""
     (_, sample_shape), *conditions = inputs
     elements = math.prod(sample_shape)
     tables = {
@@ -56,7 +71,8 @@ def write_loop(
     context = {
         "name": name,
         "upper": name.upper(),
-        "memory": loop_memory(loop, elements),
+        "memory": loop_memory(loop, elements, cache_bytes if conditions else 0),
+        "cache": cache_bytes > 0,
         "elements": elements,
         "shape": " x ".join(map(str, sample_shape)),
         "conditions": [(item, " x ".join(map(str, shape))) for item, shape in conditions],

@@ -11,12 +11,14 @@ from ....ir.arithmetic.operands import shape_of, value_of
 from ....ir.errors import DgqcError
 from ....ir.program import Program
 from ..kernels.kernel_call import MemoryRegion, Place
-from ..layout.memory_plan import MemoryPlan
+from ..layout.memory_plan import CACHE, MemoryPlan
 from ..layout.plan import layout_of
 from .constants import ConstantBlock
 
 ARENA, THREAD_MEMORY, OUTPUT = "run->arena", "per_thread", "run->output"
 """The emitted names of the memory that all threads share, of the thread's part, and of the result."""
+CACHE_MEMORY = "run->cache"
+"""And of what outlives a call."""
 
 
 class Places:
@@ -35,6 +37,8 @@ class Places:
             **{b.name: Place(MemoryRegion.ARENA, ARENA, b.offset) for b in self.plan.buffers},
             **{b.name: Place(MemoryRegion.THREAD, THREAD_MEMORY, b.offset) for b in self.plan.thread_buffers},
         }
+        if self.plan.cache is not None:
+            self._places[self.plan.cache.name] = Place(MemoryRegion.CACHE, CACHE_MEMORY)
         if self.plan.output is not None:
             self._places[self.plan.output] = Place(MemoryRegion.OUTPUT, OUTPUT)
 
@@ -54,6 +58,10 @@ class Places:
     def shared(self, node: fx.Node) -> Place | None:
         """What an op's kernel prepares; None where it prepares nothing."""
         return self._places.get(f"{node.name}.shared")
+
+    def lasting(self, node: fx.Node) -> Place:
+        """What an op keeps from call to call."""
+        return self._place(f"{node.name}{CACHE}", 0)
 
     def scratch(self, node: fx.Node) -> Place | None:
         """An op's scratch memory; None where it has none."""

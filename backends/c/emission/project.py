@@ -61,6 +61,7 @@ class Signature:
     ratios: of inputs some of whose channels have other scales.
     draw_bytes, noise_pictures: what a drawing needs besides, and how many pictures of noise it takes; 0 where
         the program has none.
+    cache_bytes, cache_offset: what outlives a call, and where it lies in the arena; 0 where nothing does.
     """
 
     name: str
@@ -77,9 +78,12 @@ class Signature:
     draw_bytes: int = 0
     ratios: dict[str, Ratios] = field(default_factory=dict)
     noise_pictures: int = 0
+    cache_bytes: int = 0
+    cache_offset: int = 0
 
     def to_json(self) -> str:
-        written = {name: value for name, value in asdict(self).items() if name != "ratios" or value}
+        young = ("ratios", "cache_bytes", "cache_offset")
+        written = {name: value for name, value in asdict(self).items() if name not in young or value}
         return json.dumps(written, indent=2) + "\n"
 
     @staticmethod
@@ -103,6 +107,8 @@ class Signature:
             found.draw_bytes,
             {name: Ratios(one.run, tuple(one.factors)) for name, one in found.ratios.items()},
             found.noise_pictures,
+            found.cache_bytes,
+            found.cache_offset,
         )
 
 
@@ -113,7 +119,8 @@ class Project:
     functions: the fusion groups. copies: what brings the result to the output. drawing: what the loop must
         draw. kernel_sources: C files of kernels that other packages register. shipped: a folder that may hold
         these constants already. tokenizer: of a text encoder. stream: the windows in which constants are
-        read while the program runs.
+        read while the program runs. full_calls: the full call that each call takes what is cached of; () without
+        a cache.
     """
 
     signature: Signature
@@ -127,6 +134,7 @@ class Project:
     shipped: Path | None = None
     tokenizer: Tokenizer | None = None
     stream: Stream | None = None
+    full_calls: tuple[int, ...] = ()
 
 
 def runtime_sources() -> list[Path]:
@@ -199,7 +207,8 @@ def write_project(project: Project, directory: Path) -> None:
         shipped = project.shipped / weights_file(name) if project.shipped else None
         write_block(project.constants, directory / weights_file(name), shipped)
     if project.loop is not None:
-        write_loop(environment, project.loop, directory, signature.name, signature.inputs)
+        caches = signature.cache_bytes
+        write_loop(environment, project.loop, directory, signature.name, signature.inputs, caches)
     if project.tokenizer is not None:
         write_tokenizer(environment, project.tokenizer, directory, signature.name)
     context = _context(project)
@@ -225,6 +234,7 @@ def _context(project: Project) -> dict[str, Any]:
         "storage": signature.storage.value,
         "host": signature.storage.host if signature.storage.apart else "",
         "stream": project.stream,
+        "full_calls": project.full_calls,
         "weights_file": weights_file(name),
         "header": [f"0x{word:016x}U" for word in header_words(project.constants)],
         "members": members(project.constants) if signature.storage is Storage.ARRAY else [],

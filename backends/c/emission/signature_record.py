@@ -39,3 +39,5 @@ class EmittedSignatureRecord(Record):
     draw_bytes: Bytes = 0
     ratios: dict[CIdentifier, RatiosRecord] = Field(default={})
     noise_pictures: Annotated[int, Field(ge=0, le=MOST_CALLS)] = 0
+    cache_bytes: Bytes = 0
+    cache_offset: Bytes = 0

@@ -27,15 +27,27 @@ class Handle(ctypes.Structure):
     ]
 
 
+class CachingHandle(Handle):
+    """The struct of a program that keeps something from call to call: where, stands before what `Handle`
+    has last."""
+
+    _fields_: ClassVar = [("first_with_cache", ctypes.c_uint64)]
+
+    def keep_at(self, place: int) -> None:
+        """Sets where it is kept."""
+        self.first = place
+
+
 class Arenas:
     """Handles of one program, each with an arena that nobody else has meanwhile.
 
     Their number is that of calls that have ever run at once.
     """
 
-    def __init__(self, size: int, weights: Callable[[], int]) -> None:
-        """size: bytes of an arena. weights: where a handle's constants are, or who reads them for it."""
-        self.size = size
+    def __init__(self, size: int, weights: Callable[[], int], kind: type[Handle] = Handle) -> None:
+        """size: bytes of an arena. weights: where a handle's constants are, or who reads them for it.
+        kind: of handles."""
+        self.size, self._kind = size, kind
         self._weights = weights
         self._first: Handle | None = None
         self._memory: list[torch.Tensor] = []
@@ -43,7 +55,7 @@ class Arenas:
 
     def first(self) -> Handle:
         """A handle with an arena alone, for the program's own `NAME_init` to fill. To be asked for once."""
-        self._first = Handle(arena=self._arena())
+        self._first = self._kind(arena=self._arena())
         self._free.append(self._first)
         return self._first
 
@@ -63,7 +75,7 @@ class Arenas:
         """As the first, which has been made ready: the constants need no second look."""
         assert self._first is not None
         first = self._first
-        return Handle(self._weights(), self._arena(), first.threads, first.most_threads)
+        return self._kind(self._weights(), self._arena(), first.threads, first.most_threads)
 
     def _arena(self) -> int:
         memory = torch.zeros(self.size + ARENA_ALIGNMENT, dtype=torch.uint8)

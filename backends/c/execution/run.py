@@ -8,11 +8,12 @@ from pathlib import Path
 
 import torch
 
+from ....ir.caching import FeatureCache
 from ....ir.drawing import Drawing, Watcher, ignore
 from ....ir.errors import DgqcError
 from ....ir.forks import call
 from ...checked_input import checked_input
-from .arenas import Arenas
+from .arenas import ARENA_ALIGNMENT, Arenas, CachingHandle, Handle
 from .arguments import written
 from .build import Built, build
 from .constants import constants_of
@@ -61,7 +62,8 @@ class CProgram:
         most = threads or usable_processors()
         size = self.signature.shared_bytes + most * self.signature.thread_bytes
         self._constants = constants_of(library, self.signature, built.weights)
-        self._arenas = Arenas(size, self._constants.place)
+        kind = CachingHandle if self.signature.cache_bytes else Handle
+        self._arenas = Arenas(size, self._constants.place, kind)
         getattr(library, f"{name}_use_matrix_units")(int(may_use_matrix_units()))
         initialize = getattr(library, f"{name}_init")
         region = (ctypes.c_void_p, ctypes.c_size_t)
@@ -72,9 +74,12 @@ class CProgram:
         if threads is not None and built.threads:
             handle.threads = threads
 
-    def run(self, inputs: Mapping[str, torch.Tensor], step: int) -> torch.Tensor:
+    def run(
+        self, inputs: Mapping[str, torch.Tensor], step: int, cache: FeatureCache | None = None
+    ) -> torch.Tensor:
         """One UNet call. inputs: int16 tensors by name, in the program's shapes. Returns int16.
 
+        cache: of the drawing, for a program that has shallow calls; without one the call is full.
         Raises DgqcError for a missing input, a wrong type or shape, or a step outside the schedule.
         """
         given = [checked_input(inputs, name, shape) for name, shape in self.signature.inputs]
@@ -85,8 +90,21 @@ class CProgram:
             )
         pointers = (*(tensor.data_ptr() for tensor in given), output.data_ptr())
         with self._arenas.one() as handle:
+            memory = self._kept_by(handle, cache)
             self._refuse(call(self._function, ctypes.byref(handle), step, *pointers))
+            if cache is not None:
+                cache.held = memory
         return output
+
+    def _kept_by(self, handle: Handle, cache: FeatureCache | None) -> torch.Tensor | None:
+        """Gives a call the memory of its drawing's cache; new memory holds nothing."""
+        if not isinstance(handle, CachingHandle):
+            return None
+        memory = None if cache is None else cache.held
+        if memory is None:
+            memory = torch.zeros(self.signature.cache_bytes + ARENA_ALIGNMENT, dtype=torch.uint8)
+        handle.keep_at(-(-memory.data_ptr() // ARENA_ALIGNMENT) * ARENA_ALIGNMENT)
+        return memory
 
     def _refuse(self, status: int) -> None:
         if status:
@@ -109,5 +127,7 @@ class CProgram:
         )
         pointers = (memory.data_ptr(), ctypes.addressof(given.structure), output.data_ptr())
         with self._arenas.one() as handle:
+            if isinstance(handle, CachingHandle):
+                handle.keep_at(handle.arena + self.signature.cache_offset)
             self._refuse(call(function, ctypes.addressof(handle), *pointers))
         return output

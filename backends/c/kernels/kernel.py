@@ -20,6 +20,8 @@ PreparedOf = Callable[[fx.Node, dict[str, Any]], tuple[str, ...]]
 """prepared(node, its arguments by name): those that only `dgqc_KERNEL_prepare` reads."""
 SharedOf = Callable[[fx.Node, dict[str, Any]], tuple[int, ...]]
 """shared(node, its arguments by name): bytes of each buffer that the kernel prepares once a call."""
+LastingOf = Callable[[fx.Node, dict[str, Any]], int]
+"""lasting(node, its arguments by name): bytes that outlive a call; 0 for none."""
 ScratchOf = Callable[[fx.Node, dict[str, Any], int], tuple[int, ...]]
 """scratch(node, its arguments by name, rows): bytes of each buffer that a thread needs for so many rows."""
 
@@ -44,6 +46,11 @@ def nothing_prepared(node: fx.Node, a: dict[str, Any]) -> tuple[str, ...]:
     return ()
 
 
+def nothing_lasting(node: fx.Node, a: dict[str, Any]) -> int:
+    """Nothing outlives a call."""
+    return 0
+
+
 def no_scratch(node: fx.Node, a: dict[str, Any], rows: int) -> tuple[int, ...]:
     """No memory beside operands."""
     return ()
@@ -59,6 +66,7 @@ class Kernel:
     prepared: which arguments only `dgqc_KERNEL_prepare` reads: results may lie in their place.
     scratch: what a kernel by rows, or one that computes a whole value, cuts off the calling thread's memory.
         Both follow from the node and its actual tables alone, so that the memory plan and emission agree.
+    lasting: bytes of the program's cache that it keeps from call to call.
     sources: C files beside the runtime's own, to be copied into the emitted project and built with it. What
         ends in .h is included by the program; the parameters' struct must stand there.
     """
@@ -69,4 +77,5 @@ class Kernel:
     shared: SharedOf = nothing_shared
     scratch: ScratchOf = no_scratch
     prepared: PreparedOf = nothing_prepared
+    lasting: LastingOf = nothing_lasting
     sources: tuple[Path, ...] = ()

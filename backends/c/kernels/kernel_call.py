@@ -18,6 +18,8 @@ class MemoryRegion(StrEnum):
     ARENA = "arena"
     THREAD = "thread"
     """A thread's part of the arena."""
+    CACHE = "cache"
+    """What outlives a call."""
     OUTPUT = "output"
     INPUT = "input"
     CONSTANT = "constant"

@@ -11,13 +11,13 @@ from torch import fx
 from ....ir.errors import UnsupportedOperation
 from ....ir.nodes import arguments
 from ..layout.memory_plan import aligned
-from . import attend, images, matmul, moves, norms, pairs, pointwise, products, softmax, tokens
+from . import attend, cached, images, matmul, moves, norms, pairs, pointwise, products, softmax, tokens
 from .context import EmissionContext
 from .kernel import Kernel
 from .kernel_call import KernelCall
 from .value_rows import part
 
-FAMILIES = (pointwise, products, matmul, softmax, attend, norms, pairs, images, moves, tokens)
+FAMILIES = (pointwise, products, matmul, softmax, attend, norms, pairs, images, moves, tokens, cached)
 """The modules that hold kernels, each with its `KERNELS`."""
 
 _kernels: dict[Any, Kernel] = {kernel.op: kernel for family in FAMILIES for kernel in family.KERNELS}
@@ -73,6 +73,12 @@ def scratch_bytes(node: fx.Node, rows: int) -> int:
     any."""
     kernel = kernel_of(node)
     return 0 if kernel is None else _taken(kernel.scratch(node, arguments(node), rows))
+
+
+def lasting_bytes(node: fx.Node) -> int:
+    """Bytes that a node's kernel keeps from call to call."""
+    kernel = kernel_of(node)
+    return 0 if kernel is None else kernel.lasting(node, arguments(node))
 
 
 def sources_of(nodes: Iterable[fx.Node]) -> tuple[Path, ...]:

@@ -8,6 +8,7 @@ from typing import ClassVar
 from torch import fx
 
 from ....ir.arithmetic.operands import ensure_shapes
+from ....ir.caching import skipped_nodes
 from ....ir.level import Level
 from ....ir.ops.integer import has_weight, reads_all_keys
 from ....ir.program import Program
@@ -30,7 +31,7 @@ class FuseRows(Pass):
     """Puts chains and trees of row-wise ops into fusion groups; the graph stays as it is (docs/c-backend.md).
 
     A node joins the groups that it reads by rows, unless it would have to wait for something that waits for
-    them. Values that nobody else reads then live in thread buffers of a few rows.
+    them. What shallow calls skip stands in groups of its own. Values that nobody else reads then live in thread buffers of a few rows.
 
     fuse: off gives each node a group of its own. tile: KiB that a thread's buffers and scratch memory may
     take, about half of a core's second cache; for a microcontroller, what can be spared. rows: fewest rows of
@@ -55,7 +56,7 @@ class FuseRows(Pass):
         ensure_shapes(program)
         nodes = list(program.graph.graph.nodes)
         bands = layout_of(program).bands
-        builder = FusionBuilder(views_of(nodes), frozenset(bands))
+        builder = FusionBuilder(views_of(nodes), frozenset(bands), skipped_nodes(program.graph.graph))
         for node in nodes:
             if is_computed(node, builder.views):
                 builder.add(node, self.fuse)

@@ -23,6 +23,7 @@ class FusionBuilder:
 
     views: of the graph. bands: nodes that compute large values part by part, where memory has room for them:
         they only join what has run just before.
+    skipped: nodes that shallow calls leave out: they are in no group with others.
     groups: each group's nodes in the order of the graph; a group that has joined another
     leaves an empty list. before: for each group, those that must have run before it, as bits.
     apart: those of them that it reads whole. home: each node's group. order: all nodes.
@@ -30,6 +31,7 @@ class FusionBuilder:
 
     views: dict[str, View]
     bands: frozenset[str] = frozenset()
+    skipped: frozenset[str] = frozenset()
     groups: list[list[fx.Node]] = field(default_factory=list)
     before: list[int] = field(default_factory=list)
     apart: list[int] = field(default_factory=list)
@@ -79,6 +81,8 @@ class FusionBuilder:
         """Whether a group's rows are whole rows of another's, or the other way round; but not so many that
         few blocks would be left."""
         if row_arguments(self.groups[index][0]) is None:
+            return False
+        if (self.groups[index][0].name in self.skipped) != (group[0].name in self.skipped):
             return False
         few, many = sorted((group_rows(self.groups[index]), group_rows(group)))
         return many % few == 0 and many // few <= MOST_ROWS_IN_ONE

@@ -10,6 +10,8 @@ from ..kernels.runtime_header import defined
 
 ALIGNMENT = defined("DGQC_ALIGNMENT")
 """Every buffer starts at a multiple of this many bytes."""
+CACHE = ".cache"
+"""Ends the name of the buffer that outlives a call."""
 MOMENTS = 2
 """Of each fusion group: kernels prepare, then rows are computed."""
 
@@ -20,7 +22,7 @@ class Buffer:
     """Bytes that live from one moment to another.
 
     name: the node's name; `node.2` for the third result of an op, `node.shared` for what its kernel prepares,
-        `node.scratch` for what it needs while it runs.
+        `node.scratch` for what it needs while it runs, `node.cache` for what it keeps from call to call.
     first, last: moments when it is written and last read. A group has two, the twofold of its place in the
         plan, when its kernels prepare, and the next, when rows are computed; of a thread buffer, moments
         are places in the group of the nodes.
@@ -66,6 +68,11 @@ class MemoryPlan:
     thread_buffers: tuple[Buffer, ...]
     views: tuple[View, ...]
     output: str | None
+
+    @property
+    def cache(self) -> Buffer | None:
+        """What outlives a call; None where nothing does."""
+        return next((buffer for buffer in self.buffers if buffer.name.endswith(CACHE)), None)
 
     def arena_bytes(self, threads: int) -> int:
         """The whole arena's size."""

@@ -15,10 +15,10 @@ from ....ir.program import Program
 from ....ir.views import View, root_of, views_of
 from ....passes.base import Pass
 from ....passes.manager.registry import register_pass
-from ..kernels.registry import scratch_bytes, shared_bytes
+from ..kernels.registry import lasting_bytes, scratch_bytes, shared_bytes
 from ..kernels.value_rows import value_bytes
 from .fusion_groups import FusionGroup
-from .memory_plan import MOMENTS, Buffer, MemoryPlan, group_at
+from .memory_plan import CACHE, MOMENTS, Buffer, MemoryPlan, group_at
 from .packing import alive_at, pack, size_of
 from .plan import layout_of
 from .rows import read_while_preparing
@@ -56,6 +56,9 @@ class PlanMemory(Pass):
         places = {node.name: place for place, group in enumerate(groups) for node in group}
         for place, (plan, group) in enumerate(zip(fusion.groups, groups, strict=True)):
             buffers += _shared(place, plan, group, places, views)
+            # A cache lasts from call to call.
+            ends = (0, len(groups) * MOMENTS)
+            buffers += (Buffer(f"{n.name}{CACHE}", size, *ends) for n in group if (size := lasting_bytes(n)))
             if plan.block:
                 inner += thread_buffers(group, plan.inner, plan.block, views)
         output = direct_output(nodes, buffers, views)

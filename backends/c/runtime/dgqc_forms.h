@@ -56,6 +56,18 @@ typedef struct {
     const int32_t *index; /* [count] */
 } dgqc_take_parameters;
 
+/* What full calls leave for shallow ones: this, and DGQC_ALIGNMENT bytes after its beginning the values. Memory of zeros holds
+ * nothing. */
+typedef struct {
+    int32_t source;  /* the full call, counted from 1; 0: nothing is held */
+    int32_t shallow; /* whether the call that runs now takes what is held */
+} dgqc_cache;
+
+typedef struct {
+    size_t columns;
+    const int32_t *factor, *offset; /* [steps][columns], in 2^-15 */
+} dgqc_cached_parameters;
+
 /* Rows of a table, which the ids' low 16 bits name: modulo the rows, so that any id has one. */
 typedef struct {
     size_t count, columns; /* count: at most 2^16 */
@@ -85,6 +97,9 @@ void dgqc_depthwise_conv2d_rows(const dgqc_depthwise_conv2d_parameters *p, size_
                                 const int16_t *x, int16_t *y, const void *shared);
 /* x is at the block's rows where its last axis is taken from, and read whole otherwise. */
 void dgqc_take_rows(const dgqc_take_parameters *p, size_t step, dgqc_rows rows, const void *x, void *y);
+/* A full call leaves x at `held`; a shallow one doesn't read x, which nobody has computed. */
+void dgqc_cached_rows(const dgqc_cached_parameters *p, size_t step, dgqc_rows rows, const int16_t *x, int16_t *held,
+                      const dgqc_cache *cache, int16_t *y);
 /* ids is read whole. */
 void dgqc_embed_rows(const dgqc_embed_parameters *p, size_t step, dgqc_rows rows, const int16_t *ids, int16_t *y);
 void dgqc_end_token(const dgqc_end_token_parameters *p, size_t step, const void *x, const int16_t *ids, void *y);

@@ -1,0 +1,34 @@
+"""The kernel of a value that shallow calls take from an earlier one."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import torch
+from torch import fx
+
+from ....ir.arithmetic.operands import shape_of
+from .context import EmissionContext
+from .kernel import Kernel, by_rows
+from .kernel_call import ROWS, STEP, KernelCall, struct
+from .runtime_header import defined
+from .value_rows import value_bytes
+
+CACHE_HEADER = defined("DGQC_ALIGNMENT")
+"""Bytes before the values."""
+
+
+def _cached(node: fx.Node, a: dict[str, Any], context: EmissionContext) -> KernelCall:
+    """`dgqc::cached`. Its value isn't read by rows, for a shallow call doesn't compute it."""
+    cache = context.places.lasting(node)
+    held = cache.after(CACHE_HEADER).by_rows(value_bytes(node.meta["val"]) // context.group_rows)
+    parameters = struct(columns=shape_of(node)[-1], **context.named(a, "factor", "offset"))
+    places = (context.rows(a["x"]), held, cache, context.rows(node))
+    return KernelCall("cached", (STEP, ROWS, *places), parameters, by_rows=True)
+
+
+def _lasting(node: fx.Node, a: dict[str, Any]) -> int:
+    return CACHE_HEADER + value_bytes(node.meta["val"])
+
+
+KERNELS = (Kernel(torch.ops.dgqc.cached.default, _cached, by_rows(), lasting=_lasting),)

@@ -1,0 +1,176 @@
+"""Full calls and shallow ones of a program with a cached value: a graph for each, of the same constants.
+
+A full call runs the whole graph and leaves the cached value. A shallow call takes that value from the cache,
+corrected, and runs what the output needs besides. Which call is which, `dgqc::cached` knows.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from functools import cached_property
+from typing import Any
+
+import torch
+from torch import fx
+
+from . import ops as ops  # registers the op named below
+from .nodes import argument
+from .program import Program
+from .tensors import constant
+
+Call = Callable[[torch.Tensor, Mapping[str, torch.Tensor], int], torch.Tensor]
+"""call(sample, conditions, step): one call of a drawing, int16 to int16."""
+CACHED = torch.ops.dgqc.cached.default
+CACHE = "cache"
+"""The input of the shallow graph that holds the value."""
+
+
+@dataclass
+class FeatureCache:
+    """What the full calls of one drawing leave for its shallow ones; empty before the first call.
+
+    Whoever runs a program fills it, each in a form of its own: it belongs to one program on one backend, and
+    to one half of a guided drawing.
+    """
+
+    held: Any = None
+
+    def forget(self) -> None:
+        """The next call is full."""
+        self.held = None
+
+
+def cached_node(graph: fx.Graph) -> fx.Node | None:
+    """The node of the cached value; None where every call is full."""
+    return next((node for node in graph.nodes if node.target is CACHED), None)
+
+
+def sources_of(module: fx.GraphModule) -> tuple[int, ...]:
+    """The full call that each call takes the cached value of, itself where it is full; () without a cached
+    value."""
+    node = cached_node(module.graph)
+    if node is None:
+        return ()
+    return tuple(int(one) for one in constant(module, str(argument(node, "source").target)))
+
+
+def skipped_nodes(graph: fx.Graph) -> frozenset[str]:
+    """Names of the nodes that shallow calls leave out; none without a cached value."""
+    node = cached_node(graph)
+    if node is None:
+        return frozenset()
+    needed = needed_without(graph, node)
+    return frozenset(
+        one.name for one in graph.nodes if one.op == "call_function" and one not in needed and one is not node
+    )
+
+
+def needed_without(graph: fx.Graph, known: fx.Node) -> set[fx.Node]:
+    """What the output is computed from where one value is known, that value not among it."""
+    found: set[fx.Node] = set()
+    stack = [next(node for node in graph.nodes if node.op == "output")]
+    while stack:
+        node = stack.pop()
+        if node is not known and node not in found:
+            found.add(node)
+            stack.extend(node.all_input_nodes)
+    found.discard(known)
+    return found
+
+
+def full_graph(module: fx.GraphModule) -> fx.GraphModule:
+    """From the program's inputs to its output and the value that is kept. The program has a cached one."""
+    graph = fx.Graph()
+    copies: dict[fx.Node, fx.Node] = {}
+    for node in module.graph.nodes:
+        if node.target is CACHED:
+            copies[node] = copies[argument(node, "x")]
+        elif node.op == "output":
+            marked = cached_node(module.graph)
+            assert marked is not None
+            graph.output((copies[node.args[0]], copies[marked]))
+        else:
+            copies[node] = _copy(graph, node, copies)
+    return _finished(module, graph)
+
+
+def shallow_graph(module: fx.GraphModule) -> fx.GraphModule:
+    """From the program's inputs, the kept value before `step`, to its output. The program has a cached one."""
+    graph = fx.Graph()
+    copies: dict[fx.Node, fx.Node] = {}
+    marked = cached_node(module.graph)
+    assert marked is not None
+    needed = needed_without(module.graph, marked)
+    for node in module.graph.nodes:
+        if node.target == "step" and node.op == "placeholder":
+            kept = graph.placeholder(CACHE)
+            kept.meta["val"] = marked.meta.get("val")
+        if node is marked:
+            tables = [copies[argument(node, name)] for name in ("step", "source", "factor", "offset")]
+            args = (kept, *tables, argument(node, "axis"), True)
+            copies[node] = graph.create_node("call_function", CACHED, args, name=node.name)
+            copies[node].meta = dict(node.meta)
+        elif node in needed or node.op == "placeholder" or node in marked.all_input_nodes[1:]:
+            copies[node] = _copy(graph, node, copies)
+    return _finished(module, graph)
+
+
+def _copy(graph: fx.Graph, node: fx.Node, copies: dict[fx.Node, fx.Node]) -> fx.Node:
+    copy = graph.node_copy(node, copies.__getitem__)
+    copy.name = node.name
+    return copy
+
+
+def _finished(module: fx.GraphModule, graph: fx.Graph) -> fx.GraphModule:
+    graph.eliminate_dead_code()
+    return fx.GraphModule(module, graph)
+
+
+def calls_of(run: Callable[..., torch.Tensor], program: Program) -> Call:
+    """One drawing's calls, as `DenoisingLoop.run` makes them: each half of a guided one has its own cache.
+
+    run: run(inputs, step), and run(inputs, step, cache) where the program caches a value.
+    """
+    sample, caches = program.inputs[0].name, dict[int, FeatureCache]()
+    caching = cached_node(program.graph.graph) is not None
+
+    def call(codes: torch.Tensor, given: Mapping[str, torch.Tensor], step: int) -> torch.Tensor:
+        inputs = {sample: codes, **given}
+        if not caching:
+            return run(inputs, step)
+        # A drawing holds both halves' conditions as long as it lasts.
+        return run(inputs, step, caches.setdefault(id(given), FeatureCache()))
+
+    return call
+
+
+class CachingGraph:
+    """A graph with a cached value, of any level that has one, run call by call."""
+
+    def __init__(self, module: fx.GraphModule) -> None:
+        self._module = module
+        self.sources = sources_of(module)
+
+    def is_shallow(self, cache: FeatureCache, step: int) -> bool:
+        """Whether the cache holds what a call may take: the value of its own full call, or of a call that
+        had to be full in its place. Otherwise the call is full."""
+        source = self.sources[step]
+        return source != step and cache.held is not None and cache.held[0] == source
+
+    def run(self, cache: FeatureCache, step: int, *inputs: torch.Tensor) -> torch.Tensor:
+        """One call. inputs: as the graph takes them, without the step."""
+        if self.is_shallow(cache, step):
+            found: torch.Tensor = self._shallow(*inputs, cache.held[1], torch.tensor(step))
+            return found
+        output, kept = self._full(*inputs, torch.tensor(step))
+        cache.held = (self.sources[step], kept)
+        return output  # type: ignore[no-any-return]
+
+    @cached_property
+    def _full(self) -> fx.GraphModule:
+        return full_graph(self._module)
+
+    @cached_property
+    def _shallow(self) -> fx.GraphModule:
+        return shallow_graph(self._module)

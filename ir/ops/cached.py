@@ -1,0 +1,112 @@
+"""`dgqc::cached`: a value that most calls take from an earlier one, and correct."""
+
+from __future__ import annotations
+
+import torch
+from torch import fx
+
+from ..arithmetic.fixed_point import round_shift, saturate16
+from ..level import Level
+from ..nodes import argument
+from ..verify.argument_rules import one_of, per_call, value_type
+from ..verify.checks import Problem, Problems, VerificationScope, both, type_name
+from .fake import fake
+from .integer import IntegerOp, any_value, register_integer
+from .planned import PlannedOp, register_planned
+
+CORRECTION_BITS = 15
+"""Bits behind the point of factors and offsets at the integer level."""
+LARGEST_CORRECTION = 2**30
+"""Of factors and offsets: the sum before the shift stays below 2^46."""
+
+
+@torch.library.custom_op("dgqc::cached", mutates_args=())
+def cached(
+    x: torch.Tensor,
+    step: torch.Tensor,
+    source: torch.Tensor,
+    factor: torch.Tensor,
+    offset: torch.Tensor,
+    axis: int,
+    shallow: bool,
+) -> torch.Tensor:
+    """y = x at a full call; y = factor[step] x + offset[step] along `axis` at a shallow one, whose x is what
+    a full call left.
+
+    In a program's own graph every call is full; `ir.caching` makes the graph of shallow calls.
+
+    x: int16, or float at the simulated level. source: int32 (T,), the full call that each call takes the
+    value of, itself where it is full. factor, offset: (T, C); int32 in units of 2^-15 at the integer level,
+    where y = saturate16((factor x + offset + 2^14) >> 15). shallow: of all shallow calls' graph.
+    """
+    if not shallow:
+        return x.clone()
+    sizes = [1] * x.dim()
+    sizes[axis] = -1
+    by, moved = factor[step].reshape(sizes), offset[step].reshape(sizes)
+    if x.is_floating_point():
+        return x * by + moved
+    total = x.to(torch.int64) * by.to(torch.int64) + moved.to(torch.int64)
+    return saturate16(round_shift(total, CORRECTION_BITS))
+
+
+@fake(cached)
+def _(x: torch.Tensor) -> torch.Tensor:
+    return torch.empty_like(x)
+
+
+def _calls(node: fx.Node, scope: VerificationScope) -> Problems:
+    """Each call takes the value of a full call before it, and no other full call stands between the two."""
+    given = argument(node, "source")
+    if not (isinstance(given, fx.Node) and given.op == "get_attr"):
+        return  # Which `per_call` says.
+    source = scope.tensor(given).tolist()
+    last = -1
+    for call, one in enumerate(source):
+        if one not in (call, last):
+            yield Problem(
+                f"source {one} at call {call}", f"{call}, or {last} as before", "calls were dropped or moved"
+            )
+        last = one
+
+
+def _channels(node: fx.Node, scope: VerificationScope) -> Problems:
+    """A row of factors and offsets for each call, along the last axis."""
+    x, axis = scope.values[argument(node, "x")], argument(node, "axis")
+    if axis != x.dim() - 1:
+        yield Problem(f"axis={axis}", f"{x.dim() - 1}, the last one", "axes were permuted")
+        return
+    for name in ("factor", "offset"):
+        given = argument(node, name)
+        if not (isinstance(given, fx.Node) and given.op == "get_attr"):
+            yield Problem(f"{name}={given}", "a constant of the graph", "a table is computed at run time")
+            continue
+        table = scope.tensor(given)
+        if table.dtype is not torch.int32 or table.shape != (scope.calls, x.shape[-1]):
+            wanted = f"int32 ({scope.calls}, {x.shape[-1]})"
+            yield Problem(f"{name} of {type_name(table)}", wanted, "it belongs to another value")
+        elif int(table.to(torch.int64).abs().max()) > LARGEST_CORRECTION:
+            yield Problem(f"{name} beyond 2^30", "at most 2^30", "lowering did not bound it")
+
+
+def _alone(node: fx.Node, scope: VerificationScope) -> Problems:
+    """One value of a program is cached."""
+    if sum(other.target is node.target for other in node.graph.nodes) > 1:
+        yield Problem("several cached values", "one", "cache-schedule ran twice")
+
+
+register_planned(PlannedOp(torch.ops.dgqc.cached.default, level=Level.SIMULATED))
+register_integer(
+    IntegerOp(
+        torch.ops.dgqc.cached.default,
+        rule=both(
+            value_type("x", torch.int16),
+            per_call("source", (0, 2**31 - 1)),
+            one_of("shallow", False),
+            _calls,
+            _channels,
+            _alone,
+        ),
+        values=any_value,
+    )
+)

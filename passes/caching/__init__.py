@@ -1,0 +1,1 @@
+"""Calls that take the feature of an earlier one: which feature, which calls, what is corrected."""

@@ -1,0 +1,123 @@
+"""`cache-schedule`: most calls take what comes up from below from an earlier call."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from typing import ClassVar
+
+import torch
+from torch import fx
+
+from ...ir.errors import DgqcError
+from ...ir.level import Level
+from ...ir.ops.captured import channel_axis
+from ...ir.plans import CachedValue, QuantizedActivation16
+from ...ir.program import SEEN, Program
+from ..base import Pass
+from ..graph.edit import call, clean, dgqc, module_path, propagate
+from ..manager.registry import register_pass
+from .cut import Cut, best_cut
+from .features import Movement, movement
+from .full_calls import full_calls, sources
+
+NAME = "feature.cache"
+PERCENT = 100
+
+
+@register_pass
+@dataclass(frozen=True)
+class CacheSchedule(Pass):
+    """Full calls leave a feature F that shallow calls take; CacheQuant (CVPR 2025), DeepCache's branch 0.
+
+    The feature is the value that leaves a call the fewest multiply-adds, once known, while it still sees the
+    sample: in a UNet what enters the last stage of the last block from below. Which calls are full is found
+    by dynamic programming over K = ceil(T / N) runs of calls, each a full one and the shallow ones after it,
+    ceil(N / 2) to 2 N long, on features of the float network's own drawings:
+
+        cost of calls j .. n - 1 = sum_i ||F_i - F_j||_1,   L[n, k] = min_j L[j, k - 1] + cost(j, n)
+
+    At a shallow call i with full call j each channel is corrected by what calibration says of it:
+
+        F~_i = a F_j + b,   a = Cov(F_i, F_j) / Var(F_j),   b = E[F_i] - a E[F_j]
+
+    Deviations. The paper names the feature by its module; here the graph is cut, so that any network with a
+    skip connection around most of it will do. A second correction, of the quantization errors of the layers
+    that read the feature, is left out: their groups have scales of their own at each call. PLMS's first two
+    calls count as two. A drawing that begins in the middle has a full first call, corrected as if it was
+    shallow. With an interval of 1 nothing changes.
+
+    interval: N, how many calls one full call stands for on average. samples: of the first call, from which
+    drawings begin. correct: off leaves a = 1, b = 0.
+    """
+
+    interval: int = 3
+    samples: int = 16
+    correct: bool = True
+
+    name: ClassVar[str] = "cache-schedule"
+    takes: ClassVar[Level] = Level.PLANNED
+    leaves: ClassVar[Level] = Level.PLANNED
+    requires: ClassVar[frozenset[str]] = frozenset({"tables", "probabilities", "weights"})
+
+    def __post_init__(self) -> None:
+        for option in ("interval", "samples"):
+            if (value := getattr(self, option)) < 1:
+                raise DgqcError(f"cache-schedule takes {option} from 1 on, not {value}.")
+
+    def run(self, program: Program) -> Program:
+        calls = len(program.schedule)
+        if self.interval == 1 or calls == 1:
+            return program.with_report(self.name, {"full-calls": list(range(calls)), "percent": PERCENT})
+        if NAME in program.plans:
+            raise DgqcError("A feature is cached already; leave one of the two cache-schedule out.")
+        cut = _cut(program)
+        site, axis = str(cut.node.args[1]), channel_axis(cut.node)
+        seen = movement(program, site, axis, 2 * self.interval, self.samples, self.name)
+        starts = full_calls(seen.distance, self.interval)
+        plan = _plan(seen, sources(starts, calls), axis, self.correct)
+        shallow = cut.shallow / cut.whole
+        report = {
+            "feature": module_path(cut.node),
+            "full-calls": list(starts),
+            "shallow-percent": round(PERCENT * shallow, 1),
+            "percent": round(PERCENT * (len(starts) + (calls - len(starts)) * shallow) / calls, 1),
+        }
+        return marked(program, cut.node, plan).with_report(self.name, report)
+
+
+def _cut(program: Program) -> Cut:
+    graph = program.graph.graph
+    values = [
+        node
+        for node in graph.nodes
+        if node.target is dgqc.site.default
+        and isinstance(program.plans.get(str(node.args[1])), QuantizedActivation16)
+    ]
+    found = best_cut(graph, values, SEEN)
+    if found is None:
+        raise DgqcError(
+            "cache-schedule finds no value that a call could take from an earlier one: none of the network's "
+            "meets the sample again, by a skip connection, in front of a product; leave cache-schedule out."
+        )
+    return found
+
+
+def _plan(seen: Movement, source: torch.Tensor, axis: int, correct: bool) -> CachedValue:
+    plan = seen.correction(source, axis)
+    if correct:
+        return plan
+    return replace(plan, factor=torch.ones_like(plan.factor), offset=torch.zeros_like(plan.offset))
+
+
+def marked(program: Program, feature: fx.Node, plan: CachedValue) -> Program:
+    """The program with a site for the cache behind that of the value, which all its readers read."""
+    graph = program.graph.graph
+    users = list(feature.users)
+    with graph.inserting_after(feature):
+        site = call(graph, dgqc.site.default, (feature, NAME), feature, "feature_cache")
+    for user in users:
+        user.replace_input_with(feature, site)
+    clean(program.graph)
+    result = replace(program, plans={**program.plans, NAME: plan})
+    propagate(result)
+    return result

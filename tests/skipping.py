@@ -1,0 +1,72 @@
+"""A small network with a skip connection around most of it, and programs with what comes up from below cached."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import torch
+from golden.graphs import SCHEDULE, Sketch, decided, sited
+
+from dgqc.ir.plans import CachedValue, QuantizedActivation16
+from dgqc.ir.program import Program
+from dgqc.ir.schedule import Schedule
+from dgqc.passes.caching.cache_schedule import marked
+from dgqc.passes.caching.cut import best_cut
+from dgqc.passes.graph.edit import aten, dgqc
+from dgqc.passes.manager.manager import PassManager
+from dgqc.passes.manager.pipeline import parse_pipeline
+
+AROUND = ([1, 1], [1, 1], [1, 1], 1)
+CALLS = 5
+SOURCE = (0, 0, 2, 2, 2)
+"""The full call that each call of `cached` takes the feature of."""
+
+
+def skipping(conditions: bool = False) -> Program:
+    """A convolution, two more below it, and one of all that both ways bring; in the end a product of values.
+
+    conditions: whether it sees a second input.
+    """
+    others = {"encoder_hidden_states": (1, 2, 4, 4)} if conditions else {}
+    sketch = Sketch(sample=(1, 2, 4, 4), **others)  # type: ignore[arg-type]
+
+    def convolution(name: str, x: torch.fx.Node, columns: int, channels: int) -> torch.fx.Node:
+        few = torch.arange(columns * channels * 9).reshape(columns, channels, 3, 3) % 5 - 2
+        weight = sketch.constant(f"{name}_weight", (few / 4).tolist())
+        return sketch.call(name, aten.conv2d.default, x, weight, None, *AROUND)
+
+    first = convolution("first", sketch.inputs["sample"], 2, 2)
+    below = first
+    if conditions:
+        below = sketch.call("told", aten.add.Tensor, first, sketch.inputs["encoder_hidden_states"])
+    below = sketch.call("act", aten.silu.default, convolution("down", below, 4, 2))
+    below = convolution("up", below, 2, 4)
+    both = sketch.call("both", aten.cat.default, [below, first], 1)
+    return sketch.program(convolution("last", both, 2, 4))
+
+
+def cached(conditions: bool = False) -> Program:
+    """`skipping` with integers, of five calls: the first and the third are full."""
+    program = decided(sited(skipping(conditions)))
+    plans = {name: _of_calls(plan) for name, plan in program.plans.items()}
+    program = replace(program, plans=plans, schedule=Schedule(SCHEDULE.scheduler, (9.0, 7.0, 5.0, 3.0, 1.0)))
+    sites = [node for node in program.graph.graph.nodes if node.target is dgqc.site.default]
+    values = [one for one in sites if isinstance(program.plans[str(one.args[1])], QuantizedActivation16)]
+    cut = best_cut(program.graph.graph, values, {"sample"})
+    assert cut is not None
+    assert cut.node.args[1] == "up.output"
+    source = torch.tensor(SOURCE)
+    own = (source == torch.arange(CALLS))[:, None]
+    factor = torch.tensor([[1.0, 1], [0.75, 1.25], [1, 1], [0.5, 1.125], [-1, 0.25]], dtype=torch.float64)
+    offset = torch.where(own, 0.0, factor.flip(0) / 64)
+    program = marked(program, cut.node, CachedValue(source, factor, offset, 1))
+    (lower,) = parse_pipeline("lower-integer")
+    return PassManager([lower]).run(replace(program, facts=lower.requires))
+
+
+def _of_calls(plan: object) -> object:
+    """A plan of two calls as one of five, which take turns."""
+    turns = torch.arange(CALLS) % 2
+    tables = {name: one for name, one in vars(plan).items() if isinstance(one, torch.Tensor)}
+    wide = {name: one[turns] for name, one in tables.items() if name in ("scale", "base", "multiple", "zero")}
+    return replace(plan, **wide) if wide and not hasattr(plan, "codes") else plan  # type: ignore[type-var]
