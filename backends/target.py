@@ -30,7 +30,6 @@ from ..passes.manager.manager import PassManager
 from ..passes.manager.pipeline import parse_pipeline
 
 
-
 class Runner(Protocol):
     """Runs one call."""
 
@@ -172,8 +171,8 @@ class Target(ABC):
         """Raises DgqcError for a program with shallow calls that the target can't run."""
         if not self.caches and cached_node(program.graph.graph) is not None:
             raise DgqcError(
-                f"The target {self.name} keeps nothing from call to call, which cache-schedule asks for; leave "
-                "the pass out, or take another target (c, for instance)."
+                f"The target {self.name} keeps nothing from call to call, which cache-schedule asks for; "
+                "leave the pass out, or take another target (c, for instance)."
             )
 
     def lay_out(
@@ -188,7 +187,8 @@ class Target(ABC):
 
         Passes whose facts the program has already aren't run again. verified: whether the result is verified,
         once. stop_after: the last pass to run.
-        Raises DgqcError where the target can't multiply or cache as the program does, and as `PassManager.run` does.
+        Raises DgqcError where the target can't multiply or cache as the program does, and as
+        `PassManager.run` does.
         """
         if not self.multiplies.hold(REQUIRED):
             has = self.multiplies

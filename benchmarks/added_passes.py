@@ -27,6 +27,7 @@ from dgqc.compare.store import Store
 from dgqc.compare.trajectory import decibels
 from dgqc.compare.workload import Amounts, Workload, demo
 from dgqc.demo_model import pipeline_dir
+from dgqc.ir.caching import CachingGraph, FeatureCache
 from dgqc.ir.calibration import Calibration, samples_in
 from dgqc.ir.plans import Weight
 from dgqc.ir.program import Program
@@ -80,6 +81,20 @@ RANGE = 2.0
 """Of a picture's values."""
 
 
+class _InSequence(fx.Interpreter):
+    """A simulated graph whose calls follow one another: shallow ones read what a full one left."""
+
+    def __init__(self, graph: fx.GraphModule) -> None:
+        super().__init__(graph)
+        self._calls, self._cache = CachingGraph(graph), FeatureCache()
+
+    def run(self, *given: torch.Tensor, **_: object) -> torch.Tensor:
+        *inputs, step = given
+        if not self._calls.sources:
+            return super().run(*given)  # type: ignore[no-any-return]
+        return self._calls.run(self._cache, int(step), *inputs)
+
+
 class Pictures:
     """Pictures that calibration has not seen, as the float model draws them, and how others come out."""
 
@@ -96,14 +111,14 @@ class Pictures:
     def decibels(self, program: Program) -> tuple[float, float, float]:
         """Of calls on the float model's states, of the picture that is drawn by itself, and its peak's."""
         graph = Simulate().run(replace(program, graph=snapshot(program))).graph
-        network = fx.Interpreter(graph)
+        network = _InSequence(graph)
         calls = [
             decibels(wanted, self._answer(program, network, self.states[step], step))
             for step, wanted in enumerate(self.answers)
         ]
         factors = program.step_factors
         sampler = self.sampler if factors is None else self.sampler.times(factors)
-        states, _ = self._drawn(program, network, sampler)
+        states, _ = self._drawn(program, _InSequence(graph), sampler)
         found = decibels(self.states[-1], states[-1])
         return statistics.fmean(calls), found, statistics.fmean(_peaks(self.states[-1], states[-1]))
 

@@ -96,7 +96,7 @@ def full_graph(module: fx.GraphModule) -> fx.GraphModule:
 
 
 def shallow_graph(module: fx.GraphModule) -> fx.GraphModule:
-    """From the program's inputs, the kept value before `step`, to its output. The program has a cached one."""
+    """From the program's inputs, with the kept value before `step`, to its output. A value is cached."""
     graph = fx.Graph()
     copies: dict[fx.Node, fx.Node] = {}
     marked = cached_node(module.graph)

@@ -1,4 +1,4 @@
-"""A small network with a skip connection around most of it, and programs with what comes up from below cached."""
+"""A small network with a skip connection around most of it, and a program that caches what comes up below."""
 
 from __future__ import annotations
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import copy
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 
@@ -12,6 +12,7 @@ import torch
 from ..compiler.driver import finish
 from ..execution.compiled_program import CompiledProgram
 from ..execution.named_step import named_step, one_timestep
+from ..ir.caching import CachingGraph, FeatureCache
 from ..ir.calibration import Inputs
 from ..ir.errors import DgqcError
 from ..ir.level import Level
@@ -30,6 +31,7 @@ class SimulatedProgram:
 
     def __init__(self, program: Program) -> None:
         self.program = replace(program, calibration=None)
+        self._caching = CachingGraph(program.graph)
 
     def answer(
         self,
@@ -39,13 +41,21 @@ class SimulatedProgram:
         step: int | None = None,
         backend: str | None = None,
         allow_nearest_step: bool = False,
+        caches: Sequence[FeatureCache] | None = None,
     ) -> torch.Tensor:
         """One UNet call, as `CompiledProgram.answer`. There is one backend, and no nearest step."""
         time = None if timestep is None else one_timestep(timestep)
-        found = torch.tensor(named_step(self.program.schedule, time, step))
+        found = named_step(self.program.schedule, time, step)
         with torch.no_grad():
-            parts = [self.program.graph(*batch, found) for batch in arguments(self.program, inputs)]
-        return torch.cat(parts)
+            if caches:
+                return torch.cat([self._row(inputs, found, row, one) for row, one in enumerate(caches)])
+            given = arguments(self.program, inputs)
+            return torch.cat([self.program.graph(*batch, torch.tensor(found)) for batch in given])
+
+    def _row(self, inputs: Inputs, step: int, row: int, cache: FeatureCache) -> torch.Tensor:
+        own = {name: value[row : row + 1] for name, value in inputs.items()}
+        (given,) = arguments(self.program, own)
+        return self._caching.run(cache, step, *given)
 
 
 Executable = CompiledProgram | SimulatedProgram

@@ -16,6 +16,7 @@ from ..backends.target import Target
 from ..bundle.bundle import PARTS, Contents, read
 from ..bundle.bundle import save as save_bundle
 from ..bundle.manifest import Provenance
+from ..ir.caching import FeatureCache
 from ..ir.calibration import Inputs
 from ..ir.drawing import Drawing, Watcher, ignore
 from ..ir.errors import DgqcError
@@ -27,7 +28,7 @@ from ..ir.telling import told_to
 from .backends import default_backend
 from .boundary import floating_picture, to_floats, to_integers
 from .named_inputs import IGNORING, check_inputs, named_inputs, without_ignored
-from .named_step import named_step, one_timestep
+from .named_step import NamedSteps, one_timestep
 from .pictures import drawing_of, drawn_picture
 from .ready import ReadyBackends
 
@@ -72,7 +73,7 @@ class CompiledProgram:
         self.saturated: Counter[str] = Counter()
         self._bundle = bundle
         self._backends = ReadyBackends(program, bundle)
-        self._told_nearest = False
+        self._steps = NamedSteps(program.schedule)
         self._told_saturated = False
 
     @property
@@ -159,37 +160,45 @@ class CompiledProgram:
         step: int | None = None,
         backend: str | None = None,
         allow_nearest_step: bool = False,
+        caches: Sequence[FeatureCache] | None = None,
     ) -> torch.Tensor:
-        """`run` with its inputs by name."""
+        """`run` with its inputs by name.
+
+        caches: of a program with shallow calls, what the earlier calls of each sample's picture left. Without
+        them every call is full.
+        """
         if self.provenance.model in IGNORING:
             inputs = without_ignored(inputs, self.provenance.inputs)
         inputs = as_long(inputs, {one.name: one.shape[1] for one in self.provenance.inputs if one.shape[1:]})
         check_inputs(inputs, self.provenance.inputs)
-        return call(self._computed, inputs, self._step(timestep, step, allow_nearest_step), backend)
+        return call(self._computed, inputs, self._step(timestep, step, allow_nearest_step), backend, caches)
 
-    def _computed(self, inputs: Inputs, step: int, backend: str | None) -> torch.Tensor:
+    def _computed(
+        self, inputs: Inputs, step: int, backend: str | None, caches: Sequence[FeatureCache] | None = None
+    ) -> torch.Tensor:
         first = inputs[self.provenance.inputs[0].name]
-        samples = [
-            to_integers(
-                self.program,
-                {name: value[index : index + 1].detach().cpu() for name, value in inputs.items()},
-                step,
-                self.saturated,
-            )
-            for index in range(first.shape[0])
-        ]
+        rows = range(first.shape[0])
+        given = ({name: one[row : row + 1].detach().cpu() for name, one in inputs.items()} for row in rows)
+        samples = [to_integers(self.program, own, step, self.saturated) for own in given]
         self._tell_saturated()
         # Opened only now, so that wrong inputs are refused before a C compiler runs.
         runner = self._backends.runner(backend)
-        outputs = [to_floats(self.program, runner(integers, step), step) for integers in samples]
+        own = zip(caches) if caches else [()] * len(samples)  # type: ignore[var-annotated]
+        found = [runner(integers, step, *cache) for integers, cache in zip(samples, own, strict=True)]
+        outputs = [to_floats(self.program, one, step) for one in found]
         kind = first.dtype if first.is_floating_point() else torch.float32
         return torch.cat(outputs).to(dtype=kind, device=first.device)
 
     def run_integers(
-        self, inputs: Mapping[str, torch.Tensor], step: int, *, backend: str | None = None
+        self,
+        inputs: Mapping[str, torch.Tensor],
+        step: int,
+        *,
+        backend: str | None = None,
+        cache: FeatureCache | None = None,
     ) -> torch.Tensor:
-        """The integer graph itself. inputs: int16 by name, one sample. Returns int16."""
-        return call(self._backends.runner(backend), inputs, step)
+        """The integer graph itself. inputs: int16 by name, of one sample. Returns int16."""
+        return call(self._backends.runner(backend), inputs, step, *([] if cache is None else [cache]))
 
     def draw(self, prompt: str | Sequence[int], seed: int = 0, **options: Any) -> Image:
         """Draws a picture of a prompt, from its words to its pixels in integers: the same on every machine.
@@ -298,19 +307,8 @@ class CompiledProgram:
         return _restored, (saved, self.provenance, dict(self.report), self._bundle, self.parts)
 
     def _step(self, timestep: torch.Tensor | float | None, step: int | None, allow_nearest: bool) -> int:
-        schedule = self.program.schedule
         time = None if timestep is None else one_timestep(timestep)
-        if not allow_nearest or time is None or step is not None or schedule.steps_at(time):
-            return named_step(schedule, time, step)
-        nearest = schedule.nearest(time)
-        if not self._told_nearest:
-            log.warning(
-                "Timestep %g is not in the compiled schedule; the nearest, %g, stands in for it and others.",
-                time,
-                schedule.timesteps[nearest],
-            )
-            self._told_nearest = True
-        return nearest
+        return self._steps.step_of(time, step, allow_nearest)
 
     def _tell_saturated(self) -> None:
         if self._told_saturated or not self.saturated.total():

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from functools import cache
 from typing import Any, Protocol
 
@@ -20,9 +20,11 @@ from ..frontends.loading.guidance import KEY as GUIDANCE
 from ..frontends.loading.guidance import guidance_embedding
 from ..frontends.loading.model_inputs import sample_channels
 from ..frontends.loading.weights import CLASSES
+from ..ir.caching import FeatureCache
 from ..ir.calibration import Inputs
 from ..ir.errors import DgqcError
 from ..ir.program import Program
+from .drawing_caches import DrawingCaches
 from .named_step import one_timestep
 from .picture_steps import PictureSteps
 
@@ -48,6 +50,7 @@ class Runnable(Protocol):
         step: int | None = None,
         backend: str | None = None,
         allow_nearest_step: bool = False,
+        caches: Sequence[FeatureCache] | None = None,
     ) -> torch.Tensor:
         """One UNet call."""
 
@@ -67,7 +70,8 @@ class CompiledUNet(ModelMixin, ConfigMixin):  # type: ignore[misc]
     ignores it. What needs the original's layers (adapters, FreeU, attention processors) is refused. The
     original's weights are not kept.
 
-    It counts the calls of a picture, which tells apart those at a timestep that the schedule has twice.
+    It counts the calls of a picture, which tells apart those at a timestep that the schedule has twice, and
+    keeps what full calls leave for shallow ones, apart for each picture and half of a guided one.
     """
 
     config_name = CONFIG
@@ -97,6 +101,7 @@ class CompiledUNet(ModelMixin, ConfigMixin):  # type: ignore[misc]
         self.backend = backend
         self.allow_nearest_step = allow_nearest_step
         self._steps = PictureSteps()
+        self._caches = DrawingCaches(program.program)
         config: Any = _config_of(program) if unet is None else unet.config
         _refuse_other_model(program, config)
         self.register_to_config(**config)
@@ -135,9 +140,11 @@ class CompiledUNet(ModelMixin, ConfigMixin):  # type: ignore[misc]
     def begin_picture(self) -> None:
         """The next call of this thread is a picture's first, even if the last picture was left unfinished.
 
-        Only needed where pictures begin in the middle of a schedule that has a timestep twice.
+        Only needed where pictures begin in the middle of a schedule that has a timestep twice, or of one with
+        shallow calls after a picture of the same prompt was left there.
         """
         self._steps.begin()
+        self._caches.begin()
 
     def save_pretrained(self, save_directory: str | os.PathLike[str], **options: Any) -> None:
         """Writes the program as a bundle, which `from_pretrained` loads where dgqc is imported.
@@ -244,6 +251,7 @@ class CompiledUNet(ModelMixin, ConfigMixin):  # type: ignore[misc]
             step=step,
             backend=self.backend,
             allow_nearest_step=self.allow_nearest_step,
+            caches=self._caches.of(inputs, step),
         )
         if not return_dict:
             return (output,)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import logging
+
 import torch
 
 from ..ir.errors import DgqcError
@@ -16,6 +18,33 @@ def one_timestep(timestep: torch.Tensor | float) -> float:
             f"A call has one timestep, but it was given {len(times)}; call it once for each timestep."
         )
     return float(times.pop())
+
+
+log = logging.getLogger("dgqc")
+
+
+class NamedSteps:
+    """The steps that a program's calls name. Other schedules' timesteps are mapped to the nearest where that
+    is allowed, and the first is told."""
+
+    def __init__(self, schedule: Schedule) -> None:
+        self._schedule = schedule
+        self._told = False
+
+    def step_of(self, timestep: float | None, step: int | None, allow_nearest: bool) -> int:
+        """As `named_step`, or the nearest."""
+        schedule = self._schedule
+        if not allow_nearest or timestep is None or step is not None or schedule.steps_at(timestep):
+            return named_step(schedule, timestep, step)
+        nearest = schedule.nearest(timestep)
+        if not self._told:
+            log.warning(
+                "Timestep %g is not in the compiled schedule; the nearest, %g, stands in for it and others.",
+                timestep,
+                schedule.timesteps[nearest],
+            )
+            self._told = True
+        return nearest
 
 
 def named_step(schedule: Schedule, timestep: float | None, step: int | None) -> int:

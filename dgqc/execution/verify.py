@@ -11,6 +11,7 @@ import torch
 
 from ..backends.registry import REFERENCE, find_runner, known_targets, runner_names
 from ..bundle.vectors import EXTREMES, extreme_inputs, random_drawing, random_inputs
+from ..ir.caching import FeatureCache, sources_of
 from ..ir.errors import DgqcError
 from ..ir.progress import track
 from .backends import unavailable
@@ -95,6 +96,11 @@ def verify(
             difference = _first_difference(outputs, step, case)
             if difference:
                 return Verification(backends, skipped, elements, steps, difference)
+    if sources_of(compiled.program.graph):
+        difference, more = _sequences(compiled, backends, seed)
+        elements += more
+        if difference:
+            return Verification(backends, skipped, elements, steps, difference)
     if compiled.program.loop is not None and len(steps) == len(compiled.program.schedule):
         log.info("Comparing a whole drawing of %s.", _calls(len(steps)))
         drawing = random_drawing(compiled.program, seed)
@@ -103,6 +109,33 @@ def verify(
         difference = _first_difference(pictures, steps[-1], f"a whole drawing, seed {seed}")
         return Verification(backends, skipped, elements, steps, difference, drawing=True)
     return Verification(backends, skipped, elements, steps, None)
+
+
+def _sequences(
+    compiled: CompiledProgram, backends: Sequence[str], seed: int
+) -> tuple[Difference | None, int]:
+    """Two pictures' calls in turn, the second from the middle on: shallow calls read what full ones left.
+
+    Returns the first difference, and how many elements were compared.
+    """
+    calls = len(compiled.program.schedule)
+    log.info("Comparing two sequences of %s in turn.", _calls(calls))
+    caches = [{name: FeatureCache() for name in backends} for _ in range(2)]
+    elements = 0
+    for step in track(range(calls), "verifying sequences", calls):
+        for picture, first in enumerate((0, calls // 2)):
+            if step < first:
+                continue
+            own = (seed + picture) * 1009 + step
+            inputs, held = random_inputs(compiled.program, own), caches[picture]
+            outputs = {
+                name: compiled.run_integers(inputs, step, backend=name, cache=held[name]) for name in backends
+            }
+            elements += next(iter(outputs.values())).numel()
+            case = f"random, seed {own}, of a sequence from call {first} on"
+            if difference := _first_difference(outputs, step, case):
+                return difference, elements
+    return None, elements
 
 
 def _calls(count: int) -> str:

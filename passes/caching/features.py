@@ -93,7 +93,7 @@ class _Watching(BlockInterpreter):
 def movement(program: Program, site: str, axis: int, reach: int, samples: int, who: str) -> Movement:
     """Of the value at a site, in the float network's own drawings.
 
-    program: at the planned level. axis: of channels. reach: calls i from j on that are compared, i < j + reach.
+    program: at the planned level. axis: of channels. reach: of calls that are compared, j <= i < j + reach.
     samples: of the first call, from which drawings begin. who: the pass, for messages.
     Raises DgqcError where pictures can't be drawn from what is known.
     """

@@ -46,17 +46,16 @@ def plan_shape(site: fx.Node) -> tuple[int, ...]:
     return tuple(site.meta["val"].shape)
 
 
-def _in_one_scale(
-    builder: IntegerGraphBuilder, value: Scaled, source: torch.Tensor, site: fx.Node
-) -> Scaled:
+def _in_one_scale(builder: IntegerGraphBuilder, value: Scaled, source: torch.Tensor, site: fx.Node) -> Scaled:
     held = torch.stack([value.scale[source == one].max() for one in source])
     if torch.equal(held, value.scale):
         return value
     factor, shift = multiplier(value.scale / held, 30)
-    tables = (builder.table(f"{site.name}.held_factor", factor), builder.table(f"{site.name}.held_shift", shift))
-    node = builder.call(
-        dgqc.rescale.default, (value.node, builder.step, *tables), site, f"{site.name}_held"
+    tables = (
+        builder.table(f"{site.name}.held_factor", factor),
+        builder.table(f"{site.name}.held_shift", shift),
     )
+    node = builder.call(dgqc.rescale.default, (value.node, builder.step, *tables), site, f"{site.name}_held")
     return replace(value, node=node, scale=held)
 
 

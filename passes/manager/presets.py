@@ -35,6 +35,18 @@ _TABLES = "uniform-quant," + _SCALES
 _BRECQ = "brecq{iterations=$iterations,rate=$rate},"
 _REST = "measure-error,lower-integer"
 
+_EDA = (
+    _FRONT
+    + _SITES
+    + _STATIC
+    + "split-shortcuts,"
+    + _LAYERWISE
+    + "search-ranges{samples=16},"
+    + _TABLES
+    + "fbr{iterations=$iterations,rate=$rate},"
+    + _REST
+)
+
 PIPELINE = Template(
     _FRONT
     + "balance-queries,"
@@ -43,7 +55,7 @@ PIPELINE = Template(
     + _OUR_GROUPS
     + "$probabilities,"
     + _OUR_SCALES
-    + "${rounding}${kept}"
+    + "${rounding}${kept}${cached}"
     + _REST
 )
 """Our own. For a model without text, split-start-token does nothing."""
@@ -75,6 +87,7 @@ OURS = Method(
         "rounding": "auto",
         "keep": "auto",
         "branches": "none",
+        "interval": "1",
     },
 )
 
@@ -107,17 +120,7 @@ METHODS: Mapping[str, Method] = {
     ),
     "eda": Method(
         "EDA-DM: per layer, one searched range for all calls, fine-grained block reconstruction",
-        Template(
-            _FRONT
-            + _SITES
-            + _STATIC
-            + "split-shortcuts,"
-            + _LAYERWISE
-            + "search-ranges{samples=16},"
-            + _TABLES
-            + "fbr{iterations=$iterations,rate=$rate},"
-            + _REST
-        ),
+        Template(_EDA),
         {**_WIDTHS, "iterations": "1000", "rate": "0.03"},
     ),
     "dgq": Method(
@@ -151,6 +154,11 @@ METHODS: Mapping[str, Method] = {
             + _REST
         ),
         {**_WIDTHS, **_LEARNED},
+    ),
+    "cachequant": Method(
+        "CacheQuant: EDA-DM, and calls that take a corrected feature of an earlier one, on average so many",
+        Template(_EDA.replace("measure-error", "${cached}measure-error")),
+        {**_WIDTHS, "iterations": "1000", "rate": "0.03", "interval": "5"},
     ),
     "dgq-exact": Method(
         "the paper's own quantizer, grouped anew at each call over im2col matrices; simulated level only",
@@ -190,6 +198,7 @@ _CHOICES = {
 _FORMS = {
     "keep": (r"auto|none|\d{1,2}(\.\d+)?", "auto, none, or the decibels that the output is to have"),
     "branches": (r"none|[1-9]\d{0,2}(\.\d+)?", "none, or the percent of multiply-adds that they may add"),
+    "interval": (r"[1-9]\d?", "a number of calls from 1 to 99"),
     "iterations": (r"[1-9]\d{0,6}", "a number above 0"),
     "rank": (r"[1-9]\d{0,3}", "a number above 0"),
     "rate": (r"\d*\.?\d+(e-?\d+)?", "a number above 0"),
@@ -212,7 +221,8 @@ def pipeline_for(opt: str) -> str:
     scale=row and nothing else is said. rounding: of weights; auto is gptq, nearest
     the quickest, brecq and fbr take hours. keep: none leaves every layer at the preset's
     bits, however much that loses; a number is what the output is to have, in dB. branches: of low rank and
-    16 bits beside layers, for so many percent of multiply-adds; none where nothing is said.
+    16 bits beside layers, for so many percent of multiply-adds; none where nothing is said. interval: how
+    many calls one full call stands for, the others taking a feature of it (`cache-schedule`); 1 is none.
     iterations, rate: of methods that learn. rank: of svdquant's branches, at most.
     The text ends with the integer graph; what a target appends to it is the target's business.
     Raises PipelineError for an unknown preset, an unknown key or a value out of place.
@@ -236,6 +246,8 @@ def pipeline_for(opt: str) -> str:
     share = chosen.get("branches", "none")
     chosen["branches"] = "" if share == "none" else f"low-rank{{share={share}}},"
     chosen["kept"] = _kept(chosen.get("keep", "none"), bits)
+    interval = chosen.get("interval", "1")
+    chosen["cached"] = "" if interval == "1" else f"cache-schedule{{interval={interval}}},"
     chosen["rounding"] = _ROUNDING[chosen.get("rounding", "nearest")]
     chosen["probabilities"] = _probabilities(opt, chosen.get("probabilities", ""), chosen.get("scale", "row"))
     return method.pipeline.substitute(

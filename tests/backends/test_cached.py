@@ -1,8 +1,6 @@
-"""Full and shallow calls in C: the same bits as the reference's, call after call, each drawing with its own cache."""
+"""Full and shallow calls in C: the reference's bits, call after call, each drawing with its own cache."""
 
 from __future__ import annotations
-
-from pathlib import Path
 
 import pytest
 import torch
@@ -16,8 +14,8 @@ from dgqc.bundle.vectors import ReferenceEvidence, random_drawing, random_inputs
 from dgqc.ir.caching import FeatureCache, calls_of
 from dgqc.ir.program import Program
 
-from .unet_like import with_ddim
 from .kernels import Builds, check
+from .unet_like import with_ddim
 
 
 @pytest.fixture(scope="module")

@@ -97,6 +97,7 @@ GOLDEN: dict[str, tuple[str, dict[str, Any]]] = {
         "depthwise_conv2d",
         {"image": (5, 6), "channels": 2, "each": 2, "window": WINDOW, "dilation": [2, 1]},
     ),
+    "cached": ("cached", {"shape": (1, 3, 4), "shallow": True}),
     "views": ("views", {"heads": 2, "rows": 3, "size": 4}),
 }
 """Golden file to the case it shows, and its parameters."""

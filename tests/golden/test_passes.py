@@ -7,6 +7,7 @@ from dataclasses import replace
 
 import pytest
 import torch
+from skipping import skipping
 
 from dgqc.backends.c.layout.fuse_rows import FuseRows
 from dgqc.backends.c.layout.split_products import SplitProducts
@@ -285,6 +286,12 @@ def test_low_rank(golden: Golden) -> None:
 
 def test_correct_output(golden: Golden) -> None:
     golden("correct-output", drawn(decided(sited(attention(crossing=False)))), "correct-output")
+
+
+def test_cache_schedule(golden: Golden) -> None:
+    program = golden("cache-schedule{interval=2}", drawn(decided(sited(skipping()))), "cache-schedule")
+    golden("lower-integer", program, "lower-integer-cached")
+    golden("simulate", program, "simulate-cached")
 
 
 def test_correct_input(golden: Golden) -> None:

@@ -170,9 +170,7 @@ def _shown(unet: Program, decoder: Program | None, block: int) -> dict[str, Any]
         "factor": pixels(last).factor,
         "latent_bytes": aligned(2 * elements),
         # The loop, then pixels: one after another, where texts were before.
-        "later_bytes": max(
-            loop_memory_of(unet).bytes, aligned(2 * elements) + aligned(2 * shown)
-        ),
+        "later_bytes": max(loop_memory_of(unet).bytes, aligned(2 * elements) + aligned(2 * shown)),
     }
 
 

@@ -119,8 +119,8 @@ class Project:
     functions: the fusion groups. copies: what brings the result to the output. drawing: what the loop must
         draw. kernel_sources: C files of kernels that other packages register. shipped: a folder that may hold
         these constants already. tokenizer: of a text encoder. stream: the windows in which constants are
-        read while the program runs. full_calls: the full call that each call takes what is cached of; () without
-        a cache.
+        read while the program runs. full_calls: the full call that each call takes what is cached of; ()
+        without a cache.
     """
 
     signature: Signature

@@ -31,7 +31,8 @@ class FuseRows(Pass):
     """Puts chains and trees of row-wise ops into fusion groups; the graph stays as it is (docs/c-backend.md).
 
     A node joins the groups that it reads by rows, unless it would have to wait for something that waits for
-    them. What shallow calls skip stands in groups of its own. Values that nobody else reads then live in thread buffers of a few rows.
+    them. What shallow calls skip stands in groups of its own. Values that nobody else reads then live in
+    thread buffers of a few rows.
 
     fuse: off gives each node a group of its own. tile: KiB that a thread's buffers and scratch memory may
     take, about half of a core's second cache; for a microcontroller, what can be spared. rows: fewest rows of

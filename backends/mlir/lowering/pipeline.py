@@ -19,6 +19,7 @@ from ..emission.graph_constants import GraphConstants
 from ..emission.parameters import ConstantStore, Stored, externalize
 from . import (
     attention,
+    cached,
     elementwise,
     functions,
     images,
@@ -52,6 +53,7 @@ LOWERINGS = (
     images,
     moves,
     tokens,
+    cached,
 )
 """Where the ops of this package are lowered; importing them registers their records."""
 

@@ -71,6 +71,16 @@ def views(graph: IntegerGraph, heads: int, rows: int, size: int) -> fx.Node:
     return graph.call(aten.cat.default, [some, swapped], 3)
 
 
+def cached(graph: IntegerGraph, shape: tuple[int, ...], shallow: bool) -> fx.Node:
+    """With sums that saturate and sums that don't."""
+    (x,) = graph.take(x=shape)
+    source = graph.constant(torch.zeros(graph.steps, dtype=torch.int32))
+    factor = graph.table(-(2**16), 2**16, graph.steps, shape[-1])
+    offset = graph.table(-(2**30), 2**30, graph.steps, shape[-1])
+    axis = len(shape) - 1
+    return graph.call(dgqc.cached.default, x, graph.step, source, factor, offset, axis, shallow)
+
+
 CASES = {
     "gather": Case({"shape": SHAPES, "last": FLAGS}, gather),
     "take": Case({"shape": SHAPES, "axis": [-1, -2, -3], "count": [1, 4, 9]}, take),
@@ -98,5 +108,6 @@ CASES = {
         {"images": [1, 1, 3], "image": IMAGES, "channels": [1, 6], "kernel": [1, 2, 3], "stride": [1, 2]},
         avg_pool2d,
     ),
+    "cached": Case({"shape": SHAPES, "shallow": FLAGS}, cached),
     "views": Case({"heads": [1, 3], "rows": [1, 5], "size": [2, 6]}, views),
 }
