@@ -7,7 +7,7 @@ corrected, and runs what the output needs besides. Which call is which, `dgqc::c
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import Any
 
@@ -16,7 +16,7 @@ from torch import fx
 
 from . import ops as ops  # registers the op named below
 from .nodes import argument
-from .program import Program
+from .program import Input, Program
 from .tensors import constant
 
 Call = Callable[[torch.Tensor, Mapping[str, torch.Tensor], int], torch.Tensor]
@@ -145,32 +145,58 @@ def calls_of(run: Callable[..., torch.Tensor], program: Program) -> Call:
     return call
 
 
-class CachingGraph:
-    """A graph with a cached value, of any level that has one, run call by call."""
+Full = Callable[..., tuple[torch.Tensor, torch.Tensor]]
+"""full(inputs..., step): the output and the value that is kept."""
+Shallow = Callable[..., torch.Tensor]
+"""shallow(inputs..., kept, step): the output."""
 
-    def __init__(self, module: fx.GraphModule) -> None:
-        self._module = module
-        self.sources = sources_of(module)
+
+class CachingCalls:
+    """Calls of a program with a cached value, by its two entries."""
+
+    def __init__(self, sources: tuple[int, ...], full: Full, shallow: Shallow) -> None:
+        """sources: as `sources_of`."""
+        self.sources, self._full, self._shallow = sources, full, shallow
 
     def is_shallow(self, cache: FeatureCache, step: int) -> bool:
         """Whether the cache holds what a call may take: the value of its own full call, or of a call that
         had to be full in its place. Otherwise the call is full."""
-        source = self.sources[step]
+        source = self.sources[step] if self.sources else step
         return source != step and cache.held is not None and cache.held[0] == source
 
     def run(self, cache: FeatureCache, step: int, *inputs: torch.Tensor) -> torch.Tensor:
         """One call. inputs: as the graph takes them, without the step."""
         if self.is_shallow(cache, step):
-            found: torch.Tensor = self._shallow(*inputs, cache.held[1], torch.tensor(step))
-            return found
+            return self._shallow(*inputs, cache.held[1], torch.tensor(step))
         output, kept = self._full(*inputs, torch.tensor(step))
         cache.held = (self.sources[step], kept)
-        return output  # type: ignore[no-any-return]
+        return output
+
+
+class CachingGraph(CachingCalls):
+    """Those of a graph with a cached value, of any level that has one, run as it stands."""
+
+    def __init__(self, module: fx.GraphModule) -> None:
+        self._module = module
+        super().__init__(
+            sources_of(module),
+            lambda *given: self._entries[0](*given),
+            lambda *given: self._entries[1](*given),
+        )
 
     @cached_property
-    def _full(self) -> fx.GraphModule:
-        return full_graph(self._module)
+    def _entries(self) -> tuple[fx.GraphModule, fx.GraphModule]:
+        return full_graph(self._module), shallow_graph(self._module)
 
-    @cached_property
-    def _shallow(self) -> fx.GraphModule:
-        return shallow_graph(self._module)
+
+def full_entry(program: Program) -> Program:
+    """A program of full calls alone, with two results: the output, and what is kept."""
+    return replace(program, graph=full_graph(program.graph))
+
+
+def shallow_entry(program: Program) -> Program:
+    """A program of shallow calls alone, with an input more: what is kept. It has no other scale than that."""
+    node = cached_node(program.graph.graph)
+    assert node is not None
+    shape = tuple(node.meta["val"].shape)
+    return replace(program, graph=shallow_graph(program.graph), inputs=(*program.inputs, Input(CACHE, shape)))

@@ -14,11 +14,13 @@ class Vector:
     """One UNet call and what must come out.
 
     step: the index of the call. inputs: int16 tensors by input name. output: int16.
+    cache: of a shallow call, what the full one before it left, int16; None where the call is full.
     """
 
     step: int
     inputs: dict[str, torch.Tensor]
     output: torch.Tensor
+    cache: torch.Tensor | None = None
 
 
 @dataclass(frozen=True)

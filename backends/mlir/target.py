@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, ClassVar
 
+from ...ir.caching import sources_of
 from ...ir.program import Program
 from ...ir.storage.leftovers import temporary_folder
 from ..target import Evidence, Runner, Target, Watch, ignore
@@ -33,6 +34,7 @@ class MlirTarget(Target):
     name: ClassVar[str] = "mlir"
     about: ClassVar[str] = "linalg on tensors of integers, for IREE, LLVM and other MLIR toolchains"
     runners: ClassVar[tuple[str, ...]] = ("iree", "llvm")
+    caches: ClassVar[bool] = True
     stages: ClassVar[tuple[str, ...]] = STAGES
 
     def unavailable(self) -> str | None:
@@ -83,7 +85,7 @@ def _iree(program: Program) -> Runner:
     stays = ExitStack()
     folder = stays.enter_context(temporary_folder("mlir"))
     emit(program, folder)
-    loaded = IreeProgram(folder)
+    loaded = IreeProgram(folder, sources_of(program.graph))
     # Its parameters are read from the folder while it lives.
     weakref.finalize(loaded, stays.close)
     return loaded.run

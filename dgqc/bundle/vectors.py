@@ -11,7 +11,7 @@ import torch
 
 from ..backends import reference
 from ..ir.arithmetic.noise import normal_noise
-from ..ir.caching import FeatureCache, calls_of, sources_of
+from ..ir.caching import CachingGraph, FeatureCache, calls_of
 from ..ir.drawing import UNGUIDED, Drawing, fixed_guidance
 from ..ir.program import Program
 from ..ir.vector import DrawingVector, Vector
@@ -61,14 +61,15 @@ def reference_vectors(program: Program) -> Sequence[Vector]:
     They are one sequence, to be run in their order: where a value is cached, a shallow call follows the first
     one and the last full one.
     """
-    calls, sources = len(program.schedule), sources_of(program.graph)
-    steps, first = {0, calls // 2, calls - 1}, {0}
-    if sources:
-        steps, first = {0, 1, sources[-1], calls - 1}, {0, 1}
+    count, calls = len(program.schedule), CachingGraph(program.graph)
+    steps, first = {0, count // 2, count - 1}, {0}
+    if calls.sources:
+        steps, first = {0, 1, calls.sources[-1], count - 1}, {0, 1}
     vectors, cache = [], FeatureCache()
     for step in sorted(first if _billions(program) > LARGE else steps):
-        inputs = random_inputs(program, seed=step)
-        vectors.append(Vector(step, inputs, reference.run(program, inputs, step, cache)))
+        inputs, shallow = random_inputs(program, seed=step), calls.is_shallow(cache, step)
+        held = cache.held[1] if shallow else None
+        vectors.append(Vector(step, inputs, reference.run(program, inputs, step, cache), held))
     return vectors
 
 

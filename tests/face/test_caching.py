@@ -7,6 +7,7 @@ from typing import Any
 import architectures
 import pytest
 import torch
+from diffusers import DDIMScheduler
 
 from dgqc.execution.compiled_program import CompiledProgram
 from dgqc.execution.diffusers_unet import CompiledUNet
@@ -15,10 +16,12 @@ from dgqc.ir.caching import FeatureCache, cached_node, sources_of
 from dgqc.passes.manager.presets import pipeline_for
 
 from .conftest import compiled_small
-from .test_diffusers_unet import pipeline_around, scheduler_like_compiled
+from .test_diffusers_unet import pipeline_around
 
 CACHING = "cache-schedule{interval=2,samples=2},measure-error"
 PASSES = pipeline_for("naive-w8a8").replace("measure-error", CACHING)
+
+pytestmark = pytest.mark.slow
 
 
 @pytest.fixture(scope="module")
@@ -36,7 +39,7 @@ class Prompt:
 
 
 def drawn(unet: CompiledUNet, prompts: list[Prompt]) -> torch.Tensor:
-    pipeline: Any = pipeline_around(unet, scheduler_like_compiled())
+    pipeline: Any = pipeline_around(unet, DDIMScheduler())
     found: torch.Tensor = pipeline(
         prompt_embeds=torch.cat([one.context[:1] for one in prompts]),
         negative_prompt_embeds=torch.cat([one.context[1:] for one in prompts]),

@@ -18,6 +18,7 @@ from torch import fx
 from torch_mlir import ir
 
 from ....ir.arithmetic.operands import ensure_shapes, shape_of
+from ....ir.caching import CACHE, cached_node, full_entry, shallow_entry
 from ....ir.errors import DgqcError
 from ....ir.level import Level
 from ....ir.program import Program
@@ -26,7 +27,7 @@ from ....ir.vector import Vector
 from ..lowering.importer import FUNCTION
 from ..lowering.pipeline import ModuleWatch, ignore, run
 from .flags import FLAGS, TILED
-from .interface import INTERFACE, MODULE, PARAMETERS, Interface
+from .interface import INTERFACE, MODULE, PARAMETERS, SHALLOW, Interface
 from .parameters import SCOPE, ConstantStore, rename, write_parameters
 
 LARGE = 32 * 2**20
@@ -47,8 +48,17 @@ def emit(
     store: where constants lie; None keeps up to `LARGE` bytes of them in the module.
     vectors: what `run.sh` compares. watch: told each pass and the module it left. name: of the module, so
     that several can be loaded together; without vectors it has no script of its own.
+    Where a value is cached, the folder is the full calls', whose module returns what is kept as well, and the
+    folder `shallow` in it those of shallow calls, which take that before the step.
     Raises DgqcError when the program is not at the integer level or has several outputs.
     """
+    if cached_node(program.graph.graph) is not None:
+        shallow = [vector for vector in vectors if vector.cache is not None]
+        vectors = [vector for vector in vectors if vector.cache is None]
+        named = None if name is None else f"{name}_{SHALLOW}"
+        entry = shallow_entry(program)
+        emit(entry, directory / SHALLOW, store=store, vectors=shallow, watch=watch, name=named)
+        program = full_entry(program)
     interface = interface_of(program)
     store = store or store_for(program)
     lowered = run(program, store, watch)
@@ -77,10 +87,14 @@ def interface_of(program: Program) -> Interface:
         )
     ensure_shapes(program)
     result = next(node for node in program.graph.graph.nodes if node.op == "output").args[0]
+    kept = None
+    if isinstance(result, tuple) and len(result) == 2:  # a full call's
+        result, kept = result
     if not isinstance(result, fx.Node):
         raise DgqcError("The MLIR backend takes graphs with one output, and this one has several.")
     inputs = tuple((item.name, item.shape) for item in program.inputs)
-    return Interface(FUNCTION, inputs, shape_of(result), len(program.schedule))
+    held = None if kept is None else shape_of(kept)
+    return Interface(FUNCTION, inputs, shape_of(result), len(program.schedule), kept=held)
 
 
 def store_for(program: Program) -> ConstantStore:
@@ -98,7 +112,8 @@ def write_module(module: ir.Module, path: Path) -> None:
 def _write_vector(vector: Vector, interface: Interface, folder: Path) -> None:
     folder.mkdir(parents=True, exist_ok=True)
     step = torch.tensor(vector.step)
-    for name, value in {**vector.inputs, "step": step, "output": vector.output}.items():
+    held = {} if vector.cache is None else {CACHE: vector.cache}
+    for name, value in {**vector.inputs, **held, "step": step, "output": vector.output}.items():
         np.save(folder / f"{name}.npy", value.numpy())
 
 
@@ -116,7 +131,7 @@ cd "$(dirname "$0")"
     iree-compile {MODULE} {flags} -o model.vmfb
 for vector in {folders}; do
     iree-run-module --module=model.vmfb{parameters} --device=local-task --function={interface.function} \\
-        {inputs} --output=@output.npy
+        {inputs} --output=@output.npy{" --output=@kept.npy" if interface.kept else ""}
     cmp output.npy "$vector/output.npy"
     echo "$vector: every bit agrees"
 done

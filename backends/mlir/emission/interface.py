@@ -19,6 +19,9 @@ from ...checked_input import checked_input
 
 MODULE, PARAMETERS, INTERFACE = "model.mlir", "model.safetensors", "interface.json"
 
+SHALLOW = "shallow"
+"""The folder of shallow calls in that of the full ones."""
+
 
 class InterfaceRecord(Record):
     """What `interface.json` holds."""
@@ -28,6 +31,7 @@ class InterfaceRecord(Record):
     output: AxisSizes
     steps: Annotated[int, Field(ge=1)]
     parameters: Literal["model.safetensors"] | None
+    kept: AxisSizes | None = None
 
 
 @dataclass(frozen=True)
@@ -35,7 +39,8 @@ class Interface:
     """The function's name and signature: @function(inputs..., step) -> output.
 
     inputs: name and shape of each, int16. The step is an int64 of rank 0, from 0 to steps - 1.
-    output: shape, int16. parameters: the parameter file's name, where there is one.
+    output: shape, int16. parameters: the parameter file's name, where there is one. kept: shape of a second
+        result, int16, which full calls leave for shallow ones.
     """
 
     function: str
@@ -43,16 +48,19 @@ class Interface:
     output: tuple[int, ...]
     steps: int
     parameters: str | None = None
+    kept: tuple[int, ...] | None = None
 
     def to_json(self) -> str:
-        return json.dumps(asdict(self), indent=2) + "\n"
+        written = {name: value for name, value in asdict(self).items() if name != "kept" or value}
+        return json.dumps(written, indent=2) + "\n"
 
     @staticmethod
     def from_json(text: str) -> Interface:
         """Raises DgqcError where it isn't what `to_json` writes."""
         found = checked(InterfaceRecord, parse_json(text, INTERFACE), INTERFACE, "emit the program again")
         inputs = tuple((name, tuple(shape)) for name, shape in found.inputs)
-        return Interface(found.function, inputs, tuple(found.output), found.steps, found.parameters)
+        kept = None if found.kept is None else tuple(found.kept)
+        return Interface(found.function, inputs, tuple(found.output), found.steps, found.parameters, kept)
 
     def with_parameters(self) -> Interface:
         """Of a program whose constants lie in a file of their own."""

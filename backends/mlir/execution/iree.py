@@ -10,9 +10,10 @@ from typing import Any
 import numpy as np
 import torch
 
+from ....ir.caching import CachingCalls, FeatureCache
 from ....ir.errors import DgqcError
 from ..emission.flags import FLAGS, TILED
-from ..emission.interface import MODULE, read_interface
+from ..emission.interface import MODULE, SHALLOW, read_interface
 from ..emission.parameters import SCOPE
 
 log = logging.getLogger("dgqc")
@@ -21,21 +22,44 @@ log = logging.getLogger("dgqc")
 class IreeProgram:
     """An emitted folder, compiled and loaded."""
 
-    def __init__(self, directory: Path) -> None:
-        """Compiles the folder's module, which takes seconds to minutes. Raises DgqcError as that does."""
+    def __init__(self, directory: Path, sources: tuple[int, ...] = ()) -> None:
+        """Compiles the folder's modules, which takes seconds to minutes. Raises DgqcError as that does.
+
+        sources: the full call that each call takes what is cached of; () where nothing is.
+        """
         self._interface = read_interface(directory)
         name = self._interface.parameters
         module = loaded(compiled(directory / MODULE), directory / name if name else None)
         self._function = module[self._interface.function]
+        self._shallow = IreeProgram(directory / SHALLOW) if self._interface.kept else None
+        self._caching = CachingCalls(sources, self._full_call, self._shallow_call)
 
-    def run(self, inputs: Mapping[str, torch.Tensor], step: int) -> torch.Tensor:
-        """One UNet call. inputs: int16 by name. Returns int16.
+    def run(
+        self, inputs: Mapping[str, torch.Tensor], step: int, cache: FeatureCache | None = None
+    ) -> torch.Tensor:
+        """One UNet call. inputs: int16 by name. cache: of the drawing. Returns int16.
 
         Raises DgqcError for a missing or wrong input, or a step outside the schedule.
         """
         given = self._interface.arranged(inputs, step)
-        result = self._function(*(value.numpy() for value in given), np.asarray(step, dtype=np.int64))
-        return torch.from_numpy(np.array(result.to_host(), dtype=np.int16))
+        if self._interface.kept:
+            return self._caching.run(cache or FeatureCache(), step, *given)
+        (result,) = self._called(*given, torch.tensor(step))
+        return result
+
+    def _called(self, *given: torch.Tensor) -> list[torch.Tensor]:
+        found = self._function(*(value.numpy() for value in given))
+        results = found if isinstance(found, tuple | list) else (found,)
+        return [torch.from_numpy(np.array(one.to_host(), dtype=np.int16)) for one in results]
+
+    def _full_call(self, *given: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
+        output, kept = self._called(*given)
+        return output, kept
+
+    def _shallow_call(self, *given: torch.Tensor) -> torch.Tensor:
+        assert self._shallow is not None
+        (output,) = self._shallow._called(*given)
+        return output
 
 
 def compiled(module: Path) -> bytes:

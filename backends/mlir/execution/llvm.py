@@ -16,6 +16,7 @@ from torch_mlir.execution_engine import ExecutionEngine
 from torch_mlir.passmanager import PassManager
 from torch_mlir.runtime import get_ranked_memref_descriptor
 
+from ....ir.caching import CachingCalls, FeatureCache, full_entry, shallow_entry, sources_of
 from ....ir.program import Program
 from ..emission.emit import interface_of
 from ..lowering.pipeline import run
@@ -46,14 +47,43 @@ class LlvmProgram:
     def _function(self) -> LlvmFunction:
         return LlvmFunction(run(self._program).module)
 
-    def run(self, inputs: Mapping[str, torch.Tensor], step: int) -> torch.Tensor:
-        """One UNet call. inputs: int16 by name. Returns int16.
+    @cached_property
+    def _caching(self) -> CachingCalls:
+        """Where something is cached, calls of either kind by a function of their own."""
+        return CachingCalls(sources_of(self._program.graph), self._full, self._shallow)
+
+    @cached_property
+    def _full_function(self) -> LlvmFunction:
+        return LlvmFunction(run(full_entry(self._program)).module)
+
+    @cached_property
+    def _shallow_function(self) -> LlvmFunction:
+        return LlvmFunction(run(shallow_entry(self._program)).module)
+
+    def _full(self, *given: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
+        output, kept = _called(self._full_function, given)
+        return output, kept
+
+    def _shallow(self, *given: torch.Tensor) -> torch.Tensor:
+        (output,) = _called(self._shallow_function, given)
+        return output
+
+    def run(
+        self, inputs: Mapping[str, torch.Tensor], step: int, cache: FeatureCache | None = None
+    ) -> torch.Tensor:
+        """One UNet call. inputs: int16 by name. cache: of the drawing. Returns int16.
 
         Raises DgqcError for a missing or wrong input, or a step outside the schedule.
         """
-        given = [value.numpy() for value in self._interface.arranged(inputs, step)]
-        (result,) = self._function([*given, np.asarray(step, dtype=np.int64)])
-        return torch.from_numpy(result)
+        given = self._interface.arranged(inputs, step)
+        if not self._caching.sources:
+            (result,) = _called(self._function, (*given, torch.tensor(step)))
+            return result
+        return self._caching.run(cache or FeatureCache(), step, *given)
+
+
+def _called(function: LlvmFunction, given: Sequence[torch.Tensor]) -> list[torch.Tensor]:
+    return [torch.from_numpy(found) for found in function([value.numpy() for value in given])]
 
 
 class LlvmFunction:
