@@ -24,7 +24,7 @@ from ..ir.caching import FeatureCache
 from ..ir.calibration import Inputs
 from ..ir.errors import DgqcError
 from ..ir.program import Program
-from .drawing_caches import DrawingCaches
+from .drawing_caches import drawing_caches
 from .named_step import one_timestep
 from .picture_steps import PictureSteps
 
@@ -101,7 +101,7 @@ class CompiledUNet(ModelMixin, ConfigMixin):  # type: ignore[misc]
         self.backend = backend
         self.allow_nearest_step = allow_nearest_step
         self._steps = PictureSteps()
-        self._caches = DrawingCaches(program.program)
+        self._caches = drawing_caches(program.program)
         config: Any = _config_of(program) if unet is None else unet.config
         _refuse_other_model(program, config)
         self.register_to_config(**config)

@@ -9,7 +9,7 @@ from typing import Any
 
 import torch
 
-from ..ir.caching import FeatureCache, cached_node
+from ..ir.caching import FeatureCache, sources_of
 from ..ir.calibration import Inputs, samples_in
 from ..ir.program import Program
 
@@ -28,9 +28,9 @@ class DrawingCaches(threading.local):
     A picture goes on where a call has the step after its last one; any other call begins a new picture.
     """
 
-    def __init__(self, program: Program) -> None:
-        self._program = program
-        self._caching = cached_node(program.graph.graph) is not None
+    def __init__(self, calls: int) -> None:
+        """calls: of the schedule; 0 where nothing is cached."""
+        self._calls = calls
         self._known: dict[Key, tuple[int, FeatureCache]] = {}
 
     def begin(self) -> None:
@@ -39,7 +39,7 @@ class DrawingCaches(threading.local):
 
     def of(self, inputs: Inputs, step: int | None) -> Sequence[FeatureCache] | None:
         """One for each sample of a call; None where nothing is cached, or the step isn't the schedule's."""
-        if not self._caching or step is None:
+        if not self._calls or step is None:
             return None
         found = [self._next(key, step) for key in _keys(inputs)]
         while len(self._known) > max(MOST, len(found)):
@@ -50,13 +50,18 @@ class DrawingCaches(threading.local):
         last, cache = self._known.pop(key, (-1, FeatureCache()))
         if step != last + 1:
             cache = FeatureCache()
-        if step + 1 < len(self._program.schedule):
+        if step + 1 < self._calls:
             self._known[key] = step, cache
         return cache
 
     def __reduce__(self) -> tuple[Any, ...]:
         # A copy draws pictures of its own.
-        return DrawingCaches, (self._program,)
+        return DrawingCaches, (self._calls,)
+
+
+def drawing_caches(program: Program) -> DrawingCaches:
+    """Those of pictures that a program draws."""
+    return DrawingCaches(len(sources_of(program.graph)))
 
 
 def _keys(inputs: Inputs) -> list[Key]:

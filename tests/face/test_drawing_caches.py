@@ -9,7 +9,7 @@ import pytest
 import torch
 from skipping import CALLS, cached, skipping
 
-from dgqc.execution.drawing_caches import MOST, DrawingCaches
+from dgqc.execution.drawing_caches import MOST, DrawingCaches, drawing_caches
 from dgqc.ir.caching import FeatureCache
 from dgqc.ir.program import Program
 
@@ -36,7 +36,7 @@ def of(caches: DrawingCaches, step: int, *prompts: int, residual: float = 0.0) -
 
 
 def test_a_picture_keeps_its_cache_and_another_prompt_has_its_own(program: Program) -> None:
-    caches = DrawingCaches(program)
+    caches = drawing_caches(program)
     (first,), (other,) = of(caches, 0, 1), of(caches, 0, 2)
     assert first is not other
     for step in range(1, CALLS):
@@ -46,8 +46,8 @@ def test_a_picture_keeps_its_cache_and_another_prompt_has_its_own(program: Progr
 
 def test_a_new_picture_begins_with_an_empty_cache(program: Program) -> None:
     """After the last one ended, after it was left in the middle, and where begin says so."""
-    caches = DrawingCaches(program)
-    (first,) = [of(caches, step, 1) for step in range(CALLS)][0]
+    caches = drawing_caches(program)
+    first, *_ = [of(caches, step, 1)[0] for step in range(CALLS)]
     (second,) = of(caches, 0, 1)
     assert second is not first
     (late,) = of(caches, 3, 1)
@@ -60,7 +60,7 @@ def test_a_new_picture_begins_with_an_empty_cache(program: Program) -> None:
 
 
 def test_pictures_of_one_prompt_in_a_batch(program: Program) -> None:
-    caches = DrawingCaches(program)
+    caches = drawing_caches(program)
     first, second, third = of(caches, 0, 7, 7, 8)
     assert len({id(one) for one in (first, second, third)}) == 3
     found = of(caches, 1, 7, 7, 8)
@@ -68,7 +68,7 @@ def test_pictures_of_one_prompt_in_a_batch(program: Program) -> None:
 
 
 def test_threads_and_copies_have_their_own(program: Program) -> None:
-    caches = DrawingCaches(program)
+    caches = drawing_caches(program)
     (own,) = of(caches, 0, 1)
     found: list[FeatureCache] = []
     thread = threading.Thread(target=lambda: found.extend(of(caches, 1, 1)))
@@ -80,7 +80,7 @@ def test_threads_and_copies_have_their_own(program: Program) -> None:
 
 
 def test_few_are_remembered(program: Program) -> None:
-    caches = DrawingCaches(program)
+    caches = drawing_caches(program)
     (first,) = of(caches, 0, 0)
     latest = [of(caches, 0, prompt)[0] for prompt in range(1, MOST + 1)]
     assert of(caches, 1, MOST)[0] is latest[-1]
@@ -88,5 +88,5 @@ def test_few_are_remembered(program: Program) -> None:
 
 
 def test_nothing_where_nothing_is_cached(program: Program) -> None:
-    assert DrawingCaches(program).of(call(1), None) is None
-    assert DrawingCaches(skipping()).of(call(1), 0) is None
+    assert drawing_caches(program).of(call(1), None) is None
+    assert drawing_caches(skipping()).of(call(1), 0) is None
