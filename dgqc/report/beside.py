@@ -8,6 +8,7 @@ from ..passes.activations.choose_exponents import ROUNDS as EXPONENT_ROUNDS
 from ..passes.activations.choose_exponents import ChooseExponents
 from ..passes.activations.choose_probabilities import ChooseProbabilities
 from ..passes.base import Pass
+from ..passes.caching.cache_schedule import CacheSchedule
 from ..passes.simulation.measure_error import MeasureError
 from ..passes.widths.assign_bits import AssignBits
 from ..passes.widths.keep_wide import ROUNDS as KEEP_ROUNDS
@@ -54,6 +55,8 @@ def _of(item: Pass, weights: int, calls: int, samples: int) -> tuple[float, floa
             return few * SIMULATED, few * (1 + KEEP_ROUNDS) * SIMULATED + back
         case AssignBits() | LowRank() if small:
             return back, back
+        case CacheSchedule() if item.interval > 1:
+            return (1.0 * calls * min(item.samples, samples),) * 2
         case MeasureError():
             looked = few if weights <= item.most * MILLION else 1
             return (looked * (2 + INTEGERS),) * 2

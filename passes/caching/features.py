@@ -22,11 +22,13 @@ from ..correction.pictures import (
     picture_rows,
     sampler_and_guidance,
 )
-from ..graph.edit import call_bytes
+from ..graph.batches import call_bytes
 from ..simulation.block_interpreter import BlockInterpreter
 
 SMALLEST = 1e-30
 """Variances below it are of values that don't change."""
+HALVES = 2
+"""Samples of a guided drawing's call."""
 TABLE_BITS = 20
 """Finer than tables at the integer level, and coarse enough to be the same on every machine."""
 
@@ -105,7 +107,7 @@ def movement(program: Program, site: str, axis: int, reach: int, samples: int, w
         own = {name: value[list(rows[place])] for name, value in inputs.items()}
         return _of_values(_drawn(program, site, own, sampler, guidance, place), axis, reach)
 
-    drawings = side_by_side(of_one, range(len(rows)), call_bytes(program))
+    drawings = side_by_side(of_one, range(len(rows)), call_bytes(program, HALVES))
     return reduce(Movement.and_of, track(drawings, f"{who}: drawing pictures", len(rows)))
 
 
