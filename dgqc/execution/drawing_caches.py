@@ -18,7 +18,7 @@ MOST = 16
 full call, and nothing else."""
 RESIDUAL = "_residual"
 """In the names of what a ControlNet tells, which is another thing at each call."""
-Key = tuple[int, bytes]
+PictureKey = tuple[int, bytes]
 
 
 class DrawingCaches(threading.local):
@@ -31,7 +31,7 @@ class DrawingCaches(threading.local):
     def __init__(self, calls: int) -> None:
         """calls: of the schedule; 0 where nothing is cached."""
         self._calls = calls
-        self._known: dict[Key, tuple[int, FeatureCache]] = {}
+        self._known: dict[PictureKey, tuple[int, FeatureCache]] = {}
 
     def begin(self) -> None:
         """The next call is a picture's first."""
@@ -46,7 +46,7 @@ class DrawingCaches(threading.local):
             del self._known[next(iter(self._known))]
         return found
 
-    def _next(self, key: Key, step: int) -> FeatureCache:
+    def _next(self, key: PictureKey, step: int) -> FeatureCache:
         last, cache = self._known.pop(key, (-1, FeatureCache()))
         if step != last + 1:
             cache = FeatureCache()
@@ -64,7 +64,7 @@ def drawing_caches(program: Program) -> DrawingCaches:
     return DrawingCaches(len(sources_of(program.graph)))
 
 
-def _keys(inputs: Inputs) -> list[Key]:
+def _keys(inputs: Inputs) -> list[PictureKey]:
     """The place of each sample in the batch, and what it is told, but for what changes from call to call."""
     told = [value for name, value in sorted(inputs.items()) if name != "sample" and RESIDUAL not in name]
     count = samples_in({"sample": inputs["sample"]})
