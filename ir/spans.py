@@ -21,4 +21,4 @@ def amount(size: float) -> str:
 
 
 def _rounded(value: float) -> str:
-    return f"{max(value, 1):.0f}" if value >= 10 or value < 1 else f"{value:.1g}"
+    return f"{max(value, 1):.0f}"

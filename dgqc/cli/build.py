@@ -129,7 +129,7 @@ def calibrate(
     seed: options.Seed = 0,
     json: options.Json = False,
 ) -> None:
-    """Record what a pipeline calls its UNet with, for `dgqc compile --calib`."""
+    """Record what a pipeline calls its UNet with, for `--calib`."""
     from ..compiler.samples import shown
     from ..frontends.calibrating.calibrate import calibrate as record
 
@@ -202,7 +202,7 @@ def demo(
     prompts: Annotated[int, typer.Option("--prompts", min=1, help="How many pictures to draw.")] = 8,
     json: options.Json = False,
 ) -> None:
-    """Compile the model that comes with dgqc, and draw with it before and after."""
+    """Compile the demo model, and draw with it before and after."""
     from ..demo import PRESETS, as_table, run_demo
 
     log.info(

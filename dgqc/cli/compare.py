@@ -107,7 +107,10 @@ def compare(
     output: Output = Path("build/compare"),
     json: options.Json = False,
 ) -> None:
-    """Compare presets on one model: signal to noise, pictures, size. Started again, it goes on."""
+    """Compare presets on one model: noise, pictures, size.
+
+    Started again, it goes on where it stopped.
+    """
     from ..compare import candidates
     from ..compare import compare as measure
     from ..compare.output import for_terminal, without_quantization, write

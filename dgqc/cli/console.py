@@ -10,8 +10,6 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any
 
-from rich.console import Console
-
 from ..ir.progress import shown_by
 from ..ir.ranks import rank
 from .display import Bars, LogLines, say
@@ -25,6 +23,8 @@ def result(text: Any = "") -> None:
     """Prints a result, a rich table for instance, to stdout."""
     if rank():
         return  # another process says it
+    from rich.console import Console
+
     Console(highlight=False, soft_wrap=isinstance(text, str), markup=False).print(text)
 
 
@@ -42,6 +42,8 @@ def progress() -> Iterator[None]:
         yield
         return
     if sys.stderr.isatty():
+        from rich.console import Console
+
         bars = Bars(Console(stderr=True))
         with bars.bars, shown_by(bars):
             yield

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
@@ -10,13 +11,17 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from ..ir.errors import DgqcError
-from ..report.table import table
 from . import options
 from .console import as_json, progress, result
 
 if TYPE_CHECKING:
-    from ..execution.parting import Parting
+    from torch import nn
+
+    from ..execution.compiled_program import CompiledProgram
+    from ..execution.parting import Parting, Traced
     from ..report.differences import Differences
+
+log = logging.getLogger("dgqc")
 
 SIDES = ("A", "B")
 SHOWN = 10
@@ -57,7 +62,8 @@ def diff(
     seed: options.Seed = 0,
     json: options.Json = False,
 ) -> None:
-    """Why one is worse: options, passes, sizes, errors of layers, and the first value that differs."""
+    """Why one of two is worse, down to the first bits that part."""
+    log.info("Running one call of each, op by op in the reference, which takes as long as some calls do.")
     with progress():
         found = compared(a, b, inputs, step, least, seed)
     if html is not None:
@@ -79,27 +85,30 @@ def compared(a: Path, b: Path, inputs: Path | None, step: int, least: float, see
     from ..execution.compiled_program import load
     from ..execution.one_call import inputs_of
     from ..execution.parting import first_bits_apart, traced
+    from ..frontends.loading.load import load_model
 
     program = load(a)
     values = inputs_of(program, inputs, seed)
-    own = traced(program, values, step)
+    # Whatever is wrong with the other side is said before anything runs.
     if not (b / NAME).is_file():
-        return _beside_floats(own.layers, b, values, program.program.schedule.timesteps[step], least)
+        model = load_model(b).model
+        return _beside_floats(traced(program, values, step), model, values, program, step, least)
     from ..bundle.bundle import Contents
     from ..report.differences import differences
 
     other = load(b)
+    own = traced(program, values, step)
     papers = differences(*(Contents(one.program, one.provenance, one.report) for one in (program, other)))
     return Outcome(papers, first_bits_apart(own, traced(other, values, step)))
 
 
 def _beside_floats(
-    integers: dict[str, Any], model: Path, values: Any, timestep: float, least: float
+    own: Traced, model: nn.Module, values: Any, program: CompiledProgram, step: int, least: float
 ) -> Outcome:
     from ..execution.parting import float_layers, layers_beside
-    from ..frontends.loading.load import load_model
 
-    layers = layers_beside(float_layers(load_model(model).model, values, timestep), integers)
+    timestep = program.program.schedule.timesteps[step]
+    layers = layers_beside(float_layers(model, values, timestep), own.layers)
     poor = (one for one in layers.values() if one.decibels is not None and one.decibels < least)
     return Outcome(None, next(poor, None), {path: one.decibels for path, one in layers.items()})
 
@@ -140,6 +149,8 @@ def to_json(found: Outcome) -> dict[str, Any]:
 
 def show(found: Outcome, names: tuple[Path, Path], output: Path | None) -> None:
     """For people."""
+    from ..report.table import table
+
     if found.papers is not None:
         _show_papers(found.papers, names)
     elif found.layers:
@@ -158,6 +169,8 @@ def show(found: Outcome, names: tuple[Path, Path], output: Path | None) -> None:
 
 
 def _show_papers(papers: Differences, names: tuple[Path, Path]) -> None:
+    from ..report.table import table
+
     for short, path in zip(SIDES, names, strict=True):
         result(f"{short}: {path}")
     shown = table("", *SIDES)
@@ -168,9 +181,25 @@ def _show_papers(papers: Differences, names: tuple[Path, Path]) -> None:
     result(shown)
     for line in papers.passes:
         result(line)
+    _show_plans(papers.plans)
     for side, sentence in zip(SIDES, papers.quality, strict=True):
         if sentence:
             result(f"{side}: {sentence}")
+
+
+def _show_plans(plans: Mapping[str, tuple[str | None, str | None]]) -> None:
+    """Layers whose plans differ in the same way stand together."""
+    from ..report.table import table
+
+    places: dict[tuple[str | None, str | None], list[str]] = {}
+    for path, pair in plans.items():
+        places.setdefault(pair, []).append(path)
+    shown = table("plans of", *SIDES)
+    for pair, paths in list(places.items())[:SHOWN]:
+        more = f" and {len(paths) - 1} more" if len(paths) > 1 else ""
+        shown.add_row(paths[0] + more, *(text or "-" for text in pair))
+    if places:
+        result(shown)
 
 
 def _number(value: Any) -> str:

@@ -32,7 +32,7 @@ def draw(
     ] = Path("picture.png"),
     backend: options.BackendName = None,
 ) -> None:
-    """Draw a picture of a prompt, in integers; the same on every machine."""
+    """Draw a picture of a prompt, in integers. It is the same on every machine."""
     from ..compiler.samples import shown
     from ..execution.compiled_program import load
     from ..ir.reading import explained

@@ -9,13 +9,15 @@ from typing import Annotated, Any
 import typer
 
 from ..compiler.model_options import LOADING
-from ..report.table import table
+from ..ir.errors import DgqcError
 from . import options
 from .console import as_json, progress, result
 from .from_fields import takes_fields
 
 LOADED = tuple(one for one in LOADING if one != "image_encoder")
 """How a model is loaded to be looked at; no pictures are read for it."""
+PRESET, STEPS = "w4a6", 25
+"""How a model would be compiled, where nobody says it."""
 
 
 def register(app: typer.Typer) -> None:
@@ -31,13 +33,17 @@ def register(app: typer.Typer) -> None:
 def check(
     asked: dict[str, Any],
     path: Annotated[Path, typer.Argument(metavar="MODEL", help="A model or its config.json.")],
-    opt: Annotated[str, typer.Option("-O", "--opt", metavar="PRESET", help="How, such as w4a6.")] = "w4a6",
+    opt: Annotated[str, typer.Option("-O", "--opt", metavar="PRESET", help="How, such as w4a6.")] = PRESET,
     target: Annotated[str | None, typer.Option("--target", metavar="NAMES", help="What to emit.")] = None,
-    steps: Annotated[int, typer.Option("--steps", min=1, help="Steps of the scheduler.")] = 25,
+    steps: Annotated[int, typer.Option("--steps", min=1, help="Steps of the scheduler.")] = STEPS,
     json: options.Json = False,
 ) -> None:
-    """What would become of a model, before any work; exit code 1 where something has no integer form."""
+    """What would become of a model, before any work.
+
+    Exit code 1 where something has no integer form, or this machine has too little memory or disk.
+    """
     from ..report.check import check_model, lines
+    from ..report.table import table
 
     found = check_model(path, opt, steps=steps, target=target, **asked)
     if json:
@@ -57,21 +63,28 @@ def report(
     asked: dict[str, Any],
     path: Annotated[Path, typer.Argument(metavar="DIR|MODEL", help="A bundle, a model or its config.json.")],
     opt: Annotated[
-        str, typer.Option("-O", "--opt", metavar="PRESET", help="For a model: w4a6; fp32 is the float one.")
-    ] = "w4a6",
-    steps: Annotated[int, typer.Option("--steps", min=1, help="For a model: UNet calls in all.")] = 25,
+        str | None,
+        typer.Option("-O", "--opt", metavar="PRESET", help="For a model: w4a6; fp32 is the float one."),
+    ] = None,
+    steps: Annotated[
+        int | None, typer.Option("--steps", min=1, help="For a model: UNet calls in all; 25.")
+    ] = None,
     html: Annotated[Path | None, typer.Option("--html", help="Write one page with pictures.")] = None,
     time: Annotated[
         bool, typer.Option("--time", help="Of a bundle: measure where a call's time goes.")
     ] = False,
     json: options.Json = False,
 ) -> None:
-    """Size, bit operations, groups and memory of a bundle, or of a model from its shapes alone."""
+    """Size, bit operations, groups, memory of a bundle or a model.
+
+    A model's shapes are enough; no weights are read.
+    """
     from ..ir.storage.whole import write_text
     from ..report.report import report_on
     from ..report.text import as_table
 
-    found = report_on(path, opt, steps=steps, **asked)
+    refuse_for_a_bundle(path, {"opt": opt, "steps": steps, **asked})
+    found = report_on(path, opt or PRESET, steps=steps or STEPS, **asked)
     if time:
         found |= {"seconds_by_layer": _timed(path, found)}
     if html is not None:
@@ -86,11 +99,21 @@ def report(
         result(note)
 
 
+def refuse_for_a_bundle(path: Path, given: dict[str, Any]) -> None:
+    """Raises DgqcError for options of how a model would be compiled, where it is compiled already."""
+    from ..bundle.manifest import NAME
+
+    names = [f"--{name.replace('_', '-')}" for name, value in given.items() if value not in (None, ())]
+    if names and (path / NAME).is_file():
+        raise DgqcError(
+            f"{path} is a bundle, which {names[0]} can't change; leave it out, or give the model."
+        )
+
+
 def _timed(path: Path, found: dict[str, Any]) -> dict[str, float]:
     """Seconds by layer. Raises DgqcError for a model."""
     from ..execution.bench import time_by_module
     from ..execution.compiled_program import load
-    from ..ir.errors import DgqcError
 
     if found["estimated"]:
         raise DgqcError(f"--time measures a bundle, and {path} is a model; compile it first.")
@@ -110,7 +133,10 @@ def verify(
     ] = None,
     json: options.Json = False,
 ) -> None:
-    """Compare all backends bit by bit, and each emitted file; exit code 1 unless all agree."""
+    """Compare all backends bit by bit, and each emitted file.
+
+    Exit code 1 unless all agree.
+    """
     from ..execution.compiled_program import load
     from .verified import tell, verified
 
@@ -175,9 +201,10 @@ def bench(
     repeats: Annotated[int, typer.Option("--repeats", min=1, help="Timed calls; the median counts.")] = 5,
     json: options.Json = False,
 ) -> None:
-    """Time one UNet call of the C program, and of the float model in PyTorch."""
+    """Time one UNet call of the C program, beside the float model."""
     from ..execution.bench import bench as measure
     from ..execution.compiled_program import load
+    from ..report.table import table
 
     measured: dict[str, Any] = measure(load(bundle), model, repeats)
     if json:

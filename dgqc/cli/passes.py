@@ -9,7 +9,6 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from ..report.table import table
 from . import options
 from .console import as_json, progress, result
 from .display import say
@@ -42,6 +41,7 @@ def passes(
     from ..ir import ops  # noqa: F401  (registers the dgqc ops, which passes name)
     from ..passes.manager.presets import pipeline_for
     from ..passes.manager.registry import known_passes
+    from ..report.table import table
 
     if pipeline is not None:
         text = pipeline_for(pipeline)
@@ -112,7 +112,7 @@ def view(
         Path | None, typer.Option("-o", "--output", help="The page; DIR/view.html by default.")
     ] = None,
 ) -> None:
-    """Write a page on which one steps through passes and sees what each changed."""
+    """Write a page on which one steps through the passes."""
     from ..ir.storage.whole import write_text
     from ..report.view import as_page
 

@@ -8,7 +8,6 @@ from typing import TYPE_CHECKING, Any, TextIO
 import typer
 
 from ..backends.registry import target_names
-from ..report.table import table
 from . import options
 from .console import as_json, result
 
@@ -25,8 +24,9 @@ def register(app: typer.Typer) -> None:
 
 
 def targets(json: options.Json = False) -> None:
-    """List the targets: what they append to the integer graph, what they run, and what is missing here."""
+    """List the targets: their passes, what they run, what is missing."""
     from ..backends.registry import known_targets
+    from ..report.table import table
 
     described = [_describe(one()) for one in known_targets()]
     if json:

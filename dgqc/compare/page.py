@@ -10,7 +10,7 @@ from io import BytesIO
 import plotly.graph_objects as go
 from PIL import Image
 
-from ..report.document import Chosen, chosen, document, drawn, sorted_table
+from ..report.document import Chosen, chosen, document, drawn, named, sorted_table
 from ..report.laid_out import laid_out
 from .drawing import Pictures
 from .output import DIGITS, columns
@@ -78,14 +78,14 @@ def _layers(rows: Sequence[Row]) -> Chosen:
 
 def _grid(some: DrawnColumns) -> str:
     """A row for each prompt, a column for each preset."""
-    heads = "".join(f"<th>{escape(name)}</th>" for name in ("prompt", *some.pictures))
+    heads = "".join(f"<th>{named(name)}</th>" for name in ("prompt", *some.pictures))
     body = ""
     for place, prompt in enumerate(some.prompts):
         cells = "".join(
             f"<td><img alt='{escape(name, quote=True)}' src='{_embedded(pictures[place])}'></td>"
             for name, pictures in some.pictures.items()
         )
-        body += f"<tr><td>{escape(prompt)}</td>{cells}</tr>"
+        body += f"<tr><td>{named(prompt)}</td>{cells}</tr>"
     return f"<table class='drawings'><thead><tr>{heads}</tr></thead><tbody>{body}</tbody></table>"
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import statistics
 import time
 from collections.abc import Callable
@@ -20,20 +21,28 @@ from ..ir.errors import DgqcError
 from .compiled_program import CompiledProgram
 from .one_call import random_floats
 
+log = logging.getLogger("dgqc")
+
 
 def bench(compiled: CompiledProgram, model: Path | None, repeats: int) -> dict[str, Any]:
     """Median milliseconds of one call for one sample, after one call to warm up.
 
     Returns JSON with `c_ms`, `threads` and, where a model is given, `pytorch_ms` and `speedup`.
     """
+    beside = None if model is None else _float_call(compiled, model)
     inputs = random_inputs(compiled.program, seed=0)
+    log.info(
+        "Timing %d calls%s, after one of each; the first also builds the C.",
+        repeats,
+        "" if beside is None else " and as many of the float model",
+    )
     found: dict[str, Any] = {
         "c_ms": median_ms(lambda: compiled.run_integers(inputs, 0, backend="c"), repeats),
         "repeats": repeats,
         "threads": torch.get_num_threads(),
     }
-    if model is not None:
-        found["pytorch_ms"] = median_ms(_float_call(compiled, model), repeats)
+    if beside is not None:
+        found["pytorch_ms"] = median_ms(beside, repeats)
         found["speedup"] = found["pytorch_ms"] / found["c_ms"]
     return found
 
@@ -43,6 +52,7 @@ def time_by_module(compiled: CompiledProgram, repeats: int = 5) -> dict[str, flo
 
     Raises DgqcError where none can tell.
     """
+    log.info("Timing %d calls on one thread, after building them.", repeats)
     for target in known_targets():
         if target.favoured:
             inputs = random_inputs(compiled.program, seed=0)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 from collections.abc import Mapping, Sequence
 from functools import cache
+from pathlib import Path
 from typing import Any, Protocol
 
 import torch
@@ -33,6 +34,10 @@ CLOSE = 0.02
 PLACE = "place"
 LOOKED_AT = ("add_embedding", "encoder_hid_proj")
 """Parts of the original that pipelines read shapes from."""
+UPLOADING = ("commit_message", "private", "token", "create_pr")
+"""Options of `save_pretrained` that are about uploading."""
+OF_LAYERS = ("compile_repeated_blocks", "enable_gradient_checkpointing", "enable_parallelism")
+"""What every model of diffusers has, and what needs layers."""
 
 
 class Runnable(Protocol):
@@ -149,13 +154,17 @@ class CompiledUNet(ModelMixin, ConfigMixin):  # type: ignore[misc]
     def save_pretrained(self, save_directory: str | os.PathLike[str], **options: Any) -> None:
         """Writes the program as a bundle, which `from_pretrained` loads where dgqc is imported.
 
-        options: of diffusers, about how weights are stored; a bundle has its own way.
+        options: of diffusers; push_to_hub and what belongs to it upload the bundle, others are about how
+        weights are stored, and a bundle has its own way.
         Raises DgqcError where something else than a bundle stands there.
         """
         save = getattr(self.program, "save", None)
         if save is None:
             raise DgqcError(f"A {type(self.program).__name__} can't be saved; save a CompiledProgram.")
         save(save_directory)
+        if options.get("push_to_hub"):
+            name = options.get("repo_id") or Path(save_directory).resolve().name
+            self.push_to_hub(name, **{key: options[key] for key in UPLOADING if key in options})
 
     def dequantize(self) -> None:
         """Always raises DgqcError: what was rounded away is gone."""
@@ -262,8 +271,20 @@ class CompiledUNet(ModelMixin, ConfigMixin):  # type: ignore[misc]
 
 @cache
 def _named_like(original: Any) -> type[CompiledUNet]:
-    parts = {"__module__": original.__module__, "__doc__": CompiledUNet.__doc__, "_original": original}
+    """A class whose objects pass for the original's, since diffusers asks for instances of its own types."""
+    parts = {
+        "__module__": original.__module__,
+        "__doc__": CompiledUNet.__doc__,
+        "__class__": property(lambda _: original),
+        "_original": original,
+        **dict.fromkeys(OF_LAYERS, property(_missing)),
+    }
     return type(original.__name__, (CompiledUNet,), parts)
+
+
+def _missing(_: CompiledUNet) -> None:
+    """Python asks `__getattr__` next, which says what is missing."""
+    raise AttributeError
 
 
 def _unfilled(original: Any) -> CompiledUNet:

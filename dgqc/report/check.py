@@ -21,8 +21,6 @@ from ..frontends.capturing.rewriter import Refused
 from ..frontends.loading.guidance import USUAL, with_guidance
 from ..frontends.loading.picture_encoders import shown_inputs
 from ..frontends.loading.sample_sizes import SampleSize
-from ..frontends.parts.decoders import COMPONENT
-from ..frontends.parts.text_encoders import TOKENIZERS
 from ..frontends.schedules import schedule_for
 from ..ir.program import Program
 from ..ir.shapes import TIME_INPUTS
@@ -32,6 +30,7 @@ from ..passes.manager.pipeline import parse_pipeline
 from ..passes.manager.presets import pipeline_for
 from .foresight import Foresight, Work, call_seconds, foresee
 from .machine import free_disk, this_machine
+from .outside import Components, components
 from .report import CONTEXT_LENGTH, model_costs, shapes_only
 from .work import Sampling, work_of
 
@@ -54,7 +53,7 @@ class Checked:
     picture or a call, by whoever calls the program. refused: ops without an integer form. schedule: the
     scheduler and the number of UNet calls. foreseen: what compiling it takes here, without recorded samples.
     free_memory, free_disk: bytes. call: seconds of one call of the program here; None where no target knows.
-    parts: of its pipeline, which are compiled as well where they have an integer form.
+    components: of its pipeline, those that are compiled as well, and those that stay outside.
     """
 
     model: str
@@ -71,7 +70,7 @@ class Checked:
     free_memory: int
     free_disk: int
     call: float | None
-    parts: Sequence[str]
+    components: Components
     refused: Sequence[Refused] = field(default=())
 
     @property
@@ -137,7 +136,7 @@ def check_model(
         machine.memory,
         free_disk(Path()),
         _call(work, targets, machine.workers),
-        _other_parts(path),
+        _components(path),
         tuple(refused),
     )
 
@@ -161,11 +160,10 @@ def _parts(program: Program) -> tuple[dict[str, int], int, int]:
     return dict(integers.most_common()), of_time, of_conditions
 
 
-def _other_parts(path: Path) -> tuple[str, ...]:
-    """Of a pipeline's folder, by the names in its index."""
+def _components(path: Path) -> Components:
+    """Of a pipeline's folder, or of a model that comes alone."""
     index = path / INDEX
-    held = read_json_object(index) if index.is_file() else {}
-    return tuple(name for name in (*TOKENIZERS, COMPONENT) if any(held.get(name) or ()))
+    return components(read_json_object(index) if index.is_file() else {})
 
 
 def _call(work: Work, targets: Sequence[Target], threads: int) -> float | None:
@@ -198,10 +196,12 @@ def lines(found: Checked) -> Iterator[tuple[str, str]]:
     kinds = ", ".join(f"{count} {name}" for name, count in found.integers.items())
     yield "integer ops", f"{sum(found.integers.values())}: {kinds}"
     yield "folded into tables of the calls", f"{found.of_time} ops of the time embedding"
-    if found.parts:
-        yield "compiled as well, where it can be", ", ".join(found.parts)
+    if found.components.compiled:
+        yield "compiled as well", ", ".join(found.components.compiled)
     if found.of_conditions:
-        yield "left in float, once a picture", f"{found.of_conditions} ops of the conditions"
+        yield "left in float, once a picture", f"{found.of_conditions} ops that need the conditions alone"
+    for name, why in found.components.outside.items():
+        yield f"outside: {name}", why
     if not found.refused:
         yield "compiling, as busy as this machine is", duration(*found.foreseen.seconds)
         for name, free in (("memory", found.free_memory), ("disk", found.free_disk)):
@@ -211,7 +211,8 @@ def lines(found: Checked) -> Iterator[tuple[str, str]]:
         yield "a call of the program", f"about {1000 * found.call:.2g} ms, at this machine's int8 peak"
     for (op, message), places in _grouped(found.refused).items():
         where = f" and {len(places) - 1} more" if len(places) > 1 else ""
-        yield f"NOT SUPPORTED: {op}{where}", message
+        others = f" Also in {', '.join(one or 'its forward' for one in places[1:])}." if where else ""
+        yield f"NOT SUPPORTED: {op}{where}", message + others
 
 
 def _grouped(refused: Sequence[Refused]) -> dict[tuple[str, str], list[str]]:

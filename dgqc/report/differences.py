@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from ..bundle.bundle import Contents
+from .layer_plans import layer_plans
 from .report import entry_with
 
 FIGURES = ("size_mb", "table_bytes", "arena_bytes", "bops_t", "bops_as_built_t", "weight_bits", "groups")
@@ -18,12 +19,14 @@ class Differences:
     """What differs between two bundles, each as (of the first, of the second).
 
     asked: options of the request. passes: of the pipelines, those that one alone has; "-" stands before the
-    first's and "+" before the second's. figures: sizes and costs. quality: both summaries. layers: signal to
-    noise in dB, the layers that lose most first; None where a bundle doesn't say.
+    first's and "+" before the second's. plans: of layers, by place, as `layer_plans` has them; None where one
+    has no such layer. figures: sizes and costs. quality: both summaries. layers: signal to noise in dB, the
+    layers that lose most first; None where a bundle doesn't say.
     """
 
     asked: Mapping[str, tuple[Any, Any]]
     passes: tuple[str, ...]
+    plans: Mapping[str, tuple[str | None, str | None]]
     figures: Mapping[str, tuple[Any, Any]]
     quality: tuple[str | None, str | None]
     layers: Mapping[str, tuple[float | None, float | None]]
@@ -36,6 +39,7 @@ def differences(a: Contents, b: Contents) -> Differences:
     return Differences(
         _apart({**one.request, "model": one.model}, {**other.request, "model": other.model}),
         tuple(_changed(_passes(one.pipeline), _passes(other.pipeline))),
+        _apart(layer_plans(a.program), layer_plans(b.program)),
         {name: (figures[0].get(name), figures[1].get(name)) for name in FIGURES},
         (_sentence(a.report), _sentence(b.report)),
         _layers(a.report, b.report),

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from html import escape
@@ -59,6 +60,8 @@ for (const place of document.querySelectorAll(".chosen")) {
 SETTINGS = {"responsive": True, "displaylogo": False}
 POLICY = "default-src 'none'; style-src 'unsafe-inline'; script-src 'unsafe-inline'; img-src data: blob:"
 """What a browser lets the page do: nothing outside itself."""
+PARTS = re.compile(r"(?<=[./,+_={}])(?=[^\d\s])|(?<=[a-z])(?=[A-Z])")
+"""Where a name may go on in the next line; never within a number or a word."""
 Traces = list[dict[str, Any]]
 
 
@@ -83,7 +86,7 @@ def document(title: str, body: str, *, plots: bool = True) -> str:
         f'<meta http-equiv="Content-Security-Policy" content="{POLICY}">'
         "<meta name='viewport' content='width=device-width, initial-scale=1'>"
         f"<title>{escape(title)}</title><style>{STYLE}</style>{scripts}"
-        f"<h1>{escape(title)}</h1>{body}<script>{SORT}{CHOOSE}</script></html>\n"
+        f"<h1>{named(title)}</h1>{body}<script>{SORT}{CHOOSE}</script></html>\n"
     )
 
 
@@ -119,14 +122,19 @@ def sorted_table(heads: Sequence[str], rows: Iterable[Sequence[str | float | Non
     return f"<table class='sorted'><thead><tr>{head}</tr></thead><tbody>{body}</tbody></table>"
 
 
+def named(text: str) -> str:
+    """Text with names in it, as HTML; a browser that breaks a name does it between its parts."""
+    return "<wbr>".join(map(escape, PARTS.split(text)))
+
+
 def row(name: str, value: str) -> str:
     """A line of a table of names and values."""
-    return f"<tr><td>{escape(name)}</td><td>{escape(value)}</td></tr>"
+    return f"<tr><td>{named(name)}</td><td>{named(value)}</td></tr>"
 
 
 def _cell(value: str | float | None) -> str:
     if value is None:
         return "<td class='number' data-value='-1e9'>-</td>"
     if isinstance(value, str):
-        return f"<td>{escape(value)}</td>"
+        return f"<td>{named(value)}</td>"
     return f"<td class='number' data-value='{value}'>{value:.6g}</td>"

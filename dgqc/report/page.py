@@ -10,7 +10,7 @@ from typing import Any
 
 from ..bundle.bundle import read
 from .choices import choices
-from .document import chosen, document, drawn, row, sorted_table
+from .document import chosen, document, drawn, named, row, sorted_table
 from .layers import LayerFacts, layers_of
 from .pictures import beside, pictures
 from .report import Report, entry_with
@@ -47,7 +47,7 @@ def as_page_of_two(sides: Mapping[str, ReportSide]) -> str:
     both = beside({name: side.report for name, side in sides.items()})
     above = "" if both is None else f"<h2>Layers beside each other</h2>{drawn(both)}"
     columns = "".join(
-        f"<section><h1>{escape(name)}</h1>{_section(side)}</section>" for name, side in sides.items()
+        f"<section><h1>{named(name)}</h1>{_section(side)}</section>" for name, side in sides.items()
     )
     return document(" and ".join(sides), f"{above}<div class='sides'>{columns}</div>")
 

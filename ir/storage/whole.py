@@ -25,8 +25,10 @@ def whole_file(target: Path) -> Iterator[Path]:
     """Gives the path of an empty file to write into, which becomes `target` when the block ends.
 
     Makes the folder it lies in. When the block fails or is interrupted, what stood at `target` stays.
-    Raises DgqcError when the disk is full or the place can't be written to.
+    Raises DgqcError when the disk is full, or the place is a folder or can't be written to.
     """
+    if target.is_dir():
+        raise DgqcError(f"{target} is a folder; give the name of a file.")
     with _said(target, "file"):
         target.parent.mkdir(parents=True, exist_ok=True)
         remove_leftovers(target.parent, _kind(target, "partial"))

@@ -12,6 +12,7 @@ import pytest
 from dgqc.frontends.capturing.rewriter import Refused
 from dgqc.report import check as checking
 from dgqc.report.check import check_model, lines
+from dgqc.report.outside import components
 
 Run = Callable[..., tuple[int, str, str]]
 
@@ -49,8 +50,31 @@ def test_what_is_missing_is_exit_code_1(run: Run, config: Path, monkeypatch: pyt
     code, output, error = run("check", str(config))
     assert (code, error) == (1, "")
     shown = dict(lines(check_model(config, "w4a6", steps=25, target=None)))
-    assert shown["NOT SUPPORTED: aten.sort.default and 1 more"] == "it can't stand in a"
+    assert shown["NOT SUPPORTED: aten.sort.default and 1 more"] == "it can't stand in a Also in b."
     assert "aten.sort.default" in output
+
+
+def test_what_stays_outside_is_named_with_why(tmp_path: Path) -> None:
+    index = {
+        "_class_name": "APipeline",
+        "unet": ["diffusers", "UNet2DConditionModel"],
+        "scheduler": ["diffusers", "DDIMScheduler"],
+        "text_encoder": ["transformers", "CLIPTextModel"],
+        "text_encoder_2": ["transformers", "T5EncoderModel"],
+        "tokenizer": ["transformers", "CLIPTokenizer"],
+        "vae": ["diffusers", "AutoencoderKL"],
+        "safety_checker": ["stable_diffusion", "StableDiffusionSafetyChecker"],
+        "image_encoder": [None, None],
+        "requires_safety_checker": True,
+    }
+    found = components(index)
+    assert found.compiled == ("text_encoder", "vae")
+    assert found.outside == {
+        "scheduler": "computes in float between calls; dgqc compile --loop own takes it in",
+        "text_encoder_2": "a T5EncoderModel has no integer form",
+        "safety_checker": "the pipeline calls this StableDiffusionSafetyChecker around the UNet",
+    }
+    assert list(components({}).outside) == ["scheduler"]
 
 
 def test_too_little_room_is_missing_too(run: Run, config: Path, monkeypatch: pytest.MonkeyPatch) -> None:

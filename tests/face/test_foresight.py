@@ -154,6 +154,7 @@ def test_what_is_not_done_takes_nothing() -> None:
         (61, 340, "1 to 6 minutes"),
         (4000, 9000, "1 to 2 hours"),
         (115, 125, "about 2 minutes"),
+        (580, 1800, "10 to 30 minutes"),
     ],
 )
 def test_spans_of_time_as_people_say_them(least: float, most: float, said: str) -> None:

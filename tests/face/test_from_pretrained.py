@@ -16,7 +16,13 @@ import accelerate
 import pytest
 import text_parts
 import torch
-from diffusers import DDIMScheduler, EulerDiscreteScheduler, StableDiffusionPipeline, UNet2DConditionModel
+from diffusers import (
+    DDIMScheduler,
+    EulerDiscreteScheduler,
+    StableDiffusionImg2ImgPipeline,
+    StableDiffusionPipeline,
+    UNet2DConditionModel,
+)
 from diffusers.quantizers import PipelineQuantizationConfig, auto
 
 import dgqc
@@ -163,6 +169,30 @@ def test_without_the_original(bundle: Path, wanted: torch.Tensor) -> None:
     assert torch.equal(draw(by_hand), wanted)
 
 
+def test_it_passes_for_the_originals_class(
+    folder: Path, pipeline: StableDiffusionPipeline, caplog: pytest.LogCaptureFixture
+) -> None:
+    """Diffusers warns of components of other types, and leaves them out of a pipeline made of another one."""
+    assert isinstance(pipeline.unet, UNet2DConditionModel)
+    with caplog.at_level("WARNING", logger="diffusers"):
+        loaded(folder)
+    assert "Expected types" not in caplog.text
+    parts = {"vae": None, "safety_checker": None, "image_encoder": None, "feature_extractor": None}
+    other = StableDiffusionImg2ImgPipeline.from_pipe(pipeline, requires_safety_checker=False, **parts)
+    assert other.unet is pipeline.unet
+
+
+def test_uploading_takes_the_bundle(
+    pipeline: StableDiffusionPipeline, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    asked: list[Any] = []
+    monkeypatch.setattr(CompiledUNet, "push_to_hub", lambda _, name, **how: asked.append((name, how)))
+    pipeline.unet.save_pretrained(tmp_path / "one")
+    pipeline.unet.save_pretrained(tmp_path / "two", push_to_hub=True, private=True, variant="fp16")
+    pipeline.unet.save_pretrained(tmp_path / "two", push_to_hub=True, repo_id="me/mine")
+    assert asked == [("two", {"private": True}), ("me/mine", {})]
+
+
 def test_types_and_devices(pipeline: StableDiffusionPipeline, wanted: torch.Tensor, folder: Path) -> None:
     unet = pipeline.to(torch.float64).unet
     assert unet.dtype == torch.float64
@@ -194,6 +224,9 @@ def test_torch_compile_leaves_it_as_it_is(pipeline: StableDiffusionPipeline, wan
 
 
 def test_offloading_the_whole_model(pipeline: StableDiffusionPipeline, wanted: torch.Tensor) -> None:
+    pipeline.enable_model_cpu_offload(device="cpu")
+    assert torch.equal(draw(pipeline), wanted)
+    pipeline.remove_all_hooks()
     pipeline.unet, hook = accelerate.cpu_offload_with_hook(pipeline.unet, "cpu")
     assert torch.equal(draw(pipeline), wanted)
     hook.offload()
@@ -205,10 +238,15 @@ def test_offloading_layer_by_layer(pipeline: StableDiffusionPipeline, wanted: to
     assert torch.equal(draw(pipeline), wanted)
 
 
-def test_attention_slicing_changes_nothing(pipeline: StableDiffusionPipeline, wanted: torch.Tensor) -> None:
+def test_switches_of_attention_change_nothing(
+    pipeline: StableDiffusionPipeline, wanted: torch.Tensor
+) -> None:
     pipeline.enable_attention_slicing()
+    pipeline.enable_xformers_memory_efficient_attention()
+    pipeline.unet.set_attention_backend("native")
     assert torch.equal(draw(pipeline), wanted)
     pipeline.disable_attention_slicing()
+    pipeline.disable_xformers_memory_efficient_attention()
 
 
 def test_several_pictures_and_callbacks(pipeline: StableDiffusionPipeline) -> None:
@@ -258,6 +296,9 @@ def test_what_needs_layers_is_refused(pipeline: StableDiffusionPipeline) -> None
         pipeline.unet.dequantize()
     with pytest.raises(DgqcError, match="has no load_attn_procs"):
         pipeline.unet.load_attn_procs({})
+    for name in ("compile_repeated_blocks", "enable_gradient_checkpointing", "unload_lora"):
+        with pytest.raises(DgqcError, match=f"has no {name}, for its layers are integers"):
+            getattr(pipeline.unet, name)
     assert not hasattr(pipeline.unet, "set_attn_processor")
 
 

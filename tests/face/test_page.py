@@ -12,6 +12,7 @@ import pytest
 
 from dgqc.execution.compiled_program import CompiledProgram
 from dgqc.report.choices import choices
+from dgqc.report.document import named
 from dgqc.report.layers import layers_of
 from dgqc.report.page import ReportSide, as_page, as_page_of_two, side_of
 from dgqc.report.pictures import pictures
@@ -146,3 +147,9 @@ def test_two_bundles_on_one_page(side: ReportSide, saved: Path, run: Run, tmp_pa
     code, _, told = run("diff", saved, saved, "--html", tmp_path / "page.html")
     assert code == 2
     assert "give another one" in told
+
+
+def test_names_go_on_in_the_next_line_between_their_parts() -> None:
+    assert named("down_blocks.0.ff.net.2") == "down_<wbr>blocks.0.<wbr>ff.<wbr>net.2"
+    assert named("UNet2DConditionModel at w4a6,<b>") == "UNet2DCondition<wbr>Model at w4a6,<wbr>&lt;b&gt;"
+    assert named("0.4104 G, 1,234") == "0.4104 G, 1,234"

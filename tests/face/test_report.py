@@ -123,6 +123,18 @@ def test_command(run: Callable[..., tuple[int, str, str]], saved: Path, tmp_path
     assert "bit operations" in page.read_text()
 
 
+def test_options_of_a_compile_are_refused_for_what_is_compiled(
+    run: Callable[..., tuple[int, str, str]], saved: Path
+) -> None:
+    for option in (("-O", "w8a8"), ("--steps", "10"), ("--lora", "a.safetensors"), ("--sample-size", "8")):
+        name = "--opt" if option[0] == "-O" else option[0]
+        code, out, told = run("report", saved, *option)
+        assert (code, out) == (2, "")
+        assert told.strip().endswith(
+            f"is a bundle, which {name} can't change; leave it out, or give the model."
+        )
+
+
 def test_the_map_of_the_arena(run: Callable[..., tuple[int, str, str]], saved: Path) -> None:
     """The largest buffers for people, all of them for programs."""
     _, out, _ = run("report", saved)

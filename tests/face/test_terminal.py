@@ -24,7 +24,7 @@ QUICK = """
 import sys, time
 from dgqc.cli.main import run
 assert run(["--help"]) == 0
-print(sorted({"torch", "numpy", "diffusers", "pydantic", "matplotlib"} & set(sys.modules)))
+print(sorted({"torch", "numpy", "diffusers", "pydantic", "rich"} & set(sys.modules)))
 """
 
 
@@ -182,3 +182,4 @@ def test_a_shell_completes_commands_and_options() -> None:
 def test_help_loads_nothing_that_takes_time() -> None:
     done = subprocess.run([sys.executable, "-c", QUICK], capture_output=True, text=True, check=False)
     assert done.stdout.rstrip().endswith("[]"), done.stdout[-300:] + done.stderr
+    assert "..." not in done.stdout, "a command's first sentence doesn't fit its line"
