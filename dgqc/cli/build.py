@@ -22,6 +22,7 @@ from . import options
 from .console import as_json, progress, result
 from .display import say
 from .from_fields import takes_fields
+from .places import check_file, check_folder
 from .targets import TARGET_HELP, StageWatch, stage_names
 
 if TYPE_CHECKING:
@@ -31,6 +32,8 @@ if TYPE_CHECKING:
 
 
 log = logging.getLogger("dgqc")
+NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
+"""What symbols of C may begin with."""
 
 MOST_COVERED = 64
 """Pictures that --coverage draws at most, where nobody says how many."""
@@ -70,6 +73,8 @@ def compile_model(
     from ..bundle.bundle import check_output
     from ..compiler.driver import compiled_as_asked, lower
 
+    if name is not None and not NAME.fullmatch(name):
+        raise DgqcError(f"--name is {name!r}, but symbols of C begin with it: letters, digits and _.")
     targets = select_targets(None if target is None else [target], weights=weights, prefix=name)
     check_targets(targets)
     clock, instruments = instruments_for(print_ir_after, timing, dump_ir)
@@ -77,6 +82,7 @@ def compile_model(
     place = output or options.default_output(request)
     if request.stop_after is None:
         check_output(place)
+        check_folder(place.parent)
     check_printed(print_ir_after, request.passes, stage_names(targets))
     with progress():
         if request.stop_after is not None:
@@ -133,13 +139,9 @@ def calibrate(
     from ..compiler.samples import shown
     from ..frontends.calibrating.calibrate import calibrate as record
 
+    check_file(output)
     watch = _watch(coverage, growth, part)
     lines = None if prompts is None else read_prompts(prompts)[:limit]
-    log.info(
-        "Recording every call while the pipeline draws %d pictures at a time in %d steps; the first "
-        "call tells how long it takes.",
-        *(batch_size, steps),
-    )
     with progress():
         calibration = record(
             pipeline,
@@ -205,6 +207,7 @@ def demo(
     """Compile the demo model, and draw with it before and after."""
     from ..demo import PRESETS, as_table, run_demo
 
+    check_folder(output)
     log.info(
         "Compiling the demo model at %s, then drawing %s with each and with the float model.",
         " and ".join(PRESETS),

@@ -15,6 +15,7 @@ from . import options
 from .build import read_prompts
 from .console import as_json, progress, result
 from .display import say
+from .places import check_folder
 
 if TYPE_CHECKING:
     from ..compare import Workload
@@ -121,6 +122,7 @@ def compare(
     from ..compare.workload import Amounts
     from ..ir.storage.whole import write_text
 
+    check_folder(output)
     wanted = candidates(_names(presets), _names(bits), _settings(setting or []), simulated)
     store = Store(output / "measured")
     amounts = Amounts(calib_prompts, held_out, pictures, steps)

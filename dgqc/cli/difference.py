@@ -13,6 +13,7 @@ import typer
 from ..ir.errors import DgqcError
 from . import options
 from .console import as_json, progress, result
+from .places import check_file
 
 if TYPE_CHECKING:
     from torch import nn
@@ -63,6 +64,8 @@ def diff(
     json: options.Json = False,
 ) -> None:
     """Why one of two is worse, down to the first bits that part."""
+    for place in filter(None, (output, html)):
+        check_file(place)
     log.info("Running one call of each, op by op in the reference, which takes as long as some calls do.")
     with progress():
         found = compared(a, b, inputs, step, least, seed)

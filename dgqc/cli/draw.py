@@ -10,8 +10,11 @@ import typer
 
 from . import options
 from .console import progress, result
+from .places import check_file
 
 log = logging.getLogger("dgqc")
+ENDS = (".png", ".ppm", ".jpg", ".jpeg", ".bmp", ".webp")
+"""Of files that pictures are written as."""
 
 
 def register(app: typer.Typer) -> None:
@@ -35,9 +38,12 @@ def draw(
     """Draw a picture of a prompt, in integers. It is the same on every machine."""
     from ..compiler.samples import shown
     from ..execution.compiled_program import load
+    from ..execution.pictures import prompted_texts
     from ..ir.reading import explained
 
+    check_file(output, ENDS)
     program = load(bundle)
+    prompted_texts(program)
     calls = len(program.program.schedule) * (1 if guidance == 1 else 2)
     log.info("Drawing with %d calls of the UNet; the first one tells how long it takes.", calls)
     with progress():

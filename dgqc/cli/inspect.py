@@ -13,6 +13,7 @@ from ..ir.errors import DgqcError
 from . import options
 from .console import as_json, progress, result
 from .from_fields import takes_fields
+from .places import check_file
 
 LOADED = tuple(one for one in LOADING if one != "image_encoder")
 """How a model is loaded to be looked at; no pictures are read for it."""
@@ -83,6 +84,8 @@ def report(
     from ..report.report import report_on
     from ..report.text import as_table
 
+    if html is not None:
+        check_file(html)
     refuse_for_a_bundle(path, {"opt": opt, "steps": steps, **asked})
     found = report_on(path, opt or PRESET, steps=steps or STEPS, **asked)
     if time:
@@ -103,7 +106,7 @@ def refuse_for_a_bundle(path: Path, given: dict[str, Any]) -> None:
     """Raises DgqcError for options of how a model would be compiled, where it is compiled already."""
     from ..bundle.manifest import NAME
 
-    names = [f"--{name.replace('_', '-')}" for name, value in given.items() if value not in (None, ())]
+    names = [f"--{name.replace('_', '-')}" for name, value in given.items() if value]
     if names and (path / NAME).is_file():
         raise DgqcError(
             f"{path} is a bundle, which {names[0]} can't change; leave it out, or give the model."
@@ -180,6 +183,8 @@ def run(
     from ..execution.compiled_program import load
     from ..execution.one_call import call_once
 
+    if output is not None:
+        check_file(output)
     outcome = call_once(load(bundle), inputs, timestep, step, output, backend, allow_nearest_step, seed)
     if json:
         as_json(outcome)

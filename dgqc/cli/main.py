@@ -143,6 +143,7 @@ def sentence(error: Exception) -> str:
         return str(error)
     if hasattr(error, "format_message"):
         message = error.format_message()
+        message = message.replace("Value error, ", "")  # pydantic's, of a choice
         where = getattr(getattr(error, "ctx", None), "command_path", "dgqc")
         return f"{message}{'' if message.endswith(('.', '?')) else '.'} See {where} --help."
     if isinstance(error, OSError) and error.errno == errno.ENOSPC:

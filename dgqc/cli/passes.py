@@ -9,10 +9,12 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from ..ir.errors import DgqcError
 from . import options
 from .console import as_json, progress, result
 from .display import say
 from .from_fields import takes_fields
+from .places import check_file
 
 if TYPE_CHECKING:
     from ..passes.base import Pass
@@ -53,6 +55,8 @@ def passes(
         for name, passes_of_target in appended.items():
             result(f"then, for {name}: {passes_of_target or 'nothing'}")
         return
+    if target is not None:
+        raise DgqcError("--target says what follows a preset's passes; name the preset with --pipeline.")
     owners = {name: one.name for one in known_targets() for name in one.pass_modules}
     described = [{**_describe(item), "target": owners.get(item.name)} for item in known_passes()]
     if json:
@@ -117,6 +121,7 @@ def view(
     from ..report.view import as_page
 
     place = output or folder / "view.html"
+    check_file(place)
     write_text(place, as_page(folder))
     result(f"Wrote {place}.")
 

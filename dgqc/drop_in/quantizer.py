@@ -13,6 +13,7 @@ from typing import Any
 
 import diffusers
 import torch
+from diffusers import ControlNetModel, T2IAdapter
 from diffusers.quantizers.base import DiffusersQuantizer
 
 from ..compiler.driver import compile as compile_model
@@ -21,6 +22,8 @@ from ..execution.diffusers_unet import CompiledUNet
 from ..ir.errors import DgqcError
 from .config import DgqcConfig
 
+OTHERS = {ControlNetModel: "as_diffusers_controlnet", T2IAdapter: "as_diffusers_adapter"}
+"""What is compiled as well, with the method that makes a drop-in of it."""
 TELLS_FILES = "maybe_update_loaded_keys"
 """The hook by which diffusers says where a model's files are, since version 0.39."""
 
@@ -72,6 +75,7 @@ class DgqcQuantizer(DiffusersQuantizer):  # type: ignore[misc]
 
     def _process_model_before_weight_loading(self, model: Any, **_: Any) -> None:
         """A bundle's program has the weights, so that diffusers has none to look for."""
+        refuse_others(model)
         model.is_quantized = False
         if self.pre_quantized:
             become_compiled(model, load(self._bundle()), self._dtype)
@@ -95,6 +99,16 @@ class DgqcQuantizer(DiffusersQuantizer):  # type: ignore[misc]
     def is_trainable(self) -> bool:
         """Integers have no gradients."""
         return False
+
+
+def refuse_others(model: Any) -> None:
+    """Raises DgqcError for what is compiled as well, but is no UNet."""
+    for kind, door in OTHERS.items():
+        if isinstance(model, kind):
+            raise DgqcError(
+                f"from_pretrained takes compiled UNets, and this is a {kind.__name__}; load the float one, "
+                f"and put dgqc.load(DIR).{door}(original) in its place."
+            )
 
 
 def become_compiled(model: Any, program: CompiledProgram, dtype: torch.dtype | None) -> None:

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import torch
 from diffusers import T2IAdapter
 from diffusers.models.modeling_utils import ModelMixin
 from torch import nn
 
 from ..frontends.loading.controls import unpacked
+from ..ir.errors import DgqcError
 from .control_residuals import residuals_of
 from .diffusers_unet import Runnable
 
@@ -33,6 +36,10 @@ class CompiledAdapter(T2IAdapter):  # type: ignore[misc]
         place = torch.empty(0, dtype=weight.dtype, device=weight.device)
         # Pipelines look for a parameter: one with a type and a place, no values.
         self.register_parameter("_place", nn.Parameter(place, requires_grad=False))
+
+    def save_pretrained(self, *_: Any, **__: Any) -> None:
+        """Always raises DgqcError: diffusers would write a folder without weights."""
+        raise DgqcError("A compiled T2I-Adapter is saved as a bundle, by its own program.save(DIR).")
 
     @property
     def downscale_factor(self) -> int:

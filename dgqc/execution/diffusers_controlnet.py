@@ -41,6 +41,10 @@ class CompiledControlNet(ControlNetModel):  # type: ignore[misc]
         # Pipelines look for a parameter: one with a type and a place, no values.
         self.register_parameter("_place", nn.Parameter(place, requires_grad=False))
 
+    def save_pretrained(self, *_: Any, **__: Any) -> None:
+        """Always raises DgqcError: diffusers would write a folder without weights."""
+        raise DgqcError("A compiled ControlNet is saved as a bundle, by its own program.save(DIR).")
+
     def forward(
         self,
         sample: torch.Tensor,

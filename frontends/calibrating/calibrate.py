@@ -88,6 +88,11 @@ def calibrate(
     loaded = _loaded(pipeline, weights_key, variant, adapters, tokenizer, shown)
     settings = Settings(steps, guidance_scale=guidance_scale, size=sample_size, strength=strength)
     drawings = Drawings(loaded, settings, prompts, labels, given, part, told)
+    log.info(
+        "Recording every call while the pipeline draws %d pictures, %d at a time, in %d steps; the first "
+        "call tells how long it takes.",
+        *(count, min(batch_size, count), steps),
+    )
     try:
         recording, calls = _recorded(drawings, count, batch_size, seed, progress, enough)
     except UnfitPipeline as error:

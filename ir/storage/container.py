@@ -70,7 +70,9 @@ def _document(path: Path) -> DocumentRecord:
     if path.parent.is_file():
         raise DgqcError(f"{path.parent} is a file, but a saved program is a folder.")
     if not path.is_file():
-        raise DgqcError(f"{path.parent} holds no {path.name}, so it isn't a saved program.")
+        raise DgqcError(
+            f"{path.parent} holds no {path.name}, so it isn't a saved program; give a folder that holds one."
+        )
     document = read_json_object(path, DAMAGED)
     if document.get("format") != FORMAT:
         raise DgqcError(f"{path} isn't a program that dgqc saved: it should say it is {FORMAT!r}.")

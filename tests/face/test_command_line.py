@@ -93,6 +93,16 @@ def test_version(run: Run) -> None:
         (["compile", "MODEL", "--sample-size", "8"], "height x width"),
         (["compile", "MODEL", "--print-ir-after", "bogus"], "the pipeline holds no such pass"),
         (["compile", "MODEL", "--steps", "0"], "--steps"),
+        (["compile", "MODEL", "--look-ahead", "maybe"], "Invalid value for '--look-ahead': 'maybe' is not"),
+        (["compile", "MODEL", "--name", "1 model"], "symbols of C begin with it"),
+        (["compile", "MODEL", "-o", "FILE/out"], "config.json is a file, so"),
+        (["calibrate", "MODEL", "-o", "MODEL"], "is a folder; give the name of a file"),
+        (["calibrate", "MODEL", "-o", "FILE/c.safetensors"], "config.json is a file, so"),
+        (["calibrate", "nowhere", "-o", "c.safetensors"], "nowhere does not exist"),
+        (["demo", "-o", "FILE/demo"], "config.json is a file, so"),
+        (["draw", "nowhere", "a square", "-o", "square.txt"], "square.txt ends in none of .png"),
+        (["report", "MODEL", "--html", "MODEL"], "is a folder; give the name of a file"),
+        (["passes", "--target", "c"], "name the preset with --pipeline"),
         (["compile"], "Missing argument 'MODEL'. See dgqc compile --help."),
         (["verify", "nowhere"], "does not exist"),
         (["report", "nowhere.json"], "does not exist"),
@@ -103,7 +113,14 @@ def test_version(run: Run) -> None:
     ],
 )
 def test_wrong_input(run: Run, model_folder: Path, arguments: list[str], message: str) -> None:
-    refused(run(*[str(model_folder) if one == "MODEL" else one for one in arguments]), message)
+    places = {"MODEL": str(model_folder), "FILE": str(model_folder / "config.json")}
+    for name, place in places.items():
+        arguments = [one.replace(name, place) for one in arguments]
+    refused(run(*arguments), message)
+
+
+def test_a_bundle_that_draws_nothing_says_only_that(run: Run, saved: Path) -> None:
+    refused(run("draw", saved, "a square"), "draws no pictures from prompts")
 
 
 def test_output_that_is_no_bundle(run: Run, model_folder: Path, tmp_path: Path) -> None:

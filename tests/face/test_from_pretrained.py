@@ -17,16 +17,21 @@ import pytest
 import text_parts
 import torch
 from diffusers import (
+    ControlNetModel,
     DDIMScheduler,
     EulerDiscreteScheduler,
     StableDiffusionImg2ImgPipeline,
     StableDiffusionPipeline,
+    T2IAdapter,
     UNet2DConditionModel,
 )
 from diffusers.quantizers import PipelineQuantizationConfig, auto
 
 import dgqc
+from dgqc.drop_in.quantizer import refuse_others
 from dgqc.drop_in.registration import register_quantizer
+from dgqc.execution.diffusers_adapter import CompiledAdapter
+from dgqc.execution.diffusers_controlnet import CompiledControlNet
 from dgqc.execution.diffusers_unet import CompiledUNet
 from dgqc.ir.errors import DgqcError
 
@@ -172,13 +177,15 @@ def test_without_the_original(bundle: Path, wanted: torch.Tensor) -> None:
 def test_it_passes_for_the_originals_class(
     folder: Path, pipeline: StableDiffusionPipeline, caplog: pytest.LogCaptureFixture
 ) -> None:
-    """Diffusers warns of components of other types, and leaves them out of a pipeline made of another one."""
+    """Diffusers warns of components of other types."""
     assert isinstance(pipeline.unet, UNet2DConditionModel)
     with caplog.at_level("WARNING", logger="diffusers"):
         loaded(folder)
     assert "Expected types" not in caplog.text
-    parts = {"vae": None, "safety_checker": None, "image_encoder": None, "feature_extractor": None}
-    other = StableDiffusionImg2ImgPipeline.from_pipe(pipeline, requires_safety_checker=False, **parts)
+    missing = dict.fromkeys(("vae", "safety_checker", "image_encoder", "feature_extractor"))
+    other = StableDiffusionImg2ImgPipeline.from_pipe(
+        pipeline, unet=pipeline.unet, requires_safety_checker=False, **missing
+    )
     assert other.unet is pipeline.unet
 
 
@@ -300,6 +307,20 @@ def test_what_needs_layers_is_refused(pipeline: StableDiffusionPipeline) -> None
         with pytest.raises(DgqcError, match=f"has no {name}, for its layers are integers"):
             getattr(pipeline.unet, name)
     assert not hasattr(pipeline.unet, "set_attn_processor")
+
+
+@pytest.mark.parametrize(
+    ("float_kind", "kind", "door"),
+    [
+        (ControlNetModel, CompiledControlNet, "as_diffusers_controlnet"),
+        (T2IAdapter, CompiledAdapter, "as_diffusers_adapter"),
+    ],
+)
+def test_what_is_no_unet_has_doors_of_its_own(float_kind: Any, kind: Any, door: str, tmp_path: Path) -> None:
+    with pytest.raises(DgqcError, match=rf"dgqc\.load\(DIR\)\.{door}\(original\)"):
+        refuse_others(float_kind.__new__(float_kind))
+    with pytest.raises(DgqcError, match=r"by its own program\.save"):
+        kind.__new__(kind).save_pretrained(tmp_path)
 
 
 def test_a_bundle_is_not_compiled_again(folder: Path, tmp_path: Path, run: Any) -> None:

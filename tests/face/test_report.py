@@ -126,7 +126,7 @@ def test_command(run: Callable[..., tuple[int, str, str]], saved: Path, tmp_path
 def test_options_of_a_compile_are_refused_for_what_is_compiled(
     run: Callable[..., tuple[int, str, str]], saved: Path
 ) -> None:
-    for option in (("-O", "w8a8"), ("--steps", "10"), ("--lora", "a.safetensors"), ("--sample-size", "8")):
+    for option in (("-O", "w8a8"), ("--steps", "10"), ("--lora", "a.safetensors"), ("--sample-size", "8x8")):
         name = "--opt" if option[0] == "-O" else option[0]
         code, out, told = run("report", saved, *option)
         assert (code, out) == (2, "")
