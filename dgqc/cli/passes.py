@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import inspect
+import re
 from dataclasses import MISSING, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
@@ -18,6 +19,10 @@ from .places import check_file
 
 if TYPE_CHECKING:
     from ..passes.base import Pass
+
+
+SENTENCE = re.compile(r"(?<=\.) (?=[A-Z`])")
+"""Where a sentence ends and another one begins; `eq. 8` is no end."""
 
 
 def register(app: typer.Typer) -> None:
@@ -62,13 +67,14 @@ def passes(
     if json:
         as_json(described)
         return
-    listing = table("pass", "takes", "leaves", "options", "for", "what it does")
-    for column in listing.columns:
-        column.justify = "left"
+    listing = table("pass", "what it does; its level, and options")
+    listing.columns[1].justify = "left"
     for one in described:
-        written = "\n".join(f"{o['name']}={o['default']}" for o in one["options"])
-        owner = one["target"] or "all"
-        listing.add_row(one["name"], one["takes"], one["leaves"], written, owner, one["summary"])
+        written = ", ".join(f"{option['name']}={option['default']}" for option in one["options"])
+        levels = one["takes"] if one["takes"] == one["leaves"] else f"{one['takes']} to {one['leaves']}"
+        owner = f"for {one['target']}" if one["target"] else ""
+        about = "; ".join(filter(None, (levels, owner, written)))
+        listing.add_row(one["name"], f"{one['summary']}\n{about}")
     result(listing)
 
 
@@ -145,6 +151,6 @@ def _describe(item: type[Pass]) -> dict[str, Any]:
             }
             for option in options_of(item)
         ],
-        "summary": (inspect.getdoc(item) or "").partition("\n")[0],
+        "summary": SENTENCE.split(" ".join((inspect.getdoc(item) or "").split()), maxsplit=1)[0],
         "package": origin(item),
     }

@@ -243,7 +243,13 @@ def test_passes(run: Run) -> None:
     _, out, _ = run("passes", "--pipeline", "w4a6")
     assert out.strip() == pipeline_for("w4a6")
     _, out, _ = run("passes", "--json")
-    assert {"kmeans-groups", "lower-integer"} <= {one["name"] for one in json.loads(out)}
+    found = {one["name"]: one["summary"] for one in json.loads(out)}
+    assert {"kmeans-groups", "lower-integer"} <= found.keys()
+    assert all(summary.endswith((".", ":")) for summary in found.values())
+    assert found["split-start-token"].endswith("(DGQ section 3.3, eq. 8-9).")
+    _, out, _ = run("passes")
+    assert max(map(len, out.splitlines())) <= 80
+    assert "planned to integer" in out
 
 
 def test_verify(run: Run, saved: Path) -> None:
