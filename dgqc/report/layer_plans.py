@@ -19,32 +19,39 @@ UNCODED = 16
 def layer_plans(program: Program) -> dict[str, str]:
     """By a product's place in the model: `weights of 4 bits, codes of 6 bits in 8 groups of channels`.
 
-    An attention has two products, and so two such texts, with a semicolon between them.
+    An attention has two products, and so two such texts, with a semicolon between them. A value of 16 bits
+    is multiplied byte by byte, in two products that are alike.
     """
     found: dict[str, list[str]] = {}
     for node in program.graph.graph.nodes:
         if (product := product_of(node)) is not None:
             found.setdefault(module_path(node), []).append(_plan(program, node, product))
-    return {path: "; ".join(texts) for path, texts in found.items()}
+    return {path: "; ".join(dict.fromkeys(texts)) for path, texts in found.items()}
 
 
 def _plan(program: Program, node: fx.Node, product: ProductArguments) -> str:
-    sides = [_operand(program, node, one) for one in product.operands]
+    # An op that quantizes by itself says so in its own arguments.
+    sides = [
+        _operand(program, node, one, node if product.quantizes else argument(node, one.codes))
+        for one in product.operands
+    ]
     if product.weight is not None:
         holder = str(argument(node, product.weight).target)
         sides.insert(0, f"weights of {program.report.get(WEIGHT_BITS, {}).get(holder, 8)} bits")
     return ", ".join(sides)
 
 
-def _operand(program: Program, node: fx.Node, one: OperandArguments) -> str:
-    """`codes of 6 bits in 8 groups of channels`."""
-    bits = f"codes of {_bits(argument(node, one.codes))} bits"
+def _operand(program: Program, node: fx.Node, one: OperandArguments, coded: Any) -> str:
+    """`codes of 6 bits in 8 groups of channels`. coded: what says how many bits."""
+    bits = f"codes of {_bits(coded)} bits"
     multiple = argument(node, one.multiple) if one.multiple in argument_names(node) else None
     if not isinstance(multiple, fx.Node) or multiple.op != "get_attr":
         return bits
-    groups = constant(program.graph, multiple).shape[-1]
+    if (groups := constant(program.graph, multiple).shape[-1]) == 1:
+        return bits
     axis = argument(node, one.axis) if isinstance(one.axis, str) else one.axis
-    return f"{bits} in {groups} groups of {'channels' if axis == one.summed else 'pixels'}"
+    last = argument(node, one.codes).meta["val"].dim() - 1
+    return f"{bits} in {groups} groups of {'channels' if axis in (-1, last) else 'pixels'}"
 
 
 def _bits(value: Any) -> int:

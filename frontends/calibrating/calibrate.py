@@ -88,11 +88,6 @@ def calibrate(
     loaded = _loaded(pipeline, weights_key, variant, adapters, tokenizer, shown)
     settings = Settings(steps, guidance_scale=guidance_scale, size=sample_size, strength=strength)
     drawings = Drawings(loaded, settings, prompts, labels, given, part, told)
-    log.info(
-        "Recording every call while the pipeline draws %d pictures, %d at a time, in %d steps; the first "
-        "call tells how long it takes.",
-        *(count, min(batch_size, count), steps),
-    )
     try:
         recording, calls = _recorded(drawings, count, batch_size, seed, progress, enough)
     except UnfitPipeline as error:
@@ -114,6 +109,10 @@ def _recorded(
 ) -> tuple[Recording, Iterator[tuple[int, int, Inputs]]]:
     """What is said of the calls that the pipeline makes, and the calls themselves."""
     calls = len(drawings.rehearse().schedule)
+    log.info(
+        "Recording %d calls for each of %s%d pictures, %d at a time; the first call tells how long it takes.",
+        *(calls, "" if enough is None else "at most ", count, min(batch_size, count)),
+    )
     if enough is None:
         recorder = drawings.record(count, batch_size, seed, progress, calls)
     else:

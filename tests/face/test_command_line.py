@@ -166,7 +166,9 @@ def test_inputs_and_outputs_that_are_no_files(run: Run, saved: Path, tmp_path: P
     for kept in (b"", b"\0" * 8, b"\xff" * 100, b"\x08\0\0\0\0\0\0\0[[[[[[[["):
         inputs.write_bytes(kept)
         refused(run("run", saved, "--inputs", inputs), "inputs.safetensors can't be read")
-    refused(run("run", saved, "--backend", "reference", "-o", tmp_path), "can't be written: Is a directory")
+    refused(
+        run("run", saved, "--backend", "reference", "-o", tmp_path), "is a folder; give the name of a file"
+    )
 
 
 def test_full_disk_and_interruption(

@@ -36,9 +36,9 @@ def test_two_bundles_side_by_side(saved: Path, wider: Path, run: Run, tmp_path: 
     sizes = found["papers"]["figures"]["size_mb"]
     assert sizes[0] < sizes[1]
     assert all(len(pair) == 2 for pair in found["papers"]["layers"].values())
-    own, other = found["papers"]["plans"]["down_blocks.0.resnets.0.conv1"]
-    assert own.startswith("weights of 4 bits, codes of 6 bits in 8 groups of ")
-    assert other.startswith("weights of 8 bits, codes of 8 bits in 8 groups of ")
+    plans = found["papers"]["plans"].values()
+    assert any(own.startswith("weights of 4 bits, codes of 6 bits in 8 groups of ") for own, _ in plans)
+    assert all(other.startswith(("weights of 8 bits", "codes of ")) for _, other in plans)
     values = load_file(kept)
     assert not torch.equal(values["a"], values["b"])
     code, out, _ = run("diff", saved, wider)
