@@ -15,7 +15,7 @@ from ..passes.widths.keep_wide import ROUNDS as KEEP_ROUNDS
 from ..passes.widths.keep_wide import KeepWide
 from ..passes.widths.low_rank import LowRank
 
-SIMULATED, BACK, INTEGERS = 3.0, 5.0, 10.0
+SIMULATED, BACK, INTEGERS = 3.0, 5.0, 5.0
 """A call of the simulated network, a pass back through the float one and a call of the integers, in float
 calls."""
 JUDGED = 2.0
