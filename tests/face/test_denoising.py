@@ -11,9 +11,13 @@ import torch
 
 import dgqc
 from dgqc.bundle.vectors import noise_of
+from dgqc.compiler.loop_tables import tabulate
 from dgqc.execution.compiled_program import CompiledProgram
+from dgqc.frontends.samplers import sampler_for
 from dgqc.ir.drawing import Drawing
 from dgqc.ir.errors import DgqcError
+from dgqc.ir.sampler import StepFactors
+from dgqc.passes.manager.presets import pipeline_for
 
 from .conftest import compiled_small
 
@@ -64,6 +68,31 @@ def test_text_conditioned_programs_draw_too() -> None:
     context = torch.randn(wanted, generator=torch.Generator().manual_seed(0))
     reference, c = (compiled.draw_sample(1, context, backend=backend) for backend in ("reference", "c"))
     assert torch.equal(reference, c)
+
+
+CORRECTED = pipeline_for("naive-w8a8").replace("measure-error", "correct-schedule,measure-error")
+
+
+def test_a_corrected_schedule_is_the_loop_s_tables() -> None:
+    """Two coefficients of each call are other numbers; all backends draw by them."""
+    fixed = compiled_small("small", pass_pipeline=CORRECTED, loop="own")
+    program, found = fixed.program, fixed.report["correct-schedule"]
+    assert program.loop is not None
+    assert program.step_factors is None
+    scales = program.inputs[0].scale, program.output_scale
+    factors = StepFactors(tuple(found["state"]), tuple(found["answer"]))
+    sampler = sampler_for("own", None, program.schedule)
+    wanted, before = (tabulate(one, *scales) for one in (sampler.times(factors), sampler))
+    for name, table in program.loop.tables.items():
+        assert torch.equal(table, wanted.tables[name]), name
+    assert not torch.equal(wanted.next, before.next)
+    reference, c = (fixed.draw_sample(1, backend=backend) for backend in ("reference", "c"))
+    assert torch.equal(reference, c)
+
+
+def test_a_corrected_schedule_needs_a_loop() -> None:
+    with pytest.raises(DgqcError, match="a program does that in a loop alone; ask for one with --loop own"):
+        compiled_small("small", pass_pipeline=CORRECTED)
 
 
 def test_refuses(run: Run, program: CompiledProgram, model_folder: Path, tmp_path: Path) -> None:
