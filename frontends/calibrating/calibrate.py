@@ -28,13 +28,15 @@ from .pictures import read_pictures
 from .pipeline_calls import Settings, UnfitPipeline
 from .pipeline_parts import UNET
 from .recorder import Progress, versions
-from .rounds import Enough, record_in_rounds
-from .synthesize import synthesize
+from .rounds import Enough, denoise_in_rounds, record_in_rounds
+from .synthesize import denoised, synthesize
 
 log = logging.getLogger("dgqc")
 
 PICTURES = 16
 """Drawn where neither prompts nor classes nor a number are given."""
+APART = 1000
+"""Between the seeds of rounds, for each picture before them."""
 
 
 def calibrate(
@@ -91,10 +93,10 @@ def calibrate(
     try:
         recording, calls = _recorded(drawings, count, batch_size, seed, progress, enough)
     except UnfitPipeline as error:
-        if part != UNET or any(one is not None for one in (prompts, given, told, enough)):
+        if part != UNET or any(one is not None for one in (prompts, given, told)):
             raise  # Denoising without them is not what was asked for.
         log.warning("%s Samples are denoised by its %s alone.", error, type(loaded.scheduler).__name__)
-        recording, calls = _denoised(loaded, settings, count, batch_size, seed, progress)
+        recording, calls = _denoised(loaded, settings, count, batch_size, seed, progress, enough)
     agreed(lambda: save_calibration(output, recording, calls))
     return load_calibration(output)
 
@@ -132,16 +134,30 @@ def _recorded(
 
 
 def _denoised(
-    pipeline: Any, settings: Settings, count: int, batch_size: int, seed: int, progress: Progress | None
+    pipeline: Any,
+    settings: Settings,
+    count: int,
+    batch_size: int,
+    seed: int,
+    progress: Progress | None,
+    enough: Enough | None,
 ) -> tuple[Recording, Iterator[tuple[int, int, Inputs]]]:
     """What the UNet's calls would be: what is said of them, and the calls themselves."""
     scheduler, schedule = schedule_for(scheduler_config(pipeline.scheduler), settings.steps)
     schedule = replace(schedule, origin=f"asked of {schedule.scheduler}")
-    found = synthesize(
-        pipeline.unet, scheduler, schedule, count, batch_size, seed, settings.size, progress=progress
-    )
+
+    def denoise(first: int, pictures: int) -> Calibration:
+        begin = seed + APART * first
+        sizes = pictures, batch_size, begin, settings.size
+        return synthesize(pipeline.unet, scheduler, schedule, *sizes, progress=progress)
+
+    if enough is None:
+        found = denoise(0, count)
+    else:
+        found, count = denoise_in_rounds(pipeline, denoise, count, batch_size, enough)
     seeds = tuple(seed + index for index in range(count))
-    recording = Recording(schedule, found.synthetic, found.origin, "", seeds, None, versions())
+    origin = denoised(pipeline.unet, count)
+    recording = Recording(schedule, found.synthetic, origin, "", seeds, None, versions())
     calls = ((step, *one) for step in range(len(schedule)) for one in enumerate(found.read(step)))
     return recording, calls
 

@@ -19,6 +19,26 @@ Enough = Callable[[Any, int, Calibration, Calibration], bool]
 the last round alone."""
 
 
+Draw = Callable[[int, int], tuple[Calibration, Calibration]]
+"""draw(begin, end): the calls of all pictures up to `end`, and of those from `begin` on alone."""
+
+
+def in_rounds(pipeline: Any, draw: Draw, count: int, batch_size: int, enough: Enough) -> int:
+    """Draws at most so many pictures; how many there are in the end.
+
+    Raises DgqcError where there is a single round.
+    """
+    first = max(FIRST, batch_size)
+    if count <= first:
+        raise DgqcError(
+            f"{count} pictures in batches of {batch_size} are a single round, which has none before it; give "
+            f"more than {first}, or smaller batches."
+        )
+    return next(
+        end for begin, end in rounds(count, first) if enough(pipeline, end, *draw(begin, end)) or end == count
+    )
+
+
 def record_in_rounds(
     drawings: Drawings,
     count: int,
@@ -28,27 +48,41 @@ def record_in_rounds(
     calls: int,
     enough: Enough,
 ) -> tuple[Recorder, int]:
-    """Draws at most so many pictures; what was recorded, and how many there are.
+    """As `in_rounds`, what was recorded of a pipeline, and how many pictures there are.
 
     The i-th picture is the one that would be drawn if all were. calls: of a picture.
-    Raises DgqcError where there is a single round.
     """
-    first = max(FIRST, batch_size)
-    if count <= first:
-        raise DgqcError(
-            f"{count} pictures in batches of {batch_size} are a single round, which has none before it; give "
-            f"more than {first}, or smaller batches."
-        )
     drawings.warn_of_unknown_words()
-    asked, whole = drawings.asked(count, seed), None
-    for begin, end in rounds(count, first):
+    asked = drawings.asked(count, seed)
+    whole: list[Recorder] = []
+
+    def draw(begin: int, end: int) -> tuple[Calibration, Calibration]:
         latest = drawings.record_asked(asked[begin:end], batch_size, progress, calls)
-        whole = latest if whole is None else _joined(whole, latest)
-        found = _calibration(drawings, whole, end)
-        if enough(drawings.pipeline, end, found, _last(found, len(latest.batches))):
-            break
-    assert whole is not None
-    return whole, end
+        whole[:] = [_joined(whole[0], latest) if whole else latest]
+        found = _calibration(drawings, whole[0], end)
+        return found, _last(found, len(latest.batches))
+
+    count = in_rounds(drawings.pipeline, draw, count, batch_size, enough)
+    return whole[0], count
+
+
+def denoise_in_rounds(
+    pipeline: Any,
+    denoise: Callable[[int, int], Calibration],
+    count: int,
+    batch_size: int,
+    enough: Enough,
+) -> tuple[Calibration, int]:
+    """The same of pictures that no pipeline draws. denoise(first, count): so many, of seeds of theirs."""
+    whole: list[Calibration] = []
+
+    def draw(begin: int, end: int) -> tuple[Calibration, Calibration]:
+        latest = denoise(begin, end - begin)
+        whole[:] = [whole[0].followed_by(latest) if whole else latest]
+        return whole[0], latest
+
+    count = in_rounds(pipeline, draw, count, batch_size, enough)
+    return whole[0], count
 
 
 def rounds(count: int, first: int) -> Iterator[tuple[int, int]]:

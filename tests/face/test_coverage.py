@@ -76,6 +76,17 @@ def test_it_stops_where_none_grows(run: Run, unconditional: Path, tmp_path: Path
         assert torch.equal(samples(part, step), samples(whole, step)[:8])
 
 
+def test_pictures_that_no_pipeline_draws(run: Run, tmp_path: Path) -> None:
+    """Its pipeline doesn't know classes: denoised from noise in rounds, no two of one noise."""
+    folder, file = tmp_path / "pipeline", tmp_path / "c.safetensors"
+    DDIMPipeline(architectures.class_conditional(), DDIMScheduler()).save_pretrained(folder)
+    asked = ("calibrate", folder, "-o", file, *OPTIONS, "--coverage", "--samples", 8, "--json")
+    code, out, _ = run(*asked)
+    assert code == 0
+    assert [one["pictures"] for one in json.loads(out)["coverage"]["rounds"]] == [8]
+    assert len(samples(file, 0).flatten(1).unique(dim=0)) == 8
+
+
 def test_rounds_double() -> None:
     assert list(rounds(20, 4)) == [(0, 4), (4, 8), (8, 16), (16, 20)]
     assert list(rounds(3, 4)) == [(0, 3)]
