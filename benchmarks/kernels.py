@@ -29,8 +29,8 @@ from dgqc.backends.c.layout.permute_channels import in_quads
 HERE = Path(__file__).parent
 GROUPS = 8
 KERNELS = (
-    *("linear", "conv2d", "product_prepare", "product_rows", "product_unpacked", "unpack", "matrix_rows"),
-    *("segments", "spread", "tile", "requantize"),
+    *("linear", "conv2d", "product_prepare", "product_rows", "product_unpacked", "unpack"),
+    *("matrix_rows", "matrix_lay", "segments", "spread", "tile", "requantize"),
 )
 """Files of the runtime."""
 

@@ -73,25 +73,30 @@ def test_linear(
 
 
 @pytest.mark.parametrize(
-    ("rows", "depth", "columns", "groups"),
+    ("rows", "depth", "columns", "groups", "bits", "most"),
     [
-        (13, 2048, 40, 8),
-        (9, 2052, 17, 3),
-        (13, 3001, 33, 9),
-        (21, 4097, 16, 1),
-        (100, 1300, 337, 8),
-        (290, 68, 40, 8),
-        (50, 128, 40, 8),  # steps of 64 codes, which matrix units load where rows lie
-        (48, 1344, 33, 3),
+        (13, 2048, 40, 8, 4, 16),
+        (9, 2052, 17, 3, 4, 16),
+        (13, 3001, 33, 9, 4, 16),
+        (21, 4097, 16, 1, 4, 16),
+        (100, 1300, 337, 8, 4, 16),
+        (290, 68, 40, 8, 4, 16),
+        (50, 128, 40, 8, 4, 16),  # steps of 64 codes, which matrix units load where rows lie
+        (48, 1344, 33, 3, 4, 16),
+        (100, 1300, 337, 8, 8, 127),  # weights that matrix units take as two bytes
+        (70, 131, 40, 9, 8, 255),
+        (24, 768, 17, 1, 8, 255),
+        (64, 900, 48, 8, 8, 256),
     ],
 )
 def test_long_sums_of_multiplied_weights_come_in_parts(
-    kernels: Builds, rows: int, depth: int, columns: int, groups: int
+    kernels: Builds, rows: int, depth: int, columns: int, groups: int, bits: int, most: int
 ) -> None:
     graph = IntegerGraph(seed=depth)
     (x,) = graph.take(x=(rows, depth))
-    operand = Codes(6, groups, True, 0, 16).of(graph, x, depth, -1)
-    args = (operand[0], graph.step, *operand[1:], graph.weight(4, columns, depth), *graph.epilogue(columns))
+    operand = Codes(8 if bits == 8 else 6, groups, True, 0, most).of(graph, x, depth, -1)
+    weight = graph.weight(bits, columns, depth)
+    args = (operand[0], graph.step, *operand[1:], weight, *graph.epilogue(columns))
     check(kernels, graph.finish(graph.call(dgqc.linear.default, *args)), {"x": graph.values(rows, depth)})
 
 

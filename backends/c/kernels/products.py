@@ -67,7 +67,8 @@ def _conv2d(node: fx.Node, a: dict[str, Any], context: EmissionContext) -> Kerne
     """`dgqc::conv2d`: a matrix product where the window is one pixel."""
     operand = _operand(context, a["x"], a["zero"], a["multiple"], a["group"], -1, -1)
     if is_pointwise(node):
-        matrix = {"depth": shape_of(a["x"])[-1], "rows_per_sample": 1, "operand": operand}
+        rows = math.prod(shape_of(a["x"])[1:-1])
+        matrix = {"depth": shape_of(a["x"])[-1], "rows_per_sample": rows, "operand": operand}
         return _call("linear", node, a, context, _rows(a["x"], context), (), matrix)
     image = (context.places.at(a["x"]),)
     return _call("conv2d", node, a, context, image, image, {"window": _window(node, a), "operand": operand})

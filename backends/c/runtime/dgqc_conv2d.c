@@ -46,8 +46,8 @@ void dgqc_conv2d_prepare(const dgqc_conv2d_parameters *p, size_t step, const uin
 {
     const dgqc_window *const w = &p->window;
     const dgqc_taps taps = {w->kernel_height, w->kernel_width, line_pixels(w)};
-    const dgqc_product *const product =
-        dgqc_product_prepare(&p->weights, &p->operand, &p->combination, w->channels, &taps, step, shared);
+    const dgqc_product *const product = dgqc_product_prepare(&p->weights, &p->operand, &p->combination, w->channels, &taps,
+                                                             w->out_height * w->out_width, step, shared);
     uint8_t *const image = product->rest;
     const size_t lines = w->images * image_lines(w), bytes = line_pixels(w) * product->row_bytes;
     DGQC_PARALLEL_FROM(lines * bytes)

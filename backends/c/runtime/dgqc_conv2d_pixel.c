@@ -7,7 +7,8 @@ void dgqc_conv2d_pixel_prepare(const dgqc_conv2d_pixel_parameters *p, size_t ste
     const dgqc_window *const w = &p->patches.window;
     /* A patch lies in one piece, and all of it is one run. */
     const dgqc_taps taps = {1, w->kernel_height * w->kernel_width, 0};
-    dgqc_product_prepare(&p->weights, &p->patches.operand, &p->combination, w->channels, &taps, step, shared);
+    dgqc_product_prepare(&p->weights, &p->patches.operand, &p->combination, w->channels, &taps, 0, step,
+                         shared);
 }
 
 void dgqc_conv2d_pixel_rows(const dgqc_conv2d_pixel_parameters *p, size_t step, dgqc_rows rows, const int16_t *x,

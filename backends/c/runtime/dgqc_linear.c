@@ -5,7 +5,8 @@
 void dgqc_linear_prepare(const dgqc_linear_parameters *p, size_t step, void *shared)
 {
     const dgqc_taps one = {1, 1, 0};
-    dgqc_product_prepare(&p->weights, &p->operand, &p->combination, p->depth, &one, step, shared);
+    dgqc_product_prepare(&p->weights, &p->operand, &p->combination, p->depth, &one, p->rows_per_sample, step,
+                         shared);
 }
 
 /* At most dgqc_product_block rows, of `left`. */

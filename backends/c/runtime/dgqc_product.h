@@ -3,6 +3,7 @@
 #define DGQC_PRODUCT_H
 
 #include "dgqc_internal.h"
+#include "dgqc_parts.h"
 #include "dgqc_segments.h"
 #include "dgqc_unpack.h"
 
@@ -40,7 +41,7 @@ typedef struct {
     size_t segment_runs;     /* of each segment */
     dgqc_accumulation *accumulations; /* a total of 32 bits is the sum of a single one */
     size_t accumulation_count;
-    size_t row_bytes;     /* of a row's (a pixel's) codes as runs read them: spread, or only whole quads where `absorbs` */
+    size_t row_bytes;     /* of a row's (a pixel's) codes as runs read them: spread, or whole quads where it absorbs or splits */
     uint8_t *pixel;       /* ones, spread; then the zero points of a row as runs read it, where they are codes */
     int32_t *m;           /* what `requantizer` points at */
     int64_t *b;           /* the same; without what zero points add */
@@ -49,15 +50,17 @@ typedef struct {
     dgqc_requantizer requantizer;
     int total_bits;
     dgqc_multiples multiples; /* where it `absorbs` */
-    int absorbs; /* weights are multiplied by their groups' multiples while they are unpacked */
+    dgqc_lines lines; /* what is left to sum where multiples are weights' already */
+    int absorbs;      /* weights of 4 bits are multiplied by their groups' multiples while they are unpacked */
+    int splits;       /* matrix units take weights of 8 bits times their multiples as two bytes each (dgqc_two_bytes.h) */
 } dgqc_product;
 
 typedef char dgqc_a_product_fits[sizeof(dgqc_product) <= DGQC_PRODUCT_BYTES ? 1 : -1];
 
-/* Prepares a product at the beginning of shared memory. channels: of a row, or of a pixel. */
+/* Prepares a product at the beginning of shared memory. channels: of a row, or of a pixel. rows: how many it is for. */
 dgqc_product *dgqc_product_prepare(const dgqc_weights *weights, const dgqc_operand *operand,
                                  const dgqc_combination *combination, size_t channels, const dgqc_taps *taps,
-                                 size_t step, void *shared);
+                                 size_t rows, size_t step, void *shared);
 
 /* The codes of rows as runs read them. */
 void dgqc_product_codes(const dgqc_product *product, size_t channels, size_t rows, const uint8_t *x, uint8_t *y);
@@ -84,6 +87,9 @@ const dgqc_row_group *dgqc_find_row_groups(const dgqc_operand *operand, size_t s
  * read for the rows after them, which is fetched meanwhile. */
 void dgqc_product_rows(const dgqc_product *product, const uint8_t *const *rows, size_t count,
                        const dgqc_row_group *groups, const uint8_t *next, size_t next_bytes, int16_t *y);
+
+/* Whether matrix units multiply all rows of a product, of which there are so many, with weights that are split into two bytes. */
+int dgqc_matrix_splits(const dgqc_product *product, size_t rows);
 
 /* Whether matrix units multiply so many rows, whose groups lie along the summed axis; and their doing so, for count <=
  * DGQC_MATRIX_BLOCK_ROWS. */

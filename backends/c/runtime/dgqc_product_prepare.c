@@ -142,21 +142,6 @@ static void lay_runs(dgqc_product *product, const dgqc_taps *taps, size_t pixel,
     }
 }
 
-/* The runs of a product whose weights have taken up the multiples: those of a line follow one another without a gap. */
-static void lay_plain_runs(dgqc_product *product, const dgqc_taps *taps)
-{
-    const size_t line = product->panels.quads / taps->height;
-    for (size_t y = 0; y < taps->height; y++) {
-        dgqc_run *const run = product->runs + y;
-        run->code = (uint32_t)(y * taps->line * product->row_bytes);
-        run->quad = (uint32_t)(y * line);
-        run->quads = (uint32_t)line;
-        run->ratio = 1;
-    }
-    const dgqc_sum sum = {product->runs, taps->height, 1};
-    product->accumulations->sum = sum;
-}
-
 #ifdef DGQC_REQUANTIZES_VECTORS
 /* What no total exceeds: codes of 255 times the largest weights, times their multiples. */
 static uint64_t largest_total(const dgqc_product *product, size_t taps)
@@ -192,21 +177,31 @@ static void move_left(dgqc_product *product, const dgqc_taps *taps)
 }
 #endif
 
+/* Whether rows are multiplied as they lie, since multiples go into weights. */
+static int are_plain(const dgqc_product *product)
+{
+    return product->absorbs || product->splits;
+}
+
 void dgqc_product_codes(const dgqc_product *product, size_t channels, size_t rows, const uint8_t *x, uint8_t *y)
 {
     const dgqc_segment whole = {0, (uint32_t)channels, 0, 0, 1};
-    const dgqc_segment *const segments = product->absorbs ? &whole : product->segments;
-    dgqc_spread_rows(segments, product->absorbs ? 1 : product->segment_count, rows, x, channels, y,
+    const int plain = are_plain(product);
+    dgqc_spread_rows(plain ? &whole : product->segments, plain ? 1 : product->segment_count, rows, x, channels, y,
                      product->row_bytes);
 }
 
 /* How rows are read from now on, what a row of zero points is among them. */
 static void lay_rows(dgqc_product *product, size_t channels, size_t spread_bytes, const dgqc_taps *taps)
 {
-    product->row_bytes = product->absorbs ? (channels + DGQC_QUAD - 1) / DGQC_QUAD * DGQC_QUAD : spread_bytes;
+    product->row_bytes = are_plain(product) ? (channels + DGQC_QUAD - 1) / DGQC_QUAD * DGQC_QUAD : spread_bytes;
+    product->lines.count = taps->height;
+    product->lines.quads = taps->width * product->row_bytes / DGQC_QUAD;
+    product->lines.bytes = taps->line * product->row_bytes;
     if (product->absorbs) {
-        lay_plain_runs(product, taps);
         dgqc_multiply_nibbles(product->segments, channels, &product->multiples);
+    }
+    if (are_plain(product)) {
         dgqc_plain_zeros(product->segments, product->segment_count, product->row_bytes, product->pixel);
     } else {
         lay_runs(product, taps, spread_bytes, taps->line * spread_bytes);
@@ -216,7 +211,7 @@ static void lay_rows(dgqc_product *product, size_t channels, size_t spread_bytes
 
 dgqc_product *dgqc_product_prepare(const dgqc_weights *weights, const dgqc_operand *operand,
                                  const dgqc_combination *combination, size_t channels, const dgqc_taps *taps,
-                                 size_t step, void *shared)
+                                 size_t rows, size_t step, void *shared)
 {
     const size_t columns = up_to_panels(weights->panels.columns), segments = combination->segments;
     dgqc_product *const product = dgqc_take(&shared, DGQC_PRODUCT_BYTES);
@@ -259,6 +254,7 @@ dgqc_product *dgqc_product_prepare(const dgqc_weights *weights, const dgqc_opera
     } else {
         sum_columns(product);
     }
+    product->splits = operand->along_depth && dgqc_matrix_splits(product, rows);
     lay_rows(product, channels, combination->row_bytes, taps);
     return product;
 }

@@ -56,7 +56,7 @@ void dgqc_product_unpacked(const dgqc_product *product, const uint8_t *const *ro
         const dgqc_requantizer by = {product->m + column, product->b + column, product->requantizer.shift,
                                      product->requantizer.left};
         for (size_t quad = 0, some; quad < panels->quads; quad += some) {
-            const dgqc_part of = dgqc_part_from(&product->accumulations->sum, quad, PART_QUADS);
+            const dgqc_part of = dgqc_part_from(&product->lines, quad, PART_QUADS);
             const dgqc_panels ready = unpacked(product, &of, column, weights);
             const dgqc_sum sum = {of.runs, of.count, 1};
             const int last = quad + of.quads == panels->quads;

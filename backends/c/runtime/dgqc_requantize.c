@@ -33,6 +33,25 @@ static size_t requantize_vectors(const int32_t *totals, size_t rows, size_t colu
     }
     return columns;
 }
+
+static size_t requantize_split_vectors(const int32_t *totals, size_t upper, size_t rows, size_t column, size_t columns,
+                                       const dgqc_requantizer *by, int16_t *y, size_t y_stride)
+{
+    const dgqc_shifts16 shifts = dgqc_shifts_of(by);
+    for (size_t c = 0; c < columns; c += DGQC_PANEL_COLUMNS) {
+        const dgqc_columns16 sixteen = dgqc_columns_of(by->m + column + c, by->b + column + c);
+        const __mmask16 kept = columns - c < 16 ? (__mmask16)((1U << (columns - c)) - 1) : (__mmask16)0xFFFF;
+        const int32_t *total = totals + c;
+        for (size_t r = 0; r < rows; r++, total += DGQC_TILE_COLUMNS) {
+            const __m512i more = _mm512_slli_epi32(_mm512_loadu_si512(total + upper), 8);
+            const __m512i whole = _mm512_add_epi32(_mm512_loadu_si512(total), more);
+            const __m512i scaled = dgqc_scaled16(whole, &sixteen, &shifts);
+            _mm256_mask_storeu_epi16(y + r * y_stride + c, kept, _mm512_cvtsepi32_epi16(scaled));
+        }
+    }
+    return columns;
+}
+#define SPLIT_VECTORS
 #elif defined(DGQC_REQUANTIZES_VECTORS)
 #include "dgqc_requantize_avx2.h"
 #else
@@ -65,6 +84,23 @@ void dgqc_requantize(const int32_t *totals, size_t rows, size_t column, size_t c
         for (size_t c = done; c < columns; c++) {
             const int64_t scaled = (int64_t)moved(totals[r * DGQC_TILE_COLUMNS + c], by->left) * m[c] + b[c];
             y[r * y_stride + c] = dgqc_saturate16(scaled >> shift);
+        }
+    }
+}
+
+void dgqc_requantize_split(const int32_t *totals, size_t upper, size_t rows, size_t column, size_t columns,
+                           const dgqc_requantizer *by, int16_t *y, size_t y_stride)
+{
+    const int32_t *const m = by->m + column, shift = by->shift;
+    const int64_t *const b = by->b + column;
+    size_t done = 0;
+#ifdef SPLIT_VECTORS
+    done = shift >= 32 ? requantize_split_vectors(totals, upper, rows, column, columns, by, y, y_stride) : 0;
+#endif
+    for (size_t r = 0; r < rows; r++, totals += DGQC_TILE_COLUMNS) {
+        for (size_t c = done; c < columns; c++) {
+            const int32_t total = dgqc_wrap32((uint32_t)totals[c] + 256 * (uint32_t)totals[upper + c]);
+            y[r * y_stride + c] = dgqc_saturate16(((int64_t)moved(total, by->left) * m[c] + b[c]) >> shift);
         }
     }
 }

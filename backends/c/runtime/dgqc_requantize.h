@@ -15,6 +15,10 @@
 void dgqc_requantize(const int32_t *totals, size_t rows, size_t column, size_t columns,
                      const dgqc_requantizer *by, int16_t *y, size_t y_stride);
 
+/* The same of totals in two parts, of which the one that is `upper` further on counts 256 times; modulo 2^32. */
+void dgqc_requantize_split(const int32_t *totals, size_t upper, size_t rows, size_t column, size_t columns,
+                           const dgqc_requantizer *by, int16_t *y, size_t y_stride);
+
 /* The same of 64-bit totals, of any size, whose `left` is 0: the result counts modulo 2^64 before the shift. */
 void dgqc_requantize_long(const int64_t *totals, size_t rows, size_t column, size_t columns,
                           const dgqc_requantizer *by, int16_t *y, size_t y_stride);

@@ -26,13 +26,12 @@ static inline dgqc_columns16 dgqc_columns_of(const int32_t *m, const int64_t *b)
 
 /* How far: totals to the left in each lane, results to the right beyond the 32 bits that taking the upper half is worth. */
 typedef struct {
-    __m512i left;
-    __m128i beyond;
+    __m512i left, beyond;
 } dgqc_shifts16;
 
 static inline dgqc_shifts16 dgqc_shifts_of(const dgqc_requantizer *by)
 {
-    const dgqc_shifts16 shifts = {_mm512_set1_epi32(by->left), _mm_cvtsi32_si128(by->shift - 32)};
+    const dgqc_shifts16 shifts = {_mm512_set1_epi32(by->left), _mm512_set1_epi32(by->shift - 32)};
     return shifts;
 }
 
@@ -44,7 +43,7 @@ static inline __m512i dgqc_scaled16(__m512i totals, const dgqc_columns16 *c, con
     const __m512i even_y = _mm512_add_epi64(_mm512_mul_epi32(even, c->even_m), c->even_b);
     const __m512i odd_y = _mm512_add_epi64(_mm512_mul_epi32(odd, c->odd_m), c->odd_b);
     /* The upper half of each sum: that of an even column moves to its lower lane. */
-    return _mm512_sra_epi32(_mm512_mask_shuffle_epi32(odd_y, 0x5555, even_y, _MM_PERM_DDBB), by->beyond);
+    return _mm512_srav_epi32(_mm512_mask_shuffle_epi32(odd_y, 0x5555, even_y, _MM_PERM_DDBB), by->beyond);
 }
 
 /* Two of these side by side as int16. */

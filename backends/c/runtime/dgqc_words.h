@@ -25,6 +25,13 @@
 #define DGQC_IN_PLACE static inline
 #endif
 
+/* Stands after a variable that begins at a multiple of so many bytes. */
+#ifdef __GNUC__
+#define DGQC_ALIGNED(bytes) __attribute__((aligned(bytes)))
+#else
+#define DGQC_ALIGNED(bytes)
+#endif
+
 /* Brings memory that will be written into the first cache. */
 #ifdef __GNUC__
 #define DGQC_FETCH_TO_WRITE(x) __builtin_prefetch(x, 1)

@@ -1,0 +1,54 @@
+/* Weights of 8 bits times the multiple of their group, as two bytes: 256 * high + low, where only the high one has a sign.
+ * What one product of codes and bytes can't hold two can, and any number of groups is a plain sum of each. */
+#ifndef DGQC_TWO_BYTES_H
+#define DGQC_TWO_BYTES_H
+
+#include "dgqc_matrix.h"
+#include "dgqc_tile.h"
+
+/* The largest multiple: 255 * 128 is less than 2^15. */
+#define DGQC_MOST_SPLIT 255
+
+/* The multiples of a quad's four channels: those of even and of odd ones, each where its channel's byte is. */
+typedef struct {
+    uint32_t evens, odds;
+} dgqc_split_quad;
+
+static inline dgqc_split_quad dgqc_split_quad_of(const uint32_t multiple[DGQC_QUAD])
+{
+    const dgqc_split_quad quad = {multiple[0] | multiple[2] << 16, multiple[1] << 8 | multiple[3] << 24};
+    return quad;
+}
+
+/* The blocks of neighbouring quads of a panel. */
+#if defined(__AVX512BW__) && !defined(DGQC_PORTABLE)
+#include <immintrin.h>
+
+static inline void dgqc_two_bytes(const int8_t *weights, const dgqc_split_quad *quads, size_t count, int8_t *low, int8_t *high)
+{
+    /* Even and odd weights apart as 16 bits; then each plane takes its bytes of the other ones from beside them. */
+    const __m512i before = _mm512_broadcast_i32x4(_mm_setr_epi8(0, 0, 0, 2, 0, 4, 0, 6, 0, 8, 0, 10, 0, 12, 0, 14));
+    const __m512i after = _mm512_broadcast_i32x4(_mm_setr_epi8(1, 0, 3, 0, 5, 0, 7, 0, 9, 0, 11, 0, 13, 0, 15, 0));
+    const __mmask64 at_evens = 0x5555555555555555, at_odds = ~at_evens;
+    for (size_t q = 0; q < count; q++) {
+        const __m512i block = _mm512_loadu_si512(weights + q * DGQC_BLOCK_BYTES);
+        const __m512i even = _mm512_maddubs_epi16(_mm512_set1_epi32((int32_t)quads[q].evens), block);
+        const __m512i odd = _mm512_maddubs_epi16(_mm512_set1_epi32((int32_t)quads[q].odds), block);
+        _mm512_storeu_si512(low + q * DGQC_BLOCK_BYTES, _mm512_mask_shuffle_epi8(even, at_odds, odd, before));
+        _mm512_storeu_si512(high + q * DGQC_BLOCK_BYTES, _mm512_mask_shuffle_epi8(odd, at_evens, even, after));
+    }
+}
+#else
+static inline void dgqc_two_bytes(const int8_t *weights, const dgqc_split_quad *quads, size_t count, int8_t *low, int8_t *high)
+{
+    for (size_t i = 0; i < count * DGQC_BLOCK_BYTES; i++) {
+        const dgqc_split_quad *const quad = quads + i / DGQC_BLOCK_BYTES;
+        const uint32_t multiple = (quad->evens | quad->odds) >> (8 * (i % DGQC_QUAD)) & 255;
+        const int32_t product = weights[i] * (int32_t)multiple;
+        low[i] = (int8_t)(product & 255);
+        high[i] = (int8_t)(product >> 8);
+    }
+}
+#endif
+
+#endif
