@@ -43,6 +43,18 @@ def check_targets(targets: Sequence[Target]) -> None:
             raise DgqcError(f"The target {target.name} can't be emitted: {reason}.")
 
 
+def check_sizes(targets: Sequence[Target], sizes: Sequence[str]) -> None:
+    """Raises DgqcError for a target that emits programs of one size alone, where there are others.
+
+    sizes: those besides the first."""
+    for target in targets:
+        if sizes and (reason := target.one_size_alone()):
+            raise DgqcError(
+                f"The target {target.name} can't emit several sizes in one project: {reason}; compile at one "
+                "size, or leave the target out."
+            )
+
+
 def stopping_target(
     targets: Sequence[Target], stop_after: str | None, passes: Sequence[Pass]
 ) -> Target | None:
@@ -63,7 +75,8 @@ def without_layout(program: Program) -> Program:
     """
     passes = (item for target in known_targets() for item in parse_pipeline(target().passes()))
     claimed = frozenset(fact for item in passes for fact in item.provides)
-    return replace(program, layout=None, facts=program.facts - claimed)
+    sizes = {name: without_layout(one) for name, one in program.sizes.items()}
+    return replace(program, layout=None, facts=program.facts - claimed, sizes=sizes)
 
 
 def _parsed(one: str | Target) -> Sequence[Target]:

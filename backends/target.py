@@ -68,6 +68,9 @@ class Evidence(Protocol):
     def drawing(self) -> DrawingVector | None:
         """A whole drawing; None without a denoising loop, and where drawing takes minutes."""
 
+    def at(self, size: str) -> Evidence:
+        """Of the same model at another size."""
+
 
 class Target(ABC):
     """A way for a program to leave: a frozen dataclass whose fields are its options, as those of passes are.
@@ -109,6 +112,10 @@ class Target(ABC):
     @abstractmethod
     def emit(self, program: Program, directory: Path, evidence: Evidence, watch: Watch = ignore) -> None:
         """Writes a program that `lay_out` has laid out into a folder, to be made if anything is written."""
+
+    def one_size_alone(self) -> str | None:
+        """Why programs of several sizes (`Program.sizes`) can't be emitted as one project, or None."""
+        return "it emits one program"
 
     def cannot_run(self, runner: str) -> str | None:
         """Why a runner can't work here, or None."""
@@ -190,6 +197,16 @@ class Target(ABC):
         Raises DgqcError where the target can't multiply or cache as the program does, and as
         `PassManager.run` does.
         """
+        found = self._laid_out(program, instruments, verified, stop_after)
+        if not program.sizes:
+            return found
+        sizes = {name: self._laid_out(one, (), verified, stop_after) for name, one in program.sizes.items()}
+        return replace(found, sizes=sizes)
+
+    def _laid_out(
+        self, program: Program, instruments: Sequence[Instrument], verified: bool, stop_after: str | None
+    ) -> Program:
+        """`lay_out`, of one size."""
         if not self.multiplies.hold(REQUIRED):
             has = self.multiplies
             raise DgqcError(

@@ -79,6 +79,8 @@ class Program:
     batched: False when the graph mixes samples of a batch, so that it must be run sample by sample.
     layout: integer level only: what a backend decided about where and in which order the program runs; opaque
         here, a frozen dataclass of that backend (see `ir/storage/encoding.py` and `ir/printer.py`).
+    sizes: integer level only: the same model at other sizes of its sample, by their names (`64x96`);
+        constants that are the same are one tensor.
     """
 
     graph: fx.GraphModule
@@ -97,6 +99,7 @@ class Program:
     report: Mapping[str, Any] = field(default_factory=dict)
     batched: bool = True
     layout: object | None = None
+    sizes: Mapping[str, Program] = field(default_factory=dict)
 
     def with_report(self, name: str, entry: Any) -> Program:
         """The same program with one more report entry."""

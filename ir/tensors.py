@@ -31,6 +31,22 @@ def used_constants(graph: fx.GraphModule) -> frozenset[str]:
     return frozenset(str(node.target) for node in graph.graph.nodes if node.op == "get_attr")
 
 
+def equal_tensors(one: torch.Tensor, other: torch.Tensor) -> bool:
+    """Whether they have the same type, shape and values; on the meta device there are no values to differ."""
+    if one.shape != other.shape or one.dtype != other.dtype:
+        return False
+    return one.is_meta or one.data_ptr() == other.data_ptr() or torch.equal(one, other)
+
+
+def share_constants(graph: fx.GraphModule, first: fx.GraphModule) -> None:
+    """Gives a graph another one's constants in the place of its own that have their names and values."""
+    held = dict(constants(first))
+    for name, value in list(constants(graph)):
+        if name in held and equal_tensors(value, held[name]):
+            path, _, leaf = name.rpartition(".")
+            setattr(graph.get_submodule(path), leaf, held[name])
+
+
 def compressed(values: torch.Tensor) -> torch.Tensor:
     """The same values, axes along which nothing changes shrunk to size 1."""
     for axis in range(values.dim()):

@@ -27,6 +27,9 @@ class ReferenceTarget(Target):
     def emit(self, program: Program, directory: Path, evidence: Evidence, watch: Watch = ignore) -> None:
         """Writes nothing."""
 
+    def one_size_alone(self) -> None:
+        """Nothing is in the way where nothing is emitted."""
+
     def open(self, runner: str, program: Program, project: Path | None) -> Runner:
         def reference(
             inputs: Mapping[str, torch.Tensor], step: int, cache: FeatureCache | None = None

@@ -19,7 +19,7 @@ from pathlib import Path
 from typing import Any
 
 from ..backends.registry import import_layouts
-from ..backends.selection import check_targets, select_targets, without_layout
+from ..backends.selection import check_sizes, check_targets, select_targets, without_layout
 from ..backends.target import Target, Watch, ignore
 from ..ir.errors import DgqcError
 from ..ir.level import Level
@@ -42,8 +42,10 @@ PARTS = "parts"
 UNET = "unet"
 """What the program itself is called beside its parts."""
 NUMBERS = re.compile(r"\[\n[-+.,eE\d\s]*\]")
-SUMMARY, ARENA = "summary", "arena_bytes"
-"""Where a report says how much working memory a program takes."""
+SUMMARY, ARENA, WORK = "summary", "arena_bytes", "macs_g"
+"""Where a report says how much working memory a program takes, and how many products it multiplies."""
+SIZES = "sizes"
+"""The entry of what programs of other sizes take, by size."""
 
 
 @dataclass(frozen=True)
@@ -81,6 +83,7 @@ def save(
     """
     chosen = select_targets(targets, weights=weights, prefix=prefix)
     check_targets(chosen)
+    check_sizes(chosen, tuple(contents.program.sizes))
     emission = _Emission(chosen, instruments, verify_each, watch)
     with whole_folder(directory, refuse_other_than_bundle) as folder:
         _write(contents, folder, emission)
@@ -119,13 +122,18 @@ def _write(contents: Contents, folder: Path, emission: _Emission) -> Mapping[str
         report = _with_layout(report, target, found)
         laid_out[target.name] = found
         if parts:
-            all_of_them = {UNET: found, **{name: part[target.name] for name, part in parts.items()}}
+            all_of_them = {
+                UNET: replace(found, sizes={}),
+                **{name: part[target.name] for name, part in parts.items()},
+            }
             target.join(all_of_them, folder / PARTS / target.name)
     _write_json(folder / REPORT, _with_memory(report, program))
     if contents.provenance.config is not None:
         write_diffusers_files(folder, contents.provenance.config, contents.provenance.opt)
     texts = tuple(format_configured(target) for target in emission.targets)
-    manifest = Manifest(contents.provenance, program.schedule, list_files(folder), texts)
+    manifest = Manifest(
+        contents.provenance, program.schedule, list_files(folder), texts, tuple(program.sizes)
+    )
     _write_json(folder / NAME, manifest.to_json())
     return laid_out
 
@@ -189,7 +197,15 @@ def _with_layout(report: dict[str, Any], target: Target, laid_out: Program) -> d
     summary, memory = report.get(SUMMARY), target.working_memory(laid_out)
     if summary is not None and memory is not None and ARENA not in summary:
         added[SUMMARY] = {**summary, ARENA: memory}
+        if laid_out.sizes:
+            added[SIZES] = {name: _taken(target, one) for name, one in laid_out.sizes.items()}
     return {**report, **added}
+
+
+def _taken(target: Target, laid_out: Program) -> dict[str, Any]:
+    """What a call of another size takes."""
+    work = laid_out.report.get(SUMMARY, {}).get(WORK)
+    return {WORK: work, ARENA: target.working_memory(laid_out)}
 
 
 def _with_memory(report: dict[str, Any], program: Program) -> dict[str, Any]:

@@ -62,6 +62,7 @@ class ManifestRecord(Record):
     schedule: ScheduleRecord
     calibration: CalibrationRecord
     inputs: dict[str, InputRecord]
+    sizes: Annotated[list[Text], Field(max_length=100, default_factory=list)]
     files: dict[str, FileRecord]
 
 
@@ -118,13 +119,14 @@ class Manifest:
 
     schedule: the UNet calls the program belongs to.
     files: every other file of the bundle, by its path with forward slashes.
-    targets: what was emitted, with options, as `--target` takes it.
+    targets: what was emitted, with options, as `--target` takes it. sizes: that there are besides the first.
     """
 
     provenance: Provenance
     schedule: Schedule
     files: Mapping[str, FileEntry]
     targets: tuple[str, ...] = ()
+    sizes: tuple[str, ...] = ()
 
     def to_json(self) -> dict[str, Any]:
         made = self.provenance
@@ -139,6 +141,7 @@ class Manifest:
             "schedule": self.schedule.to_json(),
             "calibration": {"origin": made.calibration, "synthetic": made.synthetic},
             "inputs": {i.name: {"shape": list(i.shape), "floating": i.floating} for i in made.inputs},
+            **({"sizes": list(self.sizes)} if self.sizes else {}),
             "files": {path: {"sha256": f.sha256, "size": f.size} for path, f in sorted(self.files.items())},
         }
         return {**body, OWN_HASH: _hash_of(body)}
@@ -223,7 +226,7 @@ def _manifest(record: ManifestRecord) -> Manifest:
         request=record.request,
     )
     schedule = Schedule.from_json(record.schedule.model_dump())
-    return Manifest(provenance, schedule, files, tuple(record.targets))
+    return Manifest(provenance, schedule, files, tuple(record.targets), tuple(record.sizes))
 
 
 def _inside(path: str) -> str:

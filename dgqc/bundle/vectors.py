@@ -50,6 +50,10 @@ class ReferenceEvidence:
     def vectors(self) -> Sequence[Vector]:
         return reference_vectors(self.program)
 
+    def at(self, size: str) -> ReferenceEvidence:
+        """Of the same model at another size."""
+        return ReferenceEvidence(self.program.sizes[size])
+
     @cached_property
     def drawing(self) -> DrawingVector | None:
         return reference_drawing(self.program)

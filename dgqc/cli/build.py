@@ -14,9 +14,11 @@ import typer
 
 from ..compiler.model_options import LOADING
 from ..compiler.request import Request
+from ..compiler.written import one_size
 from ..ir.errors import DgqcError
 from ..ir.progress import enter
 from ..ir.ranks import agreed, rank
+from ..ir.sample_size import size_text
 from . import coverage as command_coverage
 from . import options
 from .console import as_json, progress, result
@@ -69,7 +71,7 @@ def compile_model(
     json: options.Json = False,
 ) -> None:
     """Compile a diffusion UNet into integers."""
-    from ..backends.selection import check_targets, select_targets
+    from ..backends.selection import check_sizes, check_targets, select_targets
     from ..bundle.bundle import check_output
     from ..compiler.driver import compiled_as_asked, lower
 
@@ -79,6 +81,7 @@ def compile_model(
     check_targets(targets)
     clock, instruments = instruments_for(print_ir_after, timing, dump_ir)
     request = Request(**asked, instruments=instruments)
+    check_sizes(targets, tuple(size_text(one) for one in request.other_sizes))
     place = output or options.default_output(request)
     if request.stop_after is None:
         check_output(place)
@@ -189,6 +192,7 @@ def _passed_on(asked: dict[str, Any]) -> dict[str, Any]:
     from ..frontends.adapters.adapter import adapters_of
     from ..frontends.adapters.picture_adapters import picture_adapters_of
 
+    asked["sample_size"] = one_size(asked["sample_size"])
     files = {
         "adapters": adapters_of(asked.pop("lora")),
         "shown": picture_adapters_of(asked.pop("ip_adapter"), asked.pop("image_encoder")),

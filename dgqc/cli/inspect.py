@@ -9,6 +9,7 @@ from typing import Annotated, Any
 import typer
 
 from ..compiler.model_options import LOADING
+from ..compiler.written import one_size
 from ..ir.errors import DgqcError
 from . import options
 from .console import as_json, progress, result
@@ -46,6 +47,7 @@ def check(
     from ..report.check import check_model, lines
     from ..report.table import table
 
+    asked["sample_size"] = one_size(asked["sample_size"])
     found = check_model(path, opt, steps=steps, target=target, **asked)
     if json:
         as_json({**asdict(found), "compiles": found.compiles})
@@ -86,6 +88,7 @@ def report(
 
     if html is not None:
         check_file(html)
+    asked["sample_size"] = one_size(asked["sample_size"])
     refuse_for_a_bundle(path, {"opt": opt, "steps": steps, **asked})
     found = report_on(path, opt or PRESET, steps=steps or STEPS, **asked)
     if time:
@@ -131,6 +134,7 @@ def verify(
     ] = None,
     batch: Annotated[int, typer.Option("--batch", min=1, help="Random inputs for each call.")] = 1,
     seed: options.Seed = 0,
+    sample_size: options.OneSize = None,
     backends: Annotated[
         str | None, typer.Option("--backends", metavar="NAMES", help="Some, such as c,iree, instead of all.")
     ] = None,
@@ -151,6 +155,7 @@ def verify(
             batch=batch,
             seed=seed,
             backends=[name.strip() for name in backends.split(",")] if backends else None,
+            size=sample_size,
         )
     if json:
         as_json(found.to_json())
@@ -176,6 +181,7 @@ def run(
     ] = None,
     backend: options.BackendName = None,
     allow_nearest_step: options.AllowNearest = False,
+    sample_size: options.OneSize = None,
     seed: options.Seed = 0,
     json: options.Json = False,
 ) -> None:
@@ -185,7 +191,9 @@ def run(
 
     if output is not None:
         check_file(output)
-    outcome = call_once(load(bundle), inputs, timestep, step, output, backend, allow_nearest_step, seed)
+    compiled = load(bundle)
+    compiled = compiled.at(sample_size) if sample_size else compiled
+    outcome = call_once(compiled, inputs, timestep, step, output, backend, allow_nearest_step, seed)
     if json:
         as_json(outcome)
         return
@@ -204,6 +212,7 @@ def bench(
         Path | None, typer.Option("--model", help="The float model, to be timed in PyTorch beside it.")
     ] = None,
     repeats: Annotated[int, typer.Option("--repeats", min=1, help="Timed calls; the median counts.")] = 5,
+    sample_size: options.OneSize = None,
     json: options.Json = False,
 ) -> None:
     """Time one UNet call of the C program, beside the float model."""
@@ -211,7 +220,9 @@ def bench(
     from ..execution.compiled_program import load
     from ..report.table import table
 
-    measured: dict[str, Any] = measure(load(bundle), model, repeats)
+    compiled = load(bundle)
+    compiled = compiled.at(sample_size) if sample_size else compiled
+    measured: dict[str, Any] = measure(compiled, model, repeats)
     if json:
         as_json(measured)
         return

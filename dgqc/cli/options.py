@@ -40,6 +40,10 @@ Seed = Annotated[int, typer.Option("--seed", min=0, help="Of random numbers.")]
 BackendName = Annotated[
     str | None, typer.Option("--backend", metavar="NAME", help="What runs it; `dgqc targets` lists them.")
 ]
+OneSize = Annotated[
+    str | None,
+    typer.Option("--sample-size", metavar="HxW", help="Of a bundle's sizes, this one; 64x96."),
+]
 AllowNearest = Annotated[
     bool, typer.Option("--allow-nearest-step", help="Map other timesteps to the nearest compiled one.")
 ]

@@ -10,6 +10,7 @@ from typing import Any
 from ..bundle.bundle import PARTS
 from ..bundle.shipped import Shipped, compare_shipped
 from ..execution.compiled_program import CompiledProgram
+from ..execution.sizes import programs_of
 from ..execution.verify import Verification, verify
 from ..execution.verify_picture import PictureComparison, verify_picture
 from .console import result
@@ -17,12 +18,13 @@ from .console import result
 
 @dataclass(frozen=True)
 class Verified:
-    """outcome: of comparing backends. shipped: of comparing files. parts: the same of each part, by name.
+    """outcomes: of comparing backends, by the sample's size. shipped: of comparing files. parts: the same
+    of each part, by name.
 
     picture: of a prompt, drawn by all of them together; None where they draw none.
     """
 
-    outcome: Verification
+    outcomes: Mapping[str, Verification]
     shipped: Shipped
     parts: Mapping[str, Verified]
     picture: PictureComparison | None = None
@@ -31,24 +33,33 @@ class Verified:
     def all_right(self) -> bool:
         """Whether all backends agree, and every file is what dgqc writes."""
         drawn = self.picture is None or self.picture.difference is None
-        own = self.outcome.bit_exact and drawn and not self.shipped.altered
+        own = all(one.bit_exact for one in self.outcomes.values()) and drawn and not self.shipped.altered
         return own and all(part.all_right for part in self.parts.values())
 
     def to_json(self) -> dict[str, Any]:
-        own = {**self.outcome.to_json(), "projects": asdict(self.shipped)}
+        first, *others = self.outcomes
+        own = {**self.outcomes[first].to_json(), "projects": asdict(self.shipped)}
+        if others:
+            own["sizes"] = {size: one.to_json() for size, one in self.outcomes.items()}
+            own["bit_exact"] = all(one.bit_exact for one in self.outcomes.values())
         if self.picture is not None:
             own["picture"] = self.picture.to_json()
         parts = {name: part.to_json() for name, part in self.parts.items()}
         return {**own, "parts": parts} if parts else own
 
 
-def verified(bundle: Path, compiled: CompiledProgram, **how: Any) -> Verified:
-    """Compares a bundle's programs. how: as `verify` takes it."""
+def verified(bundle: Path, compiled: CompiledProgram, size: str | None = None, **how: Any) -> Verified:
+    """Compares a bundle's programs. size: of the sample, of those that there are; None takes all.
+
+    how: as `verify` takes it."""
+    asked = programs_of(compiled, size)
     parts = {name: verified(bundle / PARTS / name, part, **how) for name, part in compiled.parts.items()}
     programs = {name: part.program for name, part in compiled.parts.items()}
-    outcome, shipped = verify(compiled, **how), compare_shipped(bundle, compiled.program, programs)
-    picture = verify_picture(compiled, outcome.backends, how.get("seed", 0)) if parts else None
-    return Verified(outcome, shipped, parts, picture)
+    outcomes = {name: verify(one, **how) for name, one in asked.items()}
+    backends = next(iter(outcomes.values())).backends
+    shipped = compare_shipped(bundle, compiled.program, programs)
+    picture = verify_picture(compiled, backends, how.get("seed", 0)) if parts else None
+    return Verified(outcomes, shipped, parts, picture)
 
 
 def tell(found: Verified) -> None:
@@ -64,16 +75,18 @@ def tell(found: Verified) -> None:
 
 def _sentences(found: Verified) -> Iterator[str]:
     """Of one program."""
-    outcome, shipped = found.outcome, found.shipped
-    for name, reason in outcome.skipped.items():
+    shipped = found.shipped
+    for name, reason in next(iter(found.outcomes.values())).skipped.items():
         yield f"Skipped {name}: {reason}."
-    names = " and ".join(outcome.backends)
-    if outcome.difference is None:
-        drawn = " and in a whole drawing" if outcome.drawing else ""
-        calls = f"{len(outcome.steps)} calls{drawn}"
-        yield f"{names} agree on all {outcome.elements} output elements at {calls}."
-    else:
-        yield f"{names} differ. {outcome.difference.sentence()}"
+    for size, outcome in found.outcomes.items():
+        at = f"{size}: " if len(found.outcomes) > 1 else ""
+        names = " and ".join(outcome.backends)
+        if outcome.difference is None:
+            drawn = " and in a whole drawing" if outcome.drawing else ""
+            calls = f"{len(outcome.steps)} calls{drawn}"
+            yield f"{at}{names} agree on all {outcome.elements} output elements at {calls}."
+        else:
+            yield f"{at}{names} differ. {outcome.difference.sentence()}"
     for name, reason in shipped.skipped.items():
         yield f"{name}/ was not compared: {reason}."
     for sentence in shipped.altered.values():

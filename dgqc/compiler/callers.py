@@ -172,7 +172,7 @@ def _steps(request: Request) -> int:
 def drawings_of(request: Request, known: KnownModel) -> Drawings:
     """The model's pipeline as it is asked to draw. Raises DgqcError where it can't be."""
     settings = Settings(
-        _steps(request), request.timesteps, request.guidance_scale, request.sample_size, request.strength
+        _steps(request), request.timesteps, request.guidance_scale, request.first_size, request.strength
     )
     pictures = None if request.pictures is None else read_pictures(Path(request.pictures))
     pipeline = own_pipeline(known)

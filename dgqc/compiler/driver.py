@@ -30,6 +30,7 @@ from ..report.widths import Planned
 from .announcement import announce
 from .controls import with_one_result
 from .denoising import with_asked_loop
+from .other_sizes import BeforeLowering, with_other_sizes
 from .parts import AskedPart, other_parts
 from .prepare import begin
 from .repair import checked, repaired
@@ -117,9 +118,10 @@ def _lower(
     request: Request, targets: Sequence[Target] = ()
 ) -> tuple[Program, Provenance, Calibration | None]:
     """`lower`, and the samples that passes had."""
-    planned, seen = Planned(), Seen()
+    planned, seen, kept = Planned(), Seen(), BeforeLowering()
     request = with_one_result(request)
-    manager = PassManager(request.passes, (*request.instruments, planned, seen), request.verify_each)
+    looking = (*request.instruments, planned, seen, *([kept] if request.other_sizes else ()))
+    manager = PassManager(request.passes, looking, request.verify_each)
     manager.check(Level.CAPTURED)
     enter("reading the model")
     start = begin(request)
@@ -133,6 +135,7 @@ def _lower(
         program = with_asked_loop(program, request.loop, start)
         program = program.with_report("summary", summarize(start.costs, planned, program))
         program = program.with_report("seen", seen.to_json())
+        program = with_other_sizes(program, start.others, kept, request.passes, planned)
     if stopping is not None:
         program = stopping.lay_out(
             program, request.instruments, verified=request.verify_each, stop_after=request.stop_after

@@ -113,7 +113,7 @@ def _all_floating(error: DgqcError) -> OtherParts:
 def _decoder(request: Request, known: KnownModel) -> Part:
     """Of latents as large as the pipeline's, which need not be square, as a sound's aren't."""
     drawings = drawings_of(request, known)
-    size = request.sample_size or sizes(drawings.rehearse())["sample_size"]
+    size = request.first_size or sizes(drawings.rehearse())["sample_size"]
     if len(size) != 2:
         raise UnsupportedOperation("A video's frames are decoded by its pipeline.")
     height, width = size

@@ -41,6 +41,7 @@ from ..report.costs import Costs
 from ..report.report import model_costs
 from ..report.work import Sampling
 from .callers import CONTEXT_LENGTH, Caller, KnownModel, caller_of, own_pipeline
+from .other_sizes import OtherSize, captured_at
 from .request import Request
 from .samples import check_samples, first_of, sizes
 from .surroundings import Surroundings, surroundings_of
@@ -71,6 +72,7 @@ class Start:
     scheduler: Mapping[str, Any] | None
     sampling: Sampling
     around: Surroundings | None = None
+    others: tuple[OtherSize, ...] = ()
 
 
 def begin(request: Request) -> Start:
@@ -87,14 +89,17 @@ def begin(request: Request) -> Start:
     if request.loop not in (None, AUTO):
         sampler_for(request.loop, caller.config, caller.schedule)  # refuses before minutes of work
     sample_size, context_length = asked_sizes(request, caller, known.tokens)
-    program = _captured(
+    at = partial(
+        _captured,
         model,
         schedule=caller.schedule,
-        sample_size=sample_size,
         context_length=context_length,
         recorded=recorded_inputs(first_of(caller.calls)) if caller.calls else (),
     )
+    program = at(sample_size=sample_size)
     verify(program)
+    costs = partial(model_costs, model)
+    others = captured_at(request.other_sizes, program, lambda size: at(sample_size=size), costs)
     if recorded is not None:
         check_samples(recorded, program)
     calibration = recorded or _drawn(request, model, caller, sample_size, context_length)
@@ -111,14 +116,14 @@ def begin(request: Request) -> Start:
         request=request.recorded(),
         config=plain_config(type(model).__name__, model_config(model)),
     )
-    costs = model_costs(model, program)
+    counted = costs(program)
     if isinstance(model, ExportedControl):
         described = [{"shape": list(one.shape), "loudness": one.loudness} for one in model.residuals]
         program = program.with_report("residuals", described)
     sampling = _sampling(request, model, caller, recorded)
     around = _surroundings(request, known, caller)
     programs = [replace(program, calibration=calibration)]
-    return Start(programs, provenance, costs, caller.config, sampling, around)
+    return Start(programs, provenance, counted, caller.config, sampling, around, others)
 
 
 def _surroundings(request: Request, known: KnownModel, caller: Caller) -> Surroundings | None:
@@ -168,7 +173,7 @@ def asked_sizes(request: Request, caller: Caller, tokens: int | None = None) -> 
     """Height and width of latents, None for the model's own, and the tokens of a context: as asked for, as
     called, as known. tokens: of the model's tokenizer."""
     found = sizes(caller.calls) if caller.calls else {}
-    sample_size = request.sample_size or found.get("sample_size")
+    sample_size = request.first_size or found.get("sample_size")
     return sample_size, request.context_length or found.get("context_length") or tokens or CONTEXT_LENGTH
 
 

@@ -13,9 +13,10 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from ..ir.errors import DgqcError
+from ..ir.sample_size import SampleSize, size_text
 from .model_options import ModelOptions
 from .option import option, option_of
-from .written import as_json, height_and_width, timestep_list
+from .written import AskedSize, as_json, sample_sizes, timestep_list
 
 if TYPE_CHECKING:
     # Needed for types alone: `dgqc --help` does not wait for torch.
@@ -120,15 +121,16 @@ class Request(ModelOptions):
         default=None,
         metadata=option("--pass-pipeline", "Passes as text, in the place of -O.", metavar="PASSES"),
     )
-    sample_size: tuple[int, ...] | None = field(
+    sample_size: AskedSize = field(
         default=None,
         metadata=option(
             "--sample-size",
-            "Size of the latents, 64x64; of a video 16x64x64.",
+            "Size of the latents, 64x64; of a video 16x64x64; several with commas.",
             metavar="HxW",
-            read=height_and_width,
+            read=sample_sizes,
             python="Height and width, frames before them, or 1 and a sound's length; None takes the "
-            "calibration's, then the model's own.",
+            "calibration's, then the model's own. A tuple of them makes one program for all of these, "
+            "calibrated at the first, over one set of weights.",
         ),
     )
     context_length: int | None = field(
@@ -285,11 +287,32 @@ class Request(ModelOptions):
     def __post_init__(self) -> None:
         for one in fields(self):
             option_of(one).check(one.name, getattr(self, one.name))
+        if len(set(self._sizes)) < len(self._sizes):
+            raise DgqcError(
+                f"The sizes {', '.join(map(size_text, self._sizes))} name one twice; give each once."
+            )
         if self.timesteps is not None and self.steps is not None and len(self.timesteps) != self.steps:
             raise DgqcError(
                 f"--steps asks for {self.steps} calls, and --timesteps lists {len(self.timesteps)}; give one "
                 "of them."
             )
+
+    @property
+    def first_size(self) -> SampleSize | None:
+        """The size that is calibrated; None where nobody says it."""
+        return self._sizes[0] if self._sizes else None
+
+    @property
+    def other_sizes(self) -> tuple[SampleSize, ...]:
+        """Those that share its weights."""
+        return self._sizes[1:]
+
+    @property
+    def _sizes(self) -> tuple[SampleSize, ...]:
+        asked: Any = self.sample_size
+        if asked is None:
+            return ()
+        return tuple(map(tuple, asked)) if isinstance(asked[0], Sequence) else (tuple(asked),)
 
     @cached_property
     def passes(self) -> tuple[Pass, ...]:
@@ -307,4 +330,6 @@ class Request(ModelOptions):
     def recorded(self) -> dict[str, Any]:
         """The values that a result depends on and JSON can hold, by name: for manifests and cache keys."""
         values = {one.name: getattr(self, one.name) for one in fields(self) if option_of(one).recorded}
+        if self.other_sizes:
+            values["sample_size"] = [size_text(one) for one in self._sizes]
         return {name: as_json(value) for name, value in values.items()}

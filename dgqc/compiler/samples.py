@@ -9,11 +9,11 @@ from typing import Any
 
 import torch
 
-from ..frontends.loading.sample_sizes import size_of
 from ..ir.calibration import Calibration, Inputs
 from ..ir.errors import DgqcError
 from ..ir.program import Program
 from ..ir.progress import track
+from ..ir.sample_size import size_of
 from ..ir.schedule import Schedule
 
 

@@ -7,19 +7,34 @@ from pathlib import Path
 from typing import Any
 
 from ..ir.errors import DgqcError
+from ..ir.sample_size import SampleSize
+
+AskedSize = SampleSize | tuple[SampleSize, ...] | None
+"""One size, several of them, or nobody's choice."""
 
 
-def height_and_width(text: str | None) -> tuple[int, ...] | None:
-    """(height, width) of `64x48`, (frames, height, width) of `16x64x48`. Raises DgqcError for others."""
+def sample_sizes(text: str | None) -> AskedSize:
+    """(height, width) of `64x48`, (frames, height, width) of `16x64x48`; a tuple of several with commas.
+
+    Raises DgqcError for others.
+    """
     if text is None:
         return None
-    found = re.fullmatch(r"[1-9]\d*(x[1-9]\d*){1,2}", text)
-    if not found:
+    size = r"[1-9]\d*(x[1-9]\d*){1,2}"
+    if not re.fullmatch(f"{size}(,{size})*", text):
         raise DgqcError(
             f"--sample-size is {text!r}, but it is written as height x width, 64x64, or frames x height x "
-            "width: 16x64x64."
+            "width: 16x64x64; several with commas: 64x64,64x96."
         )
-    return tuple(int(one) for one in text.split("x"))
+    found = tuple(tuple(int(number) for number in one.split("x")) for one in text.split(","))
+    return found if len(found) > 1 else found[0]
+
+
+def one_size(asked: AskedSize) -> SampleSize | None:
+    """The size that is asked for. Raises DgqcError where there are several."""
+    if asked and isinstance(asked[0], tuple):
+        raise DgqcError("Several sizes are for `dgqc compile` alone; give one with --sample-size.")
+    return asked  # type: ignore[return-value]
 
 
 def timestep_list(text: str | None) -> tuple[float, ...] | None:

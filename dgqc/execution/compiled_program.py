@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import logging
 import time
-from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -31,6 +30,8 @@ from .named_inputs import IGNORING, check_inputs, named_inputs, without_ignored
 from .named_step import NamedSteps, one_timestep
 from .pictures import drawing_of, drawn_picture
 from .ready import ReadyBackends
+from .saturation import Saturation
+from .sizes import chosen_size, programs_by_size, provenance_at
 
 if TYPE_CHECKING:
     from PIL.Image import Image
@@ -49,6 +50,7 @@ class CompiledProgram:
     provenance: what was compiled and how.
     report: what the passes reported, by pass name.
     parts: of a pipeline, the other programs by name: text_encoder, text_encoder_2, decoder.
+    sizes: the same model at other sizes of its sample, by their names: 64x96. Calls choose by their sample.
     saturated: how many values of each input 16 bits could not hold so far, since nothing as large was seen in
         calibration. They are clipped; a warning says so once.
 
@@ -70,11 +72,13 @@ class CompiledProgram:
         self.program = program
         self.provenance = provenance
         self.report = report
-        self.saturated: Counter[str] = Counter()
+        self._saturation = Saturation()
+        self.saturated = self._saturation.counted
         self._bundle = bundle
         self._backends = ReadyBackends(program, bundle)
         self._steps = NamedSteps(program.schedule)
-        self._told_saturated = False
+        sizes = program.sizes.items()
+        self.sizes = {name: CompiledProgram(p, provenance_at(provenance, p), p.report) for name, p in sizes}
 
     @property
     def text_encoder(self) -> CompiledProgram:
@@ -94,6 +98,11 @@ class CompiledProgram:
                 f"The program has no {name} (its parts: {found}); compile its pipeline with --parts all."
             )
         return self.parts[name]
+
+    def at(self, size: str | Sequence[int] | torch.Tensor) -> CompiledProgram:
+        """The program for a size: `64x96`, (64, 96), or a sample that has it. Raises DgqcError for others."""
+        found: CompiledProgram = chosen_size(size, programs_by_size(self))
+        return found
 
     def with_parts(self, parts: Mapping[str, CompiledProgram]) -> CompiledProgram:
         """The same program with these parts beside it."""
@@ -131,7 +140,7 @@ class CompiledProgram:
     ) -> torch.Tensor:
         """One UNet call, sample by sample.
 
-        sample: float (B, C, H, W), the size it was compiled for. timestep: one of the schedule's.
+        sample: float (B, C, H, W), of a size it was compiled for. timestep: one of the schedule's.
         step: the call's place in the schedule, from 0; in the place of a timestep, or beside one that stands
             there twice.
         encoder_hidden_states: float (B, N, D); ignored where the model has no cross-attention and ignores it
@@ -167,6 +176,9 @@ class CompiledProgram:
         caches: of a program with shallow calls, what the earlier calls of each sample's picture left. Without
         them every call is full.
         """
+        if self.sizes and (own := self.at(inputs[self.program.inputs[0].name])) is not self:
+            how: dict[str, Any] = {"step": step, "backend": backend, "allow_nearest_step": allow_nearest_step}
+            return own.answer(inputs, timestep, **how, caches=caches)
         if self.provenance.model in IGNORING:
             inputs = without_ignored(inputs, self.provenance.inputs)
         inputs = as_long(inputs, {one.name: one.shape[1] for one in self.provenance.inputs if one.shape[1:]})
@@ -180,7 +192,7 @@ class CompiledProgram:
         rows = range(first.shape[0])
         given = ({name: one[row : row + 1].detach().cpu() for name, one in inputs.items()} for row in rows)
         samples = [to_integers(self.program, own, step, self.saturated) for own in given]
-        self._tell_saturated()
+        self._saturation.tell()
         # Opened only now, so that wrong inputs are refused before a C compiler runs.
         runner = self._backends.runner(backend)
         own = zip(caches) if caches else [()] * len(samples)  # type: ignore[var-annotated]
@@ -252,7 +264,7 @@ class CompiledProgram:
     def _conditions(self, inputs: Inputs) -> dict[str, torch.Tensor]:
         check_inputs(inputs, self.provenance.inputs)
         conditions = call(to_integers, self.program, inputs, 0, self.saturated)
-        self._tell_saturated()
+        self._saturation.tell()
         del conditions[self.program.inputs[0].name]
         return conditions
 
@@ -309,18 +321,6 @@ class CompiledProgram:
     def _step(self, timestep: torch.Tensor | float | None, step: int | None, allow_nearest: bool) -> int:
         time = None if timestep is None else one_timestep(timestep)
         return self._steps.step_of(time, step, allow_nearest)
-
-    def _tell_saturated(self) -> None:
-        if self._told_saturated or not self.saturated.total():
-            return
-        self._told_saturated = True
-        (name, count), *_ = self.saturated.most_common(1)
-        log.warning(
-            "%d values of the input %s lie beyond what calibration saw and are clipped; calibrate with such "
-            "inputs, or compile with more --headroom. Said once; the program's `saturated` counts on.",
-            count,
-            name,
-        )
 
 
 def _restored(

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 from typing import TypeVar
 
@@ -20,7 +21,7 @@ class ReadyBackends:
 
     def __init__(self, program: Program, bundle: Path | None) -> None:
         """bundle: the folder that the program was loaded from, if any."""
-        self._program = program
+        self._program = replace(program, sizes={})  # They are programs of their own.
         self._bundle = bundle
         self._runners: dict[str, Runner] = {}
         self._drawers: dict[str, Drawer] = {}

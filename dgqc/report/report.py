@@ -9,7 +9,7 @@ from typing import Any
 
 from torch import nn
 
-from ..bundle.bundle import PARTS, part_names, read_report
+from ..bundle.bundle import PARTS, SIZES, part_names, read_report
 from ..bundle.manifest import NAME, Manifest, check_files, is_bundle, read_manifest
 from ..bundle.report_record import CountedReportRecord
 from ..compiler.model_options import ModelOptions
@@ -88,6 +88,7 @@ def bundle_report(directory: Path) -> Report:
     quality: dict[str, Any] = passes.pop("quality", {})
     floating: dict[str, str] = passes.pop(FLOATING, {})
     seen: dict[str, Any] = passes.pop("seen", {})
+    sizes: dict[str, Any] = passes.pop(SIZES, {})
     made = manifest.provenance
     notes = list(summary["notes"])
     if made.synthetic:
@@ -112,6 +113,7 @@ def bundle_report(directory: Path) -> Report:
     }
     parts = {name: bundle_report(directory / PARTS / name) for name in part_names(directory)}
     others = ({"parts": parts} if parts else {}) | ({"floating": floating} if floating else {})
+    others |= {"sizes": sizes} if sizes else {}
     return about | summary | {"notes": notes, "passes": passes} | others
 
 

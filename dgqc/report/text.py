@@ -51,6 +51,9 @@ def rows(report: Report) -> Iterator[tuple[str, str]]:
         yield "integers without quantization", found
     for path, decibels in _least_exact(report.get("layer_error_db", {})):
         yield f"  error of {path}", f"{decibels:.1f} dB"
+    for size, taken in report.get("sizes", {}).items():
+        memory = f"{taken['arena_bytes'] / KIB:.1f} KiB"
+        yield f"at {size}", f"{taken['macs_g']:.4g} G multiply-accumulates, working memory {memory}"
     for name, part in report.get("parts", {}).items():
         yield f"part {name}", f"{part['model']} at {part['opt']}, {part['size_mb']:.2f} MB"
         yield "  multiply-accumulates", f"{part['macs_g']:.4g} G"

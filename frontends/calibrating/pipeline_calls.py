@@ -14,9 +14,10 @@ from torch import nn
 from ...ir.calibration import Calibration
 from ...ir.errors import DgqcError
 from ...ir.reading import explained
+from ...ir.sample_size import SampleSize, size_of
 from ..loading.model_inputs import model_config, model_inputs
 from ..loading.pipelines import quietly
-from ..loading.sample_sizes import SampleSize, own_frames, own_size, size_of
+from ..loading.sample_sizes import own_frames, own_size
 from ..schedules import check_steps, check_timesteps
 from .boxes import boxes_of
 from .embeddings import FACES, NEGATIVE, PROMPTS, Embeddings, arguments_of

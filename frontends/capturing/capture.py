@@ -17,13 +17,13 @@ from ...ir.errors import DgqcError, UnsupportedOperation
 from ...ir.level import Level
 from ...ir.ops.packages import import_packages
 from ...ir.program import Input, Program
+from ...ir.sample_size import SampleSize, size_of
 from ...ir.schedule import Schedule
 from ..loading.arguments import call_arguments
 from ..loading.conditionings import refuse_unshown
 from ..loading.exported_unet import ExportedUNet
 from ..loading.guidance import refuse_unsettled
 from ..loading.model_inputs import ModelInput, model_inputs
-from ..loading.sample_sizes import SampleSize, size_of
 from . import (  # noqa: F401  (they register capture rules)
     rules_activations,
     rules_any_convolution,

@@ -11,9 +11,8 @@ from diffusers import UNet1DModel, UNet3DConditionModel, UNetMotionModel
 from torch import nn
 
 from ...ir.errors import DgqcError
+from ...ir.sample_size import SampleSize
 
-SampleSize = tuple[int, ...]
-"""(height, width), (frames, height, width) or (1, length)."""
 VIDEOS = (UNetMotionModel, UNet3DConditionModel)
 """Models whose sample is (B, C, frames, height, width)."""
 FRAMES = 16
@@ -58,11 +57,6 @@ def sample_shape(model: nn.Module, channels: int, size: SampleSize | None) -> tu
             f"{_positions(model)}; say fewer with --sample-size."
         )
     return (1, channels, given[1]) if sounds else (1, channels, *given)
-
-
-def size_of(shape: Sequence[int]) -> SampleSize:
-    """The size of a sample of this shape, (B, C, ...)."""
-    return (1, int(shape[2])) if len(shape) == 3 else tuple(int(one) for one in shape[2:])
 
 
 def without_frames(inputs: Mapping[str, torch.Tensor]) -> dict[str, torch.Tensor]:

@@ -18,6 +18,8 @@ WEIGHT_BITS = "weight-bits"
 
 Identifier = Annotated[str, Field(pattern=r"^[A-Za-z_][A-Za-z0-9_]*$", max_length=1000)]
 """torch.fx turns a graph into Python source. Only plain identifiers may get there from a file."""
+SizeName = Annotated[str, Field(pattern=r"^[1-9]\d{0,7}(x[1-9]\d{0,7}){1,2}$", max_length=30)]
+"""A sample's size, and the name of a folder."""
 AttributePath = Annotated[str, Field(pattern=r"^[A-Za-z0-9_]+(\.[A-Za-z0-9_]+)*$", max_length=1000)]
 Integer = Annotated[int, Field(ge=-(2**63), lt=2**63)]
 Shape = Annotated[list[Annotated[int, Field(ge=0, le=LARGEST_SIZE)]], Field(max_length=16)]
@@ -156,7 +158,7 @@ class SavedInputRecord(Record):
 
 
 class SavedProgramRecord(Record):
-    """The body of `program.json`."""
+    """The body of `program.json`. sizes: folders of the same model at other sizes."""
 
     level: Literal["captured", "planned", "simulated", "integer"]
     schedule: ScheduleRecord
@@ -171,6 +173,7 @@ class SavedProgramRecord(Record):
     plans: dict[Text, Value]
     layout: Value = None
     report: dict[Text, JSON]
+    sizes: Annotated[list[SizeName], Field(max_length=100, default_factory=list)]
     graph: SavedGraphRecord
     prologue: SavedGraphRecord | None
 

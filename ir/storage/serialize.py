@@ -1,4 +1,5 @@
-"""Programs on disk: `program.json` with graphs and plans, `program.safetensors` with every tensor.
+"""Programs on disk: `program.json` with graphs and plans, `program.safetensors` with every tensor; in folders
+beside them (`64x96/`) the same model at other sizes, with the tensors alone that are not the first's.
 
 Loading runs no code from the files: ops come from an allow-list, names must be plain identifiers, tensors
 are safetensors. 4-bit weights are stored as 4 bits.
@@ -20,6 +21,7 @@ from ..errors import DgqcError
 from ..level import Level
 from ..program import Input, Program
 from ..schedule import Schedule
+from ..tensors import equal_tensors, share_constants
 from .container import DOCUMENT, read_container, write_container
 from .encoding import KEEP, decode, encode
 from .graph_json import graph_from_json, graph_to_json
@@ -34,7 +36,13 @@ def save_program(program: Program, directory: str | Path) -> None:
     """
     tensors: dict[str, torch.Tensor] = {}
     body = _stored(program, tensors)
+    if program.sizes:
+        body["sizes"] = list(program.sizes)
     write_container(Path(directory), body, tensors)
+    for name, other in program.sizes.items():
+        own: dict[str, torch.Tensor] = {}
+        body = _stored(other, own)
+        write_container(Path(directory) / name, body, _without(own, tensors))
 
 
 def load_program(directory: str | Path) -> Program:
@@ -45,6 +53,24 @@ def load_program(directory: str | Path) -> Program:
     """
     folder = Path(directory)
     body, tensors = read_container(folder)
+    program = _loaded(folder, body, tensors)
+    sizes = {}
+    for name in body.get("sizes", []):
+        other, own = read_container(folder / name)
+        sizes[name] = _loaded(folder / name, other, {**tensors, **own})
+        share_constants(sizes[name].graph, program.graph)
+        if (sizes[name].level, sizes[name].schedule) != (program.level, program.schedule):
+            raise DgqcError(f"{folder / name} is another program than the one it belongs to; copy it again.")
+    return replace(program, sizes=sizes)
+
+
+def _without(own: Mapping[str, torch.Tensor], first: Mapping[str, torch.Tensor]) -> dict[str, torch.Tensor]:
+    """The tensors that are not the first program's."""
+    return {key: one for key, one in own.items() if key not in first or not equal_tensors(one, first[key])}
+
+
+def _loaded(folder: Path, body: Any, tensors: dict[str, torch.Tensor]) -> Program:
+    """A program without its other sizes, from what its folder holds and what it shares."""
     # What compares and what is compared stay apart: the values themselves are as they were read.
     checked(SavedProgramRecord, body, str(folder / DOCUMENT), "save the program again with this dgqc")
     try:
@@ -59,7 +85,8 @@ def program_to_bytes(program: Program) -> dict[str, bytes]:
     """What `save_program` would write, by file name."""
     with TemporaryDirectory(prefix="dgqc-") as folder:
         save_program(program, folder)
-        return {path.name: path.read_bytes() for path in Path(folder).iterdir()}
+        files = (path for path in Path(folder).rglob("*") if path.is_file())
+        return {path.relative_to(folder).as_posix(): path.read_bytes() for path in files}
 
 
 def program_hash(program: Program) -> str:
@@ -82,7 +109,9 @@ def program_from_bytes(files: Mapping[str, bytes]) -> Program:
     """The program that `program_to_bytes` gave. Raises DgqcError as `load_program` does."""
     with TemporaryDirectory(prefix="dgqc-") as folder:
         for name, content in files.items():
-            (Path(folder) / name).write_bytes(content)
+            place = Path(folder) / name
+            place.parent.mkdir(exist_ok=True)
+            place.write_bytes(content)
         return load_program(folder)
 
 

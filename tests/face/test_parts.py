@@ -227,8 +227,8 @@ def test_a_picture_that_differs_is_no_success(bundle: Path, monkeypatch: pytest.
     assert "from c and" in found.sentence()
     assert verify_picture(program.with_parts({}), ("reference",), 0) is None
     fine = Verification(("reference", "c"), {}, 1, (0,), None)
-    assert not Verified(fine, Shipped((), {}, {}), {}, found).all_right
-    assert Verified(fine, Shipped((), {}, {}), {}).all_right
+    assert not Verified({"8x8": fine}, Shipped((), {}, {}), {}, found).all_right
+    assert Verified({"8x8": fine}, Shipped((), {}, {}), {}).all_right
 
 
 def test_a_pipeline_with_integer_parts_draws_the_picture(bundle: Path) -> None:

@@ -1,0 +1,117 @@
+"""One program for several sizes of its sample, over one set of weights."""
+
+from __future__ import annotations
+
+import pickle
+from pathlib import Path
+
+import pytest
+import torch
+from diffusers import UNet2DModel
+
+import dgqc
+from dgqc.compiler.request import Request
+from dgqc.execution.compiled_program import CompiledProgram
+from dgqc.ir.errors import DgqcError
+from dgqc.ir.tensors import constants, equal_tensors
+from dgqc.report.quality import decibels
+
+SIZES = ((8, 8), (8, 12), (12, 8))
+PIPELINE = (
+    "fold-time-embedding,split-prologue,insert-sites,merge-quantizers,quantize-weights,observe-ranges,"
+    "outlier-dims,kmeans-groups{groups=2},uniform-quant,timestep-tables,lower-integer"
+)
+
+
+def tiny() -> UNet2DModel:
+    """With attention, whose tokens are pixels."""
+    torch.manual_seed(0)
+    return UNet2DModel(
+        sample_size=8,
+        in_channels=2,
+        out_channels=2,
+        layers_per_block=1,
+        block_out_channels=(8,),
+        norm_num_groups=4,
+        attention_head_dim=4,
+        down_block_types=("AttnDownBlock2D",),
+        up_block_types=("AttnUpBlock2D",),
+    ).eval()
+
+
+@pytest.fixture(scope="module")
+def compiled() -> CompiledProgram:
+    return dgqc.compile(
+        tiny(), pass_pipeline=PIPELINE, steps=1, samples=2, sample_size=SIZES, check=False, seed=1
+    )
+
+
+@pytest.fixture(scope="module")
+def saved(compiled: CompiledProgram, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return compiled.save(tmp_path_factory.mktemp("sizes") / "b", targets=[])
+
+
+def test_weights_are_the_same_tensors(compiled: CompiledProgram) -> None:
+    held = dict(constants(compiled.program.graph))
+    for one in compiled.sizes.values():
+        own = dict(constants(one.program.graph))
+        assert own.keys() == held.keys()
+        weights = {name for name in own if name.endswith("weight")}
+        assert weights and all(own[name] is held[name] for name in weights)
+        apart = {name for name in own if own[name] is not held[name]}
+        assert apart and not any(equal_tensors(own[name], held[name]) for name in apart)
+
+
+def test_calls_choose_by_their_sample(compiled: CompiledProgram) -> None:
+    """Each is about as near to the float model as the first."""
+    model, found = tiny(), []
+    for height, width in SIZES:
+        sample = torch.randn(2, 2, height, width, generator=torch.Generator().manual_seed(2))
+        timestep = compiled.program.schedule.timesteps[0]
+        with torch.no_grad():
+            wanted = model(sample, timestep).sample
+        answer = compiled.run(sample, timestep, backend="reference")
+        assert answer.shape == sample.shape
+        found.append(decibels(wanted, answer))
+    assert min(found) > found[0] - 6, found
+
+
+def test_a_size_that_there_is_not(compiled: CompiledProgram) -> None:
+    with pytest.raises(DgqcError, match="no size 9x9; it has 8x8, 8x12, 12x8"):
+        compiled.run(torch.zeros(1, 2, 9, 9), step=0)
+
+
+def test_bundles_store_weights_once(compiled: CompiledProgram, saved: Path) -> None:
+    whole, part = (saved / "program" / place / "program.safetensors" for place in ("", "8x12"))
+    assert part.stat().st_size < whole.stat().st_size / 4
+    again = dgqc.load(saved)
+    sample = torch.randn(1, 2, 8, 12)
+    assert torch.equal(*(one.run(sample, step=0, backend="reference") for one in (compiled, again)))
+    held = dict(constants(again.program.graph))
+    assert any(value is held[name] for name, value in constants(again.sizes["8x12"].program.graph))
+    pickled = pickle.loads(pickle.dumps(compiled))
+    assert list(pickled.sizes) == ["8x12", "12x8"]
+
+
+def test_the_manifest_lists_sizes(saved: Path) -> None:
+    text = (saved / "manifest.json").read_text()
+    assert '"8x12"' in text and '"12x8"' in text
+
+
+def test_each_size_once() -> None:
+    with pytest.raises(DgqcError, match="name one twice"):
+        Request(tiny(), sample_size=((8, 8), (8, 8)))
+
+
+def test_another_graph_is_refused() -> None:
+    """Sizes that the model can't halve exactly make it compute something else."""
+    model = UNet2DModel(
+        sample_size=8,
+        layers_per_block=1,
+        block_out_channels=(8, 8),
+        norm_num_groups=4,
+        down_block_types=("DownBlock2D", "DownBlock2D"),
+        up_block_types=("UpBlock2D", "UpBlock2D"),
+    )
+    with pytest.raises(DgqcError, match="9 x 9|9x9"):
+        dgqc.compile(model, "naive-w8a8", steps=1, sample_size=((8, 8), (9, 9)), check=False)
