@@ -74,6 +74,14 @@ class CTarget(Target):
             vectors=evidence.vectors,
             drawing=evidence.drawing,
             storage=self.weights,
+            vectors_by_size={size: evidence.at(size).vectors for size in program.sizes},
+        )
+
+    def one_size_alone(self) -> str | None:
+        return (
+            "constants that are read while a program runs are one program's"
+            if self.weights is Storage.STREAM
+            else None
         )
 
     def of_part(self, name: str) -> CTarget:

@@ -43,6 +43,7 @@ class MlirTarget(Target):
     def emit(self, program: Program, directory: Path, evidence: Evidence, watch: Watch = ignore) -> None:
         """Writes a module with its test vectors and a script that runs them."""
         from .emission.emit import emit
+        from .emission.sizes import emit_sizes
 
         last = time.perf_counter()
 
@@ -51,7 +52,14 @@ class MlirTarget(Target):
             watch(stage, time.perf_counter() - last, lambda: _text(module))
             last = time.perf_counter()
 
-        emit(program, directory, vectors=evidence.vectors, watch=told)
+        if program.sizes:
+            vectors = {size: evidence.at(size).vectors for size in program.sizes}
+            emit_sizes(program, directory, evidence.vectors, vectors, told)
+        else:
+            emit(program, directory, vectors=evidence.vectors, watch=told)
+
+    def one_size_alone(self) -> None:
+        """Nothing is in the way: each size is a module of its own over the same parameters."""
 
     def join(self, programs: Mapping[str, Program], directory: Path) -> None:
         """One project, with a module and an entry point for each part."""

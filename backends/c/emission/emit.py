@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import math
 import re
-from collections.abc import Container, Sequence
+from collections.abc import Container, Mapping, Sequence
+from dataclasses import dataclass, replace
 from pathlib import Path
+from types import MappingProxyType
 
 import torch
 from torch import fx
@@ -28,9 +30,11 @@ from .functions import Function, Line, functions_of
 from .loop import loop_memory_of
 from .places import OUTPUT, Places
 from .project import Project, Ratios, Signature, source_names, write_project
+from .sizes import program_name, size_sources, write_sizes
 from .storage import Storage, storage_for
 from .streaming import Stream, firsts_of_windows
 
+NO_VECTORS: Mapping[str, Sequence[Vector]] = MappingProxyType({})
 C_WORDS = frozenset({
     "auto", "break", "case", "char", "const", "continue", "default", "do", "double", "else", "enum",
     "extern", "float", "for", "goto", "if", "inline", "int", "long", "register", "restrict", "return",
@@ -52,34 +56,89 @@ def emit(
     drawing: DrawingVector | None = None,
     storage: Storage | None = None,
     shipped: Path | None = None,
+    vectors_by_size: Mapping[str, Sequence[Vector]] = NO_VECTORS,
 ) -> None:
     """Writes the program as C99 into `directory`, which is made if need be (docs/c-backend.md: its layout).
 
-    program: at the integer level, with the plans of `fuse-rows` and `plan-memory`.
+    program: at the integer level, with the plans of `fuse-rows` and `plan-memory`; with its other sizes.
     name: prefix of every symbol and file of this program, a C identifier in lower case.
     vectors: what the emitted test runs and compares bit by bit.
     drawing: what it draws with the program's denoising loop, and compares.
     storage: where the constants go; None chooses by their size.
     shipped: an emitted folder, whose binary file of constants is used where it is what would be written.
+    vectors_by_size: of the other sizes.
     Raises DgqcError when the program or the name can't be emitted.
     """
-    _check(program, name)
-    constants, places, functions, stream = _constants(program, storage)
-    kernel_sources = sources_of(program.graph.graph.nodes)
-    result = output_of(program)
-    place, cache = storage or storage_for(constants.size), places.plan.cache
-    signature = Signature(
+    block = ConstantBlock()
+    first = _laid_out(program, name, storage, block)
+    others = {
+        size: _laid_out(one, program_name(name, size), storage, block) for size, one in program.sizes.items()
+    }
+    place = storage or storage_for(first.constants.size)
+    every = (program, *program.sizes.values())
+    kernel_sources = sources_of([node for one in every for node in one.graph.graph.nodes])
+    loop, tokenizer = program.loop, program.tokenizer
+    extra = size_sources(name, others)
+    sources = source_names(
+        name, place, loop is not None, kernel_sources, tokenizer=tokenizer is not None, sizes=extra
+    )
+    given = (tuple(vectors), loop, drawing, kernel_sources, shipped, tokenizer)
+    signature = _signature(program, name, first, place, sources)
+    copies, called = _statements(first), (first.stream, sources_of_calls(program.graph))
+    project = Project(
+        signature, first.functions, copies, first.constants, *given, *called, None, tuple(others)
+    )
+    write_project(project, directory)
+    if others:
+        beside = {
+            size: Project(
+                _signature(program.sizes[size], program_name(name, size), one, place, sources),
+                one.functions,
+                _statements(one),
+                one.constants,
+                tuple(vectors_by_size.get(size, ())),
+                kernel_sources=kernel_sources,
+                weights=name,
+            )
+            for size, one in others.items()
+        }
+        write_sizes(project, beside, directory)
+
+
+@dataclass(frozen=True)
+class _LaidOut:
+    """What a program's calls are, and where what they read lies. copies: what brings the result to its place.
+
+    stream: the windows where constants are read while the program runs.
+    """
+
+    constants: ConstantBlock
+    places: Places
+    functions: list[Function]
+    copies: list[KernelCall]
+    stream: Stream | None = None
+
+
+def _statements(one: _LaidOut) -> list[str]:
+    return [Line("output", call, 0).statement for call in one.copies]
+
+
+def _signature(
+    program: Program, name: str, one: _LaidOut, storage: Storage, sources: tuple[str, ...]
+) -> Signature:
+    """What a caller must know of a program."""
+    plan, stream = one.places.plan, one.stream
+    cache = plan.cache
+    return Signature(
         name=name,
         inputs=tuple((item.name, item.shape) for item in program.inputs),
-        output=shape_of(result),
+        output=shape_of(output_of(program)),
         steps=len(program.schedule),
-        shared_bytes=places.plan.shared_bytes if stream is None else stream.end,
-        thread_bytes=places.plan.thread_bytes,
-        storage=place,
-        weights_bytes=constants.size,
-        sources=source_names(
-            name, place, program.loop is not None, kernel_sources, tokenizer=program.tokenizer is not None
-        ),
+        shared_bytes=plan.shared_bytes if stream is None else stream.end,
+        thread_bytes=plan.thread_bytes,
+        storage=storage,
+        weights_bytes=one.constants.size,
+        sources=sources,
         timesteps=tuple(program.schedule.timesteps),
         scales=_scales(program),
         ratios=_ratios(program),
@@ -88,40 +147,33 @@ def emit(
         cache_bytes=0 if cache is None else cache.bytes,
         cache_offset=0 if cache is None else cache.offset,
     )
-    copies = [Line("output", call, 0).statement for call in copied_output(result, places)]
-    given = (tuple(vectors), program.loop, drawing, kernel_sources, shipped, program.tokenizer)
-    project = Project(
-        signature, functions, copies, constants, *given, stream, sources_of_calls(program.graph)
-    )
-    write_project(project, directory)
 
 
-def _laid_out(
-    program: Program, windows: Container[int] = frozenset()
-) -> tuple[ConstantBlock, Places, list[Function]]:
-    """Constants, places and functions, with windows of constants that begin with these fusion groups."""
-    constants = ConstantBlock()
-    places = Places(program, constants)
-    widths = dict(program.report.get("weight-bits", {}))
-    return constants, places, functions_of(program, EmissionContext(places, constants, widths), windows)
+def _laid_out(program: Program, name: str, storage: Storage | None, block: ConstantBlock) -> _LaidOut:
+    """A program's calls. block: takes its constants, but where they are read while it runs.
 
-
-def _constants(
-    program: Program, storage: Storage | None
-) -> tuple[ConstantBlock, Places, list[Function], Stream | None]:
-    """The same, and the windows where constants are read while the program runs."""
+    Raises DgqcError when the program or the name can't be emitted.
+    """
+    _check(program, name)
     if storage is not Storage.STREAM:
-        return *_laid_out(program), None
+        return _called(program, block)
     fusion = layout_of(program).fusion
     assert fusion is not None
     # Once with a window for each group, to see how much each reads.
-    apart, *_ = _laid_out(program, range(len(fusion.groups)))
-    firsts = firsts_of_windows([window.size for window in apart.windows])
-    constants, places, functions = _laid_out(program, firsts)
+    apart = _called(program, ConstantBlock(), range(len(fusion.groups)))
+    firsts = firsts_of_windows([window.size for window in apart.constants.windows])
+    found = _called(program, block, firsts)
+    stream = Stream(tuple(block.windows), firsts, aligned(found.places.plan.shared_bytes))
+    return replace(found, stream=stream)
+
+
+def _called(program: Program, constants: ConstantBlock, windows: Container[int] = frozenset()) -> _LaidOut:
+    """A program's calls, with windows of constants that begin with these fusion groups."""
+    places = Places(program, constants)
+    widths = dict(program.report.get("weight-bits", {}))
+    functions = functions_of(program, EmissionContext(places, constants, widths), windows)
     # The output may be a constant, which then is the last window's.
-    copied_output(output_of(program), places)
-    stream = Stream(tuple(constants.windows), firsts, aligned(places.plan.shared_bytes))
-    return constants, places, functions, stream
+    return _LaidOut(constants, places, functions, copied_output(output_of(program), places))
 
 
 def _scales(program: Program) -> dict[str, tuple[float, ...]]:

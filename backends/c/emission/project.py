@@ -120,7 +120,8 @@ class Project:
         draw. kernel_sources: C files of kernels that other packages register. shipped: a folder that may hold
         these constants already. tokenizer: of a text encoder. stream: the windows in which constants are
         read while the program runs. full_calls: the full call that each call takes what is cached of; ()
-        without a cache.
+        without a cache. weights: the name of the program whose constants these are, of another size; None
+        where they are its own. sizes: that are written beside this one.
     """
 
     signature: Signature
@@ -135,6 +136,8 @@ class Project:
     tokenizer: Tokenizer | None = None
     stream: Stream | None = None
     full_calls: tuple[int, ...] = ()
+    weights: str | None = None
+    sizes: tuple[str, ...] = ()
 
 
 def runtime_sources() -> list[Path]:
@@ -148,15 +151,17 @@ def source_names(
     loop: bool = False,
     kernel_sources: Sequence[Path] = (),
     tokenizer: bool = False,
+    sizes: Sequence[str] = (),
 ) -> tuple[str, ...]:
     """What a program's folder `src` holds to be compiled, constants first since they take longest.
 
+    sizes: what programs of other sizes bring.
     Raises DgqcError where two files would have one name.
     """
     kernels = sorted(path.stem for path in (*runtime_sources(), *kernel_sources) if path.suffix == ".c")
     own = (name, *([f"{name}_loop"] if loop else ()), *([f"{name}_tokenizer"] if tokenizer else ()))
     constants = () if storage.apart else (f"{name}_weights",)
-    found = (*constants, *own, "dgqc_lookup", *kernels)
+    found = (*constants, *own, *sizes, "dgqc_lookup", *kernels)
     twice = next((source for source in found if found.count(source) > 1), None)
     if twice is not None:
         raise DgqcError(f"Two C files would be called {twice}.c; rename the kernel's source.")
@@ -211,7 +216,7 @@ def write_project(project: Project, directory: Path) -> None:
         write_loop(environment, project.loop, directory, signature.name, signature.inputs, caches)
     if project.tokenizer is not None:
         write_tokenizer(environment, project.tokenizer, directory, signature.name)
-    context = _context(project)
+    context = context_of(project)
     for template, path in files.items():
         path.write_text(
             environment.get_template(f"{template}.jinja").render(context), encoding="utf-8", newline="\n"
@@ -219,9 +224,10 @@ def write_project(project: Project, directory: Path) -> None:
     (directory / INTERFACE).write_text(signature.to_json(), encoding="utf-8", newline="\n")
 
 
-def _context(project: Project) -> dict[str, Any]:
+def context_of(project: Project) -> dict[str, Any]:
     """What the templates know."""
     signature, name = project.signature, project.signature.name
+    weights = project.weights or name
     return {
         "name": name,
         "version": version("dgqc"),
@@ -235,7 +241,10 @@ def _context(project: Project) -> dict[str, Any]:
         "host": signature.storage.host if signature.storage.apart else "",
         "stream": project.stream,
         "full_calls": project.full_calls,
-        "weights_file": weights_file(name),
+        "weights": weights,
+        "weights_file": weights_file(weights),
+        "vectors_name": f"vectors{name.removeprefix(weights)}",
+        "sizes": project.sizes,
         "header": [f"0x{word:016x}U" for word in header_words(project.constants)],
         "members": members(project.constants) if signature.storage is Storage.ARRAY else [],
         "vectors": _vectors(project),
@@ -254,7 +263,9 @@ def _context(project: Project) -> dict[str, Any]:
 
 def _common(name: str) -> frozenset[str]:
     """The sources that a library of several paths has once: what doesn't run in a call, and tables."""
-    return frozenset({"dgqc_lookup", *(f"{name}_{kind}" for kind in ("weights", "loop", "tokenizer"))})
+    return frozenset(
+        {"dgqc_lookup", *(f"{name}_{kind}" for kind in ("weights", "loop", "tokenizer", "sizes"))}
+    )
 
 
 def _numbers(values: Sequence[float]) -> str:

@@ -9,7 +9,7 @@ run.sh              compiles with stock `iree-compile` and compares with the vec
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 import numpy as np
@@ -28,7 +28,7 @@ from ..lowering.importer import FUNCTION
 from ..lowering.pipeline import ModuleWatch, ignore, run
 from .flags import FLAGS, TILED
 from .interface import INTERFACE, MODULE, PARAMETERS, SHALLOW, Interface
-from .parameters import SCOPE, ConstantStore, rename, write_parameters
+from .parameters import SCOPE, ConstantStore, Stored, rename, same_parameters, write_parameters
 
 LARGE = 32 * 2**20
 """Constants of more bytes leave the module for a file of parameters."""
@@ -42,14 +42,17 @@ def emit(
     vectors: Sequence[Vector] = (),
     watch: ModuleWatch = ignore,
     name: str | None = None,
-) -> None:
+    first: Mapping[str, Stored] | None = None,
+) -> Mapping[str, Stored]:
     """Writes the program into `directory`, which is made if need be.
 
     store: where constants lie; None keeps up to `LARGE` bytes of them in the module.
     vectors: what `run.sh` compares. watch: told each pass and the module it left. name: of the module, so
-    that several can be loaded together; without vectors it has no script of its own.
+    that several can be loaded together; without vectors it has no script of its own. first: parameters of the
+    program in the folder above, of which those that are the same are read from there.
     Where a value is cached, the folder is the full calls', whose module returns what is kept as well, and the
     folder `shallow` in it those of shallow calls, which take that before the step.
+    Returns the parameters that the module reads.
     Raises DgqcError when the program is not at the integer level or has several outputs.
     """
     if cached_node(program.graph.graph) is not None:
@@ -62,21 +65,25 @@ def emit(
     interface = interface_of(program)
     store = store or store_for(program)
     lowered = run(program, store, watch)
+    shared = same_parameters(lowered.parameters, first or {})
     if name is not None:
-        rename(lowered.module, name)
+        rename(lowered.module, name, shared)
     directory.mkdir(parents=True, exist_ok=True)
     write_module(lowered.module, directory / MODULE)
-    if lowered.parameters:
-        write_parameters(lowered.parameters, directory / PARAMETERS)
+    own = {key: stored for key, stored in lowered.parameters.items() if key not in shared}
+    if own:
+        write_parameters(own, directory / PARAMETERS)
         interface = interface.with_parameters()
     (directory / INTERFACE).write_text(interface.to_json(), encoding="utf-8", newline="\n")
     for vector in vectors:
         _write_vector(vector, interface, directory / "vectors" / f"step_{vector.step}")
-    if name is not None and not vectors:
-        return
-    script = directory / "run.sh"
-    script.write_text(_script(interface, vectors), encoding="utf-8", newline="\n")
-    script.chmod(0o755)
+    if name is None or vectors:
+        above = f" --parameters={SCOPE}=../{PARAMETERS}" if shared else ""
+        script = directory / "run.sh"
+        text = _script(interface, vectors, name or SCOPE, above)
+        script.write_text(text, encoding="utf-8", newline="\n")
+        script.chmod(0o755)
+    return lowered.parameters
 
 
 def interface_of(program: Program) -> Interface:
@@ -117,10 +124,12 @@ def _write_vector(vector: Vector, interface: Interface, folder: Path) -> None:
         np.save(folder / f"{name}.npy", value.numpy())
 
 
-def _script(interface: Interface, vectors: Sequence[Vector]) -> str:
+def _script(interface: Interface, vectors: Sequence[Vector], scope: str, above: str) -> str:
+    """scope: of the parameters beside the module. above: the flag for those that are another program's."""
     names = [name for name, _ in interface.inputs] + ["step"]
     inputs = " ".join(f'--input="@$vector/{name}.npy"' for name in names)
-    parameters = f" --parameters={SCOPE}={interface.parameters}" if interface.parameters else ""
+    parameters = f" --parameters={scope}={interface.parameters}" if interface.parameters else ""
+    parameters = above + parameters
     flags = " ".join(FLAGS)
     folders = " ".join(f"vectors/step_{vector.step}" for vector in vectors)
     return f"""#!/bin/sh

@@ -5,13 +5,15 @@ from __future__ import annotations
 import json
 import math
 import re
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Container, Mapping
 from dataclasses import dataclass
 from enum import StrEnum
 from pathlib import Path
 
 import torch
 from torch_mlir import ir
+
+from ....ir.tensors import equal_tensors
 
 SCOPE = "model"
 """Scope of the parameters, as in `--parameters=model=model.safetensors`."""
@@ -83,12 +85,22 @@ def externalize(module: ir.Module, resources: Mapping[str, Stored]) -> dict[str,
     return found
 
 
-def rename(module: ir.Module, name: str) -> None:
-    """Gives a module a name, and its parameters this scope, so that several can be loaded together."""
+def same_parameters(own: Mapping[str, Stored], others: Mapping[str, Stored]) -> frozenset[str]:
+    """The keys under which two programs have the same constants."""
+    both = own.keys() & others.keys()
+    return frozenset(key for key in both if equal_tensors(own[key].read(), others[key].read()))
+
+
+def rename(module: ir.Module, name: str, shared: Container[str] = frozenset()) -> None:
+    """Gives a module a name, and its parameters this scope, so that several can be loaded together.
+
+    shared: keys of parameters that stay in the scope of the program that they are shared with."""
     with module.context, ir.Location.unknown():
         module.operation.attributes["sym_name"] = ir.StringAttr.get(name)
         for op in module.body.operations:
-            if op.operation.name == "util.global":
+            if op.operation.name != "util.global":
+                continue
+            if ir.StringAttr(op.operation.attributes["sym_name"]).value not in shared:
                 said = str(op.operation.attributes["initial_value"])
                 own = said.replace(f'<"{SCOPE}"::', f'<"{name}"::', 1)
                 op.operation.attributes["initial_value"] = ir.Attribute.parse(own)
