@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import json
 import pickle
+import subprocess
 from pathlib import Path
 
 import pytest
@@ -117,3 +119,69 @@ def test_another_graph_is_refused() -> None:
     )
     with pytest.raises(DgqcError, match=r"9 x 9|9x9"):
         dgqc.compile(model, "naive-w8a8", steps=1, sample_size=((8, 8), (9, 9)), check=False)
+
+
+CHOICE = """
+#include "model_sizes.h"
+#include "vectors_8x12.h"
+static int16_t result[MODEL_8X12_OUTPUT_ELEMENTS];
+static unsigned char memory[(1 << 20) + 64];
+int main(void)
+{
+    unsigned char *arena = memory + (64 - (uintptr_t)memory % 64) % 64;
+    model_sized_program program;
+    if (model_size_of(9, 9) != MODEL_SIZES || model_size_of(8, 12) != 1 || model_sizes_arena_bytes() > 1 << 20) {
+        return 2;
+    }
+    if (model_sized_init(&program, MODEL_SIZES, &model_weights, MODEL_WEIGHTS_BYTES, arena, 1 << 20) !=
+            MODEL_SIZE_UNKNOWN ||
+        model_sized_init(&program, 1, &model_weights, MODEL_WEIGHTS_BYTES, arena, 1 << 20) != MODEL_OK) {
+        return 3;
+    }
+    for (size_t v = 0; v != VECTOR_COUNT; v++) {
+        if (model_sized_run(&program, test_vectors[v].step, test_vectors[v].sample, result) != MODEL_OK) {
+            return 4;
+        }
+        for (size_t i = 0; i < MODEL_8X12_OUTPUT_ELEMENTS; i++) {
+            if (result[i] != test_vectors[v].output[i]) {
+                return 1;
+            }
+        }
+    }
+    return 0;
+}
+"""
+
+
+@pytest.mark.slow
+def test_c_runs_every_size_over_one_block(compiled: CompiledProgram, tmp_path: Path) -> None:
+    """What the reference gives at each size, by its own function and by the one that chooses."""
+    project = compiled.save(tmp_path / "b", targets=["c"]) / "c"
+    interfaces = [json.loads(path.read_text()) for path in sorted(project.glob("interface*.json"))]
+    assert len({one["weights_bytes"] for one in interfaces}) == 1
+    plain = ["ARCH=", "OPENMP=0", "CFLAGS=-O1"]
+    subprocess.run(["make", *plain, "tests"], cwd=project, check=True, capture_output=True)
+    for name in ("model_test", "model_8x12_test", "model_12x8_test"):
+        said = subprocess.run([f"./{name}"], cwd=project, check=True, capture_output=True, text=True).stdout
+        assert said.endswith("1 vectors, 0 elements wrong\n")
+    (project / "choice.c").write_text(CHOICE)
+    own = ["choice.c", "build/vectors_8x12.o", "build/libmodel.a", "-o", "choice"]
+    subprocess.run(["cc", "-std=c99", "-Iinclude", "-I.", *own], cwd=project, check=True)
+    subprocess.run(["./choice"], cwd=project, check=True)
+
+
+@pytest.mark.slow
+def test_mlir_shares_parameters(compiled: CompiledProgram, tmp_path: Path) -> None:
+    pytest.importorskip("torch_mlir")
+    project = compiled.save(tmp_path / "b", targets=["mlir"]) / "mlir"
+    whole, own = (project / place / "model.safetensors" for place in ("", "8x12"))
+    assert own.stat().st_size < whole.stat().st_size / 2
+    text = (project / "8x12" / "model.mlir").read_text()
+    assert '<"model"::' in text
+    assert '<"size_8x12"::' in text
+
+
+@pytest.mark.slow
+def test_a_stream_of_constants_is_one_programs(compiled: CompiledProgram, tmp_path: Path) -> None:
+    with pytest.raises(DgqcError, match="can't emit several sizes"):
+        compiled.save(tmp_path / "b", targets=["c{weights=stream}"])
