@@ -30,7 +30,7 @@ from ..report.widths import Planned
 from .announcement import announce
 from .controls import with_one_result
 from .denoising import with_asked_loop
-from .other_sizes import BeforeLowering, with_other_sizes
+from .other_sizes import BeforeLowering, refuse_with_sizes, with_other_sizes
 from .parts import AskedPart, other_parts
 from .prepare import begin
 from .repair import checked, repaired
@@ -123,6 +123,8 @@ def _lower(
     looking = (*request.instruments, planned, seen, *([kept] if request.other_sizes else ()))
     manager = PassManager(request.passes, looking, request.verify_each)
     manager.check(Level.CAPTURED)
+    if request.other_sizes:
+        refuse_with_sizes(request.passes)
     enter("reading the model")
     start = begin(request)
     if request.look_ahead and request.stop_after is None:

