@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 
+from ..ir.errors import DgqcError
 from ..ir.level import Level
 from ..ir.program import Program
 from ..ir.progress import enter
@@ -16,6 +17,8 @@ from ..passes.manager.manager import PassManager
 from ..report.costs import Costs
 from ..report.report import summarize
 from ..report.widths import Planned
+
+CACHES = "cache-schedule"
 
 
 @dataclass(frozen=True)
@@ -40,6 +43,15 @@ class BeforeLowering:
 
     def after(self, item: Pass, program: Program, seconds: float) -> None:
         """Nothing."""
+
+
+def refuse_with_sizes(passes: Sequence[Pass]) -> None:
+    """Raises DgqcError for a pass whose programs have one size."""
+    if any(item.name == CACHES for item in passes):
+        raise DgqcError(
+            f"{CACHES} keeps values of one size from call to call, and several sizes are asked for; leave one "
+            "of them out."
+        )
 
 
 def captured_at(
