@@ -49,7 +49,7 @@ def refuse_with_sizes(passes: Sequence[Pass]) -> None:
     """Raises DgqcError for a pass whose programs have one size."""
     if any(item.name == CACHES for item in passes):
         raise DgqcError(
-            f"{CACHES} keeps values of one size from call to call, and several sizes are asked for; leave one "
+            f"{CACHES} keeps values of one size from call to call, and several are asked for; leave one "
             "of them out."
         )
 
