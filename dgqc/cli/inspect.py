@@ -228,7 +228,13 @@ def bench(
         return
     times = table("program", "ms per call", "times PyTorch's")
     float_ms = measured.get("pytorch_ms")
-    for name, milliseconds in (("dgqc, C", measured["c_ms"]), ("PyTorch, float32", float_ms)):
+    rows = {
+        "dgqc, C": measured["c_ms"],
+        "a shallow call": measured.get("shallow_ms"),
+        "a picture's calls, mean": measured.get("mean_ms"),
+        "PyTorch, float32": float_ms,
+    }
+    for name, milliseconds in rows.items():
         if milliseconds is not None:
             ratio = f"{milliseconds / float_ms:.2f}" if float_ms else "-"
             times.add_row(name, f"{milliseconds:.2f}", ratio)
