@@ -40,6 +40,7 @@ class Prompt:
 
 def drawn(unet: CompiledUNet, prompts: list[Prompt]) -> torch.Tensor:
     pipeline: Any = pipeline_around(unet, DDIMScheduler())
+    pipeline.scheduler = DDIMScheduler()  # The pipeline's constructor would move its timesteps by one.
     found: torch.Tensor = pipeline(
         prompt_embeds=torch.cat([one.context[:1] for one in prompts]),
         negative_prompt_embeds=torch.cat([one.context[1:] for one in prompts]),
