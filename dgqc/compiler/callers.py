@@ -22,11 +22,11 @@ from ..frontends.calibrating.pictures import read_pictures
 from ..frontends.calibrating.pipeline_calls import Settings, UnfitPipeline
 from ..frontends.calibrating.synthesize import denoised, rehearse, synthesize
 from ..frontends.loading.pipelines import StoredPipeline
-from ..frontends.loading.sample_sizes import SampleSize
 from ..frontends.schedulers import scheduler_config
 from ..frontends.schedules import schedule_for
 from ..ir.calibration import Calibration
 from ..ir.errors import DgqcError
+from ..ir.sample_size import SampleSize
 from ..ir.schedule import ASSUMED, Schedule
 from .request import Request
 from .samples import lazy, shown, sizes

@@ -28,12 +28,12 @@ from ..frontends.loading.guidance import USUAL, settled_guidance, takes_guidance
 from ..frontends.loading.live_models import check_live
 from ..frontends.loading.model_inputs import model_config, recorded_inputs
 from ..frontends.loading.pipelines import StoredPipeline
-from ..frontends.loading.sample_sizes import SampleSize
 from ..frontends.samplers import AUTO, sampler_for
 from ..frontends.schedulers import scheduler_config
 from ..ir.calibration import Calibration, samples_in
 from ..ir.errors import DgqcError, UnsupportedOperation
 from ..ir.program import Program
+from ..ir.sample_size import SampleSize
 from ..ir.verify.verifier import verify
 from ..passes.correction.correct_schedule import CorrectSchedule
 from ..passes.manager.pipeline import format_pipeline

@@ -195,8 +195,8 @@ class CompiledProgram:
         self._saturation.tell()
         # Opened only now, so that wrong inputs are refused before a C compiler runs.
         runner = self._backends.runner(backend)
-        own = zip(caches) if caches else [()] * len(samples)  # type: ignore[var-annotated]
-        found = [runner(integers, step, *cache) for integers, cache in zip(samples, own, strict=True)]
+        kept = zip(caches) if caches else [()] * len(samples)
+        found = [runner(integers, step, *cache) for integers, cache in zip(samples, kept, strict=True)]
         outputs = [to_floats(self.program, one, step) for one in found]
         kind = first.dtype if first.is_floating_point() else torch.float32
         return torch.cat(outputs).to(dtype=kind, device=first.device)

@@ -20,7 +20,10 @@ class OfSizes(Protocol):
     """A compiled program."""
 
     program: Program
-    sizes: Mapping[str, Any]
+
+    @property
+    def sizes(self) -> Mapping[str, Any]:
+        """Others, by their size."""
 
 
 def programs_by_size(compiled: OfSizes) -> dict[str, Any]:

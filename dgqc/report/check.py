@@ -20,9 +20,9 @@ from ..frontends.capturing.graph_builder import LATER_INPUTS
 from ..frontends.capturing.rewriter import Refused
 from ..frontends.loading.guidance import USUAL, with_guidance
 from ..frontends.loading.picture_encoders import shown_inputs
-from ..frontends.loading.sample_sizes import SampleSize
 from ..frontends.schedules import schedule_for
 from ..ir.program import Program
+from ..ir.sample_size import SampleSize
 from ..ir.shapes import TIME_INPUTS
 from ..ir.spans import amount, duration
 from ..ir.storage.json_text import read_json_object

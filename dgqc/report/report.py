@@ -18,10 +18,10 @@ from ..frontends.loading.file_kinds import hint_inside, refuse_converted
 from ..frontends.loading.guidance import USUAL, with_guidance
 from ..frontends.loading.load import LoadedModel, config_only
 from ..frontends.loading.picture_encoders import shown_inputs
-from ..frontends.loading.sample_sizes import SampleSize
 from ..ir.errors import DgqcError
 from ..ir.ops.captured import ProductKind
 from ..ir.program import Program
+from ..ir.sample_size import SampleSize
 from ..ir.schedule import ASSUMED
 from ..ir.storage.json_text import read_json_object
 from ..passes.manager.pipeline import parse_pipeline

@@ -14,11 +14,11 @@ from diffusers import DiffusionPipeline
 from ...ir.calibration import Calibration, Inputs
 from ...ir.errors import DgqcError
 from ...ir.ranks import agreed
+from ...ir.sample_size import SampleSize
 from ..adapters.adapter import Adapter
 from ..adapters.picture_adapters import NONE, PictureAdapters
 from ..loading.load import load_model
 from ..loading.pipelines import checked_index
-from ..loading.sample_sizes import SampleSize
 from ..schedulers import scheduler_config
 from ..schedules import schedule_for
 from .calibration_file import Recording, load_calibration, save_calibration

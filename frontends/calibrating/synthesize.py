@@ -18,12 +18,12 @@ from ...ir.calibration import Calibration, Inputs
 from ...ir.errors import DgqcError
 from ...ir.ranks import share, shared_out
 from ...ir.reading import explained
+from ...ir.sample_size import SampleSize
 from ...ir.schedule import Schedule
 from ...ir.storage.mapped import let_go
 from ..loading.answering import answer_of
 from ..loading.exported_unet import ExportedUNet
 from ..loading.model_inputs import ModelInput, model_config, model_inputs
-from ..loading.sample_sizes import SampleSize
 from .conditions import Conditions, draw_conditions, invents
 from .drawings import Drawings
 from .recorder import Progress, versions

@@ -19,11 +19,12 @@ from torch import nn
 
 from ...ir.errors import DgqcError
 from ...ir.masks import MASKED
+from ...ir.sample_size import SampleSize
 from .arguments import PLACES, in_order, place_of
 from .conditionings import CONTROLS, of_calls, refuse_unknown
 from .contexts import FIRST, context_widths
 from .guidance import takes_guidance
-from .sample_sizes import VIDEOS, SampleSize, sample_shape
+from .sample_sizes import VIDEOS, sample_shape
 
 UNETS = (
     UNet2DConditionModel,
