@@ -127,6 +127,7 @@ def compare(
     store = Store(output / "measured")
     amounts = Amounts(calib_prompts, held_out, pictures, steps)
     asked = _Asked(amounts, prompts, other_prompts, unseen, calib, guidance_scale, judge, clip, real, decoder)
+    _look(model, asked)
     log.info(WILL_DO, len(wanted), steps, pictures)
     workload = _workload(model, store, asked)
     rows = []
@@ -172,6 +173,21 @@ class _Asked:
     clip: Path | None
     real: Path | None
     decoder: str | None
+
+
+def _look(model: Path | None, asked: _Asked) -> None:
+    """Raises DgqcError for what is seen to be wrong before any work."""
+    from ..compare.judges import JudgeKind
+    from ..compare.own import judge_names
+
+    for place in filter(None, (model, asked.calib, asked.clip, asked.real)):
+        if not place.exists():
+            raise DgqcError(f"{place} does not exist; check the path.")
+    for file in filter(None, (asked.prompts, asked.other_prompts)):
+        read_prompts(file)
+    names = [*JudgeKind, *judge_names()]
+    if asked.judge is not None and asked.judge not in names:
+        raise DgqcError(f"There is no judge {asked.judge!r}; choose one of {', '.join(names)}.")
 
 
 def _workload(model: Path | None, store: Store, asked: _Asked) -> Workload:
@@ -231,14 +247,11 @@ def _decoder(place: Path, asked: _Asked) -> tuple[str, Decode] | None:
 
 def _judge(place: Path, asked: _Asked, drawn: Sequence[str]) -> Judge | None:
     from ..compare.judges import JudgeKind, choose
-    from ..compare.own import judge_names, own_judge
+    from ..compare.own import own_judge
 
-    known, others = list(JudgeKind), judge_names()
-    if asked.judge is not None and asked.judge not in (*known, *others):
-        raise DgqcError(f"There is no judge {asked.judge!r}; choose one of {', '.join([*known, *others])}.")
     if not asked.sizes.pictures:
         return None
-    if asked.judge is not None and asked.judge not in known:
+    if asked.judge is not None and asked.judge not in list(JudgeKind):
         return own_judge(asked.judge)
     kind = JudgeKind(asked.judge) if asked.judge else None
     return choose(kind, place, asked.clip, asked.real, drawn, decoded=asked.decoder is not None)
