@@ -22,7 +22,7 @@ from dgqc.ir.crossing import pixels
 from dgqc.ir.errors import DgqcError
 from dgqc.report.quality import decibels
 
-from .test_parts import HOW, QUICK, pipeline
+from .test_parts import compiled_whole, pipeline
 
 Run = Callable[..., tuple[int, str, str]]
 PROMPT = "a red circle"
@@ -30,7 +30,7 @@ PROMPT = "a red circle"
 
 @pytest.fixture(scope="module")
 def compiled() -> dgqc.CompiledProgram:
-    return dgqc.compile(pipeline(), QUICK, parts="all", **HOW)
+    return compiled_whole()
 
 
 @pytest.fixture(scope="module")

@@ -8,6 +8,7 @@ import pickle
 import re
 import shutil
 import subprocess
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -63,9 +64,15 @@ def drawn(of: Any, **options: Any) -> torch.Tensor:
     return torch.tensor(found)
 
 
+@cache
+def compiled_whole() -> dgqc.CompiledProgram:
+    """All parts; `test_drawing` draws with it."""
+    return dgqc.compile(pipeline(), QUICK, parts="all", **HOW)
+
+
 @pytest.fixture(scope="module")
 def compiled() -> dgqc.CompiledProgram:
-    return dgqc.compile(pipeline(), QUICK, parts="all", **HOW)
+    return compiled_whole()
 
 
 @pytest.fixture(scope="module")
