@@ -1,6 +1,7 @@
 """Passes of other methods, each added to the default alone: what is it worth on the demo model?
 
-    python benchmarks/added_passes.py --opt w4a4 --steps 8 [--model FOLDER] [--add PASSES] [--first OLD=NEW]
+    python benchmarks/added_passes.py --steps 8 [--opt w4a4,branches=none] [--model FOLDER]
+        [--add PASSES] [--first OLD=NEW]
 
 The default's plan is made once, without `keep-wide`, and every row goes on from there. All are simulated.
 Calls: signal to noise of the output on the float model's own trajectories, mean of all calls. Picture: of
@@ -168,7 +169,7 @@ def _given() -> argparse.Namespace:
     parser = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
-    parser.add_argument("--opt", default="w4a4")
+    parser.add_argument("--opt", default="w4a4,branches=none")
     parser.add_argument(
         "--model", type=Path, default=pipeline_dir(), help="a pipeline with the demo's grammar"
     )

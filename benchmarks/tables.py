@@ -109,8 +109,8 @@ def groupings(width: str) -> list[Candidate]:
 
 
 def added(width: str) -> list[Candidate]:
-    """The default, and passes of other methods in it, one at a time."""
-    passes = candidate(width).passes.replace("measure-error,", "")
+    """The default without branches, and passes of other methods in it, one at a time."""
+    passes = candidate(f"{width},branches=none").passes.replace("measure-error,", "")
     rows = [Candidate(width, passes)]
     for name, (old, new) in ADDED.items():
         rows.append(Candidate(f"{width}, {name}", passes.replace(old, new)))

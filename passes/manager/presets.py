@@ -86,7 +86,7 @@ OURS = Method(
         "ranges": "",
         "rounding": "auto",
         "keep": "auto",
-        "branches": "none",
+        "branches": "auto",
         "interval": "1",
     },
 )
@@ -184,6 +184,8 @@ _ROUNDING = {
 _FEWER = "keep-wide{poor=16,enough=30},"
 _WIDE = {"w8a8": "keep-wide{poor=28,enough=38},", "w8a6": _FEWER, "w4a8": _FEWER, "w4a6": _FEWER}
 """Of 4-bit activations nothing is expected."""
+_BRANCHES = {bits: "low-rank{share=10,large=leave}," for bits in ("w4a6", "w4a4")}
+"""Where they were measured, and gain 5 dB."""
 _RANGES = {"minmax": "", "searched": "search-ranges{candidates=9,samples=16},"}
 MOVED = {"tile": "c"}
 """Keys of former releases that are options of a target now."""
@@ -197,7 +199,10 @@ _CHOICES = {
 }
 _FORMS = {
     "keep": (r"auto|none|\d{1,2}(\.\d+)?", "auto, none, or the decibels that the output is to have"),
-    "branches": (r"none|[1-9]\d{0,2}(\.\d+)?", "none, or the percent of multiply-adds that they may add"),
+    "branches": (
+        r"auto|none|[1-9]\d{0,2}(\.\d+)?",
+        "auto, none, or the percent of multiply-adds that they may add",
+    ),
     "interval": (r"[1-9]\d?", "a number of calls from 1 to 99"),
     "iterations": (r"[1-9]\d{0,6}", "a number above 0"),
     "rank": (r"[1-9]\d{0,3}", "a number above 0"),
@@ -221,8 +226,9 @@ def pipeline_for(opt: str) -> str:
     scale=row and nothing else is said. rounding: of weights; auto is gptq, nearest
     the quickest, brecq and fbr take hours. keep: none leaves every layer at the preset's
     bits, however much that loses; a number is what the output is to have, in dB. branches: of low rank and
-    16 bits beside layers, for so many percent of multiply-adds; none where nothing is said. interval: how
-    many calls one full call stands for, the others taking a feature of it (`cache-schedule`); 1 is none.
+    16 bits beside layers, for so many percent of multiply-adds; auto is 10 where weights have 4 bits and
+    activations 4 or 6, in networks of up to 100 million weights. interval: how many calls one full call
+    stands for, the others taking a feature of it (`cache-schedule`); 1 is none.
     iterations, rate: of methods that learn. rank: of svdquant's branches, at most.
     The text ends with the integer graph; what a target appends to it is the target's business.
     Raises PipelineError for an unknown preset, an unknown key or a value out of place.
@@ -243,8 +249,7 @@ def pipeline_for(opt: str) -> str:
     ranges = chosen.get("ranges") or ("searched" if found["activations"] == "4" else "minmax")
     chosen["ranges"] = _RANGES[ranges]
     chosen["wide"] = f",wide={chosen['w8']}" if chosen["w8"] else ""
-    share = chosen.get("branches", "none")
-    chosen["branches"] = "" if share == "none" else f"low-rank{{share={share}}},"
+    chosen["branches"] = _branches(chosen.get("branches", "none"), bits)
     chosen["kept"] = _kept(chosen.get("keep", "none"), bits)
     interval = chosen.get("interval", "1")
     chosen["cached"] = "" if interval == "1" else f"cache-schedule{{interval={interval}}},"
@@ -305,6 +310,13 @@ def _probabilities(opt: str, coding: str, scale: str) -> str:
             raise PipelineError(f"-O {opt} has probabilities=auto, which goes with scale=row alone.")
         return "choose-probabilities"
     return f"{'log-quant' if coding == 'log2' else 'uniform-quant'}{{scale={scale}}}"
+
+
+def _branches(share: str, bits: str) -> str:
+    """The pass that puts branches of low rank beside layers. bits: `w4a6`."""
+    if share in ("auto", "none"):
+        return _BRANCHES.get(bits, "") if share == "auto" else ""
+    return f"low-rank{{share={share}}},"
 
 
 def _kept(keep: str, bits: str) -> str:

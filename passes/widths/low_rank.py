@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, replace
+from enum import StrEnum
 from typing import ClassVar
 
 import torch
@@ -38,6 +40,8 @@ from .knapsack import chosen
 from .measured import Sample, samples_of
 from .widened import add_part
 
+log = logging.getLogger("dgqc")
+
 BYTE = 8
 """Bits of a branch's weights."""
 HALVINGS = 3
@@ -45,6 +49,13 @@ HALVINGS = 3
 PERCENT = 100
 FAINTEST = 1e-6
 """Channels that are fainter beside the widest count as that."""
+
+
+class Large(StrEnum):
+    """What becomes of a network with more weights than `most`."""
+
+    REFUSE = "refuse"
+    LEAVE = "leave"
 
 
 @dataclass(frozen=True, eq=False)
@@ -82,14 +93,15 @@ class LowRank(Pass):
     the first and the last have none.
 
     rank: the largest. share: of multiply-adds, in percent, that branches may add, all in 16 bits. calls: how
-    many are looked at, evenly spaced. most: millions of weights, beyond which gradients would take too much
-    memory.
+    many are looked at, evenly spaced. most: millions of weights, beyond which singular values and gradients
+    would take too much memory. large: whether a larger network is refused, or left without branches.
     """
 
     rank: int = 32
     share: float = 10.0
     calls: int = 3
     most: int = 100
+    large: Large = Large.REFUSE
 
     name: ClassVar[str] = "low-rank"
     takes: ClassVar[Level] = Level.PLANNED
@@ -104,10 +116,18 @@ class LowRank(Pass):
         if program.calibration is None:
             raise DgqcError("low-rank needs calibration samples; give some with --calib.")
         if (millions := weight_count(program.graph) / MILLION) > self.most:
-            raise DgqcError(
-                f"low-rank would need gradients of {millions:.0f} million weights, and is allowed "
-                f"{self.most}; raise most where memory is enough, or leave it out."
+            if self.large is Large.REFUSE:
+                raise DgqcError(
+                    f"low-rank would need gradients of {millions:.0f} million weights, and is allowed "
+                    f"{self.most}; raise most where memory is enough, or leave it out."
+                )
+            log.warning(
+                "low-rank leaves a network of %.0f million weights without branches, since it takes up to %d "
+                "million; most= says how many where there is memory.",
+                millions,
+                self.most,
             )
+            return program.with_report(self.name, {"left": round(millions)})
         if program.facts & {"weights", "observed-ranges"}:
             raise DgqcError("low-rank changes weights; put it before quantize-weights and observe-ranges.")
         sites = _sites(program)

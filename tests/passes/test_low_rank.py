@@ -12,6 +12,7 @@ from dgqc.ir.errors import DgqcError
 from dgqc.ir.plans import Operand, Weight
 from dgqc.passes.manager.manager import PassManager
 from dgqc.passes.manager.pipeline import parse_pipeline
+from dgqc.passes.widths import low_rank
 from dgqc.passes.widths.measured import decibels, outputs_of, samples_of
 
 PROBABILITIES = frozenset({"probabilities"})
@@ -66,6 +67,19 @@ def test_the_output_gains() -> None:
     wanted = outputs_of(plain, samples)
     one, other = (min(decibels(program, samples, wanted).values()) for program in (plain, branched))
     assert other > one + 3
+
+
+def test_a_larger_network_is_refused_or_left(
+    monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    monkeypatch.setattr(low_rank, "weight_count", lambda graph: 860_000_000)
+    with pytest.raises(DgqcError, match="gradients of 860 million weights, and is allowed 100"):
+        after("low-rank")
+    before, found = few_layers(), after("low-rank{large=leave}")
+    assert "leaves a network of 860 million weights without branches" in caplog.text
+    assert found.report["low-rank"] == {"left": 860}
+    assert len(found.graph.graph.nodes) == len(after("").graph.graph.nodes)
+    torch.testing.assert_close(output_of(found), output_of(before), rtol=0, atol=0)
 
 
 def test_refusals() -> None:
