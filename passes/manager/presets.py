@@ -249,8 +249,9 @@ def pipeline_for(opt: str) -> str:
     ranges = chosen.get("ranges") or ("searched" if found["activations"] == "4" else "minmax")
     chosen["ranges"] = _RANGES[ranges]
     chosen["wide"] = f",wide={chosen['w8']}" if chosen["w8"] else ""
-    chosen["branches"] = _branches(chosen.get("branches", "none"), bits)
-    chosen["kept"] = _kept(chosen.get("keep", "none"), bits)
+    share, keep = chosen.get("branches", "none"), chosen.get("keep", "none")
+    chosen["branches"] = _unless(share, _BRANCHES.get(bits, ""), f"low-rank{{share={share}}},")
+    chosen["kept"] = _unless(keep, _WIDE.get(bits, ""), f"keep-wide{{poor={keep},enough={keep}}},")
     interval = chosen.get("interval", "1")
     chosen["cached"] = "" if interval == "1" else f"cache-schedule{{interval={interval}}},"
     chosen["rounding"] = _ROUNDING[chosen.get("rounding", "nearest")]
@@ -312,18 +313,9 @@ def _probabilities(opt: str, coding: str, scale: str) -> str:
     return f"{'log-quant' if coding == 'log2' else 'uniform-quant'}{{scale={scale}}}"
 
 
-def _branches(share: str, bits: str) -> str:
-    """The pass that puts branches of low rank beside layers. bits: `w4a6`."""
-    if share in ("auto", "none"):
-        return _BRANCHES.get(bits, "") if share == "auto" else ""
-    return f"low-rank{{share={share}}},"
-
-
-def _kept(keep: str, bits: str) -> str:
-    """The pass that leaves some in wider codes. bits: `w4a6`."""
-    if keep in ("auto", "none"):
-        return _WIDE.get(bits, "") if keep == "auto" else ""
-    return f"keep-wide{{poor={keep},enough={keep}}},"
+def _unless(said: str, auto: str, passes: str) -> str:
+    """Passes, or what the default has, or nothing."""
+    return {"none": "", "auto": auto}.get(said, passes)
 
 
 def _method(preset: str, name: str | None) -> Method:
