@@ -47,7 +47,7 @@ class CacheSchedule(Pass):
     shallow. With an interval of 1 nothing changes.
 
     interval: N, how many calls one full call stands for on average. samples: of the first call, from which
-    drawings begin. correct: off leaves a = 1, b = 0.
+    drawings begin. correct: false leaves a = 1, b = 0.
     """
 
     interval: int = 3

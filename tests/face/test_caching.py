@@ -35,7 +35,7 @@ class Prompt:
     def __init__(self, seed: int) -> None:
         generator = torch.Generator().manual_seed(seed)
         self.context = torch.randn(2, architectures.CONTEXT_LENGTH, 20, generator=generator)
-        self.latents = torch.randn(1, 4, 8, 8, generator=generator)
+        self.latents = torch.randn(1, 12, 8, 8, generator=generator)
 
 
 def drawn(unet: CompiledUNet, prompts: list[Prompt]) -> torch.Tensor:
@@ -73,7 +73,7 @@ def test_calls_of_two_prompts_that_take_turns(caching: CompiledProgram) -> None:
     def called(place: int, step: int) -> torch.Tensor:
         given = {"sample": prompts[place].latents, "encoder_hidden_states": prompts[place].context[:1]}
         wanted = caching.answer(given, step=step, backend="reference", caches=[own[place]])
-        found: torch.Tensor = unet(*given.values(), return_dict=False, timestep=timesteps[step])[0]
+        found: torch.Tensor = unet(**given, timestep=timesteps[step], return_dict=False)[0]
         assert torch.equal(found, wanted), (place, step)
         return found
 
