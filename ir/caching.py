@@ -46,6 +46,12 @@ def cached_node(graph: fx.Graph) -> fx.Node | None:
     return next((node for node in graph.nodes if node.target is CACHED), None)
 
 
+def has_both_calls(graph: fx.Graph) -> bool:
+    """Whether a value is cached, and the graph is of both kinds of call, not of shallow ones alone."""
+    node = cached_node(graph)
+    return node is not None and not argument(node, "shallow")
+
+
 def sources_of(module: fx.GraphModule) -> tuple[int, ...]:
     """The full call that each call takes the cached value of, itself where it is full; () without a cached
     value."""

@@ -18,7 +18,7 @@ from torch import fx
 from torch_mlir import ir
 
 from ....ir.arithmetic.operands import ensure_shapes, shape_of
-from ....ir.caching import CACHE, cached_node, full_entry, shallow_entry
+from ....ir.caching import CACHE, full_entry, has_both_calls, shallow_entry
 from ....ir.errors import DgqcError
 from ....ir.level import Level
 from ....ir.program import Program
@@ -55,7 +55,7 @@ def emit(
     Returns the parameters that the module reads.
     Raises DgqcError when the program is not at the integer level or has several outputs.
     """
-    if cached_node(program.graph.graph) is not None:
+    if has_both_calls(program.graph.graph):
         shallow = [vector for vector in vectors if vector.cache is not None]
         vectors = [vector for vector in vectors if vector.cache is None]
         named = None if name is None else f"{name}_{SHALLOW}"
