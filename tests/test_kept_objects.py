@@ -54,6 +54,13 @@ def test_another_text_is_compiled(file: str, folder: Path) -> None:
     assert calls(folder) == 2
 
 
+def test_what_takes_in_other_files_is_compiled_anew(folder: Path) -> None:
+    (folder / "a.c").write_text('__asm__(".incbin \\"weights.bin\\"");\n')
+    compiled(folder)
+    compiled(folder)
+    assert calls(folder) == 2
+
+
 def test_other_flags_and_compilers_compile_anew(folder: Path) -> None:
     compiled(folder)
     compiled(folder, "-O1")

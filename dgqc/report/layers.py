@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import torch
 from torch import fx
@@ -34,8 +35,23 @@ class LayerFacts:
 
 
 def layers_of(program: Program) -> list[LayerFacts]:
-    """The layers in the order in which they run."""
-    return [_facts(program, node) for node in program.graph.graph.nodes if has_weight(node)]
+    """The layers in the order in which they run.
+
+    Those that share a place in the model, as branches do with the layer that they stand beside, have the end
+    of their node's name behind it: `mid.conv1 (narrow)`.
+    """
+    nodes = [node for node in program.graph.graph.nodes if has_weight(node)]
+    found = [_facts(program, node) for node in nodes]
+    often = Counter(one.path for one in found)
+    return [
+        one if often[one.path] == 1 else replace(one, path=_apart(one.path, node.name))
+        for one, node in zip(found, nodes, strict=True)
+    ]
+
+
+def _apart(path: str, name: str) -> str:
+    last = name.rpartition("_")[2]
+    return path if path.endswith(f".{last}") or path == last else f"{path} ({last})"
 
 
 def _facts(program: Program, node: fx.Node) -> LayerFacts:

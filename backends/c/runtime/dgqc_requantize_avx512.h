@@ -39,7 +39,7 @@ static inline dgqc_shifts16 dgqc_shifts_of(const dgqc_requantizer *by)
 static inline __m512i dgqc_scaled16(__m512i totals, const dgqc_columns16 *c, const dgqc_shifts16 *by)
 {
     const __m512i even = _mm512_sllv_epi32(totals, by->left);
-    const __m512i odd = _mm512_srli_epi64(even, 32);
+    const __m512i odd = _mm512_shuffle_epi32(even, (_MM_PERM_ENUM)0xF5); /* a shift would wait for the multiplications' port */
     const __m512i even_y = _mm512_add_epi64(_mm512_mul_epi32(even, c->even_m), c->even_b);
     const __m512i odd_y = _mm512_add_epi64(_mm512_mul_epi32(odd, c->odd_m), c->odd_b);
     /* The upper half of each sum: that of an even column moves to its lower lane. */

@@ -2,7 +2,7 @@
 #map1 = affine_map<(d0, d1, d2) -> (d0, d1, d2)>
 #map2 = affine_map<(d0, d1, d2) -> (d2)>
 module {
-  func.func @main(%x: tensor<1x3x4xi16>, %step: tensor<i64>) -> tensor<1x3x4xi16> {
+  func.func @main(%x: tensor<1x3x4xi16>, %step: tensor<i64>) -> tensor<1x3x8xi16> {
     %group = arith.constant dense<[0, 1, 2, 3]> : tensor<4xi32>
     %constant_1 = arith.constant dense<[[-15251, -41395, -46358, 24752], [-39396, 58667, 12549, 4341]]> : tensor<2x4xi32>
     %constant_2 = arith.constant dense<[[112760514, -676055862, 740281361, 99501392], [409442528, -168439730, -91402659, 739538946]]> : tensor<2x4xi32>
@@ -40,6 +40,7 @@ module {
       %10 = arith.trunci %9 : i64 to i16
       linalg.yield %10 : i16
     } -> tensor<1x3x4xi16>
-    return %cached_default_3 : tensor<1x3x4xi16>
+    %concat = tensor.concat dim(2) %cached_default_3, %x : (tensor<1x3x4xi16>, tensor<1x3x4xi16>) -> tensor<1x3x8xi16>
+    return %concat : tensor<1x3x8xi16>
   }
 }
