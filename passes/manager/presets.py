@@ -184,8 +184,8 @@ _ROUNDING = {
 _FEWER = "keep-wide{poor=16,enough=30},"
 _WIDE = {"w8a8": "keep-wide{poor=28,enough=38},", "w8a6": _FEWER, "w4a8": _FEWER, "w4a6": _FEWER}
 """Of 4-bit activations nothing is expected."""
-_BRANCHES = {bits: "low-rank{share=10,large=leave}," for bits in ("w4a6", "w4a4")}
-"""Where they were measured, and gain 5 dB."""
+_BRANCHES = {"w4a4": "low-rank{share=10,large=leave},"}
+"""Where pictures gain more than calls get slower."""
 _RANGES = {"minmax": "", "searched": "search-ranges{candidates=9,samples=16},"}
 MOVED = {"tile": "c"}
 """Keys of former releases that are options of a target now."""
@@ -226,8 +226,8 @@ def pipeline_for(opt: str) -> str:
     scale=row and nothing else is said. rounding: of weights; auto is gptq, nearest
     the quickest, brecq and fbr take hours. keep: none leaves every layer at the preset's
     bits, however much that loses; a number is what the output is to have, in dB. branches: of low rank and
-    16 bits beside layers, for so many percent of multiply-adds; auto is 10 where weights have 4 bits and
-    activations 4 or 6, in networks of up to 100 million weights. interval: how many calls one full call
+    16 bits beside layers, for so many percent of multiply-adds; auto is 10 at w4a4, in
+    networks of up to 100 million weights. interval: how many calls one full call
     stands for, the others taking a feature of it (`cache-schedule`); 1 is none.
     iterations, rate: of methods that learn. rank: of svdquant's branches, at most.
     The text ends with the integer graph; what a target appends to it is the target's business.
