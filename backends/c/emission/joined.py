@@ -9,15 +9,13 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-import jinja2
-
 from ....ir.errors import DgqcError
 from ....ir.program import Program
 from ....ir.storage.leftovers import temporary_folder
 from ..layout.memory_plan import ALIGNMENT
 from .drawing import draws, write_drawing
 from .emit import emit
-from .project import INTERFACE, TEMPLATES, Signature
+from .project import INTERFACE, Signature, templates
 from .storage import Storage, weights_file
 
 FILES = {
@@ -65,7 +63,7 @@ def emit_joined(
             offset += len(block) + -len(block) % ALIGNMENT
     drawing = draws(programs)
     if drawing:
-        write_drawing(environment(), programs, directory, own, name, storage is Storage.STREAM)
+        write_drawing(templates(), programs, directory, own, name, storage is Storage.STREAM)
     _write(directory, own, joined, offset, drawing, storage)
 
 
@@ -80,22 +78,11 @@ def _merge(folder: Path, directory: Path, storage: Storage) -> None:
             shutil.copyfile(path, target)
 
 
-def environment() -> jinja2.Environment:
-    """What templates are read with."""
-    return jinja2.Environment(
-        loader=jinja2.FileSystemLoader(TEMPLATES),
-        undefined=jinja2.StrictUndefined,
-        trim_blocks=True,
-        lstrip_blocks=True,
-        keep_trailing_newline=True,
-    )
-
-
 def _write(
     directory: Path, own: str, joined: list[_Joined], size: int, drawing: bool, storage: Storage
 ) -> None:
     """The files around the programs. drawing: whether they draw pictures of prompts."""
-    templates = environment()
+    found = templates()
     context: dict[str, Any] = {
         "name": own,
         "upper": own.upper(),
@@ -109,5 +96,5 @@ def _write(
         "sources": [*sorted(path.stem for path in (directory / "src").glob("*.c")), own],
     }
     for template, place in FILES.items():
-        text = templates.get_template(f"{template}.jinja").render(context)
+        text = found.get_template(f"{template}.jinja").render(context)
         (directory / place.format(own)).write_text(text, encoding="utf-8", newline="\n")

@@ -168,6 +168,17 @@ def source_names(
     return found
 
 
+def templates() -> jinja2.Environment:
+    """What templates are read with."""
+    return jinja2.Environment(
+        loader=jinja2.FileSystemLoader(TEMPLATES),
+        undefined=jinja2.StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+        keep_trailing_newline=True,
+    )
+
+
 def write_project(project: Project, directory: Path) -> None:
     """Writes all files, each whole, over those of an earlier emission."""
     signature = project.signature
@@ -194,13 +205,7 @@ def write_project(project: Project, directory: Path) -> None:
         "scales.h": directory / "include" / f"{name}_scales.h",
         "program.py": directory / f"{name}.py",
     }
-    environment = jinja2.Environment(
-        loader=jinja2.FileSystemLoader(TEMPLATES),
-        undefined=jinja2.StrictUndefined,
-        trim_blocks=True,
-        lstrip_blocks=True,
-        keep_trailing_newline=True,
-    )
+    environment = templates()
     if signature.storage.apart:
         host = signature.storage.host
         files |= {f"{host}.{kind}": directory / f"{host}.{kind}" for kind in "hc"}

@@ -9,10 +9,8 @@ from __future__ import annotations
 from collections.abc import Mapping
 from pathlib import Path
 
-import jinja2
-
 from ....ir.sample_size import size_of
-from .project import INTERFACE, TEMPLATES, Project, context_of
+from .project import INTERFACE, Project, context_of, templates
 
 AXES = {2: ("height", "width"), 3: ("frames", "height", "width")}
 """What the numbers of a size are called in C."""
@@ -30,13 +28,7 @@ def size_sources(name: str, sizes: Mapping[str, object]) -> tuple[str, ...]:
 
 def write_sizes(first: Project, others: Mapping[str, Project], directory: Path) -> None:
     """Writes the files of other sizes beside those of the first."""
-    environment = jinja2.Environment(
-        loader=jinja2.FileSystemLoader(TEMPLATES),
-        undefined=jinja2.StrictUndefined,
-        trim_blocks=True,
-        lstrip_blocks=True,
-        keep_trailing_newline=True,
-    )
+    environment = templates()
 
     def write(template: str, path: Path, context: Mapping[str, object]) -> None:
         text = environment.get_template(f"{template}.jinja").render(context)
