@@ -188,11 +188,25 @@ class Probabilities:
 
 
 @dataclass(frozen=True)
+class CodingLoss:
+    """What each way to code an attention's probabilities changes of its output, summed squares.
+
+    in_part: whether only some of the queries were looked at.
+    """
+
+    log2: float
+    uniform: float
+    in_part: bool
+
+
+@dataclass(frozen=True)
 class ObservedProbabilities:
-    """high: float32 (T,), the largest probability seen at each call."""
+    """high: float32 (T,), the largest probability seen at each call. lost: by how they might be coded, where
+    that was looked at."""
 
     bits: int
     high: torch.Tensor
+    lost: CodingLoss | None = None
 
 
 @dataclass(frozen=True)

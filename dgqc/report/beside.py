@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from ..passes.activations.choose_exponents import ROUNDS as EXPONENT_ROUNDS
 from ..passes.activations.choose_exponents import ChooseExponents
 from ..passes.activations.choose_probabilities import ChooseProbabilities
+from ..passes.activations.observe_ranges import HEARD, ObserveRanges
 from ..passes.base import Pass
 from ..passes.caching.cache_schedule import CacheSchedule
 from ..passes.simulation.measure_error import MeasureError
@@ -18,8 +19,8 @@ from ..passes.widths.low_rank import LowRank
 SIMULATED, BACK, INTEGERS = 3.0, 5.0, 5.0
 """A call of the simulated network, a pass back through the float one and a call of the integers, in float
 calls."""
-JUDGED = 2.0
-"""Likewise a call whose probabilities are rounded in either way."""
+JUDGED = 1.0
+"""Likewise, beside the call itself, rounding its probabilities in either way."""
 ENDS = 2
 """Samples of a call whose gradients are asked."""
 MILLION = 1e6
@@ -37,7 +38,12 @@ def calls_beside(passes: Sequence[Pass], weights: int, calls: int, samples: int)
 
     weights: of the network. calls: of the schedule. samples: of each.
     """
-    found = [_of(item, weights, calls, samples) for item in passes]
+    heard = any(isinstance(item, ObserveRanges) and item.attentions for item in passes)
+    found = [
+        _of(item, weights, calls, samples)
+        for item in passes
+        if not (heard and isinstance(item, ChooseProbabilities))
+    ]
     return sum(least for least, _ in found), sum(most for _, most in found)
 
 
@@ -46,8 +52,10 @@ def _of(item: Pass, weights: int, calls: int, samples: int) -> tuple[float, floa
     small = isinstance(item, Asking) and weights <= item.most * MILLION
     back = few * ENDS * BACK
     match item:
+        case ObserveRanges():
+            return (min(item.attentions, calls) * min(HEARD, samples) * JUDGED,) * 2
         case ChooseProbabilities():
-            return (few * min(item.samples, samples) * JUDGED,) * 2
+            return (few * min(item.samples, samples) * (1 + JUDGED),) * 2
         case ChooseExponents():
             measured = 1.0 * few
             return measured, measured * (2 + EXPONENT_ROUNDS * small) + back * small

@@ -20,7 +20,7 @@ from torch import fx
 
 from ..denoising import DenoisingLoop, Labels
 from ..picture import FixedInput, PictureFacts
-from ..plans import CallQuantizer, Coding, Dimension, Granularity, Plan, Ranges, Role, Variation
+from ..plans import CallQuantizer, Coding, CodingLoss, Dimension, Granularity, Plan, Ranges, Role, Variation
 from ..sampler import StepFactors
 from ..tokenizer import Tokenizer
 from ..unicode import Characters
@@ -31,7 +31,7 @@ _Stored = TypeVar("_Stored")
 KEEP = Callable[[str, torch.Tensor], None]
 """keep(key, tensor) puts a tensor beside the JSON."""
 _OF_PICTURES = (DenoisingLoop, Labels, StepFactors, Tokenizer, Characters, PictureFacts, FixedInput)
-_FROZEN = (Ranges, Variation, CallQuantizer, View, *_OF_PICTURES)
+_FROZEN = (Ranges, Variation, CallQuantizer, CodingLoss, View, *_OF_PICTURES)
 PLAN_TYPES: dict[str, type[Any]] = {kind.__name__: kind for kind in (*get_args(Plan), *_FROZEN)}
 """Frozen dataclasses that can be stored, by the name they are stored under; `storable` adds a backend's."""
 OLD_NAMES: Mapping[str, str] = {

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 
 import torch
 
 from ...ir.calibration import Answers
+from ...ir.plans import CodingLoss
 
 Statistics = tuple[torch.Tensor, ...]
 """Of a site at one call: (channel low, channel high, pixel low, pixel high, lowest, highest), or (largest,).
@@ -22,7 +23,8 @@ class Observation:
     """What was seen of each call: statistics by the name of the site.
 
     samples: how many were run, of all calls. origin, synthetic: of the calibration.
-    answers: what the network made of the first and last sample of each call.
+    answers: what the network made of the first and last sample of each call. lost: what each way to code
+    probabilities would change, by site; empty where nobody listened.
     """
 
     calls: Sequence[Mapping[str, Statistics]]
@@ -30,6 +32,7 @@ class Observation:
     origin: str
     synthetic: bool
     answers: Sequence[Answers]
+    lost: Mapping[str, CodingLoss] = field(default_factory=dict)
 
     def joined(self, other: Observation) -> Observation:
         """This and what other samples of the same program showed; the origin stays."""

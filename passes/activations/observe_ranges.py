@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import logging
 import time
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any, ClassVar
 
@@ -18,6 +18,7 @@ from ...ir.level import Level
 from ...ir.ops.captured import channel_axis, multiply_adds
 from ...ir.plans import (
     Activation16,
+    CodingLoss,
     ObservedActivation16,
     ObservedOperand,
     ObservedProbabilities,
@@ -36,11 +37,15 @@ from ..graph.batches import arguments, call_bytes
 from ..graph.edit import dgqc, module_path
 from ..manager.registry import register_pass
 from ..simulation.block_interpreter import BlockInterpreter
+from .coding_losses import CodingListener, evenly_spaced, first_samples, total
 from .finite_samples import check_inputs, check_values
 from .mask_values import mask_values
 from .observation import Observation, Statistics, furthest, growth, merged
 
 log = logging.getLogger("dgqc")
+
+HEARD = 4
+"""Samples whose attentions are listened to, as `choose-probabilities` does."""
 
 
 @register_pass
@@ -56,11 +61,15 @@ class ObserveRanges(Pass):
     extended it, on the mean of all operands and calls. Where more samples can be drawn, they are, until that
     is at most `growth`, each call has `most` samples, or another draw would make more than `work`
     multiply-adds of it all: what comes out must not depend on how fast a machine is.
+
+    attentions: at so many calls, evenly spaced, it is noted of the first 4 samples what each way to code
+    attention probabilities would change, so that `choose-probabilities` need not run the network again.
     """
 
     growth: float = 0.02
     most: int = 64
     work: float = 2e13
+    attentions: int = 0
 
     name: ClassVar[str] = "observe-ranges"
     takes: ClassVar[Level] = Level.PLANNED
@@ -70,7 +79,7 @@ class ObserveRanges(Pass):
 
     def run(self, program: Program) -> Program:
         begun = time.monotonic()
-        seen = latest = observe(program)
+        seen = latest = observe(program, evenly_spaced(self.attentions, len(program.schedule)))
         calibration = program.calibration
         while calibration is not None and calibration.more is not None and self._wants(program, seen, latest):
             log.info(
@@ -102,22 +111,25 @@ class ObserveRanges(Pass):
         return work <= self.work
 
 
-def observe(program: Program) -> Observation:
-    """Runs the program's calibration samples. Raises DgqcError where a call has none, and for a sample whose
-    values are not finite."""
+def observe(program: Program, heard: Collection[int] = ()) -> Observation:
+    """Runs the program's calibration samples. heard: calls at which attentions are listened to.
+
+    Raises DgqcError where a call has none, and for a sample whose values are not finite.
+    """
     calibration = program.calibration
     if calibration is None:
         raise DgqcError("observe-ranges needs calibration samples; give some with --calib.")
     calls, masked = len(program.schedule), mask_values(program)
 
-    def at_step(read: tuple[int, Iterator[Inputs]]) -> tuple[Mapping[str, Statistics], int, Answers]:
-        """What was seen, of how many samples, and what came out."""
-        step, samples, observer = read[0], 0, _Observer(program)
+    def at_step(read: tuple[int, Iterator[Inputs]]) -> _SeenCall:
+        step, samples = read[0], 0
+        observer = _Observer(program, HEARD if step in heard else 0)
         where = f"call {step} of {calls} (timestep {program.schedule.timesteps[step]:g})"
         for inputs in read[1]:
             check_inputs(inputs, samples, where)
             for batch in arguments(program, inputs):
                 observer.observe(batch, step)
+            observer.to_hear = 0
             if observer.first_odd() is not None:
                 check_values(inputs, samples, where, lambda one: first_odd(program, one, step))
             samples += samples_in(inputs)
@@ -128,11 +140,31 @@ def observe(program: Program) -> Observation:
             )
         for site, value in masked:
             observer.see(str(site.args[1]), value, site)
-        return _in_one_block(observer.seen), samples, Answers(*observer.ends)
+        return _SeenCall(
+            _in_one_block(observer.seen), samples, Answers(*observer.ends), observer.listener.lost
+        )
 
     found = shared_out(at_step, reads(calibration, range(calls)), call_bytes(program))
-    observed, counts, answers = zip(*track(found, "observing ranges", calls), strict=True)
-    return Observation(observed, sum(counts), calibration.origin, calibration.synthetic, answers)
+    seen = list(track(found, "observing ranges", calls))
+    heard_of = [call.lost for call in seen if call.lost]
+    return Observation(
+        [call.seen for call in seen],
+        sum(call.samples for call in seen),
+        calibration.origin,
+        calibration.synthetic,
+        [call.answers for call in seen],
+        {name: total([lost[name] for lost in heard_of]) for name in (heard_of[0] if heard_of else ())},
+    )
+
+
+@dataclass(frozen=True)
+class _SeenCall:
+    """What was seen, of how many samples, what came out, and what was heard of attentions."""
+
+    seen: Mapping[str, Statistics]
+    samples: int
+    answers: Answers
+    lost: Mapping[str, CodingLoss]
 
 
 def first_odd(program: Program, inputs: Inputs, step: int) -> str | None:
@@ -162,7 +194,7 @@ def with_ranges(program: Program, seen: Observation) -> Program:
     """The program with what was seen in its plans; their bits may differ from those of the program that was
     observed, since ranges are those of the float network.
     """
-    plans = {name: _observed(plan, name, seen.calls) for name, plan in program.plans.items()}
+    plans = {name: _observed(plan, name, seen) for name, plan in program.plans.items()}
     report = {
         "samples": seen.samples,
         "origin": seen.origin,
@@ -175,17 +207,17 @@ def with_ranges(program: Program, seen: Observation) -> Program:
     return replace(program, plans=plans, calibration=calibration).with_report(ObserveRanges.name, report)
 
 
-def _observed(plan: Plan, name: str, seen: Sequence[Mapping[str, Statistics]]) -> Plan:
+def _observed(plan: Plan, name: str, seen: Observation) -> Plan:
     """The plan with the statistics of all calls."""
     if not isinstance(plan, Operand | Activation16 | Probabilities):
         return plan
-    seen_here = [one[name] for one in seen]
+    seen_here = [one[name] for one in seen.calls]
     if isinstance(plan, Operand):
         (channel, channels), (pixel, pixels) = _along(seen_here, 0), _along(seen_here, 2)
         return ObservedOperand(plan, channel, pixel, channels, pixels)
     largest = torch.stack([one[0] for one in seen_here])
     if isinstance(plan, Probabilities):
-        return ObservedProbabilities(plan.bits, largest)
+        return ObservedProbabilities(plan.bits, largest, seen.lost.get(name))
     return ObservedActivation16(largest)
 
 
@@ -201,11 +233,13 @@ def _along(calls: Sequence[Statistics], place: int) -> tuple[Ranges, Variation]:
 class _Observer(BlockInterpreter):
     """Runs the graph and merges what passes through its sites into `seen`: site name to statistics.
 
-    ends: what came out of the first and the last sample.
+    ends: what came out of the first and the last sample. to_hear: how many samples of a batch the listener
+    hears of.
     """
 
-    def __init__(self, program: Program) -> None:
+    def __init__(self, program: Program, to_hear: int = 0) -> None:
         super().__init__(program)
+        self.listener, self.to_hear = CodingListener.of(program), to_hear
         self.seen: dict[str, Statistics] = {}
         self.batch, self.apart = 1, program.batched
         self.ends: list[torch.Tensor] = []
@@ -216,6 +250,12 @@ class _Observer(BlockInterpreter):
             found = self.run(*inputs, torch.tensor(step))
         first, last = (found[:1].clone(), found[-1:].clone()) if self.apart else (found, found)
         self.ends = [*(self.ends[:1] or [first]), last]
+
+    def run_node(self, n: fx.Node) -> Any:
+        if self.to_hear and n in self.listener.sites:
+            both, _ = self.fetch_args_kwargs_from_env(n)
+            self.listener.hear(n, *(first_samples(one, self.to_hear, self.batch) for one in both))
+        return super().run_node(n)
 
     def see(self, name: str, value: torch.Tensor, site: fx.Node) -> None:
         new = _statistics(value, self.plans[name], site, self.batch)

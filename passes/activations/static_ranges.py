@@ -34,7 +34,7 @@ def _merge(plan: Plan) -> Plan:
     if isinstance(plan, ObservedOperand):
         return ObservedOperand(plan.operand, _same(plan.channel), _same(plan.pixel))
     if isinstance(plan, ObservedProbabilities):
-        return ObservedProbabilities(plan.bits, plan.high.amax().expand_as(plan.high).contiguous())
+        return replace(plan, high=plan.high.amax().expand_as(plan.high).contiguous())
     return plan
 
 

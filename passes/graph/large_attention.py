@@ -12,7 +12,7 @@ from .edit import aten, dgqc
 
 LARGE = 2**25
 """Attentions with more scores than this are taken in blocks: whole, they fill gigabytes several times."""
-BLOCK = 2**21
+BLOCK = 2**20
 """Scores of a block: little enough to stay in the cache."""
 
 

@@ -25,7 +25,8 @@ _SITES = (
 )
 _GROUPS = "observe-ranges,outlier-dims,kmeans-groups{groups=$groups},"
 _OUR_GROUPS = (
-    "observe-ranges,balance-channels,outlier-dims,$grouping-groups{groups=$groups},${ranges}widen-ranges,"
+    "observe-ranges$heard,balance-channels,outlier-dims,"
+    "$grouping-groups{groups=$groups},${ranges}widen-ranges,"
 )
 _STATIC = "observe-ranges,static-ranges,"
 _LAYERWISE = "outlier-dims,kmeans-groups{groups=1},"
@@ -246,16 +247,16 @@ def pipeline_for(opt: str) -> str:
     chosen = {**method.settings, **dict(_setting(opt, method, setting) for setting in settings)}
     if found["groups"] and "$groups" not in method.pipeline.template:
         raise PipelineError(f"-O {opt} asks for groups, but {found['method']} has none; leave out the g.")
-    ranges = chosen.get("ranges") or ("searched" if found["activations"] == "4" else "minmax")
-    chosen["ranges"] = _RANGES[ranges]
+    searched = "searched" if found["activations"] == "4" else "minmax"
+    chosen["ranges"] = _RANGES[chosen.get("ranges") or searched]
     chosen["wide"] = f",wide={chosen['w8']}" if chosen["w8"] else ""
-    share, keep = chosen.get("branches", "none"), chosen.get("keep", "none")
-    chosen["branches"] = _unless(share, _BRANCHES.get(bits, ""), f"low-rank{{share={share}}},")
-    chosen["kept"] = _unless(keep, _WIDE.get(bits, ""), f"keep-wide{{poor={keep},enough={keep}}},")
+    chosen["branches"] = _unless(chosen.get("branches"), _BRANCHES.get(bits, ""), "low-rank{share=%},")
+    chosen["kept"] = _unless(chosen.get("keep"), _WIDE.get(bits, ""), "keep-wide{poor=%,enough=%},")
     interval = chosen.get("interval", "1")
     chosen["cached"] = "" if interval == "1" else f"cache-schedule{{interval={interval}}},"
     chosen["rounding"] = _ROUNDING[chosen.get("rounding", "nearest")]
     chosen["probabilities"] = _probabilities(opt, chosen.get("probabilities", ""), chosen.get("scale", "row"))
+    chosen["heard"] = "{attentions=5}" if chosen["probabilities"] == "choose-probabilities" else ""
     return method.pipeline.substitute(
         chosen,
         absorbed="absorb-multiples," if found["weights"] == "4" else "",
@@ -313,9 +314,9 @@ def _probabilities(opt: str, coding: str, scale: str) -> str:
     return f"{'log-quant' if coding == 'log2' else 'uniform-quant'}{{scale={scale}}}"
 
 
-def _unless(said: str, auto: str, passes: str) -> str:
-    """Passes, or what the default has, or nothing."""
-    return {"none": "", "auto": auto}.get(said, passes)
+def _unless(said: str | None, auto: str, passes: str) -> str:
+    """Passes with what is said in the place of %, or what the default has, or nothing."""
+    return {None: "", "none": "", "auto": auto}.get(said, passes.replace("%", str(said)))
 
 
 def _method(preset: str, name: str | None) -> Method:

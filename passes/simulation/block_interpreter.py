@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from itertools import product
 from typing import Any
 
 import torch
@@ -16,26 +17,31 @@ from ...ir.storage.mapped import let_go
 from ..graph.edit import aten, dgqc
 from ..graph.large_attention import BLOCK, reader_of_rows
 
+Block = tuple[slice, ...]
+"""Of a tensor (..., M, N): one place in each leading dimension, and some rows."""
+
 
 @dataclass(frozen=True)
 class Rows:
     """A tensor (..., M, N) that isn't there yet, but can be computed a few rows at a time.
 
-    shape: of the whole. part: rows first .. last - 1 of it, (..., last - first, N).
+    shape: of the whole. part: a block of it, with all dimensions.
     """
 
     shape: torch.Size
-    part: Callable[[int, int], torch.Tensor]
+    part: Callable[[Block], torch.Tensor]
 
     def then(self, function: Callable[[torch.Tensor], torch.Tensor]) -> Rows:
         """What a function makes of it that works row by row and keeps the shape."""
-        return Rows(self.shape, lambda first, last: function(self.part(first, last)))
+        return Rows(self.shape, lambda block: function(self.part(block)))
 
-    def blocks(self) -> Iterator[tuple[int, int]]:
-        """Where blocks begin and end."""
-        count = self.shape[-2]
-        size = max(1, BLOCK * count // self.shape.numel())
-        yield from ((first, min(first + size, count)) for first in range(0, count, size))
+    def blocks(self) -> Iterator[Block]:
+        """All blocks, in the order of the elements: rows of one head, since products of several are slow."""
+        *leading, count, columns = self.shape
+        size = max(1, BLOCK // columns)
+        for place in product(*map(range, leading)):
+            head = tuple(slice(index, index + 1) for index in place)
+            yield from ((*head, slice(i, min(i + size, count))) for i in range(0, count, size))
 
 
 class BlockInterpreter(fx.Interpreter):
@@ -81,8 +87,10 @@ class BlockInterpreter(fx.Interpreter):
 
 def product_by_rows(left: torch.Tensor, right: torch.Tensor) -> Rows:
     """Their matrix product, a few rows at a time."""
+    leading = torch.broadcast_shapes(left.shape[:-2], right.shape[:-2])
+    left, right = (one.expand(*leading, *one.shape[-2:]) for one in (left, right))
     shape = torch.Size((*left.shape[:-1], right.shape[-1]))
-    return Rows(shape, lambda first, last: left[..., first:last, :] @ right)
+    return Rows(shape, lambda block: left[block] @ right[block[:-1]])
 
 
 def on_rows(n: fx.Node, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
@@ -91,14 +99,16 @@ def on_rows(n: fx.Node, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
     if n.target is not aten.matmul.default:
         function: Any = n.target
         return source.then(lambda part: function(part, *others, **kwargs))
-    return torch.cat([_product(source, first, last, others[0]) for first, last in source.blocks()], dim=-2)
+    right = others[0].expand(*source.shape[:-2], *others[0].shape[-2:])
+    parts = [_product(source, block, right[block[:-1]]).flatten(0, -2) for block in source.blocks()]
+    return torch.cat(parts).reshape(*source.shape[:-1], right.shape[-1])
 
 
-def _product(source: Rows, first: int, last: int, right: torch.Tensor) -> torch.Tensor:
+def _product(source: Rows, block: Block, right: torch.Tensor) -> torch.Tensor:
     """Of a block; whoever goes back through it computes the block again, so that none is held."""
     if not torch.is_grad_enabled():
-        return source.part(first, last) @ right
+        return source.part(block) @ right
     found: torch.Tensor = checkpoint(
-        lambda: source.part(first, last) @ right, use_reentrant=False, preserve_rng_state=False
+        lambda: source.part(block) @ right, use_reentrant=False, preserve_rng_state=False
     )
     return found

@@ -11,12 +11,15 @@ from golden.graphs import SCHEDULE, Sketch, sited
 
 from dgqc.ir.calibration import Calibration, Inputs
 from dgqc.ir.errors import DgqcError
-from dgqc.ir.plans import Coding, Granularity, QuantizedProbabilities
+from dgqc.ir.plans import Coding, Granularity, ObservedProbabilities, QuantizedProbabilities
 from dgqc.ir.program import Program
-from dgqc.passes.activations import choose_probabilities
+from dgqc.passes.activations import coding_losses
 from dgqc.passes.activations.choose_probabilities import ChooseProbabilities
+from dgqc.passes.activations.coding_losses import first_samples
+from dgqc.passes.activations.observe_ranges import ObserveRanges
 from dgqc.passes.graph import large_attention
 from dgqc.passes.simulation import block_interpreter
+from dgqc.passes.simulation.block_interpreter import Rows
 
 aten = torch.ops.aten
 KEYS = 15
@@ -59,13 +62,43 @@ def test_each_attention_gets_what_fits_it(large: int, monkeypatch: pytest.Monkey
     assert decided.report["choose-probabilities"]["counts"] == {"log2": 1, "uniform": 1}
 
 
+@pytest.mark.parametrize("large", [2**25, 0])
+def test_what_was_heard_with_the_ranges_is_not_computed_again(
+    large: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(large_attention, "LARGE", large)
+    monkeypatch.setattr(block_interpreter, "BLOCK", KEYS)
+    program = calibrated(two_attentions())
+    observed = ObserveRanges(attentions=5).run(program)
+    decided = ChooseProbabilities().run(replace(observed, calibration=None))
+    assert (
+        decided.report["choose-probabilities"]
+        == ChooseProbabilities().run(program).report["choose-probabilities"]
+    )
+    heard = [plan.lost for plan in observed.plans.values() if isinstance(plan, ObservedProbabilities)]
+    assert len(heard) == 2
+    for lost in heard:
+        assert lost is not None
+        assert min(lost.log2, lost.uniform) < 1e-6 * max(lost.log2, lost.uniform)
+
+
+def test_only_the_first_samples_are_heard() -> None:
+    x = torch.arange(24.0).reshape(6, 2, 2)
+    rows = Rows(x.shape, x.__getitem__)
+    assert torch.equal(first_samples(x, 2, 3), x[:4])
+    first = first_samples(rows, 2, 3)
+    assert torch.equal(torch.cat([first.part(block) for block in first.blocks()]), x[:4])
+    assert first_samples(x, 2, 4) is x  # not apart by sample
+    assert first_samples(x, 3, 3) is x
+
+
 def test_what_is_looked_at_in_part_is_said(monkeypatch: pytest.MonkeyPatch) -> None:
     """Here two queries are too few for that; with a block for each and one block to look at, they aren't."""
     monkeypatch.setattr(large_attention, "LARGE", 0)
     monkeypatch.setattr(block_interpreter, "BLOCK", KEYS)
     whole = ChooseProbabilities().run(calibrated(two_attentions())).report["choose-probabilities"]
     assert "by some of their queries" not in whole
-    monkeypatch.setattr(choose_probabilities, "BLOCKS", 1)
+    monkeypatch.setattr(coding_losses, "BLOCKS", 1)
     part = ChooseProbabilities().run(calibrated(two_attentions())).report["choose-probabilities"]
     assert len(part["by some of their queries"]) == 2
     assert part["chosen"] == whole["chosen"]

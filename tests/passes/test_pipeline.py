@@ -213,7 +213,7 @@ def test_options_of_methods_reach_their_passes() -> None:
         ("w4a6g16,grouping=kmeans", "kmeans-groups{groups=16}", "error-groups"),
         ("dgq-w4a6", "kmeans-groups{groups=8}", "error-groups"),
         ("w4a6", "error-groups{groups=8},widen-ranges,choose-", "search-ranges"),
-        ("w4a6", "observe-ranges,balance-channels,outlier-dims", "search-ranges"),
+        ("w4a6", "observe-ranges{attentions=5},balance-channels,outlier-dims", "search-ranges"),
         ("w4a6", "balance-queries,split-start-token", "search-ranges"),
         ("w8a4", "error-groups{groups=8},search-ranges{", "kmeans"),
         ("w8a4,ranges=minmax", "error-groups{groups=8},widen-ranges,choose-", "search-ranges"),
