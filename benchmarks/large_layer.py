@@ -24,7 +24,7 @@ from dgqc.ir.parallel import single_threaded
 from dgqc.ir.peak_memory import peak_memory
 from dgqc.passes.weights.quantize_weights import RangeMethod, round_to_nearest
 from dgqc.passes.weights.reconstruction import compensate
-from dgqc.passes.weights.reconstruction.compensated_rounding import factor_of, rounded
+from dgqc.passes.weights.reconstruction.compensated_rounding import factors_of, rounded
 from dgqc.passes.weights.reconstruction.layer_rows import LayerRows, Span
 from dgqc.passes.weights.reconstruction.row_means import means
 
@@ -83,7 +83,7 @@ def apart(rows: Convolution, scale: torch.Tensor, spans: Sequence[Span]) -> torc
         weight = rows.matrix[:, span.columns].double()
         matrix, _ = means(rows.chunks, partial(_inputs, rows, span), weight.shape[1], [], moments=True)
         assert matrix is not None
-        found.append(rounded(weight / scale[:, None], factor_of(matrix, DAMPING), 2 ** (BITS - 1)))
+        found.append(rounded(weight / scale[:, None], *factors_of(matrix, [DAMPING]), 2 ** (BITS - 1)))
     return torch.cat(found, dim=1)
 
 

@@ -17,7 +17,7 @@ from dgqc.passes.manager.manager import PassManager
 from dgqc.passes.manager.pipeline import parse_pipeline
 from dgqc.passes.weights.reconstruction import compensate, compensated_rounding
 from dgqc.passes.weights.reconstruction.compensate import Compensation
-from dgqc.passes.weights.reconstruction.compensated_rounding import factor_of, rounded
+from dgqc.passes.weights.reconstruction.compensated_rounding import factors_of, rounded
 from dgqc.passes.weights.reconstruction.reconstruct import chunks
 
 NAME = "one_level"
@@ -42,7 +42,7 @@ def moments_of(inputs: torch.Tensor) -> torch.Tensor:
 def codes_of(
     weight: torch.Tensor, moments: torch.Tensor, limit: int = 128, damping: float = 1e-4
 ) -> torch.Tensor:
-    return rounded(weight.double(), factor_of(moments.double(), damping), limit)
+    return rounded(weight.double(), *factors_of(moments.double(), [damping]), limit)
 
 
 def by_elimination(weight: torch.Tensor, moments: torch.Tensor, limit: int, damping: float) -> torch.Tensor:
@@ -105,7 +105,9 @@ def test_what_moments_are_solved_for() -> None:
     moments = moments_of(correlated(60, 12, 5))
     wanted = torch.randn(3, 12, dtype=torch.float64, generator=torch.Generator().manual_seed(7))
     damped = moments + torch.diag(0.1 * moments.diagonal())
-    torch.testing.assert_close(factor_of(moments, 0.1).solved(wanted) @ damped, wanted, rtol=1e-4, atol=1e-4)
+    torch.testing.assert_close(
+        factors_of(moments, [0.1])[0].solved(wanted) @ damped, wanted, rtol=1e-4, atol=1e-4
+    )
 
 
 def test_codes_stay_in_range_and_blocks_make_no_difference(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -17,7 +17,7 @@ from torch import fx
 from ....ir.errors import DgqcError
 from ....ir.plans import Weight
 from .cache import Learned
-from .compensated_rounding import Factor, factor_of, rounded
+from .compensated_rounding import Factor, factors_of, rounded
 from .fit import Fit, fit_of
 from .layer_rows import LayerRows, Span
 from .learn import Task
@@ -145,8 +145,8 @@ class Compensation:
         return RoundedLayer(torch.cat(found, dim=1), *tracks.fits())
 
     def _moments(self, matrix: torch.Tensor) -> InputMoments:
-        moving = factor_of(matrix, self.ridge) if self.ridge else None
-        return InputMoments(matrix, factor_of(matrix, self.damping), moving)
+        rounding, *moving = factors_of(matrix, [self.damping, *([self.ridge] if self.ridge else [])])
+        return InputMoments(matrix, rounding, moving[0] if moving else None)
 
 
 def _is_exact(plan: Weight, weight: torch.Tensor) -> bool:

@@ -8,22 +8,27 @@ known (Babai's nearest plane). GPTQ's updates by the inverse's factor give the s
 
 from __future__ import annotations
 
+import math
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import torch
 
+from ....ir.parallel import side_by_side
 from ....ir.ranks import shared_out
 
 BLOCK = 128
 """Inputs whose errors are spread on the others by one product."""
 ROWS = 512
-"""Outputs that are rounded together: always as many, however many processors share them."""
+"""Outputs that are rounded together, at most: always as many, however many processors share them."""
+TRUSTED = 1e-3
+"""Dampings from which on single precision suffices to solve."""
 
 
 @dataclass(frozen=True)
 class Factor:
-    """order: inputs by rising power, (K,). lower: float64 (K, K), the Cholesky factor of the damped moments
-    in this order."""
+    """order: inputs by rising power, (K,). lower: (K, K), the Cholesky factor of the damped moments in this
+    order; float32 where that suffices, else float64."""
 
     order: torch.Tensor
     lower: torch.Tensor
@@ -33,23 +38,30 @@ class Factor:
 
         def part(rows: torch.Tensor) -> torch.Tensor:
             found = torch.empty_like(rows)
-            found[:, self.order] = torch.cholesky_solve(rows[:, self.order].T, self.lower).T
+            ordered = rows[:, self.order].to(self.lower.dtype)
+            found[:, self.order] = torch.cholesky_solve(ordered.T, self.lower).T.double()
             return found
 
-        return torch.cat(list(shared_out(part, torch.split(wanted, ROWS))))
+        return torch.cat(list(shared_out(part, _parts(wanted))))
 
 
-def factor_of(moments: torch.Tensor, damping: float) -> Factor:
-    """Of moments, each input's power raised by a share of itself, which treats inputs of any size alike.
+def factors_of(moments: torch.Tensor, dampings: Sequence[float]) -> list[Factor]:
+    """Of moments, each input's power raised by a share of itself, which treats inputs of any size alike: one
+    for each share.
 
     moments: float64 (K, K). Strong inputs stand last: they are rounded while most others can still make up.
     """
     order = torch.argsort(moments.diagonal(), descending=True, stable=True).flip(0)
-    damped = moments[order][:, order]
-    power = damped.diagonal()
-    damped.diagonal().add_(damping * power + 1e-6 * power.mean() + 1e-30)  # above 0 in any case
-    lower: torch.Tensor = torch.linalg.cholesky(damped)
-    return Factor(order, lower)
+    ordered = moments[order][:, order]
+    power = ordered.diagonal()
+
+    def factor(damping: float) -> Factor:
+        damped = ordered.clone()
+        damped.diagonal().add_(damping * power + 1e-6 * power.mean() + 1e-30)  # above 0 in any case
+        lower: torch.Tensor = torch.linalg.cholesky(damped)
+        return Factor(order, lower.float() if damping >= TRUSTED else lower)
+
+    return list(side_by_side(factor, dampings))
 
 
 def rounded(weight: torch.Tensor, factor: Factor, limit: int) -> torch.Tensor:
@@ -61,11 +73,17 @@ def rounded(weight: torch.Tensor, factor: Factor, limit: int) -> torch.Tensor:
         codes[:, factor.order] = _rounded(rows.T[factor.order], factor.lower, limit).T
         return codes.to(torch.int8)  # of which eight are told to other processes in the place of one
 
-    return torch.cat(list(shared_out(part, torch.split(weight.double(), ROWS))))
+    return torch.cat(list(shared_out(part, _parts(weight.to(factor.lower.dtype)))))
+
+
+def _parts(rows: torch.Tensor) -> Sequence[torch.Tensor]:
+    """An even number of parts of much the same size, which pairs of processors finish together."""
+    count = 2 * math.ceil(len(rows) / (2 * ROWS))
+    return torch.split(rows, math.ceil(len(rows) / count))
 
 
 def _rounded(weight: torch.Tensor, lower: torch.Tensor, limit: int) -> torch.Tensor:
-    """Codes, in the order of the factor. weight: float64 (K, N)."""
+    """Codes, in the order of the factor. weight: (K, N)."""
     codes, errors = torch.empty_like(weight), torch.empty_like(weight)
     for last in range(len(weight), 0, -BLOCK):
         first = max(0, last - BLOCK)

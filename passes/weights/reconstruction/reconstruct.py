@@ -33,7 +33,7 @@ from .learn import FLOAT, QUANTIZED, Samples, Task, learn, sites
 from .row_means import GROUPS
 from .settings import LearningSettings
 
-FORMAT = 3
+FORMAT = 4
 """Of what is learned: another number makes everything kept before another's."""
 MADE_WITH = (FORMAT, torch.__version__, torch.backends.cpu.get_cpu_capability())
 """What else numbers depend on, beside what they are computed from."""
