@@ -16,6 +16,7 @@ from torch import fx
 
 from ....ir.errors import DgqcError
 from ....ir.plans import Weight
+from ....ir.storage.mapped import let_go
 from .cache import Learned
 from .compensated_rounding import Factor, factors_of, rounded
 from .fit import Fit, fit_of
@@ -92,6 +93,7 @@ class Compensation:
             return Learned({rows.name: plan.codes}, {}, 0.0, 0.0)
         layer = GivenLayer(rows, plan.codes.reshape(rows.matrix.shape), plan.scale, 2 ** (plan.bits - 1))
         outcome = self._at_once(layer, spans[0], known) if len(spans) == 1 else self._by_spans(layer, spans)
+        let_go(rows.weight)
         scale = outcome.found.best_scale(plan.scale)
         before, after = outcome.given.error(plan.scale), outcome.found.error(scale)
         if not after < before:
