@@ -15,6 +15,7 @@ from ...ir.ops.captured import is_layer, weight_readers
 from ...ir.plans import ObservedOperand, Plan, Ranges, Role, Variation, Weight, of_all, ratios
 from ...ir.program import Program
 from ...ir.ranks import shared_out
+from ...ir.storage.mapped import let_go
 from ..base import Pass
 from ..graph.edit import add_constant, call, clean, constant, dgqc, propagate, shape
 from ..manager.registry import register_pass
@@ -102,8 +103,9 @@ def _layer(program: Program, site: fx.Node) -> ReadOperand:
         assert isinstance(name, fx.Node)
         own = program.plans[str(name.target)]
         assert isinstance(own, Weight)
-        real = constant(program.graph, name).detach().double()
-        weights.append(real.reshape(*real.shape[:2], -1))
+        real = constant(program.graph, name).detach()
+        weights.append(real.double().reshape(*real.shape[:2], -1))
+        let_go(real)
         bits = min(bits, own.bits)
     return ReadOperand(plan.channel, plan.operand.bits, weights, bits)
 
@@ -129,6 +131,7 @@ def _insert(module: fx.GraphModule, plans: dict[str, Plan], site: fx.Node, expon
         real = constant(module, weight).detach()
         factors = ratio.reshape(1, -1, *[1] * (real.dim() - 2))
         value = (real.double() * factors).to(real.dtype)
+        let_go(real)
         with module.graph.inserting_before(layer):
             balanced = add_constant(module, f"{weight.target}.balanced", value)
         layer.update_arg(1, balanced)
