@@ -14,7 +14,7 @@ from ..ops.packages import import_packages
 from ..tensors import constant, constants
 from ..verify.levels import known_ops
 from .encoding import KEEP, decode, decode_shape, encode, encode_shape
-from .nibbles import pack_nibbles, unpack_nibbles
+from .narrow_codes import FIELDS, pack_codes, unpack_codes
 
 OLD_NAMES: Mapping[str, str] = {"dgqc.gate.default": "dgqc.activation.default"}
 """Ops that earlier releases saved under another name, and what they are called today."""
@@ -32,15 +32,16 @@ def target_names() -> dict[str, Callable[..., Any]]:
 def graph_to_json(graph: fx.GraphModule, prefix: str, bits: Mapping[str, int], keep: KEEP) -> Any:
     """A graph's nodes and constants; the constants' values go to `keep` under `prefix/name`.
 
-    bits: width of the constants that are narrower than their type: 4 is packed two a byte.
+    bits: width of the constants that are narrower than their type: 2, 3 and 4 are packed.
     Raises TypeError for an argument or a target that can't be saved, ValueError for codes too wide.
     """
     saved = {}
     for name, value in constants(graph):
-        packed = bits.get(name) == 4
-        keep(f"{prefix}/{name}", pack_nibbles(value) if packed else value)
+        width = bits.get(name)
+        packed = width if width in FIELDS else None
+        keep(f"{prefix}/{name}", pack_codes(value, packed) if packed else value)
         saved[name] = {
-            "bits": 4 if packed else None,
+            "bits": packed,
             "shape": list(value.shape),
             "parameter": isinstance(value, nn.Parameter),
         }
@@ -133,8 +134,8 @@ def _checked(pattern: re.Pattern[str], text: Any) -> str:
 
 
 def _unpacked(value: torch.Tensor, entry: Any) -> torch.Tensor:
-    if entry["bits"] == 4:
-        return unpack_nibbles(value, entry["shape"])
+    if entry["bits"] is not None:
+        return unpack_codes(value, entry["bits"], entry["shape"])
     if list(value.shape) != entry["shape"]:
         raise ValueError(f"a constant of shape {list(value.shape)} should have {entry['shape']}")
     return value

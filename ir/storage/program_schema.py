@@ -122,9 +122,9 @@ class ShapeRecord(Record):
 
 
 class SavedConstantRecord(Record):
-    """What is said of a constant beside its values. bits: 4 where two are packed in a byte."""
+    """What is said of a constant beside its values. bits: 2, 3 or 4 where they are packed."""
 
-    bits: Literal[4] | None
+    bits: Literal[2, 3, 4] | None
     shape: Shape
     parameter: bool
 

@@ -2,7 +2,7 @@
 beside them (`64x96/`) the same model at other sizes, with the tensors alone that are not the first's.
 
 Loading runs no code from the files: ops come from an allow-list, names must be plain identifiers, tensors
-are safetensors. 4-bit weights are stored as 4 bits.
+are safetensors. Weights of 2, 3 and 4 bits are packed.
 """
 
 from __future__ import annotations

@@ -21,6 +21,8 @@ from .timestep_tables import WantedScales, multiples_of, wanted_scales, with_bas
 
 WEIGHT_BITS = 8
 """Of a weight as machines multiply it."""
+NIBBLE = 4
+"""Bits of the narrowest weight that they unpack; narrower ones are widened first."""
 
 
 @register_pass
@@ -28,10 +30,10 @@ WEIGHT_BITS = 8
 class AbsorbMultiples(Pass):
     """Scales of channel groups whose multiples times the weights still fit a byte.
 
-    A product sums multiple * code * weight. Where multiple * weight fits a byte, which a 4-bit weight does
-    with multiples up to 16, machines multiply weights while they unpack them, and the product of any number
-    of groups is one plain product of bytes. Multiples follow each call, as scales do. The base of a call is
-    the one of all that make some group's scale exact that rounds with the least error.
+    A product sums multiple * code * weight. Where multiple * weight fits a byte, which a weight of up to 4
+    bits does with multiples up to 16, machines multiply weights while they unpack them, and the product of
+    any number of groups is one plain product of bytes. Multiples follow each call, as scales do. The base of
+    a call is the one of all that make some group's scale exact that rounds with the least error.
 
     Where weights use all bits, one group is all there is, or rounding would get louder by more than `worst`
     dB beside free scales, summed over the calls, operands are left to `timestep-tables`.
@@ -78,7 +80,7 @@ def largest_multiple(site: fx.Node, plans: Mapping[str, Plan]) -> int:
         weight = plans.get(str(user.args[1].target)) if is_layer(user) else None  # type: ignore[union-attr]
         if not isinstance(weight, Weight):
             return 1
-        most = min(most, 1 << (WEIGHT_BITS - weight.bits))
+        most = min(most, 1 << (WEIGHT_BITS - max(weight.bits, NIBBLE)))
     return most
 
 

@@ -13,6 +13,7 @@ from ...ir.arithmetic.factor_widths import bits_beside_multiple
 from ...ir.arithmetic.fixed_point import bits_for, multiplier, normalized
 from ...ir.errors import DgqcError
 from ...ir.plans import QuantizedOperand, Weight
+from ...ir.storage.narrow_codes import stored_bits
 from ..graph.edit import aten, dgqc, module_path, shape
 from .attention import attend, mixed_by_softmax
 from .builder import IntegerGraphBuilder
@@ -99,7 +100,7 @@ def _weight(builder: IntegerGraphBuilder, node: fx.Node | object) -> tuple[Weigh
     # A kernel's taps stand before its channels, as an image's pixels do.
     stored = plan.codes.permute(0, 2, 3, 1) if plan.codes.dim() == 4 else plan.codes
     codes = builder.constant(str(node.target), stored)
-    builder.weight_bits[str(codes.target)] = 4 if plan.bits <= 4 else 8
+    builder.weight_bits[str(codes.target)] = stored_bits(plan.bits)
     return plan, codes
 
 

@@ -1,4 +1,4 @@
-"""`quantize-weights`: weights become 8- or 4-bit integers, round-to-nearest."""
+"""`quantize-weights`: weights become integers of 8, 4, 3 or 2 bits, round-to-nearest."""
 
 from __future__ import annotations
 
@@ -51,7 +51,8 @@ class RangeMethod(StrEnum):
 class QuantizeWeights(Pass):
     """Symmetric signed integers with one scale per output channel, rounded to nearest.
 
-    bits: 4 or 8 (2 .. 8). edges: bits of the first and last convolution, at least `bits`.
+    bits: 2 .. 8; codes of 2, 3 and 4 are packed, others are bytes. edges: bits of the first and last
+        convolution, at least `bits`.
     method: how ranges are found. wide: layers that get 8 bits, by their place in the model, joined by +.
 
     Our deviation from the published methods' asymmetric unsigned codes: without a zero point on weights,

@@ -54,7 +54,7 @@ codes = st.builds(
     beyond=st.sampled_from([0, 0, 0, 5, 300, 900]),
     most=st.sampled_from([1, 9, 16, 128, 2**11, 2**21]),
 )
-seeds, weight_bits = st.integers(0, 2**31), st.sampled_from([4, 8])
+seeds, weight_bits = st.integers(0, 2**31), st.sampled_from([2, 3, 4, 8])
 many = settings(max_examples=60, deadline=None)
 
 
@@ -81,6 +81,8 @@ def test_linear(
         (21, 4097, 16, 1, 4, 16),
         (100, 1300, 337, 8, 4, 16),
         (290, 68, 40, 8, 4, 16),
+        (100, 1300, 337, 8, 3, 16),
+        (9, 2052, 17, 3, 2, 16),
         (50, 128, 40, 8, 4, 16),  # steps of 64 codes, which matrix units load where rows lie
         (48, 1344, 33, 3, 4, 16),
         (100, 1300, 337, 8, 8, 127),  # weights that matrix units take as two bytes

@@ -34,6 +34,10 @@ GOLDEN: dict[str, tuple[str, dict[str, Any]]] = {
         "linear",
         {"batch": 1, "rows": 4, "bits": 6, "by_row": True, **PRODUCT, "weight_bits": 4},
     ),
+    "linear_3_bit_weights": (
+        "linear",
+        {"batch": 1, "rows": 4, "bits": 6, "by_row": True, **PRODUCT, "weight_bits": 3},
+    ),
     "linear_16_bits": ("linear", {"batch": 1, "rows": 4, "bits": 16, "by_row": False, **PRODUCT}),
     "linear_limbs": (
         "linear",

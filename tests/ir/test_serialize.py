@@ -36,7 +36,7 @@ from dgqc.ir.printer import format_graph
 from dgqc.ir.program import Program
 from dgqc.ir.storage.encoding import PLAN_TYPES, storable
 from dgqc.ir.storage.graph_json import graph_from_json, graph_to_json
-from dgqc.ir.storage.nibbles import pack_nibbles, unpack_nibbles
+from dgqc.ir.storage.narrow_codes import pack_codes, stored_bytes, unpack_codes
 from dgqc.ir.storage.serialize import load_program, save_program
 from dgqc.ir.verify.checks import anything
 from dgqc.ir.verify.verifier import verify
@@ -162,12 +162,34 @@ def test_four_bit_weights_take_four_bits(tmp_path: Path) -> None:
         save_program(program, tmp_path / "refused")
 
 
-@given(st.lists(st.integers(-8, 7), max_size=33))
-def test_nibbles(codes: list[int]) -> None:
+narrow = st.sampled_from([2, 3, 4]).flatmap(
+    lambda bits: st.tuples(
+        st.just(bits), st.lists(st.integers(-(2 ** (bits - 1)), 2 ** (bits - 1) - 1), max_size=33)
+    )
+)
+
+
+@given(narrow)
+def test_narrow_codes_come_back(example: tuple[int, list[int]]) -> None:
+    bits, codes = example
     tensor = torch.tensor(codes, dtype=torch.int8)
-    packed = pack_nibbles(tensor)
-    assert packed.numel() == (len(codes) + 1) // 2
-    assert torch.equal(unpack_nibbles(packed, [len(codes)]), tensor)
+    packed = pack_codes(tensor, bits)
+    assert packed.numel() == stored_bytes(bits, len(codes))
+    assert 0 <= packed.numel() - len(codes) * bits / 8 < 2
+    assert torch.equal(unpack_codes(packed, bits, [len(codes)]), tensor)
+
+
+def test_of_three_bits_signs_stand_apart() -> None:
+    codes = torch.tensor([1, 2, -4, 3, -1], dtype=torch.int8)
+    lowest, signs = [0b11_00_10_01, 0b11], [0b10100]
+    assert pack_codes(codes, 3).tolist() == [*lowest, *signs]
+
+
+def test_codes_that_are_too_wide_are_refused() -> None:
+    with pytest.raises(ValueError, match=r"codes from -4 to 3 don't fit 2 bits \(-2 .. 1\)"):
+        pack_codes(torch.tensor([-4, 3], dtype=torch.int8), 2)
+    with pytest.raises(ValueError, match="2 bytes can't hold 9 codes of 3 bits"):
+        unpack_codes(torch.zeros(2, dtype=torch.uint8), 3, [9])
 
 
 def test_plans_of_the_first_release_load(tmp_path: Path) -> None:

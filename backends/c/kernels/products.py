@@ -10,10 +10,11 @@ from torch import fx
 
 from ....ir.arithmetic.operands import shape_of, value_of
 from ....ir.errors import DgqcError
+from ....ir.storage.narrow_codes import FIELDS
 from .context import EmissionContext
 from .kernel import Kernel, by_rows
 from .kernel_call import KernelCall, Place, Struct, struct
-from .panels import panels, quads_of
+from .panels import NIBBLE, nibble_bytes, panels, quads_of
 from .product_sums import (
     QUAD,
     SegmentSums,
@@ -137,9 +138,12 @@ def _weights(context: EmissionContext, a: dict[str, Any], segments: SegmentSums 
     """A `dgqc_weights`. segments: of the summed axis, where a kernel takes it by segments."""
     weight = value_of(a["weight"])
     bits = context.weight_bits.get(str(a["weight"].target), 8)
-    if bits == 4 and (int(weight.amin()) < -8 or int(weight.amax()) > 7):
-        found = f"{a['weight'].target} holds {int(weight.amin())} .. {int(weight.amax())}"
-        raise DgqcError(f"The weight {found}, but is declared 4 bits wide; declare 8 or keep it in -8 .. 7.")
+    if bits in FIELDS and not fits(weight, bits):
+        found, half = f"{int(weight.amin())} .. {int(weight.amax())}", 2 ** (bits - 1)
+        raise DgqcError(
+            f"The weight {a['weight'].target} holds {found}, but is declared {bits} bits wide; declare 8 or "
+            f"keep it in {-half} .. {half - 1}."
+        )
     return struct(
         panels=struct(
             data=context.constants.add(panels(weight, bits)),
@@ -152,6 +156,17 @@ def _weights(context: EmissionContext, a: dict[str, Any], segments: SegmentSums 
         if segments and sums_pay(weight, bits, segments)
         else None,
     )
+
+
+def fits(weight: torch.Tensor, bits: int) -> bool:
+    """Whether so many bits hold all its codes."""
+    half = 2 ** (bits - 1)
+    return int(weight.amin()) >= -half and int(weight.amax()) < half
+
+
+def _widened(weight: torch.Tensor) -> tuple[int, ...]:
+    """What weights below 4 bits take as nibbles. Their width isn't said here: whatever fits has room."""
+    return (nibble_bytes(weight),) if fits(weight, NIBBLE - 1) else ()
 
 
 def segment_sums(weight: torch.Tensor, segments: SegmentSums) -> torch.Tensor:
@@ -205,7 +220,8 @@ def _shared(node: fx.Node, a: dict[str, Any]) -> tuple[int, ...]:
     columns = weight.shape[0]
     if found is None:
         count = weight.shape[-1] if groups_channels(node) else value_of(a["group"]).numel()
-        return (defined("DGQC_GENERAL_BYTES"), 8 * columns, 8 * columns, 4 * count, 4 * count)
+        general = (defined("DGQC_GENERAL_BYTES"), 8 * columns, 8 * columns, 4 * count, 4 * count)
+        return (*general, *_widened(weight))
     columns = -(-columns // PANEL) * PANEL
     sums = () if groups_channels(node) else (4 * columns,)
     segments, taps = len(found.segments), math.prod(weight.shape[1:-1])
@@ -218,6 +234,7 @@ def _shared(node: fx.Node, a: dict[str, Any]) -> tuple[int, ...]:
     per_column = (4 * columns, 8 * columns, *sums)
     return (
         defined("DGQC_PRODUCT_BYTES"),
+        *_widened(weight),
         *per_column,
         *orders,
         found.row_bytes,

@@ -1,5 +1,6 @@
 /* Products of any operands and weights: unpacks a few columns at a time, and multiplies centered values. */
 
+#include "dgqc_nibbles.h"
 #include "dgqc_wide.h"
 
 void dgqc_general_prepare(const dgqc_weights *weights, const dgqc_operand *operand, size_t step, void *shared)
@@ -16,6 +17,7 @@ void dgqc_general_prepare(const dgqc_weights *weights, const dgqc_operand *opera
         general->m[n] = dgqc_round_shift(weights->column[n] * factor, 31);
         general->b[n] = dgqc_round_shift(weights->bias[n] * bias_factor, weights->bias_shift[step]) + half;
     }
+    general->panels = dgqc_nibbles(&weights->panels, &shared);
     dgqc_expand(operand->zero + step * operand->groups, operand->group, operand->count, general->zero);
     dgqc_expand(operand->multiple + step * operand->groups, operand->group, operand->count, general->multiple);
 }
@@ -54,7 +56,7 @@ void dgqc_general_multiply(const dgqc_weights *weights, const dgqc_general *gene
     for (size_t n = 0; n < columns; n += DGQC_COLUMNS) {
         const size_t count = columns - n < DGQC_COLUMNS ? columns - n : (size_t)DGQC_COLUMNS;
         for (size_t c = 0; c < count; c++) {
-            unpack(&weights->panels, n + c, arithmetic->narrow, (unsigned char *)scratch + c * column_bytes);
+            unpack(&general->panels, n + c, arithmetic->narrow, (unsigned char *)scratch + c * column_bytes);
         }
         dgqc_dot(arithmetic, rows, depth, row_count, scratch, depth, count, depth, sums);
         for (size_t c = 0; c < count; c++) {

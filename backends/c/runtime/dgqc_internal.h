@@ -105,6 +105,7 @@ void dgqc_gather_patch(const dgqc_patches *patches, size_t step, const int16_t *
 typedef struct {
     int64_t *m, *b;           /* of every column; b carries the rounding half */
     int32_t *zero, *multiple; /* of every index along the grouped axis */
+    dgqc_panels panels;       /* of 4 or 8 bits */
 } dgqc_general;
 
 typedef char dgqc_a_general_fits[sizeof(dgqc_general) <= DGQC_GENERAL_BYTES ? 1 : -1];

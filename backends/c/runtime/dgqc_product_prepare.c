@@ -1,5 +1,6 @@
 /* What a product prepares once a call: columns' multipliers, segments, runs, and what zero points add. */
 
+#include "dgqc_nibbles.h"
 #include "dgqc_product.h"
 #include "dgqc_requantize.h"
 
@@ -215,7 +216,7 @@ dgqc_product *dgqc_product_prepare(const dgqc_weights *weights, const dgqc_opera
 {
     const size_t columns = up_to_panels(weights->panels.columns), segments = combination->segments;
     dgqc_product *const product = dgqc_take(&shared, DGQC_PRODUCT_BYTES);
-    product->panels = weights->panels;
+    product->panels = dgqc_nibbles(&weights->panels, &shared);
     product->total_bits = combination->total_bits;
     product->m = dgqc_take(&shared, columns * sizeof(int32_t));
     product->b = dgqc_take(&shared, columns * sizeof(int64_t));
@@ -234,7 +235,7 @@ dgqc_product *dgqc_product_prepare(const dgqc_weights *weights, const dgqc_opera
         product->multiples.alike = dgqc_take(&shared, product->multiples.count);
     }
 #ifdef DGQC_UNPACKS
-    product->absorbs = combination->absorbs && weights->panels.bits == 4;
+    product->absorbs = combination->absorbs && product->panels.bits == 4;
 #else
     product->absorbs = 0;
 #endif

@@ -43,11 +43,13 @@ typedef struct {
 
 /* A weight matrix as panels of 16 columns, in quads of the summed axis: blocks [16][4], int8_t. With 4 bits a
  * block holds two quads, the first in the low halves of its bytes. A convolution's taps come before its channels,
- * each tap padded to whole quads. What pads is 0. */
+ * each tap padded to whole quads. What pads is 0.
+ * With 2 bits a block holds two of those with 4, each nibble's lowest two bits, the first block's in the low halves of the
+ * nibbles. With 3, a panel's blocks of that kind are followed by such as hold the third bits, of four blocks each. */
 typedef struct {
-    const void *data; /* [columns / 16, rounded up][quads, or half as many][16][4] */
+    const void *data; /* [columns / 16, rounded up][blocks of a panel][16][4] */
     size_t columns, quads;
-    int bits;         /* 8 or 4 */
+    int bits;         /* 8, 4, 3 or 2 */
 } dgqc_panels;
 
 /* How the sums of several groups of channels become one. */

@@ -69,7 +69,7 @@ static inline int32_t dgqc_wrap32(uint32_t x)
     return (int32_t)x;
 }
 
-/* Bytes of one panel. */
+/* Bytes of one panel of 4 or 8 bits. */
 static inline size_t dgqc_panel_bytes(const dgqc_panels *panels)
 {
     return (panels->bits == 4 ? (panels->quads + 1) / 2 : panels->quads) * DGQC_BLOCK_BYTES;

@@ -1,5 +1,5 @@
 """Tensors of the graph inside a program: written out where they are small, else as resources at the end of
-the file, or as parameters beside it. 4-bit weights stay packed; the program unpacks them."""
+the file, or as parameters beside it. Weights of 2, 3 and 4 bits stay packed; the program unpacks them."""
 
 from __future__ import annotations
 
@@ -7,16 +7,16 @@ import hashlib
 import re
 from collections.abc import Callable
 from dataclasses import dataclass, field
-from functools import cached_property
+from functools import cached_property, partial
 
 import torch
 from torch_mlir import ir
 from torch_mlir.dialects import arith
 
-from ....ir.storage.nibbles import pack_nibbles
+from ....ir.storage.narrow_codes import BYTE, FIELDS, pack_codes, stored_bytes
 from ....ir.tensors import constants
 from ..arithmetic.number import Number
-from ..arithmetic.tensors import each, integers, loop_place, part, reshaped
+from ..arithmetic.tensors import each, integers, loop_place, part, reshaped, shape_of
 from .graph_constants import GraphConstants
 from .parameters import ConstantStore, Stored
 
@@ -52,8 +52,8 @@ class Constants:
     def place_weight(self, name: str, shape: tuple[int, ...]) -> ir.Value:
         """A weight of the graph in another shape. It isn't kept, but read anew when it is written."""
         stored = Stored(shape, torch.int8, lambda: self.graph.constant(name).reshape(shape))
-        packed = self.graph.weight_bits.get(name, 8) == 4
-        placed = self._unpacked if packed else self._constant
+        bits = self.graph.weight_bits.get(name, BYTE)
+        placed = partial(self._unpacked, bits=bits) if bits in FIELDS else self._constant
         if (name, shape) not in self._placed:
             self._placed[name, shape] = self._at_start(name, lambda: placed(stored, name))
         return self._placed[name, shape]
@@ -67,19 +67,19 @@ class Constants:
         with ir.InsertionPoint.at_block_begin(self.entry), ir.Location.name(name):
             return placed()
 
-    def _unpacked(self, stored: Stored, name: str) -> ir.Value:
-        """Weights of 4 bits, stored two a byte, the first in the low half."""
-        size = (stored.count + 1) // 2
-        read = lambda: pack_nibbles(stored.read()).view(torch.int8)  # noqa: E731
-        packed = self._constant(Stored((size,), torch.int8, read), name)
-
-        def half(byte: Number) -> Number:
-            # Either half goes to the top, and down again with its sign.
-            up = 4 - (loop_place(1).from_index(8) << 2)
-            return (byte << up) >> 4
-
-        codes = reshaped(each([size, 2], 8, [(packed, (0,))], half), [2 * size])
-        return reshaped(part(codes, 0, 0, stored.count), stored.shape)
+    def _unpacked(self, stored: Stored, name: str, bits: int) -> ir.Value:
+        """Weights of 2, 3 or 4 bits, stored as `pack_codes` packs them."""
+        read = lambda: pack_codes(stored.read(), bits).view(torch.int8)  # noqa: E731
+        packed = self._constant(Stored((stored_bytes(bits, stored.count),), torch.int8, read), name)
+        codes, start, place = None, 0, 0
+        for width in FIELDS[bits]:
+            bytes_of_field = -(-stored.count * width // BYTE)
+            top = place + width == bits
+            field = _fields(part(packed, 0, start, bytes_of_field), width, place, stored.count, signed=top)
+            codes = field if codes is None else _together(codes, field)
+            start, place = start + bytes_of_field, place + width
+        assert codes is not None
+        return reshaped(codes, stored.shape)
 
     def _constant(self, stored: Stored, name: str, same: bool = False) -> ir.Value:
         """same: whether all its elements are."""
@@ -100,3 +100,21 @@ class Constants:
             count += 1
             key = f"{base}_{count}"
         return key
+
+
+def _fields(packed: ir.Value, width: int, place: int, count: int, *, signed: bool) -> ir.Value:
+    """Fields of so many bits, the first of each byte the lowest, moved up to their place in a code."""
+    size, times, spare = shape_of(packed)[0], BYTE // width, BYTE - width
+
+    def field(byte: Number) -> Number:
+        # Each goes to the top, and down again, with its sign where it has one.
+        up = byte << (spare - (loop_place(1).from_index(BYTE) << width.bit_length() - 1))
+        down = up >> spare if signed else up.shifted_unsigned(spare)
+        return down << place if place else down
+
+    return part(reshaped(each([size, times], BYTE, [(packed, (0,))], field), [size * times]), 0, 0, count)
+
+
+def _together(low: ir.Value, high: ir.Value) -> ir.Value:
+    """Codes from two fields each, which share no bit."""
+    return each(shape_of(low), BYTE, [(low, (0,)), (high, (0,))], lambda one, other: one + other)
