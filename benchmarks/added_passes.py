@@ -47,7 +47,7 @@ from dgqc.passes.manager.manager import PassManager
 from dgqc.passes.manager.pipeline import format_pipeline, parse_pipeline
 from dgqc.passes.simulation.block_interpreter import BlockInterpreter
 from dgqc.passes.simulation.simulate import Simulate
-from dgqc.passes.widths.assign_bits import stored_bytes
+from dgqc.passes.widths.every_width import bytes_of
 from dgqc.passes.widths.price import price
 
 LATE = ("keep-wide", "measure-error", "lower-integer")
@@ -150,7 +150,7 @@ def _peaks(wanted: torch.Tensor, found: torch.Tensor) -> list[float]:
 def megabytes(program: Program) -> float:
     """Of weights' codes."""
     plans = [one for one in program.plans.values() if isinstance(one, Weight)]
-    return stored_bytes(plans) / MEGA
+    return bytes_of(plans) / MEGA
 
 
 def run(program: Program, passes: str) -> tuple[Program, float]:

@@ -13,7 +13,8 @@ class Decisions(TypedDict, total=False):
     """Figures of a whole program that options can settle before anything runs.
 
     weight_bits, activation_bits: of most products. edge_bits, edge_activation_bits: of the first and the last
-    convolution. groups: that share a quantizer within an operand, at most.
+    convolution. groups: that share a quantizer within an operand, at most. weight_megabytes: that the codes
+    of all weights take, where it isn't their bits that say so.
     """
 
     weight_bits: int
@@ -21,6 +22,7 @@ class Decisions(TypedDict, total=False):
     edge_bits: int
     edge_activation_bits: int
     groups: int
+    weight_megabytes: float
 
 
 class Pass(ABC):

@@ -10,6 +10,7 @@ import plotly.graph_objects as go
 from .laid_out import CLEAR, GREY, laid_out
 from .layers import LayerFacts
 from .report import Report, entry_with
+from .sensitivities import sensitivities
 
 ROW = 14
 """Height of a layer in a picture that has a row for each."""
@@ -24,6 +25,7 @@ def pictures(report: Report, layers: Sequence[LayerFacts]) -> dict[str, go.Figur
     errors = entry_with(passes, "decibels")
     found = {
         "Where the error is made": _error_map(errors),
+        **sensitivities(passes),
         "Where bytes go": boxes([(one.path, one.size) for one in layers], "bytes"),
         "Where operations go": boxes(
             report.get("macs_by_layer_g", {}).items(), "billion multiply-accumulates", 1e-9

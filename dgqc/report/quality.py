@@ -18,8 +18,10 @@ from ..ir.calibration import Calibration
 SAMPLES = 2
 """Of the first batch of each call."""
 BOUNDS = {8: 20.0, 6: 15.0, 4: 10.0}
-"""Decibels below which a program of so many bits, the fewer of weights and activations doubled up to 6, is
+"""Decibels below which a program of so many bits, the fewer of activations and of what weights count as, is
 worth a warning."""
+TWO_BITS = 5.0
+"""The same where weights have 2 bits."""
 EXACT_DB = 200.0
 """Stands for no noise at all, which JSON has no number for."""
 
@@ -72,9 +74,11 @@ class Quality:
 def bound_for(weight_bits: int, activation_bits: int) -> float:
     """Decibels that a program of these widths is expected to keep, whatever the model.
 
-    4-bit weights count as 6 bits, since compensation makes up for some of their error.
+    4-bit weights count as 6 bits, and 3-bit ones as 4, since compensation makes up for some of their error.
     """
-    bits = min(activation_bits, 8 if weight_bits > 6 else 6)
+    if weight_bits <= 2:
+        return TWO_BITS
+    bits = min(activation_bits, 8 if weight_bits > 6 else 6 if weight_bits > 3 else 4)
     return next(BOUNDS[known] for known in sorted(BOUNDS, reverse=True) if bits >= known or known == 4)
 
 

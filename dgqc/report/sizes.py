@@ -10,11 +10,16 @@ from typing import Any
 import torch
 from torch import fx
 
+from ..ir.errors import DgqcError
 from ..ir.ops.captured import ProductKind
 from ..ir.program import Program
+from ..ir.storage.narrow_codes import BYTE, stored_bits
+from ..passes.widths.every_width import WEIGHTS
+from ..passes.widths.forms import WIDE
 from .costs import Costs
 from .widths import Widths
 
+MB = 10**6
 STATIC = frozenset({"column", "bias", "gamma", "beta", "group", "a_group", "b_group", "order", "weights"})
 """Arguments of `dgqc::` ops that hold one value per column, channel or code, whatever the step."""
 OPERAND_BYTES = 20
@@ -56,7 +61,10 @@ def count_sizes(program: Program) -> Sizes:
 
 
 def estimate_sizes(costs: Costs, widths: Widths, steps: int) -> Sizes:
-    """What `count_sizes` will find after compiling, from shapes; norms and residuals are left out."""
+    """What `count_sizes` will find after compiling, from shapes; norms and residuals are left out.
+
+    Raises DgqcError where weights have a budget that they can't keep to.
+    """
     weights = tables = columns = 0
     for product in costs.products:
         if product.temporal:
@@ -64,11 +72,25 @@ def estimate_sizes(costs: Costs, widths: Widths, steps: int) -> Sizes:
         groups = min(widths.groups, product.channels)
         operands = 2 if product.kind is ProductKind.ATTENTION else 1
         bits = widths.edge_bits if product.edge else widths.weight_bits
-        weights += product.weights * (4 if bits <= 4 else 8) // 8
+        weights += product.weights * stored_bits(bits) // 8
         tables += steps * (operands * groups * OPERAND_BYTES + PRODUCT_BYTES)
         # Scale and bias of a column, and the group of each channel.
         columns += 8 * product.columns + operands * product.channels
+    if widths.weight_megabytes:
+        weights = _within(widths.weight_megabytes, costs)
     return Sizes(weights, tables, 2 * steps * costs.temporal_values, columns)
+
+
+def _within(megabytes: float, costs: Costs) -> int:
+    """Bytes of weights of 2 to 16 bits that fill a budget as far as they can."""
+    count = sum(product.weights for product in costs.products if not product.temporal)
+    least, most, asked = count * WEIGHTS[0] // BYTE, count * WIDE // BYTE, round(megabytes * MB)
+    if asked < least:
+        raise DgqcError(
+            f"{megabytes:g} MB are too few for {count / MB:.4g} million weights, which take "
+            f"{least / MB:.4g} MB with {WEIGHTS[0]} bits each; give as much or more."
+        )
+    return min(asked, most)
 
 
 def _role(node: fx.Node) -> str:

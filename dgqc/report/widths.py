@@ -29,16 +29,18 @@ from ..passes.graph.edit import dgqc, edge_convolutions, module_path
 @dataclass(frozen=True)
 class Widths:
     """Bits of most weights and of most operands, of both at the first and last convolution, and the most
-    groups that any operand has."""
+    groups that any operand has. weight_megabytes: what a budget leaves all weights' codes; 0 where none does.
+    """
 
     weight_bits: int = 8
     activation_bits: int = 8
     edge_bits: int = 8
     edge_activation_bits: int = 8
     groups: int = 1
+    weight_megabytes: float = 0.0
 
     def to_json(self) -> dict[str, int]:
-        return asdict(self)
+        return {name: value for name, value in asdict(self).items() if name != "weight_megabytes"}
 
 
 FLOAT = Widths(32, 32, 32, 32, 0)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
+from enum import StrEnum
 from typing import ClassVar
 
 import torch
@@ -18,6 +19,13 @@ from .batches import arguments
 from .edit import add_constant, aten, call, clean, constant, propagate, shape
 
 CONTEXT = "encoder_hidden_states"
+
+
+class Missing(StrEnum):
+    """What becomes of a model without a text."""
+
+    REFUSE = "refuse"
+    LEAVE = "leave"
 
 
 @register_pass
@@ -37,7 +45,11 @@ class FoldStartToken(Pass):
     since pipelines give it whole.
 
     Calibration has to show that the row is the same, to the last bit, for every prompt at every call.
+
+    missing: whether a model without such layers is refused, or left as it is.
     """
+
+    missing: Missing = Missing.REFUSE
 
     name: ClassVar[str] = "fold-start-token"
     takes: ClassVar[Level] = Level.CAPTURED
@@ -48,6 +60,8 @@ class FoldStartToken(Pass):
         context = next((n for n in graph.nodes if n.op == "placeholder" and n.target == CONTEXT), None)
         layers = [n for n in context.users if _reads(n, context)] if context is not None else []
         if context is None or not layers or shape(context)[1] < 2:
+            if self.missing is Missing.LEAVE:
+                return program.with_report(self.name, {"layers": 0})
             raise DgqcError(
                 "fold-start-token folds layers that read a text of two tokens or more, and this model has "
                 "none; leave it out."

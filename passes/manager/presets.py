@@ -1,6 +1,7 @@
 """What stands behind `-O`: a preset is a name for a pipeline's text.
 
     preset = [ method "-" ] "w" bits "a" bits [ "g" groups ] { "," key "=" value }
+           | "auto,size=" megabytes "MB" { "," key "=" value }
 
 All methods run on one graph through the same passes; a method is a choice of passes and options.
 """
@@ -8,172 +9,15 @@ All methods run on one graph through the same passes; a method is a choice of pa
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
-from dataclasses import dataclass
-from string import Template
 
 from ...ir.errors import PipelineError
+from .methods import METHODS, OURS, Method
 
-PRESETS = ("w8a8", "w8a6", "w8a4", "w4a8", "w4a6", "w4a4")
+PRESETS = (
+    *("w8a8", "w8a6", "w8a4", "w4a8", "w4a6", "w4a4"),
+    *("w3a8", "w3a6", "w3a4", "w2a8", "w2a6", "w2a4"),
+)
 """Bits of weights, bits of activations. `w4a6` means 8 groups, `w4a6g16` 16, `w4a6g1` none."""
-
-_FRONT = "fold-time-embedding,split-prologue,"
-_START = "split-start-token,"
-_SITES = (
-    "insert-sites{bits=$activations,edges=$edges},merge-quantizers,"
-    "quantize-weights{bits=$weights,edges=$edges$method$wide},"
-)
-_GROUPS = "observe-ranges,outlier-dims,kmeans-groups{groups=$groups},"
-_OUR_GROUPS = (
-    "observe-ranges$heard,balance-channels,outlier-dims,"
-    "$grouping-groups{groups=$groups},${ranges}widen-ranges,"
-)
-_STATIC = "observe-ranges,static-ranges,"
-_LAYERWISE = "outlier-dims,kmeans-groups{groups=1},"
-_SCALES = "choose-exponents,timestep-tables,"
-_OUR_SCALES = "choose-exponents,${absorbed}timestep-tables,"
-_TABLES = "uniform-quant," + _SCALES
-_BRECQ = "brecq{iterations=$iterations,rate=$rate},"
-_REST = "measure-error,lower-integer"
-
-_EDA = (
-    _FRONT
-    + _SITES
-    + _STATIC
-    + "split-shortcuts,"
-    + _LAYERWISE
-    + "search-ranges{samples=16},"
-    + _TABLES
-    + "fbr{iterations=$iterations,rate=$rate},"
-    + _REST
-)
-
-PIPELINE = Template(
-    _FRONT
-    + "balance-queries,"
-    + _START
-    + _SITES.replace("quantize-weights", "${branches}quantize-weights")
-    + _OUR_GROUPS
-    + "$probabilities,"
-    + _OUR_SCALES
-    + "${rounding}${kept}${cached}"
-    + _REST
-)
-"""Our own. For a model without text, split-start-token does nothing."""
-
-
-@dataclass(frozen=True)
-class Method:
-    """A published way to quantize. about: one line. settings: keys that it takes, with their defaults."""
-
-    about: str
-    pipeline: Template
-    settings: Mapping[str, str]
-
-
-_WIDTHS = {"edges": "8", "w8": ""}
-_DGQ = {**_WIDTHS, "scale": "tensor", "probabilities": "log2"}
-_LEARNED = {"iterations": "1000", "rate": "0.01"}
-"""Published are 20000 iterations at a rate of 0.001, which take a GPU."""
-
-OURS = Method(
-    "groups shared by all calls, attention coded as fits each, weights rounded with compensation",
-    PIPELINE,
-    {
-        **_WIDTHS,
-        "grouping": "error",
-        "scale": "row",
-        "probabilities": "",
-        "ranges": "",
-        "rounding": "auto",
-        "keep": "auto",
-        "branches": "auto",
-        "interval": "1",
-    },
-)
-
-METHODS: Mapping[str, Method] = {
-    "naive": Method(
-        "per layer, one range for all calls, minimum to maximum",
-        Template(_FRONT + _SITES + _STATIC + _LAYERWISE + _TABLES + _REST),
-        _WIDTHS,
-    ),
-    "q-diffusion": Method(
-        "per layer, one searched and learned range for all calls, split shortcuts, BRECQ",
-        Template(
-            _FRONT
-            + _SITES
-            + _STATIC
-            + "split-shortcuts,"
-            + _LAYERWISE
-            + "search-ranges{samples=16},"
-            + _TABLES
-            + _BRECQ
-            + "learn-scales{iterations=$iterations},"
-            + _REST
-        ),
-        {**_WIDTHS, **_LEARNED},
-    ),
-    "tfmq": Method(
-        "per layer and call, BRECQ; the time embedding, which TFMQ-DM repairs, is folded exactly",
-        Template(_FRONT + _SITES + "observe-ranges," + _LAYERWISE + _TABLES + _BRECQ + _REST),
-        {**_WIDTHS, **_LEARNED},
-    ),
-    "eda": Method(
-        "EDA-DM: per layer, one searched range for all calls, fine-grained block reconstruction",
-        Template(_EDA),
-        {**_WIDTHS, "iterations": "1000", "rate": "0.03"},
-    ),
-    "dgq": Method(
-        "the paper in integers, with its scale per tensor of scores and BRECQ weights",
-        Template(_FRONT + _START + _SITES + _GROUPS + "$probabilities," + _SCALES + _BRECQ + _REST),
-        {**_DGQ, **_LEARNED},
-    ),
-    "svdquant": Method(
-        "SVDQuant: branches of low rank in 16 bits beside all layers but the first and last, GPTQ",
-        Template(
-            _FRONT
-            + _START
-            + _SITES.replace("quantize-weights", "low-rank{rank=$rank,share=1000},quantize-weights")
-            + "observe-ranges,balance-channels{gain=1},outlier-dims,kmeans-groups{groups=$groups},"
-            + "uniform-quant{scale=row},"
-            + _SCALES
-            + "gptq,"
-            + _REST
-        ),
-        {**_WIDTHS, "rank": "32"},
-    ),
-    "dilatequant": Method(
-        "DilateQuant: weights dilated within their rows' scales, a range per layer and call, BRECQ",
-        Template(
-            _FRONT
-            + _SITES
-            + "observe-ranges,balance-channels{method=dilate,gain=0.01},"
-            + _LAYERWISE
-            + _TABLES
-            + _BRECQ
-            + _REST
-        ),
-        {**_WIDTHS, **_LEARNED},
-    ),
-    "cachequant": Method(
-        "CacheQuant: EDA-DM, and calls that take a corrected feature of an earlier one, on average so many",
-        Template(_EDA.replace("measure-error", "${cached}measure-error")),
-        {**_WIDTHS, "iterations": "1000", "rate": "0.03", "interval": "5"},
-    ),
-    "dgq-exact": Method(
-        "the paper's own quantizer, grouped anew at each call over im2col matrices; simulated level only",
-        Template(
-            _FRONT
-            + _START
-            + _SITES
-            + "step-groups{groups=$groups},log-quant{scale=$scale},"
-            + _BRECQ
-            + "simulate"
-        ),
-        {"edges": "16", "w8": "", "scale": "tensor", **_LEARNED},
-    ),
-}
 
 _ROUNDING = {
     "auto": "gptq,",
@@ -182,12 +26,17 @@ _ROUNDING = {
     "brecq": "brecq{iterations=1000,rate=0.01},",
     "fbr": "fbr{iterations=1000,rate=0.03},",
 }
+NIBBLE = 4
+"""Bits of weights that can take up multiples."""
 _FEWER = "keep-wide{poor=16,enough=30},"
 _WIDE = {"w8a8": "keep-wide{poor=28,enough=38},", "w8a6": _FEWER, "w4a8": _FEWER, "w4a6": _FEWER}
-"""Of 4-bit activations nothing is expected."""
+"""Of 4-bit activations nothing is expected, nor of weights below 4 bits."""
 _BRANCHES = {"w4a4": "low-rank{share=10,large=leave},"}
 """Where pictures gain more than calls get slower."""
 _RANGES = {"minmax": "", "searched": "search-ranges{candidates=9,samples=16},"}
+AUTO, AUTO_BITS = "auto", "w4a8"
+"""What a size alone stands for: fewer bits of activations would spare no byte, and weights begin as the
+middle ones of those that are tried."""
 MOVED = {"tile": "c"}
 """Keys of former releases that are options of a target now."""
 _CHOICES = {
@@ -206,6 +55,7 @@ _FORMS = {
     ),
     "interval": (r"[1-9]\d?", "a number of calls from 1 to 99"),
     "iterations": (r"[1-9]\d{0,6}", "a number above 0"),
+    "size": (r"\d{1,6}(\.\d+)?MB", "megabytes of all weights, as in 300MB"),
     "rank": (r"[1-9]\d{0,3}", "a number above 0"),
     "rate": (r"\d*\.?\d+(e-?\d+)?", "a number above 0"),
     "w8": (r"[\w.-]+(\+[\w.-]+)*", "names of layers, joined by +"),
@@ -229,19 +79,21 @@ def pipeline_for(opt: str) -> str:
     bits, however much that loses; a number is what the output is to have, in dB. branches: of low rank and
     16 bits beside layers, for so many percent of multiply-adds; auto is 10 at w4a4, in
     networks of up to 100 million weights. interval: how many calls one full call
-    stands for, the others taking a feature of it (`cache-schedule`); 1 is none.
+    stands for, the others taking a feature of it (`cache-schedule`); 1 is none. size: of all weights' codes
+    in megabytes, within which each has the width that serves the output most (`assign-bits`), and is learned
+    then; `auto` is w4a8 with a size.
     iterations, rate: of methods that learn. rank: of svdquant's branches, at most.
     The text ends with the integer graph; what a target appends to it is the target's business.
     Raises PipelineError for an unknown preset, an unknown key or a value out of place.
     """
-    preset, *settings = (part.strip() for part in opt.split(","))
+    preset, *settings = _parts(opt)
     found = _PRESET.fullmatch(preset)
     bits = f"w{found['weights']}a{found['activations']}" if found else ""
     if not found or bits not in PRESETS or int(found["groups"] or 8) > 256:
         raise PipelineError(
             f"There is no preset {preset!r} for -O: choose one of {', '.join(PRESETS)}, each with g1 to g256 "
             "for the number of groups (w4a6g16; 8 where it is left out), each after a method's name "
-            f"({', '.join(f'{name}-w4a6' for name in METHODS)}) or without."
+            f"({', '.join(f'{name}-w4a6' for name in METHODS)}) or without, or auto,size=300MB."
         )
     method = _method(preset, found["method"])
     chosen = {**method.settings, **dict(_setting(opt, method, setting) for setting in settings)}
@@ -250,8 +102,12 @@ def pipeline_for(opt: str) -> str:
     searched = "searched" if found["activations"] == "4" else "minmax"
     chosen["ranges"] = _RANGES[chosen.get("ranges") or searched]
     chosen["wide"] = f",wide={chosen['w8']}" if chosen["w8"] else ""
-    chosen["branches"] = _unless(chosen.get("branches"), _BRANCHES.get(bits, ""), "low-rank{share=%},")
-    chosen["kept"] = _unless(chosen.get("keep"), _WIDE.get(bits, ""), "keep-wide{poor=%,enough=%},")
+    share, keep = chosen.get("branches", "none"), chosen.get("keep", "none")
+    chosen["branches"] = _unless(share, _BRANCHES.get(bits, ""), f"low-rank{{share={share}}},")
+    size = chosen.get("size", "").removesuffix("MB")
+    chosen["assigned"] = f"assign-bits{{budget={size}}}," if size else ""
+    usual = "" if size else _WIDE.get(bits, "")
+    chosen["kept"] = _unless(keep, usual, f"keep-wide{{poor={keep},enough={keep}}},")
     interval = chosen.get("interval", "1")
     chosen["cached"] = "" if interval == "1" else f"cache-schedule{{interval={interval}}},"
     chosen["rounding"] = _ROUNDING[chosen.get("rounding", "nearest")]
@@ -259,7 +115,7 @@ def pipeline_for(opt: str) -> str:
     chosen["heard"] = "{attentions=5}" if chosen["probabilities"] == "choose-probabilities" else ""
     return method.pipeline.substitute(
         chosen,
-        absorbed="absorb-multiples," if found["weights"] == "4" else "",
+        absorbed="absorb-multiples," if int(found["weights"]) <= NIBBLE else "",
         weights=found["weights"],
         activations=found["activations"],
         groups=found["groups"] or "8",
@@ -279,7 +135,7 @@ def changed_preset(
 
     Raises PipelineError where the preset's method has no groups or no such setting.
     """
-    preset, *given = (part.strip() for part in opt.split(","))
+    preset, *given = _parts(opt)
     pipeline_for(opt)  # refuses what is no preset
     found = _PRESET.fullmatch(preset)
     assert found is not None
@@ -297,6 +153,16 @@ def changed_preset(
     changed = ",".join([head, *(f"{key}={value}" for key, value in own.items())])
     pipeline_for(changed)
     return changed
+
+
+def _parts(opt: str) -> list[str]:
+    """The preset and its settings."""
+    preset, *settings = (part.strip() for part in opt.split(","))
+    if preset != AUTO:
+        return [preset, *settings]
+    if not any(one.startswith("size=") for one in settings):
+        raise PipelineError(f"-O {opt} takes a size: write auto,size=300MB, megabytes for all weights.")
+    return [AUTO_BITS, *settings]
 
 
 def _probabilities(opt: str, coding: str, scale: str) -> str:

@@ -77,13 +77,16 @@ def operand_forms(program: Program) -> Sequence[OperandForms]:
 
 def in_bytes(plan: QuantizedOperand) -> QuantizedOperand | None:
     """The same ranges in codes of 8 bits; None where they are, or where a zero would lie too far away."""
-    if plan.operand.bits >= BYTE:
-        return None
-    finer = (2**BYTE - 1) / (2**plan.operand.bits - 1)
+    return None if plan.operand.bits >= BYTE else in_bits(plan, BYTE)
+
+
+def in_bits(plan: QuantizedOperand, bits: int) -> QuantizedOperand | None:
+    """The same ranges in codes of so many bits; None where a zero would lie too far away."""
+    finer = (2**bits - 1) / (2**plan.operand.bits - 1)
     zero = torch.round(plan.zero.double() * finer).to(torch.int64)
     if int(zero.abs().max()) > LARGEST_ZERO:
         return None
-    return replace(plan, operand=replace(plan.operand, bits=BYTE), base=plan.base / finer, zero=zero)
+    return replace(plan, operand=replace(plan.operand, bits=bits), base=plan.base / finer, zero=zero)
 
 
 def weight_forms(program: Program) -> Sequence[WeightForms]:
@@ -121,9 +124,14 @@ def _forms(real: torch.Tensor, plan: Weight, parted: bool) -> list[tuple[Weight,
     if plan.bits < BYTE:
         forms.append((whole,))
     if parted:
-        left = (real.double() - real_values(whole)).to(torch.float32)
-        forms.append((whole, round_to_nearest(left, BYTE, RangeMethod.MSE)))
+        forms.append(two_bytes(real, whole))
     return forms
+
+
+def two_bytes(real: torch.Tensor, whole: Weight) -> tuple[Weight, Weight]:
+    """A weight in bytes, and what that leaves of it in bytes of its own."""
+    left = (real.double() - real_values(whole)).to(torch.float32)
+    return whole, round_to_nearest(left, BYTE, RangeMethod.MSE)
 
 
 def real_values(plan: Weight) -> torch.Tensor:

@@ -20,7 +20,11 @@ HEADROOM = 2.0
 
 
 def noise_of_forms(
-    program: Program, forms: Sequence[Forms], real: tuple[torch.Tensor, ...], step: int
+    program: Program,
+    forms: Sequence[Forms],
+    real: tuple[torch.Tensor, ...],
+    step: int,
+    apart: bool = False,
 ) -> Sequence[torch.Tensor]:
     """For each of the operands and weights, what each of its forms adds to the output's error, as a share of
     its energy: float64 (number of forms,).
@@ -28,7 +32,8 @@ def noise_of_forms(
     A rounding error e changes the output by J e. With v random signs, the gradient g = J^T v of v's product
     with the output gives (g e)^2, whose mean is the energy of J e. Errors of an operand's elements are
     independent, and so only their squares are added up. One pass back serves all operands and weights.
-    real: the graph's arguments of one sample.
+    real: the graph's arguments of one sample. apart: errors of a weight's elements count as independent, too,
+    as those of rounding to nearest are: less of the result is then chance of v.
     """
     named: dict[str, Forms] = {
         one.names[0] if isinstance(one, OperandForms) else one.name: one for one in forms
@@ -45,7 +50,7 @@ def noise_of_forms(
         elif isinstance(one, OperandForms):
             found[one] = _of_operand(one, value, gradient, step)
         else:
-            found[one] = _of_weight(one, value, gradient)
+            found[one] = _of_weight(one, value, gradient, apart)
 
     energy = pass_back(each_once(program), real, step, lambda node: name(node) in named, told)
     return [found[one] / max(energy, 1e-300) for one in forms]
@@ -70,6 +75,9 @@ def _squares(plan: QuantizedOperand, x: torch.Tensor, step: int) -> torch.Tensor
     return (rounded - x).double().square()
 
 
-def _of_weight(forms: WeightForms, weight: torch.Tensor, gradient: torch.Tensor) -> torch.Tensor:
+def _of_weight(
+    forms: WeightForms, weight: torch.Tensor, gradient: torch.Tensor, apart: bool
+) -> torch.Tensor:
     errors: Mapping[int, torch.Tensor] = errors_of(forms, weight)
-    return torch.stack([(gradient.double() * error).sum().square() for error in errors.values()])
+    changes = [gradient.double() * error for error in errors.values()]
+    return torch.stack([one.square().sum() if apart else one.sum().square() for one in changes])

@@ -48,7 +48,10 @@ def test_decibels_of_known_noise() -> None:
 
 @pytest.mark.parametrize(
     ("weights", "activations", "bound"),
-    [(8, 8, 20), (8, 6, 15), (4, 8, 15), (4, 6, 15), (4, 4, 10), (8, 2, 10)],
+    [
+        *((8, 8, 20), (8, 6, 15), (4, 8, 15), (4, 6, 15), (4, 4, 10), (8, 2, 10)),
+        *((3, 8, 10), (3, 6, 10), (2, 8, 5)),
+    ],
 )
 def test_what_is_expected_of_widths(weights: int, activations: int, bound: float) -> None:
     assert bound_for(weights, activations) == bound

@@ -17,6 +17,7 @@ from dgqc.report.layers import layers_of
 from dgqc.report.page import ReportSide, as_page, as_page_of_two, side_of
 from dgqc.report.pictures import pictures
 from dgqc.report.report import bundle_report
+from dgqc.report.sensitivities import sensitivities
 
 Run = Callable[..., tuple[int, str, str]]
 TITLES = {
@@ -65,6 +66,25 @@ def test_every_picture_has_what_it_is_about(side: ReportSide) -> None:
     assert 0 < timeless < side.report["macs_g"]
     boxes = drawn["Working memory over time"].data[0]
     assert len(boxes.y) == len(side.report["passes"]["plan-memory"]["buffers"])
+
+
+def test_the_cost_of_each_width_is_drawn_with_the_one_that_was_taken() -> None:
+    found = {
+        "bits": {"one": 2, "other": 8},
+        "sensitivities": {"one": {"2": 20.5, "8": 50.0}, "other": {"2": 9.0, "8": 41.0, "16": 90.0}},
+        "operand-bits": {"site": 6},
+        "operand-sensitivities": {"site": {"4": 12.0, "6": 24.0, "8": 36.0}},
+    }
+    drawn = sensitivities({"gptq": {}, "assign-bits": found})
+    two, eight, sixteen, taken = drawn["What each width of a weight costs"].data
+    assert list(two.x) == ["one", "other"]
+    assert (list(two.y), list(eight.y), list(sixteen.y)) == ([20.5, 9.0], [50.0, 41.0], [None, 90.0])
+    assert list(taken.y) == [20.5, 41.0]
+    assert list(drawn["What each width of an operand costs"].data[-1].y) == [24.0]
+    del found["sensitivities"]
+    drawn = sensitivities({"assign-bits": found})
+    assert drawn["What each width of a weight costs"] is None
+    assert drawn["What each width of an operand costs"] is not None
 
 
 def whole(boxes: Any) -> int:

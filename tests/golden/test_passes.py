@@ -312,7 +312,7 @@ def test_lower_integer_of_corrections(golden: Golden) -> None:
 
 
 def test_assign_bits(golden: Golden) -> None:
-    """Of 4 and 8 weights of 4 bits the smaller ones become bytes: 8 bytes hold no more."""
+    """Of weights of 4 bits eight take 3 that round better than theirs, and four bytes: 7 of 8 bytes."""
     golden("assign-bits{budget=0.000008,calls=2}", calibrated(decided(sited(two_layers()))), "assign-bits")
 
 
