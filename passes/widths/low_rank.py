@@ -90,11 +90,12 @@ class LowRank(Pass):
     multiply-adds. Singular values are of W with each input channel times its range, since steps grow with
     it; the paper smooths channels first, which groups do here. R is not searched for in a hundred turns
     of quantizing and decomposing: `gptq` rounds it later, with compensation. Convolutions have branches, too;
-    the first and the last have none.
+    the first and the last have none. Weights are taken apart one after another, and those that get a branch
+    once more, so that memory holds one of them in double precision.
 
     rank: the largest. share: of multiply-adds, in percent, that branches may add, all in 16 bits. calls: how
-    many are looked at, evenly spaced. most: millions of weights, beyond which singular values and gradients
-    would take too much memory. large: whether a larger network is refused, or left without branches.
+    many are looked at, evenly spaced. most: millions of weights, beyond which gradients and singular values
+    would take too long. large: whether a larger network is refused, or left without branches.
     """
 
     rank: int = 32
@@ -133,31 +134,46 @@ class LowRank(Pass):
         sites = _sites(program)
         samples = samples_of(program, spaced(len(program.schedule), self.calls))
         noise, reach = _measured(program, sites, samples)
-        found = [_decomposed(program, site, reach[str(site.args[1])], self.rank) for site in sites]
-        ranks = [[r for r in self._ranks() if 2 * r <= len(one.powers)] for one in found]
-        works = [[0, *(_work(one, r) for r in own)] for one, own in zip(found, ranks, strict=True)]
+        spectra = [self._spectrum(program, site, reach) for site in sites]
         costs = [
-            [noise[str(one.site.args[1])] * (1 - float(one.powers[:r].sum())) for r in (0, *own)]
-            for one, own in zip(found, ranks, strict=True)
+            [noise[str(site.args[1])] * left for left in one.left]
+            for site, one in zip(sites, spectra, strict=True)
         ]
-        whole = multiply_adds(program.graph.graph)
-        places = chosen(works, costs, int(whole * self.share / PERCENT))
+        whole, of = multiply_adds(program.graph.graph), sum(len(site.users) for site in sites)
+        places = chosen([one.works for one in spectra], costs, int(whole * self.share / PERCENT))
         plans: dict[str, Plan] = dict(program.plans)
         taken: dict[str, int] = {}
-        for one, own, place in zip(found, ranks, places, strict=True):
-            if place:
-                _insert(program.graph, plans, one, own[place - 1])
-                taken |= {module_path(layer): own[place - 1] for layer in one.layers}
+        for site, spectrum, place in zip(sites, spectra, places, strict=True):
+            if rank := spectrum.ranks[place]:
+                one = _decomposed(program, site, reach[str(site.args[1])], self.rank)
+                _insert(program.graph, plans, one, rank)
+                taken |= {module_path(layer): rank for layer in one.layers}
         clean(program.graph)
         result = replace(program, plans=plans)
         propagate(result)
         added = PERCENT * (multiply_adds(result.graph.graph) - whole) / whole
-        report = {"ranks": taken, "of": sum(len(one.layers) for one in found), "percent": round(added, 2)}
+        report = {"ranks": taken, "of": of, "percent": round(added, 2)}
         return result.with_report(self.name, report)
+
+    def _spectrum(self, program: Program, site: fx.Node, reach: Mapping[str, torch.Tensor]) -> _Spectrum:
+        one = _decomposed(program, site, reach[str(site.args[1])], self.rank)
+        ranks = [0, *(rank for rank in self._ranks() if 2 * rank <= len(one.powers))]
+        left = [1 - float(one.powers[:rank].sum()) for rank in ranks]
+        return _Spectrum(ranks, [_work(one, rank) for rank in ranks], left)
 
     def _ranks(self) -> Sequence[int]:
         """That a layer can have, from the least."""
         return sorted({max(1, self.rank >> halved) for halved in range(HALVINGS)})
+
+
+@dataclass(frozen=True)
+class _Spectrum:
+    """What is kept of a site while others are looked at: the ranks that its branch can have, from 0 on, the
+    multiply-adds of each, and what share of the weight each leaves."""
+
+    ranks: Sequence[int]
+    works: Sequence[int]
+    left: Sequence[float]
 
 
 def _sites(program: Program) -> Sequence[fx.Node]:
