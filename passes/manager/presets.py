@@ -102,12 +102,11 @@ def pipeline_for(opt: str) -> str:
     searched = "searched" if found["activations"] == "4" else "minmax"
     chosen["ranges"] = _RANGES[chosen.get("ranges") or searched]
     chosen["wide"] = f",wide={chosen['w8']}" if chosen["w8"] else ""
-    share, keep = chosen.get("branches", "none"), chosen.get("keep", "none")
-    chosen["branches"] = _unless(share, _BRANCHES.get(bits, ""), f"low-rank{{share={share}}},")
+    chosen["branches"] = _unless(chosen.get("branches"), _BRANCHES.get(bits, ""), "low-rank{share=%},")
     size = chosen.get("size", "").removesuffix("MB")
     chosen["assigned"] = f"assign-bits{{budget={size}}}," if size else ""
     usual = "" if size else _WIDE.get(bits, "")
-    chosen["kept"] = _unless(keep, usual, f"keep-wide{{poor={keep},enough={keep}}},")
+    chosen["kept"] = _unless(chosen.get("keep"), usual, "keep-wide{poor=%,enough=%},")
     interval = chosen.get("interval", "1")
     chosen["cached"] = "" if interval == "1" else f"cache-schedule{{interval={interval}}},"
     chosen["rounding"] = _ROUNDING[chosen.get("rounding", "nearest")]
