@@ -41,11 +41,9 @@ typedef struct {
     int wide; /* 1: the result is wide: 20 bits in int32_t */
 } dgqc_arithmetic;
 
-/* A weight matrix as panels of 16 columns, in quads of the summed axis: blocks [16][4], int8_t. With 4 bits a
- * block holds two quads, the first in the low halves of its bytes. A convolution's taps come before its channels,
- * each tap padded to whole quads. What pads is 0.
- * With 2 bits a block holds two of those with 4, each nibble's lowest two bits, the first block's in the low halves of the
- * nibbles. With 3, a panel's blocks of that kind are followed by such as hold the third bits, of four blocks each. */
+/* A weight matrix as panels of 16 columns, in quads of the summed axis: blocks [16][4], int8_t. With 4 bits a block holds two
+ * quads, the first in the low halves of its bytes; with 2, or the lowest 2 of 3, two of those blocks, nibble by nibble; behind
+ * these stand blocks of third bits, for four of those. A convolution's taps come before its channels. What pads is 0. */
 typedef struct {
     const void *data; /* [columns / 16, rounded up][blocks of a panel][16][4] */
     size_t columns, quads;
