@@ -204,6 +204,22 @@ def test_add_of_every_int16_at_every_shift(kernels: Builds, ends: tuple[int, int
     check(kernels, program, {"a": values, "b": column})
 
 
+@pytest.mark.parametrize("by_columns", [False, True])
+@pytest.mark.parametrize(
+    "ends", [(2**15, 2**15), (-(2**15), 2**15 - 1), (2**30, -(2**30)), (3 * 2**15, 2**15)]
+)
+def test_sums_of_values_at_their_ends(kernels: Builds, ends: tuple[int, int], by_columns: bool) -> None:
+    """Lanes hold halves of factors: of 2^15 the low one is -2^15, twice which by -2^15 is 2^31."""
+    graph = IntegerGraph(steps=46)
+    a, b = graph.take(a=(9, 70), b=(9, 70))
+    factors = [graph.table(end, end, 46) for end in ends]
+    shift = graph.constant(torch.arange(1, 47, dtype=torch.int32))
+    columns = [graph.table(2**31 - 1, 2**31 - 1, 70) for _ in range(2)] if by_columns else []
+    program = graph.finish(graph.call(dgqc.add.default, a, b, graph.step, *factors, shift, *columns))
+    values = torch.tensor([-32768, -32768, 32767, -1, 0, 1, 16384]).repeat(90).to(torch.int16).reshape(9, 70)
+    check(kernels, program, {"a": values, "b": torch.where(values == 0, values, values.flip(0))})
+
+
 @many
 @given(seeds, st.integers(1, 3), st.integers(1, 6), st.integers(1, 6), st.integers(1, 13), st.integers(1, 13))
 def test_upsample(kernels: Builds, seed: int, channels: int, h: int, w: int, height: int, width: int) -> None:

@@ -102,6 +102,46 @@ def test_long_sums_of_multiplied_weights_come_in_parts(
     check(kernels, graph.finish(graph.call(dgqc.linear.default, *args)), {"x": graph.values(rows, depth)})
 
 
+@pytest.mark.parametrize(
+    ("rows", "depth", "columns", "bits"),
+    [
+        (70, 8, 512, 8),  # out of a branch, whose results leave registers as they are
+        (65, 32, 45, 4),
+        (9, 256, 33, 8),
+        (9, 260, 32, 8),  # in two parts
+        (67, 1001, 17, 4),
+        (130, 1500, 70, 8),
+    ],
+)
+def test_16_bit_values_come_in_pairs(kernels: Builds, rows: int, depth: int, columns: int, bits: int) -> None:
+    graph = IntegerGraph(seed=depth)
+    (x,) = graph.take(x=(rows, depth))
+    operand = Codes(16, 1, True, 0, 1).of(graph, x, depth, -1)
+    weight = graph.weight(bits, columns, depth)
+    args = (operand[0], graph.step, *operand[1:], weight, *graph.epilogue(columns))
+    check(kernels, graph.finish(graph.call(dgqc.linear.default, *args)), {"x": graph.values(rows, depth)})
+
+
+@pytest.mark.parametrize(
+    ("image", "kernel", "stride", "padding"),
+    [
+        ((5, 6, 32), (3, 3), [1, 1], [1, 1]),
+        ((6, 5, 64), (3, 3), [2, 2], [1, 1]),
+        ((3, 4, 8), (2, 1), [1, 2], [3, 3]),  # windows that are all padding
+        ((4, 4, 7), (3, 2), [1, 1], [2, 0]),
+    ],
+)
+def test_windows_of_16_bit_values(
+    kernels: Builds, image: tuple[int, ...], kernel: tuple[int, ...], stride: list[int], padding: list[int]
+) -> None:
+    graph = IntegerGraph(seed=image[2])
+    (x,) = graph.take(x=(1, *image))
+    given, *tables, _ = Codes(16, 1, True, 0, 1).of(graph, x, image[2], 3)
+    weight = graph.weight(8, 24, *kernel, image[2])
+    args = (given, graph.step, *tables, weight, *graph.epilogue(24), stride, padding)
+    check(kernels, graph.finish(graph.call(dgqc.conv2d.default, *args)), {"x": graph.values(1, *image)})
+
+
 @pytest.mark.parametrize("stride", [1, 2])
 def test_pixels_of_whole_steps_are_multiplied_where_they_lie(kernels: Builds, stride: int) -> None:
     graph = IntegerGraph(seed=stride)

@@ -67,8 +67,11 @@ def _add(node: fx.Node, a: dict[str, Any], context: EmissionContext) -> KernelCa
 
 
 def _factors_of_columns(node: fx.Node, a: dict[str, Any]) -> tuple[int, ...]:
-    wide = any(is_wide(one) for one in (node, a["a"], a["b"]))
-    return (4 * shape_of(node)[-1],) * 2 if wide or a["a_column"] is not None else ()
+    """Each side's factors; then, but for wide values, both in two halves, and whether these fit."""
+    of_columns = (4 * shape_of(node)[-1],) * 2
+    if any(is_wide(one) for one in (node, a["a"], a["b"])):
+        return of_columns
+    return (*of_columns, *of_columns, 4) if a["a_column"] is not None else ()
 
 
 def _side(node: fx.Node, shape: tuple[int, ...], whole: bool) -> Struct:

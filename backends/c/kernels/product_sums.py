@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import torch
@@ -198,10 +198,12 @@ class GeneralSums:
     narrow: operands fit int16 and `block` products at a time fit int32; otherwise operands are int32 and
         sums int64.
     block: 1 .. depth.
+    plain: whether operands are 16-bit values as they lie, which are narrow.
     """
 
     narrow: bool
     block: int
+    plain: bool = False
 
 
 def arithmetic(node: fx.Node) -> GeneralSums:
@@ -220,7 +222,15 @@ def _arithmetic(node: fx.Node) -> GeneralSums:
     operand = operand_groups(node).united(0, keepdim=True)
     sums = WeightSums.of(weight, group, operand.low.shape[1])
     total = float(accumulator(operand, sums, group is not None).partial.amax())
-    return _carry(node, operand_values(node), Interval.of(weight), math.prod(weight.shape[1:]), total)
+    carried = _carry(node, operand_values(node), Interval.of(weight), math.prod(weight.shape[1:]), total)
+    return replace(carried, plain=carried.narrow and _is_plain(node))
+
+
+def _is_plain(node: fx.Node) -> bool:
+    """Whether an operand's values are its codes."""
+    a = arguments(node)
+    signed = operand_codes(node)[0] < 0
+    return signed and not bool(value_of(a["zero"]).any()) and bool((value_of(a["multiple"]) == 1).all())
 
 
 def _carry(node: fx.Node, left: Interval, right: Interval, depth: int, total: float) -> GeneralSums:

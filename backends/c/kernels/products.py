@@ -127,7 +127,8 @@ def _call(
 def _arithmetic(node: fx.Node) -> Struct:
     carried = arithmetic(node)
     wide = {"wide": 1} if is_wide(node) else {}
-    return struct(narrow=carried.narrow, block=carried.block, **wide)
+    plain = {"plain": 1} if carried.plain else {}
+    return struct(narrow=carried.narrow, block=carried.block, **wide, **plain)
 
 
 def _rows(x: fx.Node, context: EmissionContext) -> tuple[Place, ...]:
@@ -217,13 +218,12 @@ def _image_of_conv2d(node: fx.Node, a: dict[str, Any]) -> tuple[str, ...]:
 def _shared(node: fx.Node, a: dict[str, Any]) -> tuple[int, ...]:
     """What `dgqc_product_prepare` or `dgqc_general_prepare` takes, then a convolution's image."""
     weight, found = value_of(a["weight"]), combination(node)
-    columns = weight.shape[0]
+    padded = -(-weight.shape[0] // PANEL) * PANEL
     if found is None:
         count = weight.shape[-1] if groups_channels(node) else value_of(a["group"]).numel()
-        general = (defined("DGQC_GENERAL_BYTES"), 8 * columns, 8 * columns, 4 * count, 4 * count)
+        general = (defined("DGQC_GENERAL_BYTES"), 4 * padded, 8 * padded, 4 * count, 4 * count)
         return (*general, *_widened(weight))
-    columns = -(-columns // PANEL) * PANEL
-    sums = () if groups_channels(node) else (4 * columns,)
+    sums = () if groups_channels(node) else (4 * padded,)
     segments, taps = len(found.segments), math.prod(weight.shape[1:-1])
     orders = (defined("DGQC_SEGMENT_BYTES") * segments, 4 * segments, 4 * segments)
     runs = defined("DGQC_RUN_BYTES") * segments * taps
@@ -231,7 +231,7 @@ def _shared(node: fx.Node, a: dict[str, Any]) -> tuple[int, ...]:
     image = (_image_bytes(a, found.row_bytes),) if has_image(node) else ()
     quads = found.channel_quads
     tables = (defined("DGQC_MULTIPLIED_BYTES") * quads, quads) if found.absorbs else ()
-    per_column = (4 * columns, 8 * columns, *sums)
+    per_column = (4 * padded, 8 * padded, *sums)
     return (
         defined("DGQC_PRODUCT_BYTES"),
         *_widened(weight),
@@ -258,10 +258,13 @@ def _scratch(node: fx.Node, a: dict[str, Any], rows: int) -> tuple[int, ...]:
 
 
 def _scratch_of_general(node: fx.Node, a: dict[str, Any], rows: int) -> tuple[int, ...]:
-    weight, value = value_of(a["weight"]), 2 if arithmetic(node).narrow else 4
+    weight, carried = value_of(a["weight"]), arithmetic(node)
+    value = 2 if carried.narrow else 4
     depth = math.prod(weight.shape[1:-1]) * -(-weight.shape[-1] // QUAD) * QUAD
     codes = (depth,) if node.target is dgqc.conv2d_pixel.default else ()
-    return (rows * depth * value, *codes, COLUMNS * depth * value)
+    as_they_lie = carried.plain and not has_image(node) and depth == weight.shape[-1]
+    values = () if as_they_lie else (rows * depth * value,)
+    return (*values, *codes, COLUMNS * depth * value)
 
 
 def _image_bytes(a: dict[str, Any], pixel: int) -> int:

@@ -1,6 +1,6 @@
 /* Convolutions by groups of positions whose sums don't fit tiles. */
 
-#include "dgqc_internal.h"
+#include "dgqc_general.h"
 
 void dgqc_conv2d_pixel_general_prepare(const dgqc_conv2d_pixel_general_parameters *p, size_t step,
                                      void *shared)
@@ -26,7 +26,7 @@ void dgqc_conv2d_pixel_general_rows(const dgqc_conv2d_pixel_general_parameters *
             dgqc_center(codes, 1, 8, general->zero + place, general->multiple + place, 0, depth,
                         p->arithmetic.narrow, values + r * patch, 1);
         }
-        dgqc_general_multiply(&p->weights, general, step, &p->arithmetic, values, count,
+        dgqc_general_multiply(&p->weights, general, step, &p->arithmetic, values, depth, count,
                               y + done * p->weights.panels.columns, scratch);
     }
 }

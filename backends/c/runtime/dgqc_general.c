@@ -1,21 +1,24 @@
 /* Products of any operands and weights: unpacks a few columns at a time, and multiplies centered values. */
 
+#include "dgqc_general.h"
 #include "dgqc_nibbles.h"
-#include "dgqc_wide.h"
 
 void dgqc_general_prepare(const dgqc_weights *weights, const dgqc_operand *operand, size_t step, void *shared)
 {
     const size_t columns = weights->panels.columns;
+    const size_t padded = (columns + DGQC_PANEL_COLUMNS - 1) / DGQC_PANEL_COLUMNS * DGQC_PANEL_COLUMNS;
     const int64_t factor = weights->factor[step], bias_factor = weights->bias_factor[step];
     const int64_t half = (int64_t)1 << (weights->shift[step] - 1);
     dgqc_general *const general = dgqc_take(&shared, DGQC_GENERAL_BYTES);
-    general->m = dgqc_take(&shared, columns * sizeof(int64_t));
-    general->b = dgqc_take(&shared, columns * sizeof(int64_t));
+    general->m = dgqc_take(&shared, padded * sizeof(int32_t));
+    general->b = dgqc_take(&shared, padded * sizeof(int64_t));
     general->zero = dgqc_take(&shared, operand->count * sizeof(int32_t));
     general->multiple = dgqc_take(&shared, operand->count * sizeof(int32_t));
-    for (size_t n = 0; n < columns; n++) {
-        general->m[n] = dgqc_round_shift(weights->column[n] * factor, 31);
-        general->b[n] = dgqc_round_shift(weights->bias[n] * bias_factor, weights->bias_shift[step]) + half;
+    for (size_t n = 0; n < padded; n++) {
+        const int there = n < columns;
+        general->m[n] = there ? (int32_t)dgqc_round_shift(weights->column[n] * factor, 31) : 0;
+        general->b[n] =
+            there ? dgqc_round_shift(weights->bias[n] * bias_factor, weights->bias_shift[step]) + half : 0;
     }
     general->panels = dgqc_nibbles(&weights->panels, &shared);
     dgqc_expand(operand->zero + step * operand->groups, operand->group, operand->count, general->zero);
@@ -46,25 +49,41 @@ static void unpack(const dgqc_panels *panels, size_t n, int narrow, void *y)
     }
 }
 
-void dgqc_general_multiply(const dgqc_weights *weights, const dgqc_general *general, size_t step,
-                           const dgqc_arithmetic *arithmetic, const void *rows, size_t row_count, void *y,
-                           void *scratch)
+/* At most DGQC_ROWS rows, without vectors. */
+static void multiply(const dgqc_weights *weights, const dgqc_general *general, size_t step,
+                     const dgqc_arithmetic *arithmetic, const void *rows, size_t stride, size_t count, void *y, void *scratch)
 {
     const size_t columns = weights->panels.columns, depth = dgqc_depth(&weights->panels);
     const size_t column_bytes = depth * dgqc_value_bytes(arithmetic);
     int64_t sums[DGQC_COLUMNS * DGQC_ROWS];
     for (size_t n = 0; n < columns; n += DGQC_COLUMNS) {
-        const size_t count = columns - n < DGQC_COLUMNS ? columns - n : (size_t)DGQC_COLUMNS;
-        for (size_t c = 0; c < count; c++) {
+        const size_t some = columns - n < DGQC_COLUMNS ? columns - n : (size_t)DGQC_COLUMNS;
+        for (size_t c = 0; c < some; c++) {
             unpack(&general->panels, n + c, arithmetic->narrow, (unsigned char *)scratch + c * column_bytes);
         }
-        dgqc_dot(arithmetic, rows, depth, row_count, scratch, depth, count, depth, sums);
-        for (size_t c = 0; c < count; c++) {
+        dgqc_dot(arithmetic, rows, stride, count, scratch, depth, some, depth, sums);
+        for (size_t c = 0; c < some; c++) {
             const int64_t m = general->m[n + c], b = general->b[n + c];
-            for (size_t r = 0; r < row_count; r++) {
+            for (size_t r = 0; r < count; r++) {
                 const int64_t scaled = sums[c * DGQC_ROWS + r] * m + b;
                 dgqc_store_value(y, arithmetic->wide, r * columns + n + c, scaled >> weights->shift[step]);
             }
         }
+    }
+}
+
+void dgqc_general_multiply(const dgqc_weights *weights, const dgqc_general *general, size_t step,
+                           const dgqc_arithmetic *arithmetic, const void *rows, size_t stride, size_t count, void *y,
+                           void *scratch)
+{
+    const dgqc_general_product product = {&general->panels, general, weights->shift[step], arithmetic->wide,
+                                          arithmetic->block};
+    if (arithmetic->narrow && dgqc_general_pairs(&product, rows, stride, count, y)) {
+        return;
+    }
+    for (size_t done = 0; done < count; done += DGQC_ROWS) {
+        const size_t left = count - done, some = left < DGQC_ROWS ? left : (size_t)DGQC_ROWS;
+        multiply(weights, general, step, arithmetic, dgqc_inside(rows, done * stride * dgqc_value_bytes(arithmetic)), stride,
+                 some, dgqc_place_of(y, arithmetic->wide, done * weights->panels.columns), scratch);
     }
 }

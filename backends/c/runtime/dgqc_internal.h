@@ -99,29 +99,4 @@ static inline dgqc_corner dgqc_corner_of(const dgqc_window *w, size_t position)
 /* The codes of an output position's patch, every pixel padded with zeros to whole quads. */
 void dgqc_gather_patch(const dgqc_patches *patches, size_t step, const int16_t *x, size_t position, uint8_t *y);
 
-/* What the general products' `prepare` leaves at the beginning of shared memory. */
-#define DGQC_GENERAL_BYTES 64
-
-typedef struct {
-    int64_t *m, *b;           /* of every column; b carries the rounding half */
-    int32_t *zero, *multiple; /* of every index along the grouped axis */
-    dgqc_panels panels;       /* of 4 or 8 bits */
-} dgqc_general;
-
-typedef char dgqc_a_general_fits[sizeof(dgqc_general) <= DGQC_GENERAL_BYTES ? 1 : -1];
-
-void dgqc_general_prepare(const dgqc_weights *weights, const dgqc_operand *operand, size_t step, void *shared);
-
-/* Indices of the summed axis, each tap padded to whole quads. */
-static inline size_t dgqc_depth(const dgqc_panels *panels)
-{
-    return panels->quads * 4;
-}
-
-/* y[r * columns + n], int32_t where the arithmetic is wide, for row_count <= DGQC_ROWS rows of operand values [row][depth].
- * scratch: DGQC_COLUMNS * depth values. */
-void dgqc_general_multiply(const dgqc_weights *weights, const dgqc_general *general, size_t step,
-                           const dgqc_arithmetic *arithmetic, const void *rows, size_t row_count, void *y,
-                           void *scratch);
-
 #endif

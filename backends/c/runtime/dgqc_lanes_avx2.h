@@ -142,7 +142,11 @@ static inline lanes lanes_upper16(lanes a, lanes b)
 /* sum + a.low * b.low + a.high * b.high, halves of each lane as int16_t. */
 static inline lanes lanes_dot16(lanes sum, lanes a, lanes b)
 {
+#ifdef __AVXVNNI__
+    return (lanes)_mm256_dpwssd_avx_epi32((__m256i)sum, (__m256i)a, (__m256i)b);
+#else
     return (lanes)_mm256_add_epi32((__m256i)sum, _mm256_madd_epi16((__m256i)a, (__m256i)b));
+#endif
 }
 
 /* Where 64 bits of a lane lie among LANES of them in memory: the even lanes first. */

@@ -1,6 +1,6 @@
 /* Linears whose operands don't fit tiles. */
 
-#include "dgqc_wide.h"
+#include "dgqc_general.h"
 
 void dgqc_linear_general_prepare(const dgqc_linear_general_parameters *p, size_t step, void *shared)
 {
@@ -21,13 +21,17 @@ static void multiply(const dgqc_linear_general_parameters *p, size_t step, dgqc_
                     general->zero + place, general->multiple + place, operand->along_depth ? 1 : 0, p->depth,
                     p->arithmetic.narrow, values + r * depth * value, 1);
     }
-    dgqc_general_multiply(&p->weights, general, step, &p->arithmetic, values, rows.count, y, scratch);
+    dgqc_general_multiply(&p->weights, general, step, &p->arithmetic, values, depth, rows.count, y, scratch);
 }
 
 void dgqc_linear_general_rows(const dgqc_linear_general_parameters *p, size_t step, dgqc_rows rows, const void *x,
                               void *y, const void *shared, void *scratch)
 {
     const size_t row_bytes = p->depth * (size_t)p->operand.code_bits / 8;
+    if (p->arithmetic.plain && p->depth == dgqc_depth(&p->weights.panels)) {
+        dgqc_general_multiply(&p->weights, shared, step, &p->arithmetic, x, p->depth, rows.count, y, scratch);
+        return;
+    }
     for (size_t done = 0; done < rows.count; done += DGQC_ROWS) {
         const size_t left = rows.count - done;
         const dgqc_rows some = {rows.first + done, left < DGQC_ROWS ? left : (size_t)DGQC_ROWS};

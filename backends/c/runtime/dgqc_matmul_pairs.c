@@ -1,6 +1,6 @@
 /* Products of int16_t values. */
 
-#include "dgqc_matmul_tiles.h"
+#include "dgqc_dots.h"
 
 /* block: pairs whose sum fits int32. */
 typedef struct {
@@ -9,37 +9,18 @@ typedef struct {
     dgqc_matmul_scale by;
 } operands;
 
-/* What a tile reads. */
-typedef struct {
-    const int16_t *row[DGQC_MATMUL_ROWS], *left, *right;
-} tile;
-
-static tile tile_of(const operands *of, const dgqc_matmul_place *at)
+static dgqc_dots tile_of(const operands *of, const dgqc_matmul_place *at)
 {
     const size_t panel = of->pairs * 2 * DGQC_PANEL;
-    tile t;
+    dgqc_dots t;
     for (size_t r = 0; r < DGQC_MATMUL_ROWS; r++) {
         t.row[r] = of->rows + dgqc_matmul_row(at->row + r, of->count) * 2 * of->pairs;
     }
-    t.left = of->panels + at->left / DGQC_PANEL * panel + at->left % DGQC_PANEL * 2;
-    t.right = of->panels + at->right / DGQC_PANEL * panel + at->right % DGQC_PANEL * 2;
+    t.left = dgqc_dots_column(of->panels, panel, at->left);
+    t.right = dgqc_dots_column(of->panels, panel, at->right);
     return t;
 }
 
-#define ROW(r) const int16_t *const row##r = t.row[r];
-#define SUMS(r) lanes left##r = lanes_splat(0), right##r = lanes_splat(0);
-#define PRODUCTS(r)                                                                                           \
-    two = lanes_splat_word(row##r + 2 * pair);                                                                \
-    left##r = lanes_dot16(left##r, two, left);                                                                \
-    right##r = lanes_dot16(right##r, two, right);
-#define LOOP(ROWS, begin, end)                                                                                \
-    for (size_t pair = (begin); pair < (end); pair++) {                                                       \
-        lanes two, left = lanes_load_words(t.left + pair * 2 * DGQC_PANEL);                                   \
-        lanes right = lanes_load_words(t.right + pair * 2 * DGQC_PANEL);                                      \
-        LANES_LOADED(left);                                                                                   \
-        LANES_LOADED(right);                                                                                  \
-        ROWS(PRODUCTS)                                                                                        \
-    }
 #define STORE(r)                                                                                              \
     lanes_store(to + (r) * stride, dgqc_matmul_scaled(left##r, &by));                                         \
     lanes_store(to + (r) * stride + LANES, dgqc_matmul_scaled(right##r, &by));
@@ -48,10 +29,11 @@ static void multiply_short(const void *all, const dgqc_matmul_place *at, int32_t
 {
     const operands *const of = all;
     const dgqc_matmul_scale by = of->by; /* which no store can change */
-    const tile t = tile_of(of, at);
-    DGQC_MATMUL_EVERY(ROW)
-    DGQC_MATMUL_EVERY(SUMS)
-    LOOP(DGQC_MATMUL_EVERY, 0, of->pairs)
+    const int both = 1;
+    const dgqc_dots t = tile_of(of, at);
+    DGQC_MATMUL_EVERY(DGQC_DOTS_ROW)
+    DGQC_MATMUL_EVERY(DGQC_DOTS_SUMS)
+    DGQC_DOTS_LOOP(DGQC_MATMUL_EVERY, 0, of->pairs)
     DGQC_MATMUL_EVERY(STORE)
 }
 
@@ -69,17 +51,18 @@ static void multiply_short(const void *all, const dgqc_matmul_place *at, int32_t
     lanes_store(to + (r) * stride, dgqc_matmul_scaled_total(left_high##r, left_low##r, &by));                 \
     lanes_store(to + (r) * stride + LANES, dgqc_matmul_scaled_total(right_high##r, right_low##r, &by));
 
-static void multiply_four(const operands *of, tile t, int32_t *to, size_t stride)
+static void multiply_four(const operands *of, dgqc_dots t, int32_t *to, size_t stride)
 {
     const dgqc_matmul_scale by = of->by;
+    const int both = 1;
     const lanes low_half = lanes_splat(65535);
-    DGQC_FOUR_ROWS(ROW)
-    DGQC_FOUR_ROWS(SUMS)
+    DGQC_FOUR_ROWS(DGQC_DOTS_ROW)
+    DGQC_FOUR_ROWS(DGQC_DOTS_SUMS)
     DGQC_FOUR_ROWS(TOTALS)
     for (size_t begin = 0; begin < of->pairs; begin += of->block) {
         const size_t end = of->pairs - begin < of->block ? of->pairs : begin + of->block;
         DGQC_FOUR_ROWS(CLEAR)
-        LOOP(DGQC_FOUR_ROWS, begin, end)
+        DGQC_DOTS_LOOP(DGQC_FOUR_ROWS, begin, end)
         DGQC_FOUR_ROWS(FOLD)
     }
     DGQC_FOUR_ROWS(STORE_TOTALS)
@@ -87,9 +70,9 @@ static void multiply_four(const operands *of, tile t, int32_t *to, size_t stride
 
 static void multiply_long(const void *all, const dgqc_matmul_place *at, int32_t *to, size_t stride)
 {
-    const tile t = tile_of(all, at);
+    const dgqc_dots t = tile_of(all, at);
     for (size_t r = 0; r < DGQC_MATMUL_ROWS; r += 4) { /* more would not fit the registers */
-        tile four = t;
+        dgqc_dots four = t;
         for (size_t i = 0; i < 4; i++) {
             four.row[i] = t.row[r + i];
         }

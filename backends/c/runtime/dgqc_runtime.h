@@ -32,13 +32,13 @@ typedef struct {
     int code_bits;           /* 8: uint8_t, 16: int16_t */
 } dgqc_operand;
 
-/* How a sum is carried.
- * narrow 1: operands as int16_t, `block` products at a time in int32_t, which provably holds them;
+/* How a sum is carried. narrow 1: operands as int16_t, `block` products at a time in int32_t, which provably holds them;
  * narrow 0: operands as int32_t, sums in int64_t. */
 typedef struct {
     int narrow;
     size_t block;
-    int wide; /* 1: the result is wide: 20 bits in int32_t */
+    int wide;  /* 1: the result is wide: 20 bits in int32_t */
+    int plain; /* 1: operands are int16_t as they lie, zero 0 and multiple 1, and narrow */
 } dgqc_arithmetic;
 
 /* A weight matrix as panels of 16 columns, in quads of the summed axis: blocks [16][4], int8_t. With 4 bits a block holds two
@@ -274,7 +274,7 @@ int dgqc_weights_whole(const void *weights, const uint64_t *header);
 void dgqc_quantize_prepare(const dgqc_quantize_parameters *p, size_t step, void *shared);
 void dgqc_quantize_rows(const dgqc_quantize_parameters *p, size_t step, dgqc_rows rows, const int16_t *x,
                         uint8_t *y, const void *shared);
-/* Products of codes and weights. The general ones take any codes and any sums, and are slower by far. */
+/* Products of codes and weights. The general ones take any codes and any sums, and are slower: twice at least. */
 void dgqc_linear_prepare(const dgqc_linear_parameters *p, size_t step, void *shared);
 void dgqc_linear_rows(const dgqc_linear_parameters *p, size_t step, dgqc_rows rows, const uint8_t *x, int16_t *y,
                       const void *shared, void *scratch);
