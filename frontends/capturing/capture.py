@@ -50,6 +50,8 @@ from .graph_builder import CapturedGraphBuilder
 from .rewriter import Refused, Rewriter, strip_wrapper
 from .values import CapturedValue, Constant
 
+STACKS = "do_not_emit_stack_traces"
+"""A setting of torch.fx."""
 UNSCHEDULED = Schedule("unscheduled", (0.0,))
 """Stands in a Program whose schedule is not yet known."""
 
@@ -131,7 +133,7 @@ def _export(model: nn.Module, inputs: Sequence[ModelInput], device: torch.device
         traced = model.program
         arguments, keywords = model.arguments(values)
     try:
-        with _without_log():
+        with _tersely():
             exported = torch.export.export(traced, arguments, keywords, strict=False)
         if any(_changes_its_input(node.target) for node in exported.graph.nodes):
             exported = exported.run_decompositions({})
@@ -157,14 +159,17 @@ def _remove_unread(graph: fx.Graph) -> None:
 
 
 @contextmanager
-def _without_log() -> Iterator[None]:
-    """Keeps torch from logging the traceback of an error that it raises as well."""
-    log = logging.getLogger("torch._subclasses.fake_tensor")
+def _tersely() -> Iterator[None]:
+    """Keeps torch from logging the traceback of an error that it raises as well, and from writing down the
+    Python stack of every node, which nobody reads and takes a tenth of tracing."""
+    log, config = logging.getLogger("torch._subclasses.fake_tensor"), vars(torch.fx.config)
     was, log.disabled = log.disabled, True
+    without = config.get(STACKS, False)  # an older torch knows no such setting
+    config[STACKS] = True
     try:
         yield
     finally:
-        log.disabled = was
+        log.disabled, config[STACKS] = was, without
 
 
 def _placeholders(

@@ -21,6 +21,8 @@ def decomposed(exported: ExportedProgram) -> ExportedProgram:
     """
     for _ in range(MOST_TURNS):
         unknown = {node.target for node in _of_inputs(exported) if capture_rule_of(node.target) is None}
+        if not unknown:
+            return exported  # The table takes longer to make than to ask.
         table: Mapping[Any, Any] = default_decompositions()
         known = {op: table[op] for op in table if op in unknown}
         if not known:

@@ -102,11 +102,11 @@ def quantizer(ratio: torch.Tensor, zero: torch.Tensor) -> tuple[torch.Tensor, to
     Raises OverflowError for a zero of 2^30 and beyond.
     """
     ratio = ratio.clamp(max=(2**15 - 1) / 2)
-    shift = torch.zeros_like(zero)
-    for candidate in range(1, 27):
-        multiplier = torch.round(ratio * 2.0**candidate)
-        largest = 32768 * multiplier + (zero.abs().double() + 1) * 2.0**candidate
-        shift = torch.where((multiplier < 2**15) & (largest < 2**31), candidate, shift)
+    candidates = torch.arange(1, 27).view(-1, *[1] * zero.dim())
+    powers = 2.0 ** candidates.double()
+    multiplier = torch.round(ratio * powers)
+    largest = 32768 * multiplier + (zero.abs().double() + 1) * powers
+    shift = (candidates * ((multiplier < 2**15) & (largest < 2**31))).amax(dim=0)
     if bool((shift == 0).any()):
         raise OverflowError(
             f"a code of zero lies {int(zero.abs().max())} codes away from those that there are"
