@@ -24,10 +24,12 @@ torch.set_num_threads(1)
 BUILD = Path(__file__).parents[1] / "build"
 os.environ["XDG_CACHE_HOME"] = str(BUILD / "tests-cache")
 COMPILER = str(BUILD / "tests-compiler")
-found = next(filter(None, map(shutil.which, (os.environ.get("CC", "cc"), "gcc", "clang"))), None)
+found = [path for name in (os.environ.get("CC", "cc"), "gcc", "clang") if (path := shutil.which(name))]
 # Workers begin with what has been set before.
-if found and not found.startswith(COMPILER):
-    os.environ["CC"] = kept_objects.launcher(COMPILER, found)
+if found and not found[0].startswith(COMPILER):
+    launchers = [kept_objects.launcher(COMPILER, path) for path in found]
+    os.environ["CC"] = launchers[0]
+    os.environ["PATH"] = COMPILER + os.pathsep + os.environ["PATH"]
 # No test sees what a loss of power would leave.
 os.fsync = lambda handle: None
 

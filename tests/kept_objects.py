@@ -6,6 +6,9 @@ The kernels are the same in every emitted program, and compiling them takes half
 empty cache or adds a kernel, the objects of all others come from FOLDER, which several processes may use at
 once. What isn't the plain compilation of one file, and what the compiler has something to say about, goes to
 COMPILER as it is.
+
+It is started some thousand times, and handing out an object takes no longer than Python's start: no regular
+expressions here, and what only a compilation needs is imported for one.
 """
 
 from __future__ import annotations
@@ -13,20 +16,17 @@ from __future__ import annotations
 import fcntl
 import hashlib
 import os
-import re
-import shutil
-import subprocess
 import sys
 
-INCLUDE = re.compile(rb'^ *# *include *[<"]([\w./-]+)[>"]', re.MULTILINE)
-OTHERS = re.compile(r"-(g.*|M|MM|MG|MP|save-temps.*|fstack-usage|include|isystem|iquote|-.*|x)|@.*")
+OTHERS = ("-M", "-MM", "-MG", "-MP", "-fstack-usage", "-include", "-isystem", "-iquote", "-x")
+BEGIN_OTHERS = ("-g", "-save-temps", "--", "@")
 """Flags that write more than an object, or read files that aren't looked at here."""
 NAMED = {"-o": "object", "-MF": "list", "-MT": "target", "-MQ": "target", "-I": "folder"}
 """Flags that a name follows."""
 
 
 def launcher(folder: str, compiler: str) -> str:
-    """The path of a command that takes COMPILER's arguments, made in `folder`."""
+    """The path of a command that takes COMPILER's arguments, made in `folder`, of the same name."""
     path = os.path.join(folder, os.path.basename(compiler))
     os.makedirs(folder, exist_ok=True)
     unfinished = f"{path}.{os.getpid()}"
@@ -47,7 +47,7 @@ def asked(arguments: list[str]) -> dict[str, list[str]] | None:
             found[NAMED[word]].append(next(words, ""))
         elif word.startswith("-I"):
             found["folder"].append(word[2:])
-        elif OTHERS.fullmatch(word):
+        elif word in OTHERS or word.startswith(BEGIN_OTHERS):
             return None
         elif word not in ("-MD", "-MMD"):
             found["flag" if word.startswith("-") else "source"].append(word)
@@ -62,13 +62,29 @@ def read_by(source: str, folders: list[str]) -> list[bytes]:
         path = waiting.pop()
         with open(path, "rb") as file:
             texts.append(file.read())
-        for name in map(os.fsdecode, INCLUDE.findall(texts[-1])):
+        for name in included(texts[-1]):
             places = (os.path.join(folder, name) for folder in (os.path.dirname(path), *folders))
             found = next((place for place in places if os.path.isfile(place)), None)
             if found is not None and found not in seen:
                 seen.add(found)
                 waiting.append(found)
     return texts
+
+
+def included(text: bytes) -> list[str]:
+    """The names that a text includes, whatever the preprocessor will think of the line."""
+    names = []
+    for line in text.split(b"#")[1:]:
+        word, _, rest = line.lstrip().partition(b"include")
+        if not word and (rest := rest.lstrip())[:1] in (b'"', b"<"):
+            names.append(os.fsdecode(rest[1:].partition(b'"' if rest[:1] == b'"' else b">")[0]))
+    return names
+
+
+def matters(flag: str, texts: list[bytes]) -> bool:
+    """Whether a flag can change the object: a word that is defined must stand somewhere."""
+    word = os.fsencode(flag[2:].partition("=")[0])
+    return not flag.startswith("-D") or any(word in text for text in texts)
 
 
 def machine() -> bytes:
@@ -80,31 +96,39 @@ def machine() -> bytes:
         return b""
 
 
+def copy(source: str, place: str) -> None:
+    with open(source, "rb") as read, open(place, "wb") as written:
+        written.write(read.read())
+
+
 def main() -> int:
     folder, compiler, *arguments = sys.argv[1:]
     found = asked(arguments)
     if found is None or not os.path.isfile(found["source"][0]):
         os.execv(compiler, [compiler, *arguments])
     (source,), (made,) = found["source"], found["object"]
-    real = os.path.realpath(compiler)
-    seen = hashlib.sha256(repr((real, os.stat(real).st_mtime_ns, found["flag"])).encode() + machine())
     texts = read_by(source, found["folder"])
     if any(b".incbin" in text for text in texts):  # a file that isn't looked at here
         os.execv(compiler, [compiler, *arguments])
+    flags = [flag for flag in found["flag"] if matters(flag, texts)]
+    real = os.path.realpath(compiler)
+    seen = hashlib.sha256(repr((real, os.stat(real).st_mtime_ns, flags)).encode() + machine())
     for text in texts:
         seen.update(hashlib.sha256(text).digest())
     kept = os.path.join(folder, f"{seen.hexdigest()[:32]}.o")
     with open(f"{kept}.lock", "w", encoding="utf-8") as lock:
         fcntl.flock(lock, fcntl.LOCK_EX)
         if not os.path.exists(kept):
+            import subprocess
+
             done = subprocess.run([compiler, *arguments], capture_output=True, check=False)
             sys.stdout.buffer.write(done.stdout)
             sys.stderr.buffer.write(done.stderr)
             if done.returncode == 0 and not done.stdout + done.stderr:
-                shutil.copyfile(made, f"{kept}.part")
+                copy(made, f"{kept}.part")
                 os.replace(f"{kept}.part", kept)
             return done.returncode
-    shutil.copyfile(kept, made)
+    copy(kept, made)
     for path in found["list"]:
         with open(path, "w", encoding="utf-8") as file:
             file.write(": ".join(name.replace(" ", "\\ ") for name in (made, source)) + "\n")

@@ -69,6 +69,16 @@ def test_other_flags_and_compilers_compile_anew(folder: Path) -> None:
     assert calls(folder) == 3
 
 
+@pytest.mark.parametrize(
+    ("text", "flag", "times"), [("", "-DWORD=1", 1), ("WORD\n", "-DWORD=1", 2), ("", "-march=native", 2)]
+)
+def test_a_word_that_stands_nowhere_changes_nothing(text: str, flag: str, times: int, folder: Path) -> None:
+    (folder / "b.h").write_text(text)
+    compiled(folder)
+    compiled(folder, flag)
+    assert calls(folder) == times
+
+
 @pytest.mark.parametrize(("flag", "code", "said"), [("-DLOUD", 0, "warning\n"), ("-DWRONG", 3, "")])
 def test_what_a_compiler_has_to_say_is_said_each_time(flag: str, code: int, said: str, folder: Path) -> None:
     for _ in range(2):

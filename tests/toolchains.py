@@ -34,6 +34,11 @@ STRICT = (
 FUNCTIONS = ("-ffunction-sections", "-fdata-sections")
 """A linker can leave out what a board's program doesn't call."""
 
+PLAIN_MAKE = ("CFLAGS=-O0", "ARCH=", "OPENMP=0")
+"""How projects are made where what they say is looked at: all alike, so that one compiles for all."""
+PLAIN = ("-Wall", "-Wextra", "-Werror", "-pedantic", "-O0")
+"""The flags that their Makefiles compile with then."""
+
 
 @dataclass(frozen=True)
 class Target:

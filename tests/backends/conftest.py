@@ -12,7 +12,7 @@ from dgqc.backends.c.execution.processors import may_use_matrix_units
 from dgqc.bundle.vectors import noise_of
 from dgqc.ir.drawing import UNGUIDED, Drawing
 
-from .kernels import Builds, Kernels, Variant, compile_runtime, planned
+from .kernels import STRICT, Builds, Kernels, Variant, compile_runtime, native, planned
 from .unet_like import inputs_of, unet_like, with_ddim
 
 
@@ -24,17 +24,17 @@ def _one_thread() -> None:
 @pytest.fixture(scope="session")
 def kernels() -> Builds:
     """The runtime as it ships: at -O3 for this machine, with older vectors, and without any."""
-    portable, native = ("-O1", "-DDGQC_PORTABLE"), ("-O3", "-march=native")
-    variants = {"native": Variant(native), "portable": Variant(portable)}
+    portable = (*STRICT, "-O1", "-DDGQC_PORTABLE")
+    variants = {"native": Variant(native()), "portable": Variant(portable)}
     if platform.machine() == "x86_64":
-        avx2 = ("-O1", "-mavx2")
+        avx2 = (*STRICT, "-O1", "-mavx2")
         variants["avx2"] = Variant(avx2)
         if "avx_vnni" in Path("/proc/cpuinfo").read_text():
             variants["avxvnni"] = Variant(avx2, ("-mavxvnni",), "__AVXVNNI__")
     # Matrix units in plain C, around plain C and around this machine's vectors.
     emulated = ("-DDGQC_MATRIX_EMULATED",)
     variants["matrix"] = Variant(portable, emulated, emulated[0][2:])
-    variants["matrix-native"] = Variant(native, emulated, emulated[0][2:])
+    variants["matrix-native"] = Variant(native(), (*emulated, "-O1"), emulated[0][2:])
     builds = []
     for name, variant in variants.items():
         library = compile_runtime(variant)

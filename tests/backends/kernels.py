@@ -11,7 +11,7 @@ import ctypes
 import hashlib
 import re
 import subprocess
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -26,8 +26,9 @@ from dgqc.backends.c.emission.constants import ConstantBlock
 from dgqc.backends.c.emission.emit import copied_output, output_of
 from dgqc.backends.c.emission.literals import lookup_source
 from dgqc.backends.c.emission.places import Places
-from dgqc.backends.c.emission.project import RUNTIME, runtime_sources
+from dgqc.backends.c.emission.project import runtime_sources
 from dgqc.backends.c.execution.processors import instruction_sets
+from dgqc.backends.c.execution.toolchain import FLAGS, find_toolchain
 from dgqc.backends.c.kernels.context import EmissionContext
 from dgqc.backends.c.kernels.kernel_call import ROWS, STEP, Argument, KernelCall, MemoryRegion, Place, Struct
 from dgqc.backends.c.kernels.registry import calls_of
@@ -35,6 +36,7 @@ from dgqc.backends.c.kernels.runtime_header import defined
 from dgqc.backends.c.kernels.value_rows import row_count
 from dgqc.backends.c.layout.fuse_rows import FuseRows
 from dgqc.backends.c.layout.fusion_groups import FusionGroup
+from dgqc.backends.c.layout.memory_plan import MemoryPlan
 from dgqc.backends.c.layout.plan import layout_of
 from dgqc.backends.c.layout.plan_memory import PlanMemory
 from dgqc.ir.caching import cached_node
@@ -50,10 +52,15 @@ BUILT = Path(__file__).parents[2] / "build" / "tests-kernels"
 STRICT = ("-std=c99", "-Wall", "-Wextra", "-Werror", "-pedantic", "-fPIC")
 
 
+def native() -> tuple[str, ...]:
+    """As programs are built for this machine, whose objects are the same then."""
+    return (*FLAGS, *find_toolchain().threads)
+
+
 @dataclass(frozen=True)
 class Variant:
-    """A way to compile the runtime. Files that mention `word`, or include one that does, get `flags` beside
-    those of `base`, and the others are the base's."""
+    """A way to compile the runtime, by all its flags. Files that mention `word`, or include one that does,
+    get `flags` beside those of `base`, and the others are the base's."""
 
     base: tuple[str, ...]
     flags: tuple[str, ...] = ()
@@ -65,19 +72,21 @@ def compile_runtime(variant: Variant) -> ctypes.CDLL:
     files = runtime_sources()
     texts = {path.name: path.read_text() for path in files} | {"dgqc_lookup.c": lookup_source()}
     named = [name + texts[name] for name in sorted(texts)]
-    own = hashlib.sha256("\0".join([*STRICT, instruction_sets("gcc", variant.base), *named]).encode())
-    BUILT.mkdir(parents=True, exist_ok=True)
+    own = hashlib.sha256("\0".join([instruction_sets("gcc", variant.base), *named]).encode())
+    sources = BUILT / own.hexdigest()[:16]
     different = {name for name in texts if variant.word and _mentions(name, variant.word, texts)}
-    objects = []
-    with FileLock(BUILT / f"{variant.base[-1]}.lock"), ThreadPoolExecutor(2) as pool:  # for two cores
+    BUILT.mkdir(parents=True, exist_ok=True)
+    with FileLock(BUILT / f"{sources.name}.lock"), ThreadPoolExecutor(2) as pool:  # for two cores
+        sources.mkdir(exist_ok=True)
+        for name, text in texts.items():
+            (sources / name).write_text(text)
 
         def compiled(name: str) -> Path:
             flags = (*variant.base, *(variant.flags if name in different else ()))
             place = BUILT / hashlib.sha256(repr((name, flags, own.digest())).encode()).hexdigest()[:16]
             if not place.exists():
                 made = place.with_suffix(".part")
-                command = ["gcc", *STRICT, *flags, f"-I{RUNTIME}", "-x", "c", "-", "-c", "-o", str(made)]
-                subprocess.run(command, input=texts[name], text=True, check=True)
+                subprocess.run(["gcc", *flags, "-c", str(sources / name), "-o", str(made)], check=True)
                 made.rename(place)
             return place
 
@@ -85,7 +94,8 @@ def compile_runtime(variant: Variant) -> ctypes.CDLL:
         library = BUILT / f"{hashlib.sha256(repr(objects).encode()).hexdigest()[:16]}.so"
         if not library.exists():
             made = library.with_suffix(".made")
-            subprocess.run(["gcc", "-shared", "-o", made, "-x", "none", *objects], check=True)
+            command = ["gcc", "-shared", *variant.base, "-o", str(made), "-x", "none", *map(str, objects)]
+            subprocess.run(command, check=True)
             made.rename(library)
     return ctypes.CDLL(str(library))
 
@@ -130,9 +140,9 @@ class Kernels:
         self.name, self._library = name, library
         self._types = parameter_types()
 
-    def run(self, program: Program, inputs: Mapping[str, torch.Tensor], step: int) -> torch.Tensor:
+    def run(self, calls: Calls, inputs: Mapping[str, torch.Tensor], step: int) -> torch.Tensor:
         """Makes the calls and gives the output; checks that nothing else was written."""
-        return Run(self, program, inputs, step).result()
+        return Run(self, calls, inputs, step).result()
 
     def call(self, kernel: str, call: KernelCall, arguments: tuple[Argument, ...], run: Run) -> None:
         """One function of a kernel."""
@@ -173,45 +183,63 @@ class Rows(ctypes.Structure):
     _fields_: ClassVar = [("first", ctypes.c_size_t), ("count", ctypes.c_size_t)]
 
 
+@dataclass(frozen=True)
+class Calls:
+    """What a program calls, whatever built it: with each call of a group, how many of its rows make one of
+    the group's, and at the end what copies the output."""
+
+    program: Program
+    plan: MemoryPlan
+    groups: Sequence[tuple[FusionGroup, Sequence[tuple[int, KernelCall]]]]
+    copies: Sequence[KernelCall]
+
+
+def calls_of_all(program: Program) -> Calls:
+    """Emits a program with fusion groups and a memory plan, but for the text."""
+    constants = ConstantBlock()
+    places = Places(program, constants)
+    context = EmissionContext(places, constants, dict(program.report.get("weight-bits", {})))
+    nodes = {node.name: node for node in program.graph.graph.nodes}
+    fusion = layout_of(program).fusion
+    assert fusion is not None
+    groups = []
+    for group in fusion.groups:
+        within, calls = replace(context, group_rows=max(1, group.rows)), list[tuple[int, KernelCall]]()
+        for node in (nodes[name] for name in group.nodes):
+            finer = row_count(node) // group.rows if group.block else 1
+            calls += [(finer, call) for call in calls_of(node, within)]
+        groups.append((group, calls))
+    return Calls(program, places.plan, groups, list(copied_output(output_of(program), places)))
+
+
 class Run:
     """One run: the memory it has. Blocks are as large as it pleases, and come in any order."""
 
-    def __init__(
-        self, kernels: Kernels, program: Program, inputs: Mapping[str, torch.Tensor], step: int
-    ) -> None:
-        constants = ConstantBlock()
-        places = Places(program, constants)
-        output = output_of(program)
+    def __init__(self, kernels: Kernels, calls: Calls, inputs: Mapping[str, torch.Tensor], step: int) -> None:
         self.step, self._inputs, self._keep = step, inputs, []
         self.rows, self.finer, self._random = (0, 0), 1, Random(step)
-        self._shared = places.plan.shared_bytes
-        self._size = places.plan.arena_bytes(1)
+        self._shared = calls.plan.shared_bytes
+        self._size = calls.plan.arena_bytes(1)
         self._arena = torch.full((self._size + 2 * MARGIN,), GUARD, dtype=torch.uint8)
         self._start = -(-(self._arena.data_ptr() + 64) // 64) * 64
-        cache = places.plan.cache
+        cache, program = calls.plan.cache, calls.program
         self._cache = torch.zeros(cache.bytes if cache else 0, dtype=torch.uint8)  # which holds nothing
         if (marked := cached_node(program.graph.graph)) and argument_of(marked, "shallow"):
             self._cache[4] = 1
             held = inputs[str(argument_of(marked, "x").target)].contiguous().view(torch.uint8).flatten()
             self._cache[64:] = held
-        value = output.meta["val"]
+        value = output_of(program).meta["val"]
         self._output = torch.full(tuple(value.shape), GUARD, dtype=value.dtype)
         before = {name: tensor.clone() for name, tensor in inputs.items()}
-        context = EmissionContext(places, constants, dict(program.report.get("weight-bits", {})))
-        nodes = {node.name: node for node in program.graph.graph.nodes}
-        fusion = layout_of(program).fusion
-        assert fusion is not None
-        for group in fusion.groups:
-            within, calls = replace(context, group_rows=max(1, group.rows)), list[tuple[int, KernelCall]]()
-            for node in (nodes[name] for name in group.nodes):
-                finer = row_count(node) // group.rows if group.block else 1
-                calls += [(finer, call) for call in calls_of(node, within)]
-            self._run_group(kernels, group, calls)
-        for call in copied_output(output, places):
+        for group, each in calls.groups:
+            self._run_group(kernels, group, each)
+        for call in calls.copies:
             kernels.call(call.kernel, call, call.arguments, self)
         assert all(torch.equal(before[name], inputs[name]) for name in inputs), "an input was written to"
 
-    def _run_group(self, kernels: Kernels, group: FusionGroup, calls: list[tuple[int, KernelCall]]) -> None:
+    def _run_group(
+        self, kernels: Kernels, group: FusionGroup, calls: Sequence[tuple[int, KernelCall]]
+    ) -> None:
         for _, call in calls:
             if call.prepare is not None:
                 kernels.call(f"{call.kernel}_prepare", call, call.prepare, self)
@@ -281,9 +309,10 @@ Builds = tuple[Kernels, ...]
 def check(kernels: Builds, program: Program, inputs: dict[str, torch.Tensor], **options: Any) -> None:
     """Every step of the program, bit by bit, with each build. options: of `group-rows`."""
     program = planned(program, **options)
+    calls = calls_of_all(program)
     for step in range(len(program.schedule)):
         expected = reference.run(program, inputs, step)
         for build in kernels:
-            found = build.run(program, inputs, step)
+            found = build.run(calls, inputs, step)
             wrong = int((expected != found).sum())
             assert torch.equal(expected, found), (build.name, step, wrong, program.graph.graph)

@@ -14,6 +14,7 @@ import pytest
 import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from toolchains import PLAIN_MAKE
 
 from dgqc.backends import reference
 from dgqc.backends.c import CProgram, DrawingVector, emit
@@ -26,7 +27,7 @@ from dgqc.ir.program import Program
 from dgqc.ir.sampler import KINDS
 
 from .integer_graph import IntegerGraph, pick
-from .kernels import Variant, compile_runtime, parameter_types, planned
+from .kernels import Variant, compile_runtime, native, parameter_types, planned
 from .unet_like import with_ddim
 
 STEPS, GUIDANCE = 3, 5 * UNGUIDED // 2
@@ -41,7 +42,7 @@ class Places(ctypes.Structure):
 
 @pytest.fixture(scope="module")
 def library() -> ctypes.CDLL:
-    return compile_runtime(Variant(("-O3", "-march=native")))
+    return compile_runtime(Variant(native()))
 
 
 @given(st.integers(0, 2**32 - 1), st.integers(0, 300), st.integers(0, 100))
@@ -222,7 +223,7 @@ def test_a_whole_drawing(tmp_path: Path) -> None:
     with pytest.raises(DgqcError, match="input condition is missing"):
         compiled.draw(Drawing(noise, drawing.conditions, guidance=GUIDANCE))
     # The emitted test draws it too, from the seed.
-    subprocess.run(["make", "CFLAGS=-O1", "ARCH="], cwd=tmp_path, check=True, capture_output=True)
+    subprocess.run(["make", *PLAIN_MAKE], cwd=tmp_path, check=True, capture_output=True)
     done = subprocess.run(["./model_test"], cwd=tmp_path, capture_output=True, text=True, check=False)
     assert (done.returncode, done.stdout) == (0, "model: 0 vectors, 1 drawing, 0 elements wrong\n")
 
@@ -232,7 +233,7 @@ def test_a_wrong_drawing_fails(tmp_path: Path) -> None:
     drawing = drawing_of(program, 7, 3)
     drawing.output.view(-1)[5] ^= 1
     emit(program, tmp_path, drawing=drawing)
-    subprocess.run(["make", "CFLAGS=-O0", "ARCH="], cwd=tmp_path, check=True, capture_output=True)
+    subprocess.run(["make", *PLAIN_MAKE], cwd=tmp_path, check=True, capture_output=True)
     done = subprocess.run(["./model_test"], cwd=tmp_path, capture_output=True, text=True, check=False)
     assert done.returncode == 1
     assert "drawing 0, element 5" in done.stdout

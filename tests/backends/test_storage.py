@@ -10,6 +10,7 @@ import pytest
 import torch
 from hypothesis import given
 from hypothesis import strategies as st
+from toolchains import PLAIN_MAKE
 
 from dgqc.backends import reference
 from dgqc.backends.c import CProgram, Storage, Vector, emit
@@ -63,7 +64,7 @@ def test_the_emitted_test_passes(
     storage: Storage, compiler: str, program: Program, expected: torch.Tensor, tmp_path: Path
 ) -> None:
     folder = emitted(program, expected, tmp_path, storage)
-    made = run(["make", "-j2", f"CC={compiler}", "CFLAGS=-O0", "ARCH=", "OPENMP=0"], folder)
+    made = run(["make", "-j2", f"CC={compiler}", *PLAIN_MAKE], folder)
     assert made.returncode == 0, made.stderr
     done = run(["./model_test"], folder)
     assert (done.returncode, done.stdout) == (0, "model: 1 vectors, 0 elements wrong\n")
@@ -92,7 +93,7 @@ def test_the_runner_finds_them(
 def test_a_file_is_checked(program: Program, expected: torch.Tensor, tmp_path: Path) -> None:
     """Other files, cut ones and single flipped bits, by the emitted program itself and by the runner."""
     folder = emitted(program, expected, tmp_path, Storage.FILE)
-    assert run(["make", "-j2", "CFLAGS=-O0", "ARCH=", "OPENMP=0"], folder).returncode == 0
+    assert run(["make", "-j2", *PLAIN_MAKE], folder).returncode == 0
     file = folder / "model_weights.bin"
     good = file.read_bytes()
 

@@ -12,6 +12,7 @@ import text_parts
 import torch
 from diffusers import AutoencoderKL, DDIMScheduler, StableDiffusionXLPipeline
 from PIL import Image
+from toolchains import PLAIN, Target, compile_each
 from transformers import CLIPTextConfig, CLIPTextModel, CLIPTextModelWithProjection
 
 import dgqc
@@ -144,12 +145,15 @@ def test_half_of_the_text_is_not_enough(compiled: dgqc.CompiledProgram) -> None:
 def test_c_draws_the_same_picture(compiled: dgqc.CompiledProgram, tmp_path: Path) -> None:
     """The joined project's own program, with both tokenizers."""
     project = compiled.save(tmp_path / "all.dgqc", targets=("c",)) / "parts" / "c"
-    flags = ["-std=c99", "-O1", "-Wall", "-Wextra", "-Werror", "-fsanitize=undefined"]
     files = [*sorted(project.glob("src/*.c")), project / "draw.c"]
-    places = [f"-I{project / 'include'}", f"-I{project / 'src'}"]
-    subprocess.run(
-        ["gcc", *flags, "-fno-sanitize-recover", *places, "-o", tmp_path / "draw", *files], check=True
-    )
+    kernels = [one for one in files if one.name.startswith("dgqc_")]
+    places = [project / "include", project / "src"]
+    # Kernels are tried with sanitizers elsewhere.
+    objects = compile_each(Target("host", "gcc", ()), kernels, places, tmp_path / "kernels", *PLAIN)
+    checks = ["-fsanitize=undefined", "-fno-sanitize-recover"]
+    own = [one for one in files if one not in kernels]
+    checked = compile_each(Target("host", "gcc", ()), own, places, tmp_path / "own", *PLAIN, *checks)
+    subprocess.run(["gcc", *checks, *objects, *checked, "-o", tmp_path / "draw"], check=True)
     for negative, guidance in (("", 7.5), (OTHER, 2.25), ("", 1)):
         picture = tmp_path / "picture.ppm"
         asked = [PROMPT, "--seed", "3", "--guidance", str(guidance), "--negative", negative, "-o", picture]
