@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -11,12 +11,14 @@ import pytest
 import torch
 
 import dgqc
+from dgqc.compiler import prepare
 from dgqc.execution.compiled_program import CompiledProgram
 
 # `architectures` lies in tests/, for all rooms' tests.
 sys.path.insert(0, str(Path(__file__).parent.parent))
 
 import architectures
+import kept_captures
 
 STEPS = 3
 
@@ -24,6 +26,14 @@ STEPS = 3
 @pytest.fixture(scope="session", autouse=True)
 def _one_thread() -> None:
     torch.set_num_threads(1)
+
+
+@pytest.fixture(scope="session", autouse=True)
+def _captured_once() -> Iterator[None]:
+    """The same model isn't traced for each compile."""
+    with pytest.MonkeyPatch.context() as patched:
+        patched.setattr(prepare, "capture", kept_captures.keeping(prepare.capture))
+        yield
 
 
 def compiled_small(name: str, opt: str = "w4a6", **options: Any) -> CompiledProgram:
