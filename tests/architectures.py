@@ -87,16 +87,16 @@ def unconditional() -> UNet2DModel:
 
 
 def small() -> UNet2DModel:
-    """Two levels with attention between them: for tests of what happens around a model."""
+    """One level with attention in its middle: for tests of what learns or happens around a model."""
     torch.manual_seed(0)
     return _randomized(
         UNet2DModel(
             sample_size=8,
-            down_block_types=("DownBlock2D", "DownBlock2D"),
-            up_block_types=("UpBlock2D", "UpBlock2D"),
-            block_out_channels=(8, 16),
+            down_block_types=("DownBlock2D",),
+            up_block_types=("UpBlock2D",),
+            block_out_channels=(8,),
             layers_per_block=1,
-            attention_head_dim=8,
+            attention_head_dim=4,
             norm_num_groups=4,
         )
     )
@@ -141,22 +141,6 @@ def class_conditional() -> UNet2DModel:
 def scale_shift() -> UNet2DConditionModel:
     """The time embedding scales and shifts the norms; two resnets a level."""
     return _conditional(resnet_time_scale_shift="scale_shift", layers_per_block=2)
-
-
-def one_level() -> UNet2DModel:
-    """One level with attention in its middle: for tests of what learns, layer by layer."""
-    torch.manual_seed(0)
-    return _randomized(
-        UNet2DModel(
-            sample_size=8,
-            down_block_types=("DownBlock2D",),
-            up_block_types=("UpBlock2D",),
-            block_out_channels=(8,),
-            layers_per_block=1,
-            attention_head_dim=4,
-            norm_num_groups=4,
-        )
-    )
 
 
 def one_transformer() -> UNet2DConditionModel:

@@ -26,6 +26,11 @@ def wider(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return program.save(tmp_path_factory.mktemp("bundles") / "wider.dgqc", targets=["reference"])
 
 
+def reported(bundle: Path) -> dict[str, float]:
+    """The summary of a bundle's own report."""
+    return dict(json.loads((bundle / "report.json").read_text())["summary"])
+
+
 def test_two_bundles_side_by_side(saved: Path, wider: Path, run: Run, tmp_path: Path) -> None:
     kept = tmp_path / "values.safetensors"
     code, out, _ = run("diff", saved, wider, "-o", kept, "--json")
@@ -33,8 +38,10 @@ def test_two_bundles_side_by_side(saved: Path, wider: Path, run: Run, tmp_path: 
     found = json.loads(out)
     assert found["papers"]["asked"]["opt"] == ["w4a6", "w8a8"]
     assert "- quantize-weights{bits=4}" in found["papers"]["passes"]
-    sizes = found["papers"]["figures"]["size_mb"]
-    assert sizes[0] < sizes[1]
+    figures = found["papers"]["figures"]
+    assert figures["weight_bits"] == [4, 8]
+    assert figures["size_mb"] == [reported(one)["size_mb"] for one in (saved, wider)]
+    assert figures["bops_t"][0] < figures["bops_t"][1]
     assert all(len(pair) == 2 for pair in found["papers"]["layers"].values())
     plans = found["papers"]["plans"].values()
     assert any(own.startswith("weights of 4 bits, codes of 6 bits in 8 groups of ") for own, _ in plans)

@@ -20,7 +20,7 @@ from dgqc.passes.weights.reconstruction.compensate import Compensation
 from dgqc.passes.weights.reconstruction.compensated_rounding import factors_of, rounded
 from dgqc.passes.weights.reconstruction.reconstruct import chunks
 
-NAME = "one_level"
+NAME = "small"
 GPTQ = "gptq{samples=4}"
 
 

@@ -27,7 +27,7 @@ from dgqc.passes.weights.reconstruction.content_hash import content_hash
 from dgqc.passes.weights.reconstruction.evaluate import Evaluator, Quantizers
 from dgqc.passes.weights.reconstruction.losses import annealed, distance, rounding_penalty
 
-NAME = "one_level"
+NAME = "small"
 QUICK = {
     "adaround": "adaround{iterations=30,batch=3,rate=0.1,samples=4}",
     "brecq": "brecq{iterations=30,batch=3,rate=0.1,samples=4}",
