@@ -8,6 +8,7 @@ import shutil
 from pathlib import Path
 
 import kept_objects
+import processor_seconds
 import pytest
 import torch
 from hypothesis import HealthCheck, settings
@@ -47,3 +48,9 @@ def pytest_addoption(parser: pytest.Parser) -> None:
         action="store_true",
         help="rewrite golden files that differ; each rewritten test fails once and shows its diff",
     )
+    parser.addoption("--processor-seconds", action="store_true", help="say what files and tests cost")
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    if config.getoption("--processor-seconds"):
+        config.pluginmanager.register(processor_seconds.Meter())
