@@ -102,6 +102,22 @@ def small() -> UNet2DModel:
     )
 
 
+def two_levels() -> UNet2DModel:
+    """Two levels with attention between them: for tests that tell presets apart by what they do."""
+    torch.manual_seed(0)
+    return _randomized(
+        UNet2DModel(
+            sample_size=8,
+            down_block_types=("DownBlock2D", "DownBlock2D"),
+            up_block_types=("UpBlock2D", "UpBlock2D"),
+            block_out_channels=(8, 16),
+            layers_per_block=1,
+            attention_head_dim=8,
+            norm_num_groups=4,
+        )
+    )
+
+
 def resnet_resampling() -> UNet2DModel:
     """A UNet2DModel that resamples inside resnets (average pooling) with scale and shift norms."""
     torch.manual_seed(0)

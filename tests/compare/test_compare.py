@@ -25,7 +25,7 @@ NAMES = ["w8a8", "w8a8:simulated", "w4a4", "naive-w4a4", "dgq-exact-w8a8,iterati
 @pytest.fixture(scope="module")
 def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     place = tmp_path_factory.mktemp("model") / "unet"
-    architectures.small().save_pretrained(place)
+    architectures.two_levels().save_pretrained(place)
     return place
 
 
