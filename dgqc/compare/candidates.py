@@ -10,8 +10,9 @@ from functools import cached_property
 from ..ir.errors import DgqcError
 from ..ir.level import Level
 from ..passes.base import Pass
+from ..passes.manager.methods import METHODS, OURS
 from ..passes.manager.pipeline import format_pipeline, parse_pipeline
-from ..passes.manager.presets import METHODS, OURS, pipeline_for
+from ..passes.manager.presets import pipeline_for
 from ..passes.simulation.measure_error import MeasureError
 from ..report.widths import FLOAT as FLOAT_WIDTHS
 from ..report.widths import Widths, decided

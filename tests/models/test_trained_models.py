@@ -23,7 +23,8 @@ from dgqc.demo_model import pipeline_dir
 from dgqc.demo_model.massive import with_massive_channels
 from dgqc.execution.compiled_program import CompiledProgram
 from dgqc.execution.verify import verify
-from dgqc.passes.manager.presets import METHODS, PRESETS
+from dgqc.passes.manager.methods import METHODS
+from dgqc.passes.manager.presets import PRESETS
 
 pytestmark = pytest.mark.slow
 LEARNING = {name for name, method in METHODS.items() if "iterations" in method.settings}

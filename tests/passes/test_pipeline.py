@@ -19,8 +19,9 @@ from dgqc.ir.program import Program
 from dgqc.passes.base import Pass
 from dgqc.passes.manager import registry
 from dgqc.passes.manager.manager import PassManager
+from dgqc.passes.manager.methods import METHODS
 from dgqc.passes.manager.pipeline import format_pipeline, parse_pipeline
-from dgqc.passes.manager.presets import METHODS, PRESETS, pipeline_for
+from dgqc.passes.manager.presets import PRESETS, pipeline_for
 from dgqc.passes.manager.registry import find_pass, pass_names, register_pass
 
 

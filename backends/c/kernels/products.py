@@ -161,8 +161,8 @@ def _weights(context: EmissionContext, a: dict[str, Any], segments: SegmentSums 
 
 def fits(weight: torch.Tensor, bits: int) -> bool:
     """Whether so many bits hold all its codes."""
-    half = 2 ** (bits - 1)
-    return int(weight.amin()) >= -half and int(weight.amax()) < half
+    half = 1 << bits - 1
+    return -half <= int(weight.amin()) and int(weight.amax()) < half
 
 
 def _widened(weight: torch.Tensor) -> tuple[int, ...]:
