@@ -78,7 +78,7 @@ def test_integers_of_stable_diffusion_are_no_larger_than_published(
 
 
 def test_weights_of_stable_diffusion_fill_the_budget_that_they_are_given(stable_diffusion: Path) -> None:
-    """831 million beside the timestep's: 2 bits each are 208 MB, 3 bits 312. Tables and columns come on top."""
+    """831 million beside the timestep's: 208 MB with 2 bits each, 312 with 3; tables and columns on top."""
     found = report(stable_diffusion, "auto,size=310MB")
     assert 310 < found["size_mb"] < 325
     assert report(stable_diffusion, "w3a6")["size_mb"] == pytest.approx(3 / 4 * 430, rel=0.03)
