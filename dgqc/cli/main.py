@@ -100,6 +100,8 @@ for registered in app.registered_commands:
 
 def main() -> None:
     """Entry point of the console script."""
+    # Before PyTorch is there: pages of 2 MB, so that each large activation isn't thousands of faults.
+    os.environ.setdefault("THP_MEM_ALLOC_ENABLE", "1")
     sys.exit(run(sys.argv[1:]))
 
 

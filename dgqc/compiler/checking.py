@@ -24,6 +24,7 @@ from ..ir.errors import DgqcError
 from ..ir.ops.integer import has_weight
 from ..ir.parallel import single_threaded
 from ..ir.progress import enter
+from ..ir.storage.mapped import let_go
 from ..passes.graph.edit import module_path
 from ..report.quality import Quality, bound_for, decibels
 from ..report.report import entry_with
@@ -87,6 +88,7 @@ def check(
         inputs = _first(samples.calls, step)
         with torch.no_grad():
             wanted = answer_of(samples.model, inputs, torch.tensor(schedule.timesteps[step]))
+        let_go(*samples.model.parameters())
         found[step] = decibels(wanted, compiled.answer(inputs, step=step))
     summary = compiled.report.get("summary", {})
     if bound is None:

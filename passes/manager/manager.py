@@ -13,6 +13,7 @@ from ...ir.level import Level
 from ...ir.parallel import single_threaded
 from ...ir.program import Program
 from ...ir.progress import enter
+from ...ir.storage.mapped import let_go_of_freed
 from ...ir.verify.verifier import verify
 from ..base import Pass
 from .facts import check_order
@@ -58,6 +59,7 @@ class PassManager:
             if program.level is not level:
                 # Graphs are cyclic: what the old level needs goes now, gigabytes of float weights for one.
                 gc.collect()
+            let_go_of_freed()
         return program
 
     def _run_one(self, item: Pass, done: Sequence[Pass], program: Program) -> Program:

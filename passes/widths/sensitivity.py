@@ -75,9 +75,7 @@ def _squares(plan: QuantizedOperand, x: torch.Tensor, step: int) -> torch.Tensor
     return (rounded - x).double().square()
 
 
-def _of_weight(
-    forms: WeightForms, weight: torch.Tensor, gradient: torch.Tensor, apart: bool
-) -> torch.Tensor:
+def _of_weight(forms: WeightForms, weight: torch.Tensor, gradient: torch.Tensor, apart: bool) -> torch.Tensor:
     errors: Mapping[int, torch.Tensor] = errors_of(forms, weight)
     changes = [gradient.double() * error for error in errors.values()]
     return torch.stack([one.square().sum() if apart else one.sum().square() for one in changes])

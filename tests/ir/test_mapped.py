@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import platform
 import tempfile
 from pathlib import Path
 
@@ -10,17 +11,17 @@ import torch
 from safetensors.torch import save_file
 
 from dgqc.frontends.loading.weight_files import read_safetensors
-from dgqc.ir.storage.mapped import MAPPINGS, in_file, let_go
+from dgqc.ir.storage.mapped import MAPPINGS, in_file, let_go, let_go_of_freed
 
 SIZE = 2**22
 """Numbers, 16 MB of them."""
 linux = pytest.mark.skipif(not MAPPINGS.exists(), reason="This system doesn't say what is mapped.")
 
 
-def megabytes() -> int:
-    """Of files that are in this process's memory."""
+def megabytes(kind: str = "RssFile") -> int:
+    """Of files that are in this process's memory; of its own with `RssAnon`."""
     lines = Path("/proc/self/status").read_text().splitlines()
-    return next(int(line.split()[1]) // 1024 for line in lines if line.startswith("RssFile"))
+    return next(int(line.split()[1]) // 1024 for line in lines if line.startswith(kind))
 
 
 def numbers() -> torch.Tensor:
@@ -54,6 +55,19 @@ def test_what_is_put_into_a_file_without_a_name(tmp_path: Path, monkeypatch: pyt
     assert megabytes() <= full - 15
     assert torch.equal(found.flatten(), numbers())
     assert not list(tmp_path.iterdir())
+
+
+@linux
+def test_what_was_freed_comes_back_though_something_later_lives() -> None:
+    if platform.libc_ver()[0] != "glibc":
+        pytest.skip("This C library gives back by itself.")
+    small = [torch.ones(2**13) for _ in range(4000)]
+    last = small.pop()
+    small.clear()
+    full = megabytes("RssAnon")
+    let_go_of_freed()
+    assert megabytes("RssAnon") <= full - 60
+    assert bool(last.eq(1).all())
 
 
 def test_what_was_changed_stays_changed(stored: dict[str, torch.Tensor]) -> None:
