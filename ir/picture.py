@@ -8,6 +8,8 @@ from dataclasses import dataclass
 import torch
 
 GREY, COLOURS = 1, 3
+USUAL_GUIDANCE = 7.5
+"""What most pipelines of latents have."""
 
 
 @dataclass(frozen=True)
@@ -26,11 +28,13 @@ class PictureFacts:
         shows.
     fixed: inputs that are the same for every picture, as Stable Diffusion XL's sizes are.
     empty_is_zero: whether zeros stand for the states of an empty text that guidance leads away from.
+    guidance: its scale where nobody says another; 1 calls the UNet once a step.
     """
 
     block: int | None = None
     fixed: tuple[FixedInput, ...] = ()
     empty_is_zero: bool = False
+    guidance: float = USUAL_GUIDANCE
 
 
 def pixel_block(channels: int) -> int | None:

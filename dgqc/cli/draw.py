@@ -27,8 +27,9 @@ def draw(
     prompt: Annotated[str, typer.Argument(metavar="PROMPT", help="What is to be seen.")],
     negative: Annotated[str, typer.Option("--negative", help="What guidance leads away from.")] = "",
     guidance: Annotated[
-        float, typer.Option("--guidance", help="Its scale; 1 calls the UNet once a step.")
-    ] = 7.5,
+        float | None,
+        typer.Option("--guidance", help="Its scale, else the pipeline's own; 1 calls the UNet once a step."),
+    ] = None,
     seed: options.Seed = 0,
     output: Annotated[
         Path, typer.Option("-o", "--output", metavar="FILE", help="Where the picture goes, .png or .ppm.")
@@ -38,20 +39,21 @@ def draw(
     """Draw a picture of a prompt, in integers. It is the same on every machine."""
     from ..compiler.samples import shown
     from ..execution.compiled_program import load
-    from ..execution.pictures import prompted_texts
+    from ..execution.pictures import own_scale, prompted_texts
     from ..ir.reading import explained
 
     check_file(output, ENDS)
     program = load(bundle)
     prompted_texts(program)
-    calls = len(program.program.schedule) * (1 if guidance == 1 else 2)
+    scale = own_scale(program.program) if guidance is None else guidance
+    calls = len(program.program.schedule) * (1 if scale == 1 else 2)
     log.info("Drawing with %d calls of the UNet; the first one tells how long it takes.", calls)
     with progress():
         picture = program.draw(
             prompt,
             seed,
             negative=negative,
-            guidance_scale=guidance,
+            guidance_scale=scale,
             backend=backend,
             progress=shown("drawing"),
         )

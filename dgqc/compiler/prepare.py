@@ -134,7 +134,7 @@ def _surroundings(request: Request, known: KnownModel, caller: Caller) -> Surrou
         pipeline = own_pipeline(known) if caller.drawings is None else caller.drawings.pipeline
     except DgqcError:
         return None  # Who can't be loaded draws nothing.
-    return surroundings_of(pipeline, caller.calls)
+    return surroundings_of(pipeline, caller.calls, request.guidance_scale)
 
 
 def _captured(model: nn.Module, **options: Any) -> Program:

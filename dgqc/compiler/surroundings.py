@@ -11,6 +11,9 @@ from torch import nn
 
 from ..bundle.manifest import InputShape
 from ..execution.boundary import to_integers
+from ..frontends.calibrating.pipeline_calls import own_guidance
+from ..frontends.loading.guidance import takes_guidance
+from ..frontends.loading.model_inputs import model_config
 from ..ir.calibration import Calibration
 from ..ir.picture import FixedInput, PictureFacts, pixel_block
 from ..ir.program import Program
@@ -21,6 +24,8 @@ SIZES = ("time_ids",)
 
 IMAGES = 4
 """Axes of a sample of pictures."""
+UNGUIDED = 1.0
+"""A scale of guidance that leads nowhere."""
 
 
 @dataclass(frozen=True)
@@ -28,20 +33,27 @@ class Surroundings:
     """What is known of a pipeline around a UNet.
 
     decodes: whether an autoencoder makes pixels of its samples. zeros: whether it gives zeros in the place of
-    an empty text's states. sizes: `SIZES` that it gives every picture, (1, ...), by name.
+    an empty text's states. sizes: `SIZES` that it gives every picture, (1, ...), by name. guidance: the scale
+    that it is to draw with; 1 is none.
     """
 
     decodes: bool
     zeros: bool = False
     sizes: Mapping[str, torch.Tensor] = field(default_factory=dict)
+    guidance: float = UNGUIDED
 
 
-def surroundings_of(pipeline: Any, calls: Calibration | None) -> Surroundings:
-    """Of a pipeline. calls: as it makes them; None where nobody knows."""
+def surroundings_of(pipeline: Any, calls: Calibration | None, guidance: float | None) -> Surroundings:
+    """Of a pipeline. calls: as it makes them; None where nobody knows. guidance: the scale that is asked for,
+    None for the pipeline's own."""
     parts = getattr(pipeline, "components", {}).values()
     decodes = any(isinstance(part, nn.Module) and hasattr(part, "decode") for part in parts)
     zeros = bool(getattr(pipeline.config, "force_zeros_for_empty_prompt", False))
-    return Surroundings(decodes, zeros, {} if calls is None else _same_sizes(calls))
+    scale = own_guidance(pipeline) if guidance is None else guidance
+    told = takes_guidance(model_config(pipeline.unet))
+    guided = scale is not None and scale > UNGUIDED and not told
+    sizes = {} if calls is None else _same_sizes(calls)
+    return Surroundings(decodes, zeros, sizes, float(scale) if guided and scale else UNGUIDED)
 
 
 def _same_sizes(calls: Calibration) -> dict[str, torch.Tensor]:
@@ -66,7 +78,8 @@ def with_picture(
     if program.loop is None or around is None or len(program.inputs[0].shape) != IMAGES:
         return program
     block = None if around.decodes else pixel_block(program.inputs[0].shape[1])
-    return replace(program, picture=PictureFacts(block, _fixed(program, around, model_inputs), around.zeros))
+    fixed = _fixed(program, around, model_inputs)
+    return replace(program, picture=PictureFacts(block, fixed, around.zeros, around.guidance))
 
 
 def _fixed(

@@ -216,8 +216,8 @@ class CompiledProgram:
         """Draws a picture of a prompt, from its words to its pixels in integers: the same on every machine.
 
         prompt: text, or ids of tokens. seed: of the noise.
-        options: negative ("") and guidance_scale (7.5, 1 calls the UNet once a step); latents, start, noise,
-            backend, progress as `draw_sample` takes them.
+        options: negative ("") and guidance_scale (what it was compiled for, or its pipeline's own; 1 calls
+            the UNet once a step); latents, start, noise, backend, progress as `draw_sample` takes them.
         Raises DgqcError for a program without text encoder, loop or decoder: `--parts all` compiles them.
         """
         return drawn_picture(self, prompt, seed=seed, **options)

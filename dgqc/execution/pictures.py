@@ -12,6 +12,7 @@ from ..bundle.vectors import noise_of
 from ..ir.crossing import PICTURE_SCALE, crossing, pixels
 from ..ir.drawing import UNGUIDED, Drawing, Watcher, fixed_guidance, ignore
 from ..ir.errors import DgqcError
+from ..ir.picture import PictureFacts
 from ..ir.program import IDS, Program
 from ..ir.text_inputs import TEXT_ENCODERS, TextInput, text_inputs, tokens_of
 from .boundary import fixed_picture
@@ -45,7 +46,7 @@ def drawn_picture(
     prompt: Prompt,
     *,
     negative: Prompt = "",
-    guidance_scale: float = 7.5,
+    guidance_scale: float | None = None,
     seed: int = 0,
     noise: torch.Tensor | None = None,
     latents: torch.Tensor | None = None,
@@ -61,11 +62,17 @@ def drawn_picture(
     given = _conditions(program, texts, prompt, backend)
     facts = program.program.picture
     empty = facts is not None and facts.empty_is_zero and negative == ""
+    scale = own_scale(program.program) if guidance_scale is None else guidance_scale
     other = _conditions(program, texts, None if empty else negative, backend)
-    drawing = drawing_of(program.program, given, other, guidance_scale, seed, noise, latents, start)
+    drawing = drawing_of(program.program, given, other, scale, seed, noise, latents, start)
     picture = program.draw_integers(drawing, backend=backend, progress=progress)
     found = _bytes(program, picture, backend)
     return Image.fromarray(found.squeeze(-1).numpy())
+
+
+def own_scale(program: Program) -> float:
+    """The scale of guidance that a program draws with where nobody says another."""
+    return (program.picture or PictureFacts()).guidance
 
 
 def drawing_of(

@@ -86,7 +86,7 @@ def test_c_draws_the_same_picture(target: str, compiled: dgqc.CompiledProgram, t
         "-fsanitize=undefined",
         "-fno-sanitize-recover",
     ]
-    files = [*sorted(project.glob("src/*.c")), project / "draw.c", *project.glob("stream_weights.c")]
+    files = [*sorted(project.glob("src/*.c")), project / "draw.c", *project.glob("*_weights.c")]
     places = [f"-I{project / 'include'}", f"-I{project / 'src'}"]
     subprocess.run(["gcc", *flags, *places, "-o", tmp_path / "draw", *files], check=True)
     for negative, guidance in (("", 7.5), ("blue", 2.25), ("", 1)):
@@ -100,7 +100,7 @@ def test_c_draws_the_same_picture(target: str, compiled: dgqc.CompiledProgram, t
 
 def test_latents_are_no_pixels_whatever_their_channels(compiled: dgqc.CompiledProgram) -> None:
     """With an autoencoder around, no bundle without its decoder draws; without one, squares of pixels do."""
-    around = surroundings_of(pipeline(), None)
+    around = surroundings_of(pipeline(), None, None)
     assert around.decodes
     sample = replace(compiled.program.inputs[0], shape=(1, 12, 8, 8))
     twelve = replace(compiled.program, inputs=(sample, *compiled.program.inputs[1:]))
@@ -109,6 +109,37 @@ def test_latents_are_no_pixels_whatever_their_channels(compiled: dgqc.CompiledPr
         assert found is not None
         assert found.block == block
     assert with_picture(twelve, None, ()).picture is compiled.program.picture
+
+
+@pytest.mark.parametrize(("asked", "scale"), [(None, 7.5), (3.0, 3.0), (1.0, 1.0), (0.0, 1.0)])
+def test_guidance_is_what_was_asked_for_or_the_pipeline_s_own(asked: float | None, scale: float) -> None:
+    assert surroundings_of(pipeline(), None, asked).guidance == scale
+
+
+def test_a_model_that_is_told_the_scale_is_called_once_a_step() -> None:
+    told = pipeline()
+    told.unet.register_to_config(time_cond_proj_dim=8)
+    assert surroundings_of(told, None, None).guidance == 1
+
+
+def test_what_was_compiled_without_guidance_is_drawn_without(
+    compiled: dgqc.CompiledProgram, tmp_path: Path
+) -> None:
+    facts = compiled.program.picture
+    assert facts is not None
+    assert facts.guidance == 7.5
+    program = replace(compiled.program, picture=replace(facts, guidance=1.0))
+    alone = dgqc.CompiledProgram(program, compiled.provenance, compiled.report)
+    alone = alone.with_parts({name: compiled.part(name) for name in compiled.parts})
+    found, wanted, other = (
+        np.asarray(one.draw(PROMPT, 3, backend="reference", **given))
+        for one, given in ((alone, {}), (compiled, {"guidance_scale": 1.0}), (compiled, {}))
+    )
+    assert np.array_equal(found, wanted)
+    assert not np.array_equal(found, other)
+    bundle = alone.save(tmp_path / "alone.dgqc", targets=("c",))
+    assert dgqc.load(bundle).program.picture == program.picture
+    assert "65536, 0};" in (bundle / "parts" / "c" / "draw.c").read_text()
 
 
 def test_squares_of_pixels() -> None:

@@ -145,7 +145,7 @@ def test_half_of_the_text_is_not_enough(compiled: dgqc.CompiledProgram) -> None:
 def test_c_draws_the_same_picture(compiled: dgqc.CompiledProgram, tmp_path: Path) -> None:
     """The joined project's own program, with both tokenizers."""
     project = compiled.save(tmp_path / "all.dgqc", targets=("c",)) / "parts" / "c"
-    files = [*sorted(project.glob("src/*.c")), project / "draw.c"]
+    files = [*sorted(project.glob("src/*.c")), project / "draw.c", project / "map_weights.c"]
     kernels = [one for one in files if one.name.startswith("dgqc_")]
     places = [project / "include", project / "src"]
     # Kernels are tried with sanitizers elsewhere.

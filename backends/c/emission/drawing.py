@@ -12,6 +12,7 @@ import jinja2
 import torch
 
 from ....ir.crossing import PICTURE_SCALE, Crossing, crossing, pixels
+from ....ir.drawing import fixed_guidance
 from ....ir.errors import DgqcError
 from ....ir.picture import PictureFacts
 from ....ir.program import Input, Program
@@ -89,10 +90,11 @@ def write_drawing(
     own: str,
     name: str,
     stream: bool,
+    host: str,
 ) -> None:
     """Writes the files into the joined project `own`, whose programs' names begin with `name`.
 
-    stream: whether constants are read while programs run.
+    stream: whether constants are read while programs run. host: the files that bring a computer constants.
     """
     unet, decoder = next(iter(programs.values())), programs.get(DECODER)
     facts = unet.picture or PictureFacts()
@@ -104,9 +106,12 @@ def write_drawing(
         "unet": next(iter(programs)),
         "fixed": [(one.input, values(one.codes.flatten())) for one in facts.fixed],
         "empty_is_zero": facts.empty_is_zero,
+        "guidance": fixed_guidance(facts.guidance),
+        "scale": f"{facts.guidance:g}",
         "latent": None if decoder is None else _latent(decoder.inputs[0]),
         "weights_file": f"{own}_weights.bin",
         "stream": stream,
+        "host": host,
         **_texts(text_inputs(unet, _encoders(programs)), _encoders(programs)),
         **_shown(unet, decoder, 1 if decoder is not None else facts.block or 1),
     }

@@ -63,7 +63,7 @@ def emit_joined(
             offset += len(block) + -len(block) % ALIGNMENT
     drawing = draws(programs)
     if drawing:
-        write_drawing(templates(), programs, directory, own, name, storage is Storage.STREAM)
+        write_drawing(templates(), programs, directory, own, name, storage is Storage.STREAM, storage.host)
     _write(directory, own, joined, offset, drawing, storage)
 
 
@@ -92,9 +92,15 @@ def _write(
         "alignment": ALIGNMENT,
         "drawing": drawing,
         "stream": storage is Storage.STREAM,
+        "host": storage.host,
         "weights_file": weights_file(own),
         "sources": [*sorted(path.stem for path in (directory / "src").glob("*.c")), own],
     }
-    for template, place in FILES.items():
+    mapping = (
+        {}
+        if storage is Storage.STREAM
+        else {f"{storage.host}.{kind}": f"{storage.host}.{kind}" for kind in "ch"}
+    )
+    for template, place in {**FILES, **mapping}.items():
         text = found.get_template(f"{template}.jinja").render(context)
         (directory / place.format(own)).write_text(text, encoding="utf-8", newline="\n")
