@@ -20,6 +20,7 @@ from ....ir.plans import Plan, QuantizedOperand, QuantizedProbabilities, Weight
 from ....ir.program import Program
 from ....ir.progress import track
 from ....ir.ranks import agreed, owned
+from ....ir.storage.mapped import let_go
 from ...graph.batches import arguments, call_bytes
 from ...graph.edit import constant, dgqc
 from .activation_store import ActivationStore
@@ -204,15 +205,18 @@ class _Walk:
             for name, plan in known.items()
             if self.settings.activations or isinstance(plan, Weight)
         }
-        return content_hash(
+        values = {str(node.target): constant(self.evaluator.module, node) for node in constants}
+        key = content_hash(
             FORMAT,
             structure(unit.nodes),
             [self.made_from[node] for node in unit.inputs],
-            {str(node.target): constant(self.evaluator.module, node) for node in constants},
+            values,
             plans,
             self.settings,
             *([self.compensation] if self.compensation else []),
         )
+        let_go(*values.values())
+        return key
 
     def _run(self, unit: Unit, network: str) -> None:
         """Computes a unit's outputs for all samples, in one of the networks."""
