@@ -85,6 +85,12 @@ def needed_without(graph: fx.Graph, known: fx.Node) -> set[fx.Node]:
     return found
 
 
+def keeps_two(graph: fx.Graph) -> bool:
+    """Whether shallow calls take the value of two full calls; false without a cached value."""
+    node = cached_node(graph)
+    return node is not None and argument(node, "older") is not None
+
+
 def full_graph(module: fx.GraphModule) -> fx.GraphModule:
     """From the program's inputs to its output and the value that is kept. The program has a cached one."""
     graph = fx.Graph()
@@ -111,15 +117,23 @@ def shallow_graph(module: fx.GraphModule) -> fx.GraphModule:
     for node in module.graph.nodes:
         if node.target == "step" and node.op == "placeholder":
             kept = graph.placeholder(CACHE)
-            kept.meta["val"] = marked.meta.get("val")
+            kept.meta["val"] = _kept(marked)
         if node is marked:
             tables = [copies[argument(node, name)] for name in ("step", "source", "factor", "offset")]
-            args = (kept, *tables, argument(node, "axis"), True)
+            older = [copies[argument(node, "older")]] if keeps_two(module.graph) else []
+            args = (kept, *tables, argument(node, "axis"), True, *older)
             copies[node] = graph.create_node("call_function", CACHED, args, name=node.name)
             copies[node].meta = dict(node.meta)
         elif node in needed or node.op == "placeholder" or node in marked.all_input_nodes[1:]:
             copies[node] = _copy(graph, node, copies)
     return _finished(module, graph)
+
+
+def _kept(marked: fx.Node) -> torch.Tensor | None:
+    """What full calls leave for shallow ones; None where shapes aren't known."""
+    value: torch.Tensor | None = marked.meta.get("val")
+    two = value is not None and argument(marked, "older") is not None
+    return torch.cat((value, value)) if value is not None and two else value
 
 
 def _copy(graph: fx.Graph, node: fx.Node, copies: dict[fx.Node, fx.Node]) -> fx.Node:
@@ -157,25 +171,50 @@ Shallow = Callable[..., torch.Tensor]
 """shallow(inputs..., kept, step): the output."""
 
 
+@dataclass(frozen=True)
+class Held:
+    """What full calls left. source: the full call of it. older: what the one before that left, if any."""
+
+    source: int
+    value: torch.Tensor
+    older: torch.Tensor | None
+
+    @staticmethod
+    def after(held: Held | None, source: int, value: torch.Tensor) -> Held:
+        """Of one more full call; one in the place of the same call takes its place here too."""
+        if held is None:
+            return Held(source, value, None)
+        return Held(source, value, held.older if held.source == source else held.value)
+
+    def kept(self, two: bool) -> torch.Tensor:
+        """What shallow calls take: the value, or two of them along the first axis. Where there is no older
+        one, its factors are 0."""
+        if not two:
+            return self.value
+        return torch.cat((self.value, torch.zeros_like(self.value) if self.older is None else self.older))
+
+
 class CachingCalls:
     """Calls of a program with a cached value, by its two entries."""
 
-    def __init__(self, sources: tuple[int, ...], full: Full, shallow: Shallow) -> None:
-        """sources: as `sources_of`."""
-        self.sources, self._full, self._shallow = sources, full, shallow
+    def __init__(self, sources: tuple[int, ...], full: Full, shallow: Shallow, two: bool = False) -> None:
+        """sources: as `sources_of`. two: as `keeps_two`."""
+        self.sources, self._full, self._shallow, self._two = sources, full, shallow, two
 
     def is_shallow(self, cache: FeatureCache, step: int) -> bool:
         """Whether the cache holds what a call may take: the value of its own full call, or of a call that
-        had to be full in its place. Otherwise the call is full."""
+        had to be full in its place, and of one before that where there is one. Otherwise the call is full."""
         source = self.sources[step] if self.sources else step
-        return source != step and cache.held is not None and cache.held[0] == source
+        if source == step or cache.held is None or cache.held.source != source:
+            return False
+        return not self._two or source == 0 or cache.held.older is not None
 
     def run(self, cache: FeatureCache, step: int, *inputs: torch.Tensor) -> torch.Tensor:
         """One call. inputs: as the graph takes them, without the step."""
         if self.is_shallow(cache, step):
-            return self._shallow(*inputs, cache.held[1], torch.tensor(step))
-        output, kept = self._full(*inputs, torch.tensor(step))
-        cache.held = (self.sources[step], kept)
+            return self._shallow(*inputs, cache.held.kept(self._two), torch.tensor(step))
+        output, value = self._full(*inputs, torch.tensor(step))
+        cache.held = Held.after(cache.held, self.sources[step], value)
         return output
 
 
@@ -188,6 +227,7 @@ class CachingGraph(CachingCalls):
             sources_of(module),
             lambda *given: self._entries[0](*given),
             lambda *given: self._entries[1](*given),
+            keeps_two(module.graph),
         )
 
     @cached_property
@@ -204,5 +244,7 @@ def shallow_entry(program: Program) -> Program:
     """A program of shallow calls alone, with an input more: what is kept. It has no other scale than that."""
     node = cached_node(program.graph.graph)
     assert node is not None
-    shape = tuple(node.meta["val"].shape)
+    kept = _kept(node)
+    assert kept is not None
+    shape = tuple(kept.shape)
     return replace(program, graph=shallow_graph(program.graph), inputs=(*program.inputs, Input(CACHE, shape)))

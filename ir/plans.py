@@ -295,10 +295,12 @@ class Correction:
 
 @dataclass(frozen=True)
 class CachedValue:
-    """A value that some calls take from an earlier one: x^_t = factor_t * x_source(t) + offset_t, by channel.
+    """A value that some calls take from an earlier one: x^_t = factor_t * x_source(t) + offset_t, by channel,
+    and older_t times the value at the full call before source(t).
 
     source: int64 (T,), the call that each call takes it of; its own where it computes it.
     factor, offset: float64 (T, C), along the axis; 1 and 0 at full calls. axis: of the float graph.
+    older: float64 (T, C), 0 at full calls and where no full call is before; None where none is read.
     In the float graph every call is full.
     """
 
@@ -306,6 +308,7 @@ class CachedValue:
     factor: torch.Tensor
     offset: torch.Tensor
     axis: int
+    older: torch.Tensor | None = None
 
 
 @dataclass(frozen=True)

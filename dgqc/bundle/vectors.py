@@ -11,7 +11,7 @@ import torch
 
 from ..backends import reference
 from ..ir.arithmetic.noise import normal_noise
-from ..ir.caching import CachingGraph, FeatureCache, calls_of
+from ..ir.caching import CachingGraph, FeatureCache, calls_of, keeps_two
 from ..ir.drawing import UNGUIDED, Drawing, fixed_guidance
 from ..ir.program import Program
 from ..ir.vector import DrawingVector, Vector
@@ -72,7 +72,7 @@ def reference_vectors(program: Program) -> Sequence[Vector]:
     vectors, cache = [], FeatureCache()
     for step in sorted(first if _billions(program) > LARGE else steps):
         inputs, shallow = random_inputs(program, seed=step), calls.is_shallow(cache, step)
-        held = cache.held[1] if shallow else None
+        held = cache.held.kept(keeps_two(program.graph.graph)) if shallow else None
         vectors.append(Vector(step, inputs, reference.run(program, inputs, step, cache), held))
     return vectors
 

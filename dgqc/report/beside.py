@@ -10,6 +10,8 @@ from ..passes.activations.choose_probabilities import ChooseProbabilities
 from ..passes.activations.observe_ranges import HEARD, ObserveRanges
 from ..passes.base import Pass
 from ..passes.caching.cache_schedule import CacheSchedule
+from ..passes.caching.weight import PICTURES as WEIGHED
+from ..passes.caching.weight import calls_to_weigh
 from ..passes.simulation.measure_error import MeasureError
 from ..passes.widths.assign_bits import AssignBits
 from ..passes.widths.keep_wide import ROUNDS as KEEP_ROUNDS
@@ -64,7 +66,8 @@ def _of(item: Pass, weights: int, calls: int, samples: int) -> tuple[float, floa
         case AssignBits() | LowRank() if small:
             return back, back
         case CacheSchedule() if item.interval > 1:
-            return (1.0 * calls * min(item.samples, samples),) * 2
+            weighed = calls_to_weigh(calls) * min(WEIGHED * ENDS, item.samples, samples) if item.weigh else 0
+            return (1.0 * calls * min(item.samples, samples) + weighed,) * 2
         case MeasureError():
             looked = few if weights <= item.most * MILLION else 1
             return (looked * (2 + INTEGERS),) * 2

@@ -17,7 +17,7 @@ from .planned import PlannedOp, register_planned
 CORRECTION_BITS = 15
 """Bits behind the point of factors and offsets at the integer level."""
 LARGEST_CORRECTION = 2**30
-"""Of factors and offsets: the sum before the shift stays below 2^46."""
+"""Of factors and offsets: the sum before the shift stays below 2^47."""
 
 
 @torch.library.custom_op("dgqc::cached", mutates_args=())
@@ -29,30 +29,34 @@ def cached(
     offset: torch.Tensor,
     axis: int,
     shallow: bool,
+    older: torch.Tensor | None = None,
 ) -> torch.Tensor:
     """y = x at a full call; y = factor[step] x + offset[step] along `axis` at a shallow one, whose x is what
-    a full call left.
+    a full call left. With `older`, x is what two full calls left, the later one first, along its first axis:
+    y = factor[step] x1 + older[step] x2 + offset[step].
 
     In a program's own graph every call is full; `ir.caching` makes the graph of shallow calls.
 
     x: int16, or float at the simulated level. source: int32 (T,), the full call that each call takes the
-    value of, itself where it is full. factor, offset: (T, C); int32 in units of 2^-15 at the integer level,
-    where y = saturate16((factor x + offset + 2^14) >> 15). shallow: of all shallow calls' graph.
+    value of, itself where it is full. factor, offset, older: (T, C); int32 in units of 2^-15 at the integer
+    level, where y = saturate16((factor x1 + older x2 + offset + 2^14) >> 15). shallow: of all shallow calls'
+    graph.
     """
     if not shallow:
         return x.clone()
     sizes = [1] * x.dim()
     sizes[axis] = -1
-    by, moved = factor[step].reshape(sizes), offset[step].reshape(sizes)
-    if x.is_floating_point():
-        return x * by + moved
-    total = x.to(torch.int64) * by.to(torch.int64) + moved.to(torch.int64)
-    return saturate16(round_shift(total, CORRECTION_BITS))
+    exact = x.dtype if x.is_floating_point() else torch.int64
+    total = offset[step].reshape(sizes).to(exact)
+    parts, tables = ((x,), (factor,)) if older is None else (x.chunk(2), (factor, older))
+    for part, table in zip(parts, tables, strict=True):
+        total = total + part.to(exact) * table[step].reshape(sizes).to(exact)
+    return total if x.is_floating_point() else saturate16(round_shift(total, CORRECTION_BITS))
 
 
 @fake(cached)
-def _(x: torch.Tensor) -> torch.Tensor:
-    return torch.empty_like(x)
+def _(x: torch.Tensor, shallow: bool, older: torch.Tensor | None = None) -> torch.Tensor:
+    return torch.empty_like(x[: len(x) // 2] if shallow and older is not None else x)
 
 
 def _calls(node: fx.Node, scope: VerificationScope) -> Problems:
@@ -71,13 +75,15 @@ def _calls(node: fx.Node, scope: VerificationScope) -> Problems:
 
 
 def _channels(node: fx.Node, scope: VerificationScope) -> Problems:
-    """A row of factors and offsets for each call, along the last axis."""
+    """A row of factors and offsets for each call, and of factors of older values, along the last axis."""
     x, axis = scope.values[argument(node, "x")], argument(node, "axis")
     if axis != x.dim() - 1:
         yield Problem(f"axis={axis}", f"{x.dim() - 1}, the last one", "axes were permuted")
         return
-    for name in ("factor", "offset"):
+    for name in ("factor", "offset", "older"):
         given = argument(node, name)
+        if name == "older" and given is None:
+            continue
         if not (isinstance(given, fx.Node) and given.op == "get_attr"):
             yield Problem(f"{name}={given}", "a constant of the graph", "a table is computed at run time")
             continue

@@ -17,8 +17,10 @@ from ..base import Pass
 from ..graph.edit import call, clean, dgqc, module_path, propagate
 from ..manager.registry import register_pass
 from .cut import Cut, best_cut
-from .features import Movement, movement
+from .features import movement
+from .fit import corrections, distances, residuals, weighed
 from .full_calls import full_calls, sources
+from .weight import picture_weights
 
 NAME = "feature.cache"
 PERCENT = 100
@@ -30,29 +32,37 @@ class CacheSchedule(Pass):
     """Full calls leave a feature F that shallow calls take; CacheQuant (CVPR 2025), DeepCache's branch 0.
 
     The feature is the value that leaves a call the fewest multiply-adds, once known, while it still sees the
-    sample: in a UNet what enters the last stage of the last block from below. Which calls are full is found
-    by dynamic programming over K = ceil(T / N) runs of calls, each a full one and the shallow ones after it,
-    ceil(N / 2) to 2 N long, on features of the float network's own drawings:
+    sample: in a UNet what enters the last stage of the last block from below. A shallow call i takes it of
+    the full calls j and k < j before it, channel by channel by least squares:
 
-        cost of calls j .. n - 1 = sum_i ||F_i - F_j||_1,   L[n, k] = min_j L[j, k - 1] + cost(j, n)
+        F~_i = a F_j + c F_k + b
 
-    At a shallow call i with full call j each channel is corrected by what calibration says of it:
+    or, without `extrapolate`, a = Cov(F_i, F_j) / Var(F_j), c = 0, b = E[F_i] - a E[F_j]. Which calls are
+    full is found by dynamic programming over K = ceil(T / N) runs of calls, each a full one and at most
+    2 N - 1 shallow ones after it:
 
-        F~_i = a F_j + b,   a = Cov(F_i, F_j) / Var(F_j),   b = E[F_i] - a E[F_j]
+        cost of a run = sum_i w_i E[(F_i - F~_i)^2],   w_i = |x~ - x|^2 / |F_(i - 1) - F_i|^2
 
-    Deviations. The paper names the feature by its module; here the graph is cut, so that any network with a
-    skip connection around most of it will do. A second correction, of the quantization errors of the layers
-    that read the feature, is left out: their groups have scales of their own at each call. PLMS's first two
-    calls count as two. A drawing that begins in the middle has a full first call, corrected as if it was
-    shallow. With an interval of 1 nothing changes.
+    x: the picture that the float network draws; x~: where call i takes the feature of the call before. What
+    an error does differs by powers of ten: early ones are mended by the calls that follow, and the last call
+    of some schedulers is the picture. Without `weigh` it is the paper's cost, sum_i |F_i - F_j|_1, and each
+    run has at least ceil(N / 2) calls. All of that is of the float network's own drawings.
+
+    Deviations. `weigh` and `extrapolate` are ours. The paper names the feature by its module; here the graph
+    is cut, so that any network with a skip connection around most of it will do. A second correction, of the
+    quantization errors of the layers that read the feature, is left out: their groups have scales of their
+    own at each call. PLMS's first two calls count as two. A drawing that begins in the middle has a full
+    first call, corrected as if it was shallow. With an interval of 1 nothing changes.
 
     interval: N, how many calls one full call stands for on average. samples: of the first call, from which
-    drawings begin. correct: false leaves a = 1, b = 0.
+    drawings begin. correct: false leaves a = 1, b = 0 and nothing of k.
     """
 
     interval: int = 3
     samples: int = 16
     correct: bool = True
+    weigh: bool = True
+    extrapolate: bool = True
 
     name: ClassVar[str] = "cache-schedule"
     takes: ClassVar[Level] = Level.PLANNED
@@ -72,9 +82,7 @@ class CacheSchedule(Pass):
             raise DgqcError("A feature is cached already; leave one of the two cache-schedule out.")
         cut = _cut(program)
         site, axis = str(cut.node.args[1]), channel_axis(cut.node)
-        seen = movement(program, site, axis, 2 * self.interval, self.samples, self.name)
-        starts = full_calls(seen.distance, self.interval)
-        plan = _plan(seen, sources(starts, calls), axis, self.correct)
+        starts, plan = self._found(program, site, axis)
         shallow = cut.shallow / cut.whole
         report = {
             "feature": module_path(cut.node),
@@ -83,6 +91,19 @@ class CacheSchedule(Pass):
             "percent": round(PERCENT * (len(starts) + (calls - len(starts)) * shallow) / calls, 1),
         }
         return marked(program, cut.node, plan).with_report(self.name, report)
+
+    def _found(self, program: Program, site: str, axis: int) -> tuple[tuple[int, ...], CachedValue]:
+        """Which calls are full, and what the others take of the value at a site."""
+        calls, most, both = len(program.schedule), 2 * self.interval, self.extrapolate and self.correct
+        seen = movement(program, site, axis, min(calls, most * (2 if both else 1)), self.samples, self.name)
+        if self.weigh:
+            weights = picture_weights(program, site, self.samples, self.name)
+            cost = weighed(residuals(seen, most, both), weights)
+            starts = full_calls(cost, self.interval, least=1)
+        else:
+            starts = full_calls(distances(seen, most), self.interval)
+        plan = corrections(seen, sources(starts, calls), axis, both)
+        return starts, plan if self.correct else _uncorrected(plan)
 
 
 def _cut(program: Program) -> Cut:
@@ -102,10 +123,7 @@ def _cut(program: Program) -> Cut:
     return found
 
 
-def _plan(seen: Movement, source: torch.Tensor, axis: int, correct: bool) -> CachedValue:
-    plan = seen.correction(source, axis)
-    if correct:
-        return plan
+def _uncorrected(plan: CachedValue) -> CachedValue:
     return replace(plan, factor=torch.ones_like(plan.factor), offset=torch.zeros_like(plan.offset))
 
 

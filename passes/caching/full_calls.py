@@ -1,4 +1,4 @@
-"""Which calls are full: exact dynamic programming over what features differ by."""
+"""Which calls are full: exact dynamic programming over what shallow ones cost."""
 
 from __future__ import annotations
 
@@ -14,30 +14,30 @@ def lengths(calls: int, interval: int) -> tuple[int, int, int]:
     return runs, min(math.ceil(interval / 2), calls // runs), 2 * interval
 
 
-def full_calls(cost: torch.Tensor, interval: int) -> tuple[int, ...]:
-    """The full calls for which features are missed least, the first call among them.
+def full_calls(cost: torch.Tensor, interval: int, least: int | None = None) -> tuple[int, ...]:
+    """The full calls for which shallow ones cost least, the first call among them.
 
-    L[n, k] = min_j L[j, k - 1] + sum_{i = j}^{n - 1} cost[j, i]; the earliest j of several.
+    L[n, e, k] = min_f L[n - e, f, k - 1] + sum_{d < e} cost[n - e, d, f], of the calls before n in k runs, of
+    which the last has e calls and the one before that f.
 
-    cost: float64 (T, T), cost[j, i] of taking at call i what call j computed, for j <= i < j + 2 N.
+    cost: float64 (T, 2 N, 2 N + 1), cost[j, d, f] of taking at call j + d what call j computed, where the
+    full call before that is j - f; f = 0 where there is none. least: calls of a run, where not as `lengths`.
     """
     calls = len(cost)
-    runs, least, most = lengths(calls, interval)
-    sums = torch.cat([torch.zeros(calls, 1, dtype=cost.dtype), cost.cumsum(dim=1)], dim=1).tolist()
-    total = [[math.inf] * (runs + 1) for _ in range(calls + 1)]
-    begun = [[-1] * (runs + 1) for _ in range(calls + 1)]
-    total[0][0] = 0.0
-    for run in range(1, runs + 1):
-        for end in range(1, calls + 1):
-            for begin in range(max(0, end - most), end - least + 1):
-                found = total[begin][run - 1] + sums[begin][end] - sums[begin][begin]
-                if found < total[end][run]:
-                    total[end][run], begun[end][run] = found, begin
-    starts, end = [], calls
-    for run in range(runs, 0, -1):
-        end = begun[end][run]
-        starts.append(end)
-    return tuple(reversed(starts))
+    runs, fewest, most = lengths(calls, interval)
+    fewest = fewest if least is None else least
+    sums = cost.cumsum(dim=1).tolist()
+    begun: dict[tuple[int, int], tuple[float, tuple[int, ...]]] = {(0, 0): (0.0, ())}
+    for _ in range(runs):
+        following: dict[tuple[int, int], tuple[float, tuple[int, ...]]] = {}
+        for (begin, before), (spent, starts) in sorted(begun.items()):
+            for length in range(fewest, min(most, calls - begin) + 1):
+                found, end = spent + sums[begin][length - 1][before], (begin + length, length)
+                if end not in following or found < following[end][0]:
+                    following[end] = found, (*starts, begin)
+        begun = following
+    _, starts = min(found for (end, _), found in begun.items() if end == calls)
+    return starts
 
 
 def sources(starts: tuple[int, ...], calls: int) -> torch.Tensor:

@@ -35,8 +35,10 @@ def cached(builder: IntegerGraphBuilder, plan: CachedValue, site: fx.Node) -> Sc
         "factor": _bounded(torch.round(plan.factor * 2**CORRECTION_BITS)),
         "offset": _bounded(offset),
     }
-    constants = (builder.table(f"{name}.{what}", table) for what, table in tables.items())
-    args = (value.node, builder.step, *constants, axes - 1, False)
+    if plan.older is not None:
+        tables["older"] = _bounded(torch.round(plan.older * _scale_before(plan.source, steps) * 2**CORRECTION_BITS))
+    constants = [builder.table(f"{name}.{what}", table) for what, table in tables.items()]
+    args = (value.node, builder.step, *constants[:3], axes - 1, False, *constants[3:])
     node = builder.call(dgqc.cached.default, args, site, f"{site.name}_value")
     return replace(value, node=node)
 
@@ -57,6 +59,15 @@ def _in_one_scale(builder: IntegerGraphBuilder, value: Scaled, source: torch.Ten
     )
     node = builder.call(dgqc.rescale.default, (value.node, builder.step, *tables), site, f"{site.name}_held")
     return replace(value, node=node, scale=held)
+
+
+def _scale_before(source: torch.Tensor, steps: torch.Tensor) -> torch.Tensor:
+    """What an older value's steps are in steps of the later one, (T, 1) or (T, C); 1 where there is none.
+
+    source: as in the plan. steps: of each call's value, (T, 1) or (T, C)."""
+    starts = sorted(set(source.tolist()))
+    before = dict(zip(starts, starts[:1] + starts, strict=False))
+    return steps[[before[one] for one in source.tolist()]] / steps[source]
 
 
 def _bounded(table: torch.Tensor) -> torch.Tensor:

@@ -148,7 +148,7 @@ METHODS: Mapping[str, Method] = {
     ),
     "cachequant": Method(
         "CacheQuant: EDA-DM, and calls that take a corrected feature of an earlier one, on average so many",
-        Template(_EDA.replace("measure-error", "${cached}measure-error")),
+        Template(_EDA.replace("measure-error", "${published}measure-error")),
         {**_WIDTHS, "iterations": "1000", "rate": "0.03", "interval": "5"},
     ),
     "mixdq": Method(

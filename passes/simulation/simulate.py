@@ -143,10 +143,12 @@ def _corrected(
 def _cached(
     module: fx.GraphModule, plan: CachedValue, source: fx.Node, step: fx.Node, site: fx.Node
 ) -> fx.Node:
-    tables = (plan.source.to(torch.int32), plan.factor.float(), plan.offset.float())
-    named = zip(("source", "factor", "offset"), tables, strict=True)
-    constants = (add_constant(module, f"{site.args[1]}_{what}", table) for what, table in named)
-    return call(module.graph, dgqc.cached.default, (source, step, *constants, plan.axis, False), site)
+    tables = {"source": plan.source.to(torch.int32), "factor": plan.factor.float(), "offset": plan.offset.float()}
+    if plan.older is not None:
+        tables["older"] = plan.older.float()
+    named = [add_constant(module, f"{site.args[1]}_{what}", table) for what, table in tables.items()]
+    args = (source, step, *named[:3], plan.axis, False, *named[3:])
+    return call(module.graph, dgqc.cached.default, args, site)
 
 
 def _pixel_convolution(

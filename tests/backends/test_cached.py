@@ -18,9 +18,9 @@ from .kernels import Builds, check
 from .unet_like import with_ddim
 
 
-@pytest.fixture(scope="module")
-def program() -> Program:
-    return CTarget().lay_out(with_ddim(cached(conditions=True)))
+@pytest.fixture(scope="module", params=[False, True], ids=["one", "two"])
+def program(request: pytest.FixtureRequest) -> Program:
+    return CTarget().lay_out(with_ddim(cached(conditions=True, two=request.param)))
 
 
 @pytest.fixture(scope="module")
@@ -31,8 +31,9 @@ def library(program: Program, tmp_path_factory: pytest.TempPathFactory) -> CProg
     return CProgram(folder)
 
 
-def test_a_full_call_in_blocks_of_any_size(kernels: Builds) -> None:
-    program = cached()
+@pytest.mark.parametrize("two", [False, True])
+def test_a_full_call_in_blocks_of_any_size(kernels: Builds, two: bool) -> None:
+    program = cached(two=two)
     check(kernels, program, random_inputs(program, 0))
 
 
@@ -49,6 +50,21 @@ def test_two_drawings_in_turn(library: CProgram, program: Program) -> None:
             assert torch.equal(found, wanted), (step, drawing)
             is_full = torch.equal(wanted, reference.run(program, inputs, step))
             assert is_full == (SOURCE[step] == step or (drawing == 1 and step == 1))
+
+
+def test_one_that_begins_among_shallow_calls(library: CProgram, program: Program) -> None:
+    """The whole schedule twice, then from its fourth call on, where nothing older is there; full calls in the
+    place of one another."""
+    caches = FeatureCache(), FeatureCache()
+    for seed, step in enumerate((*range(CALLS), *range(CALLS))):
+        inputs = random_inputs(program, seed)
+        wanted = reference.run(program, inputs, step, caches[0])
+        assert torch.equal(library.run(inputs, step, caches[1]), wanted), step
+    caches = FeatureCache(), FeatureCache()
+    for seed, step in enumerate((3, 4, 2, 3, 2, 4)):
+        inputs = random_inputs(program, seed)
+        wanted = reference.run(program, inputs, step, caches[0])
+        assert torch.equal(library.run(inputs, step, caches[1]), wanted), step
 
 
 def test_without_a_cache_every_call_is_full(library: CProgram, program: Program) -> None:

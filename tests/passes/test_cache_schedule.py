@@ -17,10 +17,13 @@ from dgqc.ir.errors import DgqcError, VerificationError
 from dgqc.ir.plans import CachedValue
 from dgqc.ir.printer import format_graph
 from dgqc.ir.program import Program
+from dgqc.ir.sampler import Sampler, StepFactors
 from dgqc.ir.verify.verifier import verify
 from dgqc.passes.caching.cache_schedule import CacheSchedule
 from dgqc.passes.caching.cut import best_cut
-from dgqc.passes.caching.features import movement
+from dgqc.passes.caching.features import Movement, movement
+from dgqc.passes.caching.fit import corrections, distances, residuals, weighed
+from dgqc.passes.caching.weight import interpolated, picture_weights, probed
 from dgqc.passes.graph.edit import aten
 from dgqc.passes.simulation.simulate import Simulate
 
@@ -58,19 +61,40 @@ def test_an_outer_sum_is_no_cut() -> None:
     assert best_cut(graph, [node for node in graph.nodes if node.op == "call_function"], {"sample"}) is None
 
 
-def test_shallow_calls_take_what_their_full_call_left() -> None:
-    program, cache = cached(), FeatureCache()
+@pytest.mark.parametrize("two", [False, True])
+def test_shallow_calls_take_what_their_full_call_left(two: bool) -> None:
+    program, cache = cached(two=two), FeatureCache()
     kept = torch.Tensor()
     for step, source in enumerate(SOURCE):
         given = random_inputs(program, step)
         found = reference.run(program, given, step, cache)
         if step == source:
             assert torch.equal(found, reference.run(program, given, step))
-            kept = cache.held[1]
+            older, kept = kept, cache.held.value
         else:
-            wanted = shallow_graph(program.graph)(given["sample"], kept, torch.tensor(step))
+            both = torch.cat((kept, older if len(older) else torch.zeros_like(kept))) if two else kept
+            wanted = shallow_graph(program.graph)(given["sample"], both, torch.tensor(step))
             assert torch.equal(found, wanted)
             assert not torch.equal(found, reference.run(program, given, step))
+
+
+def test_an_older_value_is_that_of_the_full_call_before() -> None:
+    """Full calls in each other's place leave it; a picture that begins in the middle has full calls until it
+    is there."""
+    program, cache = cached(two=True), FeatureCache()
+    runs = CachingGraph(program.graph)
+    sample = random_inputs(program, 0)["sample"]
+    for step, shallow, older in ((1, False, None), (2, False, 1), (3, True, 1), (2, False, 1), (4, True, 1)):
+        assert runs.is_shallow(cache, step) == shallow
+        before = cache.held
+        runs.run(cache, step, sample)
+        assert (cache.held is before) == shallow
+        assert (cache.held.older is None) == (older is None)
+    for step in (3, 4):
+        cache = FeatureCache() if step == 3 else cache
+        assert not runs.is_shallow(cache, step)
+        runs.run(cache, step, sample)
+        assert cache.held.older is None
 
 
 def test_the_simulated_graph_corrects_by_the_plan() -> None:
@@ -79,24 +103,26 @@ def test_the_simulated_graph_corrects_by_the_plan() -> None:
     x, y = (torch.full((1, 2, 4, 4), number) for number in (0.5, -0.75))
     runs, cache = CachingGraph(graph), FeatureCache()
     runs.run(cache, 0, x)
-    feature = cache.held[1]
+    feature = cache.held.value
     corrected = feature * plan.factor[1][:, None, None] + plan.offset[1][:, None, None]
-    cache.held = (0, corrected.float())
-    plain = replace(plan, factor=torch.ones(2, 2).double(), offset=torch.zeros(2, 2).double())
+    cache.held = replace(cache.held, value=corrected.float())
+    ones, zeros = torch.ones(2, 2).double(), torch.zeros(2, 2).double()
+    plain = replace(plan, factor=ones, offset=zeros, older=zeros)
     without = CachingGraph(
         Simulate().run(replace(program, plans={**program.plans, "feature.cache": plain})).graph
     )
     wanted = without.run(cache, 1, y)
-    cache.held = (0, feature)
+    cache.held = replace(cache.held, value=feature)
     assert torch.allclose(runs.run(cache, 1, y), wanted)
 
 
 def test_correcting_lowers_the_features_error() -> None:
     program = small()
     seen = movement(program, "up.output", 1, 4, 16, "cache-schedule")
-    plan = seen.correction(torch.tensor([0, 0]), 1)
-    mean, square = seen.total / seen.count, seen.square / seen.count
-    mixed = seen.mixed[0, 1] / seen.count
+    plan = corrections(seen, torch.tensor([0, 0]), 1, extrapolate=False)
+    assert plan.older is None
+    mean, square = seen.total / seen.count, seen.mixed[:, 0] / seen.count
+    mixed = seen.mixed[1, 1] / seen.count
 
     def error(a: torch.Tensor, b: torch.Tensor) -> torch.Tensor:
         """E[(a x + b - y)^2]."""
@@ -109,6 +135,66 @@ def test_correcting_lowers_the_features_error() -> None:
     assert all(bool((left <= one + 1e-9).all()) for one in nudged)
     assert torch.equal(plan.factor[0], torch.ones(2).double())
     assert torch.equal(plan.offset[0], torch.zeros(2).double())
+
+
+def moving(*values: list[float]) -> Movement:
+    """Of values at some calls, four pixels of one channel each."""
+    rows = torch.tensor(values, dtype=torch.float64)
+    calls = len(rows)
+    mixed, distance = torch.zeros(calls, calls, 1).double(), torch.zeros(calls, calls).double()
+    for call in range(calls):
+        for back in range(call + 1):
+            mixed[call, back] = rows[call] @ rows[call - back]
+            distance[call, back] = (rows[call] - rows[call - back]).abs().sum()
+    return Movement(distance, mixed, rows.sum(dim=1, keepdim=True), rows.shape[1])
+
+
+def test_two_full_calls_foretell_what_goes_straight_on() -> None:
+    """F_i = p + i q: F_3 = 1.5 F_2 - 0.5 F_0, which no multiple of F_2 is."""
+    p, q = torch.tensor([3.0, -1, 2, 0]), torch.tensor([-1.0, 2, 5, 1])
+    seen = moving(*((p + call * q).tolist() for call in range(4)))
+    plan = corrections(seen, torch.tensor([0, 0, 2, 2]), 1, extrapolate=True)
+    assert plan.older is not None
+    assert torch.allclose(plan.factor[3], torch.tensor([1.5]).double(), atol=0.02)
+    assert torch.allclose(plan.older[:, 0], torch.tensor([0, 0, 0, -0.5]).double(), atol=0.02)
+    left = residuals(seen, 3, extrapolate=True)
+    assert float(left[2, 1, 2]) < 0.01 * float(left[2, 1, 0])
+    assert torch.equal(residuals(seen, 3, extrapolate=False)[2, 1], left[2, 1, :1].expand(4))
+    assert torch.equal(left[:, 0], torch.zeros(4, 4).double())
+    assert float(distances(seen, 3)[1, 2, 0]) == float((2 * q).abs().sum())
+
+
+def test_costs_are_weighed_by_the_call_that_pays_them() -> None:
+    cost = torch.ones(4, 3, 1, dtype=torch.float64)
+    assert weighed(cost, torch.tensor([0.0, 2, 3, 5]))[:, :, 0].tolist()[:2] == [[0, 2, 3], [2, 3, 5]]
+
+
+def test_weights_are_measured_at_some_calls_and_lie_between_elsewhere() -> None:
+    assert probed(2) == [1]
+    assert probed(5) == [1, 2, 3, 4]
+    assert probed(50)[-2:] == [48, 49]
+    found = interpolated([1, 3, 4], torch.tensor([1.0, 16, 2]).double(), 5)
+    assert torch.allclose(found, torch.tensor([0, 1, 4, 16, 2]).double())
+
+
+def test_a_call_weighs_what_its_error_does_to_the_picture() -> None:
+    """Of two calls, the second one's is what the scheduler makes of the output's error."""
+    program = small()
+    (first, second) = picture_weights(program, "up.output", 16, "cache-schedule").tolist()
+    assert first == 0
+    assert program.calibration is not None
+    assert program.calibration.sampler is not None
+    twice = program.calibration.sampler().calls[1][0]
+    louder = replace(program.calibration, sampler=lambda: _louder(program.calibration.sampler()))
+    assert twice.next
+    again = picture_weights(replace(program, calibration=louder), "up.output", 16, "cache-schedule")
+    assert float(again[1]) == pytest.approx(4 * second, rel=1e-5)
+
+
+def _louder(sampler: Sampler) -> Sampler:
+    """The last call's output counts twice."""
+    factors = tuple(2.0 if step == len(sampler) - 1 else 1.0 for step in range(len(sampler)))
+    return sampler.times(StepFactors((1.0,) * len(sampler), factors))
 
 
 def test_halves_of_a_drawing_have_a_cache_each() -> None:

@@ -239,7 +239,11 @@ def test_options_of_methods_reach_their_passes() -> None:
         ("w4a8", "merge-quantizers,quantize-weights", "low-rank"),
         ("w8a8", "merge-quantizers,quantize-weights", "low-rank"),
         ("w8a8,interval=3", "cache-schedule{interval=3},measure-error", "cache-schedule{interval=5}"),
-        ("cachequant-w8a8", "fbr{iterations=1000,rate=0.03},cache-schedule{interval=5}", "gptq"),
+        (
+            "cachequant-w8a8",
+            "rate=0.03},cache-schedule{interval=5,weigh=false,extrapolate=false},measure",
+            "gptq",
+        ),
         ("cachequant-w8a8,interval=1", "rate=0.03},measure-error", "cache-schedule"),
         ("w4a4,branches=7.5", "merge-quantizers,low-rank{share=7.5},quantize-weights", "share=10"),
         ("w4a4,keep=31", "gptq,keep-wide{poor=31,enough=31},measure-error,", "poor=16"),

@@ -15,13 +15,19 @@ ONE = 2**CORRECTION_BITS
 def test_shallow_calls_correct_what_is_kept(seed: int, most: int) -> None:
     random = torch.Generator().manual_seed(seed)
     x = torch.randint(-32768, 32768, (1, 3, 5), generator=random).to(torch.int16)
-    factor, offset = torch.randint(-most, most + 1, (2, 4, 5), generator=random).to(torch.int32)
+    factor, offset, older = torch.randint(-most, most + 1, (3, 4, 5), generator=random).to(torch.int32)
     step, source = torch.tensor(seed % 4), torch.zeros(4, dtype=torch.int32)
     found = cached(x, step, source, factor, offset, 2, True)
     wanted = (x.double() * (factor[step].double() / ONE) + offset[step].double() / ONE).clamp(-32768, 32767)
     assert found.dtype is torch.int16
     assert float((found.double() - wanted).abs().max()) <= 0.5
     assert torch.equal(cached(x, step, source, factor, offset, 2, False), x)
+    two = torch.cat((x, x.flip(1)))
+    found = cached(two, step, source, factor, offset, 2, True, older)
+    total = x.double() * factor[step].double() + x.flip(1).double() * older[step].double() + offset[step].double()
+    assert float((found.double() - (total / ONE).clamp(-32768, 32767)).abs().max()) <= 0.5
+    assert found.shape == x.shape
+    assert torch.equal(cached(x, step, source, factor, offset, 2, False, older), x)
 
 
 @given(st.integers(0, 2**16))

@@ -13,6 +13,7 @@ import torch
 from torch import fx
 
 from ....ir.arithmetic.operands import ensure_shapes, shape_of
+from ....ir.caching import keeps_two
 from ....ir.caching import sources_of as sources_of_calls
 from ....ir.errors import DgqcError
 from ....ir.level import Level
@@ -84,7 +85,8 @@ def emit(
     )
     given = (tuple(vectors), loop, drawing, kernel_sources, shipped, tokenizer)
     signature = _signature(program, name, first, place, sources)
-    copies, called = _statements(first), (first.stream, sources_of_calls(program.graph))
+    full_calls, two = sources_of_calls(program.graph), keeps_two(program.graph.graph)
+    copies, called = _statements(first), (first.stream, full_calls, two)
     project = Project(
         signature, first.functions, copies, first.constants, *given, *called, None, tuple(others)
     )

@@ -120,7 +120,7 @@ class Project:
         draw. kernel_sources: C files of kernels that other packages register. shipped: a folder that may hold
         these constants already. tokenizer: of a text encoder. stream: the windows in which constants are
         read while the program runs. full_calls: the full call that each call takes what is cached of; ()
-        without a cache. weights: the name of the program whose constants these are, of another size; None
+        without a cache. keeps_two: whether it takes that of the full call before as well. weights: the name of the program whose constants these are, of another size; None
         where they are its own. sizes: that are written beside this one.
     """
 
@@ -136,6 +136,7 @@ class Project:
     tokenizer: Tokenizer | None = None
     stream: Stream | None = None
     full_calls: tuple[int, ...] = ()
+    keeps_two: bool = False
     weights: str | None = None
     sizes: tuple[str, ...] = ()
 
@@ -246,6 +247,7 @@ def context_of(project: Project) -> dict[str, Any]:
         "host": signature.storage.host if signature.storage.apart else "",
         "stream": project.stream,
         "full_calls": project.full_calls,
+        "keeps_two": project.keeps_two,
         "weights": weights,
         "weights_file": weights_file(weights),
         "vectors_name": f"vectors{name.removeprefix(weights)}",

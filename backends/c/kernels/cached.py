@@ -20,15 +20,19 @@ CACHE_HEADER = defined("DGQC_ALIGNMENT")
 
 def _cached(node: fx.Node, a: dict[str, Any], context: EmissionContext) -> KernelCall:
     """`dgqc::cached`. Its value isn't read by rows, for a shallow call doesn't compute it."""
-    cache = context.places.lasting(node)
-    held = cache.after(CACHE_HEADER).by_rows(value_bytes(node.meta["val"]) // context.group_rows)
-    parameters = struct(columns=shape_of(node)[-1], **context.named(a, "factor", "offset"))
-    places = (context.rows(a["x"]), held, cache, context.rows(node))
+    cache, size = context.places.lasting(node), value_bytes(node.meta["val"])
+    held, older = (
+        cache.after(CACHE_HEADER + start).by_rows(size // context.group_rows) for start in (0, size)
+    )
+    two = a["older"] is not None
+    tables = {**context.named(a, "factor", "offset"), "older": context.table(a["older"]) if two else None}
+    parameters = struct(columns=shape_of(node)[-1], **tables)
+    places = (context.rows(a["x"]), held, older if two else None, cache, context.rows(node))
     return KernelCall("cached", (STEP, ROWS, *places), parameters, by_rows=True)
 
 
 def _lasting(node: fx.Node, a: dict[str, Any]) -> int:
-    return CACHE_HEADER + value_bytes(node.meta["val"])
+    return CACHE_HEADER + value_bytes(node.meta["val"]) * (1 if a["older"] is None else 2)
 
 
 KERNELS = (Kernel(torch.ops.dgqc.cached.default, _cached, by_rows(), lasting=_lasting),)

@@ -61,11 +61,14 @@ typedef struct {
 typedef struct {
     int32_t source;  /* the full call, counted from 1; 0: nothing is held */
     int32_t shallow; /* whether the call that runs now takes what is held */
+    int32_t older;   /* the full call of the older value that is held behind it, counted from 1; 0: none */
+    int32_t moves;   /* whether what is held becomes the older one before this call leaves its own */
 } dgqc_cache;
 
 typedef struct {
     size_t columns;
     const int32_t *factor, *offset; /* [steps][columns], in 2^-15 */
+    const int32_t *older;           /* likewise; NULL where one value is held */
 } dgqc_cached_parameters;
 
 /* Rows of a table, which the ids' low 16 bits name: modulo the rows, so that any id has one. */
@@ -97,9 +100,10 @@ void dgqc_depthwise_conv2d_rows(const dgqc_depthwise_conv2d_parameters *p, size_
                                 const int16_t *x, int16_t *y, const void *shared);
 /* x is at the block's rows where its last axis is taken from, and read whole otherwise. */
 void dgqc_take_rows(const dgqc_take_parameters *p, size_t step, dgqc_rows rows, const void *x, void *y);
-/* A full call leaves x at `held`; a shallow one doesn't read x, which nobody has computed. */
+/* A full call leaves x at `held`, and what was there at `older`, which is NULL where one value is held; a shallow one doesn't
+ * read x, which nobody has computed. */
 void dgqc_cached_rows(const dgqc_cached_parameters *p, size_t step, dgqc_rows rows, const int16_t *x, int16_t *held,
-                      const dgqc_cache *cache, int16_t *y);
+                      int16_t *older, const dgqc_cache *cache, int16_t *y);
 /* ids is read whole. */
 void dgqc_embed_rows(const dgqc_embed_parameters *p, size_t step, dgqc_rows rows, const int16_t *ids, int16_t *y);
 void dgqc_end_token(const dgqc_end_token_parameters *p, size_t step, const void *x, const int16_t *ids, void *y);

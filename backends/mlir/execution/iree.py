@@ -22,17 +22,18 @@ log = logging.getLogger("dgqc")
 class IreeProgram:
     """An emitted folder, compiled and loaded."""
 
-    def __init__(self, directory: Path, sources: tuple[int, ...] = ()) -> None:
+    def __init__(self, directory: Path, sources: tuple[int, ...] = (), two: bool = False) -> None:
         """Compiles the folder's modules, which takes seconds to minutes. Raises DgqcError as that does.
 
-        sources: the full call that each call takes what is cached of; () where nothing is.
+        sources: the full call that each call takes what is cached of; () where nothing is. two: whether it
+        takes that of the full call before as well.
         """
         self._interface = read_interface(directory)
         name = self._interface.parameters
         module = loaded(compiled(directory / MODULE), directory / name if name else None)
         self._function = module[self._interface.function]
         self._shallow = IreeProgram(directory / SHALLOW) if self._interface.kept else None
-        self._caching = CachingCalls(sources, self._full_call, self._shallow_call)
+        self._caching = CachingCalls(sources, self._full_call, self._shallow_call, two)
 
     def run(
         self, inputs: Mapping[str, torch.Tensor], step: int, cache: FeatureCache | None = None

@@ -16,7 +16,14 @@ from torch_mlir.execution_engine import ExecutionEngine
 from torch_mlir.passmanager import PassManager
 from torch_mlir.runtime import get_ranked_memref_descriptor
 
-from ....ir.caching import CachingCalls, FeatureCache, full_entry, shallow_entry, sources_of
+from ....ir.caching import (
+    CachingCalls,
+    FeatureCache,
+    full_entry,
+    keeps_two,
+    shallow_entry,
+    sources_of,
+)
 from ....ir.program import Program
 from ..emission.emit import interface_of
 from ..lowering.pipeline import run
@@ -50,7 +57,8 @@ class LlvmProgram:
     @cached_property
     def _caching(self) -> CachingCalls:
         """Where something is cached, calls of either kind by a function of their own."""
-        return CachingCalls(sources_of(self._program.graph), self._full, self._shallow)
+        graph = self._program.graph
+        return CachingCalls(sources_of(graph), self._full, self._shallow, keeps_two(graph.graph))
 
     @cached_property
     def _full_function(self) -> LlvmFunction:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from pathlib import Path
 
+import pytest
 import torch
 from skipping import CALLS, cached
 
@@ -29,15 +30,20 @@ def in_sequence(program: Program, run: Callable[..., torch.Tensor]) -> None:
             assert torch.equal(run(inputs, step), reference.run(program, inputs, step))
 
 
-def test_llvm() -> None:
-    program = cached()
+TWO = pytest.mark.parametrize("two", [False, True], ids=["one", "two"])
+
+
+@TWO
+def test_llvm(two: bool) -> None:
+    program = cached(two=two)
     in_sequence(program, LlvmProgram(program).run)
 
 
-def test_iree(tmp_path: Path) -> None:
-    program = cached()
+@TWO
+def test_iree(tmp_path: Path, two: bool) -> None:
+    program = cached(two=two)
     emit(program, tmp_path, vectors=reference_vectors(program))
-    in_sequence(program, IreeProgram(tmp_path, sources_of(program.graph)).run)
+    in_sequence(program, IreeProgram(tmp_path, sources_of(program.graph), two).run)
     folders = {path.parent.name: path for path in tmp_path.rglob("output.npy")}
     assert folders.keys() == {"step_0", "step_1", "step_2", "step_4"}
     assert all((SHALLOW in path.parts) == (name in ("step_1", "step_4")) for name, path in folders.items())

@@ -1,0 +1,114 @@
+"""Least squares of a value at one call by what one or two full calls before it left, channel by channel."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import torch
+
+from ...ir.plans import CachedValue
+from .features import Movement
+
+SMALLEST = 1e-30
+"""Variances below it are of values that don't change."""
+_TABLES = ("factor", "older", "offset")
+NOISE = 1e-4
+"""Of two values' variance, what integers may make of them: it keeps coefficients of nearly the same values
+from growing against each other."""
+TABLE_BITS = 20
+"""Finer than tables at the integer level, and coarse enough to be the same on every machine."""
+
+
+@dataclass(frozen=True)
+class Fit:
+    """F~ = factor F_j + older F_k + offset, all float64 (C,); error: of its mean square, of all channels."""
+
+    factor: torch.Tensor
+    older: torch.Tensor
+    offset: torch.Tensor
+    error: float
+
+
+def fitted(seen: Movement, call: int, full: int, before: int | None) -> Fit:
+    """Of the value at `call` by that at the full call j it follows, and at the full call k before that.
+
+    before: None for one value alone: a = Cov(Y, X) / Var(X). Of two it is a ridge regression, with NOISE.
+    """
+    y, x = seen.mean(call), seen.mean(full)
+    own, variance, shared = seen.covariance(call, call), seen.covariance(full, full), seen.covariance(call, full)
+    alone = torch.where(variance > SMALLEST, shared / variance.clamp(min=SMALLEST), 1.0)
+    if before is None:
+        error = own - 2 * alone * shared + alone.square() * variance
+        return Fit(alone, torch.zeros_like(alone), y - alone * x, float(error.sum()))
+    second, crossed, other = (
+        seen.covariance(before, before),
+        seen.covariance(full, before),
+        seen.covariance(call, before),
+    )
+    first_wide, second_wide = variance * (1 + NOISE), second * (1 + NOISE)
+    determinant = first_wide * second_wide - crossed.square()
+    two = determinant > SMALLEST
+    divisor = determinant.clamp(min=SMALLEST)
+    factor = torch.where(two, (shared * second_wide - other * crossed) / divisor, alone)
+    older = torch.where(two, (other * first_wide - shared * crossed) / divisor, 0.0)
+    error = (
+        own
+        + factor.square() * variance
+        + older.square() * second
+        + 2 * (factor * older * crossed - factor * shared - older * other)
+    )
+    offset = y - factor * x - older * seen.mean(before)
+    return Fit(factor, older, offset, float(error.sum()))
+
+
+def residuals(seen: Movement, most: int, extrapolate: bool) -> torch.Tensor:
+    """The error that is left of each call's value, by the full calls it may follow.
+
+    most: calls of a run, R. Returns float64 (T, R, R + 1): [j, d, e] of the value at call j + d by that at
+    call j and, from e = 1 on, at call j - e; 0 where there are no such calls, and at d = 0.
+    """
+    calls = len(seen.total)
+    found = torch.zeros(calls, most, most + 1, dtype=torch.float64)
+    for full in range(calls):
+        for after in range(1, min(most, calls - full)):
+            found[full, after] = fitted(seen, full + after, full, None).error
+            for back in range(1, min(most, full) + 1):
+                before = full - back if extrapolate else None
+                found[full, after, back] = fitted(seen, full + after, full, before).error
+    return found
+
+
+def weighed(cost: torch.Tensor, weights: torch.Tensor) -> torch.Tensor:
+    """Each call's cost by its weight. cost: as `residuals`. weights: float64 (T,)."""
+    calls, most, _ = cost.shape
+    later = torch.arange(calls)[:, None] + torch.arange(most)
+    return cost * weights[later.clamp(max=calls - 1)][:, :, None]
+
+
+def distances(seen: Movement, most: int) -> torch.Tensor:
+    """CacheQuant's cost, the same whichever call was full before; as `residuals`."""
+    calls = len(seen.total)
+    found = torch.zeros(calls, most, most + 1, dtype=torch.float64)
+    for full in range(calls):
+        for after in range(1, min(most, calls - full)):
+            found[full, after] = seen.distance[full + after, after]
+    return found
+
+
+def corrections(seen: Movement, source: torch.Tensor, axis: int, extrapolate: bool) -> CachedValue:
+    """The fit of every call. source: int64 (T,), the full call that each takes the value of."""
+    starts = sorted(set(source.tolist()))
+    before = dict(zip(starts[1:], starts, strict=False)) if extrapolate else dict[int, int]()
+    fits = [fitted(seen, call, full, before.get(full)) for call, full in enumerate(source.tolist())]
+    own = (source == torch.arange(len(source)))[:, None]
+    factor, older, offset = (torch.stack([getattr(one, what) for one in fits]) for what in _TABLES)
+    factor, older, offset = torch.where(own, 1.0, factor), older.masked_fill(own, 0), offset.masked_fill(own, 0)
+    tables = rounded(factor), rounded(offset), axis
+    return CachedValue(source, *tables, rounded(older) if before else None)
+
+
+def rounded(table: torch.Tensor) -> torch.Tensor:
+    """In steps of a 2^20th of the largest power of two in it."""
+    _, exponent = torch.frexp(table.abs().max())
+    unit = torch.ldexp(torch.ones((), dtype=torch.float64), exponent - TABLE_BITS)
+    return torch.round(table / unit) * unit
