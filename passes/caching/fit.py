@@ -35,16 +35,14 @@ def fitted(seen: Movement, call: int, full: int, before: int | None) -> Fit:
     before: None for one value alone: a = Cov(Y, X) / Var(X). Of two it is a ridge regression, with NOISE.
     """
     y, x = seen.mean(call), seen.mean(full)
-    own, variance, shared = seen.covariance(call, call), seen.covariance(full, full), seen.covariance(call, full)
+    own, variance = seen.covariance(call, call), seen.covariance(full, full)
+    shared = seen.covariance(call, full)
     alone = torch.where(variance > SMALLEST, shared / variance.clamp(min=SMALLEST), 1.0)
     if before is None:
         error = own - 2 * alone * shared + alone.square() * variance
         return Fit(alone, torch.zeros_like(alone), y - alone * x, float(error.sum()))
-    second, crossed, other = (
-        seen.covariance(before, before),
-        seen.covariance(full, before),
-        seen.covariance(call, before),
-    )
+    second, crossed = seen.covariance(before, before), seen.covariance(full, before)
+    other = seen.covariance(call, before)
     first_wide, second_wide = variance * (1 + NOISE), second * (1 + NOISE)
     determinant = first_wide * second_wide - crossed.square()
     two = determinant > SMALLEST
@@ -102,9 +100,9 @@ def corrections(seen: Movement, source: torch.Tensor, axis: int, extrapolate: bo
     fits = [fitted(seen, call, full, before.get(full)) for call, full in enumerate(source.tolist())]
     own = (source == torch.arange(len(source)))[:, None]
     factor, older, offset = (torch.stack([getattr(one, what) for one in fits]) for what in _TABLES)
-    factor, older, offset = torch.where(own, 1.0, factor), older.masked_fill(own, 0), offset.masked_fill(own, 0)
-    tables = rounded(factor), rounded(offset), axis
-    return CachedValue(source, *tables, rounded(older) if before else None)
+    factor = torch.where(own, 1.0, factor)
+    offset, older = (rounded(one.masked_fill(own, 0.0)) for one in (offset, older))
+    return CachedValue(source, rounded(factor), offset, axis, older if before else None)
 
 
 def rounded(table: torch.Tensor) -> torch.Tensor:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
-from functools import reduce
 from typing import Any
 
 import torch
@@ -67,7 +66,7 @@ def picture_weights(program: Program, site: str, samples: int, who: str) -> torc
 
     drawings = side_by_side(of_one, range(len(rows)), call_bytes(program, HALVES))
     told = track(drawings, f"{who}: weighing calls", len(rows))
-    pictures, values = reduce(torch.add, told)
+    pictures, values = torch.stack(list(told)).sum(dim=0)
     found = (pictures / values.clamp(min=SMALLEST)).clamp(min=SMALLEST)
     return interpolated(places, found, len(sampler))
 

@@ -36,7 +36,9 @@ def cached(builder: IntegerGraphBuilder, plan: CachedValue, site: fx.Node) -> Sc
         "offset": _bounded(offset),
     }
     if plan.older is not None:
-        tables["older"] = _bounded(torch.round(plan.older * _scale_before(plan.source, steps) * 2**CORRECTION_BITS))
+        tables["older"] = _bounded(
+            torch.round(plan.older * _scale_before(plan.source, steps) * 2**CORRECTION_BITS)
+        )
     constants = [builder.table(f"{name}.{what}", table) for what, table in tables.items()]
     args = (value.node, builder.step, *constants[:3], axes - 1, False, *constants[3:])
     node = builder.call(dgqc.cached.default, args, site, f"{site.name}_value")

@@ -143,7 +143,11 @@ def _corrected(
 def _cached(
     module: fx.GraphModule, plan: CachedValue, source: fx.Node, step: fx.Node, site: fx.Node
 ) -> fx.Node:
-    tables = {"source": plan.source.to(torch.int32), "factor": plan.factor.float(), "offset": plan.offset.float()}
+    tables = {
+        "source": plan.source.to(torch.int32),
+        "factor": plan.factor.float(),
+        "offset": plan.offset.float(),
+    }
     if plan.older is not None:
         tables["older"] = plan.older.float()
     named = [add_constant(module, f"{site.args[1]}_{what}", table) for what, table in tables.items()]

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterator
+from itertools import pairwise
 
 import torch
 from hypothesis import given, settings
@@ -38,7 +39,7 @@ def test_no_other_choice_costs_less(calls: int, interval: int, seed: int) -> Non
 
     def total(begins: tuple[int, ...]) -> float:
         stops = (*begins[1:], calls)
-        before = (0, *(b - a for a, b in zip(begins, begins[1:], strict=False)))
+        before = (0, *(b - a for a, b in pairwise(begins)))
         runs = zip(begins, stops, before, strict=True)
         return sum(float(cost[b, : e - b, f].sum()) for b, e, f in runs)
 

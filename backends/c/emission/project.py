@@ -120,8 +120,9 @@ class Project:
         draw. kernel_sources: C files of kernels that other packages register. shipped: a folder that may hold
         these constants already. tokenizer: of a text encoder. stream: the windows in which constants are
         read while the program runs. full_calls: the full call that each call takes what is cached of; ()
-        without a cache. keeps_two: whether it takes that of the full call before as well. weights: the name of the program whose constants these are, of another size; None
-        where they are its own. sizes: that are written beside this one.
+        without a cache. keeps_two: whether it takes that of the full call before as well. weights: the name
+        of the program whose constants these are, of another size; None where they are its own. sizes: that
+        are written beside this one.
     """
 
     signature: Signature

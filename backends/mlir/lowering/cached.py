@@ -31,12 +31,11 @@ def cached(b: ModuleBuilder, call: OpCall) -> ir.Value:
     parts = [
         reads.of(part(values, 0, place * count, count), range(len(shape))) for place in range(len(names))
     ]
-    offset, *factors = (reads.of(b.spread(call[name], all_columns), (last,)) for name in ("offset", *names))
+    *factors, offset = (reads.of(b.spread(call[name], all_columns), (last,)) for name in (*names, "offset"))
 
     def body(*n: Number) -> Number:
-        total = offset(n).to(64)
-        for x, factor in zip(parts, factors, strict=True):
-            total = total + x(n).to(64) * factor(n).to(64)
+        first, *rest = (x(n).to(64) * factor(n).to(64) for x, factor in zip(parts, factors, strict=True))
+        total = sum(rest, first) + offset(n).to(64)
         return saturate(round_shift(total, CORRECTION_BITS), 16)
 
     return each(shape, 16, reads.operands, body)
