@@ -37,7 +37,7 @@ def cached(builder: IntegerGraphBuilder, plan: CachedValue, site: fx.Node) -> Sc
     }
     if plan.older is not None:
         tables["older"] = _bounded(
-            torch.round(plan.older * _scale_before(plan.source, steps) * 2**CORRECTION_BITS)
+            torch.round(plan.older * scale_before(plan.source, steps) * 2**CORRECTION_BITS)
         )
     constants = [builder.table(f"{name}.{what}", table) for what, table in tables.items()]
     args = (value.node, builder.step, *constants[:3], axes - 1, False, *constants[3:])
@@ -63,7 +63,7 @@ def _in_one_scale(builder: IntegerGraphBuilder, value: Scaled, source: torch.Ten
     return replace(value, node=node, scale=held)
 
 
-def _scale_before(source: torch.Tensor, steps: torch.Tensor) -> torch.Tensor:
+def scale_before(source: torch.Tensor, steps: torch.Tensor) -> torch.Tensor:
     """What an older value's steps are in steps of the later one, (T, 1) or (T, C); 1 where there is none.
 
     source: as in the plan. steps: of each call's value, (T, 1) or (T, C)."""

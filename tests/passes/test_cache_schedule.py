@@ -25,6 +25,7 @@ from dgqc.passes.caching.features import Movement, movement
 from dgqc.passes.caching.fit import corrections, distances, residuals, weighed
 from dgqc.passes.caching.weight import interpolated, picture_weights, probed
 from dgqc.passes.graph.edit import aten
+from dgqc.passes.lowering.cached import scale_before
 from dgqc.passes.simulation.simulate import Simulate
 
 
@@ -195,6 +196,12 @@ def _louder(sampler: Sampler) -> Sampler:
     """The last call's output counts twice."""
     factors = tuple(2.0 if step == len(sampler) - 1 else 1.0 for step in range(len(sampler)))
     return sampler.times(StepFactors((1.0,) * len(sampler), factors))
+
+
+def test_older_values_are_taken_in_steps_of_the_later_one() -> None:
+    steps = torch.tensor([[2.0, 6], [2, 6], [4, 3], [4, 3], [8, 1]], dtype=torch.float64)
+    found = scale_before(torch.tensor([0, 0, 2, 2, 4]), steps)
+    assert found.tolist() == [[1, 1], [1, 1], [0.5, 2], [0.5, 2], [0.5, 3]]
 
 
 def test_halves_of_a_drawing_have_a_cache_each() -> None:
