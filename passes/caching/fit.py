@@ -20,7 +20,7 @@ TABLE_BITS = 20
 
 
 @dataclass(frozen=True)
-class Fit:
+class Forecast:
     """F~ = factor F_j + older F_k + offset, all float64 (C,); error: of its mean square, of all channels."""
 
     factor: torch.Tensor
@@ -29,7 +29,7 @@ class Fit:
     error: float
 
 
-def fitted(seen: Movement, call: int, full: int, before: int | None) -> Fit:
+def fitted(seen: Movement, call: int, full: int, before: int | None) -> Forecast:
     """Of the value at `call` by that at the full call j it follows, and at the full call k before that.
 
     before: None for one value alone: a = Cov(Y, X) / Var(X). Of two it is a ridge regression, with NOISE.
@@ -40,7 +40,7 @@ def fitted(seen: Movement, call: int, full: int, before: int | None) -> Fit:
     alone = torch.where(variance > SMALLEST, shared / variance.clamp(min=SMALLEST), 1.0)
     if before is None:
         error = own - 2 * alone * shared + alone.square() * variance
-        return Fit(alone, torch.zeros_like(alone), y - alone * x, float(error.sum()))
+        return Forecast(alone, torch.zeros_like(alone), y - alone * x, float(error.sum()))
     second, crossed = seen.covariance(before, before), seen.covariance(full, before)
     other = seen.covariance(call, before)
     first_wide, second_wide = variance * (1 + NOISE), second * (1 + NOISE)
@@ -56,7 +56,7 @@ def fitted(seen: Movement, call: int, full: int, before: int | None) -> Fit:
         + 2 * (factor * older * crossed - factor * shared - older * other)
     )
     offset = y - factor * x - older * seen.mean(before)
-    return Fit(factor, older, offset, float(error.sum()))
+    return Forecast(factor, older, offset, float(error.sum()))
 
 
 def residuals(seen: Movement, most: int, extrapolate: bool) -> torch.Tensor:
