@@ -121,5 +121,5 @@ class _Judge(BlockInterpreter):
     def run_node(self, n: fx.Node) -> Any:
         if n in self.listener.sites:
             (probabilities, values), _ = self.fetch_args_kwargs_from_env(n)
-            self.listener.hear(n, probabilities, values)  # type: ignore[arg-type]
+            self.listener.hear(n, probabilities, values)
         return super().run_node(n)

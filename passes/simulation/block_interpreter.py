@@ -87,7 +87,7 @@ class BlockInterpreter(fx.Interpreter):
 
 def product_by_rows(left: torch.Tensor, right: torch.Tensor) -> Rows:
     """Their matrix product, a few rows at a time."""
-    leading = torch.broadcast_shapes(left.shape[:-2], right.shape[:-2])
+    leading = torch.broadcast_shapes(left.shape[:-2], right.shape[:-2])  # type: ignore[no-untyped-call]
     left, right = (one.expand(*leading, *one.shape[-2:]) for one in (left, right))
     shape = torch.Size((*left.shape[:-1], right.shape[-1]))
     return Rows(shape, lambda block: left[block] @ right[block[:-1]])
