@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import operator
-from dataclasses import replace
+from collections.abc import Mapping
+from dataclasses import fields, is_dataclass, replace
 from typing import Any
 
 import torch
@@ -112,10 +113,26 @@ def inputs_of(program: Program, seed: int = 0) -> dict[str, torch.Tensor]:
     return {item.name: graph.values(*item.shape) for item in program.inputs}
 
 
+def _in_steps(value: Any) -> Any:
+    """The same with all its numbers rounded."""
+    if isinstance(value, float):
+        return round(value * 2**12) / 2**12
+    if isinstance(value, tuple):
+        return tuple(map(_in_steps, value))
+    if isinstance(value, Mapping):
+        return {key: _in_steps(one) for key, one in value.items()}
+    if is_dataclass(value) and not isinstance(value, type):
+        return replace(value, **{one.name: _in_steps(getattr(value, one.name)) for one in fields(value)})
+    return value
+
+
 def with_ddim(program: Program, labels: Labels | None = None) -> Program:
-    """The program with a denoising loop over its steps, for made-up scales."""
+    """The program with a denoising loop over its steps, for made-up scales.
+
+    Coefficients are in steps of 2^-12: PyTorch's roots differ in the last bit from one processor to another.
+    """
     steps = len(program.schedule)
     config = {"_class_name": "DDIMScheduler", "prediction_type": "sample"}
     scale = torch.full((steps,), 2e-4, dtype=torch.float64)
-    sampler = sampler_for("ddim", config, schedule_for(config, steps)[1])
+    sampler = _in_steps(sampler_for("ddim", config, schedule_for(config, steps)[1]))
     return replace(program, loop=tabulate(sampler, scale, scale, labels))
