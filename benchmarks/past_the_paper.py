@@ -80,7 +80,7 @@ def _activations(width: str, costs: Sequence[float]) -> list[Candidate]:
             raise ValueError(f"{old} stands {start.count(old)} times in {start}.")
         return Candidate(f"{width}, {name}", start.replace(old, new))
 
-    observed = f"observe-ranges,balance-channels,outlier-dims,{groups}"
+    observed = f"observe-ranges{{attentions=5}},balance-channels,outlier-dims,{groups}"
     anew = instead("grouped anew at each call", observed, "step-groups")
     return [
         instead("the paper's", attention, "log-quant{scale=tensor}"),

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import ClassVar
 
 from ..ir.level import Level
 from ..ir.plans import Operand
 from ..ir.program import Program
+from ..passes.activations.choose_probabilities import ChooseProbabilities
+from ..passes.activations.coding_losses import evenly_spaced
 from ..passes.activations.observation import Observation
 from ..passes.activations.observe_ranges import ObserveRanges, observe, with_ranges
 from ..passes.base import Pass
@@ -42,7 +44,10 @@ class Remembering(Pass):
             for name, plan in program.plans.items()
         }
         graph = program.graph  # passes before this one may have changed constants, and nothing else
-        key = content_hash(self.original, structure(list(graph.graph.nodes)), graph.state_dict(), kinds)
+        # What is heard of attentions does nothing to ranges, so that all candidates may share it.
+        original = replace(self.original, attentions=0)
+        key = content_hash(original, structure(list(graph.graph.nodes)), graph.state_dict(), kinds)
         if key not in self.observed:
-            self.observed[key] = observe(program)
+            calls = max(self.original.attentions, ChooseProbabilities.calls)
+            self.observed[key] = observe(program, evenly_spaced(calls, len(program.schedule)))
         return with_ranges(program, self.observed[key])

@@ -138,6 +138,14 @@ def scheduler(config: dict[str, Any]) -> str:
     return "EulerDiscreteScheduler" if "addition_embed_type" in config else "DDIMScheduler"
 
 
+def assert_same(found: Any, wanted: Any) -> None:
+    """Weights to the bit; answers up to rounding, since some processors add in another order where weights
+    lie in a mapped file."""
+    own = found.state_dict()
+    assert all(torch.equal(own[name], value) for name, value in wanted.state_dict().items())
+    torch.testing.assert_close(called(found), called(wanted), rtol=1e-4, atol=1e-5)
+
+
 @pytest.mark.parametrize("name", CONFIGS)
 def test_the_unet_is_recognised(name: str, tmp_path: Path) -> None:
     unet = unet_of(name)
@@ -146,7 +154,7 @@ def test_the_unet_is_recognised(name: str, tmp_path: Path) -> None:
     weights["first_stage_model.decoder.conv_in.bias"] = torch.ones(4)
     save_file(weights, tmp_path / "published.safetensors")
     found: Any = load_model(tmp_path / "published.safetensors")
-    assert torch.equal(called(found.model), called(unet))
+    assert_same(found.model, unet)
     assert found.scheduler["_class_name"] == scheduler(CONFIGS[name])
 
 
@@ -163,7 +171,7 @@ def test_forms_of_the_file(kind: str, tmp_path: Path) -> None:
         )
     found: Any = load_model(path)
     expected = unet.half().float() if kind == "half" else unet
-    assert torch.equal(called(found.model), called(expected))
+    assert_same(found.model, expected)
 
 
 def test_averaged_weights_are_told_and_taken(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
@@ -174,9 +182,9 @@ def test_averaged_weights_are_told_and_taken(tmp_path: Path, caplog: pytest.LogC
     path = tmp_path / "both.safetensors"
     save_file({**original_names(unet), **averaged_names(other)}, path)
     with caplog.at_level(logging.WARNING, "dgqc"):
-        assert torch.equal(called(load_model(path).model), called(unet))
+        assert_same(load_model(path).model, unet)
     assert "averaged weights lie beside it: --weights-key ema" in caplog.text
-    assert torch.equal(called(load_model(path, "ema").model), called(other))
+    assert_same(load_model(path, "ema").model, other)
 
 
 @pytest.mark.parametrize(
