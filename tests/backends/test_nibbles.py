@@ -15,18 +15,9 @@ from dgqc.backends.c.emission.project import RUNTIME
 from dgqc.backends.c.kernels.panels import nibble_bytes, panels, quads_of
 
 from .integer_graph import pick
-from .test_tile import BUILDS, NEEDS, STRICT
+from .test_tile import BUILDS, NEEDS, STRICT, Panels
 
 GUARD = 77
-
-
-class Panels(ctypes.Structure):
-    _fields_ = [
-        ("data", ctypes.c_void_p),
-        ("columns", ctypes.c_size_t),
-        ("quads", ctypes.c_size_t),
-        ("bits", ctypes.c_int),
-    ]
 
 
 @pytest.fixture(scope="session", params=BUILDS)
