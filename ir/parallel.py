@@ -13,6 +13,7 @@ from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor, wait
 from contextlib import contextmanager
 from contextvars import copy_context
+from functools import partial
 from itertools import islice
 from pathlib import Path
 from typing import Any, TypeVar
@@ -71,7 +72,7 @@ def side_by_side(
             with torch.set_grad_enabled(grad):
                 return function(item)
 
-        pool, left = _shared.pool(), iter(items)
+        pool, left = _shared.pool("dgqc", worker=True), iter(items)
         begun: deque[Future[Result]] = deque()
         try:
             begun.extend(pool.submit(copy_context().run, work, item) for item in islice(left, workers))
@@ -85,11 +86,24 @@ def side_by_side(
             wait(begun)
 
 
+def in_blocks(function: Callable[..., Result], blocks: Iterable[tuple[Any, ...]]) -> list[Result]:
+    """What `function` makes of each block's arguments, in their order. For integers alone.
+
+    As many blocks at a time as torch had threads before, even inside of `side_by_side`, whose threads wait
+    for theirs; so work of few pieces has all processors, too.
+    """
+    if _thread.in_block:
+        return [function(*block) for block in blocks]
+    with single_threaded():
+        return list(_shared.pool("blocks", in_block=True).map(lambda block: function(*block), blocks))
+
+
 class _Thread(threading.local):
-    """What is to be known of a thread: whether it is single-threaded, and whether it works for another."""
+    """What is to be known of a thread: whether it is single-threaded, and what it works at for another."""
 
     inside = False
     worker = False
+    in_block = False
 
 
 class _Shared:
@@ -101,7 +115,7 @@ class _Shared:
         self._lock = threading.Lock()
         self._count = 0
         self._blas: Any = None
-        self._pool: ThreadPoolExecutor | None = None
+        self._pools: dict[str, ThreadPoolExecutor] = {}
 
     def enter(self) -> Any:
         """The calling thread's own limits, to be restored by it."""
@@ -120,24 +134,29 @@ class _Shared:
             self._count -= 1
             if self._count:
                 return
-            if self._pool is not None:
-                self._pool.shutdown()
-                self._pool = None
+            for pool in self._pools.values():
+                pool.shutdown()
+            self._pools.clear()
             self._blas.restore_original_limits()
             torch.set_num_threads(self.threads)
 
-    def pool(self) -> ThreadPoolExecutor:
-        """One for all, so that nested and simultaneous work has no more threads than processors."""
-        with self._lock:
-            if self._pool is None:
-                self._pool = ThreadPoolExecutor(self.threads, "dgqc", initializer=self._begin)
-            return self._pool
+    def pool(self, name: str, **facts: bool) -> ThreadPoolExecutor:
+        """One for all, so that nested and simultaneous work has no more threads than processors.
 
-    def _begin(self) -> None:
+        facts: of its threads, as `_Thread` has them.
+        """
+        with self._lock:
+            if name not in self._pools:
+                begin = partial(self._begin, facts)
+                self._pools[name] = ThreadPoolExecutor(self.threads, name, initializer=begin)
+            return self._pools[name]
+
+    def _begin(self, facts: dict[str, bool]) -> None:
         """The first thing that a worker does."""
         torch.set_num_threads(1)
         self._controller.select(user_api="openmp").limit(limits=1)
-        _thread.inside = _thread.worker = True
+        _thread.inside = True
+        vars(_thread).update(facts)
 
 
 _thread = _Thread()

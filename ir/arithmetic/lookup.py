@@ -31,15 +31,18 @@ def exp2_negative(z: torch.Tensor) -> torch.Tensor:
     """2^-z. z: int64 >= 0, Q16. Returns int64 in Q30, 0 .. 2^30; relative error below 2^-17 plus 2^-30.
 
     t is 16 bits and so is every coefficient but c0 and c1, hence all products fit int32; c0 - t * slope lies
-    in 2^32 .. 2^33, so that its low 32 bits tell all of it. Never rises with z, and 2^-n is exact.
+    in 2^32 .. 2^33, so that its low 32 bits, to which int32 wraps, tell all of it. Never rises with z, and
+    2^-n is exact.
     """
-    c0, c1, c2, c3, c4 = EXP2
-    t = (z & 65535) - 2**15
-    slope = c3 - ((c4 * t) >> 16)
-    slope = c2 - ((slope * t) >> 16)
-    slope = c1 - ((slope * t) >> 16)
-    mantissa = ((c0 - slope * t) >> 3) + 1
-    return mantissa >> (z >> 16).clamp(max=31)
+    c0, *others, c4 = EXP2
+    narrow = z.clamp(max=32 << 16).to(torch.int32)
+    t = (narrow & 65535).sub_(2**15)
+    product = t * c4
+    for c in reversed(others):  # In place: softmax spends its time here.
+        product.bitwise_right_shift_(16).neg_().add_(c).mul_(t)
+    product.neg_().add_(c0 - 2**32)
+    mantissa = product.bitwise_right_shift_(3).bitwise_and_(2**29 - 1).add_(2**29 + 1)
+    return mantissa.bitwise_right_shift_(narrow.bitwise_right_shift_(16).clamp_(max=31)).to(torch.int64)
 
 
 def log2(v: torch.Tensor) -> torch.Tensor:

@@ -17,6 +17,7 @@ from ..verify.argument_rules import (
     value_type,
 )
 from ..verify.checks import Problems, VerificationScope, both
+from .blocks import along_rows
 from .elementwise import factor_at
 from .fake import fake
 from .integer import IntegerOp, any_value, register_integer
@@ -60,21 +61,24 @@ def activation(
     Of 16-bit values everything up to |x * g| <= 2^31 fits int32; the last product stays below 2^62, that of
     wide ones by a factor below 2^26, proved.
     """
-    wide = x.to(torch.int64)
     by, shift_of_place = index_factor[step].to(torch.int64), index_shift[step].to(torch.int64)
     if exponent is not None:
         octaves = exponent.to(torch.int64)
         by = round_shift(by * QUARTER_OCTAVES[octaves & 3], 30)
         # A step so coarse that nothing is left to shift lies beyond the table, but for a few steps' places.
         shift_of_place = (shift_of_place - (octaves >> 2)).clamp(min=0)
-    place = (wide.abs() * by) >> shift_of_place
-    place = place.clamp(max=(ACTIVATION_PIECES << 13) - 1)
-    value, slope, curve = table.to(torch.int64)[:, place >> 13]
-    t = (place & 8191) - 4096
-    slope = slope - round_shift(curve * t, 15)
-    below = value - round_shift(slope * t, 15)
-    product = torch.where(wide < 0, wide * below, wide * (65536 - below))
-    return saturate16(round_shift(product * factor_at(factor, column, step), shift[step].to(torch.int64)))
+    values, slopes, curves = table.to(torch.int64)
+
+    def of_rows(x: torch.Tensor) -> torch.Tensor:
+        wide = x.to(torch.int64)
+        place = ((wide.abs() * by) >> shift_of_place).clamp(max=(ACTIVATION_PIECES << 13) - 1)
+        piece, t = place >> 13, (place & 8191) - 4096
+        slope = slopes[piece] - round_shift(curves[piece] * t, 15)
+        below = values[piece] - round_shift(slope * t, 15)
+        product = torch.where(wide < 0, wide * below, wide * (65536 - below))
+        return saturate16(round_shift(product * factor_at(factor, column, step), shift[step].to(torch.int64)))
+
+    return along_rows(of_rows, x)
 
 
 @fake(activation)

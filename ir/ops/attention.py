@@ -45,15 +45,15 @@ MAX_EXPONENT = 40
 """Scales below 2^-40 count as 2^-40: what they add to any output is below one step."""
 
 
-def negative_log2_probability(logits: torch.Tensor) -> torch.Tensor:
-    """-log2 softmax(logits) along the last axis. logits: int32, Q16 octaves. Returns int64 >= 0, Q16.
+def log2_of_sum(logits: torch.Tensor) -> torch.Tensor:
+    """log2 of a row's sum of 2^logit: what a logit lies below it is -log2 of its probability.
 
-    Up to 2^16 keys: the sum of Q30 terms stays below 2^46.
+    logits: int32 (..., N), Q16 octaves, of up to 2^16 keys: the sum of Q30 terms stays below 2^46. Returns
+    int64 (..., 1), Q16.
     """
-    wide = logits.to(torch.int64)
-    below = wide.amax(dim=-1, keepdim=True) - wide
-    total = exp2_negative(below).sum(dim=-1, keepdim=True)
-    return below + log2(total) - (30 << 16)
+    largest = logits.amax(dim=-1, keepdim=True).to(torch.int64)
+    total = exp2_negative(largest - logits).sum(dim=-1, keepdim=True)
+    return largest + log2(total) - (30 << 16)
 
 
 def power_of_two_scale(octaves: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
@@ -89,21 +89,25 @@ def softmax_codes(
     scale that is returned lies below s, in Q16 octaves.
     """
 
-    def smallest(rows: torch.Tensor) -> tuple[torch.Tensor, ...]:
-        return (negative_log2_probability(rows)[..., int(start) :].amin(dim=-1, keepdim=True),)
+    def sums(rows: torch.Tensor) -> tuple[torch.Tensor, ...]:
+        total = log2_of_sum(rows)
+        return total, total - rows[..., int(start) :].amax(dim=-1, keepdim=True)
 
-    def quantized(rows: torch.Tensor, *shared: torch.Tensor) -> tuple[torch.Tensor, ...]:
-        octaves = negative_log2_probability(rows)
-        others = octaves[..., int(start) :]
-        best = shared[0] if shared else others.amin(dim=-1, keepdim=True)
-        return coded(others - best), *power_of_two_scale(best + below), start_probability(octaves, start)
+    def quantized(rows: torch.Tensor, total: torch.Tensor, best: torch.Tensor) -> tuple[torch.Tensor, ...]:
+        octaves = total - rows
+        codes = coded(octaves[..., int(start) :] - best)
+        return codes, *power_of_two_scale(best + below), start_probability(octaves, start)
+
+    def at_once(rows: torch.Tensor) -> tuple[torch.Tensor, ...]:
+        return quantized(rows, *sums(rows))
 
     keys = logits.shape[-1]
     if granularity == "row":
-        codes, mantissa, exponent, first = by_rows(quantized, keys, logits)
+        codes, mantissa, exponent, first = by_rows(at_once, keys, logits)
     else:
-        (best,) = by_rows(smallest, keys, logits)
-        codes, mantissa, exponent, first = by_rows(quantized, keys, logits, best.amin().expand_as(best))
+        total, best = by_rows(sums, keys, logits)
+        shared = best.amin().expand_as(best)
+        codes, mantissa, exponent, first = by_rows(quantized, keys, logits, total, shared)
     return codes, mantissa, exponent, first
 
 
@@ -214,7 +218,7 @@ def softmax_static(
     """
 
     def quantized(rows: torch.Tensor) -> tuple[torch.Tensor, ...]:
-        octaves = negative_log2_probability(rows)
+        octaves = log2_of_sum(rows) - rows
         scaled = exp2_negative(octaves[..., int(start) :]) * inverse[step].to(torch.int64)
         codes = round_shift(scaled, shift[step].to(torch.int64)).clamp(max=2**bits - 1).to(torch.uint8)
         return codes, start_probability(octaves, start)
@@ -277,12 +281,15 @@ def attend(
     Widths: quantized probabilities of a row sum to at most 1.5 + N / 2^limit, so |mix| stays below
     2^15 * (2.5 + N / 2^limit) * max|v'|; the sum itself is below N * 2^fraction * max|v'| < 2^53.
     """
-    operand = centered(values, step, zero, multiple, group, axis)
-    rest = operand[..., 1:, :] if start else operand
 
     def mixed(
-        codes: torch.Tensor, mantissa: torch.Tensor, exponent: torch.Tensor, first: torch.Tensor
+        codes: torch.Tensor,
+        mantissa: torch.Tensor,
+        exponent: torch.Tensor,
+        first: torch.Tensor,
+        operand: torch.Tensor,
     ) -> tuple[torch.Tensor]:
+        rest = operand[..., 1:, :] if start else operand
         probabilities = weights.to(torch.float64)[codes.to(torch.int64)]
         total = (probabilities @ rest).to(torch.int64)
         if fraction > 15:
@@ -292,7 +299,9 @@ def attend(
             mix = mix + first.to(torch.int64) * operand[..., :1, :].to(torch.int64)
         return (saturate16(round_shift(mix * factor[step].to(torch.int64), shift[step].to(torch.int64))),)
 
-    return by_rows(mixed, codes.shape[-1], codes, mantissa, exponent, first)[0]
+    operand = centered(values, step, zero, multiple, group, axis)
+    width = max(codes.shape[-1], values.shape[-1])
+    return by_rows(mixed, width, codes, mantissa, exponent, first, whole=(operand,))[0]
 
 
 @fake(attend)

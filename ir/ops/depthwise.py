@@ -16,9 +16,10 @@ from ..verify.argument_rules import value_type
 from ..verify.checks import Problem, Problems, VerificationScope, both, type_name
 from ..verify.overflow_proofs import depthwise_bound
 from .captured import CapturedOp, always, register_captured
+from .convolution import convolved
 from .fake import fake
 from .integer import IntegerOp, any_value, register_integer
-from .product import EPILOGUE, convolved, requantize_columns
+from .product import EPILOGUE, requantize_columns
 
 
 @torch.library.custom_op("dgqc::depthwise_conv2d", mutates_args=())

@@ -16,6 +16,7 @@ from ..verify.argument_rules import (
     value_type,
 )
 from ..verify.checks import anything, both
+from .blocks import along_rows
 from .fake import fake
 from .integer import IntegerOp, Moved, any_value, register_integer
 from .wide import NARROW_BITS, narrow_or_wide, of_width, one_of_both_widths, saturated, type_of
@@ -49,8 +50,12 @@ def add(
     a_column, b_column: int32 (C,), where scales differ along the last axis, see `factor_at`; both or neither.
     """
     left, right = factor_at(a_factor, a_column, step), factor_at(b_factor, b_column, step)
-    total = a.to(torch.int64) * left + b.to(torch.int64) * right
-    return saturated(round_shift(total, shift[step].to(torch.int64)), width)
+
+    def total(a: torch.Tensor, b: torch.Tensor) -> torch.Tensor:
+        exact = a.to(torch.int64) * left + b.to(torch.int64) * right
+        return saturated(round_shift(exact, shift[step].to(torch.int64)), width)
+
+    return along_rows(total, a, b)
 
 
 @fake(add)
@@ -84,8 +89,12 @@ def mul(
     a: torch.Tensor, b: torch.Tensor, step: torch.Tensor, factor: torch.Tensor, shift: torch.Tensor
 ) -> torch.Tensor:
     """y = saturate16((a * b * factor + half) >> shift), elementwise. a, b: int16, broadcast."""
-    product = a.to(torch.int64) * b.to(torch.int64)
-    return saturate16(round_shift(product * factor[step].to(torch.int64), shift[step].to(torch.int64)))
+
+    def product(a: torch.Tensor, b: torch.Tensor) -> torch.Tensor:
+        exact = a.to(torch.int64) * b.to(torch.int64) * factor[step].to(torch.int64)
+        return saturate16(round_shift(exact, shift[step].to(torch.int64)))
+
+    return along_rows(product, a, b)
 
 
 @fake(mul)
@@ -116,8 +125,12 @@ def rescale(
 
     x: int16 or wide. Returns int16, or wide values where width is 20.
     """
-    product = x.to(torch.int64) * factor[step].to(torch.int64)
-    return saturated(round_shift(product, shift[step].to(torch.int64)), width)
+
+    def rescaled(x: torch.Tensor) -> torch.Tensor:
+        product = x.to(torch.int64) * factor[step].to(torch.int64)
+        return saturated(round_shift(product, shift[step].to(torch.int64)), width)
+
+    return along_rows(rescaled, x)
 
 
 @fake(rescale)

@@ -9,9 +9,9 @@ from torch.nn.functional import max_pool2d as float_max_pool2d
 
 from ..verify.argument_rules import value_type
 from .captured import CapturedOp, register_captured
+from .convolution import convolved
 from .fake import fake
 from .integer import IntegerOp, any_value, register_integer
-from .product import convolved
 
 
 @torch.library.custom_op("dgqc::max_pool2d", mutates_args=())

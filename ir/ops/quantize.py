@@ -7,6 +7,7 @@ import torch
 from ..verify.argument_rules import CODE_BITS, group_vector, per_group, plain_number, value_type
 from ..verify.checks import both
 from ..verify.overflow_proofs import quantize_bound
+from .blocks import along_rows
 from .fake import fake
 from .integer import IntegerOp, bit_codes, register_integer
 
@@ -16,6 +17,17 @@ def along(values: torch.Tensor, dimensions: int, axis: int) -> torch.Tensor:
     shape = [1] * dimensions
     shape[axis] = -1
     return values.reshape(shape)
+
+
+def of_groups(
+    x: torch.Tensor, step: torch.Tensor, group: torch.Tensor, axis: int, *tables: torch.Tensor
+) -> list[torch.Tensor]:
+    """Each table's numbers for the indices along an axis of x, int64, shaped so that they broadcast.
+
+    group: uint8 (n,), n the size of `axis`. tables: int32 (T, G).
+    """
+    index = group.to(torch.int64)
+    return [along(table[step].to(torch.int64)[index], x.dim(), axis) for table in tables]
 
 
 @torch.library.custom_op("dgqc::quantize", mutates_args=())
@@ -36,9 +48,11 @@ def quantize(
     |x * multiplier + offset| < 2^31: lowering chooses the shift so, and the verifier proves it.
     Source: DGQ eq. 1 with the groups of section 3.3.
     """
-    index = group.to(torch.int64)
-    m, r, s = (along(t[step].to(torch.int64)[index], x.dim(), axis) for t in (multiplier, offset, shift))
-    return ((x.to(torch.int64) * m + r) >> s).clamp(0, 2**bits - 1).to(torch.uint8)
+
+    def codes(x: torch.Tensor, m: torch.Tensor, r: torch.Tensor, s: torch.Tensor) -> torch.Tensor:
+        return ((x.to(torch.int64) * m + r) >> s).clamp(0, 2**bits - 1).to(torch.uint8)
+
+    return along_rows(codes, x, *of_groups(x, step, group, axis, multiplier, offset, shift))
 
 
 @fake(quantize)

@@ -10,8 +10,8 @@ import torch
 from torch.nn.functional import unfold
 
 from ..verify.rules_float import fake_quantized, fake_quantized_stepped
+from .convolution import convolved
 from .planned import PlannedOp, register_planned
-from .product import convolved
 from .quantize import along
 
 _library = torch.library.Library("dgqc", "FRAGMENT")  # type: ignore[no-untyped-call]

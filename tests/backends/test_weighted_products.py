@@ -14,7 +14,7 @@ from torch import fx
 from dgqc.backends.c.kernels.product_sums import combination
 from dgqc.backends.c.kernels.products import segment_sums, sums_pay
 from dgqc.ir.arithmetic.operands import ensure_shapes, value_of
-from dgqc.ir.ops.product import convolved
+from dgqc.ir.ops.convolution import convolved
 
 from .integer_graph import IntegerGraph
 from .kernels import Builds, check

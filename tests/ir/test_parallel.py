@@ -8,7 +8,7 @@ from collections.abc import Iterator
 import pytest
 import torch
 
-from dgqc.ir.parallel import side_by_side, single_threaded
+from dgqc.ir.parallel import in_blocks, side_by_side, single_threaded
 
 
 @pytest.fixture(autouse=True)
@@ -64,6 +64,23 @@ def test_workers_have_no_workers_of_their_own() -> None:
 
     names = {name for found in side_by_side(outer, range(4)) for name in found}
     assert len(names) <= 2
+
+
+def test_one_workers_blocks_have_all_threads() -> None:
+    meeting = threading.Barrier(2, timeout=60)
+
+    def block(number: int) -> tuple[int, int]:
+        if number < 2:
+            meeting.wait()  # passes only where two are at work
+        return number, torch.get_num_threads()
+
+    def work(_: int) -> list[tuple[int, int]]:
+        return in_blocks(block, [(number,) for number in range(5)])
+
+    expected = [(number, 1) for number in range(5)]
+    assert list(side_by_side(work, range(1))) == [expected]
+    assert in_blocks(lambda _: in_blocks(lambda n: n, [(1,), (2,)]), [(0,)]) == [[1, 2]]
+    assert torch.get_num_threads() == 2
 
 
 def test_gradients_are_on_where_they_were() -> None:

@@ -1,4 +1,4 @@
-"""Attention in blocks of rows: the same integers, whatever the blocks."""
+"""The reference in blocks of rows: the same integers, whatever the blocks."""
 
 from __future__ import annotations
 
@@ -9,11 +9,13 @@ import torch
 from hypothesis import given
 from hypothesis import strategies as st
 
-from dgqc.ir.ops import blocks
+from dgqc.ir.arithmetic.lookup import activation_table, sigmoid
+from dgqc.ir.ops import blocks, convolution
 from dgqc.ir.ops.blocks import by_rows
 
 from .attention import logits
 from .numbers import SEEDS, STEP, integers
+from .products import Operand, operand
 
 dgqc = torch.ops.dgqc
 Results = list[torch.Tensor]
@@ -53,7 +55,7 @@ def test_no_block_is_larger_than_it_may_be(rows: int, width: int) -> None:
     seen: list[int] = []
 
     def function(part: torch.Tensor) -> tuple[torch.Tensor]:
-        seen.append(part.shape[0] * part.shape[-2] * width)
+        seen.append(part.shape[:-1].numel() * width)
         return (part,)
 
     whole = torch.arange(2 * rows * 3).reshape(2, rows, 3)
@@ -62,4 +64,56 @@ def test_no_block_is_larger_than_it_may_be(rows: int, width: int) -> None:
         patch.setattr(blocks, "BLOCK", 100)
         (found,) = run(function, width, whole)
     assert torch.equal(found, whole)
-    assert max(seen) <= max(100, 2 * width)
+    assert max(seen) <= max(100, width)
+
+
+def number(value: int) -> torch.Tensor:
+    return torch.tensor([value], dtype=torch.int32)
+
+
+def image(seed: int, lines: int, columns: int, axis: int, kernel: int, stride: int, padding: int) -> Results:
+    """Results of ops on an image and on its positions: products, and what stands between them."""
+    x: Operand = operand(seed, 3, 1, lines, columns, 5, padded=True)
+    values = integers(seed, -32768, 32767, 1, lines, columns, 5, dtype=torch.int16)
+    other = integers(seed + 1, -32768, 32767, 1, lines, columns, 5, dtype=torch.int16)
+    weight = integers(seed + 2, -128, 127, 4, kernel, kernel, 5, dtype=torch.int8)
+    epilogue = (integers(seed, 0, 2**30, 4).int(), number(2**26), number(12), integers(seed, -9, 9, 4).int())
+    epilogue = (*epilogue, number(8), number(2))
+    places = [stride, stride], [padding, padding]
+    convolved = dgqc.conv2d(x.codes, STEP, x.zero, x.multiple, x.group, weight, *epilogue, *places)
+    positions = operand(seed, 1, 1, convolved.shape[1] * convolved.shape[2], 5, padded=True)
+    steps = (positions.multiple, positions.zero << 4, torch.full_like(positions.zero, 4))
+    pixels = dgqc.conv2d_pixel(values, STEP, *steps, *positions.tables[:3], 8, weight, *epilogue, *places)
+    along = operand(seed, axis, lines, columns, 5)
+    rows = dgqc.linear(along.codes, STEP, *along.tables, weight[:, 0, 0], *epilogue)
+    codes = dgqc.quantize(values[0], STEP, *steps, along.group, axis, 6)
+    factors = number(5000), number(-3000), number(13)
+    sums = dgqc.add(values, other[:, :1, :1], STEP, *factors), dgqc.add(values[0, 0], other, STEP, *factors)
+    product = dgqc.mul(values, other[..., :1], STEP, number(2**14), number(29))
+    rescaled = dgqc.rescale(values, STEP, number(9999), number(13))
+    table = activation_table(sigmoid, 8.0)
+    curved = dgqc.activation(values, STEP, table, number(2**14), number(13), number(2**14), number(30))
+    return [convolved, pixels, rows, codes, *sums, product, rescaled, curved]
+
+
+@given(
+    SEEDS,
+    st.integers(3, 7),
+    st.integers(3, 5),
+    st.sampled_from([1, 2]),
+    st.sampled_from([1, 3]),
+    st.sampled_from([1, 2]),
+    st.sampled_from([0, 1]),
+    st.integers(1, 200),
+)
+def test_blocks_of_images_change_nothing(
+    seed: int, lines: int, columns: int, axis: int, kernel: int, stride: int, padding: int, band: int
+) -> None:
+    whole = image(seed, lines, columns, axis, kernel, stride, padding)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(blocks, "BLOCK", 12)
+        patch.setattr(convolution, "PRODUCT", 2)
+        patch.setattr(convolution, "LINES", band)
+        parts = image(seed, lines, columns, axis, kernel, stride, padding)
+    for one, other in zip(whole, parts, strict=True):
+        assert torch.equal(one, other)

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 
 from torch_mlir import ir
 
-from ....ir.ops.product import convolved
+from ....ir.ops.convolution import convolved
 from ..arithmetic.tensors import Filler, Map, each, padded, part, reshaped, shape_of, width_of
 
 
