@@ -15,13 +15,14 @@ from ....ir.storage.leftovers import temporary_folder
 from ..layout.memory_plan import ALIGNMENT
 from .drawing import draws, write_drawing
 from .emit import emit
-from .project import INTERFACE, Signature, templates
+from .project import INTERFACE, Signature, common_sources, templates
 from .storage import Storage, weights_file
 
 FILES = {
     "parts.h": "include/{}.h",
     "parts.c": "src/{}.c",
     "parts_main.c": "main.c",
+    "parts_Makefile": "Makefile",
     "parts_CMakeLists.txt": "CMakeLists.txt",
 }
 """Templates, with where what they make goes; {} is the project's name."""
@@ -58,6 +59,7 @@ def emit_joined(
                 signature = Signature.from_json((folder / INTERFACE).read_text(encoding="utf-8"))
                 block = (folder / weights_file(prefix)).read_bytes()
                 _merge(folder, directory, storage)
+                shutil.copyfile(folder / "paths.c", directory / f"paths_{prefix}.c")
             constants.write(block + bytes(-len(block) % ALIGNMENT))
             joined.append(_Joined(member, signature, offset))
             offset += len(block) + -len(block) % ALIGNMENT
@@ -95,6 +97,7 @@ def _write(
         "host": storage.host,
         "weights_file": weights_file(own),
         "sources": [*sorted(path.stem for path in (directory / "src").glob("*.c")), own],
+        "common": {own, f"{own}_draw"}.union(*(common_sources(one.signature.name) for one in joined)),
     }
     mapping = (
         {}

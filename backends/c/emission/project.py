@@ -258,7 +258,7 @@ def context_of(project: Project) -> dict[str, Any]:
         "vectors": _vectors(project),
         "drawing": written_drawing(project.drawing, signature.inputs),
         "sources": signature.sources,
-        "common": _common(name),
+        "common": common_sources(name),
         "timesteps": _numbers(signature.timesteps),
         "scales": [(item, _numbers(scale)) for item, scale in signature.scales.items()],
         "ratios": [
@@ -269,8 +269,9 @@ def context_of(project: Project) -> dict[str, Any]:
     }
 
 
-def _common(name: str) -> frozenset[str]:
-    """The sources that a library of several paths has once: what doesn't run in a call, and tables."""
+def common_sources(name: str) -> frozenset[str]:
+    """The sources of a program that a library of several paths has once: what doesn't run in a call, and
+    tables."""
     return frozenset(
         {"dgqc_lookup", *(f"{name}_{kind}" for kind in ("weights", "loop", "tokenizer", "sizes"))}
     )
