@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import platform
 import re
 import shutil
 import subprocess
@@ -58,19 +57,6 @@ def example(language: str) -> str:
 def same(file: Path, compiled: dgqc.CompiledProgram, seed: int, **how: Any) -> None:
     wanted = compiled.draw(PROMPT, seed, backend="reference", **how)
     assert np.array_equal(np.asarray(Image.open(file)), np.asarray(wanted))
-
-
-@pytest.mark.skipif(platform.machine() != "x86_64", reason="paths of x86-64")
-def test_make_builds_every_program_for_every_path(project: Path) -> None:
-    text = done(["make", "-n", "CC=gcc"], project)
-    for path in ("avx2", "avxvnni", "avx512", "avx512vbmi", "amx"):
-        for source in ("model", "model_decoder", "model_text_encoder", "dgqc_tile"):
-            assert f"-DDGQC_PATH={path} -c -o build/{path}-{source}.o src/{source}.c" in text
-        for once in ("model_parts", "model_parts_draw", "model_loop", "model_text_encoder_tokenizer"):
-            assert f"build/{path}-{once}.o" not in text
-    for program in ("model", "model_decoder", "model_text_encoder"):
-        assert f"-c -o build/paths_{program}.o paths_{program}.c" in text
-    assert "paths_model" not in done(["make", "-n", "ARCH="], project)
 
 
 @pytest.mark.slow
