@@ -9,20 +9,19 @@ from collections.abc import Callable
 
 import torch
 from torch.nn.functional import conv2d as float_conv2d
-from torch.nn.functional import pad, unfold
+from torch.nn.functional import pad
 
 from ..parallel import in_blocks
 from ..verify.argument_rules import CODE_BITS, group_vector, grouped, per_group, plain_number, value_type
 from ..verify.checks import both
 from ..verify.overflow_proofs import convolution_bound, pixel_convolution_bound
-from .blocks import PRODUCT, along_rows
 from .fake import fake
 from .integer import IntegerOp, OperandArguments, ProductArguments, any_value, register_integer
 from .product import EPILOGUE, PER_COLUMN, centered_codes, requantize_columns
 from .quantize import of_groups
 from .wide import NARROW_BITS, of_width, one_of_both_widths, type_of
 
-LINES = 2**21
+LINES = 2**19
 """Elements of a band of patches of an image, but for one that is a single line."""
 
 
@@ -72,7 +71,7 @@ def conv2d(
     kernel = channels_first(weight.to(torch.float64))
     z, c = of_groups(x, step, group, 3, zero, multiple)
 
-    def product(part: torch.Tensor, above: int, below: int) -> torch.Tensor:
+    def product(part: torch.Tensor, above: int, below: int, places: slice) -> torch.Tensor:
         operand = channels_first(centered_codes(part, z, c))
         padded = pad(operand, (padding[1], padding[1], above, below))
         accumulator = float_conv2d(padded, kernel, None, stride).to(torch.int64)
@@ -83,7 +82,7 @@ def conv2d(
 
 
 def by_lines(
-    function: Callable[[torch.Tensor, int, int], torch.Tensor],
+    function: Callable[[torch.Tensor, int, int, slice], torch.Tensor],
     x: torch.Tensor,
     weight: torch.Tensor,
     stride: list[int],
@@ -91,8 +90,8 @@ def by_lines(
 ) -> torch.Tensor:
     """A convolution band by band.
 
-    function: given the lines of x that a band of the result is made of, and how many of padding lie above and
-    below them, returns the band.
+    function: given the lines of x that a band of the result is made of, how many of padding lie above and
+    below them, and which of the result's positions it has, returns the band.
     """
     _, height, width, _ = output_shape(x, weight, stride, padding)
     patch = max(weight.shape[0], weight[0].numel())
@@ -100,9 +99,10 @@ def by_lines(
 
     def band(first: int) -> torch.Tensor:
         top = first * stride[0] - padding[0]
-        bottom = (min(first + count, height) - 1) * stride[0] - padding[0] + weight.shape[1]
+        last = min(first + count, height)
+        bottom = (last - 1) * stride[0] - padding[0] + weight.shape[1]
         above, below = max(-top, 0), max(bottom - x.shape[1], 0)
-        return function(x[:, top + above : bottom - below], above, below)
+        return function(x[:, top + above : bottom - below], above, below, slice(first * width, last * width))
 
     if count >= height:
         return band(0)
@@ -158,28 +158,22 @@ def conv2d_pixel(
     x: int16 (1, H, W, C), zeros around it. quantize_*: as in `dgqc::quantize`. group: uint8 (H' * W',).
     weight: int8 (N, kh, kw, C). Returns int16 (1, H', W', N). Source: DGQ section 3.3, pixel-wise outliers.
     """
-    kernel = channels_first(weight.to(torch.float64)).flatten(1).T
+    kernel = weight.to(torch.float64).flatten(1).T
+    height, width = weight.shape[1:3]
     index = group.to(torch.int64)[:, None]
     tables = (quantize_multiplier, quantize_offset, quantize_shift, zero, multiple)
     of_position = [table[step].to(torch.int64)[index] for table in tables]
-    # Patches (positions, C * kh * kw). unfold moves values only: int16 is exact in float64.
-    image = channels_first(x.to(torch.float64))
-    patches = unfold(image, weight.shape[1:3], padding=tuple(padding), stride=tuple(stride))[0].T
 
-    def product(
-        rows: torch.Tensor,
-        m: torch.Tensor,
-        r: torch.Tensor,
-        s: torch.Tensor,
-        z: torch.Tensor,
-        c: torch.Tensor,
-    ) -> torch.Tensor:
-        codes = ((rows.to(torch.int64) * m + r) >> s).clamp(0, 2**bits - 1)
+    def product(part: torch.Tensor, above: int, below: int, places: slice) -> torch.Tensor:
+        padded = pad(part, (0, 0, padding[1], padding[1], above, below))
+        patches = padded.unfold(1, height, stride[0]).unfold(2, width, stride[1])[0].movedim(2, -1)
+        m, r, s, z, c = (numbers[places] for numbers in of_position)
+        codes = ((patches.reshape(len(m), -1).to(torch.int64) * m + r) >> s).clamp(0, 2**bits - 1)
         accumulator = (centered_codes(codes, z, c) @ kernel).to(torch.int64)
-        return requantize_columns(accumulator, step, column, factor, shift, bias, bias_factor, bias_shift)
+        y = requantize_columns(accumulator, step, column, factor, shift, bias, bias_factor, bias_shift)
+        return y.reshape(1, *patches.shape[:2], -1)
 
-    y = along_rows(product, patches, *of_position, width=len(weight), least=PRODUCT)
-    return y.reshape(output_shape(x, weight, stride, padding))
+    return by_lines(product, x, weight, stride, padding)
 
 
 @fake(conv2d_pixel)

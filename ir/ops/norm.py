@@ -6,6 +6,7 @@ import torch
 
 from ..arithmetic.fixed_point import round_shift, shift_either_way
 from ..arithmetic.lookup import reciprocal_root
+from ..parallel import in_blocks
 from ..verify.argument_rules import (
     NONNEGATIVE,
     SHIFTS,
@@ -16,6 +17,7 @@ from ..verify.argument_rules import (
 )
 from ..verify.checks import both
 from ..verify.overflow_proofs import norm_bound
+from .blocks import BLOCK, along_rows
 from .fake import fake
 from .integer import IntegerOp, any_value, register_integer
 from .wide import NARROW_BITS, narrow_or_wide, of_width, one_of_both_widths, saturated, sixteenths, type_of
@@ -100,21 +102,29 @@ def group_norm(
     max|x|^2 * 2^8 * N, proved at compile time from N.
     gamma absorbs sqrt(N): centered / sqrt(energy) * sqrt(N) is the normalized value.
     """
-    channels = x.shape[-1]
-    by_group = (-1, groups, channels // groups)  # positions, groups, channels of a group
-    rows = sixteenths(x).reshape(len(x), *by_group).transpose(1, 2).flatten(2)
-    centered = centered_rows(rows)
-    energy = (centered * centered).sum(dim=-1) + epsilon[step]
+    size = x.shape[-1] // groups
     gain, offset = gains(gamma, gamma_factor, beta, beta_factor, beta_shift, step)
-    y = affine(
-        centered.reshape(len(x), groups, -1, channels // groups).transpose(1, 2),
-        energy[:, None, :, None],
-        gain.reshape(by_group),
-        gamma_shift[step].to(torch.int64),
-        offset.reshape(by_group),
-        width,
-    )
-    return y.reshape(x.shape)
+    of_set = epsilon[step].expand(groups)
+
+    def normalized(first: int, last: int) -> torch.Tensor:
+        channels = slice(first * size, last * size)
+        by_group = (-1, last - first, size)  # positions, groups, channels of a group
+        rows = sixteenths(x[..., channels]).reshape(len(x), *by_group).transpose(1, 2).flatten(2)
+        centered = centered_rows(rows)
+        energy = (centered * centered).sum(dim=-1) + of_set[first:last]
+        y = affine(
+            centered.reshape(len(x), last - first, -1, size).transpose(1, 2),
+            energy[:, None, :, None],
+            gain[channels].reshape(by_group),
+            gamma_shift[step].to(torch.int64),
+            offset[channels].reshape(by_group),
+            width,
+        )
+        return y.reshape(*x.shape[:-1], -1)
+
+    if x.numel() <= BLOCK:
+        return normalized(0, groups)
+    return torch.cat(in_blocks(normalized, [(group, group + 1) for group in range(groups)]), dim=-1)
 
 
 @fake(group_norm)
@@ -149,10 +159,14 @@ def layer_norm(
     epsilon: torch.Tensor,
 ) -> torch.Tensor:
     """Each row of the last axis normalized; arguments as in `dgqc::group_norm`. x: int16 (..., C)."""
-    centered = centered_rows(sixteenths(x))
-    energy = (centered * centered).sum(dim=-1, keepdim=True) + epsilon[step]
     gain, offset = gains(gamma, gamma_factor, beta, beta_factor, beta_shift, step)
-    return affine(centered, energy, gain, gamma_shift[step].to(torch.int64), offset)
+
+    def normalized(x: torch.Tensor) -> torch.Tensor:
+        centered = centered_rows(sixteenths(x))
+        energy = (centered * centered).sum(dim=-1, keepdim=True) + epsilon[step]
+        return affine(centered, energy, gain, gamma_shift[step].to(torch.int64), offset)
+
+    return along_rows(normalized, x)
 
 
 @fake(layer_norm)

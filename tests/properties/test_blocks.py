@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from dgqc.ir.arithmetic.lookup import activation_table, sigmoid
-from dgqc.ir.ops import blocks, convolution
+from dgqc.ir.ops import blocks, convolution, norm
 from dgqc.ir.ops.blocks import by_rows
 
 from .attention import logits
@@ -93,7 +93,15 @@ def image(seed: int, lines: int, columns: int, axis: int, kernel: int, stride: i
     rescaled = dgqc.rescale(values, STEP, number(9999), number(13))
     table = activation_table(sigmoid, 8.0)
     curved = dgqc.activation(values, STEP, table, number(2**14), number(13), number(2**14), number(30))
-    return [convolved, pixels, rows, codes, *sums, product, rescaled, curved]
+    affine = (integers(seed, -(2**30), 2**30, 8).int(), number(2**28), number(10))
+    affine = (*affine, integers(seed + 1, -(2**20), 2**20, 8).int(), number(2**20), number(30))
+    wider = torch.cat([values, other[..., :3]], dim=-1)
+    norms = (
+        dgqc.group_norm(wider, STEP, 4, *affine, torch.tensor([[9, 2, 3, 4]]) << 42),
+        dgqc.group_norm(torch.cat([wider, -wider]), STEP, 2, *affine, torch.tensor([5]), 20),
+        dgqc.layer_norm(wider, STEP, *affine, torch.tensor([5])),
+    )
+    return [convolved, pixels, rows, codes, *sums, product, rescaled, curved, *norms]
 
 
 @given(
@@ -112,7 +120,7 @@ def test_blocks_of_images_change_nothing(
     whole = image(seed, lines, columns, axis, kernel, stride, padding)
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(blocks, "BLOCK", 12)
-        patch.setattr(convolution, "PRODUCT", 2)
+        patch.setattr(norm, "BLOCK", 12)
         patch.setattr(convolution, "LINES", band)
         parts = image(seed, lines, columns, axis, kernel, stride, padding)
     for one, other in zip(whole, parts, strict=True):
