@@ -6,11 +6,11 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 from typing import ClassVar
 
+from ..ir.calibration import spaced
 from ..ir.level import Level
 from ..ir.plans import Operand
 from ..ir.program import Program
 from ..passes.activations.choose_probabilities import ChooseProbabilities
-from ..passes.activations.coding_losses import evenly_spaced
 from ..passes.activations.observation import Observation
 from ..passes.activations.observe_ranges import ObserveRanges, observe, with_ranges
 from ..passes.base import Pass
@@ -49,5 +49,5 @@ class Remembering(Pass):
         key = content_hash(original, structure(list(graph.graph.nodes)), graph.state_dict(), kinds)
         if key not in self.observed:
             calls = max(self.original.attentions, ChooseProbabilities.calls)
-            self.observed[key] = observe(program, evenly_spaced(calls, len(program.schedule)))
+            self.observed[key] = observe(program, spaced(len(program.schedule), calls))
         return with_ranges(program, self.observed[key])

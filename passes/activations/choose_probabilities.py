@@ -11,7 +11,7 @@ from typing import Any, ClassVar
 import torch
 from torch import fx
 
-from ...ir.calibration import Inputs, reads
+from ...ir.calibration import Inputs, reads, spaced
 from ...ir.errors import DgqcError
 from ...ir.level import Level
 from ...ir.plans import (
@@ -30,7 +30,7 @@ from ..graph.batches import arguments, call_bytes
 from ..graph.edit import module_path
 from ..manager.registry import register_pass
 from ..simulation.block_interpreter import BlockInterpreter
-from .coding_losses import CodingListener, evenly_spaced, total, undecided
+from .coding_losses import CodingListener, total, undecided
 
 log = logging.getLogger("dgqc")
 
@@ -93,7 +93,7 @@ class ChooseProbabilities(Pass):
             return seen
         if program.calibration is None:
             raise DgqcError("choose-probabilities needs calibration samples; give some with --calib.")
-        steps = evenly_spaced(self.calls, len(program.schedule))
+        steps = spaced(len(program.schedule), self.calls)
 
         def judged(read: tuple[int, Iterator[Inputs]]) -> Mapping[str, CodingLoss]:
             judge = _Judge(program)

@@ -19,11 +19,6 @@ BLOCKS = 8
 """Of a large attention's queries, evenly spaced: thousands of rows tell as much as all."""
 
 
-def evenly_spaced(calls: int, total: int) -> list[int]:
-    """So many of all calls, the first and the last among them."""
-    return sorted({round(i * (total - 1) / max(calls - 1, 1)) for i in range(calls)})
-
-
 def undecided(program: Program) -> dict[fx.Node, fx.Node]:
     """Sites of probabilities that are not decided on yet, by the product that reads them."""
     found: dict[fx.Node, fx.Node] = {}

@@ -12,7 +12,7 @@ import torch
 from torch import fx
 from torch.nn.functional import max_pool2d, pad
 
-from ...ir.calibration import Answers, Inputs, reads, samples_in
+from ...ir.calibration import Answers, Inputs, reads, samples_in, spaced
 from ...ir.errors import DgqcError
 from ...ir.level import Level
 from ...ir.ops.captured import channel_axis, multiply_adds
@@ -37,7 +37,7 @@ from ..graph.batches import arguments, call_bytes
 from ..graph.edit import dgqc, module_path
 from ..manager.registry import register_pass
 from ..simulation.block_interpreter import BlockInterpreter
-from .coding_losses import CodingListener, evenly_spaced, first_samples, total
+from .coding_losses import CodingListener, first_samples, total
 from .finite_samples import check_inputs, check_values
 from .mask_values import mask_values
 from .observation import Observation, Statistics, furthest, growth, merged
@@ -79,7 +79,7 @@ class ObserveRanges(Pass):
 
     def run(self, program: Program) -> Program:
         begun = time.monotonic()
-        seen = latest = observe(program, evenly_spaced(self.attentions, len(program.schedule)))
+        seen = latest = observe(program, spaced(len(program.schedule), self.attentions))
         calibration = program.calibration
         while calibration is not None and calibration.more is not None and self._wants(program, seen, latest):
             log.info(

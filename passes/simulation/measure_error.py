@@ -6,12 +6,13 @@ import logging
 import math
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
+from functools import partial
 from typing import Any, ClassVar
 
 import torch
 from torch import fx
 
-from ...ir.calibration import Inputs, reads
+from ...ir.calibration import Inputs, reads, spaced
 from ...ir.errors import DgqcError
 from ...ir.level import Level
 from ...ir.nodes import argument
@@ -29,7 +30,7 @@ from ..manager.failures import snapshot
 from ..manager.registry import register_pass
 from .block_interpreter import BlockInterpreter
 from .score_maps import score_map
-from .wide_values import decibels_of_values, scales_beside
+from .wide_values import decibels_of_call, scales_beside
 
 log = logging.getLogger("dgqc")
 
@@ -65,14 +66,13 @@ class MeasureError(Pass):
     def run(self, program: Program) -> Program:
         if program.calibration is None:
             raise DgqcError("measure-error needs calibration samples; give some with --calib.")
-        total = len(program.schedule)
         calls = 1 if weight_count(program.graph) > self.most * MILLION else self.calls
         if calls < self.calls:
             log.warning("measure-error looks at the first call alone, since the model is large.")
         integers = LowerInteger().run(replace(program, graph=snapshot(program)))
-        steps = sorted({round(i * (total - 1) / max(calls - 1, 1)) for i in range(calls)})
+        steps = spaced(len(program.schedule), calls)
 
-        def measured(read: tuple[int, Iterator[Inputs]]) -> tuple[list[LayerError], ScoreMaps]:
+        def of_layers(read: tuple[int, Iterator[Inputs]]) -> tuple[list[LayerError], ScoreMaps]:
             (real,) = arguments(program, {name: value[:1] for name, value in next(read[1]).items()})
             comparison = _Comparison(program, _integer_layers(integers, real, read[0]))
             comparison.compare(real, read[0])
@@ -81,15 +81,23 @@ class MeasureError(Pass):
         scores: dict[str, dict[str, Any]] = {}
         energy: dict[str, tuple[float, float]] = {}
         by_call: dict[str, dict[str, float | None]] = {}
-        found = shared_out(measured, reads(program.calibration, steps), call_bytes(program, 1))
-        for (layers, maps), step in zip(track(found, "measuring error", len(steps)), steps, strict=True):
+        # Side by side with each other, too: of a large model one call alone is measured.
+        works = [
+            partial(work, read)
+            for work in (of_layers, partial(decibels_of_call, program))
+            for read in reads(program.calibration, steps)
+        ]
+        shared = shared_out(lambda work: work(), works, call_bytes(program, 1))
+        found: list[Any] = list(track(shared, "measuring error", len(works)))
+        values = found[len(steps) :]
+        for (layers, maps), step in zip(found, steps, strict=False):
             scores[str(step)] = maps
             by_call[str(step)] = {path: _decibels(signal, noise) for path, signal, noise in layers}
             for path, signal, noise in layers:
                 before = energy.get(path, (0.0, 0.0))
                 energy[path] = before[0] + signal, before[1] + noise
         decibels = {path: _decibels(*both) for path, both in energy.items()}
-        alone = {str(step): one for step, one in decibels_of_values(program, steps).items()}
+        alone = {str(step): one for step, one in zip(steps, values, strict=True)}
         measured_here = {"calls": steps, "decibels": decibels, "by_call": by_call, "integers": alone}
         return program.with_report(self.name, {**measured_here, "scores": scores})
 

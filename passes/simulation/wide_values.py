@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterator, Mapping
+from functools import partial
 
 import torch
 from torch import fx
@@ -34,24 +35,25 @@ def decibels_of_values(program: Program, steps: list[int]) -> Mapping[int, float
 
     program: at the planned level, its 16-bit values with scales.
     """
-    calibration = program.calibration
-    if calibration is None:
+    if program.calibration is None:
         raise DgqcError("Measuring 16-bit values needs calibration samples; give some with --calib.")
-
-    def of_call(read: tuple[int, Iterator[Inputs]]) -> float | None:
-        step, batches = read
-        sample = {name: value[:1] for name, value in next(batches).items()}
-        (real,) = arguments(program, sample)
-        known = calibration.answers.get(step)
-        with torch.no_grad():
-            answer = known.first if known else BlockInterpreter(program).run(*real, torch.tensor(step))
-            wanted = answer.double()
-            rounded = _Rounding(program, step).run(*real, torch.tensor(step)).double()
-        signal, noise = float(wanted.square().sum()), float((wanted - rounded).square().sum())
-        return round(10 * math.log10(signal / noise), 2) if signal and noise else None
-
-    found = shared_out(of_call, reads(calibration, steps), call_bytes(program, 1))
+    of_call = partial(decibels_of_call, program)
+    found = shared_out(of_call, reads(program.calibration, steps), call_bytes(program, 1))
     return dict(zip(steps, found, strict=True))
+
+
+def decibels_of_call(program: Program, read: tuple[int, Iterator[Inputs]]) -> float | None:
+    """The same of one call, given with its samples."""
+    step, batches = read
+    sample = {name: value[:1] for name, value in next(batches).items()}
+    (real,) = arguments(program, sample)
+    known = program.calibration.answers.get(step) if program.calibration else None
+    with torch.no_grad():
+        answer = known.first if known else BlockInterpreter(program).run(*real, torch.tensor(step))
+        wanted = answer.double()
+        rounded = _Rounding(program, step).run(*real, torch.tensor(step)).double()
+    signal, noise = float(wanted.square().sum()), float((wanted - rounded).square().sum())
+    return round(10 * math.log10(signal / noise), 2) if signal and noise else None
 
 
 class _Rounding(BlockInterpreter):
