@@ -32,6 +32,7 @@ from .pipeline_calls import (
 )
 from .pipeline_parts import UNET, networks_of, part_of
 from .recorder import Progress, Recorder, recording
+from .sample_by_sample import sample_by_sample
 from .shown_pictures import is_shown_pictures, wants_pictures
 
 log = logging.getLogger("dgqc")
@@ -134,7 +135,8 @@ class Drawings:
     ) -> Recorder:
         """The same of pictures that are described already."""
         batches = self._batches(pictures, batch_size)
-        with recording(part_of(self.pipeline, self.part), calls * share(len(batches)), progress) as recorder:
+        network, expected = part_of(self.pipeline, self.part), calls * share(len(batches))
+        with recording(network, expected, progress) as recorder, sample_by_sample(network):
 
             def drawn(batch: Sequence[Asked]) -> tuple[list[Inputs], list[float]]:
                 recorder.begin_picture()
