@@ -6,7 +6,8 @@
 
 --channels 160 320 640 640 makes v1.4 a quarter as large. --half writes half precision, in shards, as large
 models are published. WORK/unet becomes the model's folder, as diffusers saves it. What is there already isn't
-made again. Two samples of a call are the halves of guidance of one picture; an odd number is one more.
+made again. Two samples of a call are the halves of guidance of one picture; of an odd number's last, there
+is one half.
 """
 
 from __future__ import annotations
@@ -142,7 +143,9 @@ def make_calibration(work: Path, steps: int, samples: int) -> None:
         versions=made.versions,
     )
     calls = (
-        (step, batch, inputs) for step in range(len(schedule)) for batch, inputs in enumerate(made.read(step))
+        (step, batch, {name: value[: samples - HALVES * batch] for name, value in inputs.items()})
+        for step in range(len(schedule))
+        for batch, inputs in enumerate(made.read(step))
     )
     save_calibration(file, recording, calls)
 

@@ -7,7 +7,7 @@ import inspect
 import math
 import threading
 from collections.abc import Iterator, Sequence
-from contextlib import AbstractContextManager
+from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass
 from typing import Any
 
@@ -16,6 +16,7 @@ from torch import nn
 
 from ...ir.calibration import Calibration, Inputs
 from ...ir.errors import DgqcError
+from ...ir.parallel import single_threaded
 from ...ir.ranks import share, shared_out
 from ...ir.reading import explained
 from ...ir.sample_size import SampleSize
@@ -27,6 +28,7 @@ from ..loading.model_inputs import ModelInput, model_config, model_inputs
 from .conditions import Conditions, draw_conditions, invents
 from .drawings import Drawings
 from .recorder import Progress, versions
+from .sample_by_sample import sample_by_sample
 
 INSTEAD = "record samples with `dgqc calibrate` and give them instead"
 BYTES_PER_PIXEL = 2**17
@@ -84,7 +86,10 @@ def synthesize(
 
     starts = _starts(model, inputs, counts, seed)
     pixels = 2 * max(counts) * math.prod(inputs[0].shape[2:])
-    recorded = list(shared_out(trajectory, starts, pixels * BYTES_PER_PIXEL))
+    # Of one trajectory the samples of a call are side by side.
+    apart = nullcontext() if isinstance(model, ExportedUNet) else sample_by_sample(model)
+    with single_threaded(), apart:
+        recorded = list(shared_out(trajectory, starts, pixels * BYTES_PER_PIXEL, one_by_one=len(counts) == 1))
     return Calibration(
         schedule,
         lambda step: iter([calls[step] for calls in recorded]),
