@@ -58,8 +58,8 @@ def test_a_second_kernel_of_an_op_is_refused() -> None:
 
 def test_numbers_of_the_headers_are_those_of_c(tmp_path: Path) -> None:
     """What Python reads is what a compiler sees, and structs fit what is set aside for them."""
-    names = ("dgqc_product", "dgqc_general", "dgqc_attend", "dgqc_matmul", "dgqc_norm", "dgqc_stream")
-    headers = "".join(f'#include "{name}.h"\n' for name in names)
+    names = ("product", "general", "attend", "matmul", "norm", "stream", "winograd")
+    headers = "".join(f'#include "dgqc_{name}.h"\n' for name in names)
     numbers = "".join(f'printf("{name} %lu\\n", (unsigned long){name});' for name in defined_numbers())
     sizes = "".join(f'printf("{kind} %lu\\n", (unsigned long)sizeof({kind}));' for kind in STRUCTS.values())
     body = f"#include <stdio.h>\n{headers}int main(void) {{ {numbers} {sizes} return 0; }}\n"

@@ -13,7 +13,13 @@ from typing import Any
 import pytest
 from toolchains import AARCH64, BOARDS, FREESTANDING, FUNCTIONS, LINUX, RISCV64, STRICT, compile_each, need
 
+from dgqc.backends import reference
+from dgqc.backends.c import Vector, emit
 from dgqc.backends.c.emission.project import RUNTIME
+from dgqc.backends.c.kernels.winograd import takes_tiles
+
+from .kernels import planned
+from .test_winograd import convolution
 
 BOARD = Path(__file__).parent.parent.parent / "examples" / "microcontroller" / "board"
 
@@ -92,6 +98,19 @@ def test_under_linux(emitted: Path, tmp_path: Path, name: str, level: str) -> No
 def test_on_boards_without_libc(emitted: Path, tmp_path: Path, machine: str, level: str) -> None:
     text = run_on_board(machine, sources(emitted), headers(emitted), tmp_path, level)
     assert text.endswith("1 drawing, 0 elements wrong\n")
+
+
+@pytest.mark.parametrize("name", some(LINUX))
+def test_tiles_of_winograd(tmp_path: Path, name: str) -> None:
+    """Which programs of few channels don't have."""
+    program, node, graph = convolution(image=(1, 8, 12, 130), columns=150)
+    assert takes_tiles(node)
+    inputs = {"x": graph.values(1, 8, 12, 130)}
+    vectors = [Vector(step, inputs, reference.run(program, inputs, step)) for step in range(graph.steps)]
+    emit(planned(program), tmp_path / "model", name="model", vectors=vectors)
+    emitted = tmp_path / "model"
+    text = run_under_linux(name, sources(emitted), headers(emitted), tmp_path, "-O1")
+    assert text.endswith(" 0 elements wrong\n")
 
 
 # Tiles by themselves: more shapes, runs and ratios than a program has.

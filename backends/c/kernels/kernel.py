@@ -24,6 +24,8 @@ LastingOf = Callable[[fx.Node, dict[str, Any]], int]
 """lasting(node, its arguments by name): bytes that outlive a call; 0 for none."""
 ScratchOf = Callable[[fx.Node, dict[str, Any], int], tuple[int, ...]]
 """scratch(node, its arguments by name, rows): bytes of each buffer that a thread needs for so many rows."""
+TogetherOf = Callable[[fx.Node, dict[str, Any]], tuple[int, int]]
+"""together(node, its arguments by name): rows that stay in one block, and the fewest that are worth one."""
 
 
 def whole(node: fx.Node, a: dict[str, Any]) -> tuple[str, ...] | None:
@@ -56,6 +58,11 @@ def no_scratch(node: fx.Node, a: dict[str, Any], rows: int) -> tuple[int, ...]:
     return ()
 
 
+def one_by_one(node: fx.Node, a: dict[str, Any]) -> tuple[int, int]:
+    """Rows may be cut anywhere."""
+    return 1, 1
+
+
 @dataclass(frozen=True)
 class Kernel:
     """What is to be known of an op's C kernel.
@@ -66,6 +73,7 @@ class Kernel:
     prepared: which arguments only `dgqc_KERNEL_prepare` reads: results may lie in their place.
     scratch: what a kernel by rows, or one that computes a whole value, cuts off the calling thread's memory.
         Both follow from the node and its actual tables alone, so that the memory plan and emission agree.
+    together: rows that a block has a multiple of, where that saves time; results don't depend on it.
     lasting: bytes of the program's cache that it keeps from call to call.
     sources: C files beside the runtime's own, to be copied into the emitted project and built with it. What
         ends in .h is included by the program; the parameters' struct must stand there.
@@ -79,3 +87,4 @@ class Kernel:
     prepared: PreparedOf = nothing_prepared
     lasting: LastingOf = nothing_lasting
     sources: tuple[Path, ...] = ()
+    together: TogetherOf = one_by_one

@@ -26,6 +26,7 @@ from .product_sums import (
 )
 from .runtime_header import defined
 from .wide import is_wide
+from .winograd import offset_bytes, takes_tiles, tile_scratch, tiled_rows
 
 dgqc = torch.ops.dgqc
 
@@ -71,8 +72,8 @@ def _conv2d(node: fx.Node, a: dict[str, Any], context: EmissionContext) -> Kerne
         rows = math.prod(shape_of(a["x"])[1:-1])
         matrix = {"depth": shape_of(a["x"])[-1], "rows_per_sample": rows, "operand": operand}
         return _call("linear", node, a, context, _rows(a["x"], context), (), matrix)
-    image = (context.places.at(a["x"]),)
-    return _call("conv2d", node, a, context, image, image, {"window": _window(node, a), "operand": operand})
+    image, kernel = (context.places.at(a["x"]),), "winograd" if takes_tiles(node) else "conv2d"
+    return _call(kernel, node, a, context, image, image, {"window": _window(node, a), "operand": operand})
 
 
 def _conv2d_pixel(node: fx.Node, a: dict[str, Any], context: EmissionContext) -> KernelCall:
@@ -121,7 +122,8 @@ def _call(
         ends=context.constants.add(ends) if len(found.ends) > 1 else None,
     )
     parameters = struct(**fields, weights=_weights(context, a, found), combination=sums)
-    return context.by_rows(kernel, node, parameters, () if whole else sources, whole=whole)
+    kind = "conv2d" if kernel == "winograd" else ""
+    return context.by_rows(kernel, node, parameters, () if whole else sources, kind=kind, whole=whole)
 
 
 def _arithmetic(node: fx.Node) -> Struct:
@@ -232,6 +234,7 @@ def _shared(node: fx.Node, a: dict[str, Any]) -> tuple[int, ...]:
     quads = found.channel_quads
     tables = (defined("DGQC_MULTIPLIED_BYTES") * quads, quads) if found.absorbs else ()
     per_column = (4 * padded, 8 * padded, *sums)
+    offsets = (offset_bytes(node),) if takes_tiles(node) else ()
     return (
         defined("DGQC_PRODUCT_BYTES"),
         *_widened(weight),
@@ -241,6 +244,7 @@ def _shared(node: fx.Node, a: dict[str, Any]) -> tuple[int, ...]:
         runs,
         blocks,
         *tables,
+        *offsets,
         *image,
     )
 
@@ -250,7 +254,7 @@ def _scratch(node: fx.Node, a: dict[str, Any], rows: int) -> tuple[int, ...]:
     if found is None:
         return _scratch_of_general(node, a, min(rows, ROWS))
     if has_image(node):
-        return ()
+        return tile_scratch(node, found.row_bytes) if takes_tiles(node) else ()
     if node.target is dgqc.conv2d_pixel.default:
         return (min(rows, BLOCK_ROWS) * found.row_bytes * math.prod(value_of(a["weight"]).shape[1:-1]),)
     # A kernel takes scratch memory always or never.
@@ -276,7 +280,15 @@ def _image_bytes(a: dict[str, Any], pixel: int) -> int:
 
 KERNELS = (
     Kernel(dgqc.linear.default, _linear, by_rows("x"), _shared, _scratch),
-    Kernel(dgqc.conv2d.default, _conv2d, _rows_of_conv2d, _shared, _scratch, _image_of_conv2d),
+    Kernel(
+        dgqc.conv2d.default,
+        _conv2d,
+        _rows_of_conv2d,
+        _shared,
+        _scratch,
+        _image_of_conv2d,
+        together=tiled_rows,
+    ),
     # Patches of one image overlap, so it is read whole.
     Kernel(dgqc.conv2d_pixel.default, _conv2d_pixel, by_rows(), _shared, _scratch),
 )

@@ -61,6 +61,12 @@ def row_arguments(node: fx.Node) -> tuple[str, ...] | None:
     return None if kernel is None or not part(node).dim() else kernel.rows(node, arguments(node))
 
 
+def rows_together(node: fx.Node) -> tuple[int, int]:
+    """Rows of a node that stay in one block, and the fewest that are worth one, whatever the memory."""
+    kernel = kernel_of(node)
+    return (1, 1) if kernel is None else kernel.together(node, arguments(node))
+
+
 def shared_bytes(node: fx.Node) -> int:
     """Bytes that a node's kernel prepares once a call, for all rows and threads; 0 where it prepares
     nothing."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass, replace
 from typing import ClassVar
 
@@ -15,11 +16,11 @@ from ....ir.program import Program
 from ....ir.views import View, is_computed, views_of
 from ....passes.base import Pass
 from ....passes.manager.registry import register_pass
-from ..kernels.registry import row_arguments
+from ..kernels.registry import row_arguments, rows_together
 from ..kernels.runtime_header import defined
 from ..kernels.value_rows import row_count
 from .fusion_builder import FusionBuilder
-from .fusion_groups import FusionGroup, FusionPlan
+from .fusion_groups import EIGHT, FusionGroup, FusionPlan
 from .plan import CLayout, layout_of
 from .rows import group_rows, work
 from .thread_buffers import inner_values, thread_bytes
@@ -74,15 +75,18 @@ class FuseRows(Pass):
             return FusionGroup(names)
         rows, inner = group_rows(group), inner_values(group, views)
         least = max(-(-self._fewest(node) * rows // row_count(node)) for node in group)
-        sizes = [size for size in _block_sizes(rows) if size >= least] or [rows]
+        together = math.lcm(*(-(-rows_together(node)[0] * rows // row_count(node)) for node in group))
+        sizes = [together * size for size in _block_sizes(rows // together)]
+        sizes = [size for size in sizes if size >= least] or [rows]
         fitting = (size for size in sizes if thread_bytes(group, inner, size, views) <= self.tile * 1024)
         parallel = sum(work(node) for node in group) >= self.parallel * 1024
-        return FusionGroup(names, rows, next(fitting, sizes[-1]), inner, parallel)
+        whole = EIGHT if together == 1 else together
+        return FusionGroup(names, rows, next(fitting, sizes[-1]), inner, parallel, whole)
 
     def _fewest(self, node: fx.Node) -> int:
         """The fewest rows of one node that are worth a block."""
         if has_weight(node):
-            return self.rows
+            return max(self.rows, rows_together(node)[1])
         return min(self.rows, defined("DGQC_ATTEND_ROWS")) if reads_all_keys(node) else 1
 
 

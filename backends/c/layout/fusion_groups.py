@@ -10,6 +10,9 @@ from dataclasses import dataclass
 
 from ....ir.storage.encoding import storable
 
+EIGHT = 8
+"""Kernels like whole eights of rows."""
+
 
 @storable("c")
 @dataclass(frozen=True)
@@ -19,6 +22,7 @@ class FusionGroup:
     nodes: names, in the order they run. rows: of the value with the fewest; others have a multiple of these.
     block: most rows of a block; 0 where the one node is computed whole, not by rows. inner: values that live
     in thread buffers (`node`, or `node.2` for the third result of an op). parallel: whether threads share it.
+    together: rows that no two blocks part, but for the last.
     """
 
     nodes: tuple[str, ...]
@@ -26,6 +30,7 @@ class FusionGroup:
     block: int = 0
     inner: tuple[str, ...] = ()
     parallel: bool = True
+    together: int = EIGHT
 
     @property
     def line(self) -> str:

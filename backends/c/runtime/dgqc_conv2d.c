@@ -21,10 +21,8 @@ static void fill_pixels(const dgqc_product *product, size_t bytes, size_t count,
 }
 
 /* A line of the images with their halos. */
-static void fill_line(const dgqc_conv2d_parameters *p, const dgqc_product *product, const uint8_t *x, size_t line,
-                      uint8_t *y)
+static void fill_line(const dgqc_window *w, const dgqc_product *product, const uint8_t *x, size_t line, uint8_t *y)
 {
-    const dgqc_window *const w = &p->window;
     const size_t bytes = product->row_bytes, image = line / image_lines(w);
     line -= image * image_lines(w);
     if (line < w->padding_height || line >= w->padding_height + w->height) {
@@ -42,18 +40,22 @@ static void fill_line(const dgqc_conv2d_parameters *p, const dgqc_product *produ
     fill_pixels(product, bytes, w->padding_width, y + w->width * bytes);
 }
 
+void dgqc_conv2d_image(const dgqc_window *w, const dgqc_product *product, const uint8_t *x, uint8_t *image)
+{
+    const size_t lines = w->images * image_lines(w), bytes = line_pixels(w) * product->row_bytes;
+    DGQC_PARALLEL_FROM(lines * bytes)
+    for (size_t line = 0; line < lines; line++) {
+        fill_line(w, product, x, line, image + line * bytes);
+    }
+}
+
 void dgqc_conv2d_prepare(const dgqc_conv2d_parameters *p, size_t step, const uint8_t *x, void *shared)
 {
     const dgqc_window *const w = &p->window;
     const dgqc_taps taps = {w->kernel_height, w->kernel_width, line_pixels(w)};
     const dgqc_product *const product = dgqc_product_prepare(&p->weights, &p->operand, &p->combination, w->channels, &taps,
                                                              w->out_height * w->out_width, step, shared);
-    uint8_t *const image = product->rest;
-    const size_t lines = w->images * image_lines(w), bytes = line_pixels(w) * product->row_bytes;
-    DGQC_PARALLEL_FROM(lines * bytes)
-    for (size_t line = 0; line < lines; line++) {
-        fill_line(p, product, x, line, image + line * bytes);
-    }
+    dgqc_conv2d_image(w, product, x, product->rest);
 }
 
 /* At most dgqc_product_block output positions. */

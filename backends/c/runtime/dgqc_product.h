@@ -65,6 +65,9 @@ dgqc_product *dgqc_product_prepare(const dgqc_weights *weights, const dgqc_opera
 /* The codes of rows as runs read them. */
 void dgqc_product_codes(const dgqc_product *product, size_t channels, size_t rows, const uint8_t *x, uint8_t *y);
 
+/* The images with their halos, as runs read them. */
+void dgqc_conv2d_image(const dgqc_window *w, const dgqc_product *product, const uint8_t *x, uint8_t *image);
+
 /* As dgqc_tile, with totals of 64 bits. */
 void dgqc_product_long(const dgqc_product *product, const uint8_t *const *rows, size_t count, size_t column,
                        const void *ahead, int64_t *totals);

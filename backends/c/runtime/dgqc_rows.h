@@ -79,12 +79,12 @@ typedef struct {
     size_t total, rows, count;
 } dgqc_blocks;
 
-/* At most `most` rows a block, and as many blocks for each thread. */
-static inline dgqc_blocks dgqc_cut(size_t total, size_t most, size_t threads)
+/* At most `most` rows a block, and as many blocks for each thread. together: rows that stay in one block. */
+static inline dgqc_blocks dgqc_cut(size_t total, size_t most, size_t together, size_t threads)
 {
     const size_t turns = (total + most * threads - 1) / (most * threads);
     const size_t even = (total + turns * threads - 1) / (turns * threads);
-    const size_t whole = (even + 7) & ~(size_t)7; /* kernels like whole eights */
+    const size_t whole = (even + together - 1) / together * together;
     dgqc_blocks blocks = {total, whole < most ? whole : most, 0};
     blocks.count = (total + blocks.rows - 1) / blocks.rows;
     return blocks;

@@ -283,6 +283,9 @@ void dgqc_linear_general_rows(const dgqc_linear_general_parameters *p, size_t st
                               void *y, const void *shared, void *scratch);
 void dgqc_conv2d_prepare(const dgqc_conv2d_parameters *p, size_t step, const uint8_t *x, void *shared);
 void dgqc_conv2d_rows(const dgqc_conv2d_parameters *p, size_t step, dgqc_rows rows, int16_t *y, const void *shared);
+/* The same, tile by tile of four results (dgqc_winograd.h). */
+void dgqc_winograd_prepare(const dgqc_conv2d_parameters *p, size_t step, const uint8_t *x, void *shared);
+void dgqc_winograd_rows(const dgqc_conv2d_parameters *p, size_t step, dgqc_rows rows, int16_t *y, const void *shared, void *scratch);
 void dgqc_conv2d_general_prepare(const dgqc_conv2d_general_parameters *p, size_t step, void *shared);
 void dgqc_conv2d_general_rows(const dgqc_conv2d_general_parameters *p, size_t step, dgqc_rows rows, const void *x,
                               void *y, const void *shared, void *scratch);
@@ -301,8 +304,7 @@ void dgqc_matmul_rows(const dgqc_matmul_parameters *p, size_t step, dgqc_rows ro
  * shared: NULL, or where the sample has one scale what two more functions left there, which run before
  * any of these: dgqc_softmax_reduce_rows for each block of logits, on any number of threads, then
  * dgqc_softmax_reduce_end once. It holds 64 bytes and 8 for each row. */
-void dgqc_softmax_reduce_rows(const dgqc_softmax_parameters *p, size_t step, dgqc_rows rows, const int32_t *logits,
-                              void *shared);
+void dgqc_softmax_reduce_rows(const dgqc_softmax_parameters *p, size_t step, dgqc_rows rows, const int32_t *logits, void *shared);
 void dgqc_softmax_reduce_end(const dgqc_softmax_parameters *p, size_t step, void *shared);
 void dgqc_softmax_log2_rows(const dgqc_softmax_parameters *p, size_t step, dgqc_rows rows, const int32_t *logits,
                             uint8_t *codes, int32_t *mantissa, int32_t *exponent, int32_t *first,
@@ -319,11 +321,9 @@ void dgqc_attend_rows(const dgqc_attend_parameters *p, size_t step, dgqc_rows ro
                       const int32_t *mantissa, const int32_t *exponent, const int32_t *first, const void *values,
                       int16_t *y, const void *shared, void *scratch);
 void dgqc_group_norm_prepare(const dgqc_norm_parameters *p, size_t step, const int16_t *x, void *shared);
-void dgqc_group_norm_rows(const dgqc_norm_parameters *p, size_t step, dgqc_rows rows, const int16_t *x, int16_t *y,
-                          const void *shared);
+void dgqc_group_norm_rows(const dgqc_norm_parameters *p, size_t step, dgqc_rows rows, const int16_t *x, int16_t *y, const void *shared);
 void dgqc_layer_norm_prepare(const dgqc_norm_parameters *p, size_t step, void *shared);
-void dgqc_layer_norm_rows(const dgqc_norm_parameters *p, size_t step, dgqc_rows rows, const int16_t *x, int16_t *y,
-                          const void *shared);
+void dgqc_layer_norm_rows(const dgqc_norm_parameters *p, size_t step, dgqc_rows rows, const int16_t *x, int16_t *y, const void *shared);
 void dgqc_activation_rows(const dgqc_activation_parameters *p, size_t step, dgqc_rows rows, const int16_t *x, int16_t *y);
 void dgqc_add_columns_prepare(const dgqc_add_columns_parameters *p, size_t step, void *shared);
 void dgqc_add_columns_rows(const dgqc_add_columns_parameters *p, size_t step, dgqc_rows rows, const int16_t *a,

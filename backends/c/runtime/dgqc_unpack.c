@@ -2,15 +2,8 @@
 
 #include "dgqc_unpack.h"
 
+#include "dgqc_bytes.h"
 #include "dgqc_words.h"
-
-#if defined(__AVX512BW__) && !defined(DGQC_PORTABLE)
-#include "dgqc_unpack_avx512.h"
-#elif defined(__AVX2__) && !defined(DGQC_PORTABLE)
-#include "dgqc_unpack_avx2.h"
-#elif defined(__aarch64__) && !defined(DGQC_PORTABLE)
-#include "dgqc_unpack_neon.h"
-#endif
 
 /* What each nibble stands for, times 1 to 16. */
 #define DGQC_TIMES(m)                                                                                         \

@@ -12,3 +12,5 @@ typedef __m256i bytes;
 #define bytes_and(a, b) _mm256_and_si256(a, b)
 #define bytes_or(a, b) _mm256_or_si256(a, b)
 #define bytes_words(x) _mm256_set1_epi32(x)
+#define bytes_add(a, b) _mm256_add_epi8(a, b)
+#define bytes_subtract(a, b) _mm256_sub_epi8(a, b)

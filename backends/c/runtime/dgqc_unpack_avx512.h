@@ -12,6 +12,8 @@ typedef __m512i bytes;
 #define bytes_and(a, b) _mm512_and_si512(a, b)
 #define bytes_or(a, b) _mm512_or_si512(a, b)
 #define bytes_words(x) _mm512_set1_epi32(x)
+#define bytes_add(a, b) _mm512_add_epi8(a, b)
+#define bytes_subtract(a, b) _mm512_sub_epi8(a, b)
 #ifdef __AVX512VBMI__
 #define bytes_look_up_64(table, places) _mm512_permutexvar_epi8(places, table) /* in a table of 64 */
 #endif

@@ -12,3 +12,5 @@ typedef uint8x16_t bytes;
 #define bytes_and(a, b) vandq_u8(a, b)
 #define bytes_or(a, b) vorrq_u8(a, b)
 #define bytes_words(x) vreinterpretq_u8_s32(vdupq_n_s32(x))
+#define bytes_add(a, b) vaddq_u8(a, b)
+#define bytes_subtract(a, b) vsubq_u8(a, b)
