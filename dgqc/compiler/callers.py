@@ -180,7 +180,7 @@ def drawings_of(request: Request, known: KnownModel) -> Drawings:
         named = scheduler_config(request.scheduler, known.config)
         pipeline.scheduler, _ = schedule_for(named, _steps(request), request.timesteps)
     told = None if request.embeddings is None else read_embeddings(Path(request.embeddings))
-    return Drawings(pipeline, settings, pictures=pictures, embeddings=told)
+    return Drawings(pipeline, settings, pictures=pictures, embeddings=told, drawn=request.drawn)
 
 
 def _check_context(request: Request, calls: Calibration) -> None:

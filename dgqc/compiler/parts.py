@@ -9,8 +9,9 @@ from functools import partial
 from typing import Any
 
 from ..frontends.calibrating.drawings import Drawings
+from ..frontends.calibrating.sample_by_sample import is_large
 from ..frontends.capturing.capture import capture
-from ..frontends.parts.decoders import COMPONENT, DECODER, decoder_part
+from ..frontends.parts.decoders import COMPONENT, DECODER, PICTURES, decoder_part
 from ..frontends.parts.part import Part
 from ..frontends.parts.text_encoders import TOKENIZERS, text_encoder_part
 from ..ir.errors import DgqcError, UnsupportedOperation
@@ -117,7 +118,10 @@ def _decoder(request: Request, known: KnownModel) -> Part:
     if len(size) != 2:
         raise UnsupportedOperation("A video's frames are decoded by its pipeline.")
     height, width = size
-    return decoder_part(drawings, (height, width), request.seed, partial(_drawings, request))
+    count = PICTURES
+    if request.samples is not None and is_large(drawings.pipeline.unet):
+        count = min(count, request.samples)
+    return decoder_part(drawings, (height, width), request.seed, count, partial(_drawings, request))
 
 
 def _drawings(request: Request) -> Drawings:

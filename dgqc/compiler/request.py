@@ -20,6 +20,7 @@ from .written import AskedSize, as_json, sample_sizes, timestep_list
 
 if TYPE_CHECKING:
     # Needed for types alone: `dgqc --help` does not wait for torch.
+    from ..frontends.calibrating.drawings import Drawn
     from ..ir.calibration import Calibration
     from ..passes.base import Pass
     from ..passes.manager.instruments import Instrument
@@ -278,6 +279,12 @@ class Request(ModelOptions):
             metavar="PASS",
             python="For `dgqc.compiler.driver.lower`: what is not whole can't be run as a compiled program.",
             recorded=False,  # what isn't whole has no manifest
+        ),
+    )
+    drawn: Drawn = field(
+        default_factory=dict,
+        metadata=option(
+            (), "Latents of pictures that were drawn already, by settings and seed.", recorded=False
         ),
     )
     instruments: Sequence[Instrument] = field(

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from collections.abc import MutableMapping, Sequence
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 import torch
@@ -37,6 +37,9 @@ from .shown_pictures import is_shown_pictures, wants_pictures
 
 log = logging.getLogger("dgqc")
 
+Drawn = MutableMapping[tuple[Settings, int], torch.Tensor]
+"""Latents of a picture, float32 (1, C, H, W), by how it was drawn and the seed of its noise."""
+
 
 @dataclass(frozen=True)
 class Drawings:
@@ -44,7 +47,7 @@ class Drawings:
 
     prompts: what users ask for; None takes captions that dgqc brings. labels: classes; None draws them.
     pictures: for a pipeline that changes pictures. embeddings: in the place of prompts, or beside them.
-    part: whose calls are recorded.
+    part: whose calls are recorded. drawn: latents of pictures, which whoever shares it needn't draw again.
     """
 
     pipeline: Any
@@ -54,6 +57,7 @@ class Drawings:
     pictures: Sequence[Picture] | None = None
     part: str = UNET
     embeddings: Embeddings | None = None
+    drawn: Drawn = field(default_factory=dict)
 
     def __post_init__(self) -> None:
         name = type(self.pipeline).__name__
@@ -138,18 +142,31 @@ class Drawings:
         network, expected = part_of(self.pipeline, self.part), calls * share(len(batches))
         with recording(network, expected, progress) as recorder, sample_by_sample(network):
 
-            def drawn(batch: Sequence[Asked]) -> tuple[list[Inputs], list[float]]:
+            def drawn(batch: Sequence[Asked]) -> tuple[list[Inputs], list[float], Any]:
                 recorder.begin_picture()
-                draw(self.pipeline, batch, self.settings)
-                return recorder.batches[-1], recorder.timesteps[-1]
+                pictures = draw(self.pipeline, batch, self.settings)
+                return recorder.batches[-1], recorder.timesteps[-1], pictures
 
             found = list(shared_out(drawn, batches, one_by_one=True))
-        return replace(recorder, batches=[one for one, _ in found], timesteps=[one for _, one in found])
+        for batch, (_, _, pictures) in zip(batches, found, strict=True):
+            self._keep(batch, pictures)
+        called, timesteps, _ = zip(*found, strict=True)
+        return replace(recorder, batches=list(called), timesteps=list(timesteps))
 
     def latents(self, count: int, batch_size: int, seed: int) -> torch.Tensor:
         """What the pipeline would decode of so many pictures, float32 (count, C, H, W)."""
-        batches = self._batches(self.asked(count, seed), batch_size)
-        return torch.cat([draw(self.pipeline, batch, self.settings).float() for batch in batches])
+        asked = self.asked(count, seed)
+        missing = [one for one in asked if (self.settings, one.seed) not in self.drawn]
+        with sample_by_sample(part_of(self.pipeline, self.part)):
+            for batch in self._batches(missing, batch_size):
+                self._keep(batch, draw(self.pipeline, batch, self.settings))
+        return torch.cat([self.drawn[self.settings, one.seed] for one in asked])
+
+    def _keep(self, batch: Sequence[Asked], pictures: Any) -> None:
+        """Those that are latents, one for each picture."""
+        if isinstance(pictures, torch.Tensor) and len(pictures) == len(batch):
+            for one, row in zip(batch, pictures.float()[:, None], strict=True):
+                self.drawn[self.settings, one.seed] = row
 
     def _batches(self, pictures: Sequence[Asked], size: int) -> list[Sequence[Asked]]:
         """What is drawn together."""

@@ -23,7 +23,7 @@ def sample_by_sample(network: nn.Module) -> Iterator[None]:
     Each has one thread, so that its numbers are the same on any machine. A call whose arguments aren't all of
     its samples, or of none of them, stays whole.
     """
-    if sum(weight.numel() for weight in network.parameters()) < LARGE:
+    if not is_large(network):
         yield
         return
     whole, own = network.forward, vars(network).get("forward")
@@ -46,6 +46,11 @@ def sample_by_sample(network: nn.Module) -> Iterator[None]:
         del network.forward
         if own is not None:
             network.forward = own
+
+
+def is_large(network: nn.Module) -> bool:
+    """Whether a picture takes minutes."""
+    return sum(weight.numel() for weight in network.parameters()) >= LARGE
 
 
 def _batched(given: Any) -> bool:

@@ -16,7 +16,7 @@ from .part import BATCH, Part, called_with, exported
 DECODER, COMPONENT = "decoder", "vae"
 """The part's name, and that of what it is a part of in pipelines."""
 PICTURES = 8
-"""Whose latents calibrate a decoder."""
+"""Whose latents calibrate a decoder, where a picture doesn't take minutes."""
 
 
 class Latents:
@@ -58,10 +58,15 @@ class _Decoder(nn.Module):
 
 
 def decoder_part(
-    drawings: Drawings, size: tuple[int, int], seed: int, again: Callable[[], Drawings] | None = None
+    drawings: Drawings,
+    size: tuple[int, int],
+    seed: int,
+    count: int = PICTURES,
+    again: Callable[[], Drawings] | None = None,
 ) -> Part:
     """The decoder of the drawing pipeline. size: height and width of its latents.
 
+    count: pictures whose latents calibrate it, drawn unless they are there already.
     again: the same drawings once samples are needed, so that no other part's weights wait until then.
 
     Raises UnsupportedOperation for an autoencoder that dgqc does not know.
@@ -74,6 +79,6 @@ def decoder_part(
         )
     example = torch.zeros(1, int(autoencoder.config.latent_channels), *size)
     model = exported(_Decoder(autoencoder), example, kind, COMPONENT)
-    origin = f"latents of {drawings.origin(PICTURES)}, seed {seed}"
+    origin = f"latents of {drawings.origin(count)}, seed {seed}"
     later = again or (lambda: drawings)
-    return Part(DECODER, model, called_with("sample", origin, lambda: later().latents(PICTURES, BATCH, seed)))
+    return Part(DECODER, model, called_with("sample", origin, lambda: later().latents(count, BATCH, seed)))

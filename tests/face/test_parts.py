@@ -8,6 +8,7 @@ import pickle
 import re
 import shutil
 import subprocess
+from collections.abc import Sequence
 from functools import cache
 from pathlib import Path
 from typing import Any
@@ -31,6 +32,8 @@ from dgqc.compiler.parts import OtherParts, other_parts
 from dgqc.compiler.request import Request
 from dgqc.execution.verify import Verification
 from dgqc.execution.verify_picture import verify_picture
+from dgqc.frontends.calibrating import drawings, sample_by_sample
+from dgqc.frontends.calibrating.pipeline_calls import Asked, Settings, draw
 from dgqc.frontends.parts.text_encoders import ids_of
 from dgqc.ir.errors import DgqcError
 from dgqc.report.quality import decibels
@@ -88,6 +91,24 @@ def test_each_part_answers_as_the_pipeline_s_own(compiled: dgqc.CompiledProgram)
         pixels = own.vae.decode(latents / own.vae.config.scaling_factor).sample
     assert decibels(states, compiled.text_encoder.run(ids, backend="reference")) > 25
     assert decibels(pixels, compiled.decoder.run(latents, backend="reference")) > 20
+
+
+@pytest.mark.parametrize(("large", "count"), [(False, 8), (True, 3)])
+def test_a_decoder_is_calibrated_with_what_its_unet_drew(
+    large: bool, count: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Of a small network more pictures are drawn than are asked for; none twice."""
+    seeds: list[int] = []
+
+    def noted(pipeline: Any, pictures: Sequence[Asked], settings: Settings) -> Any:
+        seeds.extend(one.seed for one in pictures)
+        return draw(pipeline, pictures, settings)
+
+    monkeypatch.setattr(drawings, "draw", noted)
+    monkeypatch.setattr(sample_by_sample, "LARGE", 1 if large else 10**9)
+    found = dgqc.compile(pipeline(), QUICK, **{**HOW, "text": "off", "samples": 3})
+    assert seeds == list(range(count))
+    assert found.decoder.provenance.calibration.startswith(f"latents of {count} prompts of its words")
 
 
 def test_a_bundle_keeps_its_parts_as_bundles(compiled: dgqc.CompiledProgram, bundle: Path) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import shutil
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -238,3 +239,28 @@ def test_second_order_schedulers_in_a_pipeline(pipeline_folder: Path) -> None:
     assert len(schedule) == 5
     assert schedule.timesteps[1] == schedule.timesteps[2]
     assert drawings.draw(schedule, 1, 1, 0, None).schedule == schedule
+
+
+def test_latents_are_drawn_once(pipeline_folder: Path) -> None:
+    """Of the same seed and settings; others are drawn."""
+    shared: dict[Any, torch.Tensor] = {}
+
+    def guided_pipeline() -> Any:
+        return DiffusionPipeline.from_pretrained(
+            pipeline_folder, vae=None, safety_checker=None, feature_extractor=None
+        )
+
+    first = Drawings(guided_pipeline(), Settings(STEPS), drawn=shared)
+    first.record(2, 2, 5, None, STEPS)
+    assert len(shared) == 2
+    alone = Drawings(guided_pipeline(), Settings(STEPS)).latents(2, 2, 5)
+    again = Drawings(guided_pipeline(), Settings(STEPS), drawn=shared)
+    times: list[Any] = []
+    again.pipeline.unet.register_forward_pre_hook(lambda *_: times.append(None))
+    assert torch.equal(again.latents(2, 2, 5), alone)
+    assert not times
+    more = again.latents(3, 1, 5)
+    assert len(times) == STEPS
+    assert torch.equal(more[:2], alone)
+    other = replace(again, settings=Settings(STEPS + 1)).latents(1, 1, 5)
+    assert not torch.equal(other, alone[:1])
