@@ -15,6 +15,8 @@ if TYPE_CHECKING:
 
 PLAIN_STEPS = 10
 """So many lines tell a log file how far a long task is."""
+APART = 1.0
+"""Seconds between lines of a log, so that a small model's pieces of work don't fill it."""
 WORTH = 5.0
 """Seconds that are left, from which on a log is told after a task's first step, and a command's end."""
 
@@ -93,11 +95,13 @@ class Bars(_Command):
 
 
 class LogLines(_Command):
-    """In a log: a line for each tenth of a piece of work, and for its first step, with what remains."""
+    """In a log: a line for each tenth of a piece of work, and for its first step, with what remains; but one
+    a second at most."""
 
     def __init__(self) -> None:
         super().__init__()
         self.last: tuple[str, int] | None = None
+        self.said = -APART
         self.begun: dict[str, float] = {}
 
     def show(self, description: str, done: int, total: int) -> None:
@@ -107,8 +111,9 @@ class LogLines(_Command):
         passed = now - self.begun.setdefault(description, now)
         left = passed * (total - done) / done if done else 0.0
         tenth = PLAIN_STEPS * done // max(total, 1)
-        if self.last != (description, tenth) or (done == 1 and left >= WORTH):
-            self.last = (description, tenth)
+        due = self.last != (description, tenth) or (done == 1 and left >= WORTH)
+        if due and now - self.said >= APART:
+            self.last, self.said = (description, tenth), now
             say(f"{description}: {done}/{total}" + (f", about {left:.0f} s left" if left >= 1 else ""))
 
 

@@ -155,7 +155,7 @@ def sentence(error: Exception) -> str:
         return f"{where} can't be used: {error.strerror}; check the path and its permissions."
     if isinstance(error, MemoryError) or "can't allocate memory" in str(error):
         return "The machine has too little memory for this; give fewer --samples, or use a larger machine."
-    if isinstance(error, ImportError | RuntimeError) and (broken := broken_neighbour()):
+    if broken := broken_neighbour(error):
         return broken
     detail = (str(error).strip().splitlines() or [""])[0]
     return (

@@ -1,53 +1,88 @@
-"""Packages that diffusers and transformers import where they are installed; one of them may be broken."""
+"""Packages that can't be imported, or aren't there: which one it is, and what mends it."""
 
 from __future__ import annotations
 
-import importlib
 import importlib.metadata
-import importlib.util
+import re
+import traceback
+from collections.abc import Iterator
 
 from ..ir.errors import one_line
 
-NEIGHBOURS = (
-    "torch",
-    "torchvision",
-    "torchaudio",
-    "transformers",
-    "peft",
-    "accelerate",
-    "bitsandbytes",
-    "torchao",
-    "optimum",
-    "xformers",
-    "flash_attn",
-    "tensorflow",
-    "flax",
-    "onnxruntime",
-    "sentencepiece",
-)
-NEEDED = ("torch", "transformers")
+OURS = ("dgqc", "__main__", "runpy")
 
 
-def broken_neighbour() -> str | None:
-    """What to tell the user where one of them is installed and can't be imported; None where all can."""
-    for name in NEIGHBOURS:
-        if importlib.util.find_spec(name) is None:
-            continue
-        try:
-            importlib.import_module(name)
-        except Exception as error:
-            reason = one_line(str(error).strip().partition("\n")[0] or type(error).__name__, 200)
-            mend = (
-                f"install it again with python -m pip install --force-reinstall {name}"
-                if name in NEEDED
-                else f"dgqc needs none, so remove it with python -m pip uninstall {name}, or install the one "
-                "that was built for this torch"
-            )
-            return (
-                f"{name} {_version(name)} can't be imported beside torch {_version('torch')} ({reason}), and "
-                f"diffusers imports it; {mend}."
-            )
-    return None
+def broken_neighbour(error: BaseException) -> str | None:
+    """What to tell the user where another package failed while it was imported; None for any other error.
+
+    The package is the innermost one that was being imported when the first error was raised.
+    """
+    chain = list(_chain(error))[::-1]
+    first = chain[0]
+    if isinstance(first, ModuleNotFoundError) and first.name and _package(first.name) in _needed():
+        name = _package(first.name)
+        return f"{name} isn't installed, and dgqc needs it; {_install(name)}."
+    imported = next((name for one in chain if (name := _blamed(one))), None)
+    if imported is None:
+        return None
+    name = _package(imported)
+    reason = one_line(str(first).strip().partition("\n")[0] or type(first).__name__, 200)
+    mend = (
+        f"install it again: {_install(name)}"
+        if name in _needed()
+        else f"dgqc needs none, so remove it with python -m pip uninstall {name}, or install the one that "
+        "was built for this torch"
+    )
+    beside = "" if name == "torch" else f" beside torch {_version('torch')}"
+    return f"{name} {_version(name)} can't be imported{beside} ({reason}); {mend}."
+
+
+def _chain(error: BaseException) -> Iterator[BaseException]:
+    """An error, what it was raised from, and so on to the first one."""
+    seen: BaseException | None = error
+    while seen is not None:
+        yield seen
+        seen = seen.__cause__ or seen.__context__
+
+
+def _blamed(error: BaseException) -> str | None:
+    """The top-level module whose code, the innermost that is a module's own, raised an error; else the one
+    that lacks a name that we import."""
+    names = [
+        str(frame.f_globals.get("__name__", "")).partition(".")[0]
+        for frame, _ in traceback.walk_tb(error.__traceback__)
+        if frame.f_code.co_name == "<module>"
+    ]
+    if names and names[-1] not in OURS:
+        return names[-1]
+    lacks = isinstance(error, ImportError) and not isinstance(error, ModuleNotFoundError)
+    return error.name if lacks and error.name and _package(error.name) not in OURS else None
+
+
+def _package(module: str) -> str:
+    """The package that brings a module, as pip calls it."""
+    top = module.partition(".")[0]
+    return {"sklearn": "scikit-learn", "PIL": "pillow"}.get(top, top)
+
+
+def _needed() -> dict[str, str]:
+    """Packages that dgqc asks for, each with the versions that it takes."""
+    wanted = {}
+    for text in importlib.metadata.requires("dgqc") or ():
+        if "extra ==" not in text and (found := re.match(r"([\w.-]+)\s*(.*)", text)):
+            wanted[found[1]] = found[2]
+    return wanted
+
+
+def _install(name: str) -> str:
+    """The command, which leaves torch as it is where a package asks for one: PyPI's brings CUDA."""
+    try:
+        asked = importlib.metadata.requires(name) or ()
+        asks = any(re.match(r"torch\b", one) for one in asked if "extra ==" not in one)
+        again = f"--force-reinstall {'--no-deps ' if asks else ''}"
+    except importlib.metadata.PackageNotFoundError:
+        again = ""
+    return f"python -m pip install {again}'{name}{_needed()[name]}'"
 
 
 def _version(name: str) -> str:

@@ -87,6 +87,23 @@ def test_a_log_hears_of_the_first_step_of_what_takes_long(
     assert capsys.readouterr().err == "verifying: 0/100\nverifying: 1/100, about 198 s left\n"
 
 
+def test_a_log_is_not_filled_by_work_that_takes_no_time(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    clock = iter([0.0, *(place / 7 for place in range(22))])
+    monkeypatch.setattr(display.time, "monotonic", lambda: next(clock))
+    lines = display.LogLines()
+    for piece in ("quantizing", "grouping"):
+        for done in range(11):
+            lines.show(piece, done, 10)
+    said = capsys.readouterr().err.splitlines()
+    assert [line.partition(",")[0] for line in said] == [
+        "quantizing: 0/10",
+        "quantizing: 7/10",
+        "grouping: 3/10",
+    ]
+
+
 def test_one_line_says_how_far_the_whole_command_is(monkeypatch: pytest.MonkeyPatch) -> None:
     clock = iter([0.0, 10.0, 52.0, 400.0, 400.0])
     monkeypatch.setattr(display.time, "monotonic", lambda: next(clock))
@@ -156,7 +173,7 @@ def test_quiet_and_verbose(saved: Path, run: Run, monkeypatch: pytest.MonkeyPatc
     monkeypatch.setattr("dgqc.report.report.report_on", lambda *_, **__: told() or {})
     monkeypatch.setattr("dgqc.report.text.as_table", lambda _: "table")
     heard = {option: run("report", saved, "--json", *option)[2] for option in ((), ("-q",), ("-v",))}
-    assert "working: 2/2\na note\na warning\n" in heard[()]
+    assert heard[()] == "working: 0/2\na note\na warning\n"
     assert heard[("-q",)] == "a warning\n"
     assert "a pass\na note\na warning\n" in heard[("-v",)]
     assert logging.getLogger("dgqc").level == logging.INFO
