@@ -76,7 +76,7 @@ def diff(
     if json:
         as_json(to_json(found))
     else:
-        show(found, (a, b), output)
+        show(found, (a, b), output, least)
 
 
 def compared(a: Path, b: Path, inputs: Path | None, step: int, least: float, seed: int) -> Outcome:
@@ -150,8 +150,8 @@ def to_json(found: Outcome) -> dict[str, Any]:
     return {"papers": papers, "first": first, "layers_db": dict(found.layers)}
 
 
-def show(found: Outcome, names: tuple[Path, Path], output: Path | None) -> None:
-    """For people."""
+def show(found: Outcome, names: tuple[Path, Path], output: Path | None, least: float) -> None:
+    """For people. least: below so many dB a layer parts from the float model."""
     from ..report.table import table
 
     if found.papers is not None:
@@ -163,7 +163,8 @@ def show(found: Outcome, names: tuple[Path, Path], output: Path | None) -> None:
             shown.add_row(path, _number(decibels))
         result(shown)
     if found.parting is None:
-        result("On these inputs no value parts.")
+        beside = f"layer is below {least:g} dB (--least)" if found.papers is None else "value parts"
+        result(f"On these inputs no {beside}.")
         return
     one = found.parting
     apart = "not comparable in dB" if one.decibels is None else f"{one.decibels:.1f} dB"

@@ -88,6 +88,7 @@ def test_a_bundle_beside_its_model(saved: Path, model_folder: Path, run: Run, tm
         "b": torch.float32,
     }
     assert "The first to part is" in run("diff", saved, model_folder, "--least", "99")[1]
+    assert "no layer is below 3.5 dB (--least)." in run("diff", saved, model_folder, "--least", "3.5")[1]
 
 
 def test_scales_of_channels_are_fitted() -> None:
