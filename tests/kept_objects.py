@@ -1,6 +1,6 @@
 """A C compiler for tests that keeps its objects: the same text with the same flags isn't compiled again.
 
-    python kept_objects.py FOLDER COMPILER ARGUMENT...
+    FOLDER/cc ARGUMENT...
 
 The kernels are the same in every emitted program, and compiling them takes half a minute. Where a test has an
 empty cache or adds a kernel, the objects of all others come from FOLDER, which several processes may use at
@@ -14,24 +14,33 @@ expressions here, and what only a compilation needs is imported for one.
 from __future__ import annotations
 
 import fcntl
-import hashlib
 import os
 import sys
+
+try:
+    from _blake2 import blake2b  # hashlib brings OpenSSL, which takes a fifth of all time here
+except ImportError:
+    from hashlib import blake2b
 
 OTHERS = ("-M", "-MM", "-MG", "-MP", "-fstack-usage", "-include", "-isystem", "-iquote", "-x")
 BEGIN_OTHERS = ("-g", "-save-temps", "--", "@")
 """Flags that write more than an object, or read files that aren't looked at here."""
 NAMED = {"-o": "object", "-MF": "list", "-MT": "target", "-MQ": "target", "-I": "folder"}
 """Flags that a name follows."""
+START = "import sys; sys.path.append(sys.argv.pop(1)); import kept_objects; sys.exit(kept_objects.main())"
+"""A module is compiled once, where a program would be each time."""
 
 
 def launcher(folder: str, compiler: str) -> str:
     """The path of a command that takes COMPILER's arguments, made in `folder`, of the same name."""
-    path = os.path.join(folder, os.path.basename(compiler))
+    import shlex
+
+    here, path = os.path.dirname(__file__), os.path.join(folder, os.path.basename(compiler))
     os.makedirs(folder, exist_ok=True)
     unfinished = f"{path}.{os.getpid()}"
     with open(unfinished, "w", encoding="utf-8") as file:
-        file.write(f'#!/bin/sh\nexec "{sys.executable}" -I -S "{__file__}" "{folder}" "{compiler}" "$@"\n')
+        words = (sys.executable, "-I", "-S", "-c", START, here, folder, compiler)
+        file.write(f'#!/bin/sh\nexec {" ".join(map(shlex.quote, words))} "$@"\n')
     os.chmod(unfinished, 0o755)
     os.replace(unfinished, path)
     return path
@@ -112,10 +121,10 @@ def main() -> int:
         os.execv(compiler, [compiler, *arguments])
     flags = [flag for flag in found["flag"] if matters(flag, texts)]
     real = os.path.realpath(compiler)
-    seen = hashlib.sha256(repr((real, os.stat(real).st_mtime_ns, flags)).encode() + machine())
+    seen = blake2b(repr((real, os.stat(real).st_mtime_ns, flags)).encode() + machine(), digest_size=16)
     for text in texts:
-        seen.update(hashlib.sha256(text).digest())
-    kept = os.path.join(folder, f"{seen.hexdigest()[:32]}.o")
+        seen.update(blake2b(text).digest())
+    kept = os.path.join(folder, f"{seen.hexdigest()}.o")
     with open(f"{kept}.lock", "w", encoding="utf-8") as lock:
         fcntl.flock(lock, fcntl.LOCK_EX)
         if not os.path.exists(kept):
@@ -133,7 +142,3 @@ def main() -> int:
         with open(path, "w", encoding="utf-8") as file:
             file.write(": ".join(name.replace(" ", "\\ ") for name in (made, source)) + "\n")
     return 0
-
-
-if __name__ == "__main__":
-    sys.exit(main())

@@ -56,7 +56,8 @@ def _blamed(error: BaseException) -> str | None:
     if names and names[-1] not in OURS:
         return names[-1]
     lacks = isinstance(error, ImportError) and not isinstance(error, ModuleNotFoundError)
-    return error.name if lacks and error.name and _package(error.name) not in OURS else None
+    name = getattr(error, "name", None) if lacks else None
+    return name if name and _package(name) not in OURS else None
 
 
 def _package(module: str) -> str:

@@ -88,7 +88,9 @@ def verify(
     backends, skipped = chosen_backends(compiled, backends)
     steps = evenly_spaced(len(compiled.program.schedule), steps_sampled)
     elements = 0
-    log.info("Comparing %s at %s.", " and ".join(backends), _calls(len(steps)))
+    before = " IREE compiles the program before that, for seconds to minutes." if "iree" in backends else ""
+    names, calls = " and ".join(backends), _calls(len(steps))
+    log.info("Comparing %s at %s; the first call tells how long it takes.%s", names, calls, before)
     for step in track(steps, "verifying", len(steps)):
         for case, inputs in _cases(compiled, step, batch, seed):
             outputs = {name: compiled.run_integers(inputs, step, backend=name) for name in backends}
