@@ -20,8 +20,8 @@ def broken_neighbour(error: BaseException) -> str | None:
     chain = list(_chain(error))[::-1]
     first = chain[0]
     if isinstance(first, ModuleNotFoundError) and first.name and _package(first.name) in _needed():
-        name = _package(first.name)
-        return f"{name} isn't installed, and dgqc needs it; {_install(name)}."
+        missing = _package(first.name)
+        return f"{missing} isn't installed, and dgqc needs it; {_install(missing)}."
     imported = next((name for one in chain if (name := _blamed(one))), None)
     if imported is None:
         return None
