@@ -4,9 +4,9 @@
     python benchmarks/whole_pipelines.py turbo FOLDER
 
 stable-diffusion: v1.4's text encoder, UNet and decoder (CompVis/stable-diffusion-v1-4). turbo: those of
-stabilityai/sd-turbo, with the decoder of AutoencoderTiny. --narrow N divides all widths,
-and --layers N leaves out text layers behind, to try a benchmark on a machine that has other work. Wants
-open_clip_torch, which ships CLIP's vocabulary.
+stabilityai/sd-turbo, with the decoder of AutoencoderTiny. --narrow N divides all widths, --layers N leaves
+out text layers behind, and --size N makes latents smaller, to try a benchmark on a machine that has other
+work. Wants open_clip_torch, which ships CLIP's vocabulary.
 """
 
 from __future__ import annotations
@@ -102,11 +102,11 @@ def text_encoder(shape: Shape, narrow: int, layers: int) -> Any:
     return CLIPTextModel(config).eval()
 
 
-def unet(shape: Shape, narrow: int) -> Any:
+def unet(shape: Shape, narrow: int, size: int) -> Any:
     from diffusers import UNet2DConditionModel
 
     return UNet2DConditionModel(
-        sample_size=64,
+        sample_size=size,
         in_channels=4,
         out_channels=4,
         down_block_types=DOWN,
@@ -120,7 +120,7 @@ def unet(shape: Shape, narrow: int) -> Any:
     ).eval()
 
 
-def autoencoder(shape: Shape, narrow: int) -> Any:
+def autoencoder(shape: Shape, narrow: int, size: int = 64) -> Any:
     from diffusers import AutoencoderKL, AutoencoderTiny
 
     if shape.tiny:
@@ -132,12 +132,12 @@ def autoencoder(shape: Shape, narrow: int) -> Any:
         layers_per_block=2,
         latent_channels=4,
         norm_num_groups=min(32, 32 // narrow * 2),
-        sample_size=512,
+        sample_size=8 * size,
         scaling_factor=0.18215,
     ).eval()
 
 
-def make(name: str, folder: Path, narrow: int, layers: int) -> None:
+def make(name: str, folder: Path, narrow: int, layers: int, size: int) -> None:
     """Writes the pipeline's folder, where it isn't there."""
     import torch
     from diffusers import StableDiffusionPipeline
@@ -148,10 +148,10 @@ def make(name: str, folder: Path, narrow: int, layers: int) -> None:
     words = tokenizer()
     torch.manual_seed(SEED)
     StableDiffusionPipeline(
-        vae=autoencoder(shape, narrow),
+        vae=autoencoder(shape, narrow, size),
         text_encoder=text_encoder(shape, narrow, layers),
         tokenizer=words,
-        unet=unet(shape, narrow),
+        unet=unet(shape, narrow, size),
         scheduler=shape.scheduler(),
         safety_checker=None,
         feature_extractor=None,
@@ -167,8 +167,9 @@ def main() -> None:
     parser.add_argument("folder", type=Path)
     parser.add_argument("--narrow", type=int, default=1)
     parser.add_argument("--layers", type=int, default=100)
+    parser.add_argument("--size", type=int, default=64)
     given = parser.parse_args()
-    make(given.name, given.folder, given.narrow, given.layers)
+    make(given.name, given.folder, given.narrow, given.layers, given.size)
 
 
 if __name__ == "__main__":
