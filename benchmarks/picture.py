@@ -20,7 +20,9 @@ import argparse
 import importlib.util
 import json
 import shlex
+import shutil
 import statistics
+import struct
 import sys
 import time
 from collections.abc import Iterator
@@ -32,6 +34,7 @@ from picture_peer import PEERS
 
 PROMPT = "a large red circle at the left on a white background"
 PEER = Path(__file__).with_name("picture_peer.py")
+TEXT, WEIGHTS = "text_encoder", "diffusion_pytorch_model.safetensors"
 DGQC = (sys.executable, "-c", "from dgqc.cli.main import main; main()")
 
 
@@ -97,12 +100,9 @@ def drawn_by_dgqc(asked: Asked, bundle: Path) -> Row:
 
 def drawn_by_cpp(asked: Asked, program: Path, kind: str, more: list[str]) -> Row:
     """By stable-diffusion.cpp, with weights of a type of its own. more: options for its drawings."""
-    model, side = asked.work / f"{kind}.gguf", _side(asked.pipeline)
-    if not model.exists():
-        made = ("-M", "convert", "-m", asked.pipeline, "-o", model, "--type", kind)
-        child.run((program, *made), threads=asked.threads)
-    tiny = asked.pipeline / "vae" / "diffusion_pytorch_model.safetensors"
-    decoder = ("--taesd", tiny) if _class_of(asked.pipeline, "vae") == "AutoencoderTiny" else ()
+    model, side = _converted(asked, program, kind), _side(asked.pipeline)
+    tiny = asked.pipeline / "vae" / WEIGHTS
+    decoder = ("--taesd", tiny) if _has_tiny_decoder(asked.pipeline) else ()
     command = (
         *(program, "-m", model, "-p", asked.prompt, "--steps", str(asked.steps), *decoder),
         *("--cfg-scale", str(max(1.0, asked.guidance)), "-t", str(asked.threads)),
@@ -112,9 +112,47 @@ def drawn_by_cpp(asked: Asked, program: Path, kind: str, more: list[str]) -> Row
     return _runs(asked, f"stable-diffusion.cpp, {kind}", command, size, asked.work / "theirs.png")
 
 
-def _class_of(pipeline: Path, part: str) -> str | None:
-    found = json.loads((pipeline / "model_index.json").read_text()).get(part) or [None, None]
-    return None if found[1] is None else str(found[1])
+def _converted(asked: Asked, program: Path, kind: str) -> Path:
+    """Weights as stable-diffusion.cpp has them, made where they aren't there: from those of 16 bits, since
+    convolutions of 3 x 3 keep what they come with."""
+    model, half = asked.work / f"{kind}.gguf", asked.work / "f16.gguf"
+    if not half.exists():
+        source = ("-m", _as_published(asked.pipeline, asked.work / "as-published"), "--convert-name")
+        child.run((program, "-M", "convert", *source, "-o", half, "--type", "f16"), threads=asked.threads)
+    if not model.exists():
+        made = ("-M", "convert", "-m", half, "-o", model, "--type", kind)
+        child.run((program, *made), threads=asked.threads)
+    return model
+
+
+def _as_published(pipeline: Path, folder: Path) -> Path:
+    """The pipeline's weights with the text encoder's names as they were before transformers 5.
+
+    A tiny decoder stays out, since it is no autoencoder to stable-diffusion.cpp.
+    """
+    (folder / TEXT).mkdir(parents=True, exist_ok=True)
+    for part in ("unet",) if _has_tiny_decoder(pipeline) else ("unet", "vae"):
+        (folder / part).mkdir(exist_ok=True)
+        (folder / part / WEIGHTS).unlink(missing_ok=True)
+        (folder / part / WEIGHTS).symlink_to((pipeline / part / WEIGHTS).resolve())
+    with (pipeline / TEXT / "model.safetensors").open("rb") as source:
+        (size,) = struct.unpack("<Q", source.read(8))
+        header = {_older(name): one for name, one in json.loads(source.read(size)).items()}
+        text = json.dumps(header).encode()
+        with (folder / TEXT / "model.safetensors").open("wb") as target:
+            target.write(struct.pack("<Q", len(text)) + text)
+            shutil.copyfileobj(source, target)
+    return folder
+
+
+def _older(name: str) -> str:
+    """The name of a text encoder's tensor, within its text model."""
+    return name if name.startswith(("text_model.", "text_projection.", "__")) else f"text_model.{name}"
+
+
+def _has_tiny_decoder(pipeline: Path) -> bool:
+    found = json.loads((pipeline / "model_index.json").read_text()).get("vae")
+    return found is not None and found[1] == "AutoencoderTiny"
 
 
 def _side(pipeline: Path) -> int:
