@@ -43,7 +43,8 @@ def takes_fields(*names: str) -> Callable[[Command], Command]:
 
 def _written(declared: Field[Any]) -> bool:
     """Whether a command line can give it: as an option, or as the argument."""
-    return bool(option_of(declared).flags) or declared.default is MISSING
+    demanded = declared.default is MISSING and declared.default_factory is MISSING
+    return bool(option_of(declared).flags) or demanded
 
 
 def _parameter(declared: Field[Any]) -> inspect.Parameter:

@@ -43,13 +43,14 @@ def test_an_option_stands_in_pythons_signature_and_documentation(name: str) -> N
 def test_a_command_line_shows_every_option(run: Run) -> None:
     _, out, _ = run("compile", "--help")
     shown = " ".join(out.split())
+    assert "dgqc compile [OPTIONS] {MODEL} " in shown
     for name, option in FIELDS.items():
         for flag in option.flags:
             assert f"{flag} " in shown or f"{flag}, " in shown
         if option.flags or option.metavar:
             assert option.help in shown
         else:
-            assert name in ("instruments", "output")
+            assert name in ("drawn", "instruments", "output")
 
 
 def test_a_manifest_records_every_option_but_those_marked(program: CompiledProgram, saved: Path) -> None:
