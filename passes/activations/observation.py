@@ -9,13 +9,17 @@ import torch
 
 from ...ir.calibration import Answers
 from ...ir.plans import CodingLoss
+from .by_picture import furthest
 
 Statistics = tuple[torch.Tensor, ...]
-"""Of a site at one call: (channel low, channel high, pixel low, pixel high, lowest, highest), or (largest,).
+"""Of a site at one call: (channel low, channel high, pixel low, pixel high, lowest, highest, pictures), or
+(largest,).
 
-The first four are (2, n): of each index, the two samples' extremes that go furthest; (1, n) of one sample.
-The next two have a value for each sample. The largest is that of each channel of a 16-bit value, or of all
-probabilities."""
+The first four are (2, n): of each index, the two pictures' extremes that go furthest; (1, n) of one picture.
+The next two have a value for each sample, the last says of how many pictures these are, (1,). The largest is
+that of each channel of a 16-bit value, or of all probabilities."""
+LOWEST, HIGHEST, PICTURES = 4, 5, 6
+"""Places in it."""
 
 
 @dataclass(frozen=True)
@@ -52,7 +56,7 @@ def growth(seen: Observation) -> float:
     for call in seen.calls:
         for values in call.values():
             if len(values) > 1:
-                low, high = values[-2], values[-1]
+                low, high = values[LOWEST], values[HIGHEST]
                 half = len(low) // 2
                 if not half:
                     return 1.0
@@ -76,18 +80,15 @@ def growths(seen: Observation, wider: Observation) -> Mapping[str, float]:
 
 def _share(before: Statistics, after: Statistics) -> float:
     """Of one operand at one call: how much of the width that it has now is new."""
-    was, now = (float(values[-1].max() - values[-2].min()) for values in (before, after))
+    was, now = (float(values[HIGHEST].max() - values[LOWEST].min()) for values in (before, after))
     return 1 - was / now if now else 0.0
 
 
 def merged(old: Statistics, new: Statistics) -> Statistics:
-    """Of a site, with those of other samples after them."""
+    """Of a site, with those of other pictures after them."""
     if len(new) == 1:
         return (torch.maximum(old[0], new[0]),)
     joined = [torch.cat(pair) for pair in zip(old, new, strict=True)]
-    return *(furthest(joined[i], up=i % 2 == 1) for i in range(4)), joined[4], joined[5]
-
-
-def furthest(extremes: torch.Tensor, up: bool) -> torch.Tensor:
-    """The two that go furthest, (2, n), the furthest first; (1, n) of one. extremes: (samples, n)."""
-    return extremes.sort(dim=0, descending=up).values[:2]
+    owners = torch.arange(len(joined[0]))[:, None]
+    ends = [furthest(one, owners, up=place % 2 == 1)[0] for place, one in enumerate(joined[:LOWEST])]
+    return *ends, joined[LOWEST], joined[HIGHEST], old[PICTURES] + new[PICTURES]

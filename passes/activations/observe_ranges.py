@@ -10,12 +10,11 @@ from typing import Any, ClassVar
 
 import torch
 from torch import fx
-from torch.nn.functional import max_pool2d, pad
 
 from ...ir.calibration import Answers, Inputs, reads, samples_in, spaced
 from ...ir.errors import DgqcError
 from ...ir.level import Level
-from ...ir.ops.captured import channel_axis, multiply_adds
+from ...ir.ops.captured import multiply_adds
 from ...ir.plans import (
     Activation16,
     CodingLoss,
@@ -26,7 +25,6 @@ from ...ir.plans import (
     Plan,
     Probabilities,
     Ranges,
-    Role,
     Variation,
 )
 from ...ir.program import Program
@@ -37,10 +35,12 @@ from ..graph.batches import arguments, call_bytes
 from ..graph.edit import dgqc, module_path
 from ..manager.registry import register_pass
 from ..simulation.block_interpreter import BlockInterpreter
+from .by_picture import pictures_of
 from .coding_losses import CodingListener, first_samples, total
 from .finite_samples import check_inputs, check_values
 from .mask_values import mask_values
-from .observation import Observation, Statistics, furthest, growth, merged
+from .observation import PICTURES, Observation, Statistics, growth
+from .site_statistics import SeenBy, joined, statistics
 
 log = logging.getLogger("dgqc")
 
@@ -127,8 +127,10 @@ def observe(program: Program, heard: Collection[int] = ()) -> Observation:
         where = f"call {step} of {calls} (timestep {program.schedule.timesteps[step]:g})"
         for inputs in read[1]:
             check_inputs(inputs, samples, where)
+            pictures = pictures_of(inputs, calibration.guidance_scale, samples)
             for batch in arguments(program, inputs):
-                observer.observe(batch, step)
+                observer.observe(batch, step, pictures[: len(batch[0])])
+                pictures = pictures[len(batch[0]) :]
             observer.to_hear = 0
             if observer.first_odd() is not None:
                 check_values(inputs, samples, where, lambda one: first_odd(program, one, step))
@@ -141,7 +143,7 @@ def observe(program: Program, heard: Collection[int] = ()) -> Observation:
         for site, value in masked:
             observer.see(str(site.args[1]), value, site)
         return _SeenCall(
-            _in_one_block(observer.seen), samples, Answers(*observer.ends), observer.listener.lost
+            _in_one_block(observer.found()), samples, Answers(*observer.ends), observer.listener.lost
         )
 
     found = shared_out(at_step, reads(calibration, range(calls)), call_bytes(program))
@@ -171,7 +173,7 @@ def first_odd(program: Program, inputs: Inputs, step: int) -> str | None:
     """The first layer whose values are not finite, in the user's model; None where all are."""
     observer = _Observer(program)
     for batch in arguments(program, inputs):
-        observer.observe(batch, step)
+        observer.observe(batch, step, torch.arange(len(batch[0])))
     name = observer.first_odd()
     sites = {
         str(node.args[1]): node for node in program.graph.graph.nodes if node.target is dgqc.site.default
@@ -226,26 +228,29 @@ def _along(calls: Sequence[Statistics], place: int) -> tuple[Ranges, Variation]:
     (low, other_low), (high, other_high) = (
         [torch.stack([one[end][row] for one in calls]) for row in (0, -1)] for end in (place, place + 1)
     )
-    samples = torch.tensor([len(one[-1]) for one in calls])
+    samples = torch.tensor([int(one[PICTURES]) for one in calls])
     return Ranges(low, high), Variation(samples, other_low, other_high)
 
 
 class _Observer(BlockInterpreter):
-    """Runs the graph and merges what passes through its sites into `seen`: site name to statistics.
+    """Runs the graph and merges what passes through its sites.
 
-    ends: what came out of the first and the last sample. to_hear: how many samples of a batch the listener
-    hears of.
+    seen: by site what `statistics` gives. ends: what came out of the first and the last sample. to_hear: how
+    many samples of a batch the listener hears of.
     """
 
     def __init__(self, program: Program, to_hear: int = 0) -> None:
         super().__init__(program)
         self.listener, self.to_hear = CodingListener.of(program), to_hear
-        self.seen: dict[str, Statistics] = {}
+        self.seen: dict[str, SeenBy] = {}
         self.batch, self.apart = 1, program.batched
+        self.pictures, self._known = torch.zeros(1, dtype=torch.int64), set[int]()
         self.ends: list[torch.Tensor] = []
 
-    def observe(self, inputs: tuple[torch.Tensor, ...], step: int) -> None:
-        self.batch = len(inputs[0])
+    def observe(self, inputs: tuple[torch.Tensor, ...], step: int, pictures: torch.Tensor) -> None:
+        """pictures: whose each sample is, int64 (B,)."""
+        self.batch, self.pictures = len(inputs[0]), pictures
+        self._known.update(pictures.tolist())
         with torch.no_grad():
             found = self.run(*inputs, torch.tensor(step))
         first, last = (found[:1].clone(), found[-1:].clone()) if self.apart else (found, found)
@@ -258,69 +263,19 @@ class _Observer(BlockInterpreter):
         return super().run_node(n)
 
     def see(self, name: str, value: torch.Tensor, site: fx.Node) -> None:
-        new = _statistics(value, self.plans[name], site, self.batch)
-        self.seen[name] = merged(self.seen[name], new) if name in self.seen else new
+        new = statistics(value, self.plans[name], site, self.pictures)
+        self.seen[name] = joined(self.seen[name], new) if name in self.seen else new
+
+    def found(self) -> Mapping[str, Statistics]:
+        """What was seen, without whose it was."""
+        count = torch.tensor([float(len(self._known))])
+        return {name: (*seen, count) if owners else seen for name, (seen, owners) in self.seen.items()}
 
     def first_odd(self) -> str | None:
         """The first site with values that are not finite."""
         odd = (
-            name for name, seen in self.seen.items() if not all(bool(one.isfinite().all()) for one in seen)
+            name
+            for name, (seen, _) in self.seen.items()
+            if not all(bool(one.isfinite().all()) for one in seen)
         )
         return next(odd, None)
-
-
-def _statistics(x: torch.Tensor, plan: Plan, site: fx.Node, batch: int) -> Statistics:
-    """Six of an operand, the largest magnitudes of anything else. batch: how many samples x is of."""
-    if isinstance(plan, Activation16):
-        source = site.args[0]
-        assert isinstance(source, fx.Node)
-        axis = channel_axis(source)
-        others = [one for one in range(x.dim()) if one != axis]
-        return (torch.maximum(-x.amin(dim=others), x.amax(dim=others)).abs(),)
-    if not isinstance(plan, Operand):
-        smallest, largest = torch.aminmax(x)
-        return (torch.maximum(-smallest, largest).abs(),)
-    # (samples, parts of one, ...); what all samples share is one for all.
-    parts = x.reshape(batch, -1, *x.shape[1:]) if len(x) % batch == 0 else x[None]
-    low, high = _extremes(parts, _channel_axis(plan, x.dim()))
-    ends = low.amin(dim=1).expand(batch), high.amax(dim=1).expand(batch)
-    if plan.role is Role.CONVOLUTION:
-        if plan.padded:
-            low, high = low.clamp(max=0), high.clamp(min=0)
-        patches = _patch_extremes(parts.flatten(0, 1), site)
-        of_samples = [one.reshape(*parts.shape[:2], -1) for one in patches]
-        pixels = of_samples[0].amin(dim=1), of_samples[1].amax(dim=1)
-    else:
-        # Of a (B, C) input each sample is one pixel; several rows of one sample are as many.
-        pixels = _extremes(parts, 2 * x.dim() - 3 - _channel_axis(plan, x.dim()))
-    found = zip((low, high, *pixels), (False, True, False, True), strict=True)
-    return *(furthest(values, up) for values, up in found), *ends
-
-
-def _channel_axis(plan: Operand, dimensions: int) -> int:
-    """Where channels lie in a value of so many dimensions; pixels are the other of the last two."""
-    if plan.role is Role.CONVOLUTION:
-        return 1
-    return dimensions - 2 if plan.role is Role.RIGHT else dimensions - 1
-
-
-def _extremes(parts: torch.Tensor, axis: int | None) -> tuple[torch.Tensor, torch.Tensor]:
-    """The smallest and the largest value of each sample and index along an axis, (samples, n); of all values
-    of a sample where there is none. parts: (samples, parts, ...). axis: counted without the first."""
-    others = [one for one in range(1, parts.dim()) if axis is None or one != axis + 1]
-    low, high = parts.amin(dim=others), parts.amax(dim=others)
-    return low.reshape(len(parts), -1), high.reshape(len(parts), -1)
-
-
-def _patch_extremes(x: torch.Tensor, site: fx.Node) -> tuple[torch.Tensor, torch.Tensor]:
-    """Of each output position's whole patch, (B, positions). x: (B, C, H, W)."""
-    user = next(iter(site.users))
-    weight: Any = user.args[1]
-    stride: Any = user.args[3]
-    padding: Any = user.args[4]
-    kernel = tuple(weight.meta["val"].shape[2:])
-    borders = (padding[1], padding[1], padding[0], padding[0])
-    lowest = pad(x.amin(dim=1, keepdim=True), borders)
-    highest = pad(x.amax(dim=1, keepdim=True), borders)
-    low = -max_pool2d(-lowest, kernel, tuple(stride))
-    return low.flatten(1), max_pool2d(highest, kernel, tuple(stride)).flatten(1)

@@ -21,12 +21,14 @@ CLIPPED = 4.0
 """Values of a sample that lie beyond an index's range, where any does."""
 SHARED = 8.0
 """Indices of a group that the mean of all of an operand's counts as much as."""
+OWN = 0.5
+"""Of the best room for an exponential tail: its length is ruled by the few indices that differ most."""
 EXPECTED = 0.25
 """Tail of an operand of which a single sample was seen, as a share of a group's width."""
 QUIET, FEW = 0.12, 4.0
 """Tail of a group that was quiet so far, as a share of the way to its layer's extreme; beyond so few samples
 less, by the square root."""
-RAREST, MOST = 20.0, 30.0
+RAREST, MOST = 30.0, 30.0
 """From so many samples on, excesses of quiet groups are rare; how common they are at most."""
 LENT = 2.0
 """Up to so many samples, calls lend each other their layers' extremes; of more, a part."""
@@ -54,7 +56,8 @@ class WidenRanges(Pass):
     beyond the second largest as the next record will lie beyond the largest. So b^2 is half the mean square
     of how far each index's furthest sample went beyond all others, over a group's indices and all calls, and
     of n + 1 samples each is the furthest equally often, so r is the sum of exp(-(gap to the group's end) / b)
-    over the indices, by n + 1.
+    over the indices, by n + 1. Samples are pictures: both halves of a guided one are one. A mean square is
+    ruled by the few indices that differ most, so half of d is taken, which is quieter on every model tried.
 
     That says nothing of groups which were quiet in all samples, as channels are for a word that no prompt
     held. They are drawn towards their layer's extreme, by at most three times their width, where samples are
@@ -128,7 +131,8 @@ class _Ends:
         tail = self._tail(furthest, second)
         near = torch.exp((furthest - end[:, self.group]) / tail[:, self.group])
         common = CLIPPED / (self.samples + 1) * start.index_add(1, self.group, near)
-        reached = end + torch.maximum(self._reach(tail, common), self._to_layer(end))
+        own = torch.where(self.samples > 1, OWN, 1.0) * self._reach(tail, common)
+        reached = end + torch.maximum(own, self._to_layer(end))
         return self._with_room(reached) if invented else reached
 
     def _reach(self, tail: torch.Tensor, common: torch.Tensor) -> torch.Tensor:

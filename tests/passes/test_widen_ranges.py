@@ -12,7 +12,7 @@ from planned import one_site, program_with
 
 from dgqc.ir.errors import DgqcError
 from dgqc.ir.plans import Dimension, GroupedOperand, Operand, Ranges, Role, Variation
-from dgqc.passes.activations.widen_ranges import CLIPPED, WidenRanges, widened
+from dgqc.passes.activations.widen_ranges import CLIPPED, OWN, WidenRanges, widened
 
 CALLS = 2
 VALUES = 4096
@@ -130,7 +130,7 @@ def test_a_group_is_judged_by_its_own_tail_rather_than_by_the_operands() -> None
     assert float(found[40]) > float(found[0]) > 1
 
 
-def test_the_closed_form_is_the_least_sum_of_rounding_and_clipping() -> None:
+def test_half_the_closed_form_which_is_the_least_sum_of_rounding_and_clipping() -> None:
     """d = b ln(12 r L^2 b / (N W)) against a search over d, for the wide group's upper end."""
     found = wider(plan(32, beyond=0.05))[0] - 1
     # All channels' spacings are 0.05 of their width, so the mean over the operand changes nothing.
@@ -139,7 +139,7 @@ def test_the_closed_form_is_the_least_sum_of_rounding_and_clipping() -> None:
     # Rounding's growth at the first order, as in the pass.
     rounding = VALUES / 2 * (4 + 2 * 2 * step) / (12 * 255**2)
     clipping = 2 * common * tail**2 * torch.exp(-step / tail)
-    assert float(step[(rounding + clipping).argmin()]) == pytest.approx(found, abs=1e-4)
+    assert OWN * float(step[(rounding + clipping).argmin()]) == pytest.approx(found, abs=1e-4)
 
 
 def test_a_spacing_between_records_is_the_tail_of_what_comes() -> None:
