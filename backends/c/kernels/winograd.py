@@ -16,7 +16,7 @@ TILES, PLACES = defined("DGQC_WINOGRAD_TILES"), defined("DGQC_WINOGRAD_PLACES")
 SEGMENTS, APART = defined("DGQC_WINOGRAD_SEGMENTS"), defined("DGQC_WINOGRAD_APART")
 MOST_CODE = 63
 """Sums and differences of four codes up to this fit a byte."""
-FEWEST_CHANNELS, FEWEST_COLUMNS = 128, 128
+FEWEST_CHANNELS, FEWEST_COLUMNS, FEWEST_POSITIONS = 128, 128, 64
 """Below these, to change pixels and weights takes more than it spares."""
 LEAST_WEIGHT, TAPS = 8, 9
 LIMIT = 2.0**29
@@ -37,7 +37,8 @@ def takes_tiles(node: fx.Node) -> bool:
     zero, largest = value_of(a["zero"]), int(value_of(a["multiple"]).max())
     codes = operand_codes(node)[1] <= MOST_CODE and int(zero.min()) >= 0 and int(zero.max()) <= MOST_CODE
     fits = TAPS * channels * MOST_CODE * LEAST_WEIGHT * largest < LIMIT
-    return codes and fits and channels >= FEWEST_CHANNELS and columns >= FEWEST_COLUMNS
+    large = channels >= FEWEST_CHANNELS and columns >= FEWEST_COLUMNS
+    return codes and fits and large and math.prod(shape_of(node)[:-1]) >= FEWEST_POSITIONS
 
 
 def offset_bytes(node: fx.Node) -> int:

@@ -12,9 +12,11 @@
 #include <omp.h>
 #define DGQC_PRAGMA(directive) _Pragma(#directive)
 #define DGQC_PARALLEL DGQC_PRAGMA(omp parallel for schedule(static))
+#define DGQC_PARALLEL_AS_THEY_COME DGQC_PRAGMA(omp parallel for schedule(dynamic)) /* cores differ, or have other work */
 #define DGQC_PARALLEL_FROM(bytes) DGQC_PRAGMA(omp parallel for schedule(static) if ((bytes) >= DGQC_MANY_BYTES))
 #else
 #define DGQC_PARALLEL
+#define DGQC_PARALLEL_AS_THEY_COME
 #define DGQC_PARALLEL_FROM(bytes) (void)(bytes);
 #endif
 

@@ -24,7 +24,7 @@ void dgqc_share(const dgqc_shared_loop *loop)
         loop->pool->run(loop->pool->context, loop->threads, share_of, &shared);
         return;
     }
-    DGQC_PARALLEL
+    DGQC_PARALLEL_AS_THEY_COME
     for (size_t block = 0; block < loop->blocks.count; block++) {
         loop->turn(loop->run, dgqc_block(&loop->blocks, block),
                    dgqc_thread_memory(loop->memory, 0, loop->thread_bytes));
