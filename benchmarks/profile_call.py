@@ -6,7 +6,8 @@
 BUNDLE is what `dgqc compile` writes, of any model. The emitted C runs on one core with a clock behind each
 kernel's call; each figure is the best of its rounds. A *stream* is what runs together, block of rows by block
 of rows (a fusion group). The *limit* of a product is its multiply-accumulates at the machine's peak (of
-matrix units where it has some, else of vectors), that of anything else the bytes of the values that it reads
+matrix units where it has some, else of vectors; a convolution that multiplies tiles does fewer, and may be
+faster), that of anything else the bytes of the values that it reads
 and writes, at the speed of a copy: within a thread's memory for values that stay there, else across the
 program's arena. Limits are measured in the same run, between the rounds. They are no promise: a softmax
 computes more than a copy does.
