@@ -19,22 +19,47 @@ FAINTEST = 1e-12
 
 
 @dataclass(frozen=True)
+class WeightSizes:
+    """A weight's magnitudes, all that is kept of it: a text's states are read by hundreds of layers.
+
+    largest: over taps, (N, C), of the weight's type. taps: how many. sums: of squares over taps, float64
+    (N, C); None where there is one tap.
+    """
+
+    largest: torch.Tensor
+    taps: int
+    sums: torch.Tensor | None
+
+    @staticmethod
+    def of(weight: torch.Tensor) -> WeightSizes:
+        """weight: float32 or float64 (N, C, taps...)."""
+        taps = weight.flatten(2) if weight.dim() > 2 else weight[..., None]
+        sums = taps.double().square().sum(dim=2) if taps.shape[2] > 1 else None
+        return WeightSizes(taps.abs().amax(dim=2), taps.shape[2], sums)
+
+    @property
+    def squares(self) -> torch.Tensor:
+        """Their sum over taps, float64 (N, C)."""
+        return self.largest.double().square() if self.sums is None else self.sums
+
+    @property
+    def share(self) -> torch.Tensor:
+        """Of each channel's weights beside the row's largest, in the row where that is most: float64 (C,)."""
+        rows = self.largest.double()
+        return (rows / rows.amax(dim=1, keepdim=True).clamp(min=1e-300)).amax(dim=0)
+
+
+@dataclass(frozen=True)
 class ReadOperand:
     """An operand and all that reads it.
 
-    ranges: float32 (T, C). bits: of its codes. weights: float64 (N, C, taps) of each layer. weight_bits: of
-    theirs.
+    ranges: float32 (T, C). bits: of its codes. weights: of each layer. weight_bits: of theirs.
     """
 
     ranges: Ranges
     bits: int
-    weights: Sequence[torch.Tensor]
+    weights: Sequence[WeightSizes]
     weight_bits: int
-
-    @cached_property
-    def sizes(self) -> Sequence[tuple[torch.Tensor, torch.Tensor]]:
-        """Of each layer the sum of squares and the largest magnitude over taps, float64 (N, C) each."""
-        return [(weight.square().sum(dim=2), weight.abs().amax(dim=2)) for weight in self.weights]
 
     @cached_property
     def reach(self) -> torch.Tensor:
@@ -45,8 +70,7 @@ class ReadOperand:
     @cached_property
     def share(self) -> torch.Tensor:
         """Of each channel's weights beside the row's largest, in the row where that is most: float64 (C,)."""
-        rows = torch.cat([largest for _, largest in self.sizes])
-        return (rows / rows.amax(dim=1, keepdim=True).clamp(min=1e-300)).amax(dim=0).clamp(min=FAINTEST)
+        return torch.stack([weight.share for weight in self.weights]).amax(dim=0).clamp(min=FAINTEST)
 
 
 def noise(layer: ReadOperand, ratio: torch.Tensor) -> torch.Tensor:
@@ -60,11 +84,11 @@ def noise(layer: ReadOperand, ratio: torch.Tensor) -> torch.Tensor:
     step = torch.maximum(width, width.amax(dim=1, keepdim=True) / LARGEST_MULTIPLE) / (2**layer.bits - 1)
     power = (torch.maximum(low.abs(), high.abs()) / DEVIATIONS).square()
     shares = []
-    for weight, (sums, largest) in zip(layer.weights, layer.sizes, strict=True):
-        squares = sums * ratio.square()
-        scale = (largest * ratio).amax(dim=1) / (2 ** (layer.weight_bits - 1) - 1)
+    for weight in layer.weights:
+        squares = weight.squares * ratio.square()
+        scale = (weight.largest.double() * ratio).amax(dim=1) / (2 ** (layer.weight_bits - 1) - 1)
         signal = power @ squares.T
         of_codes = (step.square() / 12) @ squares.T
-        of_weights = power.sum(dim=1, keepdim=True) * weight.shape[2] * (scale.square() / 12)
+        of_weights = power.sum(dim=1, keepdim=True) * weight.taps * (scale.square() / 12)
         shares.append(((of_codes + of_weights) / signal.clamp(min=1e-300)).clamp(max=1e6))
     return torch.cat(shares, dim=1).mean()

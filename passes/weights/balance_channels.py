@@ -19,7 +19,7 @@ from ...ir.storage.mapped import let_go
 from ..base import Pass
 from ..graph.edit import add_constant, call, clean, constant, dgqc, propagate, shape
 from ..manager.registry import register_pass
-from .balance import ReadOperand
+from .balance import ReadOperand, WeightSizes
 from .balance_methods import BalanceMethod, best_balance
 from .quantize_weights import RangeMethod, round_to_nearest
 
@@ -104,7 +104,7 @@ def _layer(program: Program, site: fx.Node) -> ReadOperand:
         own = program.plans[str(name.target)]
         assert isinstance(own, Weight)
         real = constant(program.graph, name).detach()
-        weights.append(real.double().reshape(*real.shape[:2], -1))
+        weights.append(WeightSizes.of(real))
         let_go(real)
         bits = min(bits, own.bits)
     return ReadOperand(plan.channel, plan.operand.bits, weights, bits)

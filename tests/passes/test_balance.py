@@ -20,7 +20,7 @@ from dgqc.passes.graph.balance_queries import BalanceQueries
 from dgqc.passes.graph.edit import aten, dgqc
 from dgqc.passes.manager.manager import PassManager
 from dgqc.passes.manager.pipeline import parse_pipeline
-from dgqc.passes.weights.balance import ReadOperand, noise
+from dgqc.passes.weights.balance import ReadOperand, WeightSizes, noise
 from dgqc.passes.weights.balance_channels import BalanceChannels
 from dgqc.passes.weights.balance_methods import BalanceMethod, best_balance, dilated
 
@@ -114,7 +114,7 @@ def test_ordinary_layers_stay_as_they_are() -> None:
     generator = torch.Generator().manual_seed(7)
     ends = torch.rand(3, 20, generator=generator) + 0.5
     weight = torch.randn(8, 20, 1, generator=generator).double()
-    found = best_balance(ReadOperand(Ranges(-ends, ends), 8, [weight], 8))
+    found = best_balance(ReadOperand(Ranges(-ends, ends), 8, [WeightSizes.of(weight)], 8))
     assert found is None or found[1] < BalanceChannels.gain
 
 
@@ -123,7 +123,7 @@ def test_the_exponents_found_are_quieter_and_whole_octaves() -> None:
     factor = torch.exp2(torch.randint(0, 12, (20,), generator=generator).double())
     ends = (torch.rand(3, 20, generator=generator) + 0.5) * factor
     weight = torch.randn(8, 20, 9, generator=generator).double() / factor[:, None]
-    layer = ReadOperand(Ranges(-ends.float(), ends.float()), 8, [weight], 8)
+    layer = ReadOperand(Ranges(-ends.float(), ends.float()), 8, [WeightSizes.of(weight)], 8)
     found = best_balance(layer)
     assert found is not None
     exponent, gain = found
@@ -140,10 +140,10 @@ def test_dilated_weights_keep_the_scales_of_their_rows(seed: int, octaves: int) 
     layer = uneven_layer(seed, octaves)
     (exponent,) = dilated(layer)
     (weight,) = layer.weights
-    rows = weight.abs().amax(dim=(1, 2))
-    grown = (weight * ratios(exponent)[:, None]).abs().amax(dim=(1, 2))
+    rows = weight.largest.amax(dim=1)
+    grown = (weight.largest * ratios(exponent)).amax(dim=1)
     assert torch.allclose(grown, rows, rtol=1e-12, atol=0)
-    extreme = (weight.abs().amax(dim=2) == rows[:, None]).any(dim=0)
+    extreme = (weight.largest == rows[:, None]).any(dim=0)
     assert not bool(exponent[extreme].any())
     assert int(exponent.min()) >= 0
 
@@ -158,13 +158,24 @@ def test_what_is_learned_is_no_noisier_than_where_it_began(octaves: int) -> None
     assert learned[1] >= (0 if smooth is None else smooth[1])
 
 
+@pytest.mark.parametrize("taps", [1, 9])
+def test_magnitudes_are_those_of_the_weight(taps: int) -> None:
+    weight = torch.randn(8, 20, taps, generator=torch.Generator().manual_seed(4))
+    sizes = WeightSizes.of(weight if taps > 1 else weight[..., 0])
+    assert torch.allclose(sizes.squares, weight.double().square().sum(dim=2), rtol=1e-15)
+    assert torch.equal(sizes.largest, weight.abs().amax(dim=2))
+    rows = weight.double().abs().amax(dim=(1, 2))
+    assert torch.equal(sizes.share, (weight.double().abs().amax(dim=2) / rows[:, None]).amax(dim=0))
+    assert sizes.taps == taps
+
+
 def uneven_layer(seed: int, octaves: int) -> ReadOperand:
     """Channels that differ by up to so many octaves, and weights by half of them."""
     generator = torch.Generator().manual_seed(seed)
     factor = torch.exp2(octaves * torch.rand(20, generator=generator).double())
     ends = (torch.rand(3, 20, generator=generator) + 0.5) * factor
     weight = torch.randn(8, 20, 9, generator=generator).double() / factor.sqrt()[:, None]
-    return ReadOperand(Ranges(-ends.float(), ends.float()), 4, [weight], 4)
+    return ReadOperand(Ranges(-ends.float(), ends.float()), 4, [WeightSizes.of(weight)], 4)
 
 
 @pytest.mark.parametrize("method", list(BalanceMethod))
