@@ -166,12 +166,13 @@ def conv2d_pixel(
 
     def product(part: torch.Tensor, above: int, below: int, places: slice) -> torch.Tensor:
         padded = pad(part, (0, 0, padding[1], padding[1], above, below))
-        patches = padded.unfold(1, height, stride[0]).unfold(2, width, stride[1])[0].movedim(2, -1)
+        patches = padded.unfold(1, height, stride[0]).unfold(2, width, stride[1]).movedim(3, -1)
         m, r, s, z, c = (numbers[places] for numbers in of_position)
-        codes = ((patches.reshape(len(m), -1).to(torch.int64) * m + r) >> s).clamp(0, 2**bits - 1)
+        rows = patches.reshape(len(x), len(m), -1).to(torch.int64)
+        codes = ((rows * m + r) >> s).clamp(0, 2**bits - 1)
         accumulator = (centered_codes(codes, z, c) @ kernel).to(torch.int64)
         y = requantize_columns(accumulator, step, column, factor, shift, bias, bias_factor, bias_shift)
-        return y.reshape(1, *patches.shape[:2], -1)
+        return y.reshape(*patches.shape[:3], -1)
 
     return by_lines(product, x, weight, stride, padding)
 

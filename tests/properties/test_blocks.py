@@ -80,10 +80,13 @@ def image(seed: int, lines: int, columns: int, axis: int, kernel: int, stride: i
     epilogue = (integers(seed, 0, 2**30, 4).int(), number(2**26), number(12), integers(seed, -9, 9, 4).int())
     epilogue = (*epilogue, number(8), number(2))
     places = [stride, stride], [padding, padding]
-    convolved = dgqc.conv2d(x.codes, STEP, x.zero, x.multiple, x.group, weight, *epilogue, *places)
+    codes = torch.cat([x.codes, x.codes.flip(1)])
+    convolved = dgqc.conv2d(codes, STEP, x.zero, x.multiple, x.group, weight, *epilogue, *places)
     positions = operand(seed, 1, 1, convolved.shape[1] * convolved.shape[2], 5, padded=True)
     steps = (positions.multiple, positions.zero << 4, torch.full_like(positions.zero, 4))
-    pixels = dgqc.conv2d_pixel(values, STEP, *steps, *positions.tables[:3], 8, weight, *epilogue, *places)
+    pixels = dgqc.conv2d_pixel(
+        torch.cat([values, other]), STEP, *steps, *positions.tables[:3], 8, weight, *epilogue, *places
+    )
     along = operand(seed, axis, lines, columns, 5)
     rows = dgqc.linear(along.codes, STEP, *along.tables, weight[:, 0, 0], *epilogue)
     codes = dgqc.quantize(values[0], STEP, *steps, along.group, axis, 6)
