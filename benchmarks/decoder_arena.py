@@ -47,11 +47,14 @@ def compiled(preset: str) -> Program:
 
 def enlarged(program: Program) -> Program:
     """The same graph for large latents."""
+    of_pixels = {
+        node.args[7] for node in program.graph.graph.nodes if node.target is dgqc.conv2d_pixel.default
+    }
     for node in program.graph.graph.nodes:
         if node.op != "placeholder":
             node.meta.pop("val", None)
         if node.op == "get_attr":
-            _spread(program.graph, node)
+            _spread(program.graph, node, node in of_pixels)
         if node.target is aten.reshape.default:
             node.args = (node.args[0], _sizes(list(node.args[1])))
         if node.target is dgqc.upsample_nearest.default:
@@ -70,10 +73,10 @@ def _sizes(shape: list[int]) -> list[int]:
     return [size * TIMES**2 if size == SMALL**2 else size for size in shape]
 
 
-def _spread(module: fx.GraphModule, node: fx.Node) -> None:
+def _spread(module: fx.GraphModule, node: fx.Node, of_pixels: bool) -> None:
     """Groups of tokens."""
     value = constant(module, node)
-    if value.dtype == torch.uint8 and value.shape == (SMALL**2,):
+    if of_pixels or (value.dtype == torch.uint8 and value.shape == (SMALL**2,)):
         owner, _, name = str(node.target).rpartition(".")
         module.get_submodule(owner).register_buffer(name, value.repeat_interleave(TIMES**2))
 

@@ -101,10 +101,12 @@ def test_small_images_stay_whole() -> None:
 
 
 def test_what_has_no_bands_gets_images_in_one_piece(kernels: Builds) -> None:
-    """Attention, pools, and convolutions with groups of positions stay as they are."""
+    """Attention and pools stay as they are; a convolution with groups of positions has those of each band."""
     program: Any = unet_like(size=16)
     banded, inputs = cut(program, 1), inputs_of(program)
-    assert layout_of(banded).bands
+    pixels = [node for node in banded.graph.graph.nodes if node.target is dgqc.conv2d_pixel.default]
+    assert len(pixels) == 4
+    assert {node.name for node in pixels} <= set(layout_of(banded).bands)
     for step in range(3):
         assert torch.equal(reference.run(banded, inputs, step), reference.run(program, inputs, step))
     check(kernels, banded, inputs)

@@ -10,7 +10,7 @@ from torch import fx
 
 from ....ir.nodes import arguments
 from ....ir.ops.integer import integer_op
-from ....passes.graph.edit import aten, call, dgqc, shape
+from ....passes.graph.edit import add_constant, aten, call, constant, dgqc, shape
 from ..kernels.product_sums import share_memory_of
 
 LINES = 1
@@ -37,11 +37,15 @@ class Bands:
     order. sums: of an image's channels. made: lines that were put together.
     """
 
-    graph: fx.Graph
+    module: fx.GraphModule
     heights: Mapping[tuple[int, int], int]
     parts: dict[fx.Node, list[tuple[Band, fx.Node]]] = field(default_factory=dict)
     sums: dict[fx.Node, fx.Node] = field(default_factory=dict)
     made: dict[tuple[fx.Node, Band], fx.Node] = field(default_factory=dict)
+
+    @property
+    def graph(self) -> fx.Graph:
+        return self.module.graph
 
     def of(self, size: tuple[int, int]) -> list[Band]:
         """The bands of images of this size."""
@@ -67,6 +71,11 @@ class Bands:
         made.meta["val"] = like.meta["val"].new_empty(size)
         share_memory_of(made, like)
         return made
+
+    def positions(self, group: fx.Node, band: Band, width: int) -> fx.Node:
+        """The groups of a band's pixels. group: a constant, (H * W,)."""
+        own = constant(self.module, group)[band.first * width : band.end * width]
+        return add_constant(self.module, f"{group.target}_band", own.clone())
 
     def cut(self, image: fx.Node, first: int, end: int) -> fx.Node:
         """A view of lines of a node."""
@@ -128,6 +137,10 @@ def rule_of(node: fx.Node) -> Rule | None:
     a = arguments(node)
     if node.target is dgqc.conv2d.default:
         return _convolved if a["stride"] == [1, 1] and shape(a["x"])[:3] == shape(node)[:3] else None
+    if node.target is dgqc.conv2d_pixel.default:
+        lines, above = shape(a["weight"])[1], a["padding"][0]
+        same = a["stride"] == [1, 1] and shape(a["x"])[:3] == shape(node)[:3] and lines == 2 * above + 1
+        return _convolved if same else None
     if node.target is dgqc.group_norm.default:
         # Wide values have no sums of channels.
         narrow = all(one.meta["val"].itemsize == 2 for one in (node, a["x"]))
@@ -176,8 +189,11 @@ def _convolved(node: fx.Node, band: Band, bands: Bands) -> fx.Node:
     inside = (first, end) == (band.first - above, band.end + below)
     x = bands.lines(a["x"], Band(first, end))
     padding = [0 if inside else above, a["padding"][1]]
-    values = {**a, "x": x, "padding": padding}
     lines = end - first + 2 * padding[0] - above - below
+    values = {**a, "x": x, "padding": padding}
+    if node.target is dgqc.conv2d_pixel.default:
+        begin = band.first if inside else first
+        values["group"] = bands.positions(a["group"], Band(begin, begin + lines), shape(node)[2])
     made = bands.add(node.target, tuple(values.values()), node, (1, lines, *shape(node)[2:]))
     begin = 0 if inside else band.first - first
     return bands.cut(made, begin, begin + band.count)

@@ -79,7 +79,7 @@ def band_heights(module: fx.GraphModule, kibibytes: int, least: int) -> dict[tup
 
 def _cut(module: fx.GraphModule, heights: dict[tuple[int, int], int]) -> set[fx.Node]:
     """Replaces what can be computed in bands. Returns the new nodes."""
-    graph, bands = module.graph, Bands(module.graph, heights)
+    graph, bands = module.graph, Bands(module, heights)
     old = list(graph.nodes)
     for node in old:
         rule, size = rule_of(node), shape(node)[1:3] if rule_of(node) else ()
@@ -91,4 +91,4 @@ def _cut(module: fx.GraphModule, heights: dict[tuple[int, int], int]) -> set[fx.
                 for source in node.all_input_nodes:
                     if source in bands.parts or (enlarges(source) and shape(source)[1:3] in heights):
                         node.replace_input_with(source, bands.whole(source))
-    return set(graph.nodes) - set(old)
+    return {node for node in graph.nodes if node.op == "call_function"} - set(old)
