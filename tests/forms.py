@@ -6,6 +6,7 @@
 from __future__ import annotations
 
 import math
+from abc import ABC, abstractmethod
 from collections.abc import Callable
 from typing import Any
 
@@ -55,7 +56,7 @@ class Of(nn.Module):
         return self.function(x)
 
 
-class TokenForm(nn.Module):
+class TokenForm(nn.Module, ABC):
     """What works on tokens (1, 64, 8)."""
 
     def forward(self, x: torch.Tensor) -> torch.Tensor:
@@ -63,8 +64,9 @@ class TokenForm(nn.Module):
         tokens = self.tokens(x.flatten(2).transpose(1, 2))
         return tokens.transpose(1, 2).reshape(batch, -1, height, width)
 
+    @abstractmethod
     def tokens(self, x: torch.Tensor) -> torch.Tensor:
-        raise NotImplementedError
+        """What becomes of them, of the same shape."""
 
 
 class Attention(TokenForm):

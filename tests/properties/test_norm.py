@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from dgqc.passes.lowering.norms import lower_group_norm, lower_layer_norm
 
 from .eager import EagerBuilder, found
-from .numbers import SEEDS, reals
+from .numbers import SEEDS, STEP, integers, reals
 
 aten = torch.ops.aten
 EPSILON = 1e-5
@@ -95,3 +95,21 @@ def test_extreme_inputs_do_not_overflow(kind: str) -> None:
     x = torch.where(torch.arange(torch.Size(shape).numel()).reshape(shape) % 2 == 0, -32768, 32767)
     y, wanted, _ = run(kind, x.to(torch.int16), 0.01, 3, 4)
     assert float((y.double() - wanted).abs().max()) <= 0.51
+
+
+@given(SEEDS)
+def test_each_group_may_have_an_epsilon_of_its_own(seed: int) -> None:
+    """As if each were normalized alone."""
+    x = integers(seed, -32768, 32767, 1, 3, 3, 8, dtype=torch.int16)
+    gamma, beta = integers(seed, -(2**30), 2**30, 8).int(), integers(seed + 1, -(2**20), 2**20, 8).int()
+    factors = [torch.tensor([number], dtype=torch.int32) for number in (2**28, 10, 2**20, 30)]
+
+    def normalized(channels: slice, groups: int, epsilon: torch.Tensor) -> torch.Tensor:
+        affine = (gamma[channels], *factors[:2], beta[channels], *factors[2:])
+        found: torch.Tensor = torch.ops.dgqc.group_norm(x[..., channels], STEP, groups, *affine, epsilon)
+        return found
+
+    epsilon = torch.tensor([[1, 2**44]])
+    whole = normalized(slice(0, 8), 2, epsilon)
+    parts = [normalized(slice(4 * i, 4 * i + 4), 1, epsilon[:, i]) for i in range(2)]
+    assert torch.equal(whole, torch.cat(parts, dim=-1))
