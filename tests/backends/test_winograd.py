@@ -11,7 +11,13 @@ from hypothesis import strategies as st
 from torch import fx
 
 from dgqc.backends.c.kernels.runtime_header import defined
-from dgqc.backends.c.kernels.winograd import FEWEST_CHANNELS, FEWEST_COLUMNS, MOST_CODE, takes_tiles
+from dgqc.backends.c.kernels.winograd import (
+    FEWEST_CHANNELS,
+    FEWEST_COLUMNS,
+    MOST_CODE,
+    doubles_pixels,
+    takes_tiles,
+)
 from dgqc.backends.c.layout.fuse_rows import FuseRows
 from dgqc.backends.c.layout.plan import layout_of
 from dgqc.ir.arithmetic.operands import ensure_shapes
@@ -32,10 +38,14 @@ def convolution(
     groups: int = 8,
     most: int = 16,
     window: tuple[Any, ...] = ((3, 3), [1, 1], [1, 1]),
+    larger: tuple[int, int] | None = None,
 ) -> tuple[Program, fx.Node, IntegerGraph]:
-    """One of random constants. bits: of codes and weights. window: taps, stride, padding."""
+    """One of random constants. bits: of codes and weights. window: taps, stride, padding. larger: what the
+    image becomes first, from its nearest pixels."""
     graph, (taps, stride, padding) = IntegerGraph(seed=seed), window
     (x,) = graph.take(x=image)
+    if larger is not None:
+        x = graph.call(dgqc.upsample_nearest.default, x, *larger)
     codes, zero, multiple, group, _ = graph.quantized(x, image[-1], 3, bits[0], groups, 0, most)
     index = getattr(graph.root, str(group.target))
     index.copy_(index.sort().values)
@@ -74,6 +84,50 @@ def test_tiles(
     program, node, graph = convolution(seed, (*image, channels), columns, bits, groups)
     assert takes_tiles(node)
     check(kernels, program, {"x": graph.values(*image, channels)})
+
+
+@settings(max_examples=8, deadline=None)
+@given(
+    st.integers(0, 2**31),
+    st.sampled_from([(1, 4, 4), (1, 1, 34), (1, 9, 5), (2, 3, 6), (1, 20, 1)]),
+    st.sampled_from([128, 330]),
+    st.sampled_from([128, 150]),
+    st.sampled_from([(6, 4), (5, 2)]),
+    st.integers(1, 9),
+)
+def test_tiles_of_a_doubled_image(
+    kernels: Builds,
+    seed: int,
+    image: tuple[int, ...],
+    channels: int,
+    columns: int,
+    bits: tuple[int, int],
+    groups: int,
+) -> None:
+    """Seven places of sixteen are left out."""
+    size = (2 * image[1], 2 * image[2])
+    program, node, graph = convolution(seed, (*image, channels), columns, bits, groups, larger=size)
+    assert takes_tiles(node)
+    assert doubles_pixels(node)
+    check(kernels, program, {"x": graph.values(*image, channels)})
+
+
+@pytest.mark.parametrize("larger", [None, (8, 8), (16, 8), (24, 24), (10, 10)])
+def test_other_images_have_all_places(kernels: Builds, larger: tuple[int, int] | None) -> None:
+    program, node, graph = convolution(3, larger=larger)
+    assert takes_tiles(node)
+    assert not doubles_pixels(node)
+    check(kernels, program, {"x": graph.values(*SMALL)})
+
+
+def test_groups_of_lines_make_pixels_differ() -> None:
+    """A square of four pixels may have two lines with different scales then."""
+    _, node, _ = convolution(3, larger=(16, 16))
+    codes = node.args[0]
+    assert isinstance(codes, fx.Node)
+    assert doubles_pixels(node)
+    codes.args = (*codes.args[:6], 1, *codes.args[7:])
+    assert not doubles_pixels(node)
 
 
 @pytest.mark.parametrize("code", [0, MOST_CODE])

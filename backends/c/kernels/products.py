@@ -26,7 +26,7 @@ from .product_sums import (
 )
 from .runtime_header import defined
 from .wide import is_wide
-from .winograd import offset_bytes, takes_tiles, tile_scratch, tiled_rows
+from .winograd import doubles_pixels, offset_bytes, takes_tiles, tile_scratch, tiled_rows
 
 dgqc = torch.ops.dgqc
 
@@ -72,8 +72,11 @@ def _conv2d(node: fx.Node, a: dict[str, Any], context: EmissionContext) -> Kerne
         rows = math.prod(shape_of(a["x"])[1:-1])
         matrix = {"depth": shape_of(a["x"])[-1], "rows_per_sample": rows, "operand": operand}
         return _call("linear", node, a, context, _rows(a["x"], context), (), matrix)
-    image, kernel = (context.places.at(a["x"]),), "winograd" if takes_tiles(node) else "conv2d"
-    return _call(kernel, node, a, context, image, image, {"window": _window(node, a), "operand": operand})
+    image, fields = (context.places.at(a["x"]),), {"window": _window(node, a), "operand": operand}
+    if not takes_tiles(node):
+        return _call("conv2d", node, a, context, image, image, fields)
+    doubled = {"doubled": 1} if doubles_pixels(node) else {}
+    return _call("winograd", node, a, context, image, image, {**fields, **doubled})
 
 
 def _conv2d_pixel(node: fx.Node, a: dict[str, Any], context: EmissionContext) -> KernelCall:

@@ -5,12 +5,15 @@ from __future__ import annotations
 import math
 from typing import Any
 
+import torch
 from torch import fx
 
 from ....ir.arithmetic.operands import operand_codes, shape_of, value_of
 from ....ir.nodes import arguments
 from .product_sums import combination, has_image
 from .runtime_header import defined
+
+dgqc = torch.ops.dgqc
 
 TILES, PLACES = defined("DGQC_WINOGRAD_TILES"), defined("DGQC_WINOGRAD_PLACES")
 SEGMENTS, APART = defined("DGQC_WINOGRAD_SEGMENTS"), defined("DGQC_WINOGRAD_APART")
@@ -39,6 +42,26 @@ def takes_tiles(node: fx.Node) -> bool:
     fits = TAPS * channels * MOST_CODE * LEAST_WEIGHT * largest < LIMIT
     large = channels >= FEWEST_CHANNELS and columns >= FEWEST_COLUMNS
     return codes and fits and large and math.prod(shape_of(node)[:-1]) >= FEWEST_POSITIONS
+
+
+def doubles_pixels(node: fx.Node) -> bool:
+    """Whether the image was made twice as high and wide from the nearest pixels, channel by channel since."""
+    x = arguments(node)["x"]
+    while _keeps_pixels(x):
+        x = arguments(x)["x"]
+    if x.target is not dgqc.upsample_nearest.default:
+        return False
+    (_, height, width, _), (_, out_height, out_width, _) = shape_of(arguments(x)["x"]), shape_of(x)
+    return (out_height, out_width) == (2 * height, 2 * width)
+
+
+def _keeps_pixels(node: fx.Node) -> bool:
+    """Whether equal pixels stay equal, wherever they lie."""
+    if node.target not in (dgqc.quantize.default, dgqc.gather.default):
+        return False
+    a = arguments(node)
+    by_channel = a["axis"] % len(shape_of(node)) == len(shape_of(node)) - 1
+    return by_channel or (node.target is dgqc.quantize.default and not bool(value_of(a["group"]).any()))
 
 
 def offset_bytes(node: fx.Node) -> int:

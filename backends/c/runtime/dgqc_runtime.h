@@ -111,6 +111,7 @@ typedef struct {
     dgqc_operand operand; /* 8-bit codes, zeros 0 .. 255 */
     dgqc_weights weights;
     dgqc_combination combination;
+    int32_t doubled; /* whether each pixel lies there four times, in squares that begin at even lines and places */
 } dgqc_conv2d_parameters;
 
 typedef struct {

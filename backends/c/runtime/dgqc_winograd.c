@@ -70,9 +70,11 @@ static void sum_taps(const dgqc_product *product, size_t column, uint32_t taps[T
 }
 
 /* What the 128 that codes are raised by add to each column's totals of a tile. */
-static void find_offsets(const dgqc_product *product, int32_t *offsets)
+static void find_offsets(const dgqc_product *product, int doubled, int32_t *offsets)
 {
-    static const uint32_t weigh[2][3] = {{4, 0, 2}, {0, 2, (uint32_t)-2}}; /* A^T times ones times G */
+    static const uint32_t of_all[2][3] = {{4, 0, 2}, {0, 2, (uint32_t)-2}}; /* A^T times ones times G */
+    static const uint32_t of_doubled[2][3] = {{3, 1, 1}, {1, 1, (uint32_t)-1}}; /* without the third */
+    const uint32_t(*const weigh)[3] = doubled ? of_doubled : of_all;
     const size_t columns = product->panels.columns, next = up_to_tiles(columns);
     memset(offsets, 0, 4 * next * sizeof *offsets);
     DGQC_PARALLEL_FROM(columns * product->panels.quads * DGQC_QUAD)
@@ -96,6 +98,7 @@ typedef struct {
     const dgqc_product *product;
     const uint8_t *image;
     const int32_t *offsets;
+    int doubled;
     size_t first, count;
     uint8_t *codes; /* [places][count][row_bytes], as weights and sums with a gap between places */
     int8_t *weights;
@@ -125,7 +128,7 @@ static void change_codes(const tiles *of)
     for (size_t t = 0; t < of->count; t++) {
         const size_t above = 2 * ((of->first + t) / across), image = above / w->height; /* each has two lines more */
         const uint8_t *const from = of->image + (above + 2 * image) * line + 2 * ((of->first + t) % across) * pixel;
-        dgqc_winograd_codes(from, pixel, line, pixel, of->codes + t * pixel, next_codes(of));
+        dgqc_winograd_codes(from, pixel, line, pixel, of->doubled, of->codes + t * pixel, next_codes(of));
     }
 }
 
@@ -138,7 +141,7 @@ static dgqc_panels change_weights(const tiles *of, const part *some, size_t colu
         int8_t *const to = of->weights + c / DGQC_PANEL_COLUMNS * panel;
         for (size_t i = 0; i < some->count; i++) {
             dgqc_winograd_weights((const uint8_t *)dgqc_panel(panels, column + c), quads, some->from[i], some->runs[i].quads,
-                                  to + some->runs[i].quad * DGQC_BLOCK_BYTES, next_weights(some));
+                                  of->doubled, to + some->runs[i].quad * DGQC_BLOCK_BYTES, next_weights(some));
         }
     }
     const dgqc_panels found = {of->weights, columns, some->quads, 8};
@@ -162,10 +165,11 @@ static void multiply(const tiles *of, size_t column)
         dgqc_panels panels = change_weights(of, &some, column);
         const dgqc_sum sum = {some.runs, some.count, 1};
         for (size_t place = 0; place < PLACES; place++) {
+            const size_t count = dgqc_winograd_empty(of->doubled, place) ? 0 : of->count;
             panels.data = of->weights + place * next_weights(&some);
-            for (size_t t = 0; t < of->count; t += DGQC_TILE_ROWS) {
+            for (size_t t = 0; t < count; t += DGQC_TILE_ROWS) {
                 const uint8_t *const first = of->codes + place * next_codes(of) + t * pixel, *rows[DGQC_TILE_ROWS];
-                const size_t left = of->count - t, height = left < DGQC_TILE_ROWS ? left : (size_t)DGQC_TILE_ROWS;
+                const size_t left = count - t, height = left < DGQC_TILE_ROWS ? left : (size_t)DGQC_TILE_ROWS;
                 int32_t more[TOTALS], *const to = of->sums + place * next + t * DGQC_TILE_COLUMNS;
                 for (size_t r = 0; r < height; r++) {
                     rows[r] = first + r * pixel;
@@ -205,7 +209,7 @@ static void write(const tiles *of, size_t column, dgqc_rows rows, int16_t *y)
         for (size_t i = 0; i < some; i++) {
             const size_t pixel = i * 2 * DGQC_TILE_COLUMNS;
             dgqc_winograd_totals(of->sums + (t + i) * DGQC_TILE_COLUMNS, next_sums(of), of->offsets + column, next, last,
-                                 upper + pixel, lower + pixel);
+                                 of->doubled, upper + pixel, lower + pixel);
         }
         write_line(of, upper, 2 * line * width + 2 * place, 2 * some, column, rows, y);
         write_line(of, lower, (2 * line + 1) * width + 2 * place, 2 * some, column, rows, y);
@@ -231,7 +235,7 @@ void dgqc_winograd_prepare(const dgqc_conv2d_parameters *p, size_t step, const u
         const dgqc_product *const product = dgqc_product_prepare(&p->weights, &p->operand, &apart, w->channels, &taps,
                                                                  w->out_height * w->out_width, step, shared);
         int32_t *const offsets = offsets_of(product, &image);
-        find_offsets(product, offsets);
+        find_offsets(product, p->doubled, offsets);
         dgqc_conv2d_image(w, product, x, image);
         return;
     }
@@ -249,7 +253,8 @@ void dgqc_winograd_rows(const dgqc_conv2d_parameters *p, size_t step, dgqc_rows 
         const size_t end = (rows.first + rows.count + pair - 1) / pair * across;
         uint8_t *image;
         const int32_t *const offsets = offsets_of(product, &image);
-        tiles some = {.window = &p->window, .product = product, .image = image, .offsets = offsets};
+        tiles some = {
+            .window = &p->window, .product = product, .image = image, .offsets = offsets, .doubled = p->doubled};
         some.weights = dgqc_take(&scratch, DGQC_WINOGRAD_WEIGHTS);
         some.sums = dgqc_take(&scratch, DGQC_WINOGRAD_SUMS);
         some.codes = scratch;
