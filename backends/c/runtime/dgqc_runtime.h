@@ -55,8 +55,7 @@ typedef struct {
     size_t segments;     /* of neighbouring channels of one group */
     size_t row_bytes; /* of a row's (a pixel's) codes, each segment padded to the quads of the panels that it touches */
     int total_bits;   /* 32, or 64 where the whole sum needs that */
-    size_t accumulations; /* blocks of segments whose sums 32 bits hold; where total_bits is 64, that of one segment
-                             without its multiple */
+    size_t accumulations; /* blocks of segments whose sums 32 bits hold; of 64, a single segment without its multiple */
     const int32_t *ends; /* [accumulations]: the number of segments up to there; NULL: a single one */
     int absorbs; /* 1: weights of 4 bits can take up all multiples */
 } dgqc_combination;
