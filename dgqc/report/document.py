@@ -18,6 +18,7 @@ body { font: 15px/1.5 sans-serif; margin: 1em auto; padding: 0 1em; max-width: 7
 table { border-collapse: collapse; display: block; overflow-x: auto; }
 h1, td { overflow-wrap: anywhere; }
 td:first-child { min-width: 9em; }
+td.inner { padding-left: 1.5em; }
 td.number { min-width: 3em; white-space: nowrap; }
 .sorted td:not(:first-child) { overflow-wrap: normal; }
 td, th { padding: .1em 1em .1em 0; text-align: left; vertical-align: top; }
@@ -128,8 +129,9 @@ def named(text: str) -> str:
 
 
 def row(name: str, value: str) -> str:
-    """A line of a table of names and values."""
-    return f"<tr><td>{named(name)}</td><td>{named(value)}</td></tr>"
+    """A line of a table of names and values. A name that begins with spaces belongs to the one above."""
+    inner = " class='inner'" if name.startswith(" ") else ""
+    return f"<tr><td{inner}>{named(name.strip())}</td><td>{named(value)}</td></tr>"
 
 
 def _cell(value: str | float | None) -> str:

@@ -45,13 +45,19 @@ def beside(reports: Mapping[str, Report]) -> go.Figure | None:
     paths = [path for path in first if first[path] is not None and second.get(path) is not None]
     if not paths:
         return None
-    one, other = reports
+    one, other = _short(*reports)
     x, y = [first[path] for path in paths], [second[path] for path in paths]
     ends = [min(x + y), max(x + y)]
     marks = go.Scatter(x=x, y=y, text=paths, mode="markers", hovertemplate="%{text}: %{x} dB, %{y} dB")
     line = go.Scatter(x=ends, y=ends, mode="lines", line={"color": GREY, "dash": "dot"}, hoverinfo="skip")
     figure = go.Figure([marks, line])
     return laid_out(figure, f"dB in {one}", f"dB in {other}", 480, legend=False)
+
+
+def _short(*names: str) -> Sequence[str]:
+    """Of paths their last parts, where those differ: axes have no room for more."""
+    last = [name.rstrip("/").rpartition("/")[2] for name in names]
+    return last if len(set(last)) == len(last) else names
 
 
 def _error_map(errors: Mapping[str, Any]) -> go.Figure | None:
@@ -68,7 +74,14 @@ def _error_map(errors: Mapping[str, Any]) -> go.Figure | None:
             x=[f"call {call}" for call in calls],
             y=paths,
             colorscale="RdYlGn",
-            colorbar={"title": "dB", "thickness": 12},
+            # Above the map, so that names have the whole width of a phone.
+            colorbar={
+                "title": {"text": "dB", "side": "top"},
+                "orientation": "h",
+                "thickness": 12,
+                "yanchor": "bottom",
+                "y": 1,
+            },
             hovertemplate="%{y}, %{x}: %{z} dB<extra></extra>",
         )
     )

@@ -13,6 +13,8 @@ from rich.text import Text
 
 PIECES = re.compile(r"[^\s./,+-]*(?:[./,+-]+|\s+|$)")
 """A name goes on in the next line behind a dot, a slash, a comma, a plus or a hyphen: never within a word."""
+WORDS = re.compile(r"[^_=]*(?:[_=]+|$)")
+"""Where a piece that is wider than a line is broken."""
 WHOLE = 0.7
 """Of a terminal's width: up to here the names in the first column stay in one line."""
 
@@ -37,17 +39,15 @@ class Pieces:
         self.text = text
 
     def lines(self, width: int) -> list[str]:
-        """The text in lines of at most so many letters; a part that is longer stands in several."""
+        """The text in lines of at most so many letters; a word that is longer stands in several.
+
+        What begins further in goes on as far in.
+        """
         found: list[str] = []
         for line in self.text.split("\n"):
-            found.append("")
-            for piece in PIECES.findall(line):
-                if found[-1] and len(found[-1]) + len(piece.rstrip()) > width:
-                    found[-1] = found[-1].rstrip()
-                    found.append("")
-                found[-1] += piece
-                while len(found[-1].rstrip()) > width:
-                    found[-1:] = [found[-1][:width], found[-1][width:]]
+            inner = line.lstrip()
+            margin = line[: min(len(line) - len(inner), width // 4)]
+            found += [margin + one for one in _broken(inner, width - len(margin))]
         return [line.rstrip() if line.strip() else line for line in found]
 
     def __rich_console__(self, console: Console, options: ConsoleOptions) -> RenderResult:
@@ -58,6 +58,19 @@ class Pieces:
         longest = max((len(piece.rstrip()) for piece in PIECES.findall(self.text)), default=0)
         whole = max(map(len, self.text.split("\n")))
         return Measurement(min(longest, options.max_width), min(whole, options.max_width))
+
+
+def _broken(line: str, width: int) -> list[str]:
+    found = [""]
+    for piece in PIECES.findall(line):
+        for word in [piece] if len(piece.rstrip()) <= width else WORDS.findall(piece):
+            if found[-1] and len(found[-1]) + len(word.rstrip()) > width:
+                found[-1] = found[-1].rstrip()
+                found.append("")
+            found[-1] += word
+            while len(found[-1].rstrip()) > width:
+                found[-1:] = [found[-1][:width], found[-1][width:]]
+    return found
 
 
 def table(*columns: str, title: str | None = None) -> Table:

@@ -118,7 +118,7 @@ def _arena(memory: Mapping[str, Any], count: int = 5) -> Iterator[tuple[str, str
     yield "  most in use", f"{memory['peak']['bytes'] / KIB:.1f} KiB, in group {memory['peak']['group']}"
     for buffer in memory["buffers"][:count]:
         life = f"groups {buffer['first']} to {buffer['last']}"
-        yield f"  at {buffer['offset']}", f"{buffer['bytes'] / KIB:.1f} KiB, {life}: {buffer['name']}"
+        yield f"  buffer at {buffer['offset']}", f"{buffer['bytes'] / KIB:.1f} KiB, {life}: {buffer['name']}"
 
 
 def _least_exact(layers: dict[str, float | None], count: int = 5) -> list[tuple[str, float]]:

@@ -15,7 +15,7 @@ from dgqc.report.choices import choices
 from dgqc.report.document import named
 from dgqc.report.layers import layers_of
 from dgqc.report.page import ReportSide, as_page, as_page_of_two, side_of
-from dgqc.report.pictures import pictures
+from dgqc.report.pictures import beside, pictures
 from dgqc.report.report import bundle_report
 from dgqc.report.sensitivities import sensitivities
 
@@ -115,6 +115,14 @@ def test_menus_hold_each_layer_once(side: ReportSide) -> None:
     assert len(maps) == 2 * len(side.report["probabilities"])
     assert all(0 > power >= -6 for row in next(iter(maps.values()))[0]["z"] for power in row)
     assert len(bands[0]["x"]) == len(bands[0]["y"]) == 2 * len(side.report["seen"]["calls"])
+
+
+def test_lines_below_a_figure_stand_further_in_and_axes_have_short_names(side: ReportSide) -> None:
+    assert "<td class='inner'>of it weights</td>" in as_page(side)
+    axes = beside({"build/one.dgqc": side.report, "build/other.dgqc/": side.report}).layout
+    assert (axes.xaxis.title.text, axes.yaxis.title.text) == ("dB in one.dgqc", "dB in other.dgqc")
+    axes = beside({"one/unet.dgqc": side.report, "other/unet.dgqc": side.report}).layout
+    assert axes.xaxis.title.text == "dB in one/unet.dgqc"
 
 
 def test_time_is_measured_where_it_is_asked_for(

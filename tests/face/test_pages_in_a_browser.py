@@ -100,6 +100,17 @@ def is_within_the_screen(page: Any) -> bool:
     return bool(page.evaluate("document.documentElement.scrollWidth <= window.innerWidth"))
 
 
+def test_names_of_layers_have_room_beside_the_scale(open_page: Callable[[str], Any]) -> None:
+    page = open_page("report.html")
+    names = page.query_selector_all(".annotation")
+    bars = page.query_selector_all(".cbfills")
+    assert len(names) > 10
+    for bar in (one.bounding_box() for one in bars):
+        for name in (one.bounding_box() for one in names):
+            beside = name["x"] + name["width"] <= bar["x"] or bar["x"] + bar["width"] <= name["x"]
+            assert beside or name["y"] + name["height"] <= bar["y"] or bar["y"] + bar["height"] <= name["y"]
+
+
 @pytest.mark.parametrize("name", ["report.html", "diff.html", "compare.html"])
 def test_pictures_are_drawn_and_fit(open_page: Callable[[str], Any], name: str) -> None:
     page = open_page(name)

@@ -56,6 +56,9 @@ def test_short_names_stay_in_one_line() -> None:
         ("one.two.three", 8, ["one.two.", "three"]),
         ("one two", 5, ["one", "two"]),
         ("unbreakable", 4, ["unbr", "eaka", "ble"]),
+        ("in up_sample_nearest2d_level", 12, ["in up_", "sample_", "nearest2d_", "level"]),
+        ("an up_sample.one", 9, ["an up_", "sample.", "one"]),
+        ("  of one.two.three", 10, ["  of one.", "  two.", "  three"]),
         ("a\nb", 9, ["a", "b"]),
     ],
 )
