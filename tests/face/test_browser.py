@@ -82,6 +82,8 @@ def test_a_page_draws_the_hosts_picture(
         opened = driver.chromium.launch(executable_path=browser, args=["--no-sandbox"], timeout=WAIT)
         page = opened.new_page(viewport={"width": size[0], "height": size[1]})
         page.set_default_timeout(WAIT)
+        said: list[str] = []
+        page.on("console", lambda message: said.append(message.text))
         page.goto(address)
         page.wait_for_function("window.drawn !== undefined")
         assert "Drawn in" in page.inner_text("#said")
@@ -101,6 +103,7 @@ def test_a_page_draws_the_hosts_picture(
         page.click("#draw")
         page.wait_for_function("document.getElementById('said').textContent.includes('too many')")
         opened.close()
+    assert said == []
     assert found.tobytes() == wanted(compiled)
 
 
