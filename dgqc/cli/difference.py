@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field
+from math import inf
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -145,7 +146,8 @@ def to_json(found: Outcome) -> dict[str, Any]:
     first = None
     if parting is not None:
         named = {"where": parting.where, "module": parting.module, "kind": parting.kind}
-        first = {**named, "decibels": parting.decibels}
+        # JSON has no infinity.
+        first = {**named, "decibels": None if parting.decibels == inf else parting.decibels}
     papers = None if found.papers is None else asdict(found.papers)
     return {"papers": papers, "first": first, "layers_db": dict(found.layers)}
 
@@ -168,6 +170,7 @@ def show(found: Outcome, names: tuple[Path, Path], output: Path | None, least: f
         return
     one = found.parting
     apart = "not comparable in dB" if one.decibels is None else f"{one.decibels:.1f} dB"
+    apart = "only by the scales of its channels" if one.decibels == inf else apart
     saved = f" Both are in {output}." if output else " Save both with -o FILE."
     result(f"The first to part is {one.where} ({one.kind}, of {one.module}): {apart}.{saved}")
 

@@ -105,13 +105,14 @@ def float_layers(model: nn.Module, inputs: Inputs, timestep: float) -> Values:
 
 def first_bits_apart(a: Traced, b: Traced) -> Parting | None:
     """The first op of the one that stands in the other too, with the same inputs' shapes, and gives other
-    bits; None where all ops that both have agree."""
+    bits; None where all ops that both have agree. Decibels are at the scales that fit best, since a code
+    stands for another number in each."""
     for name, value in a.ops.items():
         other = b.ops.get(name)
         if other is None or a.kinds[name] != b.kinds[name] or torch.equal(value, other):
             continue
         same = value.shape == other.shape
-        decibels = _decibels(value.double(), other.double()) if same else None
+        decibels = _decibels(value.double(), _at_best_scales(value, other)) if same else None
         return Parting(name, a.modules[name], a.kinds[name], value, other, decibels)
     return None
 
@@ -126,13 +127,18 @@ def layers_beside(wanted: Values, integers: Values) -> dict[str, Parting]:
         codes = integers.get(path)
         if codes is None or codes.numel() != value.numel():
             continue
-        real = value.double().reshape(-1, value.shape[-1])
-        whole = codes.double().reshape(-1, value.shape[-1])
-        scale = (real * whole).sum(0) / whole.square().sum(0).clamp(min=1)
-        nearest = whole * scale
-        a, b = real.reshape(value.shape).float(), nearest.reshape(value.shape).float()
-        found[path] = Parting(path, path, "layer", a, b, _decibels(real, nearest))
+        nearest = _at_best_scales(value, codes)
+        decibels = _decibels(value.double(), nearest)
+        found[path] = Parting(path, path, "layer", value.float(), nearest.float(), decibels)
     return found
+
+
+def _at_best_scales(wanted: torch.Tensor, codes: torch.Tensor) -> torch.Tensor:
+    """Float64 as `wanted`: each channel (last axis) of as many codes at the scale with the least error."""
+    channels = wanted.shape[-1] if wanted.dim() else 1
+    real, whole = (one.double().reshape(-1, channels) for one in (wanted, codes))
+    scale = (real * whole).sum(0) / whole.square().sum(0).clamp(min=1)
+    return (whole * scale).reshape(wanted.shape)
 
 
 class _Recorder(fx.Interpreter):

@@ -12,7 +12,7 @@ from safetensors.torch import load_file, save_file
 
 from dgqc.execution.compiled_program import CompiledProgram, load
 from dgqc.execution.one_call import random_floats
-from dgqc.execution.parting import first_bits_apart, layers_beside, traced
+from dgqc.execution.parting import Traced, first_bits_apart, layers_beside, traced
 
 from .conftest import compiled_small
 
@@ -95,6 +95,21 @@ def test_scales_of_channels_are_fitted() -> None:
     real = torch.tensor([[1.0, 20.0], [2.0, 40.0]])
     codes = torch.tensor([[100, 1], [200, 2]], dtype=torch.int16)
     assert layers_beside({"layer": real}, {"layer": codes})["layer"].decibels == float("inf")
+
+
+def test_codes_of_two_programs_are_compared_at_scales_that_fit() -> None:
+    """A code stands for another number in each of them."""
+
+    def of(codes: list[list[int]]) -> Traced:
+        return Traced({"op": torch.tensor(codes, dtype=torch.int16)}, {}, {"op": "kind"}, {"op": "layer"})
+
+    found = first_bits_apart(of([[100, 1], [200, 2]]), of([[50, 4], [100, 8]]))
+    assert found is not None
+    assert found.decibels == float("inf")
+    found = first_bits_apart(of([[100, 1], [200, 2]]), of([[50, 4], [110, 8]]))
+    assert found is not None
+    assert found.decibels is not None
+    assert 20 < found.decibels < 40
 
 
 def test_mistakes(saved: Path, run: Run, tmp_path: Path) -> None:
