@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import json
 import logging
 import os
@@ -33,6 +34,16 @@ def as_json(data: Any) -> None:
     if rank():
         return
     sys.stdout.write(json.dumps(data, indent=2, default=str) + "\n")
+
+
+def ready_streams() -> None:
+    """What a shell closed goes nowhere, and stdout spells what its encoding has no letters for: a path may
+    hold any bytes."""
+    for name in ("stdout", "stderr"):
+        if getattr(sys, name) is None:
+            setattr(sys, name, io.StringIO())
+    if isinstance(sys.stdout, io.TextIOWrapper):
+        sys.stdout.reconfigure(errors="backslashreplace")
 
 
 @contextmanager

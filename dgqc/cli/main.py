@@ -26,7 +26,7 @@ from . import draw as command_draw
 from . import inspect as command_inspect
 from . import passes as command_passes
 from . import targets as command_targets
-from .console import LIBRARIES, quiet_libraries, result
+from .console import LIBRARIES, quiet_libraries, ready_streams, result
 from .display import say
 from .loudness import with_loudness
 from .neighbours import broken_neighbour
@@ -108,6 +108,7 @@ def main() -> None:
 def run(arguments: Sequence[str]) -> int:
     """Runs one command line and gives its exit code."""
     quiet_libraries()
+    ready_streams()
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
         try:

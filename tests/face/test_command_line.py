@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import json
 import os
 import subprocess
@@ -14,6 +15,7 @@ import pytest
 import torch
 from PIL import Image
 
+from dgqc.cli import console
 from dgqc.cli import main as command_line
 from dgqc.compiler import driver as compiler
 from dgqc.demo_model import pipeline_dir
@@ -90,6 +92,15 @@ def test_version(run: Run) -> None:
         (["compile", "MODEL", "--pass-pipeline", "lower-integer"], "lower-integer takes the planned level"),
         (["compile", "MODEL", "--target", "fpga"], "There is no target"),
         (["compile", "MODEL", "--calib", "nowhere.safetensors"], "does not exist"),
+        (
+            ["compile", "MODEL", "--calib", "MODEL"],
+            "is a folder; give the .safetensors that `dgqc calibrate`",
+        ),
+        (["compile", "FILE"], "config.json holds no weights; give its folder"),
+        (["compile", "MODEL", "--guidance-scale", "nan"], "Invalid value for '--guidance-scale'"),
+        (["compile", "MODEL", "--guidance-scale", "1e30"], "Invalid value for '--guidance-scale'"),
+        (["compile", "MODEL", "--seed", "4294967296"], "Invalid value for '--seed'"),
+        (["draw", "nowhere", "a square", "--seed", "4294967296"], "Invalid value for '--seed'"),
         (["compile", "MODEL", "--sample-size", "8"], "height x width"),
         (["compile", "MODEL", "--print-ir-after", "bogus"], "the pipeline holds no such pass"),
         (["compile", "MODEL", "--steps", "0"], "--steps"),
@@ -117,6 +128,24 @@ def test_wrong_input(run: Run, model_folder: Path, arguments: list[str], message
     for name, place in places.items():
         arguments = [one.replace(name, place) for one in arguments]
     refused(run(*arguments), message)
+
+
+def test_letters_that_an_output_does_not_have_are_spelled(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A path in Latin-1 on a terminal in UTF-8, or any path where Python's output is ASCII."""
+    kept = io.BytesIO()
+    monkeypatch.setattr(sys, "stdout", io.TextIOWrapper(kept, encoding="ascii"))
+    assert command_line.run(["--version"]) == 0
+    console.result("Wrote caf\udce9 and café.")
+    sys.stdout.flush()
+    assert kept.getvalue().splitlines()[-1] == rb"Wrote caf\udce9 and caf\xe9."
+
+
+def test_closed_streams_take_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
+    """As `>&-` and `2>&-` leave them."""
+    monkeypatch.setattr(sys, "stdout", None)
+    monkeypatch.setattr(sys, "stderr", None)
+    assert command_line.run(["targets", "--json"]) == 0
+    assert command_line.run(["report", "nowhere"]) == 2
 
 
 def test_a_bundle_that_draws_nothing_says_only_that(run: Run, saved: Path) -> None:
