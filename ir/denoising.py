@@ -106,21 +106,30 @@ class DenoisingLoop:
     def begin(self, noise: torch.Tensor, latent: torch.Tensor | None = None, start: int = 0) -> torch.Tensor:
         """The state before call `start`, int32, from int16 noise and a clean latent, if any.
 
-        Raises DgqcError for a call that no picture can begin with, and for a late one without a latent.
+        Raises DgqcError as `check_begin` does.
         """
-        if latent is None and start == 0:
-            return saturate32(round_shift(noise.to(torch.int64) * self.first_factor, self.first_shift))
+        self.check_begin(latent is not None, start)
         if latent is None:
+            return saturate32(round_shift(noise.to(torch.int64) * self.first_factor, self.first_shift))
+        mixed = latent.to(torch.int64) * self.begin_latent[start]
+        return saturate32(
+            round_shift(mixed + noise.to(torch.int64) * self.begin_noise[start], self.begin_shift[start])
+        )
+
+    def check_begin(self, changes: bool, start: int) -> None:
+        """Raises DgqcError for a call that no picture can begin with, and for a late one without a latent.
+
+        changes: whether there is a clean latent to begin from.
+        """
+        if not changes and start == 0:
+            return
+        if not changes:
             raise DgqcError(
                 f"A picture that begins with call {start} needs a latent to begin from; give one."
             )
         if not 0 <= start < len(self) or not int(self.begin_shift[start]):
             where = [call for call in range(len(self)) if int(self.begin_shift[call])]
             raise DgqcError(f"No picture can begin with call {start}; choose one of {where}.")
-        mixed = latent.to(torch.int64) * self.begin_latent[start]
-        return saturate32(
-            round_shift(mixed + noise.to(torch.int64) * self.begin_noise[start], self.begin_shift[start])
-        )
 
     def sample(self, state: torch.Tensor, step: int) -> torch.Tensor:
         """The UNet's int16 input: `saturate16(round_shift(state * factor, shift))`."""

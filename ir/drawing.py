@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
+from numbers import Real
 
 import torch
 
@@ -64,8 +65,8 @@ class Wish:
 
 def fixed_guidance(scale: float) -> int:
     """A guidance scale in 2^-16. Raises DgqcError for one that no drawing takes."""
-    if not abs(scale) <= MOST_GUIDANCE:
+    if not isinstance(scale, Real) or not abs(scale) <= MOST_GUIDANCE:
         raise DgqcError(
-            f"A guidance scale of {scale} can't be; give {-MOST_GUIDANCE:g} to {MOST_GUIDANCE:g}."
+            f"A guidance scale of {scale!r} can't be; give {-MOST_GUIDANCE:g} to {MOST_GUIDANCE:g}."
         )
     return round(scale * UNGUIDED)

@@ -13,6 +13,7 @@ from itertools import pairwise
 
 import torch
 
+from .errors import DgqcError
 from .unicode import NUMBER, SPACE, Characters
 
 CONTRACTIONS = ("'s", "'t", "'re", "'ve", "'m", "'ll", "'d")
@@ -58,7 +59,13 @@ class Tokenizer:
         return len(self.merges) > 0
 
     def encode(self, text: str) -> list[int]:
-        """The ids of a prompt, `length` of them."""
+        """The ids of a prompt, `length` of them. Raises DgqcError for text with half of a character in it."""
+        try:
+            text.encode()
+        except UnicodeEncodeError as error:
+            raise DgqcError(
+                f"The prompt's letter {error.start + 1} is none of Unicode's; give text in UTF-8."
+            ) from None
         ids = [one for piece in self._split(text, False) for one in self._ids_of(piece)]
         kept = [self.begin, *ids[: self.length - 2], self.end]
         return kept + [self.pad] * (self.length - len(kept))

@@ -61,7 +61,7 @@ def _parameter(declared: Field[Any]) -> inspect.Parameter:
         default = list(default)
     elif kind is Switch:
         default = Switch.ON
-    annotation = Annotated[kind, typer.Option(*option.flags, min=option.least, **told)]
+    annotation = Annotated[kind, typer.Option(*option.flags, min=option.least, max=option.most, **told)]
     return inspect.Parameter(
         declared.name, inspect.Parameter.KEYWORD_ONLY, default=default, annotation=annotation
     )

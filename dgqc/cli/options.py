@@ -9,6 +9,7 @@ from typing import Annotated
 
 import typer
 
+from ..compiler.option import LARGEST_SEED
 from ..compiler.request import Request
 
 
@@ -36,7 +37,7 @@ ShowCoverage = Annotated[
 GrowthLimit = Annotated[
     float, typer.Option("--growth", min=0, metavar="PERCENT", help="Of a range's width: what counts.")
 ]
-Seed = Annotated[int, typer.Option("--seed", min=0, help="Of random numbers.")]
+Seed = Annotated[int, typer.Option("--seed", min=0, max=LARGEST_SEED, help="Of random numbers.")]
 BackendName = Annotated[
     str | None, typer.Option("--backend", metavar="NAME", help="What runs it; `dgqc targets` lists them.")
 ]

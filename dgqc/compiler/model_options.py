@@ -106,7 +106,11 @@ class ModelOptions:
         from ..frontends.adapters.picture_adapters import picture_adapters_of
         from ..frontends.loading.load import load_model
 
-        assert isinstance(self.model, str | Path)
+        if not isinstance(self.model, str | Path):
+            raise DgqcError(
+                f"The model is of type {type(self.model).__name__}; give a diffusers UNet or pipeline, or "
+                "the path of one."
+            )
         return load_model(
             self.model,
             self.weights_key,

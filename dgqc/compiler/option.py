@@ -2,14 +2,21 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable
 from dataclasses import Field, dataclass, fields
+from numbers import Integral, Real
+from types import NoneType
 from typing import Any
 
 from ..ir.errors import DgqcError
 
 OPTION = "option"
 """Key of a field's metadata."""
+NUMBERS = {int: (Integral, "a whole number"), float: (Real, "a finite number")}
+"""What holds a number of each kind, and how it is called."""
+LARGEST_SEED = 2**32 - 1
+"""All that draw random numbers, in C and in libraries, take seeds up to here."""
 
 
 def unchanged(value: Any) -> Any:
@@ -24,7 +31,7 @@ class RequestOption:
     help: one sentence, for all of them. python: what Python's documentation adds.
     flags: how the command line spells it; without one it takes no such option. kind: what is read there, a
     Path, an int or text. metavar: stands for the value in its help. read: from there to the field's value.
-    least: the smallest number allowed. choices: the only texts allowed.
+    least, most: the numbers allowed. choices: the only texts allowed.
     recorded: whether the manifest and cache keys hold the value.
     """
 
@@ -34,6 +41,7 @@ class RequestOption:
     metavar: str | None = None
     read: Callable[[Any], Any] = unchanged
     least: int | None = None
+    most: int | None = None
     choices: tuple[str, ...] = ()
     python: str = ""
     recorded: bool = True
@@ -42,8 +50,16 @@ class RequestOption:
         """Raises DgqcError for a value out of place. None is always in place."""
         if value is None:
             return
+        if self.kind in NUMBERS:
+            held, called = NUMBERS[self.kind]
+            if not isinstance(value, held) or isinstance(value, bool) or not math.isfinite(value):
+                raise DgqcError(f"{name} is {value!r}, but {called} is needed.")
+        if self.kind is bool and not isinstance(value, bool):
+            raise DgqcError(f"{name} is {value!r}, but True or False is needed.")
         if self.least is not None and value < self.least:
             raise DgqcError(f"{name} is {value}, but at least {self.least} is needed.")
+        if self.most is not None and value > self.most:
+            raise DgqcError(f"{name} is {value}, but at most {self.most} is possible.")
         if self.choices and value not in self.choices:
             raise DgqcError(f"{name} is {value!r}, but it is one of {', '.join(self.choices)}.")
 
@@ -57,6 +73,16 @@ def option_of(declared: Field[Any]) -> RequestOption:
     """What a field declares."""
     found: RequestOption = declared.metadata[OPTION]
     return found
+
+
+def check_fields(given: Any) -> None:
+    """Raises DgqcError for a value of a dataclass's fields that is out of place, or no text where one is."""
+    for one in fields(given):
+        value = getattr(given, one.name)
+        option_of(one).check(one.name, value)
+        texts = {"str": (str,), "str | None": (str, NoneType)}.get(str(one.type))
+        if texts and not isinstance(value, texts):
+            raise DgqcError(f"{one.name} is {value!r}, but a text is needed.")
 
 
 def documentation(kind: Any) -> str:

@@ -253,8 +253,14 @@ def _inputs(captured: Program) -> tuple[InputShape, ...]:
 
 
 def recorded_of(calibration: Calibration | str | Path) -> Calibration:
-    """The samples that were given. Raises DgqcError for a file that holds none."""
-    return load_calibration(Path(calibration)) if isinstance(calibration, str | Path) else calibration
+    """The samples that were given. Raises DgqcError for a file that holds none, and for anything else."""
+    if isinstance(calibration, str | Path):
+        return load_calibration(Path(calibration))
+    if not isinstance(calibration, Calibration):
+        raise DgqcError(
+            f"The calibration is of type {type(calibration).__name__}; give its file, or a Calibration."
+        )
+    return calibration
 
 
 def _drawn(

@@ -15,8 +15,8 @@ from typing import TYPE_CHECKING, Any
 from ..ir.errors import DgqcError
 from ..ir.sample_size import SampleSize, size_text
 from .model_options import ModelOptions
-from .option import option, option_of
-from .written import AskedSize, as_json, sample_sizes, timestep_list
+from .option import LARGEST_SEED, check_fields, option, option_of
+from .written import AskedSize, as_json, check_size, check_timesteps, sample_sizes, timestep_list
 
 if TYPE_CHECKING:
     # Needed for types alone: `dgqc --help` does not wait for torch.
@@ -26,6 +26,8 @@ if TYPE_CHECKING:
     from ..passes.manager.instruments import Instrument
 
 
+MOST_GUIDANCE = 32767
+"""What an integer drawing takes; `ir.drawing` says why."""
 AUTO, ALL, UNET, OFF = "auto", "all", "unet", "off"
 """Of a pipeline's parts."""
 
@@ -86,6 +88,8 @@ class Request(ModelOptions):
             "--guidance-scale",
             "Of pictures that the pipeline draws for calibration.",
             kind=float,
+            least=-MOST_GUIDANCE,
+            most=MOST_GUIDANCE,
             python="None leaves the pipeline's own.",
         ),
     )
@@ -158,7 +162,9 @@ class Request(ModelOptions):
     batch_size: int = field(
         default=4, metadata=option("--batch-size", "Of them at a time.", kind=int, least=1)
     )
-    seed: int = field(default=0, metadata=option("--seed", "Of random numbers.", kind=int, least=0))
+    seed: int = field(
+        default=0, metadata=option("--seed", "Of random numbers.", kind=int, least=0, most=LARGEST_SEED)
+    )
     calib_select: str = field(
         default="all",
         metadata=option(
@@ -292,8 +298,9 @@ class Request(ModelOptions):
     )
 
     def __post_init__(self) -> None:
-        for one in fields(self):
-            option_of(one).check(one.name, getattr(self, one.name))
+        check_fields(self)
+        check_size(self.sample_size)
+        check_timesteps(self.timesteps)
         if len(set(self._sizes)) < len(self._sizes):
             raise DgqcError(
                 f"The sizes {', '.join(map(size_text, self._sizes))} name one twice; give each once."

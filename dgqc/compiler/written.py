@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Sequence
+from math import isfinite
+from numbers import Integral, Real
 from pathlib import Path
 from typing import Any
 
@@ -28,6 +31,30 @@ def sample_sizes(text: str | None) -> AskedSize:
         )
     found = tuple(tuple(int(number) for number in one.split("x")) for one in text.split(","))
     return found if len(found) > 1 else found[0]
+
+
+def check_size(asked: Any) -> None:
+    """Raises DgqcError for what Python gave in the place of a size, of several, or of None."""
+    if asked is None:
+        return
+    several = isinstance(asked, Sequence) and bool(asked) and isinstance(asked[0], Sequence)
+    if isinstance(asked, str) or not all(map(_is_size, asked if several else (asked,))):
+        raise DgqcError(
+            f"sample_size is {asked!r}, but it is height and width, (64, 64), or frames, height and width: "
+            "(16, 64, 64); or a tuple of several."
+        )
+
+
+def _is_size(one: Any) -> bool:
+    known = isinstance(one, Sequence) and 2 <= len(one) <= 3
+    return known and all(isinstance(number, Integral) and int(number) >= 1 for number in one)
+
+
+def check_timesteps(asked: Any) -> None:
+    """Raises DgqcError for what Python gave in the place of finite numbers, or of None."""
+    listed = isinstance(asked, Sequence) and not isinstance(asked, str) and bool(asked)
+    if asked is not None and not (listed and all(isinstance(one, Real) and isfinite(one) for one in asked)):
+        raise DgqcError(f"timesteps is {asked!r}, but it is finite numbers: (999, 749, 499, 249).")
 
 
 def one_size(asked: AskedSize) -> SampleSize | None:

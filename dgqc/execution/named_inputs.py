@@ -65,13 +65,15 @@ def check_inputs(inputs: Inputs, taken: Sequence[InputShape]) -> None:
             )
         if _samples(name, value) != batch:
             raise DgqcError(
-                f"Input {name} holds {value.shape[0]} samples and the input {first} {batch}; give the same "
-                "number."
+                f"Input {name} holds {value.shape[0]} samples on its first axis and the input {first} "
+                f"{batch}; give the same number."
             )
 
 
 def _samples(name: str, value: torch.Tensor) -> int:
     """How many samples an input holds."""
+    if not isinstance(value, torch.Tensor):
+        raise DgqcError(f"Input {name} is of type {type(value).__name__}; give a torch.Tensor.")
     if value.dim() < 1 or value.shape[0] < 1:
         raise DgqcError(f"Input {name} has shape {tuple(value.shape)}; give at least one sample.")
     if value.layout is not torch.strided or value.is_quantized or value.is_meta:

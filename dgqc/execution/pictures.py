@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from numbers import Integral
 from typing import Any, Protocol
 
 import torch
@@ -20,6 +21,7 @@ from .boundary import fixed_picture
 DECODER = "decoder"
 PICTURE_AXES = 4
 """Of a sample; a video has one more."""
+SEEDS = 2**32
 Prompt = str | Sequence[int] | Sequence[Sequence[int]]
 """Text, or ids of tokens: for all text encoders the same, or a list for each."""
 
@@ -59,6 +61,8 @@ def drawn_picture(
     Raises DgqcError where the bundle hasn't all the parts that this takes.
     """
     texts = prompted_texts(program)
+    if prompt is None:
+        raise DgqcError("A prompt is text, or ids of tokens, but none was given.")
     given = _conditions(program, texts, prompt, backend)
     facts = program.program.picture
     empty = facts is not None and facts.empty_is_zero and negative == ""
@@ -87,8 +91,13 @@ def drawing_of(
 ) -> Drawing:
     """What is to be drawn, in the program's integers. given, negative: int16. noise, latents: float.
 
-    Raises DgqcError for guidance without a negative, and for pictures of other shapes.
+    Raises DgqcError for guidance without a negative, for pictures of other shapes, for a seed of more than 32
+    bits, and for a call that no picture can begin with.
     """
+    if not isinstance(seed, Integral) or not 0 <= seed < SEEDS:
+        raise DgqcError(f"A seed is a whole number from 0 to {SEEDS - 1}, but it was given as {seed!r}.")
+    if program.loop is not None:
+        program.loop.check_begin(latents is not None, start)
     guidance, shape = fixed_guidance(guidance_scale), program.inputs[0].shape
     if guidance != UNGUIDED and negative is None:
         raise DgqcError(
@@ -142,6 +151,8 @@ def _conditions(
 
 def _own(prompt: Prompt, place: int, encoders: int) -> str | Sequence[int]:
     """What one of the text encoders gets. Raises DgqcError for lists of ids for fewer or more encoders."""
+    if not isinstance(prompt, str | Sequence):
+        raise DgqcError(f"A prompt is text, or ids of tokens, but it was given as {prompt!r}.")
     if isinstance(prompt, str) or not any(isinstance(one, Sequence) for one in prompt):
         return prompt  # type: ignore[return-value]
     if len(prompt) != encoders:

@@ -38,8 +38,8 @@ def choices(report: Report, layers: Sequence[LayerFacts]) -> dict[str, Chosen]:
         "What attention looks at": Chosen(
             {f"{path}, call {call}": _scores(found) for path, call, found in _score_maps(errors)},
             laid_out(go.Figure(), "key", "query", 420),
-            "The float model's probabilities, mean of all heads, as powers of ten; large maps are pooled. Where "
-            "a prompt is looked at, key 0 is its start token.",
+            "The float model's probabilities, mean of all heads, as powers of ten; large maps are pooled. "
+            "Where a prompt is looked at, key 0 is its start token.",
         ),
         "How coarse groups are rounded, by call": Chosen(
             {one.path: _steps(one) for one in layers},

@@ -97,6 +97,8 @@ def load_calibration(path: str | Path) -> Calibration:
     or of the wrong shape.
     """
     found = Path(path)
+    if found.is_dir():
+        raise DgqcError(f"{found} is a folder; give the .safetensors that `dgqc calibrate` wrote.")
     if not found.is_file():
         raise DgqcError(f"{found} does not exist; record one with `dgqc calibrate`.")
     with (

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import torch
 from torch import nn
+from transformers import PreTrainedModel
 
 from ...ir.errors import DgqcError
 from .exported_unet import ExportedUNet
-from .unet_config import INSTEAD
+from .unet_config import INSTEAD, WITH_PIPELINE, with_article
 from .weights import not_plain
 
 FREE_U = ("s1", "s2", "b1", "b2")
@@ -23,7 +24,9 @@ def check_live(model: nn.Module) -> None:
         return
     name = type(model).__name__
     if name in INSTEAD:
-        raise DgqcError(f"dgqc does not compile a {name}{INSTEAD[name]}.")
+        raise DgqcError(f"dgqc does not compile {with_article(name)}{INSTEAD[name]}.")
+    if isinstance(model, PreTrainedModel):
+        raise DgqcError(f"dgqc does not compile {with_article(name)}{WITH_PIPELINE}.")
     for path, value in [*model.named_parameters(), *model.named_buffers()]:
         if value.is_meta:
             raise DgqcError(

@@ -167,6 +167,8 @@ def _load(found: Path, weights_key: str | None, variant: str | None, tokenizer: 
         return LoadedModel(build_unet(config, weights, str(found)), config, None, None, str(found))
     if found.suffix == ".pt2":
         return LoadedModel(ExportedUNet(read_exported_program(found)), {}, None, None, str(found))
+    if found.suffix == ".json":
+        raise DgqcError(f"{found} holds no weights; give its folder, {found.parent}.")
     raise DgqcError(f"{found} is not a model dgqc can read; {FORMATS}.")
 
 

@@ -34,6 +34,7 @@ CLASSES = tuple(
 """Those that this diffusers has."""
 _JOINED = "; in ControlNet-XS both networks are one, which stays float: take a ControlNet of the usual kind"
 _DECODER = "; a decoder is compiled with its pipeline (give the pipeline's folder, and --parts all)"
+WITH_PIPELINE = "; what stands beside a UNet is compiled with its pipeline: give the pipeline's folder"
 _VIDEO = "; of videos dgqc compiles UNetMotionModel (AnimateDiff) and UNet3DConditionModel"
 _OTHER = "; it is no UNet of convolutions and attention on pictures"
 INSTEAD: Mapping[str, str] = {
@@ -87,13 +88,7 @@ def checked_config(config: Mapping[str, Any], source: str) -> dict[str, Any]:
     """
     name = config.get("_class_name")
     if not isinstance(name, str) or name not in CLASSES:
-        kind = name if isinstance(name, str) else f"model whose _class_name is {one_line(repr(name), 100)}"
-        if kind in INSTEAD:
-            raise DgqcError(f"{source} describes a {kind}, which dgqc does not compile{INSTEAD[kind]}.")
-        raise DgqcError(
-            f"{source} describes a {kind if name else 'model without a _class_name'}, but dgqc compiles "
-            f"{', '.join(CLASSES[:-1])} and {CLASSES[-1]}."
-        )
+        raise _other(config, source)
     with reading(f"The config of {source}", "give the config.json that the UNet was saved with"):
         plain: dict[str, Any] = parse_json(json.dumps(dict(config)), f"The config of {source}")
     remedy = "give the config.json that the UNet was saved with"
@@ -106,6 +101,32 @@ def checked_config(config: Mapping[str, Any], source: str) -> dict[str, Any]:
             f"{remedy}."
         )
     return plain
+
+
+def _other(config: Mapping[str, Any], source: str) -> DgqcError:
+    """What to say of a config that is no UNet's. Models of transformers have a list of architectures."""
+    name, architectures = config.get("_class_name"), config.get("architectures")
+    if not name and isinstance(architectures, list) and architectures and isinstance(architectures[0], str):
+        name = one_line(architectures[0], 100)
+    if not name:
+        kind = "a model without a _class_name"
+    elif not isinstance(name, str):
+        kind = f"a model whose _class_name is {one_line(repr(name), 100)}"
+    else:
+        kind = with_article(name)
+    instead = INSTEAD.get(name) if isinstance(name, str) else None
+    if instead is None and architectures:
+        instead = WITH_PIPELINE
+    if instead is not None:
+        return DgqcError(f"{source} describes {kind}, which dgqc does not compile{instead}.")
+    return DgqcError(
+        f"{source} describes {kind}, but dgqc compiles {', '.join(CLASSES[:-1])} and {CLASSES[-1]}."
+    )
+
+
+def with_article(name: str) -> str:
+    """A class's name in a sentence."""
+    return f"{'an' if name[0] in 'AEIO' else 'a'} {name}"
 
 
 def _layers(record: UNetConfigRecord) -> int:

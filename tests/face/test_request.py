@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import ClassVar
 
 import architectures
+import numpy as np
 import pytest
 import torch
 
@@ -19,6 +20,7 @@ from dgqc.compiler.option import option_of
 from dgqc.compiler.request import Request
 from dgqc.execution.compiled_program import CompiledProgram
 from dgqc.frontends.calibrating.select_samples import Selection
+from dgqc.ir.drawing import MOST_GUIDANCE
 from dgqc.ir.errors import DgqcError
 from dgqc.ir.plans import PlacedOperand
 from dgqc.passes.activations.grouping import Grouping, in_order
@@ -76,11 +78,27 @@ def test_an_option_that_is_recorded_makes_another_key() -> None:
         ({"steps": 0}, "steps is 0, but at least 1 is needed"),
         ({"calib_samples": 0}, "calib_samples is 0"),
         ({"calib_select": "best"}, "'best', but it is one of all, uniform, tdac"),
+        ({"steps": "25"}, "steps is '25', but a whole number is needed"),
+        ({"samples": 2.0}, "samples is 2.0, but a whole number is needed"),
+        ({"batch_size": True}, "batch_size is True, but a whole number is needed"),
+        ({"seed": 2**32}, "seed is 4294967296, but at most 4294967295 is possible"),
+        ({"guidance_scale": float("nan")}, "guidance_scale is nan, but a finite number is needed"),
+        ({"guidance_scale": 1e30}, "guidance_scale is 1e.30, but at most 32767 is possible"),
+        ({"opt": 4}, "opt is 4, but a text is needed"),
+        ({"check": "off"}, "check is 'off', but True or False is needed"),
     ],
 )
 def test_values_out_of_place_are_refused_in_python_too(wrong: dict[str, object], message: str) -> None:
     with pytest.raises(DgqcError, match=message):
         Request("model", **wrong)  # type: ignore[arg-type]
+
+
+def test_numbers_of_numpy_are_numbers() -> None:
+    assert Request("model", steps=np.int64(3), guidance_scale=np.float32(2)).steps == 3  # type: ignore[arg-type]
+
+
+def test_a_calibration_is_drawn_with_what_a_drawing_takes() -> None:
+    assert FIELDS["guidance_scale"].most == MOST_GUIDANCE
 
 
 def test_the_choices_are_those_that_there_are() -> None:

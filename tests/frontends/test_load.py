@@ -181,6 +181,9 @@ def test_bad_configs(unet: UNet2DConditionModel, tmp_path: Path) -> None:
         ("[]", "holds a JSON list"),
         ("{}", "model without a _class_name"),
         ('{"_class_name": "FluxTransformer2DModel"}', "describes a FluxTransformer2DModel"),
+        ('{"_class_name": "AutoencoderKL"}', "describes an AutoencoderKL"),
+        ('{"architectures": ["CLIPTextModel"]}', "CLIPTextModel, which .*: give the pipeline's folder"),
+        ('{"architectures": [["CLIPTextModel"]]}', "model without a _class_name"),
         (
             '{"_class_name": "UNet2DConditionModel", "block_out_channels": [5]}',
             "can't build a UNet2DConditionModel",
@@ -193,10 +196,13 @@ def test_bad_configs(unet: UNet2DConditionModel, tmp_path: Path) -> None:
 
 def test_wrong_paths(tmp_path: Path) -> None:
     (tmp_path / "model.onnx").write_bytes(b"x")
+    (tmp_path / "part").mkdir()
+    (tmp_path / "part" / "config.json").write_text("{}")
     for path, message in [
         (tmp_path / "nothing", "does not exist"),
         (tmp_path, "holds a model of ONNX"),
         (tmp_path / "model.onnx", "not a model dgqc can read"),
+        (tmp_path / "part" / "config.json", "holds no weights; give its folder"),
     ]:
         with pytest.raises(DgqcError, match=message):
             load_model(path)

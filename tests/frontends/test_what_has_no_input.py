@@ -66,7 +66,7 @@ def test_models_of_other_kinds(name: str, tmp_path: Path) -> None:
     (tmp_path / "config.json").write_text(json.dumps({"_class_name": name}))
     with pytest.raises(DgqcError) as error:
         config_only(tmp_path)
-    refused(error, f"describes a {name}, which dgqc does not compile{INSTEAD[name]}.")
+    refused(error, f" {name}, which dgqc does not compile{INSTEAD[name]}.")
 
 
 def test_a_controlnet_that_is_one_with_its_unet() -> None:
