@@ -24,6 +24,8 @@ from .test_winograd import convolution
 BOARD = Path(__file__).parent.parent.parent / "examples" / "microcontroller" / "board"
 
 TILES = [Path(__file__).parent / "tiles.c", RUNTIME / "dgqc_tile.c", RUNTIME / "dgqc_requantize.c"]
+PAIRS = [Path(__file__).parent / "two_columns.c"]
+PAIRS += [RUNTIME / f"dgqc_{name}.c" for name in ("product_two_columns", "two_columns", "unpack")]
 LIKE_OTHERS = ("aarch64", "aarch64 dotprod", "aarch64 portable", "mps2-an385")
 """Machines whose programs are other machines', but for the tiles, which are tried on all of them: NEON is in
 i8mm's, portable C in RISC-V's, and a Cortex-M3 runs a Cortex-M4's without its tiles."""
@@ -126,3 +128,20 @@ def test_tiles_under_linux(tmp_path: Path, name: str, level: str) -> None:
 @SMALL_LEVELS
 def test_tiles_on_boards(tmp_path: Path, machine: str, level: str) -> None:
     assert run_on_board(machine, TILES, [RUNTIME], tmp_path, level) == "tiles: 400 cases, 0 totals wrong\n"
+
+
+# Products of machines without vectors to look bytes up in.
+
+
+@pytest.mark.parametrize("name", ["riscv64", pytest.param("aarch64 portable", marks=pytest.mark.slow)])
+@LEVELS
+def test_two_columns_under_linux(tmp_path: Path, name: str, level: str) -> None:
+    text = run_under_linux(name, PAIRS, [RUNTIME], tmp_path, level)
+    assert text == "two columns: 150 cases, 0 results wrong\n"
+
+
+@pytest.mark.parametrize("machine", BOARDS)
+@SMALL_LEVELS
+def test_two_columns_on_boards(tmp_path: Path, machine: str, level: str) -> None:
+    text = run_on_board(machine, PAIRS, [RUNTIME], tmp_path, level)
+    assert text == "two columns: 150 cases, 0 results wrong\n"

@@ -62,7 +62,7 @@ void dgqc_conv2d_prepare(const dgqc_conv2d_parameters *p, size_t step, const uin
 static void multiply(const dgqc_conv2d_parameters *p, dgqc_rows rows, const dgqc_product *product, int16_t *y)
 {
     const dgqc_window *const w = &p->window;
-    const uint8_t *const image = product->rest, *row[DGQC_MATRIX_BLOCK_ROWS];
+    const uint8_t *const image = product->rest, *row[DGQC_MOST_ROWS];
     for (size_t r = 0; r < rows.count; r++) {
         const size_t line = (rows.first + r) / w->out_width, column = (rows.first + r) % w->out_width;
         const size_t before = line / w->out_height, inside = line - before * w->out_height;

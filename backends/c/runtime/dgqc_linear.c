@@ -13,7 +13,7 @@ void dgqc_linear_prepare(const dgqc_linear_parameters *p, size_t step, void *sha
 static void multiply(const dgqc_linear_parameters *p, size_t step, dgqc_rows rows, size_t left, const uint8_t *x,
                      int16_t *y, const dgqc_product *product, uint8_t *spread)
 {
-    const uint8_t *row[DGQC_MATRIX_BLOCK_ROWS];
+    const uint8_t *row[DGQC_MOST_ROWS];
     dgqc_row_group groups[DGQC_BLOCK_ROWS];
     const size_t bytes = product->row_bytes;
     const int direct = bytes == p->depth;

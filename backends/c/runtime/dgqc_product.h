@@ -15,6 +15,12 @@
 #define DGQC_PRODUCT_BYTES 256
 #define DGQC_ACCUMULATION_BYTES 32
 
+#ifdef DGQC_MATRIX
+enum { DGQC_MOST_ROWS = DGQC_MATRIX_BLOCK_ROWS };
+#else
+enum { DGQC_MOST_ROWS = DGQC_BLOCK_ROWS };
+#endif
+
 /* The taps of a convolution's window over codes that lie in memory as an image. A matrix has one tap. */
 typedef struct {
     size_t height, width; /* taps */
@@ -105,6 +111,11 @@ static inline size_t dgqc_product_block(const dgqc_product *product, size_t left
     const size_t most = dgqc_matrix_takes(product, left) ? DGQC_MATRIX_BLOCK_ROWS : DGQC_BLOCK_ROWS;
     return left < most ? left : most;
 }
+
+/* The same, and whether it does: of products that are plain sums, and of those that absorb multiples. */
+int dgqc_takes_two_columns(const dgqc_product *product);
+void dgqc_product_two_columns(const dgqc_product *product, const uint8_t *const *rows, size_t count,
+                              const dgqc_row_group *groups, int16_t *y);
 
 /* The same of a product that absorbs multiples. */
 void dgqc_product_unpacked(const dgqc_product *product, const uint8_t *const *rows, size_t count,

@@ -234,7 +234,7 @@ dgqc_product *dgqc_product_prepare(const dgqc_weights *weights, const dgqc_opera
         product->multiples.quads = dgqc_take(&shared, product->multiples.count * DGQC_MULTIPLIED_BYTES);
         product->multiples.alike = dgqc_take(&shared, product->multiples.count);
     }
-#ifdef DGQC_UNPACKS
+#if defined(DGQC_UNPACKS) || defined(DGQC_UNPACKS_TWO_COLUMNS)
     product->absorbs = combination->absorbs && product->panels.bits == 4;
 #else
     product->absorbs = 0;

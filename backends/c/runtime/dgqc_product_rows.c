@@ -109,10 +109,17 @@ void dgqc_product_rows(const dgqc_product *product, const uint8_t *const *rows, 
         dgqc_matrix_rows(product, rows, count, y);
         return;
     }
+#if defined(DGQC_UNPACKS)
     if (product->absorbs) {
         dgqc_product_unpacked(product, rows, count, next, next_bytes, y);
         return;
     }
+#elif defined(DGQC_UNPACKS_TWO_COLUMNS)
+    if (dgqc_takes_two_columns(product)) {
+        dgqc_product_two_columns(product, rows, count, groups, y);
+        return;
+    }
+#endif
     for (size_t column = 0; column < panels->columns; column += DGQC_TILE_COLUMNS) {
         for (size_t r = 0; r < count; r += DGQC_TILE_ROWS) {
             const size_t some = count - r < DGQC_TILE_ROWS ? count - r : (size_t)DGQC_TILE_ROWS;

@@ -6,6 +6,7 @@
 #include "dgqc_requantize.h"
 #include "dgqc_unpack.h"
 
+#ifdef DGQC_UNPACKS
 /* Of the summed axis, as many quads at a time as leave their unpacked weights in a core's second cache. */
 enum { PART_QUADS = 512 };
 
@@ -81,3 +82,4 @@ void dgqc_product_unpacked(const dgqc_product *product, const uint8_t *const *ro
         }
     }
 }
+#endif

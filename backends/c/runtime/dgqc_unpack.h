@@ -13,6 +13,9 @@
 #if defined(DGQC_TILE_AVX512) || defined(DGQC_TILE_AVX2) || defined(DGQC_TILE_NEON) || \
     defined(DGQC_TILE_I8MM) || defined(DGQC_MATRIX)
 #define DGQC_UNPACKS
+#elif !defined(DGQC_TILE_WASM)
+/* Machines without such vectors do so for two columns at a time (dgqc_two_columns.h), and multiply long runs. */
+#define DGQC_UNPACKS_TWO_COLUMNS
 #endif
 
 /* What the nibbles of a quad stand for: of each of its four channels' weights, each times the channel's multiple. */
