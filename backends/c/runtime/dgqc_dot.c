@@ -40,7 +40,13 @@
         DGQC_ROW_STORE(d, 3);                                                                                 \
     }
 
+#if defined(__ARM_FEATURE_MVE) && !defined(DGQC_PORTABLE)
+#include "dgqc_dot_mve.h"
+#elif defined(__arm__) && !defined(DGQC_PORTABLE)
+#include "dgqc_dot_squares.h"
+#else
 DGQC_DEFINE_TILE(tile_narrow, int16_t, int32_t)
+#endif
 DGQC_DEFINE_TILE(tile_wide, int32_t, int64_t)
 
 /* Past the last row or column a tile reads the last one again; what it yields there is not stored. */
