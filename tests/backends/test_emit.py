@@ -48,6 +48,18 @@ def test_kernels_agree_on_a_whole_graph(kernels: Builds, seed: int) -> None:
     check(kernels, program, inputs_of(program, seed))
 
 
+
+def test_a_stack_holds_the_constants_of_one_call_at_a_time(folder: Path, tmp_path: Path) -> None:
+    """However many calls a function makes: a microcontroller has 8 KB of it."""
+    flags = ("-std=c99", "-O2", "-fstack-usage", f"-I{folder}/include", f"-I{folder}/src", "-c")
+    (source,) = (folder / "src").glob("model.c")
+    subprocess.run(["gcc", *flags, str(source)], check=True, cwd=tmp_path)
+    usage = (tmp_path / "model.su").read_text()
+    frames = [int(size) for size in re.findall(r":(?:rows|group)_\w+\t(\d+)\t", usage)]
+    assert len(frames) > 2
+    assert max(frames) < 1024
+
+
 def test_outputs_say_something(program: Program) -> None:
     """Bits that agree prove nothing where all of them are zero."""
     output = reference.run(program, inputs_of(program), 1)

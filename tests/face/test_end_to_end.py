@@ -47,4 +47,5 @@ def test_bits_agree(name: str, tmp_path: Path) -> None:
 def feed_forwards(bundle: Path) -> list[tuple[str, str]]:
     """The kernels that compute feed-forwards of transformers row by row, each with its place in one."""
     text = (bundle / "c" / "src" / "model.c").read_text()
-    return re.findall(r"/\* \w+ \(\S+\.ff\.net\.(\S+)\) \*/\n\s+dgqc_(\w+)_rows\(", text)
+    comment, struct = r"/\* \w+ \(\S+\.ff\.net\.(\S+)\) \*/\n\s+", r"(?:const [^;]+};\n\s+)?"
+    return re.findall(rf"{comment}{struct}dgqc_(\w+)_rows\(", text)

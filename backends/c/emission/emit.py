@@ -122,7 +122,7 @@ class _LaidOut:
 
 
 def _statements(one: _LaidOut) -> list[str]:
-    return [Line("output", call, 0).statement for call in one.copies]
+    return [Line("output", call, 0).statement.call for call in one.copies]
 
 
 def _signature(

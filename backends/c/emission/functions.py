@@ -1,4 +1,7 @@
-"""Each fusion group of a program as a C function: what runs once, then the loop over blocks of rows."""
+"""Each fusion group of a program as a C function: what runs once, then the loop over blocks of rows.
+
+A call's struct of constants lives in the block around that call, so that a stack holds one at a time.
+"""
 
 from __future__ import annotations
 
@@ -19,6 +22,15 @@ from ..layout.plan import layout_of
 
 
 @dataclass(frozen=True)
+class Statement:
+    """A call as C, with the struct that it takes, or nothing where it takes none."""
+
+    comment: str
+    definition: str
+    call: str
+
+
+@dataclass(frozen=True)
 class Line:
     """One kernel call, with the struct of its constants.
 
@@ -36,62 +48,55 @@ class Line:
         if self.call.parameters is None:
             return ""
         fields = self.call.parameters.fields.items()
-        lines = ",\n".join(f"        .{name} = {text(value)}" for name, value in fields)
-        return f"const {self.call.struct_type} p{self.number} = {{\n{lines}\n    }};"
+        lines = ",\n".join(f"            .{name} = {text(value)}" for name, value in fields)
+        return f"const {self.call.struct_type} p{self.number} = {{\n{lines}\n        }};"
 
     @property
-    def statement(self) -> str:
+    def statement(self) -> Statement:
         """The call itself."""
         return self._calling(self.call.kernel + "_rows" * self.call.by_rows, self.call.arguments)
 
     @property
-    def prepare(self) -> str:
+    def prepare(self) -> Statement | None:
         """What runs before the first block; nothing where there is nothing to prepare."""
         prepare = self.call.prepare
-        return "" if prepare is None else self._calling(f"{self.call.kernel}_prepare", prepare)
+        return None if prepare is None else self._calling(f"{self.call.kernel}_prepare", prepare)
 
-    def reducing(self) -> tuple[str, str]:
+    def reducing(self) -> tuple[Statement, Statement]:
         """What an extra loop over all blocks ends with, and what comes after that loop."""
         found = self.call.reduction
         assert found is not None
         rows = self._calling(f"{found.kernel}_reduce_rows", found.rows)
         return rows, self._calling(f"{found.kernel}_reduce_end", found.end)
 
-    def _calling(self, kernel: str, arguments: tuple[Argument, ...]) -> str:
+    def _calling(self, kernel: str, arguments: tuple[Argument, ...]) -> Statement:
         parameters = [f"&p{self.number}"] if self.call.parameters else []
         rows = ROWS if self.finer == 1 else f"dgqc_finer({ROWS}, {self.finer})"
         given = [rows if argument == ROWS else text(argument) for argument in arguments]
-        return f"dgqc_{kernel}({', '.join(parameters + given)});"
+        return Statement(self.comment, self.definition, f"dgqc_{kernel}({', '.join(parameters + given)});")
 
 
 @dataclass(frozen=True)
 class Loop:
-    """Statements for each block of rows, then statements that run once after the loop.
+    """Statements for each block of rows, then statements that run once after the loop."""
 
-    lines: whose structs they need.
-    """
-
-    body: tuple[tuple[str, str], ...]
-    lines: tuple[Line, ...]
-    after: tuple[str, ...] = ()
+    body: tuple[Statement, ...]
+    after: tuple[Statement, ...] = ()
 
     def uses(self, name: str) -> bool:
         """Whether a statement or a struct of it names this."""
-        texts = (*(statement for _, statement in self.body), *(line.definition for line in self.lines))
+        texts = (text for one in self.body for text in (one.call, one.definition))
         return any(re.search(rf"\b{name}\b", text) for text in texts)
 
 
 @dataclass(frozen=True)
 class Function:
-    """A fusion group. whole: statements with their comments that run once; loops: over its blocks of rows.
-
-    lines: whose structs are needed outside of the loops. skipped: by shallow calls.
-    """
+    """A fusion group. whole: statements that run once; loops: over its blocks of rows. skipped: by shallow
+    calls."""
 
     number: int
     group: FusionGroup
-    lines: tuple[Line, ...]
-    whole: tuple[tuple[str, str], ...]
+    whole: tuple[Statement, ...]
     loops: tuple[Loop, ...] = ()
     skipped: bool = False
 
@@ -125,29 +130,17 @@ def _function(
 ) -> Function:
     flat = tuple(line for node in members for line in lines[node.name])
     if not group.block:
-        whole = _body([flat])
-        return Function(number, group, _defined(flat, (text for _, text in whole)), whole)
+        return Function(number, group, _body([flat]))
     loops = []
     for node in members:
         for line in lines[node.name]:
             if line.call.reduction is not None:
                 rows, end = line.reducing()
                 before = [lines[other.name] for other in _needed(node, members)]
-                loops.append(_loop((*_body(before), (line.comment, rows)), flat, (end,)))
-    loops.append(_loop(_body(lines[node.name] for node in members), flat))
-    prepared = tuple((line.comment, line.prepare) for line in flat if line.prepare)
-    outside = [*(text for _, text in prepared), *(text for over in loops for text in over.after)]
-    return Function(number, group, _defined(flat, outside), prepared, tuple(loops))
-
-
-def _loop(body: tuple[tuple[str, str], ...], lines: tuple[Line, ...], after: tuple[str, ...] = ()) -> Loop:
-    return Loop(body, _defined(lines, (text for _, text in body)), after)
-
-
-def _defined(lines: tuple[Line, ...], statements: Iterable[str]) -> tuple[Line, ...]:
-    """The lines whose structs some statements use."""
-    used = {int(number) for text in statements for number in re.findall(r"&p(\d+)\b", text)}
-    return tuple(line for line in lines if line.definition and line.number in used)
+                loops.append(Loop((*_body(before), rows), (end,)))
+    loops.append(Loop(_body(lines[node.name] for node in members)))
+    prepared = tuple(line.prepare for line in flat if line.prepare is not None)
+    return Function(number, group, prepared, tuple(loops))
 
 
 def _needed(node: fx.Node, group: list[fx.Node]) -> list[fx.Node]:
@@ -161,8 +154,8 @@ def _needed(node: fx.Node, group: list[fx.Node]) -> list[fx.Node]:
     return [other for other in group if other in seen]
 
 
-def _body(lines: Iterable[Iterable[Line]]) -> tuple[tuple[str, str], ...]:
-    return tuple((line.comment, line.statement) for some in lines for line in some)
+def _body(lines: Iterable[Iterable[Line]]) -> tuple[Statement, ...]:
+    return tuple(line.statement for some in lines for line in some)
 
 
 def comment_of(node: fx.Node) -> str:
