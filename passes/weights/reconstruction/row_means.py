@@ -13,6 +13,8 @@ from ....ir.ranks import owned, shared_out
 
 GROUPS = 8
 """Groups of chunks; a chunk belongs to the one of its number, modulo this."""
+SQUARE = 256
+"""Lines of x^T x that are computed at once, from the diagonal on."""
 
 ChunkRows = Callable[[int], torch.Tensor]
 """Rows of a chunk, float32 (rows, inputs)."""
@@ -67,9 +69,21 @@ def means(
         for total, (outcome, _) in zip(totals[1:], outcomes, strict=False):
             total.addmm_(outcome(chunk, x).T, x)
         if moments:
-            totals[-1].addmm_(x.T, x)
+            _add_square(x, totals[-1])
 
     zeros = [torch.zeros(()), *(torch.zeros(outputs, size) for _, outputs in outcomes)]
     total, *found = sums(count, add, [*zeros, torch.zeros(size, size)] if moments else zeros)
     found = [one.div_(total) for one in found]
-    return (found.pop(), found) if moments else (None, found)
+    return (_mirrored(found.pop()), found) if moments else (None, found)
+
+
+def _add_square(x: torch.Tensor, total: torch.Tensor) -> None:
+    """total += x^T x, on and above the diagonal, which is little more than half of the work."""
+    for first in range(0, len(total), SQUARE):
+        last = first + SQUARE
+        total[first:last, first:].addmm_(x[:, first:last].T, x[:, first:])
+
+
+def _mirrored(square: torch.Tensor) -> torch.Tensor:
+    """A symmetric matrix from what is on and above its diagonal."""
+    return square.triu_() + square.triu(1).T
