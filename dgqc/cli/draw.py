@@ -58,5 +58,6 @@ def draw(
             progress=shown("drawing"),
         )
     with explained(f"{output} can't be written", "give a file such as picture.png"):
+        output.parent.mkdir(parents=True, exist_ok=True)
         picture.save(output)
     result(f"{output}: {picture.width} x {picture.height}, seed {seed}")

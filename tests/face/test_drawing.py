@@ -62,7 +62,7 @@ def test_a_saved_bundle_draws_the_same(
     compiled: dgqc.CompiledProgram, bundle: Path, tmp_path: Path, run: Run
 ) -> None:
     wanted = np.asarray(compiled.draw(PROMPT, 3, negative="blue", guidance_scale=3.0, backend="reference"))
-    file = tmp_path / "picture.png"
+    file = tmp_path / "not yet" / "there" / "picture.png"
     given = ("--negative", "blue", "--guidance", 3.0, "--seed", 3, "--backend", "reference", "-o", file)
     code, out, error = run("draw", bundle, PROMPT, *given)
     assert (code, out.strip()) == (0, f"{file}: 8 x 8, seed 3"), error
