@@ -6,7 +6,7 @@ import zlib
 
 import torch
 
-from ...ir.calibration import Inputs, samples_in
+from ...ir.calibration import Calibration, Inputs, samples_in
 from ...ir.program import SEEN
 
 Furthest = tuple[torch.Tensor, torch.Tensor]
@@ -26,6 +26,15 @@ def pictures_of(inputs: Inputs, guidance: float | None, before: int) -> torch.Te
         return torch.arange(before, before + samples_in(inputs))
     rows = zip(*(value.detach().contiguous() for value in seen), strict=True)
     return torch.tensor([zlib.crc32(b"".join(one.numpy().tobytes() for one in row)) for row in rows])
+
+
+def count_pictures(calibration: Calibration, step: int) -> int:
+    """Of how many pictures the samples of a call are."""
+    found, before = set[int](), 0
+    for inputs in calibration.read(step):
+        found.update(pictures_of(inputs, calibration.guidance_scale, before).tolist())
+        before += samples_in(inputs)
+    return len(found)
 
 
 def furthest(extremes: torch.Tensor, pictures: torch.Tensor, up: bool) -> Furthest:

@@ -29,7 +29,7 @@ _ROUNDING = {
 NIBBLE = 4
 """Bits of weights that can take up multiples."""
 _FEWER = "keep-wide{poor=16,enough=30},"
-_WIDE = {"w8a8": "keep-wide{poor=28,enough=38},", "w8a6": _FEWER, "w4a8": _FEWER, "w4a6": _FEWER}
+_WIDE = {"w8a8": "keep-wide{poor=28,enough=38,few=16},", "w8a6": _FEWER, "w4a8": _FEWER, "w4a6": _FEWER}
 """Of 4-bit activations nothing is expected, nor of weights below 4 bits."""
 _BRANCHES = {bits: "low-rank{share=10,large=leave}," for bits in ("w4a6", "w4a4")}
 """Where they were measured: 5 dB of calls for a fifth of their time."""

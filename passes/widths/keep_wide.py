@@ -14,6 +14,7 @@ from ...ir.calibration import spaced
 from ...ir.errors import DgqcError
 from ...ir.level import Level
 from ...ir.program import Program
+from ..activations.by_picture import count_pictures
 from ..base import Pass
 from ..graph.edit import MILLION, weight_count
 from ..manager.registry import register_pass
@@ -46,13 +47,18 @@ class KeepWide(Pass):
     The result is simulated again: more is widened where gradients foretold too much, and less where they
     foretold too little; of all choices that are good enough the one that widens least is taken.
 
+    Where samples are few, other pictures lose more than these: a value that rounding costs much of is the
+    one that clipping does, too, and the 16-bit value has room. Then a call that is not `enough` asks for
+    more. Networks of a single call, as decoders are, stay out of that: their errors don't add up.
+
     poor: signal to noise of the output in dB below which a call asks for more; enough: what each call has
-    then. calls: how many are looked at, evenly spaced. most: millions of weights; models with more are left
-    as they are, since gradients take memory.
+    then. few: of fewer pictures, what is below `enough` is poor. calls: how many are looked at, evenly
+    spaced. most: millions of weights; models with more are left as they are, since gradients take memory.
     """
 
     poor: float = 28.0
     enough: float = 38.0
+    few: int = 0
     calls: int = 3
     most: int = 100
 
@@ -77,7 +83,8 @@ class KeepWide(Pass):
         wanted = outputs_of(program, samples)
         before = decibels(program, samples, wanted)
         report: dict[str, Any] = {"calls": steps, "before": _rounded(before)}
-        if min(before.values()) >= self.poor:
+        few = len(program.schedule) > 1 and count_pictures(program.calibration, steps[0]) < self.few
+        if min(before.values()) >= (self.enough if few else self.poor):
             return program.with_report(self.name, report)
         noise = noise_by_call(program, (*operand_forms(program), *weight_forms(program)), samples)
         tried = self._search(program, noise, samples, wanted, before)

@@ -13,7 +13,7 @@ from planned import program_with
 
 from dgqc.ir.calibration import Calibration, Inputs
 from dgqc.ir.plans import ObservedOperand, Operand, Role
-from dgqc.passes.activations.by_picture import furthest, pictures_of
+from dgqc.passes.activations.by_picture import count_pictures, furthest, pictures_of
 from dgqc.passes.activations.observe_ranges import ObserveRanges
 
 ONE_SITE = program_with(Operand(Role.LINEAR, 8, False), calls=1)
@@ -53,6 +53,7 @@ def test_guided_halves_say_nothing_of_each_other(
     assert isinstance(plan, ObservedOperand)
     assert plan.channel_variation is not None
     assert plan.channel_variation.samples.tolist() == [pictures]
+    assert count_pictures(calibration, 0) == pictures
     assert plan.channel.high.tolist() == [[4.0, 8.0]]
     second = [[2.0, 3.0]] if pictures == 3 else [[4.0, 8.0]]
     assert plan.channel_variation.high.tolist() == second

@@ -73,6 +73,21 @@ def test_what_is_good_enough_stays_as_it_is() -> None:
     assert set(found.report["keep-wide"]) == {"calls", "before"}
 
 
+def test_of_few_pictures_more_is_asked() -> None:
+    """Two samples of two calls, whose 20 dB are not poor, but not enough either."""
+    program = cancelling()
+    options = {"poor": 1.0, "enough": 40.0}
+    assert kept(program, few=2, **options).plans == program.plans
+    assert min(kept(program, few=3, **options).report["keep-wide"]["after"]) >= 40
+
+
+def test_a_network_of_one_call_is_asked_for_no_more() -> None:
+    program = cancelling()
+    once = replace(SCHEDULE, timesteps=SCHEDULE.timesteps[:1])
+    one_call = replace(program, schedule=once)
+    assert kept(one_call, poor=1.0, enough=40.0, few=3).plans == program.plans
+
+
 def test_the_layers_that_cancel_are_widened_and_the_quiet_ones_are_not() -> None:
     program = cancelling()
     before = kept(program, poor=1.0).report["keep-wide"]["before"]

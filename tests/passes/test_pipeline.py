@@ -229,7 +229,7 @@ def test_options_of_methods_reach_their_passes() -> None:
         ("w4a6", "timestep-tables,gptq,", "brecq"),
         ("w8a6", "timestep-tables,gptq,", "search-ranges"),
         ("w4a6,rounding=nearest", "timestep-tables,keep-wide{poor=16,enough=30},measure-error,", "gptq"),
-        ("w8a8", "keep-wide{poor=28,enough=38},measure-error,", "poor=16"),
+        ("w8a8", "keep-wide{poor=28,enough=38,few=16},measure-error,", "poor=16"),
         ("w8a8,keep=none", "gptq,measure-error,", "keep-wide"),
         ("w8a4", "gptq,measure-error,", "keep-wide"),
         ("w4a4", "merge-quantizers,low-rank{share=10", "search-ranges{samples"),
