@@ -2,9 +2,8 @@
 
     PYTHONPATH=tests python tests/parts_of_error.py ["kandinsky 3"] [naive-w8a8] [SAMPLES]
 
-takes a model of `videos.py` at one range an operand, simulates it on the sample that calibrated it and on
-another one, and prints decibels of signal to noise of the answer; then what the float model makes of noise in
-its inputs.
+takes a model of `videos.py`, simulates it on the sample that calibrated it and on another one, and prints
+decibels of signal to noise of the answer; then what the float model makes of noise in its inputs.
 """
 
 from __future__ import annotations
@@ -21,30 +20,46 @@ from torch import fx
 from dgqc.compiler.driver import lower
 from dgqc.compiler.request import Request
 from dgqc.ir.calibration import Inputs
-from dgqc.ir.plans import QuantizedActivation16, QuantizedOperand, QuantizedProbabilities, Weight
+from dgqc.ir.plans import (
+    Coding,
+    Dimension,
+    QuantizedActivation16,
+    QuantizedOperand,
+    QuantizedProbabilities,
+    Role,
+    Weight,
+)
 from dgqc.ir.program import Program
 from dgqc.passes.graph.batches import arguments
 from dgqc.passes.graph.edit import dgqc, module_path
+from dgqc.passes.simulation.simulate import operand_axis
 
 STEPS, OTHER_SEED, SHOWN = 2, 70_000, 8
 Rounding = Callable[[torch.Tensor, Any, int], torch.Tensor]
 
 
-def ends(plan: QuantizedOperand, step: int) -> tuple[float, float, float]:
-    """Scale, and what the lowest and the highest code of an operand of one group stand for."""
-    scale, zero = float(plan.scale[step]), float(plan.zero[step])
+def ends(plan: QuantizedOperand, step: int, dimensions: int) -> tuple[torch.Tensor, ...]:
+    """Scales, and what the lowest and the highest codes of an operand's indices stand for."""
+    by_patch = plan.operand.role is Role.CONVOLUTION and plan.dimension is Dimension.PIXEL
+    assert not by_patch, "a convolution's groups of positions are quantized patch by patch"
+    sizes = [1] * dimensions
+    sizes[operand_axis(plan, dimensions)] = -1
+    scale, zero = (table[step][plan.group].reshape(sizes).float() for table in (plan.scale, plan.zero))
     return scale, -zero * scale, (2**plan.operand.bits - 1 - zero) * scale
 
 
 def clipped(value: torch.Tensor, plan: Any, step: int) -> torch.Tensor:
-    return value.clamp(*ends(plan, step)[1:]) if isinstance(plan, QuantizedOperand) else value
+    if not isinstance(plan, QuantizedOperand):
+        return value
+    _, low, high = ends(plan, step, value.dim())
+    return torch.minimum(torch.maximum(value, low), high)
 
 
 def rounded(value: torch.Tensor, plan: Any, step: int) -> torch.Tensor:
     """To the nearest multiple of the scale, however far from zero."""
     if not isinstance(plan, QuantizedOperand):
         return value
-    scale = ends(plan, step)[0]
+    scale = ends(plan, step, value.dim())[0]
     return torch.round(value / scale) * scale
 
 
@@ -55,8 +70,11 @@ def both(value: torch.Tensor, plan: Any, step: int) -> torch.Tensor:
 def probabilities(value: torch.Tensor, plan: Any, step: int) -> torch.Tensor:
     if not isinstance(plan, QuantizedProbabilities):
         return value
-    assert plan.scale is not None
-    return torch.round(value / float(plan.scale[step])).clamp(0, 2**plan.bits - 1) * float(plan.scale[step])
+    if plan.granularity is None:
+        assert plan.scale is not None
+        return dgqc.fake_quantize_static(value, torch.tensor(step), plan.scale.float(), plan.bits)
+    by = dgqc.fake_quantize_log2 if plan.coding is Coding.LOG2 else dgqc.fake_quantize_uniform
+    return by(value, plan.bits, plan.granularity.value)
 
 
 def sixteen(value: torch.Tensor, plan: Any, step: int) -> torch.Tensor:
@@ -94,11 +112,14 @@ class Simulated(fx.Interpreter):
         self.step = 0
 
     def answer(self, inputs: Inputs, step: int) -> torch.Tensor:
+        """Of the first sample."""
+        return self.answers({name: value[:1] for name, value in inputs.items()}, step)
+
+    def answers(self, inputs: Inputs, step: int) -> torch.Tensor:
         self.step = step
-        (real,) = arguments(self.program, {name: value[:1] for name, value in inputs.items()})
         with torch.no_grad():
-            found: torch.Tensor = self.run(*real, torch.tensor(step))
-        return found
+            found = [self.run(*real, torch.tensor(step)) for real in arguments(self.program, inputs)]
+        return torch.cat(found)
 
     def run_node(self, n: fx.Node) -> Any:
         plan = self.program.plans.get(str(n.target)) if n.op == "get_attr" and self.weights else None

@@ -85,7 +85,7 @@ def test_a_network_of_one_call_is_asked_for_no_more() -> None:
     program = cancelling()
     once = replace(SCHEDULE, timesteps=SCHEDULE.timesteps[:1])
     one_call = replace(program, schedule=once)
-    assert kept(one_call, poor=1.0, enough=40.0, few=3).plans == program.plans
+    assert KeepWide(poor=1.0, enough=40.0, few=3).run(one_call).plans == program.plans
 
 
 def test_the_layers_that_cancel_are_widened_and_the_quiet_ones_are_not() -> None:
