@@ -91,7 +91,7 @@ class _InSequence(fx.Interpreter):
 
     def run(self, *given: torch.Tensor, **_: object) -> torch.Tensor:
         *inputs, step = given
-        if not self._calls.sources:
+        if not self._calls.kinds.sources:
             return super().run(*given)  # type: ignore[no-any-return]
         return self._calls.run(self._cache, int(step), *inputs)
 

@@ -1,7 +1,8 @@
 """Full calls and shallow ones of a program with a cached value: a graph for each, of the same constants.
 
 A full call runs the whole graph and leaves the cached value. A shallow call takes that value from the cache,
-corrected, and runs what the output needs besides. Which call is which, `dgqc::cached` knows.
+corrected, and runs what the output needs besides. Which call is which, `dgqc::cached` knows. A full call may
+make amends for the shallow ones before it: then it is both, and its answer goes beyond the shallow one's.
 """
 
 from __future__ import annotations
@@ -16,6 +17,7 @@ from torch import fx
 
 from . import ops as ops  # registers the op named below
 from .nodes import argument
+from .ops.cached import amended
 from .program import Input, Program
 from .tensors import constant
 
@@ -59,6 +61,36 @@ def sources_of(module: fx.GraphModule) -> tuple[int, ...]:
     if node is None:
         return ()
     return tuple(int(one) for one in constant(module, str(argument(node, "source").target)))
+
+
+@dataclass(frozen=True)
+class CallKinds:
+    """Which calls of a program are full, and what they take of one another.
+
+    sources: as `sources_of`. two: as `keeps_two`. amends: for each call, as in `dgqc::cached`; () without.
+    """
+
+    sources: tuple[int, ...] = ()
+    two: bool = False
+    amends: tuple[float, ...] = ()
+
+    def foretold_by(self, step: int) -> int:
+        """The full call whose value a call could take: its own source, or, where it is full, the one before;
+        the first has none, and -1."""
+        source = self.sources[step]
+        return source if source != step else max((one for one in self.sources if one < step), default=-1)
+
+
+ALL_FULL = CallKinds()
+"""Of programs that cache nothing."""
+
+
+def kinds_of(module: fx.GraphModule) -> CallKinds:
+    """Of a graph of any level."""
+    node = cached_node(module.graph)
+    given = None if node is None else argument(node, "amends")
+    amends = () if given is None else tuple(constant(module, str(given.target)).tolist())
+    return CallKinds(sources_of(module), keeps_two(module.graph), amends)
 
 
 def skipped_nodes(graph: fx.Graph) -> frozenset[str]:
@@ -197,25 +229,33 @@ class Held:
 class CachingCalls:
     """Calls of a program with a cached value, by its two entries."""
 
-    def __init__(self, sources: tuple[int, ...], full: Full, shallow: Shallow, two: bool = False) -> None:
-        """sources: as `sources_of`. two: as `keeps_two`."""
-        self.sources, self._full, self._shallow, self._two = sources, full, shallow, two
+    def __init__(self, kinds: CallKinds, full: Full, shallow: Shallow) -> None:
+        self.kinds, self._full, self._shallow = kinds, full, shallow
 
     def is_shallow(self, cache: FeatureCache, step: int) -> bool:
         """Whether the cache holds what a call may take: the value of its own full call, or of a call that
         had to be full in its place, and of one before that where there is one. Otherwise the call is full."""
-        source = self.sources[step] if self.sources else step
-        if source == step or cache.held is None or cache.held.source != source:
+        return bool(self.kinds.sources) and self.kinds.sources[step] != step and self._foretells(cache, step)
+
+    def is_amended(self, cache: FeatureCache, step: int) -> bool:
+        """Whether a full call's answer goes beyond a shallow one's, which the cache has what it takes for."""
+        return bool(self.kinds.amends) and self.kinds.amends[step] != 0 and self._foretells(cache, step)
+
+    def _foretells(self, cache: FeatureCache, step: int) -> bool:
+        source = self.kinds.foretold_by(step)
+        if cache.held is None or cache.held.source != source:
             return False
-        return not self._two or source == 0 or cache.held.older is not None
+        return not self.kinds.two or source == 0 or cache.held.older is not None
 
     def run(self, cache: FeatureCache, step: int, *inputs: torch.Tensor) -> torch.Tensor:
         """One call. inputs: as the graph takes them, without the step."""
-        if self.is_shallow(cache, step):
-            return self._shallow(*inputs, cache.held.kept(self._two), torch.tensor(step))
-        output, value = self._full(*inputs, torch.tensor(step))
-        cache.held = Held.after(cache.held, self.sources[step], value)
-        return output
+        now, shallow, amends = torch.tensor(step), self.is_shallow(cache, step), self.is_amended(cache, step)
+        foretold = self._shallow(*inputs, cache.held.kept(self.kinds.two), now) if shallow or amends else None
+        if foretold is not None and shallow:
+            return foretold
+        output, value = self._full(*inputs, now)
+        cache.held = Held.after(cache.held, self.kinds.sources[step], value)
+        return output if foretold is None else amended(output, foretold, self.kinds.amends[step])
 
 
 class CachingGraph(CachingCalls):
@@ -224,10 +264,9 @@ class CachingGraph(CachingCalls):
     def __init__(self, module: fx.GraphModule) -> None:
         self._module = module
         super().__init__(
-            sources_of(module),
+            kinds_of(module),
             lambda *given: self._entries[0](*given),
             lambda *given: self._entries[1](*given),
-            keeps_two(module.graph),
         )
 
     @cached_property

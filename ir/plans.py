@@ -301,6 +301,8 @@ class CachedValue:
     source: int64 (T,), the call that each call takes it of; its own where it computes it.
     factor, offset: float64 (T, C), along the axis; 1 and 0 at full calls. axis: of the float graph.
     older: float64 (T, C), 0 at full calls and where no full call is before; None where none is read.
+    amends: float64 (T,), of full calls, what they go beyond a shallow call's answer by, in differences of the
+    two; 0 elsewhere. With it, tables of full calls foretell them from those before, as shallow calls'.
     In the float graph every call is full.
     """
 
@@ -309,6 +311,7 @@ class CachedValue:
     offset: torch.Tensor
     axis: int
     older: torch.Tensor | None = None
+    amends: torch.Tensor | None = None
 
 
 @dataclass(frozen=True)

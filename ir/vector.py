@@ -15,12 +15,14 @@ class Vector:
 
     step: the index of the call. inputs: int16 tensors by input name. output: int16.
     cache: of a shallow call, what the full one before it left, int16; None where the call is full.
+    alone: of a full call that makes amends, what it says without them; None where that is the output.
     """
 
     step: int
     inputs: dict[str, torch.Tensor]
     output: torch.Tensor
     cache: torch.Tensor | None = None
+    alone: torch.Tensor | None = None
 
 
 @dataclass(frozen=True)

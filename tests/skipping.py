@@ -45,10 +45,10 @@ def skipping(conditions: bool = False) -> Program:
     return sketch.program(convolution("last", both, 2, 4))
 
 
-def cached(conditions: bool = False, two: bool = False) -> Program:
+def cached(conditions: bool = False, two: bool = False, amends: bool = False) -> Program:
     """`skipping` with integers, of five calls: the first and the third are full.
 
-    two: the last ones take what both left.
+    two: the last ones take what both left. amends: the third goes beyond what it would be as a shallow one.
     """
     program = decided(sited(skipping(conditions)))
     plans = {name: _of_calls(plan) for name, plan in program.plans.items()}
@@ -63,7 +63,8 @@ def cached(conditions: bool = False, two: bool = False) -> Program:
     factor = torch.tensor([[1.0, 1], [0.75, 1.25], [1, 1], [0.5, 1.125], [-1, 0.25]], dtype=torch.float64)
     offset = torch.where(own, 0.0, factor.flip(0) / 64)
     older = torch.where((source > 0)[:, None] & ~own, -factor.flip(1) / 2, 0.0) if two else None
-    program = marked(program, cut.node, CachedValue(source, factor, offset, 1, older))
+    beyond = torch.tensor([0, 0, 0.75, 0, 0], dtype=torch.float64) if amends else None
+    program = marked(program, cut.node, CachedValue(source, factor, offset, 1, older, beyond))
     (lower,) = parse_pipeline("lower-integer")
     return PassManager([lower]).run(replace(program, facts=lower.requires))
 

@@ -11,7 +11,7 @@ import torch
 
 from ..backends import reference
 from ..ir.arithmetic.noise import normal_noise
-from ..ir.caching import CachingGraph, FeatureCache, calls_of, keeps_two
+from ..ir.caching import CachingGraph, FeatureCache, calls_of
 from ..ir.drawing import UNGUIDED, Drawing, fixed_guidance
 from ..ir.program import Program
 from ..ir.vector import DrawingVector, Vector
@@ -67,13 +67,14 @@ def reference_vectors(program: Program) -> Sequence[Vector]:
     """
     count, calls = len(program.schedule), CachingGraph(program.graph)
     steps, first = {0, count // 2, count - 1}, {0}
-    if calls.sources:
-        steps, first = {0, 1, calls.sources[-1], count - 1}, {0, 1}
+    if sources := calls.kinds.sources:
+        steps, first = {0, 1, sources[-1], count - 1}, {0, 1}
     vectors, cache = [], FeatureCache()
     for step in sorted(first if _billions(program) > LARGE else steps):
         inputs, shallow = random_inputs(program, seed=step), calls.is_shallow(cache, step)
-        held = cache.held.kept(keeps_two(program.graph.graph)) if shallow else None
-        vectors.append(Vector(step, inputs, reference.run(program, inputs, step, cache), held))
+        held = cache.held.kept(calls.kinds.two) if shallow else None
+        alone = reference.run(program, inputs, step) if calls.is_amended(cache, step) else None
+        vectors.append(Vector(step, inputs, reference.run(program, inputs, step, cache), held, alone))
     return vectors
 
 

@@ -17,7 +17,7 @@ from ..frontends.loading.arguments import call_arguments
 from ..frontends.loading.exported_unet import ExportedUNet
 from ..frontends.loading.load import load_model
 from ..frontends.loading.model_inputs import sample_channels
-from ..ir.caching import FeatureCache, sources_of
+from ..ir.caching import FeatureCache, kinds_of
 from ..ir.errors import DgqcError
 from .compiled_program import CompiledProgram
 from .one_call import random_floats
@@ -43,13 +43,15 @@ def bench(compiled: CompiledProgram, model: Path | None, repeats: int) -> dict[s
         "repeats": repeats,
         "threads": torch.get_num_threads(),
     }
-    sources = sources_of(compiled.program.graph)
+    kinds = kinds_of(compiled.program.graph)
+    sources = kinds.sources
     shallow = [step for step, source in enumerate(sources) if source != step]
     mean = found["c_ms"]
     if shallow:
         found["shallow_ms"] = median_ms(_shallow_call(compiled, inputs, shallow[0], sources), repeats)
         full = len(sources) - len(shallow)
-        mean = (full * found["c_ms"] + len(shallow) * found["shallow_ms"]) / len(sources)
+        times = len(shallow) + sum(one != 0 for one in kinds.amends)
+        mean = (full * found["c_ms"] + times * found["shallow_ms"]) / len(sources)
         found["mean_ms"] = mean
     if beside is not None:
         found["pytorch_ms"] = median_ms(beside, repeats)

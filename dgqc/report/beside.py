@@ -9,6 +9,7 @@ from ..passes.activations.choose_exponents import ChooseExponents
 from ..passes.activations.choose_probabilities import ChooseProbabilities
 from ..passes.activations.observe_ranges import HEARD, ObserveRanges
 from ..passes.base import Pass
+from ..passes.caching.amends import calls_to_amend
 from ..passes.caching.cache_schedule import CacheSchedule
 from ..passes.caching.weight import PICTURES as WEIGHED
 from ..passes.caching.weight import calls_to_weigh
@@ -67,7 +68,8 @@ def _of(item: Pass, weights: int, calls: int, samples: int) -> tuple[float, floa
             return back, back
         case CacheSchedule() if item.interval > 1:
             weighed = calls_to_weigh(calls) * min(WEIGHED * ENDS, item.samples, samples) if item.weigh else 0
-            return (1.0 * calls * min(item.samples, samples) + weighed,) * 2
+            each = calls + calls_to_amend(calls) * (item.amend and item.correct)
+            return (1.0 * each * min(item.samples, samples) + weighed,) * 2
         case MeasureError():
             looked = few if weights <= item.most * MILLION else 1
             return (looked * (2 + INTEGERS),) * 2

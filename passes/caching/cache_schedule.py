@@ -16,9 +16,10 @@ from ...ir.program import SEEN, Program
 from ..base import Pass
 from ..graph.edit import call, clean, dgqc, module_path, propagate
 from ..manager.registry import register_pass
+from .amends import amends
 from .cut import Cut, best_cut
 from .features import movement
-from .fit import corrections, distances, residuals, weighed
+from .fit import corrections, distances, plain, residuals, weighed
 from .full_calls import full_calls, sources
 from .weight import picture_weights
 
@@ -37,9 +38,14 @@ class CacheSchedule(Pass):
 
         F~_i = a F_j + c F_k + b
 
-    or, without `extrapolate`, a = Cov(F_i, F_j) / Var(F_j), c = 0, b = E[F_i] - a E[F_j]. Which calls are
-    full is found by dynamic programming over K = ceil(T / N) runs of calls, each a full one and at most
-    2 N - 1 shallow ones after it:
+    or, without `extrapolate`, a = Cov(F_i, F_j) / Var(F_j), c = 0, b = E[F_i] - a E[F_j]. A full call makes
+    amends for the shallow ones before it, which erred as it would have erred itself: its answer y, which
+    would have been y~ with F~, becomes
+
+        y + m (y - y~)
+
+    m is least squares of the next picture (`amends.py`). Which calls are full is found by dynamic
+    programming over K = ceil(T / N) runs of calls, each a full one and at most 2 N - 1 shallow ones after it:
 
         cost of a run = sum_i w_i E[(F_i - F~_i)^2],   w_i = |x~ - x|^2 / |F_(i - 1) - F_i|^2
 
@@ -48,14 +54,15 @@ class CacheSchedule(Pass):
     of some schedulers is the picture. Without `weigh` it is the paper's cost, sum_i |F_i - F_j|_1, and each
     run has at least ceil(N / 2) calls. All of that is of the float network's own drawings.
 
-    Deviations. `weigh` and `extrapolate` are ours. The paper names the feature by its module; here the graph
-    is cut, so that any network with a skip connection around most of it will do. A second correction, of the
-    quantization errors of the layers that read the feature, is left out: their groups have scales of their
-    own at each call. PLMS's first two calls count as two. A drawing that begins in the middle has a full
-    first call, corrected as if it was shallow. With an interval of 1 nothing changes.
+    Deviations. `weigh`, `extrapolate` and `amend` are ours. The paper names the feature by its module; here
+    the graph is cut, so that any network with a skip connection around most of it will do. A second
+    correction, of the quantization errors of the layers that read the feature, is left out: their groups have
+    scales of their own at each call. PLMS's first two calls count as two. A drawing that begins in the middle
+    has a full first call, corrected as if it was shallow; full calls make no amends until what foretells them
+    is there. With an interval of 1 nothing changes.
 
     interval: N, how many calls one full call stands for on average. samples: of the first call, from which
-    drawings begin. correct: false leaves a = 1, b = 0 and nothing of k.
+    drawings begin. correct: false leaves a = 1, b = 0, nothing of k and no amends.
     """
 
     interval: int = 3
@@ -63,6 +70,7 @@ class CacheSchedule(Pass):
     correct: bool = True
     weigh: bool = True
     extrapolate: bool = True
+    amend: bool = True
 
     name: ClassVar[str] = "cache-schedule"
     takes: ClassVar[Level] = Level.PLANNED
@@ -84,18 +92,21 @@ class CacheSchedule(Pass):
         site, axis = str(cut.node.args[1]), channel_axis(cut.node)
         starts, plan = self._found(program, site, axis)
         shallow = cut.shallow / cut.whole
+        times = calls - len(starts) + (0 if plan.amends is None else int(plan.amends.count_nonzero()))
         report = {
             "feature": module_path(cut.node),
             "full-calls": list(starts),
             "shallow-percent": round(PERCENT * shallow, 1),
-            "percent": round(PERCENT * (len(starts) + (calls - len(starts)) * shallow) / calls, 1),
+            "percent": round(PERCENT * (len(starts) + times * shallow) / calls, 1),
         }
+        if plan.amends is not None:
+            report["amends"] = plan.amends[list(starts)].tolist()
         return marked(program, cut.node, plan).with_report(self.name, report)
 
     def _found(self, program: Program, site: str, axis: int) -> tuple[tuple[int, ...], CachedValue]:
         """Which calls are full, and what the others take of the value at a site."""
         calls, most, both = len(program.schedule), 2 * self.interval, self.extrapolate and self.correct
-        seen = movement(program, site, axis, min(calls, most * (2 if both else 1)), self.samples, self.name)
+        seen = movement(program, site, axis, min(calls, 2 * most + 1), self.samples, self.name)
         if self.weigh:
             weights = picture_weights(program, site, self.samples, self.name)
             cost = weighed(residuals(seen, most, both), weights)
@@ -103,7 +114,10 @@ class CacheSchedule(Pass):
         else:
             starts = full_calls(distances(seen, most), self.interval)
         plan = corrections(seen, sources(starts, calls), axis, both)
-        return starts, plan if self.correct else _uncorrected(plan)
+        if not (self.amend and self.correct):
+            return starts, plain(plan if self.correct else _uncorrected(plan))
+        beyond = amends(program, site, plan, self.samples, self.name)
+        return starts, replace(plan, amends=beyond) if bool(beyond.any()) else plain(plan)
 
 
 def _cut(program: Program) -> Cut:

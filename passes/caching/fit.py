@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import torch
 
@@ -94,15 +94,24 @@ def distances(seen: Movement, most: int) -> torch.Tensor:
 
 
 def corrections(seen: Movement, source: torch.Tensor, axis: int, extrapolate: bool) -> CachedValue:
-    """The fit of every call. source: int64 (T,), the full call that each takes the value of."""
+    """The fit of every call. source: int64 (T,), the full call that each takes the value of. A full call, but
+    for the first, is foretold by those before it."""
     starts = sorted(set(source.tolist()))
-    before = dict(zip(starts[1:], starts, strict=False)) if extrapolate else dict[int, int]()
-    fits = [fitted(seen, call, full, before.get(full)) for call, full in enumerate(source.tolist())]
-    own = (source == torch.arange(len(source)))[:, None]
+    last = dict(zip(starts[1:], starts, strict=False))
+    before = last if extrapolate else dict[int, int]()
+    read = [last.get(call, call) if call == full else full for call, full in enumerate(source.tolist())]
+    fits = [fitted(seen, call, full, before.get(full)) for call, full in enumerate(read)]
     factor, older, offset = (torch.stack([getattr(one, what) for one in fits]) for what in _TABLES)
-    factor = torch.where(own, 1.0, factor)
-    offset, older = (rounded(one.masked_fill(own, 0.0)) for one in (offset, older))
-    return CachedValue(source, rounded(factor), offset, axis, older if before else None)
+    factor[0], offset[0], older[0] = 1.0, 0.0, 0.0
+    return CachedValue(source, rounded(factor), rounded(offset), axis, rounded(older) if before else None)
+
+
+def plain(plan: CachedValue) -> CachedValue:
+    """The same, of which full calls take nothing."""
+    own = (plan.source == torch.arange(len(plan.source)))[:, None]
+    older = None if plan.older is None else plan.older.masked_fill(own, 0.0)
+    factor, offset = torch.where(own, 1.0, plan.factor), plan.offset.masked_fill(own, 0.0)
+    return replace(plan, factor=factor, offset=offset, older=older)
 
 
 def rounded(table: torch.Tensor) -> torch.Tensor:

@@ -34,7 +34,7 @@ SMALLEST = 1e-30
 """Of squares that are divided."""
 
 
-class _Taking(BlockInterpreter):
+class Taking(BlockInterpreter):
     """One site hands on what it is given, part by part of a batch, instead of what comes."""
 
     def __init__(self, program: Program, site: str, parts: Iterator[torch.Tensor]) -> None:
@@ -62,7 +62,7 @@ def picture_weights(program: Program, site: str, samples: int, who: str) -> torc
 
     def of_one(place: int) -> torch.Tensor:
         own = {name: value[list(rows[place])] for name, value in inputs.items()}
-        return _of_picture(_Picture(program, site, own, sampler, guidance, place), places)
+        return _of_picture(FloatDrawing(program, site, own, sampler, guidance, place), places)
 
     drawings = side_by_side(of_one, range(len(rows)), call_bytes(program, HALVES))
     told = track(drawings, f"{who}: weighing calls", len(rows))
@@ -93,7 +93,7 @@ def interpolated(places: list[int], found: torch.Tensor, calls: int) -> torch.Te
     return weights
 
 
-class _Picture:
+class FloatDrawing:
     """One drawing, whose rows are the halves of a guided one."""
 
     def __init__(
@@ -104,14 +104,18 @@ class _Picture:
         first = inputs[SAMPLE][:1] / sampler.inputs[0]
         self.start = Walk(sampler, first)
         generator = torch.Generator().manual_seed(seed)
-        self._noises = [torch.randn(first.shape, generator=generator) for _ in range(len(sampler))]
+        self.noises = [torch.randn(first.shape, generator=generator) for _ in range(len(sampler))]
         self._rows = (tuple(range(len(inputs[SAMPLE]))),)
 
     def follow(self, walk: Walk, step: int, network: fx.Interpreter) -> None:
         """Goes on by a call."""
+        walk.follow(self.answer(walk, step, network), self.noises[step])
+
+    def answer(self, walk: Walk, step: int, network: fx.Interpreter) -> torch.Tensor:
+        """What the scheduler is told at a call."""
         sample = (walk.state * self.sampler.inputs[step]).expand_as(self.inputs[SAMPLE])
         answer = answered(self.program, network, self.inputs, sample, step)
-        walk.follow(guided(answer, self._rows, self._guidance), self._noises[step])
+        return guided(answer, self._rows, self._guidance)
 
     def ended(self, walk: Walk, step: int, network: Callable[[], fx.Interpreter]) -> torch.Tensor:
         """The picture, drawn on from a call."""
@@ -120,7 +124,7 @@ class _Picture:
         return walk.state
 
 
-def _of_picture(picture: _Picture, places: list[int]) -> torch.Tensor:
+def _of_picture(picture: FloatDrawing, places: list[int]) -> torch.Tensor:
     """Square errors of the picture and of the value, float64 (2, P), at each place."""
     walk, ended, errors = picture.start, list[torch.Tensor](), list[float]()
     before: list[torch.Tensor] = []
@@ -133,7 +137,7 @@ def _of_picture(picture: _Picture, places: list[int]) -> torch.Tensor:
         other = walk.along(picture.sampler) if step in places else None
         picture.follow(walk, step, network)
         if other is not None:
-            picture.follow(other, step, _Taking(picture.program, picture.site, iter(before)))
+            picture.follow(other, step, Taking(picture.program, picture.site, iter(before)))
             ended.append(picture.ended(other, step + 1, plain))
             errors.append(_square(network.found, before))
         before = network.found

@@ -8,7 +8,7 @@ import torch
 from torch import fx
 
 from ...ir.arithmetic.fixed_point import multiplier
-from ...ir.ops.cached import CORRECTION_BITS, LARGEST_CORRECTION
+from ...ir.ops.cached import CORRECTION_BITS, LARGEST_AMENDS, LARGEST_CORRECTION, arguments_of
 from ...ir.plans import CachedValue
 from ..graph.edit import dgqc
 from .builder import IntegerGraphBuilder
@@ -29,20 +29,33 @@ def cached(builder: IntegerGraphBuilder, plan: CachedValue, site: fx.Node) -> Sc
     value = _in_one_scale(builder, value, plan.source, site)
     steps = value.scales(plan.axis)
     assert steps is not None
-    offset = torch.round(plan.offset / steps * 2**CORRECTION_BITS)
-    tables = {
-        "source": plan.source.to(torch.int32),
-        "factor": _bounded(torch.round(plan.factor * 2**CORRECTION_BITS)),
-        "offset": _bounded(offset),
-    }
-    if plan.older is not None:
-        tables["older"] = _bounded(
-            torch.round(plan.older * scale_before(plan.source, steps) * 2**CORRECTION_BITS)
-        )
-    constants = [builder.table(f"{name}.{what}", table) for what, table in tables.items()]
-    args = (value.node, builder.step, *constants[:3], axes - 1, False, *constants[3:])
+    constants = {what: builder.table(f"{name}.{what}", table) for what, table in _tables(plan, steps).items()}
+    args = (value.node, builder.step, *arguments_of(constants, axes - 1))
     node = builder.call(dgqc.cached.default, args, site, f"{site.name}_value")
     return replace(value, node=node)
+
+
+def _tables(plan: CachedValue, steps: torch.Tensor) -> dict[str, torch.Tensor]:
+    """In whole numbers. steps: of each call's value, (T, 1) or (T, C)."""
+    source = plan.source if plan.amends is None else foretold_by(plan.source)
+    ratio = steps[source] / steps
+    tables = {
+        "source": plan.source.to(torch.int32),
+        "factor": _bounded(plan.factor * ratio),
+        "offset": _bounded(plan.offset / steps),
+    }
+    if plan.older is not None:
+        tables["older"] = _bounded(plan.older * scale_before(source, steps) * ratio)
+    if plan.amends is not None:
+        tables["amends"] = _bounded(plan.amends, LARGEST_AMENDS)
+    return tables
+
+
+def foretold_by(source: torch.Tensor) -> torch.Tensor:
+    """The full call whose value each call could take, int64 (T,): of a full one that before it, if any."""
+    starts = sorted(set(source.tolist()))
+    before = dict(zip(starts, starts[:1] + starts, strict=False))
+    return torch.tensor([before[one] if one == call else one for call, one in enumerate(source.tolist())])
 
 
 def plan_shape(site: fx.Node) -> tuple[int, ...]:
@@ -66,11 +79,11 @@ def _in_one_scale(builder: IntegerGraphBuilder, value: Scaled, source: torch.Ten
 def scale_before(source: torch.Tensor, steps: torch.Tensor) -> torch.Tensor:
     """What an older value's steps are in steps of the later one, (T, 1) or (T, C); 1 where there is none.
 
-    source: as in the plan. steps: of each call's value, (T, 1) or (T, C)."""
+    source: the full call that each call takes the value of. steps: of each call's value, (T, 1) or (T, C)."""
     starts = sorted(set(source.tolist()))
     before = dict(zip(starts, starts[:1] + starts, strict=False))
     return steps[[before[one] for one in source.tolist()]] / steps[source]
 
 
-def _bounded(table: torch.Tensor) -> torch.Tensor:
-    return table.clamp(-LARGEST_CORRECTION, LARGEST_CORRECTION).to(torch.int32)
+def _bounded(table: torch.Tensor, most: int = LARGEST_CORRECTION) -> torch.Tensor:
+    return torch.round(table * 2**CORRECTION_BITS).clamp(-most, most).to(torch.int32)

@@ -108,7 +108,7 @@ def pipeline_for(opt: str) -> str:
     usual = "" if size else _WIDE.get(bits, "")
     chosen["kept"] = _unless(chosen.get("keep"), usual, "keep-wide{poor=%,enough=%},")
     interval = chosen.get("interval", "1")
-    for name, options in (("cached", ""), ("published", ",weigh=false,extrapolate=false")):
+    for name, options in (("cached", ""), ("published", ",weigh=false,extrapolate=false,amend=false")):
         chosen[name] = "" if interval == "1" else f"cache-schedule{{interval={interval}{options}}},"
     chosen["rounding"] = _ROUNDING[chosen.get("rounding", "nearest")]
     chosen["probabilities"] = _probabilities(opt, chosen.get("probabilities", ""), chosen.get("scale", "row"))

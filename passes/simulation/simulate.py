@@ -11,6 +11,7 @@ from torch import fx
 
 from ...ir.errors import DgqcError
 from ...ir.level import Level
+from ...ir.ops.cached import OPTIONAL, arguments_of
 from ...ir.plans import (
     Activation16,
     CachedValue,
@@ -148,10 +149,9 @@ def _cached(
         "factor": plan.factor.float(),
         "offset": plan.offset.float(),
     }
-    if plan.older is not None:
-        tables["older"] = plan.older.float()
-    named = [add_constant(module, f"{site.args[1]}_{what}", table) for what, table in tables.items()]
-    args = (source, step, *named[:3], plan.axis, False, *named[3:])
+    tables |= {what: table.float() for what in OPTIONAL if (table := getattr(plan, what)) is not None}
+    named = {what: add_constant(module, f"{site.args[1]}_{what}", table) for what, table in tables.items()}
+    args = (source, step, *arguments_of(named, plan.axis))
     return call(module.graph, dgqc.cached.default, args, site)
 
 

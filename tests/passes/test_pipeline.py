@@ -241,7 +241,7 @@ def test_options_of_methods_reach_their_passes() -> None:
         ("w8a8,interval=3", "cache-schedule{interval=3},measure-error", "cache-schedule{interval=5}"),
         (
             "cachequant-w8a8",
-            "rate=0.03},cache-schedule{interval=5,weigh=false,extrapolate=false},measure",
+            "rate=0.03},cache-schedule{interval=5,weigh=false,extrapolate=false,amend=false},measure",
             "gptq",
         ),
         ("cachequant-w8a8,interval=1", "rate=0.03},measure-error", "cache-schedule"),

@@ -6,7 +6,7 @@ import torch
 from hypothesis import given
 from hypothesis import strategies as st
 
-from dgqc.ir.ops.cached import CORRECTION_BITS, LARGEST_CORRECTION, cached
+from dgqc.ir.ops.cached import CORRECTION_BITS, LARGEST_AMENDS, LARGEST_CORRECTION, amended, cached
 
 ONE = 2**CORRECTION_BITS
 
@@ -29,6 +29,18 @@ def test_shallow_calls_correct_what_is_kept(seed: int, most: int) -> None:
     assert float((found.double() - (total / ONE).clamp(-32768, 32767)).abs().max()) <= 0.5
     assert found.shape == x.shape
     assert torch.equal(cached(x, step, source, factor, offset, 2, False, older), x)
+
+
+@given(st.integers(0, 2**16), st.integers(-LARGEST_AMENDS, LARGEST_AMENDS))
+def test_answers_go_beyond_shallow_ones(seed: int, amends: int) -> None:
+    random = torch.Generator().manual_seed(seed)
+    full, shallow = torch.randint(-32768, 32768, (2, 1, 3, 5), generator=random).to(torch.int16)
+    found = amended(full, shallow, amends)
+    assert found.dtype is torch.int16
+    real = amended(full.double(), shallow.double(), amends / ONE)
+    assert float((found.double() - real.clamp(-32768, 32767)).abs().max()) <= 0.5
+    assert torch.equal(amended(full, shallow, 0), full)
+    assert torch.equal(amended(full, full, amends), full)
 
 
 @given(st.integers(0, 2**16))

@@ -13,8 +13,7 @@ import torch
 from torch import fx
 
 from ....ir.arithmetic.operands import ensure_shapes, shape_of
-from ....ir.caching import keeps_two
-from ....ir.caching import sources_of as sources_of_calls
+from ....ir.caching import cached_node, kinds_of
 from ....ir.errors import DgqcError
 from ....ir.level import Level
 from ....ir.plans import ratios
@@ -44,7 +43,9 @@ C_WORDS = frozenset({
     "step", "threads", "weights",
 })  # fmt: skip
 """What an input can't be called: words of C, and what the emitted functions call their other arguments."""
-CACHE_WORDS = frozenset({"cache", "full_call", "shallow", "source"})
+CACHE_WORDS = frozenset({
+    "amended", "amends", "before", "cache", "foretold", "full_call", "held", "shallow", "source",
+})  # fmt: skip
 """And where something is cached."""
 
 
@@ -85,8 +86,7 @@ def emit(
     )
     given = (tuple(vectors), loop, drawing, kernel_sources, shipped, tokenizer)
     signature = _signature(program, name, first, place, sources)
-    full_calls, two = sources_of_calls(program.graph), keeps_two(program.graph.graph)
-    copies, called = _statements(first), (first.stream, full_calls, two)
+    copies, called = _statements(first), (first.stream, kinds_of(program.graph))
     project = Project(
         signature, first.functions, copies, first.constants, *given, *called, None, tuple(others)
     )
@@ -224,7 +224,7 @@ def _check(program: Program, name: str) -> None:
         raise DgqcError(
             f"{name!r} can't be the name of a C program; use lower case letters, digits and underscores."
         )
-    words = C_WORDS | CACHE_WORDS if sources_of_calls(program.graph) else C_WORDS
+    words = C_WORDS if cached_node(program.graph.graph) is None else C_WORDS | CACHE_WORDS
     for item in program.inputs:
         if not re.fullmatch(r"[A-Za-z]\w*", item.name, re.ASCII) or item.name in words:
             raise DgqcError(

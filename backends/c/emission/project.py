@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any
 import jinja2
 import torch
 
+from ....ir.caching import ALL_FULL, CallKinds
 from ....ir.denoising import DenoisingLoop
 from ....ir.errors import DgqcError
 from ....ir.storage.json_text import parse_json
@@ -119,10 +120,8 @@ class Project:
     functions: the fusion groups. copies: what brings the result to the output. drawing: what the loop must
         draw. kernel_sources: C files of kernels that other packages register. shipped: a folder that may hold
         these constants already. tokenizer: of a text encoder. stream: the windows in which constants are
-        read while the program runs. full_calls: the full call that each call takes what is cached of; ()
-        without a cache. keeps_two: whether it takes that of the full call before as well. weights: the name
-        of the program whose constants these are, of another size; None where they are its own. sizes: that
-        are written beside this one.
+        read while the program runs. kinds: of calls. weights: the name of the program whose constants
+        these are, of another size; None where they are its own. sizes: that are written beside this one.
     """
 
     signature: Signature
@@ -136,8 +135,7 @@ class Project:
     shipped: Path | None = None
     tokenizer: Tokenizer | None = None
     stream: Stream | None = None
-    full_calls: tuple[int, ...] = ()
-    keeps_two: bool = False
+    kinds: CallKinds = ALL_FULL
     weights: str | None = None
     sizes: tuple[str, ...] = ()
 
@@ -233,7 +231,7 @@ def write_project(project: Project, directory: Path) -> None:
 
 def context_of(project: Project) -> dict[str, Any]:
     """What the templates know."""
-    signature, name = project.signature, project.signature.name
+    signature, name, kinds = project.signature, project.signature.name, project.kinds
     weights = project.weights or name
     return {
         "name": name,
@@ -247,8 +245,11 @@ def context_of(project: Project) -> dict[str, Any]:
         "storage": signature.storage.value,
         "host": signature.storage.host if signature.storage.apart else "",
         "stream": project.stream,
-        "full_calls": project.full_calls,
-        "keeps_two": project.keeps_two,
+        "full_calls": kinds.sources,
+        "keeps_two": kinds.two,
+        "amends": kinds.amends,
+        "answer_bytes": 2 * math.prod(signature.output),
+        "foretold_by": [kinds.foretold_by(step) for step in range(len(kinds.sources))],
         "weights": weights,
         "weights_file": weights_file(weights),
         "vectors_name": f"vectors{name.removeprefix(weights)}",

@@ -32,7 +32,10 @@ def _cached(node: fx.Node, a: dict[str, Any], context: EmissionContext) -> Kerne
 
 
 def _lasting(node: fx.Node, a: dict[str, Any]) -> int:
-    return CACHE_HEADER + value_bytes(node.meta["val"]) * (1 if a["older"] is None else 2)
+    """With room for a shallow answer, where full ones go beyond it."""
+    values = value_bytes(node.meta["val"]) * (1 if a["older"] is None else 2)
+    (answer,) = next(one for one in node.graph.nodes if one.op == "output").all_input_nodes
+    return CACHE_HEADER + values + (0 if a["amends"] is None else value_bytes(answer.meta["val"]))
 
 
 KERNELS = (Kernel(torch.ops.dgqc.cached.default, _cached, by_rows(), lasting=_lasting),)

@@ -27,3 +27,11 @@ void dgqc_cached_rows(const dgqc_cached_parameters *p, size_t step, dgqc_rows ro
         }
     }
 }
+
+void dgqc_amend(size_t count, int32_t amends, const int16_t *shallow, int16_t *y)
+{
+    for (size_t i = 0; i < count; i++) {
+        const int64_t beyond = (int64_t)(y[i] - shallow[i]) * amends;
+        y[i] = dgqc_saturate16(y[i] + dgqc_round_shift(beyond, CORRECTION_BITS));
+    }
+}

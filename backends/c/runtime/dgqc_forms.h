@@ -104,6 +104,8 @@ void dgqc_take_rows(const dgqc_take_parameters *p, size_t step, dgqc_rows rows, 
  * read x, which nobody has computed. */
 void dgqc_cached_rows(const dgqc_cached_parameters *p, size_t step, dgqc_rows rows, const int16_t *x, int16_t *held,
                       int16_t *older, const dgqc_cache *cache, int16_t *y);
+/* A full call's answer y goes beyond a shallow one: by amends, in 2^-15, times the difference. */
+void dgqc_amend(size_t count, int32_t amends, const int16_t *shallow, int16_t *y);
 /* ids is read whole. */
 void dgqc_embed_rows(const dgqc_embed_parameters *p, size_t step, dgqc_rows rows, const int16_t *ids, int16_t *y);
 void dgqc_end_token(const dgqc_end_token_parameters *p, size_t step, const void *x, const int16_t *ids, void *y);

@@ -51,7 +51,8 @@ def emit(
     that several can be loaded together; without vectors it has no script of its own. first: parameters of the
     program in the folder above, of which those that are the same are read from there.
     Where a value is cached, the folder is the full calls', whose module returns what is kept as well, and the
-    folder `shallow` in it those of shallow calls, which take that before the step.
+    folder `shallow` in it those of shallow calls, which take that before the step. Amends are left to the
+    caller, who runs both.
     Returns the parameters that the module reads.
     Raises DgqcError when the program is not at the integer level or has several outputs.
     """
@@ -120,7 +121,8 @@ def _write_vector(vector: Vector, interface: Interface, folder: Path) -> None:
     folder.mkdir(parents=True, exist_ok=True)
     step = torch.tensor(vector.step)
     held = {} if vector.cache is None else {CACHE: vector.cache}
-    for name, value in {**vector.inputs, **held, "step": step, "output": vector.output}.items():
+    output = vector.output if vector.alone is None else vector.alone
+    for name, value in {**vector.inputs, **held, "step": step, "output": output}.items():
         np.save(folder / f"{name}.npy", value.numpy())
 
 

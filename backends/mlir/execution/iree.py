@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 import torch
 
-from ....ir.caching import CachingCalls, FeatureCache
+from ....ir.caching import ALL_FULL, CachingCalls, CallKinds, FeatureCache
 from ....ir.errors import DgqcError
 from ..emission.flags import FLAGS, TILED
 from ..emission.interface import MODULE, SHALLOW, read_interface
@@ -22,18 +22,17 @@ log = logging.getLogger("dgqc")
 class IreeProgram:
     """An emitted folder, compiled and loaded."""
 
-    def __init__(self, directory: Path, sources: tuple[int, ...] = (), two: bool = False) -> None:
+    def __init__(self, directory: Path, kinds: CallKinds = ALL_FULL) -> None:
         """Compiles the folder's modules, which takes seconds to minutes. Raises DgqcError as that does.
 
-        sources: the full call that each call takes what is cached of; () where nothing is. two: whether it
-        takes that of the full call before as well.
+        kinds: of the calls of a program that caches something.
         """
         self._interface = read_interface(directory)
         name = self._interface.parameters
         module = loaded(compiled(directory / MODULE), directory / name if name else None)
         self._function = module[self._interface.function]
         self._shallow = IreeProgram(directory / SHALLOW) if self._interface.kept else None
-        self._caching = CachingCalls(sources, self._full_call, self._shallow_call, two)
+        self._caching = CachingCalls(kinds, self._full_call, self._shallow_call)
 
     def run(
         self, inputs: Mapping[str, torch.Tensor], step: int, cache: FeatureCache | None = None

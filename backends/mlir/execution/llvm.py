@@ -20,9 +20,8 @@ from ....ir.caching import (
     CachingCalls,
     FeatureCache,
     full_entry,
-    keeps_two,
+    kinds_of,
     shallow_entry,
-    sources_of,
 )
 from ....ir.program import Program
 from ..emission.emit import interface_of
@@ -57,8 +56,7 @@ class LlvmProgram:
     @cached_property
     def _caching(self) -> CachingCalls:
         """Where something is cached, calls of either kind by a function of their own."""
-        graph = self._program.graph
-        return CachingCalls(sources_of(graph), self._full, self._shallow, keeps_two(graph.graph))
+        return CachingCalls(kinds_of(self._program.graph), self._full, self._shallow)
 
     @cached_property
     def _full_function(self) -> LlvmFunction:
@@ -84,7 +82,7 @@ class LlvmProgram:
         Raises DgqcError for a missing or wrong input, or a step outside the schedule.
         """
         given = self._interface.arranged(inputs, step)
-        if not self._caching.sources:
+        if not self._caching.kinds.sources:
             (result,) = _called(self._function, (*given, torch.tensor(step)))
             return result
         return self._caching.run(cache or FeatureCache(), step, *given)

@@ -15,7 +15,7 @@ from dgqc.backends.mlir.emission.interface import SHALLOW
 from dgqc.backends.mlir.execution.iree import IreeProgram
 from dgqc.backends.mlir.execution.llvm import LlvmProgram
 from dgqc.bundle.vectors import random_inputs, reference_vectors
-from dgqc.ir.caching import FeatureCache, sources_of
+from dgqc.ir.caching import FeatureCache, kinds_of
 from dgqc.ir.program import Program
 
 
@@ -30,20 +30,22 @@ def in_sequence(program: Program, run: Callable[..., torch.Tensor]) -> None:
             assert torch.equal(run(inputs, step), reference.run(program, inputs, step))
 
 
-TWO = pytest.mark.parametrize("two", [False, True], ids=["one", "two"])
+KINDS = pytest.mark.parametrize(
+    ("two", "amends"), [(False, False), (True, False), (True, True)], ids=["one", "two", "amends"]
+)
 
 
-@TWO
-def test_llvm(two: bool) -> None:
-    program = cached(two=two)
+@KINDS
+def test_llvm(two: bool, amends: bool) -> None:
+    program = cached(two=two, amends=amends)
     in_sequence(program, LlvmProgram(program).run)
 
 
-@TWO
-def test_iree(tmp_path: Path, two: bool) -> None:
-    program = cached(two=two)
+@KINDS
+def test_iree(tmp_path: Path, two: bool, amends: bool) -> None:
+    program = cached(two=two, amends=amends)
     emit(program, tmp_path, vectors=reference_vectors(program))
-    in_sequence(program, IreeProgram(tmp_path, sources_of(program.graph), two).run)
+    in_sequence(program, IreeProgram(tmp_path, kinds_of(program.graph)).run)
     folders = {path.parent.name: path for path in tmp_path.rglob("output.npy")}
     assert folders.keys() == {"step_0", "step_1", "step_2", "step_4"}
     assert all((SHALLOW in path.parts) == (name in ("step_1", "step_4")) for name, path in folders.items())
