@@ -18,9 +18,7 @@
 #define DGQC_ADD_ONE(a, b, sum) ((a) * (b) + (sum))
 
 #ifdef __ARM_FEATURE_SIMD32
-#include <arm_acle.h>
-#define DGQC_TWO(values) ((values) += 2, (int32_t)dgqc_load_word((values)-2))
-#define DGQC_ADD_TWO(a, b, sum) __smlad((int16x2_t)(a), (int16x2_t)(b), sum)
+#include "dgqc_dot_dsp.h"
 #endif
 
 /* tile[0], [1] of the first column, [4], [5] of the second. */
