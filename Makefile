@@ -1,9 +1,13 @@
-# Needs Python 3.11, a C compiler and make; everything else goes into .venv.
+# Needs Python 3.11, 3.12 or 3.13, a C compiler and make; everything else goes into .venv.
 
-PYTHON ?= python3.11
+VERSIONS := 3.11 3.12 3.13
+# The first of them that runs: a name on the path may belong to a Python that isn't there.
+PYTHON ?= $(firstword $(foreach one,$(VERSIONS),$(shell python$(one) -c "print('python$(one)')" 2>/dev/null)))
 VENV ?= .venv
 BIN := $(VENV)/bin
 TORCH := torch==2.13.0
+# PyTorch's builds for the CPU: what PyPI has for Linux brings gigabytes of CUDA. `make demo TORCH_INDEX=` takes PyPI's.
+TORCH_INDEX ?= https://download.pytorch.org/whl/cpu
 TYPED := build/typed
 
 .PHONY: demo test lint docs matrix clean
@@ -34,15 +38,17 @@ docs: $(VENV)/.installed
 	$(BIN)/python docs/gather_site.py build/site-source
 	$(BIN)/mkdocs build --strict --quiet
 
-# The oldest and the newest packages that we allow, each in a fresh environment: up to 7 GB for one at a time, half an
-# hour. TORCH_INDEX=https://download.pytorch.org/whl/cpu takes PyTorch's CPU builds; ENVIRONMENTS chooses some.
+# The oldest and the newest packages that we allow, each in a fresh environment: up to 2 GB for one at a time (7 with
+# PyPI's torch), half an hour. ENVIRONMENTS chooses some.
 matrix: $(VENV)/.installed
 	$(BIN)/python tests/matrix.py $(ENVIRONMENTS) $(if $(TORCH_INDEX),--torch-index $(TORCH_INDEX))
 
 # Torch goes first, at a fixed version, so that it is the CPU build that everything else finds.
 $(VENV)/.installed: pyproject.toml
+	@test -n "$(PYTHON)" && $(PYTHON) -c "import sys; sys.exit(sys.version_info < (3, 11))" 2>/dev/null || { echo \
+	    "There is no Python of $(VERSIONS) by the name $(or $(PYTHON),python...); install one, or name it: make PYTHON=PATH" >&2; exit 1; }
 	$(PYTHON) -m venv $(VENV)
-	$(BIN)/python -m pip install --quiet $(TORCH)
+	$(BIN)/python -m pip install --quiet $(TORCH) $(if $(TORCH_INDEX),--extra-index-url $(TORCH_INDEX))
 	$(BIN)/python -m pip install --quiet --editable .
 	touch $@
 
