@@ -20,6 +20,7 @@ from .nodes import argument
 from .ops.cached import amended
 from .program import Input, Program
 from .tensors import constant
+from .upstream import upstream_of
 
 Call = Callable[[torch.Tensor, Mapping[str, torch.Tensor], int], torch.Tensor]
 """call(sample, conditions, step): one call of a drawing, int16 to int16."""
@@ -75,10 +76,8 @@ class CallKinds:
     amends: tuple[float, ...] = ()
 
     def foretold_by(self, step: int) -> int:
-        """The full call whose value a call could take: its own source, or, where it is full, the one before;
-        the first has none, and -1."""
-        source = self.sources[step]
-        return source if source != step else max((one for one in self.sources if one < step), default=-1)
+        """The full call whose value a call could take, the last one before it; the first has none, and -1."""
+        return max((one for one in self.sources if one < step), default=-1)
 
 
 ALL_FULL = CallKinds()
@@ -106,15 +105,7 @@ def skipped_nodes(graph: fx.Graph) -> frozenset[str]:
 
 def needed_without(graph: fx.Graph, known: fx.Node) -> set[fx.Node]:
     """What the output is computed from where one value is known, that value not among it."""
-    found: set[fx.Node] = set()
-    stack = [next(node for node in graph.nodes if node.op == "output")]
-    while stack:
-        node = stack.pop()
-        if node is not known and node not in found:
-            found.add(node)
-            stack.extend(node.all_input_nodes)
-    found.discard(known)
-    return found
+    return upstream_of([next(node for node in graph.nodes if node.op == "output")], known)
 
 
 def keeps_two(graph: fx.Graph) -> bool:

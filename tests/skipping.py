@@ -20,6 +20,8 @@ AROUND = ([1, 1], [1, 1], [1, 1], 1)
 CALLS = 5
 SOURCE = (0, 0, 2, 2, 2)
 """The full call that each call of `cached` takes the feature of."""
+OFTEN = (0, 1, 1, 3, 3)
+"""The same with a third full call, which two before it foretell."""
 
 
 def skipping(conditions: bool = False) -> Program:
@@ -45,10 +47,13 @@ def skipping(conditions: bool = False) -> Program:
     return sketch.program(convolution("last", both, 2, 4))
 
 
-def cached(conditions: bool = False, two: bool = False, amends: bool = False) -> Program:
-    """`skipping` with integers, of five calls: the first and the third are full.
+def cached(
+    conditions: bool = False, two: bool = False, amends: bool = False, calls: tuple[int, ...] = SOURCE
+) -> Program:
+    """`skipping` with integers, of five calls.
 
-    two: the last ones take what both left. amends: the third goes beyond what it would be as a shallow one.
+    two: calls take what two full ones left, where there are two. amends: full calls go beyond what they would
+    be as shallow ones. calls: the full call that each takes the feature of.
     """
     program = decided(sited(skipping(conditions)))
     plans = {name: _of_calls(plan) for name, plan in program.plans.items()}
@@ -58,13 +63,24 @@ def cached(conditions: bool = False, two: bool = False, amends: bool = False) ->
     cut = best_cut(program.graph.graph, values, {"sample"})
     assert cut is not None
     assert cut.node.args[1] == "up.output"
-    source = torch.tensor(SOURCE)
-    own = (source == torch.arange(CALLS))[:, None]
-    factor = torch.tensor([[1.0, 1], [0.75, 1.25], [1, 1], [0.5, 1.125], [-1, 0.25]], dtype=torch.float64)
-    offset = torch.where(own, 0.0, factor.flip(0) / 64)
-    older = torch.where((source > 0)[:, None] & ~own, -factor.flip(1) / 2, 0.0) if two else None
-    beyond = torch.tensor([0, 0, 0.75, 0, 0], dtype=torch.float64) if amends else None
-    program = marked(program, cut.node, CachedValue(source, factor, offset, 1, older, beyond))
+    return lowered(marked(program, cut.node, foretelling(calls, two, amends)))
+
+
+def foretelling(calls: tuple[int, ...], two: bool, amends: bool) -> CachedValue:
+    """What foretells a feature of two channels: other numbers at each call."""
+    source, places = torch.tensor(calls), torch.arange(CALLS)
+    own = source == places
+    alone = (own if not amends else places == 0)[:, None]
+    factor = torch.tensor([[1.0, 1], [0.75, 1.25], [1.0, 1], [0.5, 1.125], [-1, 0.25]], dtype=torch.float64)
+    offset = torch.where(alone, 0.0, factor.flip(0) / 64)
+    factor = torch.where(alone, 1.0, factor)
+    second = sorted(set(calls))[1]
+    older = torch.where((places > second)[:, None] & ~alone, -factor.flip(1) / 2, 0.0) if two else None
+    beyond = torch.where(own & (places > 0), 0.25 + places.double() / 4, 0.0) if amends else None
+    return CachedValue(source, factor, offset, 1, older, beyond)
+
+
+def lowered(program: Program) -> Program:
     (lower,) = parse_pipeline("lower-integer")
     return PassManager([lower]).run(replace(program, facts=lower.requires))
 

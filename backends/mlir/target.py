@@ -10,7 +10,6 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, ClassVar
 
-from ...ir.caching import kinds_of
 from ...ir.program import Program
 from ...ir.storage.leftovers import temporary_folder
 from ..target import Evidence, Runner, Target, Watch, ignore
@@ -93,7 +92,7 @@ def _iree(program: Program) -> Runner:
     stays = ExitStack()
     folder = stays.enter_context(temporary_folder("mlir"))
     emit(program, folder)
-    loaded = IreeProgram(folder, kinds_of(program.graph))
+    loaded = IreeProgram(folder)
     # Its parameters are read from the folder while it lives.
     weakref.finalize(loaded, stays.close)
     return loaded.run

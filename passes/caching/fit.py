@@ -6,7 +6,9 @@ from dataclasses import dataclass, replace
 
 import torch
 
+from ...ir.caching import CallKinds
 from ...ir.plans import CachedValue
+from ..correction.pictures import rounded_table
 from .features import Movement
 
 SMALLEST = 1e-30
@@ -15,8 +17,6 @@ _TABLES = ("factor", "older", "offset")
 NOISE = 1e-4
 """Of two values' variance, what integers may make of them: it keeps coefficients of nearly the same values
 from growing against each other."""
-TABLE_BITS = 20
-"""Finer than tables at the integer level, and coarse enough to be the same on every machine."""
 
 
 @dataclass(frozen=True)
@@ -96,14 +96,17 @@ def distances(seen: Movement, most: int) -> torch.Tensor:
 def corrections(seen: Movement, source: torch.Tensor, axis: int, extrapolate: bool) -> CachedValue:
     """The fit of every call. source: int64 (T,), the full call that each takes the value of. A full call, but
     for the first, is foretold by those before it."""
-    starts = sorted(set(source.tolist()))
-    last = dict(zip(starts[1:], starts, strict=False))
-    before = last if extrapolate else dict[int, int]()
-    read = [last.get(call, call) if call == full else full for call, full in enumerate(source.tolist())]
-    fits = [fitted(seen, call, full, before.get(full)) for call, full in enumerate(read)]
+    kinds = CallKinds(tuple(source.tolist()))
+    before = [kinds.foretold_by(call) for call in range(len(source))]
+    two = extrapolate and len(set(kinds.sources)) > 1
+    fits = [
+        fitted(seen, call, max(0, full), before[full] if two and full > 0 else None)
+        for call, full in enumerate(before)
+    ]
     factor, older, offset = (torch.stack([getattr(one, what) for one in fits]) for what in _TABLES)
     factor[0], offset[0], older[0] = 1.0, 0.0, 0.0
-    return CachedValue(source, rounded(factor), rounded(offset), axis, rounded(older) if before else None)
+    factor, offset, older = map(rounded_table, (factor, offset, older))
+    return CachedValue(source, factor, offset, axis, older if two else None)
 
 
 def plain(plan: CachedValue) -> CachedValue:
@@ -112,10 +115,3 @@ def plain(plan: CachedValue) -> CachedValue:
     older = None if plan.older is None else plan.older.masked_fill(own, 0.0)
     factor, offset = torch.where(own, 1.0, plan.factor), plan.offset.masked_fill(own, 0.0)
     return replace(plan, factor=factor, offset=offset, older=older)
-
-
-def rounded(table: torch.Tensor) -> torch.Tensor:
-    """In steps of a 2^20th of the largest power of two in it."""
-    _, exponent = torch.frexp(table.abs().max())
-    unit = torch.ldexp(torch.ones((), dtype=torch.float64), exponent - TABLE_BITS)
-    return torch.round(table / unit) * unit

@@ -7,27 +7,14 @@ from dataclasses import dataclass, replace
 from typing import ClassVar
 
 import torch
-from torch import fx
 
 from ...ir.errors import DgqcError
 from ...ir.level import Level
 from ...ir.program import Program
-from ...ir.progress import track
 from ...ir.sampler import Sampler, StepFactors, Walk
 from ..base import Pass
-from ..manager.failures import snapshot
 from ..manager.registry import register_pass
-from ..simulation.block_interpreter import BlockInterpreter
-from ..simulation.simulate import Simulate
-from .pictures import (
-    SAMPLE,
-    answered,
-    at_model,
-    first_samples,
-    guided,
-    picture_rows,
-    sampler_and_guidance,
-)
+from .pictures import both_networks
 
 STAYING = 1e-4
 """Of what a part weighs: how much it costs that its factor leaves 1. Parts that hardly differ, or hardly
@@ -82,24 +69,16 @@ class CorrectSchedule(Pass):
 def fitted_factors(program: Program, samples: int, who: str) -> StepFactors:
     """Factors of each call, fitted one after the other: earlier calls are corrected already.
 
-    program: at the planned level, with plans that can be simulated. who: the pass, for messages.
-    Raises DgqcError where pictures can't be drawn from what is known.
+    Arguments and errors are those of `both_networks`.
     """
-    sampler, guidance = sampler_and_guidance(program, who)
-    inputs = first_samples(program, samples, who)
-    rows = picture_rows(inputs[SAMPLE], guidance)
-    simulated = Simulate().run(replace(program, graph=snapshot(program))).graph
-    first = inputs[SAMPLE][[row[0] for row in rows]] / sampler.inputs[0]
-    real, quantized = Walk(sampler, first), Walk(sampler, first)
-    generator = torch.Generator().manual_seed(0)
+    both = both_networks(program, samples, who)
+    sampler, real, quantized = both.sampler, both.walk(), both.walk()
     found: list[Pair] = []
-    for step in track(range(len(sampler)), f"{who}: drawing pictures", len(sampler)):
-        states = [at_model(walk.state, rows, sampler.inputs[step]) for walk in (real, quantized)]
-        wanted = answered(program, BlockInterpreter(program), inputs, states[0], step)
-        answer = answered(program, fx.Interpreter(simulated), inputs, states[1], step)
-        noise = torch.randn(first.shape, generator=generator)
-        real.follow(guided(wanted, rows, guidance), noise)
-        given = guided(answer, rows, guidance), noise
+    for step, noise in both.calls():
+        wanted = both.wanted(both.seen(real, step), step)
+        answer = both.answer(both.seen(quantized, step), step)
+        real.follow(both.told(wanted), noise)
+        given = both.told(answer), noise
         bare, with_state, with_answer = (
             _followed(quantized, sampler, [*found, pair], given) for pair in ((0, 0), (1, 0), (0, 1))
         )

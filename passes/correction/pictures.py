@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from enum import StrEnum
 
@@ -14,7 +14,7 @@ from ...ir.errors import DgqcError
 from ...ir.plans import Correction
 from ...ir.program import Program
 from ...ir.progress import track
-from ...ir.sampler import Sampler, Walk
+from ...ir.sampler import Sampler, StepFactors, Walk
 from ..graph.batches import arguments
 from ..manager.failures import snapshot
 from ..simulation.block_interpreter import BlockInterpreter
@@ -47,15 +47,53 @@ class Affine:
         return (x.double() * self.factor.reshape(sizes) + self.offset.reshape(sizes)).to(x.dtype)
 
 
-ChannelFit = Callable[[torch.Tensor, torch.Tensor], Affine]
-"""fit(wanted, found): what brings `found` to `wanted`, both float64 (C, n), a row for each channel."""
+@dataclass(frozen=True)
+class BothNetworks:
+    """The float network and the quantized one, which draw the same pictures.
+
+    first: the pictures' states before the first call. rows: of the samples, of each picture. who: the pass.
+    """
+
+    program: Program
+    simulated: fx.GraphModule
+    sampler: Sampler
+    guidance: float
+    inputs: Inputs
+    rows: Sequence[tuple[int, ...]]
+    first: torch.Tensor
+    who: str
+
+    def walk(self, factors: StepFactors | None = None) -> Walk:
+        """At the first call. factors: of the scheduler, where it has some."""
+        return Walk(self.sampler if factors is None else self.sampler.times(factors), self.first)
+
+    def calls(self) -> Iterator[tuple[int, torch.Tensor]]:
+        """Each call, with the noise that both schedulers add after it."""
+        generator, count = torch.Generator().manual_seed(0), len(self.sampler)
+        for step in track(range(count), f"{self.who}: drawing pictures", count):
+            yield step, torch.randn(self.first.shape, generator=generator)
+
+    def seen(self, walk: Walk, step: int) -> torch.Tensor:
+        """The sample of every row."""
+        return at_model(walk.state, self.rows, self.sampler.inputs[step])
+
+    def wanted(self, sample: torch.Tensor, step: int) -> torch.Tensor:
+        """The float network's answer."""
+        return answered(self.program, BlockInterpreter(self.program), self.inputs, sample, step)
+
+    def answer(self, sample: torch.Tensor, step: int) -> torch.Tensor:
+        """The quantized network's."""
+        return answered(self.program, fx.Interpreter(self.simulated), self.inputs, sample, step)
+
+    def told(self, answer: torch.Tensor) -> torch.Tensor:
+        """What the scheduler is told of each picture."""
+        return guided(answer, self.rows, self.guidance)
 
 
-def fitted(program: Program, place: Corrected, fit: ChannelFit, samples: int, who: str) -> Correction:
-    """What corrects the values at a place, fitted call by call: earlier calls are corrected already.
-
-    program: at the planned level, with plans that can be simulated. samples: of the first call, from which
+def both_networks(program: Program, samples: int, who: str) -> BothNetworks:
+    """program: at the planned level, with plans that can be simulated. samples: of the first call, from which
     pictures are drawn. who: the pass, for messages.
+
     Raises DgqcError where pictures can't be drawn from what is known.
     """
     sampler, guidance = sampler_and_guidance(program, who)
@@ -63,30 +101,40 @@ def fitted(program: Program, place: Corrected, fit: ChannelFit, samples: int, wh
     rows = picture_rows(inputs[SAMPLE], guidance)
     simulated = Simulate().run(replace(program, graph=snapshot(program))).graph
     first = inputs[SAMPLE][[row[0] for row in rows]] / sampler.inputs[0]
+    return BothNetworks(program, simulated, sampler, guidance, inputs, rows, first, who)
+
+
+ChannelFit = Callable[[torch.Tensor, torch.Tensor], Affine]
+"""fit(wanted, found): what brings `found` to `wanted`, both float64 (C, n), a row for each channel."""
+
+
+def fitted(program: Program, place: Corrected, fit: ChannelFit, samples: int, who: str) -> Correction:
+    """What corrects the values at a place, fitted call by call: earlier calls are corrected already.
+
+    Arguments and errors are those of `both_networks`.
+    """
+    both = both_networks(program, samples, who)
     # Of the two, only the quantized one goes along what another pass has made of the scheduler.
-    own = sampler if program.step_factors is None else sampler.times(program.step_factors)
-    real, quantized = Walk(sampler, first), Walk(own, first)
-    generator = torch.Generator().manual_seed(0)
+    real, quantized = both.walk(), both.walk(program.step_factors)
     found: list[Affine] = []
-    for step in track(range(len(sampler)), f"{who}: drawing pictures", len(sampler)):
-        before = [at_model(walk.state, rows, sampler.inputs[step]) for walk in (real, quantized)]
-        wanted = answered(program, BlockInterpreter(program), inputs, before[0], step)
+    for step, noise in both.calls():
+        before = [both.seen(walk, step) for walk in (real, quantized)]
+        wanted = both.wanted(before[0], step)
         if place is Corrected.SAMPLE:
             found.append(fit(*(_by_channel(one) for one in before)))
             before[1] = found[-1](before[1])
-        answer = answered(program, fx.Interpreter(simulated), inputs, before[1], step)
+        answer = both.answer(before[1], step)
         if place is Corrected.OUTPUT:
             found.append(fit(_by_channel(wanted), _by_channel(answer)))
             answer = found[-1](answer)
-        noise = torch.randn(first.shape, generator=generator)
-        real.follow(guided(wanted, rows, guidance), noise)
-        quantized.follow(guided(answer, rows, guidance), noise)
+        real.follow(both.told(wanted), noise)
+        quantized.follow(both.told(answer), noise)
     factor, offset = ([getattr(one, what) for one in found] for what in ("factor", "offset"))
-    return Correction(_rounded(torch.stack(factor)), _rounded(torch.stack(offset)))
+    return Correction(rounded_table(torch.stack(factor)), rounded_table(torch.stack(offset)))
 
 
-def _rounded(table: torch.Tensor) -> torch.Tensor:
-    """In steps of a 2^20th of the largest."""
+def rounded_table(table: torch.Tensor) -> torch.Tensor:
+    """In steps of a 2^20th of the largest power of two in it."""
     _, exponent = torch.frexp(table.abs().max())
     unit = torch.ldexp(torch.ones((), dtype=torch.float64), exponent - TABLE_BITS)
     return torch.round(table / unit) * unit

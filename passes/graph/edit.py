@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import operator
 import re
-from collections.abc import Callable, Iterable
+from collections.abc import Callable
 from typing import Any
 
 import torch
@@ -69,18 +69,6 @@ def call(
     node = graph.create_node("call_function", target, args, name=identifier(name) if name else None)
     node.meta["module"] = like.meta.get("module")
     return node
-
-
-def ancestors(nodes: Iterable[fx.Node]) -> set[fx.Node]:
-    """The nodes and everything they are computed from."""
-    seen: set[fx.Node] = set()
-    stack = list(nodes)
-    while stack:
-        node = stack.pop()
-        if node not in seen:
-            seen.add(node)
-            stack.extend(node.all_input_nodes)
-    return seen
 
 
 def placeholders_upstream(graph: fx.Graph) -> dict[fx.Node, frozenset[str]]:

@@ -10,6 +10,7 @@ from torch import fx
 from ...ir.level import Level
 from ...ir.ops.captured import captured_op
 from ...ir.program import SEEN, Input, Program
+from ...ir.upstream import upstream_of
 from ..base import Pass
 from ..lowering.families import has_lowering, no_integer_form
 from ..manager.registry import register_pass
@@ -67,14 +68,7 @@ def _refuse_unless_conditioning(node: fx.Node, upstream: frozenset[str]) -> None
 
 def _region_above(node: fx.Node) -> set[fx.Node]:
     """The node and the calls it is computed from."""
-    region: set[fx.Node] = set()
-    stack = [node]
-    while stack:
-        item = stack.pop()
-        if item.op == "call_function" and item not in region:
-            region.add(item)
-            stack.extend(item.all_input_nodes)
-    return region
+    return {item for item in upstream_of([node]) if item.op == "call_function"}
 
 
 def _follows(node: fx.Node, region: set[fx.Node]) -> bool:

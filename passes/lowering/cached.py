@@ -8,6 +8,7 @@ import torch
 from torch import fx
 
 from ...ir.arithmetic.fixed_point import multiplier
+from ...ir.caching import CallKinds
 from ...ir.ops.cached import CORRECTION_BITS, LARGEST_AMENDS, LARGEST_CORRECTION, arguments_of
 from ...ir.plans import CachedValue
 from ..graph.edit import dgqc
@@ -29,13 +30,14 @@ def cached(builder: IntegerGraphBuilder, plan: CachedValue, site: fx.Node) -> Sc
     value = _in_one_scale(builder, value, plan.source, site)
     steps = value.scales(plan.axis)
     assert steps is not None
-    constants = {what: builder.table(f"{name}.{what}", table) for what, table in _tables(plan, steps).items()}
+    tables = tables_of(plan, steps)
+    constants = {what: builder.table(f"{name}.{what}", table) for what, table in tables.items()}
     args = (value.node, builder.step, *arguments_of(constants, axes - 1))
     node = builder.call(dgqc.cached.default, args, site, f"{site.name}_value")
     return replace(value, node=node)
 
 
-def _tables(plan: CachedValue, steps: torch.Tensor) -> dict[str, torch.Tensor]:
+def tables_of(plan: CachedValue, steps: torch.Tensor) -> dict[str, torch.Tensor]:
     """In whole numbers. steps: of each call's value, (T, 1) or (T, C)."""
     source = plan.source if plan.amends is None else foretold_by(plan.source)
     ratio = steps[source] / steps
@@ -52,10 +54,9 @@ def _tables(plan: CachedValue, steps: torch.Tensor) -> dict[str, torch.Tensor]:
 
 
 def foretold_by(source: torch.Tensor) -> torch.Tensor:
-    """The full call whose value each call could take, int64 (T,): of a full one that before it, if any."""
-    starts = sorted(set(source.tolist()))
-    before = dict(zip(starts, starts[:1] + starts, strict=False))
-    return torch.tensor([before[one] if one == call else one for call, one in enumerate(source.tolist())])
+    """The full call whose value each call could take, int64 (T,); the first one's is its own."""
+    kinds = CallKinds(tuple(source.tolist()))
+    return torch.tensor([max(0, kinds.foretold_by(call)) for call in range(len(source))])
 
 
 def plan_shape(site: fx.Node) -> tuple[int, ...]:
@@ -80,9 +81,8 @@ def scale_before(source: torch.Tensor, steps: torch.Tensor) -> torch.Tensor:
     """What an older value's steps are in steps of the later one, (T, 1) or (T, C); 1 where there is none.
 
     source: the full call that each call takes the value of. steps: of each call's value, (T, 1) or (T, C)."""
-    starts = sorted(set(source.tolist()))
-    before = dict(zip(starts, starts[:1] + starts, strict=False))
-    return steps[[before[one] for one in source.tolist()]] / steps[source]
+    kinds = CallKinds(tuple(source.tolist()))
+    return steps[[max(0, kinds.foretold_by(one)) for one in kinds.sources]] / steps[source]
 
 
 def _bounded(table: torch.Tensor, most: int = LARGEST_CORRECTION) -> torch.Tensor:

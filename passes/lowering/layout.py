@@ -43,10 +43,6 @@ class Layout:
         return tuple(self.shape[axis] for axis in self.order)
 
     @property
-    def is_plain(self) -> bool:
-        return self.order == plain(len(self.shape))
-
-    @property
     def size(self) -> int:
         """How many elements there are."""
         return math.prod(self.shape)

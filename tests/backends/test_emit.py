@@ -48,7 +48,6 @@ def test_kernels_agree_on_a_whole_graph(kernels: Builds, seed: int) -> None:
     check(kernels, program, inputs_of(program, seed))
 
 
-
 def test_a_stack_holds_the_constants_of_one_call_at_a_time(folder: Path, tmp_path: Path) -> None:
     """However many calls a function makes: a microcontroller has 8 KB of it."""
     flags = ("-std=c99", "-O2", "-fstack-usage", f"-I{folder}/include", f"-I{folder}/src", "-c")

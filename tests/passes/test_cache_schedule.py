@@ -12,24 +12,26 @@ from skipping import CALLS, SOURCE, cached, skipping
 from dgqc.backends import reference
 from dgqc.backends.target import Target
 from dgqc.bundle.vectors import random_inputs
-from dgqc.ir.caching import CachingGraph, FeatureCache, calls_of, shallow_graph, skipped_nodes
+from dgqc.ir.caching import (
+    CachingGraph,
+    FeatureCache,
+    calls_of,
+    shallow_graph,
+    skipped_nodes,
+)
 from dgqc.ir.errors import DgqcError, VerificationError
-from dgqc.ir.ops.cached import amended
 from dgqc.ir.plans import CachedValue
 from dgqc.ir.printer import format_graph
 from dgqc.ir.program import Program
-from dgqc.ir.sampler import OUTPUT, STATE, Combination, Sampler, StepFactors, Term
+from dgqc.ir.sampler import Sampler, StepFactors
 from dgqc.ir.verify.verifier import verify
-from dgqc.passes.caching.amends import amends
 from dgqc.passes.caching.cache_schedule import CacheSchedule
 from dgqc.passes.caching.cut import best_cut
-from dgqc.passes.caching.features import Movement, Watching, movement
-from dgqc.passes.caching.fit import corrections, distances, residuals, weighed
-from dgqc.passes.caching.weight import FloatDrawing, Taking, interpolated, picture_weights, probed
-from dgqc.passes.correction.pictures import first_samples, picture_rows, sampler_and_guidance
+from dgqc.passes.caching.features import Movement, movement
+from dgqc.passes.caching.fit import corrections, distances, fitted, residuals, weighed
+from dgqc.passes.caching.weight import interpolated, picture_weights, probed
 from dgqc.passes.graph.edit import aten
-from dgqc.passes.lowering.cached import foretold_by, scale_before
-from dgqc.passes.simulation.block_interpreter import BlockInterpreter
+from dgqc.passes.lowering.cached import scale_before
 from dgqc.passes.simulation.simulate import Simulate
 
 
@@ -102,76 +104,6 @@ def test_an_older_value_is_that_of_the_full_call_before() -> None:
         assert cache.held.older is None
 
 
-def test_a_full_call_goes_beyond_a_shallow_one() -> None:
-    """Where the full call before left what foretells it; otherwise it says what it does alone."""
-    program = cached(two=True, amends=True)
-    runs, now = CachingGraph(program.graph), torch.tensor(2)
-    cache, late, sample = FeatureCache(), FeatureCache(), random_inputs(program, 2)["sample"]
-    runs.run(cache, 0, random_inputs(program, 0)["sample"])
-    runs.run(late, 1, random_inputs(program, 0)["sample"])
-    kept = torch.cat((cache.held.value, torch.zeros_like(cache.held.value)))
-    alone, foretold = program.graph(sample, now), shallow_graph(program.graph)(sample, kept, now)
-    assert runs.is_amended(cache, 2)
-    assert not any(runs.is_amended(cache, step) for step in (0, 1, 3, 4))
-    found = runs.run(cache, 2, sample)
-    assert torch.equal(found, amended(alone, foretold, 0.75 * 2**15))
-    assert not torch.equal(found, alone)
-    assert torch.equal(runs.run(FeatureCache(), 2, sample), alone)
-    assert runs.is_amended(late, 2)  # full in the place of the first call
-
-
-def drawn_in_three_calls() -> Program:
-    program = small()
-    both = Combination({Term(STATE, 0): 1.0, Term(OUTPUT, 0): -0.01})
-    sampler = Sampler((1.0, 1.0, 1.0), 1.0, ((0.0, 1.0), None, None), ((both,),) * 3, None)
-    assert program.calibration is not None
-    return replace(program, calibration=replace(program.calibration, sampler=lambda: sampler))
-
-
-def test_amends_bring_the_next_picture_closest() -> None:
-    program, site, source = drawn_in_three_calls(), "up.output", torch.tensor([0, 0, 2])
-    plan = corrections(movement(program, site, 1, 3, 16, "this"), source, 1, extrapolate=True)
-    plan = replace(plan, factor=plan.factor * 0.9)  # so that both calls err alike
-    (first, second, found) = amends(program, site, plan, 16, "this").tolist()
-    assert (first, second) == (0, 0)
-    assert 0 < found < 4
-    sampler, guidance = sampler_and_guidance(program, "this")
-    inputs = first_samples(program, 16, "this")
-
-    def missed(amends: float) -> float:
-        total = 0.0
-        for seed, row in enumerate(picture_rows(inputs["sample"], guidance)):
-            own = {name: value[list(row)] for name, value in inputs.items()}
-            picture = FloatDrawing(program, site, own, sampler, guidance, seed)
-            left = Watching(program, site)
-            picture.follow(picture.start, 0, left)
-            other = picture.start.along(sampler)
-            for step in (1, 2):
-                picture.follow(picture.start, step, BlockInterpreter(program))
-            (value,) = left.found
-            foretold = [
-                (value * plan.factor[step][:, None, None] + plan.offset[step][:, None, None]).float()
-                for step in range(3)
-            ]
-            picture.follow(other, 1, Taking(program, site, iter(foretold[1:2])))
-            answers = [
-                picture.answer(other, 2, network)
-                for network in (BlockInterpreter(program), Taking(program, site, iter(foretold[2:])))
-            ]
-            other.follow(amended(*answers, amends), torch.zeros(()))
-            total += float((other.state - picture.start.state).double().square().sum())
-        return total
-
-    best = missed(found)
-    assert best < missed(0)
-    assert best <= min(missed(found - 0.01), missed(found + 0.01))
-
-
-def test_full_calls_are_foretold_in_the_steps_of_their_own() -> None:
-    source = torch.tensor([0, 0, 2, 2, 4])
-    assert foretold_by(source).tolist() == [0, 0, 0, 2, 2]
-
-
 def test_the_simulated_graph_corrects_by_the_plan() -> None:
     program = CacheSchedule(interval=2).run(small())
     plan, graph = planned(program), Simulate().run(program).graph
@@ -232,6 +164,7 @@ def test_two_full_calls_foretell_what_goes_straight_on() -> None:
     assert plan.older is not None
     assert torch.allclose(plan.factor[3], torch.tensor([1.5]).double(), atol=0.02)
     assert torch.allclose(plan.older[:, 0], torch.tensor([0, 0, 0, -0.5]).double(), atol=0.02)
+    assert float(plan.factor[2, 0]) == pytest.approx(float(fitted(seen, 2, 0, None).factor), rel=1e-5)
     left = residuals(seen, 3, extrapolate=True)
     assert float(left[2, 1, 2]) < 0.01 * float(left[2, 1, 0])
     assert torch.equal(residuals(seen, 3, extrapolate=False)[2, 1], left[2, 1, :1].expand(4))
@@ -334,12 +267,4 @@ def test_calls_out_of_order_are_found(table: list[int], message: str) -> None:
     program = cached()
     program.graph.feature_cache_source = torch.tensor(table, dtype=torch.int32)
     with pytest.raises(VerificationError, match=message):
-        verify(program)
-
-
-@pytest.mark.parametrize("table", [[1, 0, 2, 0, 0], [0, 0, 2, 1, 0], [0, 0, 2], [0, 0, 2**18 + 1, 0, 0]])
-def test_amends_of_other_calls_are_found(table: list[int]) -> None:
-    program = cached(amends=True)
-    program.graph.feature_cache_amends = torch.tensor(table, dtype=torch.int32)
-    with pytest.raises(VerificationError, match="amends"):
         verify(program)

@@ -13,6 +13,7 @@ from torch import fx
 
 from ....ir.caching import skipped_nodes
 from ....ir.program import Program
+from ....ir.upstream import upstream_of
 from ..kernels.context import EmissionContext
 from ..kernels.kernel_call import ROWS, Argument, KernelCall, text
 from ..kernels.registry import calls_of
@@ -145,13 +146,8 @@ def _function(
 
 def _needed(node: fx.Node, group: list[fx.Node]) -> list[fx.Node]:
     """The nodes of a group that one of them is computed from, in order."""
-    seen, stack = set[fx.Node](), list(node.all_input_nodes)
-    while stack:
-        one = stack.pop()
-        if one not in seen:
-            seen.add(one)
-            stack += one.all_input_nodes
-    return [other for other in group if other in seen]
+    needed = upstream_of(node.all_input_nodes)
+    return [other for other in group if other in needed]
 
 
 def _body(lines: Iterable[Iterable[Line]]) -> tuple[Statement, ...]:

@@ -18,7 +18,7 @@ from torch import fx
 from torch_mlir import ir
 
 from ....ir.arithmetic.operands import ensure_shapes, shape_of
-from ....ir.caching import CACHE, full_entry, has_both_calls, shallow_entry
+from ....ir.caching import ALL_FULL, CACHE, full_entry, has_both_calls, kinds_of, shallow_entry
 from ....ir.errors import DgqcError
 from ....ir.level import Level
 from ....ir.program import Program
@@ -51,19 +51,21 @@ def emit(
     that several can be loaded together; without vectors it has no script of its own. first: parameters of the
     program in the folder above, of which those that are the same are read from there.
     Where a value is cached, the folder is the full calls', whose module returns what is kept as well, and the
-    folder `shallow` in it those of shallow calls, which take that before the step. Amends are left to the
-    caller, who runs both.
+    folder `shallow` in it those of shallow calls, which take that before the step. Which calls are which,
+    and the amends, are left to the caller; the interface has what it takes.
     Returns the parameters that the module reads.
     Raises DgqcError when the program is not at the integer level or has several outputs.
     """
+    calls = ALL_FULL
     if has_both_calls(program.graph.graph):
+        calls = kinds_of(program.graph)
         shallow = [vector for vector in vectors if vector.cache is not None]
         vectors = [vector for vector in vectors if vector.cache is None]
         named = None if name is None else f"{name}_{SHALLOW}"
         entry = shallow_entry(program)
         emit(entry, directory / SHALLOW, store=store, vectors=shallow, watch=watch, name=named)
         program = full_entry(program)
-    interface = interface_of(program)
+    interface = interface_of(program).with_calls(calls)
     store = store or store_for(program)
     lowered = run(program, store, watch)
     shared = same_parameters(lowered.parameters, first or {})

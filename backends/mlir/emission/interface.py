@@ -6,11 +6,12 @@ import json
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
-from typing import Annotated, Literal
+from typing import Annotated, Any, Literal
 
 import torch
-from pydantic import Field
+from pydantic import Field, model_validator
 
+from ....ir.caching import ALL_FULL, CallKinds
 from ....ir.errors import DgqcError
 from ....ir.reading import reading
 from ....ir.storage.json_text import parse_json
@@ -23,6 +24,17 @@ SHALLOW = "shallow"
 """The folder of shallow calls in that of the full ones."""
 
 
+Calls = Annotated[list[int], Field(max_length=100_000)]
+
+
+class CallsRecord(Record):
+    """A `CallKinds`."""
+
+    sources: Calls
+    two: bool
+    amends: Calls
+
+
 class InterfaceRecord(Record):
     """What `interface.json` holds."""
 
@@ -32,6 +44,14 @@ class InterfaceRecord(Record):
     steps: Annotated[int, Field(ge=1)]
     parameters: Literal["model.safetensors"] | None
     kept: AxisSizes | None = None
+    calls: CallsRecord | None = None
+
+    @model_validator(mode="after")
+    def _has_all_calls(self) -> InterfaceRecord:
+        calls = self.calls
+        if calls and not (len(calls.sources) == self.steps and len(calls.amends) in (0, self.steps)):
+            raise ValueError(f"calls are not {self.steps}")
+        return self
 
 
 @dataclass(frozen=True)
@@ -40,7 +60,7 @@ class Interface:
 
     inputs: name and shape of each, int16. The step is an int64 of rank 0, from 0 to steps - 1.
     output: shape, int16. parameters: the parameter file's name, where there is one. kept: shape of a second
-        result, int16, which full calls leave for shallow ones.
+        result, int16, which full calls leave for shallow ones. calls: which are full, where that is so.
     """
 
     function: str
@@ -49,10 +69,17 @@ class Interface:
     steps: int
     parameters: str | None = None
     kept: tuple[int, ...] | None = None
+    calls: CallKinds = ALL_FULL
+
+    def record(self) -> dict[str, Any]:
+        """What `interface.json` holds."""
+        written = asdict(self)
+        if self.kept is None:
+            del written["kept"], written["calls"]
+        return written
 
     def to_json(self) -> str:
-        written = {name: value for name, value in asdict(self).items() if name != "kept" or value}
-        return json.dumps(written, indent=2) + "\n"
+        return json.dumps(self.record(), indent=2) + "\n"
 
     @staticmethod
     def from_json(text: str) -> Interface:
@@ -60,11 +87,18 @@ class Interface:
         found = checked(InterfaceRecord, parse_json(text, INTERFACE), INTERFACE, "emit the program again")
         inputs = tuple((name, tuple(shape)) for name, shape in found.inputs)
         kept = None if found.kept is None else tuple(found.kept)
-        return Interface(found.function, inputs, tuple(found.output), found.steps, found.parameters, kept)
+        signature = (found.function, inputs, tuple(found.output), found.steps, found.parameters, kept)
+        if (calls := found.calls) is None:
+            return Interface(*signature)
+        return Interface(*signature, CallKinds(tuple(calls.sources), calls.two, tuple(calls.amends)))
 
     def with_parameters(self) -> Interface:
         """Of a program whose constants lie in a file of their own."""
         return replace(self, parameters=PARAMETERS)
+
+    def with_calls(self, calls: CallKinds) -> Interface:
+        """Of the full calls of a program."""
+        return replace(self, calls=calls)
 
     def arranged(self, inputs: Mapping[str, torch.Tensor], step: int) -> list[torch.Tensor]:
         """The inputs in order. Raises DgqcError for a missing or wrong one and for a step out of range."""

@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 import torch
 
-from ....ir.caching import ALL_FULL, CachingCalls, CallKinds, FeatureCache
+from ....ir.caching import CachingCalls, FeatureCache
 from ....ir.errors import DgqcError
 from ..emission.flags import FLAGS, TILED
 from ..emission.interface import MODULE, SHALLOW, read_interface
@@ -22,17 +22,14 @@ log = logging.getLogger("dgqc")
 class IreeProgram:
     """An emitted folder, compiled and loaded."""
 
-    def __init__(self, directory: Path, kinds: CallKinds = ALL_FULL) -> None:
-        """Compiles the folder's modules, which takes seconds to minutes. Raises DgqcError as that does.
-
-        kinds: of the calls of a program that caches something.
-        """
+    def __init__(self, directory: Path) -> None:
+        """Compiles the folder's modules, which takes seconds to minutes. Raises DgqcError as that does."""
         self._interface = read_interface(directory)
         name = self._interface.parameters
         module = loaded(compiled(directory / MODULE), directory / name if name else None)
         self._function = module[self._interface.function]
         self._shallow = IreeProgram(directory / SHALLOW) if self._interface.kept else None
-        self._caching = CachingCalls(kinds, self._full_call, self._shallow_call)
+        self._caching = CachingCalls(self._interface.calls, self._full_call, self._shallow_call)
 
     def run(
         self, inputs: Mapping[str, torch.Tensor], step: int, cache: FeatureCache | None = None

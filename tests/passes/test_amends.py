@@ -1,0 +1,181 @@
+"""Amends: full calls that go beyond what they would be as shallow ones."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import pytest
+import torch
+from golden.graphs import decided, drawn, sited
+from skipping import OFTEN, cached, foretelling, skipping
+
+from dgqc.bundle.vectors import random_inputs
+from dgqc.ir.caching import CachingGraph, FeatureCache, cached_node, shallow_graph
+from dgqc.ir.errors import VerificationError
+from dgqc.ir.ops.cached import amended
+from dgqc.ir.plans import CachedValue
+from dgqc.ir.program import Program
+from dgqc.ir.sampler import OUTPUT, STATE, Combination, Sampler, Term
+from dgqc.ir.verify.verifier import verify
+from dgqc.passes.caching.amends import amends
+from dgqc.passes.caching.features import Watching, movement
+from dgqc.passes.caching.fit import corrections, plain
+from dgqc.passes.caching.weight import FloatDrawing, Taking
+from dgqc.passes.correction.pictures import first_samples, picture_rows, sampler_and_guidance
+from dgqc.passes.graph.edit import clean
+from dgqc.passes.lowering.cached import foretold_by, tables_of
+from dgqc.passes.simulation.block_interpreter import BlockInterpreter
+
+
+def test_a_full_call_goes_beyond_a_shallow_one() -> None:
+    """Where the full call before left what foretells it; otherwise it says what it does alone."""
+    program = cached(two=True, amends=True)
+    runs, now = CachingGraph(program.graph), torch.tensor(2)
+    cache, late, sample = FeatureCache(), FeatureCache(), random_inputs(program, 2)["sample"]
+    runs.run(cache, 0, random_inputs(program, 0)["sample"])
+    runs.run(late, 1, random_inputs(program, 0)["sample"])
+    kept = torch.cat((cache.held.value, torch.zeros_like(cache.held.value)))
+    alone, foretold = program.graph(sample, now), shallow_graph(program.graph)(sample, kept, now)
+    assert runs.is_amended(cache, 2)
+    assert not any(runs.is_amended(cache, step) for step in (0, 1, 3, 4))
+    found = runs.run(cache, 2, sample)
+    assert torch.equal(found, amended(alone, foretold, 0.75 * 2**15))
+    assert not torch.equal(found, alone)
+    assert torch.equal(runs.run(FeatureCache(), 2, sample), alone)
+    assert runs.is_amended(late, 2)  # full in the place of the first call
+
+
+def drawn_in(calls: int) -> Program:
+    program = drawn(decided(sited(skipping())))
+    both = Combination({Term(STATE, 0): 1.0, Term(OUTPUT, 0): -0.01})
+    first: tuple[tuple[float, float] | None, ...] = ((0.0, 1.0), *(None,) * (calls - 1))
+    sampler = Sampler((1.0,) * calls, 1.0, first, ((both,),) * calls, None)
+    assert program.calibration is not None
+    return replace(program, calibration=replace(program.calibration, sampler=lambda: sampler))
+
+
+def erring(program: Program, site: str, source: list[int]) -> CachedValue:
+    """What foretells values too small, so that shallow calls err alike."""
+    seen = movement(program, site, 1, len(source), 16, "this")
+    plan = corrections(seen, torch.tensor(source), 1, extrapolate=True)
+    return replace(plan, factor=plan.factor * 0.9)
+
+
+@pytest.mark.parametrize("source", [[0, 0, 2], [0, 1, 1, 3]])
+def test_amends_bring_the_next_picture_closest(source: list[int]) -> None:
+    """The last call, full, goes beyond what one or two full calls foretell, after one shallow call."""
+    last, site = len(source) - 1, "up.output"
+    program = drawn_in(len(source))
+    plan = erring(program, site, source)
+    *others, found = amends(program, site, plan, 16, "this").tolist()
+    assert not any(others)
+    assert 0 < found < 4
+    sampler, guidance = sampler_and_guidance(program, "this")
+    inputs = first_samples(program, 16, "this")
+
+    def foretold_at(step: int, values: list[torch.Tensor]) -> torch.Tensor:
+        *_, later = values
+        total = later * plan.factor[step][:, None, None] + plan.offset[step][:, None, None]
+        if len(values) > 1:
+            assert plan.older is not None
+            total = total + values[-2] * plan.older[step][:, None, None]
+        return total.float()
+
+    def missed(amends: float) -> float:
+        total = 0.0
+        for seed, row in enumerate(picture_rows(inputs["sample"], guidance)):
+            own = {name: value[list(row)] for name, value in inputs.items()}
+            picture = FloatDrawing(program, site, own, sampler, guidance, seed)
+            left = [Watching(program, site) for _ in range(last - 1)]
+            for step, network in enumerate(left):
+                picture.follow(picture.start, step, network)
+            other = picture.start.along(sampler)
+            for step in (last - 1, last):
+                picture.follow(picture.start, step, BlockInterpreter(program))
+            foretold = [foretold_at(step, [one.found[0] for one in left]) for step in (last - 1, last)]
+            picture.follow(other, last - 1, Taking(program, site, iter(foretold[:1])))
+            answers = [
+                picture.answer(other, last, network)
+                for network in (BlockInterpreter(program), Taking(program, site, iter(foretold[1:])))
+            ]
+            other.follow(amended(*answers, amends), torch.zeros(()))
+            total += float((other.state - picture.start.state).double().square().sum())
+        return total
+
+    best = missed(found)
+    assert best < missed(0)
+    assert best <= min(missed(found - 0.01), missed(found + 0.01))
+
+
+def test_only_full_calls_behind_shallow_ones_make_amends() -> None:
+    program, source = drawn_in(5), [0, 0, 2, 3, 3]
+    plan = erring(program, "up.output", source)
+    found = amends(program, "up.output", plan, 16, "this")
+    assert found.nonzero().flatten().tolist() == [2]
+
+
+@pytest.mark.parametrize("beyond", [False, True])
+def test_what_is_foretold_is_in_the_steps_of_the_call(beyond: bool) -> None:
+    """Tables in whole numbers make of integers what the plan makes of the real numbers they stand for."""
+    plan = foretelling(OFTEN, two=True, amends=beyond)
+    steps = torch.tensor([[2.0, 6], [4, 3], [4, 3], [16, 1], [16, 1]], dtype=torch.float64) / 128
+    tables = {name: one.double() / 2**15 for name, one in tables_of(plan, steps).items() if name != "source"}
+    assert plan.older is not None
+    assert foretold_by(torch.tensor(OFTEN)).tolist() == [0, 0, 1, 1, 3]
+    kept, older = {1: (0, 0), 2: (1, 0), 3: (1, 0), 4: (3, 1)}, torch.tensor([[30.0, -50]]).double()
+    for call, (one, before) in kept.items():
+        if OFTEN[call] == call and not beyond:
+            continue
+        values = torch.tensor([40.0, 20]).double()
+        wanted = plan.factor[call] * values * steps[one] + plan.offset[call]
+        wanted = wanted + plan.older[call] * older[0] * steps[before]
+        found = tables["factor"][call] * values + tables["older"][call] * older[0] + tables["offset"][call]
+        assert torch.allclose(found * steps[call], wanted, atol=0.01)
+    assert ("amends" in tables) == beyond
+    if beyond:
+        assert tables["amends"].tolist() == [0, 0.5, 0, 1, 0]
+        far = tables_of(replace(plan, amends=torch.full((5,), 9.0).double()), steps)
+        assert far["amends"].tolist() == [2**18] * 5
+
+
+def test_without_amends_full_calls_take_nothing() -> None:
+    amending, without = foretelling(OFTEN, True, True), plain(foretelling(OFTEN, True, True))
+    assert without.older is not None
+    assert amending.older is not None
+    for call, source in enumerate(OFTEN):
+        tables = (without.factor[call], without.offset[call], without.older[call])
+        wanted = (amending.factor[call], amending.offset[call], amending.older[call])
+        if call == source:
+            wanted = (torch.ones(2).double(), torch.zeros(2).double(), torch.zeros(2).double())
+        assert all(map(torch.equal, tables, wanted))
+
+
+@pytest.mark.parametrize(
+    ("table", "message"),
+    [
+        ([1, 0, 2, 0, 0], "of a shallow call, or of the first"),
+        ([0, 0, 2, 1, 0], "of a shallow call, or of the first"),
+        ([0, 0, 2], "amends of int32"),
+        ([0, 0, 2**18 + 1, 0, 0], "beyond 2\\^18"),
+        ([0, 0, -(2**18) - 1, 0, 0], "beyond 2\\^18"),
+    ],
+)
+def test_amends_of_other_calls_are_found(table: list[int], message: str) -> None:
+    program = cached(amends=True)
+    program.graph.feature_cache_amends = torch.tensor(table, dtype=torch.int32)
+    with pytest.raises(VerificationError, match=message):
+        verify(program)
+
+
+def test_amends_that_are_no_table_of_int32_are_found() -> None:
+    program = cached(amends=True)
+    program.graph.feature_cache_amends = program.graph.feature_cache_amends.to(torch.int16)
+    with pytest.raises(VerificationError, match="amends of int16"):
+        verify(program)
+    program = cached(amends=True)
+    node = cached_node(program.graph.graph)
+    assert node is not None
+    node.update_arg(8, node.args[0])
+    clean(program.graph)
+    with pytest.raises(VerificationError, match=r"amends=.* a constant of the graph"):
+        verify(program)
