@@ -5,6 +5,7 @@ from __future__ import annotations
 import gc
 import os
 import shutil
+from collections.abc import Iterator
 from pathlib import Path
 
 import kept_objects
@@ -35,11 +36,26 @@ if found and not found[0].startswith(COMPILER):
 os.fsync = lambda handle: None
 
 
-def pytest_collection_finish() -> None:
-    """Collecting garbage among the million objects that PyTorch brings would take a sixth of all time."""
+def settle() -> None:
+    """What lives now is looked at by no collection of garbage from here on."""
     gc.collect()
     gc.freeze()
+
+
+def pytest_collection_finish() -> None:
+    """Collecting garbage among the million objects that PyTorch brings would take a sixth of all time."""
+    settle()
     gc.set_threshold(100_000, 20, 20)
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_protocol(item: pytest.Item, nextitem: pytest.Item | None) -> Iterator[None]:
+    """After a file's last test, whose fixtures are gone: each compile collects garbage twice, and what
+    imports and fixtures of the session have left would be looked at each time."""
+    found = yield
+    if nextitem is None or nextitem.path != item.path:
+        settle()
+    return found
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:

@@ -6,6 +6,7 @@ child for each program; nothing else has happened in it. What is about importing
 
 from __future__ import annotations
 
+import gc
 import multiprocessing
 import os
 import sys
@@ -66,6 +67,7 @@ def _run(
         os.close(file)
     import torch
 
+    gc.freeze()  # what was imported is looked at by no collection, and stays shared with the server
     torch.set_num_threads(1)
     os.environ.clear()
     os.environ.update(environment)
