@@ -29,6 +29,7 @@ from ..ir.storage.json_text import read_json_object
 from ..ir.storage.schema import checked
 from ..ir.storage.serialize import load_program, save_program
 from ..ir.storage.whole import refuse_foreign, whole_folder
+from ..ir.typed import typed
 from ..passes.manager.instruments import Instrument
 from ..passes.manager.pipeline import format_configured
 from .diffusers_files import CONFIG, read_config, write_diffusers_files
@@ -61,6 +62,7 @@ class Contents:
     parts: Mapping[str, Contents] = field(default_factory=dict)
 
 
+@typed
 def save(
     contents: Contents,
     directory: Path,

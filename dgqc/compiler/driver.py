@@ -23,6 +23,7 @@ from ..ir.level import Level
 from ..ir.parallel import single_threaded
 from ..ir.program import Program
 from ..ir.progress import enter
+from ..ir.typed import typed
 from ..passes.manager.manager import PassManager
 from ..report.report import FLOATING, entry_with, summarize
 from ..report.seen import Seen
@@ -35,7 +36,7 @@ from .parts import AskedPart, other_parts
 from .prepare import begin
 from .repair import checked, repaired
 from .request import Request
-from .signature import takes
+from .signature import asked, takes
 
 log = logging.getLogger("dgqc")
 
@@ -47,7 +48,7 @@ def compile(*arguments: Any, **options: Any) -> CompiledProgram:
     Raises DgqcError, before anything expensive runs, for a model with an op that has no integer form, an
     impossible pipeline, or a calibration of another schedule or another model.
     """
-    return compiled_as_asked(Request(*arguments, **options))
+    return compiled_as_asked(asked(Request, arguments, options))
 
 
 def compiled_as_asked(request: Request) -> CompiledProgram:
@@ -85,6 +86,7 @@ def _checked(request: Request) -> CompiledProgram:
     return found.compiled
 
 
+@typed
 def export_quantize_dequantize(
     model: nn.Module | str | Path, opt: str = "naive-w8a8", **options: Any
 ) -> ExportedProgram:
@@ -94,7 +96,7 @@ def export_quantize_dequantize(
     input. options: as for `compile`.
     Raises DgqcError as `compile` does, and where the plan has groups or codes that such ops can't say.
     """
-    request = Request(model=model, opt=opt, stop_after="timestep-tables", **options)
+    request = asked(Request, (model, opt), {"stop_after": "timestep-tables", **options})
     return quantize_dequantize.export(lower(request)[0])
 
 

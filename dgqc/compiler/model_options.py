@@ -127,7 +127,7 @@ class ModelOptions:
 
     def refuse_of_live_models(self) -> None:
         """Raises DgqcError for options that are for files, where the model is a module or a pipeline."""
-        for name in ("lora", "ip_adapter", "image_encoder", "variant", "tokenizer"):
+        for name in LOADING:
             if getattr(self, name):
                 raise DgqcError(
                     f"The option {name} is for files, and here is a {type(self.model).__name__}; give its "

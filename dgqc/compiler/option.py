@@ -2,19 +2,16 @@
 
 from __future__ import annotations
 
-import math
+import sys
 from collections.abc import Callable
 from dataclasses import Field, dataclass, fields
-from numbers import Integral, Real
-from types import NoneType
 from typing import Any
 
 from ..ir.errors import DgqcError
+from ..ir.typed import check_type, hint_of
 
 OPTION = "option"
 """Key of a field's metadata."""
-NUMBERS = {int: (Integral, "a whole number"), float: (Real, "a finite number")}
-"""What holds a number of each kind, and how it is called."""
 LARGEST_SEED = 2**32 - 1
 """All that draw random numbers, in C and in libraries, take seeds up to here."""
 
@@ -50,12 +47,6 @@ class RequestOption:
         """Raises DgqcError for a value out of place. None is always in place."""
         if value is None:
             return
-        if self.kind in NUMBERS:
-            held, called = NUMBERS[self.kind]
-            if not isinstance(value, held) or isinstance(value, bool) or not math.isfinite(value):
-                raise DgqcError(f"{name} is {value!r}, but {called} is needed.")
-        if self.kind is bool and not isinstance(value, bool):
-            raise DgqcError(f"{name} is {value!r}, but True or False is needed.")
         if self.least is not None and value < self.least:
             raise DgqcError(f"{name} is {value}, but at least {self.least} is needed.")
         if self.most is not None and value > self.most:
@@ -76,13 +67,12 @@ def option_of(declared: Field[Any]) -> RequestOption:
 
 
 def check_fields(given: Any) -> None:
-    """Raises DgqcError for a value of a dataclass's fields that is out of place, or no text where one is."""
+    """Raises DgqcError for a value of a dataclass's fields that is of another type, or out of place."""
+    names = [vars(sys.modules[kind.__module__]) for kind in type(given).__mro__]
     for one in fields(given):
         value = getattr(given, one.name)
+        check_type(one.name, value, hint_of(one.type, *names))
         option_of(one).check(one.name, value)
-        texts = {"str": (str,), "str | None": (str, NoneType)}.get(str(one.type))
-        if texts and not isinstance(value, texts):
-            raise DgqcError(f"{one.name} is {value!r}, but a text is needed.")
 
 
 def documentation(kind: Any) -> str:

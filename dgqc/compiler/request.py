@@ -6,7 +6,7 @@ option is one field here, and the place where it acts.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import MutableMapping, Sequence
 from dataclasses import KW_ONLY, dataclass, field, fields
 from functools import cached_property
 from pathlib import Path
@@ -20,7 +20,6 @@ from .written import AskedSize, as_json, check_size, check_timesteps, sample_siz
 
 if TYPE_CHECKING:
     # Needed for types alone: `dgqc --help` does not wait for torch.
-    from ..frontends.calibrating.drawings import Drawn
     from ..ir.calibration import Calibration
     from ..passes.base import Pass
     from ..passes.manager.instruments import Instrument
@@ -287,7 +286,7 @@ class Request(ModelOptions):
             recorded=False,  # what isn't whole has no manifest
         ),
     )
-    drawn: Drawn = field(
+    drawn: MutableMapping[Any, Any] = field(
         default_factory=dict,
         metadata=option(
             (), "Latents of pictures that were drawn already, by settings and seed.", recorded=False
@@ -298,9 +297,9 @@ class Request(ModelOptions):
     )
 
     def __post_init__(self) -> None:
-        check_fields(self)
         check_size(self.sample_size)
         check_timesteps(self.timesteps)
+        check_fields(self)
         if len(set(self._sizes)) < len(self._sizes):
             raise DgqcError(
                 f"The sizes {', '.join(map(size_text, self._sizes))} name one twice; give each once."

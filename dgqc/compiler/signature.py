@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import inspect
-from collections.abc import Callable
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any, ParamSpec, TypeVar
 
+from ..ir.typed import bound
 from .option import documentation
 
 P = ParamSpec("P")
@@ -27,3 +28,9 @@ def takes(declared: Callable[P, object]) -> Callable[[Callable[..., R]], Callabl
         return function
 
     return decorate
+
+
+def asked(declared: Callable[..., R], arguments: Sequence[Any], options: Mapping[str, Any]) -> R:
+    """The dataclass of a call's arguments. Raises WrongArguments for those that it hasn't."""
+    bound(inspect.signature(declared), arguments, options)
+    return declared(*arguments, **options)

@@ -8,6 +8,7 @@ from typing import Any
 from diffusers.quantizers.quantization_config import QuantizationConfigMixin
 
 from ..bundle.diffusers_files import METHOD, METHOD_NAME
+from ..ir.typed import typed
 
 
 class MethodName(StrEnum):
@@ -23,6 +24,7 @@ class DgqcConfig(QuantizationConfigMixin):  # type: ignore[misc]
     config as JSON, so files are given by their paths.
     """
 
+    @typed
     def __init__(self, opt: str = "w4a6", **options: Any) -> None:
         options.pop(METHOD, None)
         self.quant_method = MethodName.DGQC

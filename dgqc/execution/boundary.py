@@ -55,7 +55,8 @@ def to_floats(program: Program, output: torch.Tensor, step: int) -> torch.Tensor
 
 def fixed_picture(picture: torch.Tensor, shape: tuple[int, ...]) -> torch.Tensor:
     """A picture, noise or latent as int16 in Q12, saturated. Raises DgqcError for another shape."""
-    if tuple(picture.shape) != shape or not bool(torch.isfinite(picture).all()):
+    plain = tuple(picture.shape) == shape and not picture.is_meta and not picture.is_complex()
+    if not plain or not bool(torch.isfinite(picture).all()):
         raise DgqcError(
             f"A picture of shape {tuple(picture.shape)} can't be drawn from; give finite numbers of shape "
             f"{shape}."

@@ -24,11 +24,12 @@ from ..ir.masks import as_long
 from ..ir.program import Program
 from ..ir.storage.serialize import program_from_bytes, program_to_bytes
 from ..ir.telling import told_to
+from ..ir.typed import typed
 from .backends import default_backend
 from .boundary import floating_picture, to_floats, to_integers
 from .named_inputs import IGNORING, check_inputs, named_inputs, without_ignored
 from .named_step import NamedSteps, one_timestep
-from .pictures import drawing_of, drawn_picture
+from .pictures import Prompt, drawing_of, drawn_picture
 from .ready import ReadyBackends
 from .saturation import Saturation
 from .sizes import chosen_size, programs_by_size, provenance_at
@@ -43,6 +44,7 @@ if TYPE_CHECKING:
 log = logging.getLogger("dgqc")
 
 
+@typed
 class CompiledProgram:
     """A program at the integer level with everything around it.
 
@@ -212,7 +214,7 @@ class CompiledProgram:
         """The integer graph itself. inputs: int16 by name, of one sample. Returns int16."""
         return call(self._backends.runner(backend), inputs, step, *([] if cache is None else [cache]))
 
-    def draw(self, prompt: str | Sequence[int], seed: int = 0, **options: Any) -> Image:
+    def draw(self, prompt: Prompt, seed: int = 0, **options: Any) -> Image:
         """Draws a picture of a prompt, from its words to its pixels in integers: the same on every machine.
 
         prompt: text, or ids of tokens. seed: of the noise.
@@ -333,11 +335,9 @@ def _restored(
     return CompiledProgram(program_from_bytes(saved), provenance, report, bundle=bundle, parts=parts)
 
 
+@typed
 def load(directory: str | Path) -> CompiledProgram:
-    """Reads a bundle.
-
-    Raises DgqcError when anything is missing, altered or of another format.
-    """
+    """Reads a bundle. Raises DgqcError when anything is missing, altered or of another format."""
     place = Path(directory)
     return _opened(read(place), place.resolve())
 

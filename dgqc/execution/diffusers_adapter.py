@@ -11,6 +11,7 @@ from torch import nn
 
 from ..frontends.loading.controls import unpacked
 from ..ir.errors import DgqcError
+from ..ir.typed import typed
 from .control_residuals import residuals_of
 from .diffusers_unet import Runnable
 
@@ -22,6 +23,7 @@ class CompiledAdapter(T2IAdapter):  # type: ignore[misc]
     kept. Several stand in a `MultiAdapter`, as originals do.
     """
 
+    @typed
     def __init__(self, program: Runnable, adapter: T2IAdapter, *, backend: str | None = None) -> None:
         """adapter: the original, or any of its config. backend: as in `run`.
 
@@ -51,6 +53,7 @@ class CompiledAdapter(T2IAdapter):  # type: ignore[misc]
         """Pixels to a side of what the last layer reads."""
         return self._factors[1]
 
+    @typed
     def forward(self, x: torch.Tensor) -> list[torch.Tensor]:
         """What the UNet adds at each of its depths, (B, C, H, W) each. x: (B, channels, H, W), 0 to 1."""
         packed = self.program.answer({"sample": x}, step=0, backend=self.backend)

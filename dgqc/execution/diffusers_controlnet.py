@@ -13,6 +13,7 @@ from torch import nn
 from ..frontends.loading.arguments import named_arguments
 from ..frontends.loading.controls import unpacked
 from ..ir.errors import DgqcError
+from ..ir.typed import typed
 from .control_residuals import residuals_of
 from .diffusers_unet import Runnable
 from .named_step import one_timestep
@@ -26,6 +27,7 @@ class CompiledControlNet(ControlNetModel):  # type: ignore[misc]
     are not kept.
     """
 
+    @typed
     def __init__(self, program: Runnable, controlnet: ControlNetModel, *, backend: str | None = None) -> None:
         """controlnet: the original, or any of its config. backend: as in `run`.
 
@@ -45,6 +47,7 @@ class CompiledControlNet(ControlNetModel):  # type: ignore[misc]
         """Always raises DgqcError: diffusers would write a folder without weights."""
         raise DgqcError("A compiled ControlNet is saved as a bundle, by its own program.save(DIR).")
 
+    @typed
     def forward(
         self,
         sample: torch.Tensor,

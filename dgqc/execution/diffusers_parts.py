@@ -21,14 +21,13 @@ from .diffusers_unet import Runnable
 class _StandIn(ModelMixin):  # type: ignore[misc]
     """Has the original's config, dtype and device. The program itself always runs on the CPU."""
 
-    def __init__(self, program: Runnable, original: nn.Module, backend: str | None) -> None:
+    def __init__(self, program: Runnable, original: Any, backend: str | None) -> None:
+        """original: a model of diffusers or transformers, or what stands in for one already."""
         super().__init__()
         self.program = program
         self.backend = backend
-        config: Any = original.config
-        self.config = config
-        parameter = next(original.parameters())
-        place = torch.empty(0, dtype=parameter.dtype, device=parameter.device)
+        self.config = original.config
+        place = torch.empty(0, dtype=original.dtype, device=original.device)
         self.register_buffer("_place", place, persistent=False)
 
     @property

@@ -11,6 +11,8 @@ from diffusers import DiffusionPipeline
 from ..frontends.loading.pipelines import load_pipeline
 from ..frontends.parts.decoders import COMPONENT, DECODER
 from ..frontends.parts.text_encoders import TOKENIZERS, taken_states
+from ..ir.errors import DgqcError
+from ..ir.typed import typed
 from .diffusers_parts import CompiledDecoder, CompiledTextEncoder
 from .diffusers_unet import CompiledUNet, Runnable
 
@@ -23,6 +25,7 @@ class RunnablePipeline(Runnable, Protocol):
         """Programs beside the UNet's, by name."""
 
 
+@typed
 def integer_pipeline(
     program: RunnablePipeline,
     pipeline: str | Path | DiffusionPipeline,
@@ -37,12 +40,28 @@ def integer_pipeline(
     Raises DgqcError for a pipeline that can't be loaded, or whose UNet is another.
     """
     found: Any = load_pipeline(Path(pipeline)) if isinstance(pipeline, str | Path) else pipeline
-    taken = {name: taken_states(found, name) for name in TOKENIZERS if name in program.parts}
-    for name, states in taken.items():
-        encoder = CompiledTextEncoder(program.parts[name], getattr(found, name), states, backend=backend)
-        setattr(found, name, encoder)
-    if DECODER in program.parts:
-        decoder = CompiledDecoder(program.parts[DECODER], getattr(found, COMPONENT), backend=backend)
-        setattr(found, COMPONENT, decoder)
-    found.unet = CompiledUNet(program, found.unet, backend=backend, **options)
+    others = {name: name for name in TOKENIZERS} | {DECODER: COMPONENT}
+    places = {name: place for name, place in others.items() if name in program.parts}
+    for place in ("unet", *places.values()):
+        if getattr(found, place, None) is None:
+            raise DgqcError(
+                f"The {type(found).__name__} has no {place}, for which the program has integers; give the "
+                "pipeline that was compiled."
+            )
+    # All of them, before the first takes its place: a pipeline is changed whole or not at all.
+    ready = {place: _stand_in(program, found, name, place, backend) for name, place in places.items()}
+    ready["unet"] = CompiledUNet(program, found.unet, backend=backend, **options)
+    for place, part in ready.items():
+        setattr(found, place, part)
     return found
+
+
+def _stand_in(
+    program: RunnablePipeline, pipeline: Any, name: str, place: str, backend: str | None
+) -> CompiledTextEncoder | CompiledDecoder:
+    """A part's program for the pipeline's own part, or for what stands in for that already."""
+    part, original = program.parts[name], getattr(pipeline, place)
+    if name == DECODER:
+        return CompiledDecoder(part, original, backend=backend)
+    taken = original.taken if isinstance(original, CompiledTextEncoder) else taken_states(pipeline, name)
+    return CompiledTextEncoder(part, original, taken, backend=backend)

@@ -6,7 +6,7 @@ import os
 from collections.abc import Mapping, Sequence
 from functools import cache
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Any, Protocol, runtime_checkable
 
 import torch
 from diffusers.configuration_utils import ConfigMixin
@@ -25,6 +25,8 @@ from ..ir.caching import FeatureCache
 from ..ir.calibration import Inputs
 from ..ir.errors import DgqcError
 from ..ir.program import Program
+from ..ir.reading import explained
+from ..ir.typed import typed
 from .drawing_caches import drawing_caches
 from .named_step import one_timestep
 from .picture_steps import PictureSteps
@@ -40,6 +42,7 @@ OF_LAYERS = ("compile_repeated_blocks", "enable_gradient_checkpointing", "enable
 """What every model of diffusers has, and what needs layers."""
 
 
+@runtime_checkable
 class Runnable(Protocol):
     """A `CompiledProgram`, or what is called like one."""
 
@@ -82,11 +85,13 @@ class CompiledUNet(ModelMixin, ConfigMixin):  # type: ignore[misc]
     config_name = CONFIG
     _original: type[nn.Module]
 
+    @typed
     def __new__(cls, program: Runnable, unet: nn.Module | None = None, **_: Any) -> CompiledUNet:
         """An object of a class that is called as the original's: a pipeline writes that into its index."""
         original: Any = _class_of(program) if unet is None else type(unet)
         return super().__new__(_named_like(original))  # type: ignore[no-any-return]
 
+    @typed
     def __init__(
         self,
         program: Runnable,
@@ -107,7 +112,11 @@ class CompiledUNet(ModelMixin, ConfigMixin):  # type: ignore[misc]
         self.allow_nearest_step = allow_nearest_step
         self._steps = PictureSteps()
         self._caches = drawing_caches(program.program)
-        config: Any = _config_of(program) if unet is None else unet.config
+        config: Any = _config_of(program) if unet is None else getattr(unet, "config", None)
+        if not isinstance(config, Mapping):
+            raise DgqcError(
+                f"A {type(unet).__name__} is no UNet of diffusers; give the one that was compiled."
+            )
         _refuse_other_model(program, config)
         self.register_to_config(**config)
         parameter = torch.empty(0) if unet is None else next(unet.parameters())
@@ -173,14 +182,16 @@ class CompiledUNet(ModelMixin, ConfigMixin):  # type: ignore[misc]
     def to(self, *args: Any, **kwargs: Any) -> CompiledUNet:
         """Changes the dtype of answers, and where a pipeline puts its inputs; integers stay as they are.
 
-        Raises DgqcError for a type that isn't floating, and for the device meta.
+        Raises DgqcError for a type that isn't floating, for the device meta, and for one that isn't there.
         """
-        device, dtype, *_ = torch._C._nn._parse_to(*args, **kwargs)
+        with explained("A compiled UNet can't go there", "give a device of this machine, or a floating type"):
+            device, dtype, *_ = torch._C._nn._parse_to(*args, **kwargs)
         if dtype is not None and not dtype.is_floating_point:
             raise DgqcError(f"A compiled UNet answers in floating numbers, and {dtype} is none.")
         if device is not None and device.type == "meta":
             raise DgqcError("A compiled UNet on the device meta couldn't answer; leave it on the CPU.")
-        self._place.data = self._place.data.to(device=device, dtype=dtype)
+        with explained("A compiled UNet can't go there", "give a device of this machine"):
+            self._place.data = self._place.data.to(device=device, dtype=dtype)
         return self
 
     def _check_guidance(self, embedded: torch.Tensor | None) -> None:
@@ -215,6 +226,7 @@ class CompiledUNet(ModelMixin, ConfigMixin):  # type: ignore[misc]
         return found
 
     @torch.compiler.disable(reason="a compiled UNet runs as a program already")  # type: ignore[untyped-decorator, no-untyped-call]
+    @typed
     def forward(
         self,
         sample: torch.Tensor,

@@ -10,12 +10,14 @@ from ..bundle.manifest import InputShape
 from ..ir.calibration import Inputs
 from ..ir.errors import DgqcError
 from ..ir.masks import MASKS
+from ..ir.typed import typed
 
 CONTEXT = "encoder_hidden_states"
 IGNORING = frozenset({"UNet2DConditionModel"})
 """Models that pipelines hand a context to, whether they have cross-attention or not."""
 
 
+@typed
 def named_inputs(
     sample: torch.Tensor,
     encoder_hidden_states: torch.Tensor | None = None,

@@ -3,24 +3,25 @@
 from __future__ import annotations
 
 import logging
-from numbers import Integral, Real
 
 import torch
 
 from ..ir.errors import DgqcError
+from ..ir.reading import explained
 from ..ir.schedule import ONE_CALL, Schedule
 
 
 def one_timestep(timestep: torch.Tensor | float) -> float:
     """The timestep of a call. timestep: any shape. Raises DgqcError where it holds several."""
-    if not isinstance(timestep, torch.Tensor | Real):
-        raise DgqcError(f"A timestep is a number, but it was given as {timestep!r}.")
-    times = set(torch.as_tensor(timestep, dtype=torch.float64).reshape(-1).tolist())
+    # On the device meta it has no values; others are complex.
+    with explained("The timestep can't be told", "give one number"):
+        given = timestep.reshape(-1).tolist() if isinstance(timestep, torch.Tensor) else [timestep]
+        times = {float(one) for one in given}
     if len(times) != 1:
         raise DgqcError(
             f"A call has one timestep, but it was given {len(times)}; call it once for each timestep."
         )
-    return float(times.pop())
+    return times.pop()
 
 
 log = logging.getLogger("dgqc")
@@ -61,8 +62,6 @@ def named_step(schedule: Schedule, timestep: float | None, step: int | None) -> 
         if timestep is None:
             raise DgqcError("A call needs its timestep, or its step in the schedule; name one of them.")
         return schedule.only_step_of(timestep)
-    if not isinstance(step, Integral):
-        raise DgqcError(f"A step is a whole number, but it was given as {step!r}.")
     if not 0 <= step < len(schedule):
         raise DgqcError(f"There is no step {step} in a schedule of {len(schedule)} calls, 0 the first.")
     if timestep is not None and step not in schedule.steps_at(timestep):

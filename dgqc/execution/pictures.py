@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from numbers import Integral
 from typing import Any, Protocol
 
 import torch
@@ -16,6 +15,7 @@ from ..ir.errors import DgqcError
 from ..ir.picture import PictureFacts
 from ..ir.program import IDS, Program
 from ..ir.text_inputs import TEXT_ENCODERS, TextInput, text_inputs, tokens_of
+from ..ir.typed import typed
 from .boundary import fixed_picture
 
 DECODER = "decoder"
@@ -43,6 +43,7 @@ class DrawingProgram(Protocol):
         """The denoising loop."""
 
 
+@typed
 def drawn_picture(
     program: DrawingProgram,
     prompt: Prompt,
@@ -61,8 +62,6 @@ def drawn_picture(
     Raises DgqcError where the bundle hasn't all the parts that this takes.
     """
     texts = prompted_texts(program)
-    if prompt is None:
-        raise DgqcError("A prompt is text, or ids of tokens, but none was given.")
     given = _conditions(program, texts, prompt, backend)
     facts = program.program.picture
     empty = facts is not None and facts.empty_is_zero and negative == ""
@@ -94,15 +93,15 @@ def drawing_of(
     Raises DgqcError for guidance without a negative, for pictures of other shapes, for a seed of more than 32
     bits, and for a call that no picture can begin with.
     """
-    if not isinstance(seed, Integral) or not 0 <= seed < SEEDS:
+    if not 0 <= seed < SEEDS:
         raise DgqcError(f"A seed is a whole number from 0 to {SEEDS - 1}, but it was given as {seed!r}.")
     if program.loop is not None:
         program.loop.check_begin(latents is not None, start)
     guidance, shape = fixed_guidance(guidance_scale), program.inputs[0].shape
     if guidance != UNGUIDED and negative is None:
         raise DgqcError(
-            f"A guidance scale of {guidance_scale:g} leads away from something; give it as negative=..., "
-            "or leave the scale out."
+            f"A guidance scale of {guidance / UNGUIDED:g} leads away from something; give it as "
+            "negative=..., or leave the scale out."
         )
     pictures = 1 if program.loop is None else program.loop.noise_pictures
     drawn = noise_of(seed, pictures, shape) if noise is None else fixed_picture(noise, (pictures, *shape[1:]))
@@ -151,8 +150,6 @@ def _conditions(
 
 def _own(prompt: Prompt, place: int, encoders: int) -> str | Sequence[int]:
     """What one of the text encoders gets. Raises DgqcError for lists of ids for fewer or more encoders."""
-    if not isinstance(prompt, str | Sequence):
-        raise DgqcError(f"A prompt is text, or ids of tokens, but it was given as {prompt!r}.")
     if isinstance(prompt, str) or not any(isinstance(one, Sequence) for one in prompt):
         return prompt  # type: ignore[return-value]
     if len(prompt) != encoders:

@@ -24,6 +24,7 @@ from ...ir.schedule import Schedule
 from ...ir.storage.json_text import parse_json
 from ...ir.storage.schema import Record, ScheduleRecord, Text, checked
 from ...ir.storage.whole import whole_file
+from ...ir.typed import typed
 from ..loading.arguments import place_of
 
 FORMAT = 1
@@ -90,6 +91,7 @@ def save_calibration(
         ) from error
 
 
+@typed
 def load_calibration(path: str | Path) -> Calibration:
     """A calibration that reads one batch at a time from the file.
 

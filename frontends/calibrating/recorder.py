@@ -17,6 +17,7 @@ from ...ir.calibration import Calibration, Inputs
 from ...ir.errors import DgqcError, UnsupportedOperation
 from ...ir.masks import as_long, masked_lengths
 from ...ir.schedule import ONE_CALL, Schedule
+from ...ir.typed import typed
 from ..loading.arguments import named_arguments
 from ..loading.gates import OPEN, gates_open
 from ..loading.guidance import takes_guidance
@@ -32,6 +33,7 @@ Progress = Callable[[int, int], None]
 """Called after every UNet call with the number of calls done and of all calls."""
 
 
+@typed
 @dataclass
 class Recorder:
     """Collects a UNet's inputs, picture by picture (or batch by batch), call by call.
@@ -129,6 +131,7 @@ class Recorder:
         return found
 
 
+@typed
 @contextmanager
 def recording(unet: nn.Module, expected: int = 0, progress: Progress | None = None) -> Iterator[Recorder]:
     """Records the UNet's calls for a while: `with recording(unet) as calls:`.

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from typing import Protocol, TextIO
+from typing import Protocol, TextIO, runtime_checkable
 
 from ...ir.peak_memory import peak_memory
 from ...ir.printer import format_graph
@@ -11,6 +11,7 @@ from ...ir.program import Program
 from ..base import Pass
 
 
+@runtime_checkable
 class Instrument(Protocol):
     """Told before and after each pass. It may look at the program and must not change it."""
 

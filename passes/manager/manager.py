@@ -14,6 +14,7 @@ from ...ir.parallel import single_threaded
 from ...ir.program import Program
 from ...ir.progress import enter
 from ...ir.storage.mapped import let_go_of_freed
+from ...ir.typed import typed
 from ...ir.verify.verifier import verify
 from ..base import Pass
 from .facts import check_order
@@ -24,6 +25,7 @@ from .registry import current_name
 log = logging.getLogger("dgqc")
 
 
+@typed
 @dataclass(frozen=True)
 class PassManager:
     """A pipeline ready to run.

@@ -52,9 +52,9 @@ def test_options_are_of_their_kind(options: dict[str, Any], message: str) -> Non
 @pytest.mark.parametrize(
     ("inputs", "message"),
     [
-        ({"sample": [1.0]}, "Input sample is of type list; give a torch.Tensor"),
-        ({"timestep": "1"}, "A timestep is a number, but it was given as '1'"),
-        ({"timestep": None, "step": "1"}, "A step is a whole number, but it was given as '1'"),
+        ({"sample": [1.0]}, "sample is .1.0., but a Tensor is needed"),
+        ({"timestep": "1"}, "timestep is '1', but a Tensor or a finite number is needed"),
+        ({"timestep": None, "step": "1"}, "step is '1', but a whole number is needed"),
     ],
 )
 def test_a_call_takes_tensors_and_a_number(
@@ -70,13 +70,13 @@ def test_a_call_takes_tensors_and_a_number(
 @pytest.mark.parametrize(
     ("options", "message"),
     [
-        ({"prompt": None}, "A prompt is text, or ids of tokens, but none was given"),
-        ({"prompt": 3}, "A prompt is text, or ids of tokens, but it was given as 3"),
+        ({"prompt": None}, "prompt is None, but a text or a list of whole numbers or"),
+        ({"prompt": 3}, "prompt is 3, but a text or a list of whole numbers or"),
         ({"prompt": HALF}, "The prompt's letter 3 is none of Unicode's"),
         ({"seed": -1}, "A seed is a whole number from 0 to 4294967295, but it was given as -1"),
         ({"seed": 2**32}, "A seed is"),
-        ({"seed": "3"}, "A seed is .* given as '3'"),
-        ({"guidance_scale": "7"}, "A guidance scale of '7' can't be"),
+        ({"seed": "3"}, "seed is '3', but a whole number is needed"),
+        ({"guidance_scale": "7"}, "guidance_scale is '7', but a finite number is needed"),
         ({"latents": torch.zeros(1, 4, 8, 8), "start": 9}, "No picture can begin with call 9; choose one of"),
     ],
 )
