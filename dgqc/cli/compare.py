@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from ..ir.errors import DgqcError
+from ..ir.typed import check_type
 from . import options
 from .build import read_prompts
 from .console import as_json, progress, result
@@ -128,8 +130,7 @@ def compare(
     amounts = Amounts(calib_prompts, held_out, pictures, steps)
     asked = _Asked(amounts, prompts, other_prompts, unseen, calib, guidance_scale, judge, clip, real, decoder)
     _look(model, asked)
-    log.info(WILL_DO, len(wanted), steps, pictures)
-    workload = _workload(model, store, asked)
+    workload = _workload(model, store, asked, partial(log.info, WILL_DO, len(wanted), steps, pictures))
     rows = []
     with progress():
         for row in measure(wanted, workload, store):
@@ -188,9 +189,12 @@ def _look(model: Path | None, asked: _Asked) -> None:
     names = [*JudgeKind, *judge_names()]
     if asked.judge is not None and asked.judge not in names:
         raise DgqcError(f"There is no judge {asked.judge!r}; choose one of {', '.join(names)}.")
+    if asked.guidance is not None:
+        check_type("--guidance-scale", asked.guidance, float)
 
 
-def _workload(model: Path | None, store: Store, asked: _Asked) -> Workload:
+def _workload(model: Path | None, store: Store, asked: _Asked, begins: Callable[[], None]) -> Workload:
+    """begins: told once all is checked, before the first work."""
     from ..compare import workload
     from ..compare.drawing import has_latent_pictures
     from ..demo_model import pipeline_dir
@@ -202,7 +206,7 @@ def _workload(model: Path | None, store: Store, asked: _Asked) -> Workload:
                 f"{place} is no pipeline's folder, so nothing can be drawn with it; leave out prompts and "
                 "judges, or give the pipeline."
             )
-        return workload.unprompted(place, asked.sizes, asked.calib)
+        return workload.unprompted(place, asked.sizes, asked.calib, begins)
     decoder = _decoder(place, asked)
     if asked.prompts is None:
         if decoder is not None or not has_latent_pictures(place):
@@ -215,6 +219,7 @@ def _workload(model: Path | None, store: Store, asked: _Asked) -> Workload:
             unseen=asked.unseen,
             guidance=asked.guidance,
             calibration=asked.calib,
+            begins=begins,
         )
     lines = read_prompts(asked.prompts)
     first = 0 if asked.calib else asked.sizes.calibration
@@ -231,6 +236,7 @@ def _workload(model: Path | None, store: Store, asked: _Asked) -> Workload:
         guidance=asked.guidance,
         calibration=asked.calib,
         decoder=decoder,
+        begins=begins,
     )
 
 

@@ -67,9 +67,12 @@ def diff(
     """Why one of two is worse, down to the first bits that part."""
     for place in filter(None, (output, html)):
         check_file(place)
+    if html is not None:
+        check_page(a, b)
+    sides = opened(a, b, inputs, step, seed)
     log.info("Running one call of each, op by op in the reference, which takes as long as some calls do.")
     with progress():
-        found = compared(a, b, inputs, step, least, seed)
+        found = compared(sides, least)
     if html is not None:
         write_page(html, a, b)
     if output is not None and found.parting is not None:
@@ -80,51 +83,77 @@ def diff(
         show(found, (a, b), output, least)
 
 
-def compared(a: Path, b: Path, inputs: Path | None, step: int, least: float, seed: int) -> Outcome:
-    """Compares a bundle with another one, or with a float model.
+@dataclass(frozen=True)
+class Sides:
+    """Both sides, and the call that they are compared on. other: a program, or a float model."""
+
+    own: CompiledProgram
+    other: CompiledProgram | nn.Module
+    values: Mapping[str, Any]
+    step: int
+
+
+def opened(a: Path, b: Path, inputs: Path | None, step: int, seed: int) -> Sides:
+    """What is to be compared: whatever is wrong with it is said before anything runs.
 
     Raises DgqcError where `a` is no bundle, `b` is nothing, or the inputs don't fit.
     """
     from ..bundle.manifest import NAME
     from ..execution.compiled_program import load
     from ..execution.one_call import inputs_of
-    from ..execution.parting import first_bits_apart, traced
+    from ..execution.parting import integers_for
     from ..frontends.loading.load import load_model
 
-    program = load(a)
-    values = inputs_of(program, inputs, seed)
-    # Whatever is wrong with the other side is said before anything runs.
+    own = load(a)
+    values = inputs_of(own, inputs, seed)
+    integers_for(own, values, step)
     if not (b / NAME).is_file():
-        model = load_model(b).model
-        return _beside_floats(traced(program, values, step), model, values, program, step, least)
+        return Sides(own, load_model(b).model, values, step)
+    other = load(b)
+    integers_for(other, values, step)
+    return Sides(own, other, values, step)
+
+
+def compared(sides: Sides, least: float) -> Outcome:
+    """Compares a bundle with another one, or with a float model."""
     from ..bundle.bundle import Contents
+    from ..execution.compiled_program import CompiledProgram
+    from ..execution.parting import first_bits_apart, traced
     from ..report.differences import differences
 
-    other = load(b)
-    own = traced(program, values, step)
-    papers = differences(*(Contents(one.program, one.provenance, one.report) for one in (program, other)))
-    return Outcome(papers, first_bits_apart(own, traced(other, values, step)))
+    traces = traced(sides.own, sides.values, sides.step)
+    if not isinstance(sides.other, CompiledProgram):
+        return _beside_floats(traces, sides.other, sides, least)
+    both = (sides.own, sides.other)
+    papers = differences(*(Contents(one.program, one.provenance, one.report) for one in both))
+    return Outcome(papers, first_bits_apart(traces, traced(sides.other, sides.values, sides.step)))
 
 
-def _beside_floats(
-    own: Traced, model: nn.Module, values: Any, program: CompiledProgram, step: int, least: float
-) -> Outcome:
+def _beside_floats(own: Traced, model: nn.Module, sides: Sides, least: float) -> Outcome:
     from ..execution.parting import float_layers, layers_beside
 
-    timestep = program.program.schedule.timesteps[step]
-    layers = layers_beside(float_layers(model, values, timestep), own.layers)
+    timestep = sides.own.program.schedule.timesteps[sides.step]
+    layers = layers_beside(float_layers(model, sides.values, timestep), own.layers)
     poor = (one for one in layers.values() if one.decibels is not None and one.decibels < least)
     return Outcome(None, next(poor, None), {path: one.decibels for path, one in layers.items()})
 
 
+def check_page(a: Path, b: Path) -> None:
+    """Raises DgqcError where a page can't show both, since they aren't two bundles."""
+    from ..bundle.manifest import NAME
+
+    if a == b:
+        raise DgqcError(f"--html shows two bundles, and both are {a}; give another one.")
+    if b.exists() and not (b / NAME).is_file():
+        raise DgqcError(f"--html shows two bundles, and {b} is none; leave it out.")
+
+
 def write_page(place: Path, a: Path, b: Path) -> None:
-    """Both bundles' reports side by side. Raises DgqcError where they aren't two bundles."""
+    """Both bundles' reports side by side."""
     from ..ir.storage.whole import write_text
     from ..report.page import as_page_of_two, side_of
     from ..report.report import bundle_report
 
-    if a == b:
-        raise DgqcError(f"--html shows two bundles, and both are {a}; give another one.")
     sides = {str(path): side_of(path, bundle_report(path)) for path in (a, b)}
     write_text(place, as_page_of_two(sides))
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
@@ -31,6 +31,10 @@ from .trajectory import Reference, references
 HELD_OUT_SEED = 70_000
 """Far from the seeds of calibration and of pictures."""
 BATCH = 8
+
+
+def tell_nobody() -> None:
+    """Where nobody waits for the work to begin."""
 
 
 @dataclass(frozen=True)
@@ -105,16 +109,22 @@ def prompted(
     guidance: float | None = None,
     calibration: Path | None = None,
     decoder: tuple[str, Decode] | None = None,
+    begins: Callable[[], None] = tell_nobody,
 ) -> Workload:
     """A pipeline on prompts: the i-th is drawn from noise with seed i.
 
     others: more sets of prompts to draw, by name. calibration: recorded samples instead of
     `calibration_prompts`. guidance: None takes the demo model's 1.5 for a pipeline whose latents are
     pictures, the pipeline's own otherwise. decoder: of latents where the pipeline has no VAE, and its name.
-    Raises DgqcError where there are too few prompts.
+    begins: told once all this is checked, before the first work.
+    Raises DgqcError where there are too few prompts, or the judge can't read one.
     """
     sets = {"": prompts, **(others or {})}
     _check_numbers(sizes, sets, None if calibration else len(calibration_prompts))
+    given = None if calibration is None else load_calibration(calibration)
+    if judge is not None:
+        judge.check([prompt for some in sets.values() for prompt in some[: sizes.pictures]])
+    begins()
     if guidance is None and has_latent_pictures(model):
         guidance = GUIDANCE
     own = files_digest(model)
@@ -128,10 +138,10 @@ def prompted(
             calibrate(model, some, sizes.steps, file, seed, BATCH, guidance, tell)
         return load_calibration(file), key
 
-    if calibration is None:
+    if given is None or calibration is None:
         samples, samples_key = recorded(calibration_prompts[: sizes.calibration], 0)
     else:
-        samples, samples_key = load_calibration(calibration), files_digest(calibration)
+        samples, samples_key = given, files_digest(calibration)
     held_out, held_out_key = recorded(prompts[: sizes.held_out], HELD_OUT_SEED)
     drawings = {
         name: PictureSeries(model, tuple(some[: sizes.pictures]), 0, sizes.steps, guidance, decoder)
@@ -180,10 +190,11 @@ def demo(
     unseen: bool = False,
     guidance: float | None = None,
     calibration: Path | None = None,
+    begins: Callable[[], None] = tell_nobody,
 ) -> Workload:
     """The demo model, or another one with its grammar: calibrated on its prompts, compared on fresh scenes.
 
-    unseen: also draws scenes whose pairs of shapes training never showed.
+    unseen: also draws scenes whose pairs of shapes training never showed. begins: as for `prompted`.
     Raises DgqcError where the model has other words than the grammar.
     """
     place = model or pipeline_dir()
@@ -207,13 +218,23 @@ def demo(
         others={"unseen": captions(True)} if unseen else {},
         guidance=guidance,
         calibration=calibration,
+        begins=begins,
     )
 
 
-def unprompted(model: Path, sizes: Amounts, calibration: Path | None = None) -> Workload:
-    """A UNet without a pipeline around it: compared on noise that the model itself denoises."""
+def unprompted(
+    model: Path,
+    sizes: Amounts,
+    calibration: Path | None = None,
+    begins: Callable[[], None] = tell_nobody,
+) -> Workload:
+    """A UNet without a pipeline around it: compared on noise that the model itself denoises.
+
+    begins: as for `prompted`.
+    """
     if calibration is not None:
         samples = load_calibration(calibration)
+        begins()
         return Workload(
             model, len(samples.schedule), samples, samples, {}, None, files_digest(model),
             files_digest(calibration),
@@ -221,6 +242,7 @@ def unprompted(model: Path, sizes: Amounts, calibration: Path | None = None) -> 
 
     known = known_of(Request(model))
     caller = caller_of(Request(model, steps=sizes.steps), known, None)
+    begins()
 
     def made(count: int, seed: int) -> Calibration:
         return caller.samples(known.model, count, BATCH, seed)

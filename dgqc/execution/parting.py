@@ -54,8 +54,8 @@ class Traced:
     modules: Mapping[str, str]
 
 
-def traced(compiled: CompiledProgram, inputs: Inputs, step: int) -> Traced:
-    """Runs the integer graph op by op. inputs: of the model, one sample.
+def integers_for(compiled: CompiledProgram, inputs: Inputs, step: int) -> Inputs:
+    """What the integer graph is called with. inputs: of the model, one sample.
 
     Raises DgqcError where they don't fit the program, or the step is none of its schedule.
     """
@@ -63,7 +63,12 @@ def traced(compiled: CompiledProgram, inputs: Inputs, step: int) -> Traced:
     if not 0 <= step < len(program.schedule):
         raise DgqcError(f"Step {step} is outside the program's schedule, 0 .. {len(program.schedule) - 1}.")
     check_inputs(inputs, compiled.provenance.inputs)
-    integers = to_integers(program, inputs, step)
+    return to_integers(program, inputs, step)
+
+
+def traced(compiled: CompiledProgram, inputs: Inputs, step: int) -> Traced:
+    """Runs the integer graph op by op. Raises DgqcError as `integers_for` does."""
+    program, integers = compiled.program, integers_for(compiled, inputs, step)
     recorder = _Recorder(program)
     with torch.no_grad():
         recorder.run(*(integers[one.name] for one in program.inputs), torch.tensor(step))

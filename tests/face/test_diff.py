@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Callable
 from pathlib import Path
 
@@ -112,10 +113,21 @@ def test_codes_of_two_programs_are_compared_at_scales_that_fit() -> None:
     assert 20 < found.decibels < 40
 
 
-def test_mistakes(saved: Path, run: Run, tmp_path: Path) -> None:
-    code, _, told = run("diff", saved, tmp_path / "nowhere")
+@pytest.mark.parametrize(
+    ("wrong", "said"),
+    [
+        (["{saved}", "nowhere"], "nowhere"),
+        (["nowhere", "{saved}"], "nowhere"),
+        (["{saved}", "{saved}", "--step", "99"], "Step 99 is outside the program's schedule"),
+        (["{saved}", "{saved}", "--inputs", "nofile"], "nofile can't be read"),
+        (["{saved}", "{saved}", "--html", "page.html"], "--html shows two bundles, and both are"),
+        (["{saved}", "{model}", "--html", "page.html"], "--html shows two bundles, and .*unet is none"),
+    ],
+)
+def test_mistakes_are_said_before_any_work_is_announced(
+    saved: Path, model_folder: Path, run: Run, tmp_path: Path, wrong: list[str], said: str
+) -> None:
+    code, _, told = run("diff", *(one.format(saved=saved, model=model_folder) for one in wrong))
     assert code == 2
-    assert "nowhere" in told
-    code, _, told = run("diff", saved, saved, "--step", "99")
-    assert code == 2
-    assert "Step 99 is outside the program's schedule" in told
+    assert re.search(said, told)
+    assert len(told.strip().splitlines()) == 1
