@@ -74,10 +74,11 @@ def arguments() -> argparse.Namespace:
 def ready(contender: Contender, work: Path, model: Model, results: Results) -> Sequence[str]:
     """Makes what the contender needs, and gives the command that runs it."""
     maker = (sys.executable, Path(__file__).with_name("contender.py"), "make")
+    bundle = work / f"{contender.weights}.dgqc" / "manifest.json"
     made = remembered(
         work / "made" / f"{contender.name}.json",
         (*maker, contender.name, work, model.folder, model.calibration),
-        after=(model.calibration, work / f"{contender.weights}.dgqc" / "manifest.json"),
+        after=(model.calibration, *([bundle] if "dgqc" in contender.runtime.packages else [])),
     )
     entry = results.entry(contender.name)
     entry.size, entry.version = made["bytes"], made["version"]

@@ -55,8 +55,14 @@ def gmacs(model: Model, work: Path) -> float:
 
 
 def remembered(file: Path, command: Sequence[object], *, after: Sequence[Path] = ()) -> dict[str, Any]:
-    """The JSON that a command prints, kept in a file, and printed anew when one of `after` is younger."""
-    if not file.exists() or any(one.exists() and one.stat().st_mtime > file.stat().st_mtime for one in after):
+    """The JSON that a command prints, kept in a file, and printed anew when one of `after` is younger, or
+    gone."""
+
+    def holds() -> bool:
+        kept = file.stat().st_mtime
+        return all(one.exists() and one.stat().st_mtime <= kept for one in after)
+
+    if not (file.exists() and holds()):
         print(f"making {file.stem}", file=sys.stderr, flush=True)
         printed = run(command)
         file.parent.mkdir(parents=True, exist_ok=True)

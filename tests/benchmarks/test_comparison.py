@@ -11,6 +11,7 @@ import pytest
 import round_trip
 from comparison import Entry, Results, as_markdown, begin
 from peers.contenders import BASELINE, CONTENDERS, PEAK, ROUND_TRIP
+from peers.models import remembered
 from timed_process import TimedProcess
 
 OBEDIENT = """
@@ -86,3 +87,14 @@ def test_rounds_are_added_to_those_of_the_same_measurement_only(tmp_path: Path) 
     assert begin(kept, "demo", 2, 1.0, append=False).entries == {}
     with pytest.raises(SystemExit, match="leave out --append"):
         begin(kept, "demo", 1, 1.0, append=True)
+
+
+def test_what_was_made_of_a_bundle_is_made_anew_once_that_is_gone(tmp_path: Path) -> None:
+    """Its folder may be deleted by hand."""
+    manifest, kept, count = tmp_path / "manifest.json", tmp_path / "made" / "w4a6.json", tmp_path / "count"
+    making = f"open({str(count)!r}, 'a').write('x'); open({str(manifest)!r}, 'w'); print('{{}}')"
+    for made in (1, 1, 2):
+        if made == 2:
+            manifest.unlink()
+        assert remembered(kept, (sys.executable, "-c", making), after=(manifest,)) == {}
+        assert len(count.read_text()) == made

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import functools
 import http.server
+import re
 import shutil
 import subprocess
 import threading
@@ -32,9 +33,8 @@ def compiled() -> dgqc.CompiledProgram:
 
 @pytest.fixture(scope="module")
 def site(compiled: dgqc.CompiledProgram, tmp_path_factory: pytest.TempPathFactory) -> Path:
-    for tool in ("clang", "wasm-ld"):
-        if shutil.which(tool) is None:
-            pytest.skip(f"{tool} is not installed")
+    if missing := make_page.lacking():
+        pytest.skip(missing)
     folder = tmp_path_factory.mktemp("browser")
     make_page.build(compiled.save(folder / "all.dgqc", targets=("c",)), folder / "site")
     return folder / "site"
@@ -56,6 +56,27 @@ def address(site: Path) -> Iterator[str]:
 def wanted(compiled: dgqc.CompiledProgram) -> bytes:
     given = {"negative": NEGATIVE, "guidance_scale": GUIDANCE, "backend": "reference"}
     return np.asarray(compiled.draw(PROMPT, SEED, **given)).tobytes()
+
+
+@pytest.mark.parametrize(
+    ("script", "said"),
+    [
+        ("exit 0", ""),
+        ("case $* in *.wasm) echo clang: error: no wasm-ld-14 >&2; exit 1; esac; echo version 14.0.6",
+         r"links no WebAssembly \(no wasm-ld-14\); install .* package lld-14\)\."),
+        ("echo no such target >&2; exit 1", r"makes no WebAssembly \(no such target\); install LLVM's clang"),
+        (None, r"nowhere/clang is missing; install LLVM's clang and lld"),
+    ],
+)  # fmt: skip
+def test_tools_are_tried_by_using_them(tmp_path: Path, script: str | None, said: str) -> None:
+    """A stand-in for clang, since a linker's name is clang's own business."""
+    place = tmp_path / "nowhere" / "clang"
+    if script is not None:
+        place = tmp_path / "clang"
+        place.write_text(f"#!/bin/sh\n{script}\n")
+        place.chmod(0o755)
+    found = make_page.lacking(str(place))
+    assert re.search(said, found) if said else not found
 
 
 @pytest.mark.slow
