@@ -77,15 +77,16 @@ def _layers(rows: Sequence[Row]) -> Chosen:
 
 
 def _grid(some: DrawnColumns) -> str:
-    """A row for each prompt, a column for each preset."""
-    heads = "".join(f"<th>{named(name)}</th>" for name in ("prompt", *some.pictures))
+    """A column for each preset; a prompt stands above its pictures, of which two fit on a phone's screen."""
+    heads = "".join(f"<th>{named(name)}</th>" for name in some.pictures)
     body = ""
     for place, prompt in enumerate(some.prompts):
         cells = "".join(
             f"<td><img alt='{escape(name, quote=True)}' src='{_embedded(pictures[place])}'></td>"
             for name, pictures in some.pictures.items()
         )
-        body += f"<tr><td>{named(prompt)}</td>{cells}</tr>"
+        above = f"<tr class='prompt'><td colspan='{len(some.pictures)}'>{named(prompt)}</td></tr>"
+        body += f"{above}<tr>{cells}</tr>"
     return f"<table class='drawings'><thead><tr>{heads}</tr></thead><tbody>{body}</tbody></table>"
 
 

@@ -24,12 +24,15 @@ td.number { min-width: 3em; white-space: nowrap; }
 td, th { padding: .1em 1em .1em 0; text-align: left; vertical-align: top; }
 tr { border-bottom: 1px solid var(--line); }
 td.number { text-align: right; font-variant-numeric: tabular-nums; }
-th { cursor: pointer; }
+.sorted th { cursor: pointer; }
+.sorted td:first-child, .sorted th:first-child { position: sticky; left: 0; background: Canvas; }
 .sides { display: grid; grid-template-columns: repeat(auto-fit, minmax(min(100%, 30em), 1fr)); gap: 2em; }
 .sides > section { min-width: 0; }
 .drawings { display: block; overflow-x: auto; max-width: 100%; }
 .drawings img { width: 8em; height: auto; image-rendering: pixelated; }
 .drawings th, .drawings td { white-space: normal; min-width: 8em; max-width: 12em; }
+.drawings .prompt td { max-width: none; }
+.drawings .prompt { border-bottom: none; }
 pre { overflow-x: auto; font-size: 13px; }
 pre span { display: block; white-space: pre-wrap; overflow-wrap: anywhere; }
 pre span { padding-left: 4ch; text-indent: -4ch; }
@@ -61,8 +64,8 @@ for (const place of document.querySelectorAll(".chosen")) {
 SETTINGS = {"responsive": True, "displaylogo": False}
 POLICY = "default-src 'none'; style-src 'unsafe-inline'; script-src 'unsafe-inline'; img-src data: blob:"
 """What a browser lets the page do: nothing outside itself."""
-PARTS = re.compile(r"(?<=[./,+_={}])(?=[^\d\s])|(?<=[a-z])(?=[A-Z])")
-"""Where a name may go on in the next line; never within a number or a word."""
+PARTS = re.compile(r"(?<=[./,+_={}])(?=[^\d\s])|(?<=[a-z])(?=[A-Z][a-z])")
+"""Where a name may go on in the next line; never within a number, a word or a unit: dB, KiB."""
 Traces = list[dict[str, Any]]
 
 

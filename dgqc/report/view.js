@@ -34,7 +34,7 @@ function shown(kind, one) {
   const line = document.createElement("span");
   line.className = kind === "+" ? "new" : kind === "-" ? "gone" : kind === null ? "left" : "same";
   const words = kind === null ? one : text(one), module = kind === null ? null : MODULE.exec(words);
-  line.append(kind === null ? `  … ${words}` : `${kind} ${module ? words.slice(0, module.index) : words}`);
+  line.append(kind === null ? `  … ${words}` : `${kind}\u00a0${module ? words.slice(0, module.index) : words}`);
   if (module) {
     const link = document.createElement("a");
     link.textContent = `  // ${module[1]}`;

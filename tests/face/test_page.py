@@ -181,3 +181,4 @@ def test_names_go_on_in_the_next_line_between_their_parts() -> None:
     assert named("down_blocks.0.ff.net.2") == "down_<wbr>blocks.0.<wbr>ff.<wbr>net.2"
     assert named("UNet2DConditionModel at w4a6,<b>") == "UNet2DCondition<wbr>Model at w4a6,<wbr>&lt;b&gt;"
     assert named("0.4104 G, 1,234") == "0.4104 G, 1,234"
+    assert named("55.6 dB, 69.1 KiB") == "55.6 dB, 69.1 KiB"
