@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from typing import Any
 
 import torch
 from golden.graphs import SCHEDULE, Sketch, decided, sited
@@ -56,7 +57,7 @@ def cached(
     be as shallow ones. calls: the full call that each takes the feature of.
     """
     program = decided(sited(skipping(conditions)))
-    plans = {name: _of_calls(plan) for name, plan in program.plans.items()}
+    plans = {name: of_calls(plan, CALLS) for name, plan in program.plans.items()}
     program = replace(program, plans=plans, schedule=Schedule(SCHEDULE.scheduler, (9.0, 7.0, 5.0, 3.0, 1.0)))
     sites = [node for node in program.graph.graph.nodes if node.target is dgqc.site.default]
     values = [one for one in sites if isinstance(program.plans[str(one.args[1])], QuantizedActivation16)]
@@ -85,9 +86,9 @@ def lowered(program: Program) -> Program:
     return PassManager([lower]).run(replace(program, facts=lower.requires))
 
 
-def _of_calls(plan: object) -> object:
-    """A plan of two calls as one of five, which take turns."""
-    turns = torch.arange(CALLS) % 2
+def of_calls(plan: Any, calls: int) -> Any:
+    """A plan of two calls as one of more, which take turns."""
+    turns = torch.arange(calls) % 2
     tables = {name: one for name, one in vars(plan).items() if isinstance(one, torch.Tensor)}
     wide = {name: one[turns] for name, one in tables.items() if name in ("scale", "base", "multiple", "zero")}
-    return replace(plan, **wide) if wide and not hasattr(plan, "codes") else plan  # type: ignore[type-var]
+    return replace(plan, **wide) if wide and not hasattr(plan, "codes") else plan

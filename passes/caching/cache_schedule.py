@@ -15,7 +15,9 @@ from ...ir.plans import CachedValue, QuantizedActivation16
 from ...ir.program import SEEN, Program
 from ..base import Pass
 from ..graph.edit import call, clean, dgqc, module_path, propagate
+from ..manager.failures import snapshot
 from ..manager.registry import register_pass
+from ..simulation.simulate import Simulate
 from .amends import amends
 from .cut import Cut, best_cut
 from .features import movement
@@ -44,15 +46,16 @@ class CacheSchedule(Pass):
 
         y + m (y - y~)
 
-    m is least squares of the next picture (`amends.py`). Which calls are full is found by dynamic
-    programming over K = ceil(T / N) runs of calls, each a full one and at most 2 N - 1 shallow ones after it:
+    m is least squares of the next picture, drawn by the quantized network (`amends.py`). Which calls are
+    full is found by dynamic programming over K = ceil(T / N) runs of calls, each a full one and at most
+    2 N - 1 shallow ones after it:
 
         cost of a run = sum_i w_i E[(F_i - F~_i)^2],   w_i = |x~ - x|^2 / |F_(i - 1) - F_i|^2
 
     x: the picture that the float network draws; x~: where call i takes the feature of the call before. What
     an error does differs by powers of ten: early ones are mended by the calls that follow, and the last call
     of some schedulers is the picture. Without `weigh` it is the paper's cost, sum_i |F_i - F_j|_1, and each
-    run has at least ceil(N / 2) calls. All of that is of the float network's own drawings.
+    run has at least ceil(N / 2) calls. All but the amends is of the float network's own drawings.
 
     Deviations. `weigh`, `extrapolate` and `amend` are ours. The paper names the feature by its module; here
     the graph is cut, so that any network with a skip connection around most of it will do. A second
@@ -89,8 +92,7 @@ class CacheSchedule(Pass):
         if NAME in program.plans:
             raise DgqcError("A feature is cached already; leave one of the two cache-schedule out.")
         cut = _cut(program)
-        site, axis = str(cut.node.args[1]), channel_axis(cut.node)
-        starts, plan = self._found(program, site, axis)
+        starts, plan = self._found(program, cut.node)
         shallow = cut.shallow / cut.whole
         times = calls - len(starts) + (0 if plan.amends is None else int(plan.amends.count_nonzero()))
         report = {
@@ -103,8 +105,9 @@ class CacheSchedule(Pass):
             report["amends"] = plan.amends[list(starts)].tolist()
         return marked(program, cut.node, plan).with_report(self.name, report)
 
-    def _found(self, program: Program, site: str, axis: int) -> tuple[tuple[int, ...], CachedValue]:
-        """Which calls are full, and what the others take of the value at a site."""
+    def _found(self, program: Program, feature: fx.Node) -> tuple[tuple[int, ...], CachedValue]:
+        """Which calls are full, and what the others take of the feature."""
+        site, axis = str(feature.args[1]), channel_axis(feature)
         calls, most, both = len(program.schedule), 2 * self.interval, self.extrapolate and self.correct
         seen = movement(program, site, axis, min(calls, 2 * most + 1), self.samples, self.name)
         if self.weigh:
@@ -116,7 +119,7 @@ class CacheSchedule(Pass):
         plan = corrections(seen, sources(starts, calls), axis, both)
         if not (self.amend and self.correct):
             return starts, plain(plan if self.correct else _uncorrected(plan))
-        beyond = amends(program, site, plan, self.samples, self.name)
+        beyond = amends(program, _quantized(program, feature, plan), plan, self.samples, self.name)
         return starts, replace(plan, amends=beyond) if bool(beyond.any()) else plain(plan)
 
 
@@ -139,6 +142,13 @@ def _cut(program: Program) -> Cut:
 
 def _uncorrected(plan: CachedValue) -> CachedValue:
     return replace(plan, factor=torch.ones_like(plan.factor), offset=torch.zeros_like(plan.offset))
+
+
+def _quantized(program: Program, feature: fx.Node, plan: CachedValue) -> Program:
+    """A copy of the program at the simulated level, with the cache."""
+    copied = replace(program, graph=snapshot(program))
+    nodes = {node.name: node for node in copied.graph.graph.nodes}
+    return Simulate().run(marked(copied, nodes[feature.name], plan))
 
 
 def marked(program: Program, feature: fx.Node, plan: CachedValue) -> Program:

@@ -15,6 +15,7 @@ from ...ir.progress import track
 from ...ir.sampler import Sampler, Walk
 from ..correction.pictures import (
     SAMPLE,
+    Network,
     answered,
     first_samples,
     guided,
@@ -62,7 +63,7 @@ def picture_weights(program: Program, site: str, samples: int, who: str) -> torc
 
     def of_one(place: int) -> torch.Tensor:
         own = {name: value[list(rows[place])] for name, value in inputs.items()}
-        return _of_picture(FloatDrawing(program, site, own, sampler, guidance, place), places)
+        return _of_picture(FloatDrawing(program, own, sampler, guidance, place), site, places)
 
     drawings = side_by_side(of_one, range(len(rows)), call_bytes(program, HALVES))
     told = track(drawings, f"{who}: weighing calls", len(rows))
@@ -97,9 +98,9 @@ class FloatDrawing:
     """One drawing, whose rows are the halves of a guided one."""
 
     def __init__(
-        self, program: Program, site: str, inputs: Inputs, sampler: Sampler, guidance: float, seed: int
+        self, program: Program, inputs: Inputs, sampler: Sampler, guidance: float, seed: int
     ) -> None:
-        self.program, self.site, self.inputs, self.sampler = program, site, inputs, sampler
+        self.program, self.inputs, self.sampler = program, inputs, sampler
         self._guidance = guidance
         first = inputs[SAMPLE][:1] / sampler.inputs[0]
         self.start = Walk(sampler, first)
@@ -107,24 +108,24 @@ class FloatDrawing:
         self.noises = [torch.randn(first.shape, generator=generator) for _ in range(len(sampler))]
         self._rows = (tuple(range(len(inputs[SAMPLE]))),)
 
-    def follow(self, walk: Walk, step: int, network: fx.Interpreter) -> None:
+    def follow(self, walk: Walk, step: int, network: Network) -> None:
         """Goes on by a call."""
         walk.follow(self.answer(walk, step, network), self.noises[step])
 
-    def answer(self, walk: Walk, step: int, network: fx.Interpreter) -> torch.Tensor:
+    def answer(self, walk: Walk, step: int, network: Network) -> torch.Tensor:
         """What the scheduler is told at a call."""
         sample = (walk.state * self.sampler.inputs[step]).expand_as(self.inputs[SAMPLE])
         answer = answered(self.program, network, self.inputs, sample, step)
         return guided(answer, self._rows, self._guidance)
 
-    def ended(self, walk: Walk, step: int, network: Callable[[], fx.Interpreter]) -> torch.Tensor:
+    def ended(self, walk: Walk, step: int, network: Callable[[], Network]) -> torch.Tensor:
         """The picture, drawn on from a call."""
         for later in range(step, len(self.sampler)):
             self.follow(walk, later, network())
         return walk.state
 
 
-def _of_picture(picture: FloatDrawing, places: list[int]) -> torch.Tensor:
+def _of_picture(picture: FloatDrawing, site: str, places: list[int]) -> torch.Tensor:
     """Square errors of the picture and of the value, float64 (2, P), at each place."""
     walk, ended, errors = picture.start, list[torch.Tensor](), list[float]()
     before: list[torch.Tensor] = []
@@ -133,11 +134,11 @@ def _of_picture(picture: FloatDrawing, places: list[int]) -> torch.Tensor:
         return BlockInterpreter(picture.program)
 
     for step in range(len(picture.sampler)):
-        network = Watching(picture.program, picture.site)
+        network = Watching(picture.program, site)
         other = walk.along(picture.sampler) if step in places else None
         picture.follow(walk, step, network)
         if other is not None:
-            picture.follow(other, step, Taking(picture.program, picture.site, iter(before)))
+            picture.follow(other, step, Taking(picture.program, site, iter(before)))
             ended.append(picture.ended(other, step + 1, plain))
             errors.append(_square(network.found, before))
         before = network.found

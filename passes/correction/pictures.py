@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from enum import StrEnum
+from typing import Any, Protocol
 
 import torch
 from torch import fx
@@ -45,6 +46,13 @@ class Affine:
         """x: (B, C, ...)."""
         sizes = (1, -1, *[1] * (x.dim() - 2))
         return (x.double() * self.factor.reshape(sizes) + self.offset.reshape(sizes)).to(x.dtype)
+
+
+class Network(Protocol):
+    """What answers a call, part by part of a batch: an `fx.Interpreter`, for one."""
+
+    def run(self, *given: Any) -> Any:
+        """given: as the program's graph takes it, the step last."""
 
 
 @dataclass(frozen=True)
@@ -185,7 +193,7 @@ def at_model(state: torch.Tensor, rows: Sequence[tuple[int, ...]], scale: float)
 
 
 def answered(
-    program: Program, network: fx.Interpreter, inputs: Inputs, sample: torch.Tensor, step: int
+    program: Program, network: Network, inputs: Inputs, sample: torch.Tensor, step: int
 ) -> torch.Tensor:
     given: Mapping[str, torch.Tensor] = {**inputs, SAMPLE: sample}
     with torch.no_grad():
