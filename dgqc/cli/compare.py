@@ -12,17 +12,19 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from ..ir.errors import DgqcError
+from ..ir.ranks import agreed, rank
 from ..ir.typed import check_type
 from . import options
 from .build import read_prompts
 from .console import as_json, progress, result
-from .display import say
 from .places import check_folder
 
 if TYPE_CHECKING:
     from ..compare import Workload
     from ..compare.drawing import Decode
     from ..compare.judges import Judge
+    from ..compare.row import Row
+    from ..compare.run import DrawnColumns
     from ..compare.store import Store
     from ..compare.workload import Amounts
 
@@ -117,12 +119,10 @@ def compare(
     from ..compare import candidates
     from ..compare import compare as measure
     from ..compare.output import for_terminal, without_quantization, write
-    from ..compare.page import SHOWN, as_page
-    from ..compare.plots import plot
+    from ..compare.page import SHOWN
     from ..compare.run import pictures_of
     from ..compare.store import Store
     from ..compare.workload import Amounts
-    from ..ir.storage.whole import write_text
 
     check_folder(output)
     wanted = candidates(_names(presets), _names(bits), _settings(setting or []), simulated)
@@ -135,18 +135,31 @@ def compare(
     with progress():
         for row in measure(wanted, workload, store):
             rows.append(row)
-            say(f"{row.name}: done, {len(rows)} rows so far")
-            write(output, rows)
-    plot(output, rows)
-    with progress():
-        shown = pictures_of(wanted, workload, store, SHOWN)
-    write_text(output / PAGE, as_page(rows, shown, [*_about(workload), *without_quantization(rows)]))
+            log.info("%s: done, %d rows so far", row.name, len(rows))
+            if not rank():
+                write(output, rows)
+    agreed(lambda: _finish(output, rows, workload, partial(pictures_of, wanted, workload, store, SHOWN)))
     if json:
         as_json([row.to_json() for row in rows])
         return
     result(for_terminal(rows))
     for line in (*without_quantization(rows), f"Everything: {output}/{PAGE} to look at, {FILES}."):
         result(line)
+
+
+def _finish(
+    output: Path, rows: Sequence[Row], workload: Workload, pictures: Callable[[], dict[str, DrawnColumns]]
+) -> None:
+    """The plots and the page."""
+    from ..compare.output import without_quantization
+    from ..compare.page import as_page
+    from ..compare.plots import plot
+    from ..ir.storage.whole import write_text
+
+    plot(output, rows)
+    with progress():
+        shown = pictures()
+    write_text(output / PAGE, as_page(rows, shown, [*_about(workload), *without_quantization(rows)]))
 
 
 def _about(workload: Workload) -> list[str]:

@@ -34,7 +34,7 @@ from .neighbours import broken_neighbour
 DONE, WRONG_INPUT, INTERRUPTED = 0, 2, 130
 TRACEBACK = "DGQC_TRACEBACK"
 """Set it to 1 to see where an error came from."""
-SHARED = ("compile", "calibrate")
+SHARED = ("compile", "calibrate", "compare")
 """Commands that several processes can share."""
 LEAST_MEMORY = 1400 * 2**20
 """Bytes of address space, for PyTorch and diffusers with their threads."""
@@ -66,7 +66,7 @@ def options(context: typer.Context, version: ShowVersion = False) -> None:
     if ranks() > 1 and context.invoked_subcommand not in SHARED:
         raise DgqcError(
             f"dgqc {context.invoked_subcommand} is work for one process; start it without torchrun, which "
-            f"{' and '.join(SHARED)} know."
+            f"{', '.join(SHARED[:-1])} and {SHARED[-1]} know."
         )
 
 

@@ -11,6 +11,7 @@ from typing import Any
 
 import numpy as np
 
+from ..ir.ranks import shared_out
 from ..report.report import bops
 from .candidates import FLOAT, Candidate, candidate
 from .drawing import Pictures, PictureSeries, draw
@@ -24,6 +25,7 @@ from .workload import Workload
 
 def compare(wanted: Sequence[Candidate], workload: Workload, store: Store) -> Iterator[Row]:
     """A row for each candidate, as soon as it is whole; the float model's first where pictures are drawn.
+    Ranks share the rows.
 
     Raises DgqcError for prompts that the judge can't read, before anything runs.
     """
@@ -32,8 +34,9 @@ def compare(wanted: Sequence[Candidate], workload: Workload, store: Store) -> It
         for drawing in workload.drawings.values():
             workload.judge.check(drawing.prompts)
         compared.insert(0, candidate(FLOAT))
-    for one in compared:
-        yield Measured(one, workload, store).row()
+        for drawing in workload.drawings.values():
+            Measured(compared[0], workload, store).pictures(drawing)  # beside which every row is judged
+    yield from shared_out(lambda one: Measured(one, workload, store).row(), compared, one_by_one=True)
 
 
 def pictures_of(
@@ -99,10 +102,11 @@ class Measured:
 
     def pictures(self, drawing: PictureSeries) -> Pictures:
         """Drawn, or kept from an earlier time."""
-        parts = drawing.parts()
-        return np.concatenate(
-            [self.store.pictures([*self.key, one.to_json()], partial(self._draw, one)) for one in parts]
-        )
+
+        def kept(part: PictureSeries) -> Pictures:
+            return self.store.pictures([*self.key, part.to_json()], partial(self._draw, part))
+
+        return np.concatenate(list(shared_out(kept, drawing.parts(), one_by_one=True)))
 
     def _draw(self, drawing: PictureSeries) -> Pictures:
         return draw(drawing, self.program)

@@ -22,6 +22,7 @@ from ..frontends.calibrating.calibration_file import load_calibration
 from ..frontends.loading.pipelines import load_pipeline, unknown_words
 from ..ir.calibration import Calibration
 from ..ir.errors import DgqcError
+from ..ir.ranks import agreed
 from .drawing import Decode, PictureSeries, has_latent_pictures
 from .judges import Judge
 from .observing import Observed
@@ -132,7 +133,7 @@ def prompted(
     def recorded(some: Sequence[str], seed: int) -> tuple[Calibration, str]:
         key = digest("recording", own, list(some), sizes.steps, seed, guidance)
         file = store.folder / f"{key}.safetensors"
-        if not file.is_file():
+        if not agreed(file.is_file):
             store.folder.mkdir(parents=True, exist_ok=True)
             tell = shown("recording UNet calls")
             calibrate(model, some, sizes.steps, file, seed, BATCH, guidance, tell)

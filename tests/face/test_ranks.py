@@ -109,6 +109,32 @@ def _workers(process: int) -> Sequence[int]:
 
 
 @pytest.mark.slow
+def test_ranks_share_the_rows_of_a_comparison(tmp_path: Path) -> None:
+    asked = (
+        *(
+            "compare",
+            "--presets",
+            "naive,eda,ours",
+            "--bits",
+            "w8a8,w4a8",
+            "--set",
+            "iterations=2",
+            "--steps",
+            "3",
+        ),
+        *("--pictures", "17", "--no-unseen", "--calib-prompts", "2", "--held-out", "1", "--judge", "pixels"),
+    )
+    for count, output in ((1, tmp_path / "one"), (2, tmp_path / "two")):
+        ended = subprocess.run(
+            [*command(count, *asked, "-o", output)], capture_output=True, text=True, check=False
+        )
+        assert ended.returncode == 0, ended.stderr
+        assert ended.stdout.count("Everything: ") == 1
+    for file in ("compare.json", "compare.md", "trajectory.csv"):
+        assert (tmp_path / "two" / file).read_bytes() == (tmp_path / "one" / file).read_bytes()
+
+
+@pytest.mark.slow
 def test_other_commands_are_for_one_process() -> None:
     ended = subprocess.run(command(2, "targets"), capture_output=True, text=True, check=False)
     assert ended.returncode != 0
