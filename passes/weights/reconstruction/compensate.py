@@ -19,7 +19,7 @@ from ....ir.plans import Weight
 from ....ir.storage.mapped import let_go
 from .cache import Learned
 from .compensated_rounding import Factor, factors_of, rounded
-from .fit import Fit, fit_of
+from .fit import Fit, fits_of
 from .layer_rows import LayerRows, Span
 from .learn import Task
 from .row_means import means
@@ -118,8 +118,7 @@ class Compensation:
         assert held is not None
         wanted = _moved(weight.double(), held.moving, drift)
         codes = rounded(wanted / layer.scale[:, None], held.rounding, layer.limit)
-        fits = (fit_of(one.double(), wanted, held.matrix) for one in (layer.codes, codes))
-        return RoundedLayer(codes, *fits)
+        return RoundedLayer(codes, *fits_of((layer.codes, codes), wanted, held.matrix))
 
     def _by_spans(self, layer: GivenLayer, spans: Sequence[Span]) -> RoundedLayer:
         """Of a layer with more inputs."""

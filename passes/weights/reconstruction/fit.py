@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import torch
@@ -28,7 +29,13 @@ class Fit:
         return float((scale.square() * self.reached - 2 * scale * self.both + self.wanted).sum())
 
 
-def fit_of(codes: torch.Tensor, wanted: torch.Tensor, moments: torch.Tensor) -> Fit:
-    """Of codes and the weights that are wanted, both float64 (N, K), on inputs with these moments, (K, K)."""
-    through = codes @ moments
-    return Fit((through * wanted).sum(1), (through * codes).sum(1), ((wanted @ moments) * wanted).sum(1))
+def fits_of(candidates: Sequence[torch.Tensor], wanted: torch.Tensor, moments: torch.Tensor) -> list[Fit]:
+    """Of each of some codes (N, K) and the weights that are wanted, float64 (N, K), on inputs with these
+    moments, float64 (K, K) and symmetric."""
+    through = wanted @ moments
+    square = (through * wanted).sum(1)
+
+    def of_one(codes: torch.Tensor) -> Fit:
+        return Fit((through * codes).sum(1), ((codes @ moments) * codes).sum(1), square)
+
+    return [of_one(codes.double()) for codes in candidates]
