@@ -111,18 +111,8 @@ def _workers(process: int) -> Sequence[int]:
 @pytest.mark.slow
 def test_ranks_share_the_rows_of_a_comparison(tmp_path: Path) -> None:
     asked = (
-        *(
-            "compare",
-            "--presets",
-            "naive,eda,ours",
-            "--bits",
-            "w8a8,w4a8",
-            "--set",
-            "iterations=2",
-            "--steps",
-            "3",
-        ),
-        *("--pictures", "17", "--no-unseen", "--calib-prompts", "2", "--held-out", "1", "--judge", "pixels"),
+        *("compare", "--presets", "naive,ours", "--bits", "w8a8,w4a8", "--steps", "3", "--pictures", "17"),
+        *("--no-unseen", "--calib-prompts", "2", "--held-out", "1", "--judge", "pixels"),
     )
     for count, output in ((1, tmp_path / "one"), (2, tmp_path / "two")):
         ended = subprocess.run(
