@@ -86,6 +86,7 @@ class FullCall:
         self.left: list[torch.Tensor] = []
 
     def run(self, *given: torch.Tensor) -> torch.Tensor:
+        output: torch.Tensor
         output, value = self._network.run(*given)
         self.left.append(value)
         return output
@@ -99,7 +100,8 @@ class ShallowCall:
 
     def run(self, *given: torch.Tensor) -> torch.Tensor:
         *inputs, step = given
-        return self._network.run(*inputs, next(self._kept), step)
+        answer: torch.Tensor = self._network.run(*inputs, next(self._kept), step)
+        return answer
 
 
 def _of_picture(picture: FloatDrawing, calls: QuantizedCalls, source: Sequence[int]) -> torch.Tensor:
