@@ -74,6 +74,9 @@ def test_it_is_said_before_any_pass_runs(caplog: pytest.LogCaptureFixture) -> No
         def before(self, *_: object) -> None:
             raise Stop
 
+        def after(self, *_: object) -> None:
+            pass
+
     caplog.set_level(logging.INFO, "dgqc")
     with pytest.raises(Stop):
         dgqc.compile(architectures.unconditional(), steps=3, samples=4, instruments=[Stopper()])
