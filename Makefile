@@ -43,12 +43,13 @@ docs: $(VENV)/.installed
 matrix: $(VENV)/.installed
 	$(BIN)/python tests/matrix.py $(ENVIRONMENTS) $(if $(TORCH_INDEX),--torch-index $(TORCH_INDEX))
 
-# Torch goes first, at a fixed version, so that it is the CPU build that everything else finds.
+# Torch goes first, at a fixed version, so that it is the CPU build that everything else finds; what it needs itself
+# comes with the rest, so that an index that can't be reached is asked for one package and not for ten.
 $(VENV)/.installed: pyproject.toml
 	@test -n "$(PYTHON)" && $(PYTHON) -c "import sys; sys.exit(sys.version_info < (3, 11))" 2>/dev/null || { echo \
 	    "There is no Python of $(VERSIONS) by the name $(or $(PYTHON),python...); install one, or name it: make PYTHON=PATH" >&2; exit 1; }
 	$(PYTHON) -m venv $(VENV)
-	$(BIN)/python -m pip install --quiet $(TORCH) $(if $(TORCH_INDEX),--extra-index-url $(TORCH_INDEX))
+	$(BIN)/python -m pip install --quiet --no-deps $(TORCH) $(if $(TORCH_INDEX),--extra-index-url $(TORCH_INDEX))
 	$(BIN)/python -m pip install --quiet --editable .
 	touch $@
 
