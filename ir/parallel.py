@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import threading
 from collections import deque
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor, wait
 from contextlib import contextmanager
 from contextvars import copy_context
@@ -86,13 +86,13 @@ def side_by_side(
             wait(begun)
 
 
-def in_blocks(function: Callable[..., Result], blocks: Iterable[tuple[Any, ...]]) -> list[Result]:
+def in_blocks(function: Callable[..., Result], blocks: Sequence[tuple[Any, ...]]) -> list[Result]:
     """What `function` makes of each block's arguments, in their order. For integers alone.
 
     As many blocks at a time as torch had threads before, even inside of `side_by_side`, whose threads wait
     for theirs; so work of few pieces has all processors, too.
     """
-    if _thread.in_block:
+    if _thread.in_block or len(blocks) == 1:
         return [function(*block) for block in blocks]
     with single_threaded():
         return list(_shared.pool("blocks", in_block=True).map(lambda block: function(*block), blocks))

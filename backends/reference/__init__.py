@@ -9,9 +9,11 @@ import torch
 from ...ir.caching import CachingGraph, FeatureCache, cached_node
 from ...ir.errors import DgqcError
 from ...ir.level import Level
+from ...ir.parallel import single_threaded
 from ...ir.program import Program
 
 
+@single_threaded()  # Once for a call, whose ops share out their blocks.
 def run(
     program: Program, inputs: Mapping[str, torch.Tensor], step: int, cache: FeatureCache | None = None
 ) -> torch.Tensor:

@@ -22,9 +22,9 @@ from ..frontends.loading.exported_unet import ExportedUNet
 from ..ir.calibration import Calibration, Inputs
 from ..ir.errors import DgqcError
 from ..ir.ops.integer import has_weight
-from ..ir.parallel import single_threaded
+from ..ir.parallel import side_by_side, single_threaded
 from ..ir.progress import enter
-from ..ir.storage.mapped import let_go
+from ..ir.storage.mapped import letting_go
 from ..passes.graph.edit import module_path
 from ..report.quality import Quality, bound_for, decibels
 from ..report.report import entry_with
@@ -83,13 +83,19 @@ def check(
     fast = default_backend() != REFERENCE
     samples = _samples(request, compiled, held_out or calibration, fast, held_out is not None)
     schedule = compiled.program.schedule
-    found: dict[int, float] = {}
-    for step in evenly_spaced(len(schedule), CALLS if fast else 2):
-        inputs = _first(samples.calls, step)
-        with torch.no_grad():
-            wanted = answer_of(samples.model, inputs, torch.tensor(schedule.timesteps[step]))
-        let_go(*samples.model.parameters())
-        found[step] = decibels(wanted, compiled.answer(inputs, step=step))
+    looked_at = {
+        step: _first(samples.calls, step) for step in evenly_spaced(len(schedule), CALLS if fast else 2)
+    }
+
+    def wanted(step: int) -> torch.Tensor:
+        return answer_of(samples.model, looked_at[step], torch.tensor(schedule.timesteps[step]))
+
+    with torch.no_grad(), letting_go(samples.model):
+        answers = list(side_by_side(wanted, looked_at))
+    found = {
+        step: decibels(answer, compiled.answer(looked_at[step], step=step))
+        for step, answer in zip(looked_at, answers, strict=True)
+    }
     summary = compiled.report.get("summary", {})
     if bound is None:
         bound = bound_for(summary.get("weight_bits", 8), summary.get("activation_bits", 8))

@@ -10,7 +10,11 @@ from dataclasses import dataclass
 
 import torch
 
+from ..parallel import in_blocks
 from .intervals import Interval
+
+BLOCK = 2**20
+"""Entries of a weight that are summed at once."""
 
 
 @dataclass(frozen=True)
@@ -27,15 +31,29 @@ class WeightSums:
     def of(weight: torch.Tensor, group: torch.Tensor | None, groups: int) -> WeightSums:
         """weight: int8 (N, K) or (N, kh, kw, K). group: (K,), the group of each index, of any integer type;
         None where all are one, whatever `groups` says."""
-        # Sums of int8 stay below 2^31 for any kernel.
-        taps = weight.reshape(weight.shape[0], -1, weight.shape[-1])
-        above = taps.clamp(min=0).sum(dim=1, dtype=torch.int32)
-        below = above - taps.sum(dim=1, dtype=torch.int32)
         if group is None:
-            parts = above.sum(dim=1, dtype=torch.int64), below.sum(dim=1, dtype=torch.int64)
-            return WeightSums(parts[0].double()[None], parts[1].double()[None])
-        members = torch.nn.functional.one_hot(group.to(torch.int64), groups).to(torch.float64).T
-        return WeightSums(members @ above.to(torch.float64).T, members @ below.to(torch.float64).T)
+            group, groups = torch.zeros(weight.shape[-1], dtype=torch.int64), 1
+        rows = weight.reshape(len(weight), -1)
+        # Products with float32 are the fastest sums there are, and exact as long as these stay below 2^24.
+        exact = torch.float32 if rows.shape[1] * 2**7 < 2**24 else torch.float64
+        members = torch.nn.functional.one_hot(group.to(torch.int64), groups).to(exact)
+        every_tap = members.T.repeat(1, rows.shape[1] // len(members))
+
+        def of_block(block: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
+            entries = block.to(exact)
+            total = every_tap @ entries.T
+            above = every_tap @ entries.clamp_(min=0).T
+            return above, above - total
+
+        size = max(1, BLOCK // rows.shape[1])
+        parts = in_blocks(of_block, [(rows[first : first + size],) for first in range(0, len(rows), size)])
+        above, below = (torch.cat(halves, dim=1).to(torch.float64) for halves in zip(*parts, strict=True))
+        return WeightSums(above, below)
+
+    @property
+    def total(self) -> torch.Tensor:
+        """Sums of all entries, float64 (G, N)."""
+        return self.positive - self.negative
 
     @property
     def absolute(self) -> torch.Tensor:

@@ -4,6 +4,7 @@ block of it stays in the cache."""
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from threading import Lock
 
 import torch
 
@@ -33,13 +34,34 @@ def by_rows(
     size = max(least, BLOCK // width)
     flat = [t.reshape(-1, *t.shape[-2:]) for t in tensors]
     sides = [t.expand(*before, *t.shape[-2:]).reshape(-1, *t.shape[-2:]) for t in whole]
+    starts = [(place, start) for place in range(before.numel()) for start in range(0, count, size)]
+    firsts = [place * count + start for place, start in starts]
     blocks = [
         (*(t[place, start : start + size] for t in flat), *(t[place] for t in sides))
-        for place in range(before.numel())
-        for start in range(0, count, size)
+        for place, start in starts
     ]
-    parts = zip(*in_blocks(function, blocks), strict=True)
-    return tuple(torch.cat(results).reshape(*before, count, -1) for results in parts)
+    results = _Results(function, len(flat[0]) * count)
+    in_blocks(results.put, [(number, *block) for number, block in zip(firsts, blocks, strict=True)])
+    return tuple(result.reshape(*before, count, -1) for result in results.whole)
+
+
+class _Results:
+    """What a function makes of blocks of rows, each put where it belongs by the thread that made it."""
+
+    def __init__(self, function: Callable[..., tuple[torch.Tensor, ...]], rows: int) -> None:
+        """rows: of all blocks together."""
+        self.function, self.rows = function, rows
+        self.whole: tuple[torch.Tensor, ...] = ()
+        self._lock = Lock()
+
+    def put(self, first: int, *block: torch.Tensor) -> None:
+        """first: row of the block among all."""
+        parts = self.function(*block)
+        with self._lock:
+            # What the function makes is known by now, and all blocks make the same.
+            self.whole = self.whole or tuple(part.new_empty(self.rows, part.shape[-1]) for part in parts)
+        for whole, part in zip(self.whole, parts, strict=True):
+            whole[first : first + len(part)] = part
 
 
 def along_rows(

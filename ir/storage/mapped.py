@@ -11,12 +11,14 @@ import ctypes
 import mmap
 import sys
 import tempfile
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
 from functools import cache
 from pathlib import Path
 from typing import Any
 
 import torch
+from torch import nn
 from torch.multiprocessing.reductions import StorageWeakRef
 
 MAPPINGS = Path("/proc/self/maps")
@@ -69,6 +71,22 @@ def let_go(*tensors: torch.Tensor) -> None:
         _, versions = _known.get(tensor.untyped_storage()._cdata, (None, {}))
         if tensor.is_contiguous() and versions.get(tensor.data_ptr()) == tensor._version:
             _give_back(tensor.data_ptr(), tensor.nbytes)
+
+
+@contextmanager
+def letting_go(model: nn.Module) -> Iterator[None]:
+    """Inside, each module of a model lets go of its own weights once it has answered: a call has those of a
+    layer or two in memory, and not the whole file."""
+
+    def answered(module: nn.Module, *_: Any) -> None:
+        let_go(*module.parameters(recurse=False))
+
+    hooks = [module.register_forward_hook(answered) for module in model.modules()]
+    try:
+        yield
+    finally:
+        for hook in hooks:
+            hook.remove()
 
 
 def let_go_of_freed() -> None:

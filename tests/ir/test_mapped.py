@@ -11,7 +11,7 @@ import torch
 from safetensors.torch import save_file
 
 from dgqc.frontends.loading.weight_files import read_safetensors
-from dgqc.ir.storage.mapped import MAPPINGS, in_file, let_go, let_go_of_freed
+from dgqc.ir.storage.mapped import MAPPINGS, in_file, let_go, let_go_of_freed, letting_go
 
 SIZE = 2**22
 """Numbers, 16 MB of them."""
@@ -68,6 +68,33 @@ def test_what_was_freed_comes_back_though_something_later_lives() -> None:
     let_go_of_freed()
     assert megabytes("RssAnon") <= full - 60
     assert bool(last.eq(1).all())
+
+
+class Largest(torch.nn.Module):
+    """Adds the largest of its weights."""
+
+    def __init__(self, weight: torch.Tensor, seen: list[int]) -> None:
+        super().__init__()
+        self.weight, self.seen = torch.nn.Parameter(weight, requires_grad=False), seen
+
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        found = x + self.weight.max()
+        self.seen.append(megabytes())
+        return found
+
+
+@linux
+def test_a_model_lets_go_of_each_layer_once_it_has_answered(stored: dict[str, torch.Tensor]) -> None:
+    seen: list[int] = []
+    model = torch.nn.Sequential(*(Largest(value, seen) for value in stored.values()))
+    before, wanted = megabytes(), torch.tensor(float(SIZE))
+    for _ in range(2):
+        with letting_go(model):
+            assert model(torch.zeros(())) == wanted
+        assert megabytes() <= before + 2
+    assert max(seen) <= before + 18
+    model(torch.zeros(()))
+    assert megabytes() >= before + 30
 
 
 def test_what_was_changed_stays_changed(stored: dict[str, torch.Tensor]) -> None:

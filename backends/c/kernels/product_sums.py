@@ -65,6 +65,12 @@ class SegmentSums:
         return sum(QUAD * (-(-(first + count) // QUAD) - first // QUAD) for first, count in self.segments)
 
     @property
+    def of_channels(self) -> torch.Tensor:
+        """The segment of each channel, int64 (C,)."""
+        counts = torch.tensor([count for _, count in self.segments])
+        return torch.arange(len(counts)).repeat_interleave(counts)
+
+    @property
     def channels(self) -> int:
         return sum(count for _, count in self.segments)
 

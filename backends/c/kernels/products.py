@@ -8,6 +8,7 @@ from typing import Any
 import torch
 from torch import fx
 
+from ....ir.arithmetic.accumulators import WeightSums
 from ....ir.arithmetic.operands import shape_of, value_of
 from ....ir.errors import DgqcError
 from ....ir.storage.narrow_codes import FIELDS
@@ -178,13 +179,7 @@ def _widened(weight: torch.Tensor) -> tuple[int, ...]:
 def segment_sums(weight: torch.Tensor, segments: SegmentSums) -> torch.Tensor:
     """What the weights of each segment add up to, over all taps: int32 (segments, N). weight: int8 (N, ...,
     C)."""
-    channels = weight.flatten(1, -2).sum(dim=1, dtype=torch.int32) if weight.ndim > 2 else weight
-    return torch.stack(
-        [
-            channels[:, first : first + count].sum(dim=1, dtype=torch.int32)
-            for first, count in segments.segments
-        ]
-    )
+    return WeightSums.of(weight, segments.of_channels, len(segments.segments)).total.to(torch.int32)
 
 
 def sums_pay(weight: torch.Tensor, bits: int, segments: SegmentSums) -> bool:
