@@ -13,6 +13,8 @@ from source_tree import FACE, ROOMS, ROOT, Module, imports, modules
 
 LINES_OF_FILE, LINES_OF_FUNCTION = 350, 60
 MODULES = modules()
+BESIDE = ("tests", "benchmarks", "docs", "examples")
+"""Folders of Python that isn't the package's."""
 RECORDS = ("ir/ops/", "backends/c/kernels/")
 """Where ops are listed: a table of them anywhere else forgets the next one."""
 FEW = 3
@@ -30,10 +32,11 @@ def long_files() -> list[str]:
 
 
 def long_functions() -> list[str]:
-    """Functions with too many lines, docstring included."""
+    """Functions with too many lines, docstring included, those of tests and benchmarks likewise."""
+    beside = [Module(path.stem, path) for one in BESIDE for path in sorted((ROOT / one).rglob("*.py"))]
     return [
         f"{module.place}:{node.lineno} {node.name}: {length}"
-        for module in MODULES.values()
+        for module in (*MODULES.values(), *beside)
         for node in ast.walk(module.tree)
         if isinstance(node, ast.FunctionDef)
         and (length := (node.end_lineno or node.lineno) - node.lineno + 1) > LINES_OF_FUNCTION

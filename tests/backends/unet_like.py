@@ -28,83 +28,73 @@ def unet_like(seed: int = 0, channels: int = 8, size: int = 6, tokens: int = 5) 
     x, context = g.take(
         sample=(1, channels, size, size), encoder_hidden_states=(1, tokens, channels)
     )  # fmt: skip
-    pixels = size * size
-
-    def scale() -> tuple[Any, ...]:
-        return g.table(2**29, 2**30, g.steps), g.table(29, 30, g.steps)
-
-    def linear(value: Any, rows: int, columns: int, bits: int) -> Any:
-        codes = g.quantized(value, channels, 2, bits, 3) if bits % 4 else g.quantized(value, rows, 1, bits, 3)
-        args = (codes[0], g.step, *codes[1:], g.weight(4, columns, channels), *g.epilogue(columns))
-        return g.call(dgqc.linear.default, *args)
-
-    def heads(value: Any, rows: int, order: list[int]) -> Any:
-        split = g.call(aten.reshape.default, value, [1, rows, 2, channels // 2])
-        return g.call(aten.permute.default, split, order)
-
-    # A resnet: the step's row is added to a convolution's output, and the input on the way out.
     image = g.call(aten.permute.default, x, [0, 2, 3, 1])
+    h = _resnet(g, image, channels, size * size)
+    h = _cross_attention(g, h, context, channels, size * size, tokens)
+    h = g.call(aten.reshape.default, h, [1, size, size, channels])
+    h = _down_and_up(g, h, image, channels, size)
+    return g.finish(g.call(aten.permute.default, h, [0, 3, 1, 2]))
+
+
+def _resnet(g: IntegerGraph, image: Any, channels: int, pixels: int) -> Any:
+    """The step's row is added to a convolution's output, and the input on the way out."""
     h = g.call(dgqc.group_norm.default, image, g.step, 2, *norm_tables(g, channels, channels * pixels // 2))
     place = (g.table(2**13, 2**16 - 1, g.steps), g.table(5, 16, g.steps))
     table = g.constant(activation_table(sigmoid, 16.0))
-    h = g.call(
-        dgqc.activation.default,
-        h,
-        g.step,
-        table,
-        *place,
-        g.table(2**28, 2**30, g.steps),
-        g.table(44, 47, g.steps),
-    )
+    scale = g.table(2**28, 2**30, g.steps), g.table(44, 47, g.steps)
+    h = g.call(dgqc.activation.default, h, g.step, table, *place, *scale)
     codes = g.quantized(h, channels, 3, 6, 3)
     convolution = (g.weight(4, channels, 3, 3, channels), *g.epilogue(channels), [1, 1], [1, 1])
     h = g.call(dgqc.conv2d.default, codes[0], g.step, *codes[1:4], *convolution)
-    row = g.call(
-        dgqc.at_step.default, g.table(-9000, 9000, g.steps, 1, 1, 1, channels, dtype=torch.int16), g.step
+    rows = g.table(-9000, 9000, g.steps, 1, 1, 1, channels, dtype=torch.int16)
+    row = g.call(dgqc.at_step.default, rows, g.step)
+    factors = (*(g.table(2**28, 2**29, g.steps) for _ in "ab"), g.table(30, 30, g.steps))
+    h = g.call(dgqc.add.default, h, row, g.step, *factors)
+    return g.call(
+        dgqc.mul.default, h, image, g.step, g.table(2**28, 2**29, g.steps), g.table(42, 44, g.steps)
     )
-    h = g.call(
-        dgqc.add.default,
-        h,
-        row,
-        g.step,
-        *(g.table(2**28, 2**29, g.steps) for _ in "ab"),
-        g.table(30, 30, g.steps),
-    )
-    h = g.call(dgqc.mul.default, h, image, g.step, g.table(2**28, 2**29, g.steps), g.table(42, 44, g.steps))
 
-    # Cross-attention with the start token kept apart.
+
+def _cross_attention(g: IntegerGraph, h: Any, context: Any, channels: int, pixels: int, tokens: int) -> Any:
+    """With the start token kept apart. Rows (1, pixels, channels), their halves swapped."""
+
+    def heads(value: Any, rows: int, bits: int) -> Any:
+        """A linear of so many bits, by head."""
+        codes = g.quantized(value, channels, 2, bits, 3) if bits % 4 else g.quantized(value, rows, 1, bits, 3)
+        args = (codes[0], g.step, *codes[1:], g.weight(4, channels, channels), *g.epilogue(channels))
+        split = g.call(aten.reshape.default, g.call(dgqc.linear.default, *args), [1, rows, 2, channels // 2])
+        return g.call(aten.permute.default, split, [0, 2, 1, 3])
+
     rows = g.call(aten.reshape.default, h, [1, pixels, channels])
     normed = g.call(dgqc.layer_norm.default, rows, g.step, *norm_tables(g, channels, channels))
-    q = g.quantized(heads(linear(normed, pixels, channels, 6), pixels, [0, 2, 1, 3]), channels // 2, 3, 6, 2)
-    k = g.quantized(heads(linear(context, tokens, channels, 8), tokens, [0, 2, 1, 3]), tokens, 2, 6, 2)
-    v = g.quantized(heads(linear(context, tokens, channels, 6), tokens, [0, 2, 1, 3]), channels // 2, 3, 6, 2)
+    q = g.quantized(heads(normed, pixels, 6), channels // 2, 3, 6, 2)
+    k = g.quantized(heads(context, tokens, 8), tokens, 2, 6, 2)
+    v = g.quantized(heads(context, tokens, 6), channels // 2, 3, 6, 2)
     args = (q[0], k[0], g.step, *q[1:], *k[1:], g.table(2**20, 2**22, g.steps), g.table(18, 20, g.steps), 32)
     probabilities = g.call(dgqc.softmax_log2.default, g.call(dgqc.matmul.default, *args), 31, "tensor", True)
     parts = [g.call(operator.getitem, probabilities, i) for i in range(4)]
     shares = g.constant(torch.tensor([2**23 >> i if i < 24 else 0 for i in range(32)], dtype=torch.int32))
     factors = (g.table(2**14, 2**18, g.steps), g.table(18, 30, g.steps))
     mixed = g.call(dgqc.attend.default, *parts, True, shares, 23, v[0], g.step, *v[1:], *factors)
-    mixed = g.call(
-        aten.reshape.default, g.call(aten.permute.default, mixed, [0, 2, 1, 3]), [1, pixels, channels]
-    )
-    halves = [
-        g.call(aten.slice.Tensor, mixed, 2, i * channels // 2, (i + 1) * channels // 2) for i in range(2)
-    ]
-    swapped = g.call(aten.cat.default, halves[::-1], 2)
-    h = g.call(aten.reshape.default, swapped, [1, size, size, channels])
+    permuted = g.call(aten.permute.default, mixed, [0, 2, 1, 3])
+    mixed = g.call(aten.reshape.default, permuted, [1, pixels, channels])
+    half = channels // 2
+    halves = [g.call(aten.slice.Tensor, mixed, 2, i * half, (i + 1) * half) for i in range(2)]
+    return g.call(aten.cat.default, halves[::-1], 2)
 
-    # Down, up, and a skip connection into a convolution grouped by output position.
+
+def _down_and_up(g: IntegerGraph, h: Any, image: Any, channels: int, size: int) -> Any:
+    """And a skip connection into a convolution grouped by output position."""
     small = g.call(dgqc.avg_pool2d.default, h, 2, 2)
-    large = g.call(
-        dgqc.upsample_nearest.default, g.call(dgqc.rescale.default, small, g.step, *scale()), size, size
-    )
+    scale = g.table(2**29, 2**30, g.steps), g.table(29, 30, g.steps)
+    small = g.call(dgqc.rescale.default, small, g.step, *scale)
+    large = g.call(dgqc.upsample_nearest.default, small, size, size)
     joined = g.call(aten.cat.default, [large, image], 3)
-    tables = g.quantized(joined, pixels, 2, 6, 4)
+    tables = g.quantized(joined, size * size, 2, 6, 4)
     quantizer = tables[0].args[2:5]
     g.graph.erase_node(tables[0])
     args = (joined, g.step, *quantizer, *tables[1:4], 6, g.weight(8, channels, 3, 3, 2 * channels))
-    result = g.call(dgqc.conv2d_pixel.default, *args, *g.epilogue(channels), [1, 1], [1, 1])
-    return g.finish(g.call(aten.permute.default, result, [0, 3, 1, 2]))
+    return g.call(dgqc.conv2d_pixel.default, *args, *g.epilogue(channels), [1, 1], [1, 1])
 
 
 def inputs_of(program: Program, seed: int = 0) -> dict[str, torch.Tensor]:
