@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import partial
 from typing import Any
@@ -16,6 +16,8 @@ from ..frontends.parts.part import Part
 from ..frontends.parts.text_encoders import TOKENIZERS, text_encoder_part
 from ..ir.errors import DgqcError, UnsupportedOperation
 from ..ir.tokenizer import Tokenizer
+from ..passes.manager.pipeline import parse_pipeline
+from ..passes.manager.presets import pipeline_for
 from .callers import KnownModel, drawings_of, own_pipeline
 from .prepare import known_of, recorded_of, settled
 from .request import ALL, AUTO, OFF, UNET, Request
@@ -24,15 +26,31 @@ from .samples import sizes
 log = logging.getLogger("dgqc")
 
 
+USUAL = "w8a8"
+"""Widths of a part where nobody says them."""
+
+
 @dataclass(frozen=True)
 class _Kind:
-    """A kind of part. option: of the request, which says its widths, or that it is left out."""
+    """A kind of part. option: of the request, which says its widths, or that it is left out. called: by
+    people."""
 
     option: str
     names: tuple[str, ...]
+    called: str
+
+    def opt(self, request: Request) -> str:
+        """Its widths, or `off`."""
+        return getattr(request, self.option) or USUAL
+
+    def said(self, request: Request) -> bool:
+        """Whether somebody wants it in widths of their own."""
+        return getattr(request, self.option) not in (None, OFF)
 
 
-_TEXT, _PIXELS = _Kind("text", tuple(TOKENIZERS)), _Kind("decoder", (DECODER,))
+_TEXT = _Kind("text", tuple(TOKENIZERS), "text encoders")
+_PIXELS = _Kind("decoder", (DECODER,), "a decoder")
+_KINDS = (_TEXT, _PIXELS)
 
 
 @dataclass(frozen=True)
@@ -58,14 +76,18 @@ def other_parts(request: Request) -> OtherParts:
     """What becomes of the other parts of the request's pipeline.
 
     Nothing for a model that comes alone, and where nothing else is asked for.
-    Raises DgqcError, before any work, for a part that has no integer form or can't be calibrated, where all
-    parts are asked for.
+    Raises DgqcError, before any work, for widths that there are none of, or of a part that isn't there; and
+    for a part that has no integer form or can't be calibrated, where all parts are asked for.
     """
+    for kind in _KINDS:
+        if kind.said(request):
+            parse_pipeline(pipeline_for(kind.opt(request)))
     if request.parts == UNET or (request.text, request.decoder) == (OFF, OFF):
         return OtherParts()
     recorded = None if request.calibration is None else recorded_of(request.calibration)
     known = known_of(request, recorded)
     if known.pipeline is None:
+        _refuse_absent(request, (), f"a {type(known.model).__name__} that comes alone")
         return OtherParts()
     request = settled(request, known)
     try:
@@ -74,7 +96,19 @@ def other_parts(request: Request) -> OtherParts:
         if request.parts == ALL:
             raise
         return _all_floating(error)
-    return _sorted(request, list(_made(request, known, pipeline)))
+    made = list(_made(request, known, pipeline))
+    _refuse_absent(request, [kind for _, kind, *_ in made], f"a {type(pipeline).__name__} like this")
+    return _sorted(request, made)
+
+
+def _refuse_absent(request: Request, present: Collection[_Kind], model: str) -> None:
+    """Raises DgqcError where somebody says the widths of what a model hasn't."""
+    for kind in _KINDS:
+        if kind.said(request) and kind not in present:
+            raise DgqcError(
+                f"--{kind.option} {kind.opt(request)} says the widths of {kind.called}, and {model} has "
+                "none; leave it out, or give a pipeline that has."
+            )
 
 
 Making = tuple[str, _Kind, str, Callable[[], Part]]
@@ -85,9 +119,9 @@ def _made(request: Request, known: KnownModel, pipeline: Any) -> Iterator[Making
     """The parts that a pipeline has and that aren't left out."""
     for name in _TEXT.names:
         if request.text != OFF and getattr(pipeline, name, None) is not None:
-            yield name, _TEXT, request.text, partial(text_encoder_part, pipeline, name, request.seed)
+            yield name, _TEXT, _TEXT.opt(request), partial(text_encoder_part, pipeline, name, request.seed)
     if request.decoder != OFF and getattr(pipeline, COMPONENT, None) is not None:
-        yield DECODER, _PIXELS, request.decoder, partial(_decoder, request, known)
+        yield DECODER, _PIXELS, _PIXELS.opt(request), partial(_decoder, request, known)
 
 
 def _sorted(request: Request, found: Sequence[Making]) -> OtherParts:

@@ -215,13 +215,17 @@ class Request(ModelOptions):
             recorded=False,  # a bundle has what it has
         ),
     )
-    text: str = field(
-        default="w8a8",
-        metadata=option("--text", "Widths of text encoders, or off.", metavar="PRESET", recorded=False),
+    text: str | None = field(
+        default=None,
+        metadata=option(
+            "--text", "Widths of text encoders (w8a8), or off.", metavar="PRESET", recorded=False
+        ),
     )
-    decoder: str = field(
-        default="w8a8",
-        metadata=option("--decoder", "Widths of the decoder, or off.", metavar="PRESET", recorded=False),
+    decoder: str | None = field(
+        default=None,
+        metadata=option(
+            "--decoder", "Widths of the decoder (w8a8), or off.", metavar="PRESET", recorded=False
+        ),
     )
     check: bool = field(
         default=True,

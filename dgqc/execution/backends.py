@@ -27,14 +27,19 @@ def default_backend() -> str:
     return next((name for target, name in favoured if target.cannot_run(name) is None), REFERENCE)
 
 
+def check_backend(name: str | None, program: Program) -> None:
+    """Raises DgqcError as `open_backend` does, before anything is opened. name: as in `run`."""
+    if name is not None:
+        _able(name, program)
+
+
 def open_backend(name: str, program: Program, bundle: Path | None = None) -> Runner:
     """A runner for an integer-level program.
 
     bundle: its folder, if it has one, whose emitted projects are used; nothing is built inside.
     Raises DgqcError when there is no such runner, or it can't work here.
     """
-    target = _able(name)
-    target.refuse_caches(program)
+    target = _able(name, program)
     _refuse_broken(program, target, bundle)
     return target.open(name, program, _project(target, bundle))
 
@@ -47,8 +52,7 @@ def open_drawer(name: str, program: Program, bundle: Path | None = None) -> Draw
     loop = program.loop
     if loop is None:
         raise DgqcError('The program has no denoising loop; compile it with --loop own (loop="own").')
-    target = _able(name)
-    target.refuse_caches(program)
+    target = _able(name, program)
     _refuse_broken(program, target, bundle)
     own = target.open_drawer(name, program, _project(target, bundle))
     if own is not None:
@@ -61,10 +65,11 @@ def open_drawer(name: str, program: Program, bundle: Path | None = None) -> Draw
     return draw
 
 
-def _able(name: str) -> Target:
+def _able(name: str, program: Program) -> Target:
     target = find_runner(name)()
     if reason := target.cannot_run(name):
         raise DgqcError(f"Backend {name} can't run: {reason}; or choose the reference backend.")
+    target.refuse_caches(program)
     return target
 
 

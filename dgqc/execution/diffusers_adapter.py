@@ -12,6 +12,7 @@ from torch import nn
 from ..frontends.loading.controls import unpacked
 from ..ir.errors import DgqcError
 from ..ir.typed import typed
+from .backends import check_backend
 from .control_residuals import residuals_of
 from .diffusers_unet import Runnable
 
@@ -27,9 +28,10 @@ class CompiledAdapter(T2IAdapter):  # type: ignore[misc]
     def __init__(self, program: Runnable, adapter: T2IAdapter, *, backend: str | None = None) -> None:
         """adapter: the original, or any of its config. backend: as in `run`.
 
-        Raises DgqcError for a program that is no adapter's.
+        Raises DgqcError for a program that is no adapter's, and for a backend that can't run it here.
         """
         ModelMixin.__init__(self)
+        check_backend(backend, program.program)
         self.program, self.backend = program, backend
         self.residuals = residuals_of(program, T2IAdapter)
         self.register_to_config(**adapter.config)

@@ -14,6 +14,7 @@ from ..frontends.loading.arguments import named_arguments
 from ..frontends.loading.controls import unpacked
 from ..ir.errors import DgqcError
 from ..ir.typed import typed
+from .backends import check_backend
 from .control_residuals import residuals_of
 from .diffusers_unet import Runnable
 from .named_step import one_timestep
@@ -31,9 +32,10 @@ class CompiledControlNet(ControlNetModel):  # type: ignore[misc]
     def __init__(self, program: Runnable, controlnet: ControlNetModel, *, backend: str | None = None) -> None:
         """controlnet: the original, or any of its config. backend: as in `run`.
 
-        Raises DgqcError for a program that is no ControlNet's.
+        Raises DgqcError for a program that is no ControlNet's, and for a backend that can't run it here.
         """
         ModelMixin.__init__(self)
+        check_backend(backend, program.program)
         self.program, self.backend = program, backend
         self.residuals = residuals_of(program, ControlNetModel)
         self._steps = PictureSteps()

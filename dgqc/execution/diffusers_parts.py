@@ -15,6 +15,7 @@ from ..frontends.parts.decoders import Latents
 from ..frontends.parts.text_encoders import TakenStates
 from ..ir.errors import DgqcError
 from ..ir.program import IDS
+from .backends import check_backend
 from .diffusers_unet import Runnable
 
 
@@ -22,8 +23,12 @@ class _StandIn(ModelMixin):  # type: ignore[misc]
     """Has the original's config, dtype and device. The program itself always runs on the CPU."""
 
     def __init__(self, program: Runnable, original: Any, backend: str | None) -> None:
-        """original: a model of diffusers or transformers, or what stands in for one already."""
+        """original: a model of diffusers or transformers, or what stands in for one already.
+
+        Raises DgqcError for a backend that can't run the program here.
+        """
         super().__init__()
+        check_backend(backend, program.program)
         self.program = program
         self.backend = backend
         self.config = original.config

@@ -37,7 +37,8 @@ def integer_pipeline(
 
     pipeline: what was compiled, or its folder. A pipeline that is given is changed. backend: as in
     `CompiledProgram.run`. options: of `CompiledUNet`.
-    Raises DgqcError for a pipeline that can't be loaded, or whose UNet is another.
+    Raises DgqcError for a pipeline that can't be loaded, or whose UNet is another, and for a backend that
+    can't run here.
     """
     found: Any = load_pipeline(Path(pipeline)) if isinstance(pipeline, str | Path) else pipeline
     others = {name: name for name in TOKENIZERS} | {DECODER: COMPONENT}

@@ -27,6 +27,7 @@ from ..ir.errors import DgqcError
 from ..ir.program import Program
 from ..ir.reading import explained
 from ..ir.typed import typed
+from .backends import check_backend
 from .drawing_caches import drawing_caches
 from .named_step import one_timestep
 from .picture_steps import PictureSteps
@@ -104,9 +105,11 @@ class CompiledUNet(ModelMixin, ConfigMixin):  # type: ignore[misc]
         """unet: the original, or any UNet of its config; None takes the config that the program keeps.
 
         backend, allow_nearest_step: as in `run`. dtype: of answers; the original's, or float32.
-        Raises DgqcError for a UNet of another model, and for a program that keeps no config.
+        Raises DgqcError for a UNet of another model, for a program that keeps no config, and for a backend
+        that can't run it here.
         """
         super().__init__()
+        check_backend(backend, program.program)
         self.program = program
         self.backend = backend
         self.allow_nearest_step = allow_nearest_step

@@ -160,6 +160,8 @@ def test_a_controlnet_is_a_program(pictures: Path, tmp_path: Path) -> None:
     whole.controlnet = dgqc.load(bundle).as_diffusers_controlnet(answers, backend="reference")
     for wanted, one in zip(expected, settings[1:], strict=True):
         assert (drawn(whole, pictures, **one) - wanted).norm() < 0.2 * (without - wanted).norm(), one
+    with pytest.raises(DgqcError, match="There is no backend 'nowhere'"):
+        program.as_diffusers_controlnet(answers, backend="nowhere")
     with pytest.raises(DgqcError, match="not compiled from a T2IAdapter; give one that was"):
         program.as_diffusers_adapter(adapted().adapter)
     program.report = {}
@@ -208,6 +210,8 @@ def test_an_adapter_is_a_program(kind: str, pictures: Path, tmp_path: Path) -> N
     with torch.no_grad():
         for wanted, one in zip(adapter(picture), stand_in(picture), strict=True):
             assert (one - wanted).norm() < 0.1 * wanted.norm()
+    with pytest.raises(DgqcError, match="There is no backend 'nowhere'"):
+        program.as_diffusers_adapter(adapter, backend="nowhere")
     if kind == "full_adapter_xl":
         return
     expected, without = (drawn(whole, pictures, adapter_conditioning_scale=one) for one in (1.0, 0.0))

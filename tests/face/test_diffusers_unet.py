@@ -9,6 +9,7 @@ import pytest
 import torch
 from diffusers import DDIMScheduler, PNDMScheduler, StableDiffusionPipeline
 
+from dgqc.backends.c.target import CTarget
 from dgqc.execution.compiled_program import CompiledProgram
 from dgqc.ir.errors import DgqcError
 
@@ -49,6 +50,16 @@ def draw(pipeline: StableDiffusionPipeline, steps: int = STEPS) -> torch.Tensor:
         output_type="latent",
     ).images
     return latents
+
+
+def test_a_backend_that_cannot_run_is_refused_where_it_is_given(
+    conditional: CompiledProgram, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with pytest.raises(DgqcError, match=r"There is no backend 'refrence': did you mean reference\?"):
+        conditional.as_diffusers_unet(backend="refrence")
+    monkeypatch.setattr(CTarget, "cannot_run", lambda *_: "there is no C compiler")
+    with pytest.raises(DgqcError, match="Backend c can't run: there is no C compiler"):
+        conditional.as_diffusers_unet(backend="c")
 
 
 def scheduler_like_compiled() -> DDIMScheduler:

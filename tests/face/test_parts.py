@@ -8,8 +8,8 @@ import pickle
 import re
 import shutil
 import subprocess
-from collections.abc import Sequence
-from functools import cache
+from collections.abc import Callable, Sequence
+from functools import cache, partial
 from pathlib import Path
 from typing import Any
 
@@ -30,6 +30,7 @@ from dgqc.bundle.vectors import random_inputs
 from dgqc.cli.verified import Verified, tell, verified
 from dgqc.compiler.parts import OtherParts, other_parts
 from dgqc.compiler.request import Request
+from dgqc.execution.diffusers_parts import CompiledDecoder
 from dgqc.execution.verify import Verification
 from dgqc.execution.verify_picture import verify_picture
 from dgqc.frontends.calibrating import drawings, sample_by_sample
@@ -260,6 +261,16 @@ def test_a_picture_that_differs_is_no_success(bundle: Path, monkeypatch: pytest.
     assert Verified({"8x8": fine}, Shipped((), {}, {}), {}).all_right
 
 
+def test_a_backend_that_is_none_is_refused_before_a_part_takes_its_place(bundle: Path) -> None:
+    program, own = dgqc.load(bundle), pipeline()
+    parts = [own.unet, own.text_encoder, own.vae]
+    with pytest.raises(DgqcError, match="There is no backend 'nowhere'"):
+        program.as_diffusers_pipeline(own, backend="nowhere")
+    with pytest.raises(DgqcError, match="There is no backend 'nowhere'"):
+        CompiledDecoder(program.decoder, own.vae, backend="nowhere")
+    assert [own.unet, own.text_encoder, own.vae] == parts
+
+
 def test_a_pipeline_with_integer_parts_draws_the_picture(bundle: Path) -> None:
     float_picture, own = drawn(pipeline()), pipeline()
     ours = dgqc.load(bundle).as_diffusers_pipeline(own, backend="reference")
@@ -295,6 +306,37 @@ def test_a_part_without_an_integer_form_is_refused_before_any_work(other: Any) -
     left_out = {**HOW, "text": "off", "decoder": "off"}
     assert other_parts(Request(other, QUICK, parts="all", **left_out)) == OtherParts()
     assert other_parts(Request(other, QUICK, parts="unet", **HOW)) == OtherParts()
+
+
+@pytest.mark.parametrize(
+    ("model", "options", "message"),
+    [
+        (text_parts.unet, {"text": "w8a8"}, "--text w8a8 says the widths of text encoders, and a UNet2DCond"),
+        (
+            text_parts.unet,
+            {"decoder": QUICK},
+            f"--decoder {QUICK} says .* of a decoder, and .* comes alone has",
+        ),
+        (text_parts.unet, {"text": "w3a3"}, "There is no preset .*w3a3"),
+        (
+            partial(pipeline, vae=None),
+            {"decoder": "w8a8"},
+            "of a decoder, and a StableDiffusionPipeline like",
+        ),
+        (pipeline, {"text": "w3a3"}, "There is no preset .*w3a3"),
+        (pipeline, {"decoder": "w8a8,rouding=nearest"}, "rouding"),
+        (pipeline, {"decoder": "w3a3", "parts": "unet"}, "There is no preset .*w3a3"),
+    ],
+)
+def test_widths_of_a_part_that_is_not_there_and_wrong_ones_are_refused(
+    model: Callable[[], Any], options: dict[str, Any], message: str
+) -> None:
+    with pytest.raises(DgqcError, match=message):
+        other_parts(Request(model(), QUICK, **options))
+
+
+def test_a_model_alone_may_be_told_to_leave_parts_out() -> None:
+    assert other_parts(Request(text_parts.unet(), QUICK, text="off")) == OtherParts()
 
 
 def test_what_has_an_integer_form_is_compiled_where_nobody_says(

@@ -40,7 +40,7 @@ def test_a_text_encoder_alone_is_named() -> None:
         ({"timesteps": "999"}, "timesteps is '999', but"),
         ({"timesteps": (float("nan"),)}, "timesteps is .nan,., but"),
         ({"pass_pipeline": ["gptq"]}, "pass_pipeline is .'gptq'., but a text is needed"),
-        ({"text": None}, "text is None, but a text is needed"),
+        ({"text": 8}, "text is 8, but a text is needed"),
         ({"calibration": 3}, "The calibration is of type int"),
     ],
 )
