@@ -25,14 +25,9 @@ from .workload import Workload
 
 def compare(wanted: Sequence[Candidate], workload: Workload, store: Store) -> Iterator[Row]:
     """A row for each candidate, as soon as it is whole; the float model's first where pictures are drawn.
-    Ranks share the rows.
-
-    Raises DgqcError for prompts that the judge can't read, before anything runs.
-    """
+    Ranks share the rows. The judge has read the prompts when the workload was made."""
     compared = [one for one in wanted if one.passes]
     if workload.drawings and workload.judge is not None:
-        for drawing in workload.drawings.values():
-            workload.judge.check(drawing.prompts)
         compared.insert(0, candidate(FLOAT))
         for drawing in workload.drawings.values():
             Measured(compared[0], workload, store).pictures(drawing)  # beside which every row is judged

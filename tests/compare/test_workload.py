@@ -1,11 +1,15 @@
-"""Prompts that are too few are said before anything is loaded."""
+"""Prompts that are too few, or that a judge can't read, are said before anything is loaded."""
 
 from __future__ import annotations
 
 from pathlib import Path
+from unittest.mock import Mock
 
 import pytest
 
+from dgqc.compare import compare, run
+from dgqc.compare import workload as workloads
+from dgqc.compare.judges import PixelJudge
 from dgqc.compare.store import Store
 from dgqc.compare.workload import Amounts, prompted
 from dgqc.ir.errors import DgqcError
@@ -41,3 +45,21 @@ def test_too_few_prompts(
             others=others,
             calibration=tmp_path / recorded if recorded else None,
         )
+
+
+def test_a_judge_is_asked_once_and_before_anything_is_recorded(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    judge, recorded = Mock(spec=PixelJudge), Mock()
+    recorded.side_effect = lambda *_: judge.check.assert_called_once_with(["b", "c"])
+    monkeypatch.setattr(workloads, "calibrate", recorded)
+    for name in ("load_calibration", "files_digest", "has_latent_pictures"):
+        monkeypatch.setattr(workloads, name, lambda _: "")
+    found = prompted(
+        tmp_path, Store(tmp_path), SIZES, judge, calibration_prompts=["a"] * 3, prompts=["b", "c", "d"]
+    )
+    assert recorded.call_count == 2
+    for name in ("pictures", "row"):
+        monkeypatch.setattr(run.Measured, name, lambda *_: None)
+    assert list(compare([], found, Store(tmp_path))) == [None]
+    judge.check.assert_called_once_with(["b", "c"])
