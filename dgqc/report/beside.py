@@ -67,11 +67,23 @@ def _of(item: Pass, weights: int, calls: int, samples: int) -> tuple[float, floa
         case AssignBits() | LowRank() if small:
             return back, back
         case CacheSchedule() if item.interval > 1:
-            weighed = calls_to_weigh(calls) * min(WEIGHED * ENDS, item.samples, samples) if item.weigh else 0
-            each = calls + calls_to_amend(calls) * (item.amend and item.correct)
-            return (1.0 * each * min(item.samples, samples) + weighed,) * 2
+            return _to_cache(item, calls, samples)
         case MeasureError():
             looked = few if weights <= item.most * MILLION else 1
             return (looked * (2 + INTEGERS),) * 2
         case _:
             return 0.0, 0.0
+
+
+def _to_cache(item: CacheSchedule, calls: int, samples: int) -> tuple[float, float]:
+    """Shallow calls take nothing at least, and as much as full ones at most: nobody has cut the graph yet."""
+    drawn = min(item.samples, samples)
+    least = most = 1.0 * calls * drawn
+    if item.weigh:
+        weighed = calls_to_weigh(calls) * min(WEIGHED * ENDS, drawn)
+        least, most = least + weighed, most + weighed
+    if item.amend and item.correct:
+        asked = calls_to_amend(calls, item.interval)
+        least += drawn * (asked.floating + SIMULATED * asked.full)
+        most += drawn * (asked.floating + SIMULATED * (asked.full + asked.shallow))
+    return least, most

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
 
 import torch
 
@@ -54,9 +55,18 @@ def amends(program: Program, quantized: Program, plan: CachedValue, samples: int
     return torch.round((together / alone.clamp(min=SMALLEST)).clamp(0.0, MOST) / unit) * unit
 
 
-def calls_to_amend(calls: int) -> int:
-    """How many calls of the network it takes for each sample, at most."""
-    return 3 * calls
+@dataclass(frozen=True)
+class AmendingCalls:
+    """Calls of each sample: of the network itself, and full and shallow ones of the quantized network."""
+
+    floating: int
+    full: int
+    shallow: int
+
+
+def calls_to_amend(calls: int, interval: int) -> AmendingCalls:
+    """How many it takes; of shallow ones, at most, for every full call but the first one is foretold, too."""
+    return AmendingCalls(calls, -(-calls // interval), calls - 1)
 
 
 class QuantizedCalls:

@@ -141,6 +141,16 @@ def test_passes_ask_the_network_as_often_as_they_may() -> None:
     assert [asks_gradients(usual, count) for count in (10**6, 10**9)] == [True, False]
 
 
+def test_simulated_calls_of_amends_take_longer_than_float_ones() -> None:
+    """Full ones in any case, shallow ones at most; without amends there are none."""
+    every, none = (
+        calls_beside(parse_pipeline(f"cache-schedule{{interval=5,weigh=false{more}}}"), 10**6, 25, 16)
+        for more in ("", ",amend=false")
+    )
+    assert none == (25 * 16, 25 * 16)
+    assert every == (16 * (50 + 3.0 * 5), 16 * (50 + 3.0 * (5 + 24)))
+
+
 def test_what_is_not_done_takes_nothing() -> None:
     usual = foresee(WORK, MACHINE).seconds[0]
     for option in ("drawn", "checked", "compensation"):

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from dataclasses import replace
+from typing import Any
 
 import pytest
 import torch
@@ -17,7 +19,7 @@ from dgqc.ir.plans import CachedValue
 from dgqc.ir.program import Program
 from dgqc.ir.sampler import OUTPUT, STATE, Combination, Sampler, Term
 from dgqc.ir.verify.verifier import verify
-from dgqc.passes.caching.amends import amends
+from dgqc.passes.caching.amends import FullCall, ShallowCall, amends, calls_to_amend
 from dgqc.passes.caching.cache_schedule import marked
 from dgqc.passes.caching.features import movement
 from dgqc.passes.caching.fit import corrections, plain
@@ -112,6 +114,26 @@ def test_amends_bring_the_next_picture_closest(source: list[int]) -> None:
     best = missed(found)
     assert best < missed(0)
     assert best <= min(missed(found - 0.5), missed(found + 0.5))
+
+
+def test_calls_are_as_many_as_are_foreseen(monkeypatch: pytest.MonkeyPatch) -> None:
+    made: Counter[type] = Counter()
+    for kind in (BlockInterpreter, FullCall, ShallowCall):
+
+        def counted(self: Any, *given: Any, kind: type = kind, run: Any = kind.run) -> Any:
+            made[kind] += 1
+            return run(self, *given)
+
+        monkeypatch.setattr(kind, "run", counted)
+    program = drawn_in(5)
+    quantized, plan = erring(program, [0, 0, 2, 2, 4])
+    made.clear()
+    amends(program, quantized, plan, 16, "this")
+    samples = len(first_samples(program, 16, "this")["sample"])
+    floating = made[BlockInterpreter] - made[FullCall] - made[ShallowCall]
+    found = [count / samples for count in (floating, made[FullCall], made[ShallowCall])]
+    foreseen = calls_to_amend(5, interval=2)
+    assert found == [foreseen.floating, foreseen.full, foreseen.shallow] == [5, 3, 4]
 
 
 def test_amends_are_the_smaller_the_noisier_the_quantized_network_is() -> None:
