@@ -217,14 +217,12 @@ class Request(ModelOptions):
     )
     text: str | None = field(
         default=None,
-        metadata=option(
-            "--text", "Widths of text encoders (w8a8), or off.", metavar="PRESET", recorded=False
-        ),
+        metadata=option("--text", "Text encoders' widths (w8a8), or off.", metavar="PRESET", recorded=False),
     )
     decoder: str | None = field(
         default=None,
         metadata=option(
-            "--decoder", "Widths of the decoder (w8a8), or off.", metavar="PRESET", recorded=False
+            "--decoder", "The decoder's widths (w8a8), or off.", metavar="PRESET", recorded=False
         ),
     )
     check: bool = field(
