@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from contextvars import ContextVar
 from dataclasses import dataclass
@@ -11,6 +11,8 @@ from typing import Protocol, TypeVar
 Item = TypeVar("Item")
 Show = Callable[[str, int, int], None]
 """show(description, done, total)"""
+CHECKING, WRITING = "checking it beside the float model", "writing the bundle"
+"""Phases that are no pass, as people read them."""
 
 
 class Display(Protocol):
@@ -22,8 +24,8 @@ class Display(Protocol):
     def enter(self, phase: str, place: int, count: int) -> None:
         """What the command does from now on: phase number `place` of `count`; 0 where they aren't counted."""
 
-    def expect(self, least: float, most: float) -> None:
-        """How many seconds the work that begins here is thought to take in all."""
+    def expect(self, least: float, most: float, phases: Mapping[str, float]) -> None:
+        """How many seconds the work that begins here is thought to take in all, and each phase of it."""
 
 
 @dataclass(frozen=True)
@@ -35,10 +37,11 @@ class Shown:
     def enter(self, phase: str, place: int, count: int) -> None:
         """Nothing."""
 
-    def expect(self, least: float, most: float) -> None:
+    def expect(self, least: float, most: float, phases: Mapping[str, float]) -> None:
         """Nothing."""
 
 
+NONE: Mapping[str, float] = {}
 _display: ContextVar[Display | None] = ContextVar("dgqc_progress", default=None)
 
 
@@ -69,7 +72,8 @@ def enter(phase: str, place: int = 0, count: int = 0) -> None:
         display.enter(phase, place, count)
 
 
-def expect(least: float, most: float) -> None:
-    """Tells whoever listens how many seconds the work that begins here is thought to take."""
+def expect(least: float, most: float, phases: Mapping[str, float] = NONE) -> None:
+    """Tells whoever listens how many seconds the work that begins here is thought to take. phases: each of
+    those that will come, by the name that it is entered with, where that is known."""
     if display := _display.get():
-        display.expect(least, most)
+        display.expect(least, most, phases)

@@ -16,7 +16,7 @@ from ..compiler.model_options import LOADING
 from ..compiler.request import Request
 from ..compiler.written import one_size
 from ..ir.errors import DgqcError
-from ..ir.progress import enter
+from ..ir.progress import WRITING, enter
 from ..ir.ranks import agreed, rank
 from ..ir.sample_size import size_text
 from . import coverage as command_coverage
@@ -93,7 +93,7 @@ def compile_model(
         else:
             watch = StageWatch(print_ir_after or [], sys.stderr, clock)
             compiled = compiled_as_asked(replace(request, output=place))
-            enter("writing the bundle")
+            enter(WRITING)
             how: dict[str, Any] = {"instruments": instruments, "verify_each": request.verify_each}
             agreed(lambda: compiled.save(place, targets, watch=watch, **how))
         if timing and not rank():

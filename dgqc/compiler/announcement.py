@@ -7,7 +7,7 @@ from pathlib import Path
 
 from ..ir.errors import DgqcError
 from ..ir.peak_memory import peak_memory
-from ..ir.progress import expect
+from ..ir.progress import CHECKING, WRITING, expect
 from ..ir.spans import amount
 from ..report.foresight import Foresight, Work, foresee
 from ..report.machine import free_disk, this_machine
@@ -41,7 +41,8 @@ def announce(request: Request, start: Start) -> None:
         samples(work),
         foreseen.sentence(),
     )
-    expect(*foreseen.seconds)
+    coming = [*(item.name for item in request.passes), *([CHECKING] if checked else ()), WRITING]
+    expect(*foreseen.seconds, {name: foreseen.phases[name] for name in coming if name in foreseen.phases})
     check_room(foreseen, machine.memory + peak_memory(), request.output)
 
 

@@ -23,9 +23,10 @@ from ..ir.calibration import Calibration, Inputs
 from ..ir.errors import DgqcError
 from ..ir.ops.integer import has_weight
 from ..ir.parallel import side_by_side, single_threaded
-from ..ir.progress import enter
+from ..ir.progress import CHECKING, enter
 from ..ir.storage.mapped import letting_go
 from ..passes.graph.edit import module_path
+from ..report.beside import CHECKED
 from ..report.quality import Quality, bound_for, decibels
 from ..report.report import entry_with
 from .callers import Caller, KnownModel, caller_of
@@ -34,8 +35,8 @@ from .request import Request
 
 log = logging.getLogger("dgqc")
 
-CALLS = 5
-"""Looked at, evenly spaced; with the reference alone, two."""
+ALONE = 2
+"""Calls that are looked at with the reference alone."""
 OTHER_SEED = 70_000
 """Between the seeds of samples that calibrate and of those that check."""
 AskedSizes = tuple[tuple[int, ...] | None, int]
@@ -79,12 +80,12 @@ def check(
     bound: decibels; None takes those for its widths.
     Raises DgqcError where there are no samples at all.
     """
-    enter("checking it beside the float model")
+    enter(CHECKING)
     fast = default_backend() != REFERENCE
     samples = _samples(request, compiled, held_out or calibration, fast, held_out is not None)
     schedule = compiled.program.schedule
     looked_at = {
-        step: _first(samples.calls, step) for step in evenly_spaced(len(schedule), CALLS if fast else 2)
+        step: _first(samples.calls, step) for step in evenly_spaced(len(schedule), CHECKED if fast else ALONE)
     }
 
     def wanted(step: int) -> torch.Tensor:

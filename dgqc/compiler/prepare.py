@@ -120,7 +120,7 @@ def begin(request: Request) -> Start:
     if isinstance(model, ExportedControl):
         described = [{"shape": list(one.shape), "loudness": one.loudness} for one in model.residuals]
         program = program.with_report("residuals", described)
-    sampling = _sampling(request, model, caller, recorded)
+    sampling = _sampling(request, known, caller, recorded)
     around = _surroundings(request, known, caller)
     programs = [replace(program, calibration=calibration)]
     return Start(programs, provenance, counted, caller.config, sampling, around, others)
@@ -154,13 +154,13 @@ def _captured(model: nn.Module, **options: Any) -> Program:
     return program
 
 
-def _sampling(request: Request, model: nn.Module, caller: Caller, recorded: Calibration | None) -> Sampling:
+def _sampling(request: Request, known: KnownModel, caller: Caller, recorded: Calibration | None) -> Sampling:
     """Of what was recorded, the first call is counted; a picture of a guided pipeline is two samples."""
     if recorded is not None:
         batches = [samples_in(one) for one in recorded.read(0)]
-        return Sampling(sum(batches), max(batches), drawn=False)
+        return Sampling(sum(batches), max(batches), drawn=False, draws=known.pipeline is not None)
     each = samples_in(first_of(caller.calls)) if caller.calls else 1
-    count = request.samples or usual_samples(sum(one.numel() for one in model.parameters()))
+    count = request.samples or usual_samples(sum(one.numel() for one in known.model.parameters()))
     return Sampling(each * count, each * request.batch_size, grows=request.samples is None)
 
 

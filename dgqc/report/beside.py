@@ -26,6 +26,10 @@ JUDGED = 1.0
 """Likewise, beside the call itself, rounding its probabilities in either way."""
 ENDS = 2
 """Samples of a call whose gradients are asked."""
+CHECKED = 5
+"""Calls of a picture that a program is checked on."""
+PROGRAM = 0.2
+"""A call of the compiled program, in float calls."""
 MILLION = 1e6
 
 Asking = KeepWide | ChooseExponents | AssignBits | LowRank
@@ -37,17 +41,32 @@ def asks_gradients(passes: Sequence[Pass], weights: int) -> bool:
 
 
 def calls_beside(passes: Sequence[Pass], weights: int, calls: int, samples: int) -> tuple[float, float]:
-    """In float calls of one sample: where the network is good as it is, and where all is tried.
+    """As `beside_by_pass`, of all passes together."""
+    found = beside_by_pass(passes, weights, calls, samples).values()
+    return sum(least for least, _ in found), sum(most for _, most in found)
+
+
+def beside_by_pass(
+    passes: Sequence[Pass], weights: int, calls: int, samples: int
+) -> dict[str, tuple[float, float]]:
+    """In float calls of one sample, by the pass's name: where the network is good as it is, and where all is
+    tried.
 
     weights: of the network. calls: of the schedule. samples: of each.
     """
     heard = any(isinstance(item, ObserveRanges) and item.attentions for item in passes)
-    found = [
-        _of(item, weights, calls, samples)
-        for item in passes
-        if not (heard and isinstance(item, ChooseProbabilities))
-    ]
-    return sum(least for least, _ in found), sum(most for _, most in found)
+    found: dict[str, tuple[float, float]] = {}
+    for item in passes:
+        if not (heard and isinstance(item, ChooseProbabilities)):
+            (least, most), (before, until) = _of(item, weights, calls, samples), found.get(item.name, (0, 0))
+            found[item.name] = before + least, until + most
+    return {name: ends for name, ends in found.items() if ends[1]}
+
+
+def calls_to_check(calls: int, *, draws: bool) -> float:
+    """Likewise, of running a program beside its model: calls of a picture, and where somebody `draws` one,
+    that picture and the program's."""
+    return (min(calls, CHECKED) + calls * draws) * (1 + PROGRAM)
 
 
 def _of(item: Pass, weights: int, calls: int, samples: int) -> tuple[float, float]:

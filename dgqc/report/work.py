@@ -12,7 +12,7 @@ from ..passes.graph.batches import call_bytes
 from ..passes.simulation.pass_back import RETAINED
 from ..passes.weights.gptq import Gptq
 from ..passes.weights.reconstruction.compensate import SPAN
-from .beside import asks_gradients, calls_beside
+from .beside import asks_gradients, beside_by_pass, calls_to_check
 from .costs import Costs
 from .foresight import Work
 from .sizes import estimate_sizes
@@ -27,12 +27,14 @@ DOUBLE = 2
 @dataclass(frozen=True)
 class Sampling:
     """Samples of each call. count: at first; others may follow where it `grows`. batch: at a time.
-    drawn: by the float model, when they are first read; else they were recorded."""
+    drawn: by the float model, when they are first read; else they were recorded. draws: whether somebody can
+    draw a picture to check a program on."""
 
     count: int
     batch: int
     drawn: bool = True
     grows: bool = False
+    draws: bool = True
 
 
 def work_of(
@@ -47,6 +49,7 @@ def work_of(
     """What it takes to bring a captured program through the passes. checked: and to run it beside its
     model."""
     steps = [item for item in passes if hasattr(item, "iterations")]
+    asked = calls_to_check(calls, draws=sampling.draws) if checked else 0.0
     back = RETAINED * call_bytes(captured, 1) * asks_gradients(passes, costs.parameters)
     return Work(
         nodes=len(captured.graph.graph.nodes),
@@ -58,13 +61,14 @@ def work_of(
         least=sampling.count,
         most=_most(passes, costs, calls, sampling),
         batch=sampling.batch,
-        beside=calls_beside(passes, costs.parameters, calls, sampling.count),
+        beside=beside_by_pass(passes, costs.parameters, calls, sampling.count),
         drawn=sampling.drawn,
-        checked=checked,
+        checking=asked,
         compensation=sum(_compensation(item, costs, calls) for item in passes if isinstance(item, Gptq)),
         iterations=sum(item.iterations for item in steps),
         step_batch=max((getattr(item, "batch", 1) for item in steps), default=1),
         size=estimate_sizes(costs, decided(passes), calls).total,
+        learner=steps[0].name if steps else "",
     )
 
 

@@ -15,11 +15,12 @@ import pytest
 import dgqc
 from dgqc.compiler.announcement import check_room
 from dgqc.ir.errors import DgqcError
+from dgqc.ir.progress import CHECKING, WRITING
 from dgqc.ir.spans import amount, duration
 from dgqc.passes.manager.pipeline import parse_pipeline
 from dgqc.passes.manager.presets import pipeline_for
 from dgqc.report import machine as machines
-from dgqc.report.beside import asks_gradients, calls_beside
+from dgqc.report.beside import asks_gradients, calls_beside, calls_to_check
 from dgqc.report.foresight import Foresight, Work, call_seconds, foresee
 from dgqc.report.machine import Machine, this_machine
 
@@ -34,12 +35,13 @@ WORK = Work(
     least=16,
     most=64,
     batch=4,
-    beside=(30.0, 90.0),
+    beside={"keep-wide": (30.0, 90.0)},
     drawn=True,
-    checked=True,
+    checking=36.0,
     compensation=10**11,
     iterations=0,
     step_batch=1,
+    learner="brecq",
     size=10**7,
 )
 MACHINE = Machine(macs=7e10, dispatch=1e-6, workers=2, memory=8 * 2**30)
@@ -121,7 +123,7 @@ def test_compile_refuses_and_may_be_told_to_try(
         {"calls": 50},
         {"iterations": 10},
         {"weights": 10**9},
-        {"beside": (30.0, 900.0)},
+        {"beside": {"keep-wide": (30.0, 900.0)}},
     ],
 )
 def test_more_work_takes_longer(changed: dict[str, int]) -> None:
@@ -153,7 +155,7 @@ def test_simulated_calls_of_amends_take_longer_than_float_ones() -> None:
 
 def test_what_is_not_done_takes_nothing() -> None:
     usual = foresee(WORK, MACHINE).seconds[0]
-    for option in ("drawn", "checked", "compensation"):
+    for option in ("drawn", "checking", "compensation"):
         assert foresee(replace(WORK, **{option: False}), MACHINE).seconds[0] < usual
     assert foresee(WORK, replace(MACHINE, workers=1)).seconds[0] > usual
     assert call_seconds(WORK, 1e12) == pytest.approx((1e9 / 0.65 + 1.5e9) / 1e12)
@@ -176,6 +178,21 @@ def test_spans_of_time_as_people_say_them(least: float, most: float, said: str) 
 
 def test_amounts() -> None:
     assert [amount(size) for size in (2.5e6, 8e8, 1.25e9, 2e10)] == ["2.5 MB", "800 MB", "1.2 GB", "20 GB"]
+
+
+def test_phases_are_the_whole() -> None:
+    """By the names that a display hears of: what is asked beside the samples is its pass's."""
+    found = foresee(replace(WORK, iterations=10), MACHINE)
+    assert found.seconds[0] < sum(found.phases.values()) < found.seconds[1]
+    assert {"observe-ranges", "keep-wide", "gptq", "brecq", CHECKING, WRITING} <= found.phases.keys()
+    longer = foresee(replace(WORK, iterations=10, beside={"keep-wide": (60.0, 180.0)}), MACHINE)
+    changed = {name for name, seconds in longer.phases.items() if seconds != found.phases[name]}
+    assert changed == {"keep-wide"}
+
+
+@pytest.mark.parametrize(("draws", "wanted"), [(False, 5 * 1.2), (True, 30 * 1.2)])
+def test_a_check_draws_a_picture_where_somebody_can(draws: bool, wanted: float) -> None:
+    assert calls_to_check(25, draws=draws) == pytest.approx(wanted)
 
 
 def test_a_machine_is_measured_once_and_quickly() -> None:

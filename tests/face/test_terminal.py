@@ -118,6 +118,45 @@ def test_one_line_says_how_far_the_whole_command_is(monkeypatch: pytest.MonkeyPa
     assert lines.end() == "It took 6:40 and 1.2 GB of memory at most."
 
 
+def test_what_is_left_follows_what_phases_took(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Phases that took twice as long as was thought make those to come longer, too."""
+    now = [0.0]
+    monkeypatch.setattr(display.time, "monotonic", lambda: now[0])
+    lines = display.LogLines()
+    with shown_by(lines):
+        expect(200, 450, {"observe-ranges": 100.0, "gptq": 150.0, "writing the bundle": 50.0})
+        enter("observe-ranges", 1, 2)
+        assert lines.left(0) == (200, 450)
+        lines.show("observing", 1, 2)
+        assert lines.share() == pytest.approx(1 / 6)
+        enter("merge-quantizers", 2, 3)
+        enter("gptq", 3, 3)
+        assert lines.share() == pytest.approx(1 / 3)
+        least, most = lines.left(100)
+        assert (least, most) == pytest.approx((200 * 2 / 3, 450 * 2 / 3))
+        assert lines.left(200)[0] > 1.5 * least
+        assert lines.left(50)[1] < most / 1.5
+        enter("writing the bundle")
+        assert lines.left(400)[1] < 450 / 3
+
+
+def test_a_log_is_told_each_tenth_of_a_long_command(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    now = [0.0]
+    monkeypatch.setattr(display.time, "monotonic", lambda: now[0])
+    monkeypatch.setattr(display, "peak_memory", lambda: 0)
+    for seconds, wanted in ((100.0, ["50 %: gptq (2 of 2) - 1:40, 1 to 2 minutes left"]), (20.0, [])):
+        lines = display.LogLines()
+        with shown_by(lines):
+            expect(1.4 * seconds, 3 * seconds, {"observe-ranges": seconds, "gptq": seconds})
+            enter("observe-ranges", 1, 2)
+            now[0] += 100
+            enter("gptq", 2, 2)
+            enter("gptq", 2, 2)
+        assert [line for line in capsys.readouterr().err.splitlines() if "%" in line][:1] == wanted
+
+
 def test_a_short_command_ends_without_a_word() -> None:
     assert display.LogLines().end() is None
 
@@ -126,13 +165,14 @@ def test_bars_on_a_terminal_have_that_line_above_them(monkeypatch: pytest.Monkey
     out = io.StringIO()
     bars = display.Bars(Console(file=out, force_terminal=True, width=80))
     with bars.bars, shown_by(bars):
+        expect(60, 90, {"observe-ranges": 60.0, "gptq": 20.0})
         enter("observe-ranges", 8, 21)
         for place in track(range(3), "observing ranges", 3):
             if place == 1:
                 bars.bars.refresh()
     shown = re.sub(r"\x1b\[[0-9;?]*[A-Za-z]", "", out.getvalue())
-    assert re.search(r"observe-ranges \(8 of 21\) - 0:\d\d - [\d.]+ [MG]B", shown)
-    assert re.search(r"observing ranges .* 1/3", shown)
+    assert re.search(r"observe-ranges \(8 of 21\) - 0:\d\d, .* left - [\d.]+ [MG]B", shown)
+    assert re.search(r"[MG]B\s*\n━+[╸╺━ ]*\s*\n\s*observing ranges .* 1/3", shown)
 
 
 @pytest.mark.parametrize("heeded", [False, True])
