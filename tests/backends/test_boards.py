@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 import shutil
 import subprocess
 import sys
@@ -86,6 +87,15 @@ def test_a_zephyr_module_links_its_test(made: Path, tmp_path: Path) -> None:
     kconfig = (made / "zephyr" / "Kconfig").read_text()
     assert "config MODEL\n    bool " in kconfig
     assert (made / "zephyr" / "module.yml").read_text().startswith("name: model\nbuild:\n  cmake: zephyr\n")
+
+
+def test_the_page_sets_what_the_module_has(made: Path) -> None:
+    """Kconfig takes a comment behind a number for a part of it, and stops."""
+    page = (EXAMPLE.parent / "README.md").read_text()
+    given = dict(re.findall(r"^    CONFIG_(\w+)=(.*)$", page, re.MULTILINE))
+    options = re.findall(r"^config (\w+)$", (made / "zephyr" / "Kconfig").read_text(), re.MULTILINE)
+    assert [name for name in given if name.startswith("MODEL")] == options
+    assert all(re.fullmatch(r"y|\d+", value) for value in given.values())
 
 
 def test_platformio_compiles_what_the_library_names(made: Path, tmp_path: Path) -> None:

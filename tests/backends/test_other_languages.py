@@ -34,6 +34,13 @@ try:
     program.run(-1, **values)
 except ValueError as error:
     print(error)
+last = values["sample"]
+turned, unknown = last.swapaxes(1, 3), last * numpy.nan
+for wrong in ({}, {"other": last, **values}, {**values, "sample": turned}, {**values, "sample": unknown}):
+    try:
+        program.run(0, **wrong)
+    except ValueError as error:
+        print(error)
 program.handle.threads = 2
 try:
     program.run(0, **values)
@@ -66,6 +73,12 @@ def test_numpy_alone_gives_the_same_values(program: Program, storage: Storage, t
     done = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stderr
     assert "Step -1 is outside the schedule, 0 .. " in done.stdout
+    assert "Inputs are sample, encoder_hidden_states, but none came." in done.stdout
+    assert "but other, sample, encoder_hidden_states came." in done.stdout
+    for shape in ("(1, 6, 6, 8)", "(1, 8, 6, 6)"):
+        assert (
+            f"sample is of shape {shape}, but finite numbers of shape (1, 8, 6, 6) are needed." in done.stdout
+        )
     assert "model_run returned 8; include/model.h says what that means." in done.stdout
     wanted = to_floats(program, reference.run(program, to_integers(program, values, 1), 1), 1)
     assert torch.equal(torch.from_numpy(numpy.load(tmp_path / "output.npy")), wanted)
