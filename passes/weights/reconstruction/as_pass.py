@@ -76,6 +76,6 @@ def reconstructed(
     kept = Cache(Path(cache) if cache else default_folder())
     outcome = reconstruct(program, blocks, settings, kept, memory * GIGABYTE, compensation)
     if outcome.kept:
-        log.info("%s: %d of %d units were found in %s.", name, outcome.kept, len(outcome.errors), kept.folder)
+        log.info("%s: %d of %d units were found in %s.", name, outcome.kept, outcome.units, kept.folder)
     errors = {unit: [float(f"{e:.3g}") for e in pair] for unit, pair in outcome.errors.items()}
     return replace(program, plans=outcome.plans).with_report(name, {"units": len(errors), "errors": errors})

@@ -42,10 +42,14 @@ MADE_WITH = (FORMAT, torch.__version__, torch.backends.cpu.get_cpu_capability())
 
 @dataclass(frozen=True)
 class Reconstruction:
-    """plans: with what was learned. errors: before and after, by unit. kept: units found in the cache."""
+    """plans: with what was learned. errors: before and after, by a unit's name, which several may have.
+
+    units: how many there were. kept: how many of them the cache had.
+    """
 
     plans: dict[str, Plan]
     errors: dict[str, tuple[float, float]]
+    units: int
     kept: int
 
 
@@ -73,7 +77,7 @@ def reconstruct(
         for unit in chosen:
             walk.take(unit, ticks)
         next(ticks, None)
-        return Reconstruction(walk.plans, walk.errors, walk.kept)
+        return Reconstruction(walk.plans, walk.errors, count, walk.kept)
 
 
 def chunks(
