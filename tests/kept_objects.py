@@ -96,6 +96,17 @@ def matters(flag: str, texts: list[bytes]) -> bool:
     return not flag.startswith("-D") or any(word in text for text in texts)
 
 
+def in_one_order(flags: list[str]) -> list[str]:
+    """Flags that say the same in the same words: sorted, where none takes back what another says, and without
+    warnings where none are wanted."""
+    if "-w" in flags:
+        flags = [flag for flag in flags if flag != "-w" and not flag.startswith(("-W", "-pedantic"))]
+    once = sorted(set(flags))
+    kinds = {"-O" if flag.startswith("-O") else flag.partition("=")[0] for flag in once}
+    taken_back = any(flag[2:].startswith("no-") for flag in once)
+    return flags if taken_back or len(kinds) < len(once) else once
+
+
 def machine() -> bytes:
     """What `-march=native` may depend on."""
     try:
@@ -119,7 +130,7 @@ def main() -> int:
     texts = read_by(source, found["folder"])
     if any(b".incbin" in text for text in texts):  # a file that isn't looked at here
         os.execv(compiler, [compiler, *arguments])
-    flags = [flag for flag in found["flag"] if matters(flag, texts)]
+    flags = in_one_order([flag for flag in found["flag"] if matters(flag, texts)])
     real = os.path.realpath(compiler)
     seen = blake2b(repr((real, os.stat(real).st_mtime_ns, flags)).encode() + machine(), digest_size=16)
     for text in texts:

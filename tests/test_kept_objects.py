@@ -46,6 +46,22 @@ def test_the_same_is_compiled_once(folder: Path) -> None:
     assert (folder / "other.o").read_bytes() == (folder / "a.o").read_bytes()
 
 
+def test_flags_that_say_the_same_are_compiled_once(folder: Path) -> None:
+    compiled(folder, "-O1", "-fPIC", "-Wall", "-w")
+    compiled(folder, "-fPIC", "-O1", "-fPIC")
+    assert calls(folder) == 1
+
+
+@pytest.mark.parametrize(
+    ("one", "other"), [("-O1", "-O2"), ("-DINT=1", "-DINT=2"), ("-fa", "-fno-a"), ("-Wall", "-Wno-all")]
+)
+def test_the_last_of_two_that_contradict_counts(one: str, other: str, folder: Path) -> None:
+    (folder / "b.h").write_text("INT b;\n")
+    compiled(folder, one, other)
+    compiled(folder, other, one)
+    assert calls(folder) == 2
+
+
 @pytest.mark.parametrize("file", ["a.c", "a.h", "b.h"])
 def test_another_text_is_compiled(file: str, folder: Path) -> None:
     compiled(folder)

@@ -76,8 +76,7 @@ def test_cmake_builds_it_too(
     storage: Storage, program: Program, expected: torch.Tensor, tmp_path: Path
 ) -> None:
     folder = emitted(program, expected, tmp_path / "with space", storage)
-    options = ["-DOPENMP=OFF", "-DCMAKE_BUILD_TYPE=None", "-DCMAKE_C_FLAGS=-O0"]
-    for command in (["cmake", str(folder), *options], ["cmake", "--build", "."], ["ctest"]):
+    for command in (["cmake", str(folder)], ["cmake", "--build", ".", "-j2"], ["ctest"]):
         done = run(command, tmp_path)
         assert done.returncode == 0, done.stdout + done.stderr
 
