@@ -21,6 +21,8 @@ from typing import Any, TypeVar
 import torch
 from threadpoolctl import ThreadpoolController
 
+from .devices import device_here, free_bytes
+
 Item = TypeVar("Item")
 Result = TypeVar("Result")
 
@@ -57,7 +59,8 @@ def side_by_side(
 
     As many calls run at a time as torch had threads before, each in a thread of its own with its numbers
     single-threaded, gradients on or off and context variables as they are here; fewer where they would fill
-    more than half of the memory that is free. Items are taken here, one for each call that begins.
+    more than half of the memory that is free, here or on the device that computes. Items are taken here, one
+    for each call that begins.
     bytes_each: how much memory a call takes, where that is much.
     Raises what the first failing item in the order raises; no call runs any more by then.
     """
@@ -164,7 +167,11 @@ _shared = _Shared()
 
 
 def _fitting(bytes_each: int) -> int:
-    return max(1, free_memory() // (2 * bytes_each)) if bytes_each else _shared.threads
+    if not bytes_each:
+        return _shared.threads
+    there = free_bytes(device_here())
+    free = free_memory() if there is None else min(free_memory(), there)
+    return max(1, free // (2 * bytes_each))
 
 
 def free_memory() -> int:

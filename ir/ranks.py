@@ -2,7 +2,7 @@
 
 Every rank goes the same way through the program. Work that takes long stands in a row of items, of which each
 rank computes its share, and all of them get all results, in the order of the items: whatever comes out is the
-same for any number of ranks. Nobody else knows of ranks.
+same for any number of ranks of one kind of device. Nobody else knows of ranks.
 """
 
 from __future__ import annotations
@@ -67,7 +67,7 @@ def joined() -> Iterator[None]:
         yield
         return
     try:
-        _distributed().init_process_group("gloo", timeout=PATIENCE)
+        _distributed().init_process_group(_backends(), timeout=PATIENCE)
     except (RuntimeError, ValueError) as error:
         raise DgqcError(
             f"{COUNT} is {asked_ranks()}, but the other processes can't be reached ({_first_line(error)}); "
@@ -98,7 +98,8 @@ def shared_out(
 ) -> Iterator[Result]:
     """What `function` makes of each item, in the order of the items, each computed by one of the ranks.
 
-    items: every rank takes all of them; they are the same everywhere. Results can be pickled.
+    items: every rank takes all of them; they are the same everywhere. Results can be pickled, and their
+    tensors lie on the CPU.
     bytes_each: as for `side_by_side`, which computes a rank's own. one_by_one: it has a single thread.
     Raises on every rank what the first failing item raises, and LostOthers where one has ended.
     """
@@ -150,7 +151,8 @@ def _told(value: Any, source: int) -> Any:
     """A rank's value, on every rank."""
     held = [value]
     try:
-        _distributed().broadcast_object_list(held, src=source)
+        # Pickled, in the CPU's memory: what lies there is told by gloo, which notices at once who has ended.
+        _distributed().broadcast_object_list(held, src=source, device=_cpu())
     except RuntimeError as error:
         raise LostOthers(
             f"Rank {rank()} of {ranks()} has lost the others, one of which has ended; {AGAIN}"
@@ -172,6 +174,18 @@ def _distributed() -> Any:
     import torch.distributed
 
     return torch.distributed
+
+
+def _backends() -> str:
+    from .devices import backends  # brings torch, as below
+
+    return backends()
+
+
+def _cpu() -> Any:
+    from .devices import CPU
+
+    return CPU
 
 
 def _first_line(error: Exception) -> str:

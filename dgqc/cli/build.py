@@ -106,7 +106,7 @@ def compile_model(
     _tell(place, json)
 
 
-@takes_fields(*LOADING, "pictures", "strength", "embeddings", "sample_size")
+@takes_fields(*LOADING, "device", "pictures", "strength", "embeddings", "sample_size")
 def calibrate(
     asked: dict[str, Any],
     pipeline: Annotated[

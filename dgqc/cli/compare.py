@@ -33,8 +33,8 @@ log = logging.getLogger("dgqc")
 PRESETS = "naive,q-diffusion,tfmq,eda,dgq,dgq-exact,ours"
 BITS = "w8a8,w8a6,w4a8,w4a6"
 WILL_DO = (
-    "Measuring %d presets: each is compiled, compared at %d steps and draws %d pictures; what was measured "
-    "before is kept, and the first one tells how long they take."
+    "Measuring %d presets on %s: each is compiled, compared at %d steps and draws %d pictures; what was "
+    "measured before is kept, and the first one tells how long they take."
 )
 FILES = "compare.md, .csv, .json, trajectory.csv and plots"
 PAGE = "compare.html"
@@ -82,6 +82,10 @@ DecoderName = Annotated[
 ]
 Clip = Annotated[Path | None, typer.Option("--clip", help="The folder of CLIP's weights.")]
 RealPictures = Annotated[Path | None, typer.Option("--real", help="A folder of real pictures, for fid.")]
+Device = Annotated[
+    str | None,
+    typer.Option("--device", metavar="DEVICE", help="What calibrates and rounds; as of dgqc compile."),
+]
 Output = Annotated[Path, typer.Option("-o", "--output", help="Where everything goes and is kept.")]
 
 
@@ -109,6 +113,7 @@ def compare(
     clip: Clip = None,
     real: RealPictures = None,
     decoder: DecoderName = None,
+    device: Device = None,
     output: Output = Path("build/compare"),
     json: options.Json = False,
 ) -> None:
@@ -123,6 +128,7 @@ def compare(
     from ..compare.run import pictures_of
     from ..compare.store import Store
     from ..compare.workload import Amounts
+    from ..ir.devices import computing_on, device_name
 
     check_folder(output)
     wanted = candidates(_names(presets), _names(bits), _settings(setting or []), simulated)
@@ -130,15 +136,17 @@ def compare(
     amounts = Amounts(calib_prompts, held_out, pictures, steps)
     asked = _Asked(amounts, prompts, other_prompts, unseen, calib, guidance_scale, judge, clip, real, decoder)
     _look(model, asked)
-    workload = _workload(model, store, asked, partial(log.info, WILL_DO, len(wanted), steps, pictures))
     rows = []
-    with progress():
-        for row in measure(wanted, workload, store):
-            rows.append(row)
-            log.info("%s: done, %d rows so far", row.name, len(rows))
-            if not rank():
-                write(output, rows)
-    agreed(lambda: _finish(output, rows, workload, partial(pictures_of, wanted, workload, store, SHOWN)))
+    with computing_on(device) as chosen:
+        will_do = partial(log.info, WILL_DO, len(wanted), device_name(chosen), steps, pictures)
+        workload = _workload(model, store, asked, will_do)
+        with progress():
+            for row in measure(wanted, workload, store):
+                rows.append(row)
+                log.info("%s: done, %d rows so far", row.name, len(rows))
+                if not rank():
+                    write(output, rows)
+        agreed(lambda: _finish(output, rows, workload, partial(pictures_of, wanted, workload, store, SHOWN)))
     if json:
         as_json([row.to_json() for row in rows])
         return

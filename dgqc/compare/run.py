@@ -11,6 +11,7 @@ from typing import Any
 
 import numpy as np
 
+from ..ir.devices import device_here, kinds
 from ..ir.ranks import shared_out
 from ..report.report import bops
 from .candidates import FLOAT, Candidate, candidate
@@ -64,7 +65,8 @@ class Measured:
 
     def __init__(self, one: Candidate, workload: Workload, store: Store) -> None:
         self.one, self.workload, self.store = one, workload, store
-        self.key = [version("dgqc"), workload.identity, workload.request_for(one.passes).recorded()]
+        asked = workload.request_for(one.passes).recorded()
+        self.key = [version("dgqc"), workload.identity, asked, *kinds(device_here())]
         self.seconds: dict[str, float] = {}
 
     @cached_property

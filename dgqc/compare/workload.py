@@ -21,6 +21,7 @@ from ..frontends.calibrating.calibrate import calibrate
 from ..frontends.calibrating.calibration_file import load_calibration
 from ..frontends.loading.pipelines import load_pipeline, unknown_words
 from ..ir.calibration import Calibration
+from ..ir.devices import device_here, kinds
 from ..ir.errors import DgqcError
 from ..ir.ranks import agreed
 from .drawing import Decode, PictureSeries, has_latent_pictures
@@ -131,7 +132,7 @@ def prompted(
     own = files_digest(model)
 
     def recorded(some: Sequence[str], seed: int) -> tuple[Calibration, str]:
-        key = digest("recording", own, list(some), sizes.steps, seed, guidance)
+        key = digest("recording", own, list(some), sizes.steps, seed, guidance, *kinds(device_here()))
         file = store.folder / f"{key}.safetensors"
         if not agreed(file.is_file):
             store.folder.mkdir(parents=True, exist_ok=True)
@@ -249,6 +250,7 @@ def unprompted(
         return caller.samples(known.model, count, BATCH, seed)
 
     about: list[Any] = ["drawn", caller.schedule.to_json(), caller.drawings is None, files_digest(model)]
+    about += kinds(device_here())
     return Workload(
         model=model,
         steps=sizes.steps,

@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 from pathlib import Path
 
+from ..ir.devices import device_here, device_name
 from ..ir.errors import DgqcError
 from ..ir.peak_memory import peak_memory
 from ..ir.progress import CHECKING, WRITING, expect
@@ -32,13 +33,14 @@ def announce(request: Request, start: Start) -> None:
     machine = this_machine()
     foreseen = foresee(work, machine)
     log.info(
-        "Compiling a %s of %s to %s: %s, calibrated on %s of each. It takes %s, if the machine stays as busy "
-        "as it is.",
+        "Compiling a %s of %s to %s: %s, calibrated on %s of each, on %s. It takes %s, if the machine stays "
+        "as busy as it is.",
         start.provenance.model,
         counted(work),
         request.opt if request.pass_pipeline is None else "passes of your own",
         f"{calls} calls" if calls > 1 else "one call",
         samples(work),
+        device_name(device_here()),
         foreseen.sentence(),
     )
     coming = [*(item.name for item in request.passes), *([CHECKING] if checked else ()), WRITING]

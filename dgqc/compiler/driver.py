@@ -18,6 +18,7 @@ from ..bundle.manifest import Provenance
 from ..execution.compiled_program import CompiledProgram
 from ..frontends.samplers import AUTO
 from ..ir.calibration import Calibration
+from ..ir.devices import computing_on, kinds
 from ..ir.errors import DgqcError
 from ..ir.level import Level
 from ..ir.parallel import single_threaded
@@ -25,7 +26,7 @@ from ..ir.program import Program
 from ..ir.progress import enter
 from ..ir.typed import typed
 from ..passes.manager.manager import PassManager
-from ..report.report import FLOATING, entry_with, summarize
+from ..report.report import DEVICE, FLOATING, entry_with, summarize
 from ..report.seen import Seen
 from ..report.widths import Planned
 from .announcement import announce
@@ -115,11 +116,21 @@ def lower(request: Request, targets: Sequence[Target] = ()) -> tuple[Program, Pr
     return program, provenance
 
 
-@single_threaded()
 def _lower(
     request: Request, targets: Sequence[Target] = ()
 ) -> tuple[Program, Provenance, Calibration | None]:
     """`lower`, and the samples that passes had."""
+    with single_threaded(), computing_on(request.device) as device:
+        program, provenance, calibration = _lowered(request, targets)
+        for kind in kinds(device):
+            program = program.with_report(DEVICE, kind)
+        return program, provenance, calibration
+
+
+def _lowered(
+    request: Request, targets: Sequence[Target] = ()
+) -> tuple[Program, Provenance, Calibration | None]:
+    """The same, where float work is computed."""
     planned, seen, kept = Planned(), Seen(), BeforeLowering()
     request = with_one_result(request)
     looking = (*request.instruments, planned, seen, *([kept] if request.other_sizes else ()))

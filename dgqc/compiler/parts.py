@@ -189,6 +189,7 @@ def _asked(request: Request, part: Part, opt: str) -> AskedPart:
         repair=request.repair,
         budget=request.budget,
         verify_each=request.verify_each,
+        device=request.device,
         instruments=request.instruments,
     )
     return AskedPart(own, part.tokenizer)

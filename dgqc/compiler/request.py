@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any
 
 from ..ir.errors import DgqcError
 from ..ir.sample_size import SampleSize, size_text
+from .machine_options import MachineOptions
 from .model_options import ModelOptions
 from .option import LARGEST_SEED, check_fields, option, option_of
 from .written import AskedSize, as_json, check_size, check_timesteps, sample_sizes, timestep_list
@@ -32,7 +33,7 @@ AUTO, ALL, UNET, OFF = "auto", "all", "unet", "off"
 
 
 @dataclass(frozen=True)
-class Request(ModelOptions):
+class Request(MachineOptions, ModelOptions):
     """What to compile, and how."""
 
     opt: str = field(
@@ -267,10 +268,6 @@ class Request(ModelOptions):
             recorded=False,
         ),
     )
-    look_ahead: bool = field(
-        default=True,
-        metadata=option("--look-ahead", "Say what it takes; refuse without room.", kind=bool, recorded=False),
-    )
     output: Path | None = field(
         default=None, metadata=option((), "Where the bundle goes: that disk is looked at.", recorded=False)
     )
@@ -302,6 +299,7 @@ class Request(ModelOptions):
         check_size(self.sample_size)
         check_timesteps(self.timesteps)
         check_fields(self)
+        self.check_device()
         if len(set(self._sizes)) < len(self._sizes):
             raise DgqcError(
                 f"The sizes {', '.join(map(size_text, self._sizes))} name one twice; give each once."

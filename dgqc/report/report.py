@@ -32,6 +32,8 @@ from .widths import FLOAT, Planned, Widths, decided
 
 MB = 1e6
 CONTEXT_LENGTH = 77
+DEVICE = "device"
+"""The entry of what computed in float, where that wasn't the CPU."""
 FLOATING = "floating-parts"
 """The entry of a pipeline's parts that stay float, by name, with why."""
 FLOAT_OPT = "fp32"

@@ -8,7 +8,7 @@ from typing import Any
 
 from rich.table import Table
 
-from .report import Report, entry_with
+from .report import DEVICE, Report, entry_with
 from .table import table
 from .wider import counts, price
 
@@ -26,6 +26,8 @@ def rows(report: Report) -> Iterator[tuple[str, str]]:
         yield "schedule", f"{report['scheduler']}, {report['calls']} calls{origin}"
     if "calibration" in report:
         yield "ranges from", str(report["calibration"]["origin"])
+    if DEVICE in report.get("passes", {}):
+        yield "computed on", str(report["passes"][DEVICE])
     yield "parameters", f"{report['parameters_m']:.2f} M"
     yield "size, float", f"{report['float_size_mb']:.2f} MB"
     yield "size", f"{report['size_mb']:.2f} MB"

@@ -12,6 +12,7 @@ from typing import Any
 from diffusers import DiffusionPipeline
 
 from ...ir.calibration import Calibration, Inputs
+from ...ir.devices import computing_on, device_for, device_here, device_name
 from ...ir.errors import DgqcError
 from ...ir.ranks import agreed
 from ...ir.sample_size import SampleSize
@@ -62,6 +63,7 @@ def calibrate(
     sample_size: SampleSize | None = None,
     part: str = UNET,
     enough: Enough | None = None,
+    device: str | None = None,
 ) -> Calibration:
     """Runs an unmodified pipeline and records its UNet's inputs at every call.
 
@@ -75,6 +77,7 @@ def calibrate(
     pictures: a folder of them, for a pipeline that changes pictures. strength: below 1 the recorded schedule
         begins late. part: whose calls (`part_of`). sample_size: of the latents, frames first; of these and
         of the strength None leaves the pipeline's own. enough: asked after each round of pictures.
+    device: where the networks compute, as `device_for` takes it.
 
     Holds all recorded latents (pictures x calls x 2 (guidance) x C x H x W float32, 0.2 GB for 64 prompts of
     Stable Diffusion at 25 steps) until the file is written; a context that stays the same once.
@@ -86,19 +89,30 @@ def calibrate(
     _check_prompts(prompts, told)
     count = _count(prompts, told, labels) if samples is None else samples
     _check_counts(count, batch_size)
+    device_for(device)
     given = None if pictures is None else read_pictures(Path(pictures))
     loaded = _loaded(pipeline, weights_key, variant, adapters, tokenizer, shown)
     settings = Settings(steps, guidance_scale=guidance_scale, size=sample_size, strength=strength)
     drawings = Drawings(loaded, settings, prompts, labels, given, part, told)
-    try:
-        recording, calls = _recorded(drawings, count, batch_size, seed, progress, enough)
-    except UnfitPipeline as error:
-        if part != UNET or any(one is not None for one in (prompts, given, told)):
-            raise  # Denoising without them is not what was asked for.
-        log.warning("%s Samples are denoised by its %s alone.", error, type(loaded.scheduler).__name__)
-        recording, calls = _denoised(loaded, settings, count, batch_size, seed, progress, enough)
+    # Where any of these is asked for, denoising without them is not.
+    alone = part == UNET and all(one is None for one in (prompts, given, told))
+    with computing_on(device):
+        recording, calls = _made(drawings, alone, count, batch_size, seed, progress, enough)
     agreed(lambda: save_calibration(output, recording, calls))
     return load_calibration(output)
+
+
+def _made(drawings: Drawings, alone: bool, *how: Any) -> tuple[Recording, Iterator[tuple[int, int, Inputs]]]:
+    """What is said of the calls, and the calls: the pipeline's, or its scheduler's, where that may denoise
+    alone."""
+    try:
+        return _recorded(drawings, *how)
+    except UnfitPipeline as error:
+        if not alone:
+            raise
+        kind = type(drawings.pipeline.scheduler).__name__
+        log.warning("%s Samples are denoised by its %s alone.", error, kind)
+        return _denoised(drawings.pipeline, drawings.settings, *how)
 
 
 def _recorded(
@@ -112,8 +126,10 @@ def _recorded(
     """What is said of the calls that the pipeline makes, and the calls themselves."""
     calls = len(drawings.rehearse().schedule)
     log.info(
-        "Recording %d calls for each of %s%d pictures, %d at a time; the first call tells how long it takes.",
+        "Recording %d calls for each of %s%d pictures, %d at a time, on %s; the first call tells how long "
+        "it takes.",
         *(calls, "" if enough is None else "at most ", count, min(batch_size, count)),
+        device_name(device_here()),
     )
     if enough is None:
         recorder = drawings.record(count, batch_size, seed, progress, calls)

@@ -19,6 +19,7 @@ from ..loading.pipelines import unknown_words
 from .captions import everyday_captions, prompts_for, tells_apart
 from .conditions import draw_labels, label_count
 from .embeddings import FACES, Embeddings
+from .lend import lent, networks_in
 from .pictures import Picture
 from .pipeline_calls import (
     Asked,
@@ -140,7 +141,8 @@ class Drawings:
         """The same of pictures that are described already."""
         batches = self._batches(pictures, batch_size)
         network, expected = part_of(self.pipeline, self.part), calls * share(len(batches))
-        with recording(network, expected, progress) as recorder, sample_by_sample(network):
+        lend = lent(*networks_in(self.pipeline))
+        with lend, recording(network, expected, progress) as recorder, sample_by_sample(network):
 
             def drawn(batch: Sequence[Asked]) -> tuple[list[Inputs], list[float], Any]:
                 recorder.begin_picture()
@@ -157,7 +159,7 @@ class Drawings:
         """What the pipeline would decode of so many pictures, float32 (count, C, H, W)."""
         asked = self.asked(count, seed)
         missing = [one for one in asked if (self.settings, one.seed) not in self.drawn]
-        with sample_by_sample(part_of(self.pipeline, self.part)):
+        with lent(*networks_in(self.pipeline)), sample_by_sample(part_of(self.pipeline, self.part)):
             for batch in self._batches(missing, batch_size):
                 self._keep(batch, draw(self.pipeline, batch, self.settings))
         return torch.cat([self.drawn[self.settings, one.seed] for one in asked])

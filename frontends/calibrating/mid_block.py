@@ -8,9 +8,12 @@ import torch
 from torch import nn
 
 from ...ir.calibration import Calibration
+from ...ir.devices import CPU
+from ...ir.moving import moved
 from ...ir.progress import track
 from ..loading.arguments import call_arguments
 from ..loading.exported_unet import ExportedUNet
+from .lend import lent
 
 
 def mid_block_inputs(model: nn.Module, calibration: Calibration) -> torch.Tensor:
@@ -25,18 +28,19 @@ def mid_block_inputs(model: nn.Module, calibration: Calibration) -> torch.Tensor
 
     def keep(module: nn.Module, arguments: tuple[Any, ...], keywords: dict[str, Any]) -> None:
         value = arguments[0] if arguments else next(iter(keywords.values()))
-        seen.append(value.detach().float())
+        seen.append(value.detach().to(CPU).float())
 
     handle = place.register_forward_pre_hook(keep, with_kwargs=True) if place is not None else None
     try:
-        for step in track(range(calls), "comparing calls", calls):
-            inputs = dict(next(calibration.read(step)))
-            if place is None:
-                seen.append(inputs["sample"].float())
-                continue
-            with torch.no_grad():
+        with torch.no_grad(), lent(model):
+            for step in track(range(calls), "comparing calls", calls):
+                inputs = dict(next(calibration.read(step)))
+                if place is None:
+                    seen.append(inputs["sample"].float())
+                    continue
+                there = {name: moved(value) for name, value in inputs.items()}
                 timestep = calibration.schedule.timesteps[step]
-                model(**call_arguments(inputs, model), timestep=timestep, return_dict=False)
+                model(**call_arguments(there, model), timestep=timestep, return_dict=False)
     finally:
         if handle is not None:
             handle.remove()

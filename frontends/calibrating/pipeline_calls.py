@@ -12,6 +12,7 @@ import torch
 from torch import nn
 
 from ...ir.calibration import Calibration
+from ...ir.devices import CPU
 from ...ir.errors import DgqcError
 from ...ir.reading import explained
 from ...ir.sample_size import SampleSize, size_of
@@ -113,7 +114,8 @@ def draw(pipeline: Any, pictures: Sequence[Asked], settings: Settings) -> Any:
         raise DgqcError(f"The {name} wants {', '.join(missing)}, which only you have; {INSTEAD}.")
     pipeline.set_progress_bar_config(disable=True)
     with explained(f"The {name} can't draw by itself", INSTEAD), quietly():
-        return pipeline(**{key: value for key, value in options.items() if takes(pipeline, key)})[0]
+        found = pipeline(**{key: value for key, value in options.items() if takes(pipeline, key)})[0]
+    return found.to(CPU) if isinstance(found, torch.Tensor) else found
 
 
 def _demanded(pipeline: Any) -> list[str]:
@@ -276,7 +278,7 @@ def _answering_zeros(unet: nn.Module) -> Iterator[None]:
     def zeros(sample: torch.Tensor, *arguments: Any, return_dict: bool = True, **keywords: Any) -> Any:
         from diffusers.models.unets.unet_2d import UNet2DOutput
 
-        found = torch.zeros(sample.shape[0], channels, *sample.shape[2:], dtype=sample.dtype)
+        found = sample.new_zeros(sample.shape[0], channels, *sample.shape[2:])
         return UNet2DOutput(sample=found) if return_dict else (found,)
 
     own = vars(unet).get("forward")

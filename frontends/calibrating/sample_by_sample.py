@@ -9,6 +9,7 @@ from typing import Any
 import torch
 from torch import nn
 
+from ...ir.devices import CPU, device_here
 from ...ir.parallel import side_by_side
 
 LARGE = 10**8
@@ -21,9 +22,9 @@ def sample_by_sample(network: nn.Module) -> Iterator[None]:
     processors.
 
     Each has one thread, so that its numbers are the same on any machine. A call whose arguments aren't all of
-    its samples, or of none of them, stays whole.
+    its samples, or of none of them, stays whole; so does any on an accelerator.
     """
-    if not is_large(network):
+    if not is_large(network) or device_here() != CPU:
         yield
         return
     whole, own = network.forward, vars(network).get("forward")

@@ -15,7 +15,9 @@ import torch
 from torch import nn
 
 from ...ir.calibration import Calibration, Inputs
+from ...ir.devices import CPU
 from ...ir.errors import DgqcError
+from ...ir.moving import moved
 from ...ir.parallel import single_threaded
 from ...ir.ranks import share, shared_out
 from ...ir.reading import explained
@@ -27,6 +29,7 @@ from ..loading.exported_unet import ExportedUNet
 from ..loading.model_inputs import ModelInput, model_config, model_inputs
 from .conditions import Conditions, draw_conditions, invents
 from .drawings import Drawings
+from .lend import lent
 from .recorder import Progress, versions
 from .sample_by_sample import sample_by_sample
 
@@ -88,7 +91,7 @@ def synthesize(
     pixels = 2 * max(counts) * math.prod(inputs[0].shape[2:])
     # Of one trajectory the samples of a call are side by side.
     apart = nullcontext() if isinstance(model, ExportedUNet) else sample_by_sample(model)
-    with single_threaded(), apart:
+    with single_threaded(), lent(model), apart:
         recorded = list(shared_out(trajectory, starts, pixels * BYTES_PER_PIXEL, one_by_one=len(counts) == 1))
     return Calibration(
         schedule,
@@ -186,7 +189,7 @@ def _denoise(model: nn.Module, scheduler: Any, schedule: Schedule, start: _Start
         yield inputs
         with _denoising(own), torch.no_grad():
             # Channels that it predicts beyond the sample's are a variance, which these schedulers don't take.
-            predicted = start.guided(answer_of(model, inputs, timestep)[:, :channels])
+            predicted = start.guided(_answer(model, inputs, timestep)[:, :channels])
             let_go(*model.parameters())
             latents = own.step(predicted, timestep, latents, return_dict=False, **options)[0]
         if not bool(torch.isfinite(latents).all()):
@@ -194,6 +197,14 @@ def _denoise(model: nn.Module, scheduler: Any, schedule: Schedule, start: _Start
                 f"Denoising without prompts runs away to infinity at call {step} of {len(schedule)}; "
                 f"{INSTEAD}."
             )
+
+
+def _answer(model: nn.Module, inputs: Inputs, timestep: torch.Tensor) -> torch.Tensor:
+    """The model's, computed where it is lent to; the scheduler stays on the CPU."""
+    if isinstance(model, ExportedUNet):
+        return answer_of(model, inputs, timestep)
+    there = {name: moved(value) for name, value in inputs.items()}
+    return answer_of(model, there, moved(timestep)).to(CPU)
 
 
 def rehearse(scheduler: Any) -> None:

@@ -11,6 +11,7 @@ import torch
 from torch import fx
 
 from ...ir.calibration import Inputs, reads, samples_in, spaced
+from ...ir.devices import CPU
 from ...ir.errors import DgqcError
 from ...ir.level import Level
 from ...ir.plans import Activation16, Operand, Plan, Ranges, Role
@@ -106,7 +107,7 @@ class DynamicRows(Pass):
                 left -= samples_in(inputs)
                 if left <= 0:
                     break
-            return {name: _halves(torch.cat(parts)) for name, parts in recorder.tokens.items()}
+            return {name: _halves(torch.cat(parts).to(CPU)) for name, parts in recorder.tokens.items()}
 
         found = list(shared_out(of_call, reads(program.calibration, steps), call_bytes(program)))
         if any(not len(first) for one in found for first, _ in one.values()):

@@ -12,8 +12,10 @@ import torch
 from torch import fx
 
 from ...ir.calibration import Answers, Inputs, reads, samples_in, spaced
+from ...ir.devices import CPU
 from ...ir.errors import DgqcError
 from ...ir.level import Level
+from ...ir.moving import moved
 from ...ir.ops.captured import multiply_adds
 from ...ir.plans import (
     Activation16,
@@ -141,7 +143,7 @@ def observe(program: Program, heard: Collection[int] = ()) -> Observation:
                 f"(timestep {program.schedule.timesteps[step]:g}); record them for the whole schedule."
             )
         for site, value in masked:
-            observer.see(str(site.args[1]), value, site)
+            observer.see(str(site.args[1]), moved(value), site)
         return _SeenCall(
             _in_one_block(observer.found()), samples, Answers(*observer.ends), observer.listener.lost
         )
@@ -182,10 +184,10 @@ def first_odd(program: Program, inputs: Inputs, step: int) -> str | None:
 
 
 def _in_one_block(seen: Mapping[str, Statistics]) -> Mapping[str, Statistics]:
-    """The same in one block of memory. Thousands of small ones, kept among what a call allocates and frees,
-    would leave holes that no later call fills: gigabytes of them on large models."""
+    """The same on the CPU, in one block of memory. Thousands of small ones, kept among what a call allocates
+    and frees, would leave holes that no later call fills: gigabytes of them on large models."""
     tensors = [value for values in seen.values() for value in values]
-    whole = torch.cat([value.reshape(-1) for value in tensors])
+    whole = torch.cat([value.reshape(-1) for value in tensors]).to(CPU)
     parts = iter(torch.split(whole, [value.numel() for value in tensors]))
     return {
         name: tuple(next(parts).reshape(value.shape) for value in values) for name, values in seen.items()
@@ -244,12 +246,12 @@ class _Observer(BlockInterpreter):
         self.listener, self.to_hear = CodingListener.of(program), to_hear
         self.seen: dict[str, SeenBy] = {}
         self.batch, self.apart = 1, program.batched
-        self.pictures, self._known = torch.zeros(1, dtype=torch.int64), set[int]()
+        self.pictures, self._known = moved(torch.zeros(1, dtype=torch.int64)), set[int]()
         self.ends: list[torch.Tensor] = []
 
     def observe(self, inputs: tuple[torch.Tensor, ...], step: int, pictures: torch.Tensor) -> None:
         """pictures: whose each sample is, int64 (B,)."""
-        self.batch, self.pictures = len(inputs[0]), pictures
+        self.batch, self.pictures = len(inputs[0]), moved(pictures)
         self._known.update(pictures.tolist())
         with torch.no_grad():
             found = self.run(*inputs, torch.tensor(step))
@@ -268,7 +270,7 @@ class _Observer(BlockInterpreter):
 
     def found(self) -> Mapping[str, Statistics]:
         """What was seen, without whose it was."""
-        count = torch.tensor([float(len(self._known))])
+        count = moved(torch.tensor([float(len(self._known))]))
         return {name: (*seen, count) if owners else seen for name, (seen, owners) in self.seen.items()}
 
     def first_odd(self) -> str | None:

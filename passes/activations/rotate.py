@@ -11,6 +11,7 @@ import torch
 from torch import fx
 
 from ...ir.calibration import Inputs, reads, samples_in, spaced
+from ...ir.devices import CPU
 from ...ir.errors import DgqcError
 from ...ir.level import Level
 from ...ir.ops.captured import is_layer, multiply_adds, weight_readers
@@ -108,7 +109,7 @@ class Rotate(Pass):
                 left -= samples_in(inputs)
                 if left <= 0:
                     break
-            return {name: torch.cat(parts) for name, parts in recorder.rows.items()}
+            return {name: torch.cat(parts).to(CPU) for name, parts in recorder.rows.items()}
 
         return list(shared_out(of_call, reads(program.calibration, steps), call_bytes(program)))
 
@@ -184,7 +185,7 @@ class _Recorder(BlockInterpreter):
             rows = last.reshape(-1, last.shape[-1])
             generator = torch.Generator().manual_seed(len(self.rows.get(name, ())))
             some = torch.randperm(len(rows), generator=generator)[: ROWS * len(value)]
-            self.rows.setdefault(name, []).append(rows[some])
+            self.rows.setdefault(name, []).append(rows[some.to(rows.device)])
 
 
 def _sites(program: Program) -> Sequence[fx.Node]:

@@ -10,6 +10,7 @@ import torch
 from torch import fx
 
 from ...ir.calibration import Inputs, reads, samples_in
+from ...ir.devices import CPU
 from ...ir.errors import DgqcError
 from ...ir.level import Level
 from ...ir.ops.quantize import along
@@ -22,6 +23,7 @@ from ..base import Pass
 from ..graph.batches import arguments, call_bytes
 from ..graph.edit import dgqc
 from ..manager.registry import register_pass
+from ..simulation.device_interpreter import DeviceInterpreter
 from .timestep_tables import group_ranges
 
 BINS = 32
@@ -100,7 +102,7 @@ def shrunk(plan: GroupedOperand, errors: torch.Tensor, factors: torch.Tensor) ->
     return replace(plan, ranges=ranges)
 
 
-class _Searcher(fx.Interpreter):
+class _Searcher(DeviceInterpreter):
     """Runs the graph at one step and counts each site's values.
 
     ranges: smallest and largest value of each group at the step, (G,), by site.
@@ -119,7 +121,7 @@ class _Searcher(fx.Interpreter):
     def errors(self, factors: torch.Tensor, power: float) -> Mapping[str, torch.Tensor]:
         """What was counted as errors of each candidate, float64 (G, candidates), by site."""
         return {
-            name: expected(counted, *self.ranges[name], self.plans[name].operand.bits, factors, power)
+            name: expected(counted, *self.ranges[name], self.plans[name].operand.bits, factors, power).to(CPU)
             for name, counted in self.counts.items()
         }
 
@@ -143,15 +145,17 @@ def counts(
 ) -> torch.Tensor:
     """How many of a group's values lie in each bin of its range, int64 (G, bins).
 
-    x: floats with n indices along axis; any number where n is 1. group: (n,). low, high: (G,).
+    x: floats with n indices along axis; any number where n is 1. group: (n,). low, high: (G,). They are
+    counted where x is.
     """
+    group, low, high = (one.to(x.device) for one in (group, low, high))
     finer = bins / (high - low).clamp(min=1e-30)
 
     def spread(of_group: torch.Tensor) -> torch.Tensor:
         return along(of_group[group], x.dim(), axis)
 
     place = ((x - spread(low).to(x.dtype)) * spread(finer).to(x.dtype)).clamp_(0, bins - 1).to(torch.int64)
-    place += spread(torch.arange(len(low)) * bins)
+    place += spread(torch.arange(len(low), device=x.device) * bins)
     return torch.bincount(place.reshape(-1), minlength=len(low) * bins).reshape(len(low), bins)
 
 
@@ -168,7 +172,8 @@ def expected(
     counted: (G, bins). low, high: (G,).
     """
     bins = counted.shape[1]
-    middle = (torch.arange(bins, dtype=torch.float64) + 0.5) / bins
+    low, high = low.to(counted.device), high.to(counted.device)
+    middle = (torch.arange(bins, dtype=torch.float64, device=counted.device) + 0.5) / bins
     x = low[:, None] + (high - low)[:, None] * middle
     found = []
     for factor in factors:

@@ -12,6 +12,7 @@ import torch
 from torch import fx
 
 from ...ir.calibration import Inputs, reads
+from ...ir.devices import CPU
 from ...ir.errors import DgqcError
 from ...ir.level import Level
 from ...ir.ops.simulate import patches_of
@@ -23,6 +24,7 @@ from ..base import Decisions, Pass
 from ..graph.batches import arguments, call_bytes
 from ..graph.edit import dgqc
 from ..manager.registry import register_pass
+from ..simulation.device_interpreter import DeviceInterpreter
 from .kmeans_groups import cluster
 from .outlier_dims import spread
 
@@ -139,10 +141,13 @@ def _seen(program: Program, read: tuple[int, Iterator[Inputs]]) -> Mapping[str, 
     for inputs in read[1]:
         for batch in arguments(program, inputs):
             observer.observe(batch, read[0])
-    return observer.seen
+    return {
+        name: (low.to(CPU), high.to(CPU), other_low.to(CPU), other_high.to(CPU))
+        for name, (low, high, other_low, other_high) in observer.seen.items()
+    }
 
 
-class _Observer(fx.Interpreter):
+class _Observer(DeviceInterpreter):
     """Runs the graph and keeps ranges along both axes of every operand."""
 
     def __init__(self, program: Program) -> None:

@@ -81,7 +81,7 @@ def _costs(program: Program, real: tuple[torch.Tensor, ...], call: int) -> Mappi
         plan = rounded(site)
         if plan is None or gradient is None:
             return
-        squares = scales_beside(plan, _source(site))[call].square() / 12
+        squares = (scales_beside(plan, _source(site))[call].square() / 12).to(gradient.device)
         costs[str(site.args[1])] = float((gradient.double().square() * squares).sum())
 
     energy = max(pass_back(program, real, call, lambda node: rounded(node) is not None, told), 1e-300)

@@ -9,6 +9,7 @@ import torch
 from torch import fx
 
 from ...ir.calibration import Inputs
+from ...ir.devices import CPU
 from ...ir.parallel import side_by_side
 from ...ir.program import Program
 from ...ir.progress import track
@@ -71,7 +72,7 @@ class Watching(BlockInterpreter):
 
     def see(self, name: str, value: torch.Tensor, site: fx.Node) -> None:
         if name == self._site:
-            self.found.append(value)
+            self.found.append(value.to(CPU))
 
 
 def movement(program: Program, site: str, axis: int, reach: int, samples: int, who: str) -> Movement:

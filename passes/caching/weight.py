@@ -9,6 +9,7 @@ import torch
 from torch import fx
 
 from ...ir.calibration import Inputs
+from ...ir.moving import moved
 from ...ir.parallel import side_by_side
 from ...ir.program import Program
 from ...ir.progress import track
@@ -44,7 +45,7 @@ class Taking(BlockInterpreter):
 
     def run_node(self, n: fx.Node) -> Any:
         if n.target is dgqc.site.default and str(n.args[1]) == self._site:
-            return next(self._parts)
+            return moved(next(self._parts))
         return super().run_node(n)
 
 

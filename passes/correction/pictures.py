@@ -19,6 +19,7 @@ from ...ir.sampler import Sampler, StepFactors, Walk
 from ..graph.batches import arguments
 from ..manager.failures import snapshot
 from ..simulation.block_interpreter import BlockInterpreter
+from ..simulation.device_interpreter import DeviceInterpreter
 from ..simulation.simulate import Simulate
 
 SAMPLE = "sample"
@@ -91,7 +92,7 @@ class BothNetworks:
 
     def answer(self, sample: torch.Tensor, step: int) -> torch.Tensor:
         """The quantized network's."""
-        return answered(self.program, fx.Interpreter(self.simulated), self.inputs, sample, step)
+        return answered(self.program, DeviceInterpreter(self.simulated), self.inputs, sample, step)
 
     def told(self, answer: torch.Tensor) -> torch.Tensor:
         """What the scheduler is told of each picture."""

@@ -8,6 +8,8 @@ import time
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
+import torch
+
 from ...ir.errors import DgqcError, PipelineError, VerificationError
 from ...ir.level import Level
 from ...ir.parallel import single_threaded
@@ -74,6 +76,8 @@ class PassManager:
         except DgqcError as error:
             error.args = (f"Pass {item.name}: {error}",)
             raise
+        except torch.OutOfMemoryError:
+            raise  # of a device, which whoever chose it has a sentence for; no pass is to blame
         except Exception as error:
             raise unexpected(error, item, done, before) from error
         seconds = time.perf_counter() - start

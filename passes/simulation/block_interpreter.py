@@ -16,6 +16,7 @@ from ...ir.program import Program
 from ...ir.storage.mapped import let_go
 from ..graph.edit import aten, dgqc
 from ..graph.large_attention import BLOCK, reader_of_rows
+from .device_interpreter import DeviceInterpreter
 
 Block = tuple[slice, ...]
 """Of a tensor (..., M, N): one place in each leading dimension, and some rows."""
@@ -44,7 +45,7 @@ class Rows:
             yield from ((*head, slice(i, min(i + size, count))) for i in range(0, count, size))
 
 
-class BlockInterpreter(fx.Interpreter):
+class BlockInterpreter(DeviceInterpreter):
     """An interpreter of captured, planned and simulated graphs that never holds a large attention's scores.
 
     Scores between a large product and the next one (factors, softmax, sites) become `Rows`, which that next

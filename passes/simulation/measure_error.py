@@ -159,7 +159,8 @@ class _Comparison(BlockInterpreter):
         if isinstance(plan, QuantizedActivation16) and found is not None:
             wanted = value.double()
             steps = FINER if found.dtype == torch.int32 else 1
-            error = found.double() * scales_beside(plan, n)[self.step] / steps - wanted
+            scale = scales_beside(plan, n)[self.step].to(wanted.device)
+            error = found.to(wanted.device).double() * scale / steps - wanted
             signal, noise = float(wanted.square().sum()), float(error.square().sum())
             self.found.append((module_path(n), signal, noise))
         return value

@@ -8,6 +8,7 @@ from typing import Any
 import torch
 from torch import fx
 
+from ...ir.moving import moved
 from ...ir.program import Program
 from ..graph.edit import constant, dgqc
 from .block_interpreter import BlockInterpreter
@@ -16,8 +17,8 @@ from .stretches import Stretch, stretches
 RETAINED = 4
 """How many times as much memory as a call it takes."""
 Told = Callable[[fx.Node, torch.Tensor, torch.Tensor | None], None]
-"""Given a node, its value, and how the output's product with random signs changes with that; None where the
-output doesn't depend on it, or an op between them has no gradient."""
+"""Given a node, its value, and how the output's product with random signs changes with that, both where float
+work is computed; None where the output doesn't depend on it, or an op between them has no gradient."""
 
 
 def pass_back(
@@ -40,7 +41,7 @@ def pass_back(
     with torch.no_grad():
         output = back.forward(real)
     generator = torch.Generator().manual_seed(step)
-    signs = torch.randint(0, 2, output.shape, generator=generator).to(output.dtype) * 2 - 1
+    signs = torch.randint(0, 2, output.shape, generator=generator).to(output) * 2 - 1
     with torch.enable_grad():
         back.backward(signs)
     return float(output.double().square().sum())
@@ -58,7 +59,7 @@ class _Back(BlockInterpreter):
 
     def __init__(self, program: Program, step: int, wanted: Callable[[fx.Node], bool], told: Told) -> None:
         super().__init__(program)
-        self.step, self.wanted, self.told = torch.tensor(step), wanted, told
+        self.step, self.wanted, self.told = moved(torch.tensor(step)), wanted, told
         graph = program.graph.graph
         (self.result,) = (node.all_input_nodes[0] for node in graph.nodes if node.op == "output")
         calls = [node for node in graph.nodes if node.op == "call_function"]
@@ -72,7 +73,7 @@ class _Back(BlockInterpreter):
 
     def forward(self, real: tuple[torch.Tensor, ...]) -> torch.Tensor:
         """The output; `held` is filled."""
-        self.held.update(zip(self.placeholders, real, strict=True))
+        self.held.update(zip(self.placeholders, map(moved, real), strict=True))
         for stretch in self.stretches:
             found = self._run(stretch, self.held)
             self.held.update((node, found[node]) for node in stretch.outputs)
@@ -132,7 +133,7 @@ class _Back(BlockInterpreter):
         return found
 
     def _constant(self, node: fx.Node) -> torch.Tensor:
-        value = constant(self.module, node).detach()  # type: ignore[arg-type]
+        value = moved(constant(self.module, node).detach())  # type: ignore[arg-type]
         if torch.is_grad_enabled() and self.wanted(node):
             self.noted[node] = value.requires_grad_()
         return value

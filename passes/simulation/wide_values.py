@@ -69,7 +69,7 @@ class _Rounding(BlockInterpreter):
         assert isinstance(source, fx.Node)
         if not isinstance(plan, QuantizedActivation16) or keeps_parts(plan, source):
             return value
-        scale, limits = scales_beside(plan, source)[self.step], (-32768, 32767)
+        scale, limits = scales_beside(plan, source)[self.step].to(value.device), (-32768, 32767)
         if plan.wide:
             scale, limits = scale / FINER, LIMITS
         codes = torch.floor(value.double() / scale + 0.5).clamp(*limits)

@@ -9,8 +9,10 @@ from typing import ClassVar
 import torch
 from torch import fx
 
+from ...ir.devices import CPU
 from ...ir.errors import DgqcError
 from ...ir.level import Level
+from ...ir.moving import moved
 from ...ir.ops.captured import is_layer, weight_readers
 from ...ir.plans import ObservedOperand, Plan, Ranges, Role, Variation, Weight, of_all, ratios
 from ...ir.program import Program
@@ -67,7 +69,8 @@ class BalanceChannels(Pass):
         sites = [node for node in graph.nodes if _is_balanced(node, plans, readers)]
 
         def balance_of(site: fx.Node) -> tuple[torch.Tensor, float] | None:
-            return best_balance(_layer(program, site), self.method)
+            found = best_balance(_layer(program, site), self.method)
+            return None if found is None else (found[0].to(CPU), found[1])
 
         gains: dict[str, float] = {}
         for site, found in zip(sites, list(shared_out(balance_of, sites)), strict=True):
@@ -104,10 +107,11 @@ def _layer(program: Program, site: fx.Node) -> ReadOperand:
         own = program.plans[str(name.target)]
         assert isinstance(own, Weight)
         real = constant(program.graph, name).detach()
-        weights.append(WeightSizes.of(real))
+        weights.append(WeightSizes.of(moved(real)))
         let_go(real)
         bits = min(bits, own.bits)
-    return ReadOperand(plan.channel, plan.operand.bits, weights, bits)
+    ranges = Ranges(moved(plan.channel.low), moved(plan.channel.high))
+    return ReadOperand(ranges, plan.operand.bits, weights, bits)
 
 
 def _insert(module: fx.GraphModule, plans: dict[str, Plan], site: fx.Node, exponent: torch.Tensor) -> None:

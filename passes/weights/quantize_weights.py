@@ -11,8 +11,10 @@ from typing import Any, ClassVar
 import torch
 from torch import fx
 
+from ...ir.devices import CPU
 from ...ir.errors import DgqcError
 from ...ir.level import Level
+from ...ir.moving import moved
 from ...ir.ops.captured import is_layer
 from ...ir.plans import Plan, Weight
 from ...ir.program import Program
@@ -122,11 +124,11 @@ class QuantizeWeights(Pass):
 
 
 def round_to_nearest(weight: torch.Tensor, bits: int, method: RangeMethod) -> Weight:
-    """The weight's codes and scales. weight: float (N, ...)."""
-    rows = weight.detach().reshape(weight.shape[0], -1).to(torch.float32)
+    """The weight's codes and scales, found where float work is computed. weight: float (N, ...)."""
+    rows = moved(weight.detach()).reshape(weight.shape[0], -1).to(torch.float32)
     # Some rows at a time: what is computed on the way stays in the cache, and weights can be large.
     parts = [_round_rows(part, bits, method) for part in torch.split(rows, max(1, CHUNK // rows.shape[1]))]
-    codes, scales = (torch.cat(items) for items in zip(*parts, strict=True))
+    codes, scales = (torch.cat(items).to(CPU) for items in zip(*parts, strict=True))
     return Weight(bits, codes.reshape(weight.shape), scales.to(torch.float64))
 
 

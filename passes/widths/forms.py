@@ -140,6 +140,6 @@ def real_values(plan: Weight) -> torch.Tensor:
 
 
 def errors_of(forms: WeightForms, real: torch.Tensor) -> Mapping[int, torch.Tensor]:
-    """By form, what rounding adds to the weight, float64."""
-    parts = [sum((real_values(one) for one in form), torch.zeros(())) for form in forms.plans]
+    """By form, what rounding adds to the weight, float64, where that lies."""
+    parts = [sum((real_values(one).to(real.device) for one in form), torch.zeros(())) for form in forms.plans]
     return {place: value - real.double() for place, value in enumerate(parts)}

@@ -12,8 +12,10 @@ import torch
 from torch import fx
 
 from ...ir.calibration import spaced
+from ...ir.devices import CPU
 from ...ir.errors import DgqcError
 from ...ir.level import Level
+from ...ir.moving import moved
 from ...ir.ops.captured import is_layer, multiply_adds, products_in, weight_readers
 from ...ir.plans import Activation16, Operand, Plan, Role
 from ...ir.program import Program
@@ -231,7 +233,7 @@ def _of_sample(
         width = x.amax(dim=others).clamp(min=0) - x.amin(dim=others).clamp(max=0)
         power = torch.zeros_like(width) if gradient is None else gradient.double().square().sum(dim=others)
         steps = (width / (2**plan.bits - 1)).square() / 12
-        noise[name], reach[name] = float(power @ steps), width
+        noise[name], reach[name] = float(power @ steps), width.to(CPU)
 
     def wanted(node: fx.Node) -> bool:
         return node.target is dgqc.site.default and str(node.args[1]) in names
@@ -243,9 +245,9 @@ def _of_sample(
 def _decomposed(program: Program, site: fx.Node, reach: torch.Tensor, rank: int) -> Branched:
     """The weights that read a site, and their strongest outputs. reach: float64 (C,), of its channels."""
     layers = tuple(site.users)
-    weights = [constant(program.graph, layer.args[1]).detach().double() for layer in layers]  # type: ignore[arg-type]
+    weights = [moved(constant(program.graph, layer.args[1]).detach()).double() for layer in layers]  # type: ignore[arg-type]
     weight = torch.cat([one.reshape(len(one), -1) for one in weights])
-    by = reach.clamp(min=float(reach.max()) * FAINTEST).clamp(min=1e-30)
+    by = reach.clamp(min=float(reach.max()) * FAINTEST).clamp(min=1e-30).to(weight.device)
     seen = weight * by.repeat_interleave(weight.shape[1] // len(by))
     if len(seen) <= seen.shape[1]:
         values, vectors = torch.linalg.eigh(seen @ seen.T)
@@ -257,7 +259,8 @@ def _decomposed(program: Program, site: fx.Node, reach: torch.Tensor, rank: int)
     largest = directions.gather(0, directions.abs().argmax(dim=0, keepdim=True))
     directions = directions * torch.where(largest < 0, -1.0, 1.0)
     powers = values.flip(0).clamp(min=0)
-    return Branched(site, layers, weight, directions, powers / powers.sum().clamp(min=1e-300))
+    powers = powers / powers.sum().clamp(min=1e-300)
+    return Branched(site, layers, weight.to(CPU), directions.to(CPU), powers.to(CPU))
 
 
 def _work(one: Branched, rank: int) -> int:

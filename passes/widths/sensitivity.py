@@ -7,6 +7,7 @@ from collections.abc import Mapping, Sequence
 import torch
 from torch import fx
 
+from ...ir.devices import CPU
 from ...ir.ops.simulate import fake_quantize
 from ...ir.plans import Dimension, QuantizedOperand, Role
 from ...ir.program import Program
@@ -65,17 +66,18 @@ def _of_operand(forms: OperandForms, x: torch.Tensor, gradient: torch.Tensor, st
 
 def _squares(plan: QuantizedOperand, x: torch.Tensor, step: int) -> torch.Tensor:
     """Squared rounding errors of an operand."""
-    scale = plan.scale[step]
+    scale = plan.scale[step].to(x.device)
     if plan.operand.role is Role.CONVOLUTION and plan.dimension is Dimension.PIXEL:
         # Each value is rounded once for each patch it lies in, by steps of their own.
         return (scale.square().mean() / 12).expand(x.shape)
-    tables = (plan.scale.to(torch.float32), plan.zero.to(torch.float32), plan.group)
+    scale, zero = (one.to(x.device, torch.float32) for one in (plan.scale, plan.zero))
     axis = operand_axis(plan, x.dim())
-    rounded = fake_quantize(x, torch.tensor(step), *tables, axis, plan.operand.bits)
+    call, group = torch.tensor(step, device=x.device), plan.group.to(x.device)
+    rounded = fake_quantize(x, call, scale, zero, group, axis, plan.operand.bits)
     return (rounded - x).double().square()
 
 
 def _of_weight(forms: WeightForms, weight: torch.Tensor, gradient: torch.Tensor, apart: bool) -> torch.Tensor:
     errors: Mapping[int, torch.Tensor] = errors_of(forms, weight)
     changes = [gradient.double() * error for error in errors.values()]
-    return torch.stack([one.square().sum() if apart else one.sum().square() for one in changes])
+    return torch.stack([one.square().sum() if apart else one.sum().square() for one in changes]).to(CPU)

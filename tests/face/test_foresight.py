@@ -84,7 +84,7 @@ def test_it_is_said_before_any_pass_runs(caplog: pytest.LogCaptureFixture) -> No
         dgqc.compile(architectures.unconditional(), steps=3, samples=4, instruments=[Stopper()])
     (said,) = (one for one in caplog.messages if one.startswith("Compiling"))
     assert "0.111 M parameters" in said
-    assert "3 calls, calibrated on 4 samples of each. It takes " in said
+    assert "3 calls, calibrated on 4 samples of each, on the CPU. It takes " in said
 
 
 @pytest.mark.parametrize(

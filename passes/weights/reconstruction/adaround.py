@@ -7,6 +7,8 @@ from dataclasses import replace
 import torch
 from torch import nn
 
+from ....ir.devices import CPU
+from ....ir.moving import moved
 from ....ir.plans import Weight
 
 STRETCH = 1.2
@@ -23,7 +25,7 @@ class Rounding(nn.Module):
     def __init__(self, weight: torch.Tensor, plan: Weight) -> None:
         super().__init__()
         self.plan = plan
-        self.scale = plan.scale.to(torch.float32).reshape(-1, *[1] * (weight.dim() - 1))
+        self.scale = plan.scale.to(weight.device, torch.float32).reshape(-1, *[1] * (weight.dim() - 1))
         steps = weight.detach().to(torch.float32) / self.scale
         self.floor = torch.floor(steps)
         fraction = steps - self.floor
@@ -41,7 +43,7 @@ class Rounding(nn.Module):
     def hard(self) -> Weight:
         """The plan with every h made 0 or 1."""
         codes = self._clamped(self.floor + (self.alpha.detach() >= 0))
-        return replace(self.plan, codes=codes.to(torch.int8))
+        return replace(self.plan, codes=codes.to(CPU, torch.int8))
 
     def _clamped(self, codes: torch.Tensor) -> torch.Tensor:
         limit = 2 ** (self.plan.bits - 1)
@@ -49,6 +51,6 @@ class Rounding(nn.Module):
 
 
 def value(plan: Weight) -> torch.Tensor:
-    """What a weight's codes stand for, float32."""
-    scale = plan.scale.reshape(-1, *[1] * (plan.codes.dim() - 1))
-    return (plan.codes.double() * scale).to(torch.float32)
+    """What a weight's codes stand for, float32, where float work is computed."""
+    codes, scale = moved(plan.codes), moved(plan.scale)
+    return (codes.double() * scale.reshape(-1, *[1] * (codes.dim() - 1))).to(torch.float32)

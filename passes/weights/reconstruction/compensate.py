@@ -14,6 +14,7 @@ from dataclasses import dataclass
 import torch
 from torch import fx
 
+from ....ir.devices import CPU
 from ....ir.errors import DgqcError
 from ....ir.plans import Weight
 from ....ir.storage.mapped import let_go
@@ -45,7 +46,7 @@ KnownMoments = dict[fx.Node, InputMoments]
 
 @dataclass(frozen=True)
 class GivenLayer:
-    """rows: of what enters it. codes, scale: what it came with, int8 (N, K) and float64 (N,).
+    """rows: of what enters it. codes, scale: what it came with, int8 (N, K) and float64 (N,), where rows lie.
     limit: codes are from its negative on and below it."""
 
     rows: LayerRows
@@ -91,7 +92,8 @@ class Compensation:
         plan, spans = task.weights[rows.name], rows.spans(SPAN)
         if _is_exact(plan, rows.weight):
             return Learned({rows.name: plan.codes}, {}, 0.0, 0.0)
-        layer = GivenLayer(rows, plan.codes.reshape(rows.matrix.shape), plan.scale, 2 ** (plan.bits - 1))
+        given = plan.codes.reshape(rows.matrix.shape).to(rows.weight.device)
+        layer = GivenLayer(rows, given, plan.scale.to(given.device), 2 ** (plan.bits - 1))
         outcome = self._at_once(layer, spans[0], known) if len(spans) == 1 else self._by_spans(layer, spans)
         let_go(rows.weight)
         scale = outcome.found.best_scale(plan.scale)
@@ -99,7 +101,7 @@ class Compensation:
         if not after < before:
             return Learned({rows.name: plan.codes}, {}, before, before)
         codes = outcome.codes.reshape(plan.codes.shape)
-        return Learned({rows.name: codes}, {}, before, after, {rows.name: scale})
+        return Learned({rows.name: codes}, {}, before, after, {rows.name: scale.to(CPU)})
 
     def _at_once(self, layer: GivenLayer, span: Span, known: KnownMoments) -> RoundedLayer:
         """Of a layer whose inputs are one span."""
@@ -153,7 +155,7 @@ class Compensation:
 def _is_exact(plan: Weight, weight: torch.Tensor) -> bool:
     """Whether codes stand for a weight as it is, as those of a Hadamard matrix do."""
     scale = plan.scale.reshape(-1, *[1] * (plan.codes.dim() - 1))
-    return torch.equal(plan.codes.double() * scale, weight.double())
+    return torch.equal((plan.codes.double() * scale).to(weight.device), weight.double())
 
 
 def _moved(weight: torch.Tensor, factor: Factor | None, drift: torch.Tensor) -> torch.Tensor:

@@ -14,6 +14,7 @@ from dataclasses import dataclass
 
 import torch
 
+from ....ir.devices import CPU
 from ....ir.parallel import side_by_side
 from ....ir.ranks import shared_out
 
@@ -40,9 +41,9 @@ class Factor:
             found = torch.empty_like(rows)
             ordered = rows[:, self.order].to(self.lower.dtype)
             found[:, self.order] = torch.cholesky_solve(ordered.T, self.lower).T.double()
-            return found
+            return found.to(CPU)
 
-        return torch.cat(list(shared_out(part, _parts(wanted))))
+        return torch.cat(list(shared_out(part, _parts(wanted)))).to(wanted.device)
 
 
 def factors_of(moments: torch.Tensor, dampings: Sequence[float]) -> list[Factor]:
@@ -65,13 +66,14 @@ def factors_of(moments: torch.Tensor, dampings: Sequence[float]) -> list[Factor]
 
 
 def rounded(weight: torch.Tensor, factor: Factor, limit: int) -> torch.Tensor:
-    """Codes -limit .. limit - 1, int8 (N, K), for weights in units of their scales, float (N, K)."""
+    """Codes -limit .. limit - 1, int8 (N, K), on the CPU, for weights in units of their scales, float
+    (N, K)."""
 
     def part(rows: torch.Tensor) -> torch.Tensor:
         codes = torch.empty_like(rows)
         # Inputs first, so that all outputs of one lie side by side.
         codes[:, factor.order] = _rounded(rows.T[factor.order], factor.lower, limit).T
-        return codes.to(torch.int8)  # of which eight are told to other processes in the place of one
+        return codes.to(CPU, torch.int8)  # of which eight are told to other processes in the place of one
 
     return torch.cat(list(shared_out(part, _parts(weight.to(factor.lower.dtype)))))
 

@@ -29,7 +29,7 @@ def structure(nodes: Sequence[fx.Node]) -> list[str]:
 def _feed(found: Any, part: Any) -> None:
     if isinstance(part, torch.Tensor):
         found.update(f"tensor {part.dtype} {tuple(part.shape)}:".encode())
-        found.update(part.detach().contiguous().numpy().tobytes())
+        found.update(part.detach().cpu().contiguous().numpy().tobytes())
     elif is_dataclass(part) and not isinstance(part, type):
         found.update(f"{type(part).__name__}(".encode())
         for item in fields(part):

@@ -9,6 +9,7 @@ from typing import Any
 import torch
 from torch import fx
 
+from ....ir.moving import moved
 from ....ir.ops.simulate import (
     fake_quantize,
     fake_quantize_log2,
@@ -47,16 +48,16 @@ class Quantizers:
         """The value that a site's codes stand for. axis: of the groups, where it isn't the plan's own."""
         plan = self.plans[name]
         if isinstance(plan, QuantizedOperand):
-            scale = plan.scale * self._factor(name)[:, None]
+            scale = plan.scale.to(x.device) * self._factor(name, x)[:, None]
             axis = operand_axis(plan, x.dim()) if axis is None else axis
-            tables = (scale.to(torch.float32), plan.zero.to(torch.float32), plan.group)
+            tables = (scale.to(torch.float32), plan.zero.to(x.device, torch.float32), plan.group.to(x.device))
             y = fake_quantize(x, step, *tables, axis, plan.operand.bits)
         elif isinstance(plan, QuantizedProbabilities):
             y = self._probabilities(name, plan, x, step)
         else:
             return x
         if self.drop:
-            y = torch.where(torch.rand(x.shape, generator=self.generator) < self.drop, x, y)
+            y = torch.where((torch.rand(x.shape, generator=self.generator) < self.drop).to(x.device), x, y)
         return y
 
     def _probabilities(
@@ -64,13 +65,13 @@ class Quantizers:
     ) -> torch.Tensor:
         if plan.granularity is None:
             assert plan.scale is not None
-            scale = (plan.scale * self._factor(name)).to(torch.float32)
+            scale = (plan.scale.to(x.device) * self._factor(name, x)).to(torch.float32)
             return fake_quantize_static(x, step, scale, plan.bits)
         function = fake_quantize_log2 if plan.coding is Coding.LOG2 else fake_quantize_uniform
         return function(x, plan.bits, plan.granularity.value)
 
-    def _factor(self, name: str) -> torch.Tensor:
-        return self.factors.get(name, torch.ones(1))
+    def _factor(self, name: str, like: torch.Tensor) -> torch.Tensor:
+        return self.factors.get(name, torch.ones(1)).to(like.device)
 
 
 def by_output_position(plan: Plan) -> bool:
@@ -83,7 +84,7 @@ def by_output_position(plan: Plan) -> bool:
 
 
 class Evaluator:
-    """Runs nodes of a program's graph, which stays as it is."""
+    """Runs nodes of a program's graph, which stays as it is, where float work is computed."""
 
     def __init__(self, program: Program) -> None:
         self.module, self.plans = program.graph, program.plans
@@ -99,18 +100,19 @@ class Evaluator:
     ) -> dict[fx.Node, torch.Tensor]:
         """The values of the nodes.
 
-        inputs: what they read from outside. step: of the call. weights: in the place of the float ones, by
-        name. quantizers: of activations; None leaves them in float. kept: those whose values are wanted, all
-        where nothing is said. Others go when they were read, and large attentions are taken by rows.
+        inputs: what they read from outside, on the device that computes. step: of the call. weights: in the
+        place of the float ones, by name, there too. quantizers: of activations; None leaves them in float.
+        kept: those whose values are wanted, all where nothing is said. Others go when they were read, and
+        large attentions are taken by rows.
         """
-        number = torch.tensor(step)
+        number = moved(torch.tensor(step))
         found: dict[fx.Node, Any] = {}
         last = {} if kept is None else {source: node for node in nodes for source in node.all_input_nodes}
 
         def value(node: fx.Node) -> torch.Tensor:
             if node.op == "get_attr":
                 name = str(node.target)
-                return weights[name] if name in weights else constant(self.module, node).detach()
+                return weights[name] if name in weights else moved(constant(self.module, node).detach())
             if node.target == "step":
                 return number
             return found[node] if node in found else inputs[node]

@@ -22,10 +22,12 @@ class Fit:
     def best_scale(self, scale: torch.Tensor) -> torch.Tensor:
         """Of each output, the scale with the least error; the one it has where no scale above 0 has."""
         best = self.both / self.reached
+        scale = scale.to(best.device)
         return torch.where(torch.isfinite(best) & (best > 0), best, scale)
 
     def error(self, scale: torch.Tensor) -> float:
         """The mean of the squares of scale p - t, outputs together."""
+        scale = scale.to(self.both.device)
         return float((scale.square() * self.reached - 2 * scale * self.both + self.wanted).sum())
 
 
@@ -38,4 +40,4 @@ def fits_of(candidates: Sequence[torch.Tensor], wanted: torch.Tensor, moments: t
     def of_one(codes: torch.Tensor) -> Fit:
         return Fit((through * codes).sum(1), ((codes @ moments) * codes).sum(1), square)
 
-    return [of_one(codes.double()) for codes in candidates]
+    return [of_one(codes.to(wanted.device, torch.float64)) for codes in candidates]

@@ -8,6 +8,7 @@ from functools import cached_property
 import torch
 from torch import fx
 
+from ....ir.moving import moved
 from ....ir.ops.simulate import patches_of
 from ...graph.edit import aten, constant, dgqc
 from .blocks import weight_name
@@ -37,10 +38,10 @@ class LayerRows:
 
     @cached_property
     def weight(self) -> torch.Tensor:
-        """Float, as the model has it."""
+        """Float, as the model has it, where float work is computed."""
         node = self.product.args[1]
         assert isinstance(node, fx.Node)
-        return constant(self.task.evaluator.module, node).detach()
+        return moved(constant(self.task.evaluator.module, node).detach())
 
     @property
     def matrix(self) -> torch.Tensor:
@@ -85,7 +86,7 @@ class LayerRows:
             x = patches_of(x[:, span.channels], self.weight, stride, padding)  # type: ignore[arg-type]
             name = str(site.args[1])
             if site.target is dgqc.site.default and by_output_position(task.plans[name]):
-                x = quantizers(name, x, torch.tensor(step), axis=2)
+                x = quantizers(name, x, moved(torch.tensor(step)), axis=2)
             x = x.transpose(1, 2)
         else:
             x = x[..., span.channels]
@@ -99,11 +100,12 @@ class LayerRows:
         y = y.reshape(-1, y.shape[-1])
         bias = self.product.args[2] if len(self.product.args) > 2 else None
         if isinstance(bias, fx.Node):
-            y = y - constant(self.task.evaluator.module, bias).detach()
+            y = y - moved(constant(self.task.evaluator.module, bias).detach())
         return self._some(y, chunk)
 
     def _some(self, rows: torch.Tensor, chunk: int) -> torch.Tensor:
         """The same rows of all that a chunk has."""
         if len(rows) <= self.most:
             return rows
-        return rows[torch.randperm(len(rows), generator=torch.Generator().manual_seed(chunk))[: self.most]]
+        order = torch.randperm(len(rows), generator=torch.Generator().manual_seed(chunk))
+        return rows[order[: self.most].to(rows.device)]

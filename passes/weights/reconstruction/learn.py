@@ -8,6 +8,8 @@ from dataclasses import dataclass, field
 import torch
 from torch import fx, nn
 
+from ....ir.devices import CPU
+from ....ir.moving import moved
 from ....ir.parallel import side_by_side
 from ....ir.plans import Plan, QuantizedOperand, QuantizedProbabilities, Weight
 from ...graph.edit import constant, dgqc
@@ -30,7 +32,8 @@ class Samples:
     """What a unit is learned on.
 
     steps: the UNet call of each chunk of samples. sizes: samples in each.
-    read: `read(chunk, network, node, rows)` gives a value's samples, all of them for None.
+    read: `read(chunk, network, node, rows)` gives a value's samples, all of them for None, on the device that
+    computes. rows: on the CPU.
     """
 
     steps: Sequence[int]
@@ -99,7 +102,7 @@ def learn(task: Task, seed: int, tick: Callable[[], object]) -> Learned:
                     factor.clamp_(*FACTORS)
             tick()
     found = {name: rounding.hard() for name, rounding in variables.roundings.items()}
-    factors = {name: factor.detach().to(torch.float64) for name, factor in variables.factors.items()}
+    factors = {name: factor.detach().to(CPU, torch.float64) for name, factor in variables.factors.items()}
     before, after = error(task, {}, {}), error(task, found, factors)
     if not after < before:
         return Learned({name: task.weights[name].codes for name in found}, {}, before, before)
@@ -162,7 +165,7 @@ def _loss(task: Task, variables: Variables, iteration: int, generator: torch.Gen
 
 
 def _mixed(x: torch.Tensor, real: torch.Tensor, drop: float, generator: torch.Generator) -> torch.Tensor:
-    return torch.where(torch.rand(x.shape, generator=generator) < drop, real, x)
+    return torch.where((torch.rand(x.shape, generator=generator) < drop).to(x.device), real, x)
 
 
 def _roundings(task: Task) -> dict[str, Rounding]:
@@ -170,7 +173,7 @@ def _roundings(task: Task) -> dict[str, Rounding]:
     for product in task.unit.products:
         name, weight = weight_name(product), product.args[1]
         assert isinstance(weight, fx.Node)
-        found[name] = Rounding(constant(task.evaluator.module, weight), task.weights[name])
+        found[name] = Rounding(moved(constant(task.evaluator.module, weight)), task.weights[name])
     return found
 
 
@@ -186,7 +189,7 @@ def _factors(task: Task) -> dict[str, torch.Tensor]:
         scale = plan.scale if isinstance(plan, QuantizedProbabilities) else scale
         if scale is not None:
             size = 1 if bool((scale == scale[0]).all()) else len(scale)
-            found[name] = nn.Parameter(torch.ones(size))
+            found[name] = nn.Parameter(moved(torch.ones(size)))
     return found
 
 

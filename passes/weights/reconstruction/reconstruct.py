@@ -14,7 +14,9 @@ import torch
 from torch import fx
 
 from ....ir.calibration import Inputs, samples_in
+from ....ir.devices import CPU, device_here, kinds
 from ....ir.errors import DgqcError
+from ....ir.moving import moved
 from ....ir.parallel import side_by_side
 from ....ir.plans import Plan, QuantizedOperand, QuantizedProbabilities, Weight
 from ....ir.program import Program
@@ -37,7 +39,7 @@ from .settings import LearningSettings
 FORMAT = 4
 """Of what is learned: another number makes everything kept before another's."""
 MADE_WITH = (FORMAT, torch.__version__, torch.backends.cpu.get_cpu_capability())
-"""What else numbers depend on, beside what they are computed from."""
+"""What else numbers depend on, beside what they are computed from and the kind of device."""
 
 
 @dataclass(frozen=True)
@@ -147,7 +149,8 @@ class _Walk:
         self.held: Sequence[int] = held
         self.bytes_each = call_bytes(program, settings.samples)
         # What each value was made from: samples, and everything before it.
-        self.made_from = {node: content_hash(MADE_WITH, origin, node.name) for node in placeholders}
+        made_with = (*MADE_WITH, *kinds(device_here()))
+        self.made_from = {node: content_hash(made_with, origin, node.name) for node in placeholders}
         self.samples = Samples(self.steps, self.sizes, self._read)
 
     def take(self, unit: Unit, ticks: Iterator[int]) -> None:
@@ -243,12 +246,12 @@ class _Walk:
                 self._put(chunk, network, node, value_of)
 
     def _put(self, chunk: int, network: str, node: fx.Node, value: torch.Tensor) -> None:
-        self.store.put((chunk, network, node.name), value)
+        self.store.put((chunk, network, node.name), value.to(CPU))
 
     def _read(self, chunk: int, network: str, node: fx.Node, rows: torch.Tensor | None) -> torch.Tensor:
         key = (chunk, network, node.name)
         # A value of the time alone has one row for all samples.
-        return self.store.get(key, rows if self.store.rows(key) == self.sizes[chunk] else None)
+        return moved(self.store.get(key, rows if self.store.rows(key) == self.sizes[chunk] else None))
 
 
 def _with(plans: Mapping[str, Plan], learned: Learned) -> dict[str, Plan]:

@@ -9,6 +9,8 @@ from collections.abc import Callable, Sequence
 
 import torch
 
+from ....ir.devices import CPU
+from ....ir.moving import moved
 from ....ir.ranks import owned, shared_out
 
 GROUPS = 8
@@ -35,19 +37,20 @@ def own_chunks(count: int) -> list[int]:
 def sums(
     count: int, add: Callable[[int, list[torch.Tensor]], None], zeros: Sequence[torch.Tensor]
 ) -> list[torch.Tensor]:
-    """float64 sums over so many chunks. add: adds a chunk's to float32 tensors like `zeros`, in place."""
+    """float64 sums over so many chunks, where float work is computed. add: adds a chunk's to float32 tensors
+    like `zeros`, in place."""
 
     def of_group(group: Sequence[int]) -> list[torch.Tensor]:
-        totals = [torch.zeros_like(one) for one in zeros]
+        totals = [moved(torch.zeros_like(one)) for one in zeros]
         for chunk in group:
             add(chunk, totals)
-        return totals
+        return [one.to(CPU) for one in totals]
 
     whole = [torch.zeros(one.shape, dtype=torch.float64) for one in zeros]
     for part in shared_out(of_group, groups(count)):
         for total, one in zip(whole, part, strict=True):
             total += one
-    return whole
+    return [moved(one) for one in whole]
 
 
 def means(

@@ -37,7 +37,7 @@ class Tracks:
             for span in spans:
                 x = rows.inputs(chunk, span)
                 missed = missed - x @ rows.matrix[:, span.columns].T
-                codes += x @ given[:, span.columns].to(x.dtype).T
+                codes += x @ given[:, span.columns].to(x).T
             return missed, codes
 
         own = own_chunks(rows.chunks)
@@ -59,7 +59,7 @@ class Tracks:
     def advance(self, wanted: torch.Tensor, codes: torch.Tensor) -> None:
         """The span at hand is done: its weights moved, float64 (N, size), and their codes."""
         moved = (wanted - self.rows.matrix[:, self._span.columns]).float()
-        real, rounded = wanted.float(), codes.float()
+        real, rounded = wanted.float(), codes.to(moved.device, torch.float32)
 
         def add(chunk: int) -> None:
             x = self.x(chunk)
