@@ -21,17 +21,17 @@ MOST = 30
 def spent() -> float:
     """Seconds until now, with those of all children."""
     ended = os.times()
-    return time.process_time() + ended.children_user + ended.children_system + _running(os.getpid())
+    return time.process_time() + ended.children_user + ended.children_system + running(os.getpid())
 
 
-def _running(process: int) -> float:
+def running(process: int) -> float:
     """Of children that haven't ended, and of theirs; 0 where there is no `/proc` to ask."""
     seconds = 0.0
     for listed in Path(f"/proc/{process}/task").glob("*/children"):
         try:
             for child in map(int, listed.read_text().split()):
                 fields = Path(f"/proc/{child}/stat").read_text().rpartition(")")[2].split()
-                seconds += sum(map(int, fields[11:15])) / os.sysconf("SC_CLK_TCK") + _running(child)
+                seconds += sum(map(int, fields[11:15])) / os.sysconf("SC_CLK_TCK") + running(child)
         except OSError:  # one has ended meanwhile
             continue
     return seconds

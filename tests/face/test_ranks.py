@@ -3,19 +3,25 @@
 from __future__ import annotations
 
 import os
+import random
 import re
+import shutil
 import signal
 import subprocess
 import sys
 import time
 from collections.abc import Sequence
+from contextlib import suppress
 from pathlib import Path
 
+import processor_seconds
 import pytest
 import torch
 from diffusers import UNet2DConditionModel
 
 OPTIONS = ("-O", "w4a6", "--steps", "3", "--samples", "3", "--batch-size", "1", "--context-length", "7")
+KILLS, LATEST, SECONDS = 20, 0.8, "seconds"
+"""How often a compile is killed; when at the latest, of what it takes; a file's name."""
 FURTHER = ("--check", "off", "--look-ahead", "off", "--target", "reference")
 
 
@@ -55,13 +61,20 @@ def files(bundle: Path) -> dict[str, bytes]:
 
 
 @pytest.fixture(scope="module")
-def alone(model: Path, tmp_path_factory: pytest.TempPathFactory) -> dict[str, bytes]:
-    """What one process makes."""
-    place = tmp_path_factory.mktemp("alone")
+def made(model: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Where one process has compiled: its bundle, its cache, and the processor seconds that it took."""
+    place, before = tmp_path_factory.mktemp("alone"), processor_seconds.spent()
     process = begun(1, model, place / "one.dgqc", place / "cache")
     said, _ = process.communicate()
     assert process.returncode == 0, said
-    return files(place / "one.dgqc")
+    (place / SECONDS).write_text(f"{processor_seconds.spent() - before}")
+    return place
+
+
+@pytest.fixture(scope="module")
+def alone(made: Path) -> dict[str, bytes]:
+    """What one process makes."""
+    return files(made / "one.dgqc")
 
 
 @pytest.mark.slow
@@ -98,6 +111,52 @@ def test_a_rank_that_dies_ends_the_run_which_goes_on_later(
     assert "units were found in" in again
     assert f"gptq: {kept} of" in again
     assert files(bundle) == alone
+
+
+@pytest.mark.slow
+def test_a_compile_that_is_killed_twenty_times_makes_the_same_bundle(
+    model: Path, made: Path, alone: dict[str, bytes], tmp_path: Path
+) -> None:
+    """All its processes at once: by turns at any moment, and as soon as a unit more is finished."""
+    cache, bundle, chance = tmp_path / "cache", tmp_path / "all.dgqc", random.Random(0)
+    units, seconds = len(finished(made / "cache")), float((made / SECONDS).read_text())
+    kept = [0]
+    while len(kept) <= KILLS:
+        process = begun(2, model, bundle, cache)
+        if len(kept) % 2 and kept[-1] < units:
+            while process.poll() is None and len(finished(cache)) == kept[-1]:
+                time.sleep(0.02)
+        else:
+            moment = chance.uniform(0, 2 * LATEST * seconds)  # of both ranks together
+            while process.poll() is None and processor_seconds.running(process.pid) < moment:
+                time.sleep(0.02)
+        if process.poll() is None:
+            _kill(process)
+            kept.append(len(finished(cache)))
+        else:
+            assert files(bundle) == alone, process.communicate()
+            shutil.rmtree(bundle)
+    assert kept == sorted(kept)
+    assert not bundle.exists()
+    process = begun(2, model, bundle, cache)
+    said, _ = process.communicate()
+    assert process.returncode == 0, said
+    assert f"gptq: {kept[-1]} of" in said
+    assert files(bundle) == alone
+    assert {one.name for one in tmp_path.iterdir()} == {"cache", "all.dgqc"}
+
+
+def finished(cache: Path) -> list[Path]:
+    """Units that the next run finds."""
+    return list(cache.rglob("*.safetensors"))
+
+
+def _kill(process: subprocess.Popen[str]) -> None:
+    """With its workers, whom torchrun starts in sessions of their own."""
+    for one in (process.pid, *_workers(process.pid)):
+        with suppress(ProcessLookupError):
+            os.kill(one, signal.SIGKILL)
+    process.communicate()
 
 
 def _workers(process: int) -> Sequence[int]:
