@@ -3,6 +3,8 @@
 VERSIONS := 3.11 3.12 3.13
 # The first of them that runs: a name on the path may belong to a Python that isn't there.
 PYTHON ?= $(firstword $(foreach one,$(VERSIONS),$(shell python$(one) -c "print('python$(one)')" 2>/dev/null)))
+FOUND = test -n "$(PYTHON)" && $(PYTHON) -c "import sys; sys.exit(sys.version_info < (3, 11))" 2>/dev/null || { echo \
+    "There is no Python of $(VERSIONS) by the name $(or $(PYTHON),python...); install one, or name it: make PYTHON=PATH" >&2; exit 1; }
 VENV ?= .venv
 BIN := $(VENV)/bin
 TORCH := torch==2.13.0
@@ -39,15 +41,16 @@ docs: $(VENV)/.installed
 	$(BIN)/mkdocs build --strict --quiet
 
 # The oldest and the newest packages that we allow, each in a fresh environment: up to 2 GB for one at a time (7 with
-# PyPI's torch), half an hour. ENVIRONMENTS chooses some.
-matrix: $(VENV)/.installed
-	$(BIN)/python tests/matrix.py $(ENVIRONMENTS) $(if $(TORCH_INDEX),--torch-index $(TORCH_INDEX))
+# PyPI's torch), half an hour. ENVIRONMENTS chooses some; here-oldest alone takes what .venv has.
+HERE := $(filter here-oldest,$(ENVIRONMENTS))
+matrix: $(if $(HERE),$(VENV)/.installed)
+	@$(FOUND)
+	$(if $(HERE),$(BIN)/python,$(PYTHON)) tests/matrix.py $(ENVIRONMENTS) $(if $(TORCH_INDEX),--torch-index $(TORCH_INDEX))
 
 # Torch goes first, at a fixed version, so that it is the CPU build that everything else finds; what it needs itself
 # comes with the rest, so that an index that can't be reached is asked for one package and not for ten.
 $(VENV)/.installed: pyproject.toml
-	@test -n "$(PYTHON)" && $(PYTHON) -c "import sys; sys.exit(sys.version_info < (3, 11))" 2>/dev/null || { echo \
-	    "There is no Python of $(VERSIONS) by the name $(or $(PYTHON),python...); install one, or name it: make PYTHON=PATH" >&2; exit 1; }
+	@$(FOUND)
 	$(PYTHON) -m venv $(VENV)
 	$(BIN)/python -m pip install --quiet --no-deps $(TORCH) $(if $(TORCH_INDEX),--extra-index-url $(TORCH_INDEX))
 	$(BIN)/python -m pip install --quiet --editable .

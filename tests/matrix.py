@@ -1,10 +1,11 @@
 """The oldest and the newest packages that dgqc allows, each in a fresh environment, with `tests/smoke.py`.
 
-    python tests/matrix.py [NAME ...] [--torch-index URL]      or make matrix
+    python tests/matrix.py [NAME ...] [--torch-index URL] [--keep FOLDER]      or make matrix
 
 What is oldest is read from pyproject.toml: each dependency at its lower bound. What is newest is what pip
 takes. The wheel is built once. A Python that isn't on the machine is said, and what needs it counts as not
-seen; the exit code is 1 where something was seen to fail.
+seen; the exit code is 1 where something was seen to fail. Any Python from 3.11 on runs this, with nothing
+installed beside it.
 """
 
 from __future__ import annotations
@@ -93,6 +94,17 @@ def interpreter(version: str) -> str | None:
     return None
 
 
+def built(folder: Path) -> Path:
+    """The wheel of this checkout, by a pip of its own: a system's Python has none. Raises Failed."""
+    # What was built before may hold files that are gone.
+    shutil.rmtree(ROOT / "build" / "lib", ignore_errors=True)
+    run([sys.executable, "-m", "venv", str(folder / "build")], folder)
+    pip = [str(folder / "build" / "bin" / "python"), "-m", "pip"]
+    run([*pip, "wheel", "--quiet", "--no-deps", "-w", str(folder), str(ROOT)], folder)
+    (wheel,) = folder.glob("*.whl")
+    return wheel
+
+
 def install(environment: Environment, python: str, wheel: Path, place: Path, index: str | None) -> Path:
     """The environment's own Python, with the wheel and what it needs."""
     run([python, "-m", "venv", str(place / "venv")], place)
@@ -115,7 +127,7 @@ def seen(environment: Environment, wheel: Path, place: Path, index: str | None) 
     python = sys.executable if environment.python is None else interpreter(environment.python)
     if python is None:
         return None
-    place.mkdir()
+    place.mkdir(parents=True)
     own = install(environment, python, wheel, place, index)
     return run([str(own), "-P", str(SMOKE)], place)
 
@@ -125,24 +137,27 @@ def main() -> int:
     asked = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     asked.add_argument("names", nargs="*", metavar="NAME", help=f"Of {', '.join(names)}; all but the first.")
     asked.add_argument("--torch-index", help="Where torch comes from: PyTorch's CPU builds, for instance.")
+    asked.add_argument("--keep", type=Path, metavar="FOLDER", help="Where environments stay, to be looked at.")
     given = asked.parse_args()
     if unknown := set(given.names) - set(names):
         asked.error(f"there is no {', '.join(sorted(unknown))}, only {', '.join(names)}")
     chosen = [one for one in ENVIRONMENTS if one.name in (given.names or names[1:])]
     failed = False
-    # What was built before may hold files that are gone.
-    shutil.rmtree(ROOT / "build" / "lib", ignore_errors=True)
     with tempfile.TemporaryDirectory() as folder:
-        run([sys.executable, "-m", "pip", "wheel", "--quiet", "--no-deps", "-w", folder, str(ROOT)], ROOT)
-        (wheel,) = Path(folder).glob("*.whl")
+        try:
+            wheel = built(Path(folder))
+        except Failed as error:
+            print(f"The wheel: FAILED\n{error}", flush=True)
+            return 1
         for environment in chosen:
-            place = Path(folder) / environment.name
+            place = (given.keep or Path(folder)).absolute() / environment.name
             try:
                 said = seen(environment, wheel, place, given.torch_index)
             except Failed as error:
                 failed, said = True, f"FAILED\n{error}"
             print(f"{environment.name}: {said or 'not seen, for this Python is not here'}", flush=True)
-            shutil.rmtree(place, ignore_errors=True)
+            if given.keep is None:
+                shutil.rmtree(place, ignore_errors=True)
     return int(failed)
 
 

@@ -98,3 +98,13 @@ def test_it_works_outside_the_checkout(wheel: Path, tmp_path: Path) -> None:
     assert "UNet2DConditionModel" in checked
     done([sys.executable, "-c", SMALL], tmp_path, **installed)
     assert (tmp_path / "small.dgqc" / "c" / "src" / "dgqc_conv2d.c").is_file()
+
+
+@pytest.mark.slow
+def test_any_python_tries_the_matrix(tmp_path: Path) -> None:
+    """Debian's own Python has no pip. Where nothing else is on the path, 3.12 and 3.13 aren't here."""
+    done([sys.executable, "-m", "venv", "--without-pip", str(tmp_path / "bare")], tmp_path)
+    bare = str(tmp_path / "bare" / "bin" / "python")
+    names = ["3.12-newest", "3.13-newest"]
+    said = done([bare, str(ROOT / "tests" / "matrix.py"), *names], tmp_path, PATH="", HOME=str(tmp_path))
+    assert said.splitlines() == [f"{name}: not seen, for this Python is not here" for name in names]
