@@ -137,11 +137,13 @@ def main() -> int:
     asked = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     asked.add_argument("names", nargs="*", metavar="NAME", help=f"Of {', '.join(names)}; all but the first.")
     asked.add_argument("--torch-index", help="Where torch comes from: PyTorch's CPU builds, for instance.")
-    asked.add_argument("--keep", type=Path, metavar="FOLDER", help="Where environments stay, to be looked at.")
+    asked.add_argument("--keep", type=Path, metavar="FOLDER", help="Where the environments stay.")
     given = asked.parse_args()
     if unknown := set(given.names) - set(names):
         asked.error(f"there is no {', '.join(sorted(unknown))}, only {', '.join(names)}")
     chosen = [one for one in ENVIRONMENTS if one.name in (given.names or names[1:])]
+    if there := [one.name for one in chosen if given.keep and (given.keep / one.name).exists()]:
+        asked.error(f"{given.keep} has {', '.join(there)} already; delete it first")
     failed = False
     with tempfile.TemporaryDirectory() as folder:
         try:

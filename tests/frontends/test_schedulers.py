@@ -100,7 +100,7 @@ def schedulers_without_needs() -> Iterator[type[Any]]:
                 yield kind
 
 
-@pytest.mark.parametrize("kind", schedulers_without_needs(), ids=lambda kind: kind.__name__)
+@pytest.mark.parametrize("kind", list(schedulers_without_needs()), ids=lambda kind: kind.__name__)
 def test_every_scheduler_s_own_config_is_taken(kind: Any, tmp_path: Path) -> None:
     """DPM-Solver's have a limit of minus infinity, which JSON doesn't know."""
     kind().save_pretrained(tmp_path)
