@@ -38,6 +38,12 @@ def equal_tensors(one: torch.Tensor, other: torch.Tensor) -> bool:
     return one.is_meta or one.data_ptr() == other.data_ptr() or torch.equal(one, other)
 
 
+def all_finite(values: torch.Tensor) -> bool:
+    """Whether no number is NaN or infinite: such a one is an extreme, or makes both NaN, so that one pass
+    without a copy tells. values: of a floating type."""
+    return not values.numel() or all(bool(end.isfinite()) for end in torch.aminmax(values))
+
+
 def share_constants(graph: fx.GraphModule, first: fx.GraphModule) -> None:
     """Gives a graph another one's constants in the place of its own that have their names and values."""
     held = dict(constants(first))

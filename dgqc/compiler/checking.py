@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import copy
 import logging
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
+from functools import partial
 from typing import Any
 
 import torch
@@ -19,7 +20,8 @@ from ..execution.diffusers_unet import CompiledUNet
 from ..execution.verify import evenly_spaced
 from ..frontends.loading.answering import answer_of
 from ..frontends.loading.exported_unet import ExportedUNet
-from ..ir.calibration import Calibration, Inputs
+from ..ir.caching import cached_node
+from ..ir.calibration import Calibration, Inputs, samples_in
 from ..ir.errors import DgqcError
 from ..ir.ops.integer import has_weight
 from ..ir.parallel import side_by_side, single_threaded
@@ -37,6 +39,8 @@ log = logging.getLogger("dgqc")
 
 ALONE = 2
 """Calls that are looked at with the reference alone."""
+SAME = 80.0
+"""Decibels from which on two answers are one but for the rounding of floats."""
 OTHER_SEED = 70_000
 """Between the seeds of samples that calibrate and of those that check."""
 AskedSizes = tuple[tuple[int, ...] | None, int]
@@ -85,17 +89,12 @@ def check(
     samples = _samples(request, compiled, held_out or calibration, fast, held_out is not None)
     schedule = compiled.program.schedule
     looked_at = {
-        step: _first(samples.calls, step) for step in evenly_spaced(len(schedule), CHECKED if fast else ALONE)
+        step: _ends(samples.calls, step) for step in evenly_spaced(len(schedule), CHECKED if fast else ALONE)
     }
-
-    def wanted(step: int) -> torch.Tensor:
-        return answer_of(samples.model, looked_at[step], torch.tensor(schedule.timesteps[step]))
-
-    with torch.no_grad(), letting_go(samples.model):
-        answers = list(side_by_side(wanted, looked_at))
+    answers = _float_answers(samples, looked_at, compiled)
     found = {
         step: decibels(answer, compiled.answer(looked_at[step], step=step))
-        for step, answer in zip(looked_at, answers, strict=True)
+        for step, answer in answers.items()
     }
     summary = compiled.report.get("summary", {})
     if bound is None:
@@ -176,8 +175,8 @@ def _drawing(request: Request, compiled: CompiledProgram, samples: _Samples) -> 
         pipeline.unet = stand_in
         caller = replace(caller, drawings=replace(caller.drawings, pipeline=pipeline))
     last = len(compiled.program.schedule) - 1
-    own = _first(_drawn(request, caller, stand_in, samples.sizes), last)
-    return decibels(_first(samples.drawn, last)["sample"], own["sample"])
+    own = _ends(_drawn(request, caller, stand_in, samples.sizes), last)
+    return decibels(_ends(samples.drawn, last)["sample"], own["sample"])
 
 
 def _standing_in(model: nn.Module, compiled: CompiledProgram) -> nn.Module:
@@ -194,9 +193,54 @@ def _standing_in(model: nn.Module, compiled: CompiledProgram) -> nn.Module:
     return other  # type: ignore[no-any-return]
 
 
-def _first(samples: Calibration, step: int) -> Inputs:
-    """The first sample of a call; both halves, where it is guided and drawn alone."""
-    return {name: value[:2] for name, value in next(samples.read(step)).items()}
+def _ends(samples: Calibration, step: int) -> Inputs:
+    """The first and the last sample of a call: both halves, where it is guided and drawn alone."""
+    batches = list(samples.read(step))
+    first = {name: value[:1] for name, value in batches[0].items()}
+    if len(batches) == 1 and samples_in(batches[0]) == 1:
+        return first
+    return {name: torch.cat([value, batches[-1][name][-1:]]) for name, value in first.items()}
+
+
+def _float_answers(
+    samples: _Samples, looked_at: Mapping[int, Inputs], compiled: CompiledProgram
+) -> dict[int, torch.Tensor]:
+    """What the float model makes of each call, while the program is made ready.
+
+    Of samples that calibrated, passes know it from the graph; the model is asked for one call then, and for
+    all where it says something else.
+    """
+    timesteps, known = compiled.program.schedule.timesteps, _known(samples, looked_at, compiled)
+
+    def asked(*steps: int) -> dict[int, torch.Tensor]:
+        each = [
+            partial(answer_of, samples.model, looked_at[step], torch.tensor(timesteps[step]))
+            for step in steps
+        ]
+        _, *answers = side_by_side(lambda work: work(), [partial(compiled.build, say=log.debug), *each])
+        return dict(zip(steps, answers, strict=True))
+
+    first, *others = looked_at
+    with torch.no_grad(), letting_go(samples.model):
+        if not known:
+            return asked(first, *others)
+        own = asked(first)
+        same = own[first].shape == known[first].shape and decibels(own[first], known[first]) >= SAME
+        return own | ({step: known[step] for step in others} if same else asked(*others))
+
+
+def _known(
+    samples: _Samples, looked_at: Mapping[int, Inputs], compiled: CompiledProgram
+) -> Mapping[int, torch.Tensor]:
+    """What the float network has answered already; nothing unless all of it, and where calls take something
+    from others, as the model doesn't."""
+    answers = samples.calls.answers
+    if not looked_at.keys() <= answers.keys() or cached_node(compiled.program.graph.graph) is not None:
+        return {}
+    return {
+        step: torch.cat([answers[step].first, answers[step].last][: samples_in(inputs)])
+        for step, inputs in looked_at.items()
+    }
 
 
 def _weakest(compiled: CompiledProgram) -> dict[str, float]:

@@ -155,7 +155,7 @@ def _lowered(
         program = stopping.lay_out(
             program, request.instruments, verified=request.verify_each, stop_after=request.stop_after
         )
-    return program, _with_origin(start.provenance, program), calibration
+    return program, _with_origin(start.provenance, program), seen.calibration or calibration
 
 
 def _with_origin(provenance: Provenance, program: Program) -> Provenance:

@@ -8,6 +8,7 @@ from typing import Any
 
 import torch
 
+from ..ir.calibration import Calibration
 from ..ir.level import Level
 from ..ir.plans import GroupedOperand, ObservedOperand, QuantizedOperand, Ranges
 from ..ir.program import Program
@@ -41,18 +42,19 @@ class SeenOperand:
 class Seen:
     """An instrument that keeps what plans know for a while and lose on the way.
 
-    operands: by site. modules: of the sites, in the model.
+    operands: by site. modules: of the sites, in the model. calibration: with what the float network answered.
     """
 
     operands: dict[str, SeenOperand] = field(default_factory=dict)
     modules: dict[str, str] = field(default_factory=dict)
     dimensions: dict[str, str] = field(default_factory=dict)
+    calibration: Calibration | None = None
 
     def before(self, item: Pass, program: Program) -> None:
         """Where the pass leaves the planned level: which sites there are, and which groups were kept."""
         if program.level is not Level.PLANNED or item.leaves is Level.PLANNED:
             return
-        self.modules = sites_of(program)
+        self.modules, self.calibration = sites_of(program), program.calibration
         for name, plan in program.plans.items():
             seen = self.operands.get(name)
             if seen is None or not isinstance(plan, QuantizedOperand):

@@ -25,6 +25,7 @@ from ...ir.errors import DgqcError
 from ...ir.reading import reading
 from ...ir.storage.json_text import parse_json
 from ...ir.storage.schema import checked
+from ...ir.tensors import all_finite
 from .archive_schema import PayloadRecord, PayloadsRecord, ProgramRecord
 
 MEMBERS = re.compile(
@@ -54,7 +55,7 @@ def read_exported_program(path: Path) -> ExportedProgram:
         clean = _written_again(path)
         program = load_pt2(clean).exported_programs["model"]
     for name, value in program.state_dict.items():
-        if value.is_floating_point() and not bool(torch.isfinite(value).all()):
+        if value.is_floating_point() and not all_finite(value):
             raise DgqcError(f"{path}: the weight {name} holds NaN or infinite values; give a file without.")
     return program
 

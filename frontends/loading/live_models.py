@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-import torch
 from torch import nn
 from transformers import PreTrainedModel
 
 from ...ir.errors import DgqcError
+from ...ir.tensors import all_finite
 from .exported_unet import ExportedUNet
 from .unet_config import INSTEAD, WITH_PIPELINE, with_article
 from .weights import not_plain
@@ -40,7 +40,7 @@ def check_live(model: nn.Module) -> None:
             )
         if isinstance(value, nn.Parameter) and (fault := not_plain(value)):
             raise DgqcError(f"The {name}'s {path} is {fault}; give the UNet with float weights.")
-        if value.is_floating_point() and not bool(torch.isfinite(value).all()):
+        if value.is_floating_point() and not all_finite(value):
             raise DgqcError(f"The {name}'s {path} holds NaN or infinite values; give a model without.")
     for block in getattr(model, "up_blocks", ()):
         if any(getattr(block, key, None) is not None for key in FREE_U):

@@ -14,6 +14,7 @@ from torch import nn
 from ...ir.errors import DgqcError, one_line
 from ...ir.reading import explained
 from ...ir.storage.mapped import in_file, let_go
+from ...ir.tensors import all_finite
 from .quantized_weights import dequantized
 from .unet_config import CLASSES as NAMES
 from .unet_config import checked_config
@@ -139,7 +140,7 @@ def _matched(weights: Mapping[str, Any], expected: Mapping[str, Any], source: st
 def finite_float(name: str, tensor: torch.Tensor, source: str) -> torch.Tensor:
     """A weight as float32. Raises DgqcError for one that holds NaN or infinite values."""
     converted = tensor.detach().to(torch.float32).contiguous()
-    if not bool(torch.isfinite(converted).all()):
+    if not all_finite(converted):
         raise DgqcError(f"{source}: the weight {name} holds NaN or infinite values; give a file without.")
     return converted
 

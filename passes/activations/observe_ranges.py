@@ -148,8 +148,11 @@ def observe(program: Program, heard: Collection[int] = ()) -> Observation:
             _in_one_block(observer.found()), samples, Answers(*observer.ends), observer.listener.lost
         )
 
-    found = shared_out(at_step, reads(calibration, range(calls)), call_bytes(program))
-    seen = list(track(found, "observing ranges", calls))
+    # Those that take longest first, so that none of them is the last one, for which other processors wait.
+    order = sorted(range(calls), key=lambda step: step not in heard)
+    found = shared_out(at_step, reads(calibration, order), call_bytes(program))
+    each = dict(zip(order, track(found, "observing ranges", calls), strict=True))
+    seen = [each[step] for step in range(calls)]
     heard_of = [call.lost for call in seen if call.lost]
     return Observation(
         [call.seen for call in seen],

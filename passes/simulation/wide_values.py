@@ -20,6 +20,9 @@ from ..graph.batches import arguments, call_bytes
 from ..graph.edit import aten
 from .block_interpreter import BlockInterpreter
 
+PIECE = 2**16
+"""Elements that are rounded at a time."""
+
 
 def scales_beside(plan: QuantizedActivation16, source: fx.Node) -> torch.Tensor:
     """Steps of a value at each call, float64 (T, ...), to broadcast against it. source: what computes it."""
@@ -72,8 +75,23 @@ class _Rounding(BlockInterpreter):
         scale, limits = scales_beside(plan, source)[self.step].to(value.device), (-32768, 32767)
         if plan.wide:
             scale, limits = scale / FINER, LIMITS
-        codes = torch.floor(value.double() / scale + 0.5).clamp(*limits)
-        return (codes * scale).to(value.dtype)
+        return _rounded(value, scale, limits)
+
+
+def _rounded(value: torch.Tensor, scale: torch.Tensor, limits: tuple[int, int]) -> torch.Tensor:
+    """The nearest multiples of scales, none beyond the limits. Some of a large value at a time, so that what
+    is computed on the way stays in the cache.
+
+    value: float (B, n, ...). scale: float64, broadcasts to it.
+    """
+    pieces = 1 + value.numel() // PIECE
+    size = -(-value.shape[1] // pieces)
+    found = torch.empty_like(value)
+    parts = (one.split(size, dim=1) for one in (value, scale.expand_as(value), found))
+    for given, step, rounded in zip(*parts, strict=True):
+        codes = given.double().div_(step).add_(0.5).floor_().clamp_(*limits)
+        rounded.copy_(codes.mul_(step))
+    return found
 
 
 def keeps_parts(plan: QuantizedActivation16, source: fx.Node) -> bool:

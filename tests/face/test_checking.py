@@ -17,6 +17,7 @@ from diffusers import DDIMPipeline, DDIMScheduler
 
 import dgqc
 from dgqc.bundle.report_record import ReportRecord
+from dgqc.compiler import checking
 from dgqc.compiler import repair as repairing
 from dgqc.compiler.checking import check
 from dgqc.compiler.driver import compile_with_samples
@@ -25,7 +26,8 @@ from dgqc.compiler.repair import Attempt, checked, repaired
 from dgqc.compiler.request import Request
 from dgqc.execution.compiled_program import CompiledProgram
 from dgqc.frontends.calibrating.calibrate import calibrate
-from dgqc.ir.calibration import Calibration, Inputs
+from dgqc.frontends.loading.answering import answer_of
+from dgqc.ir.calibration import Answers, Calibration, Inputs
 from dgqc.ir.errors import DgqcError
 from dgqc.ir.storage.schema import checked as checked_as_read
 from dgqc.passes.manager.presets import changed_preset
@@ -186,6 +188,44 @@ def test_recorded_samples_are_taken_again_and_that_is_said(
     assert not found.unseen
     assert found.drawing is None
     assert found.sentence().endswith("on samples that calibrated it.")
+
+
+@pytest.fixture
+def asked(monkeypatch: pytest.MonkeyPatch) -> list[int]:
+    """The timesteps that the float model itself is asked at."""
+    found = list[int]()
+
+    def answer(model: Any, inputs: Inputs, timestep: torch.Tensor) -> torch.Tensor:
+        found.append(int(timestep))
+        return answer_of(model, inputs, timestep)
+
+    monkeypatch.setattr(checking, "answer_of", answer)
+    return found
+
+
+def test_of_samples_that_calibrated_the_model_is_asked_for_one_call(
+    built: tuple[Request, CompiledProgram, Calibration | None], asked: list[int]
+) -> None:
+    request, compiled, calibration = built
+    assert calibration is not None
+    given = replace(request, calibration=calibration)
+    known = check(given, compiled, calibration).calls
+    first, last = compiled.program.schedule.timesteps
+    assert asked == [first]
+    assert check(given, compiled, replace(calibration, answers={})).calls == pytest.approx(known, abs=0.01)
+    assert asked == [first, first, last]
+
+
+def test_a_graph_that_answers_otherwise_than_the_model_is_not_believed(
+    built: tuple[Request, CompiledProgram, Calibration | None], asked: list[int]
+) -> None:
+    request, compiled, calibration = built
+    assert calibration is not None
+    louder = {step: Answers(1.01 * one.first, 1.01 * one.last) for step, one in calibration.answers.items()}
+    given = replace(request, calibration=calibration)
+    found = check(given, compiled, replace(calibration, answers=louder))
+    assert found.calls == check(given, compiled, replace(calibration, answers={})).calls
+    assert asked == 2 * list(compiled.program.schedule.timesteps)
 
 
 class Bench:

@@ -4,10 +4,13 @@ from __future__ import annotations
 
 import math
 from dataclasses import replace
+from unittest.mock import patch
 
 import pytest
 import torch
 from golden.graphs import seen_uneven
+from hypothesis import given, settings
+from hypothesis import strategies as st
 from programs import own, planned, run_float, run_integer, samples
 
 from dgqc.ir.calibration import Answers
@@ -22,6 +25,7 @@ from dgqc.passes.activations.timestep_tables import scaled
 from dgqc.passes.activations.value_widths import can_be_wide, costs_of_widths
 from dgqc.passes.graph.edit import dgqc
 from dgqc.passes.lowering.lower_integer import LowerInteger
+from dgqc.passes.simulation import wide_values
 from dgqc.passes.simulation.wide_values import decibels_of_values
 from dgqc.passes.widths.measured import outputs_of, samples_of
 
@@ -115,3 +119,24 @@ def tabulated(program: Program) -> Program:
 
 def test_a_wide_value_is_twenty_bits() -> None:
     assert WIDE_BITS == 20
+
+
+@settings(max_examples=30)
+@given(
+    shape=st.sampled_from([(1, 7), (2, 5, 3), (1, 4, 9, 2)]),
+    axis=st.integers(1, 3),
+    piece=st.sampled_from([1, 8, 10_000]),
+    seed=st.integers(0, 999),
+)
+def test_rounding_in_pieces_is_rounding_the_whole(
+    shape: tuple[int, ...], axis: int, piece: int, seed: int
+) -> None:
+    generator = torch.Generator().manual_seed(seed)
+    value = 100 * torch.randn(shape, generator=generator)
+    sizes = [1] * len(shape)
+    sizes[min(axis, len(shape) - 1)] = -1
+    scale = torch.rand(shape[min(axis, len(shape) - 1)], generator=generator, dtype=torch.float64) + 1e-3
+    scale = scale.reshape(sizes)
+    wanted = (torch.floor(value.double() / scale + 0.5).clamp(-50, 49) * scale).to(value.dtype)
+    with patch.object(wide_values, "PIECE", piece):
+        assert torch.equal(wide_values._rounded(value, scale, (-50, 49)), wanted)
