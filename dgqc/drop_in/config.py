@@ -6,8 +6,12 @@ from enum import StrEnum
 from typing import Any
 
 from diffusers.quantizers.quantization_config import QuantizationConfigMixin
+from torch import nn
 
 from ..bundle.diffusers_files import METHOD, METHOD_NAME
+from ..compiler.request import Request
+from ..compiler.signature import asked
+from ..compiler.written import as_json
 from ..ir.typed import typed
 
 
@@ -33,9 +37,13 @@ class DgqcConfig(QuantizationConfigMixin):  # type: ignore[misc]
 
     def to_dict(self) -> dict[str, Any]:
         """As JSON has it."""
-        written = {key: value for key, value in self.options.items() if value is not None}
+        written = {key: as_json(value) for key, value in self.options.items() if value is not None}
         return {METHOD: METHOD_NAME, "opt": self.opt, **written}
 
     def to_diff_dict(self) -> dict[str, Any]:
         """What differs from the defaults: all of it."""
         return self.to_dict()
+
+    def check(self) -> None:
+        """Raises DgqcError for what `dgqc.compile` would refuse, before a model's weights are read."""
+        _ = asked(Request, (nn.Module(), self.opt), self.options).passes

@@ -42,7 +42,8 @@ class DgqcQuantizer(DiffusersQuantizer):  # type: ignore[misc]
     def validate_environment(
         self, *_: Any, device_map: Mapping[str, Any] | str | None = None, **__: Any
     ) -> None:
-        """Raises DgqcError where diffusers can't load quantized models, or a map spreads one over devices."""
+        """Raises DgqcError where diffusers can't load quantized models, a map spreads one over devices, or a
+        model is to be compiled with options that there aren't."""
         if find_spec("accelerate") is None:
             raise DgqcError("diffusers loads no quantized model without accelerate; pip install accelerate.")
         if self.pre_quantized and not hasattr(DiffusersQuantizer, TELLS_FILES):
@@ -55,6 +56,8 @@ class DgqcQuantizer(DiffusersQuantizer):  # type: ignore[misc]
                 f"device_map={device_map!r} spreads a model over devices, and a compiled UNet has one place; "
                 "leave it out."
             )
+        if not self.pre_quantized:
+            self.quantization_config.check()
 
     def update_torch_dtype(self, torch_dtype: torch.dtype | None) -> torch.dtype | None:
         """Answers have this type; a model that is yet to be compiled is loaded as float32."""

@@ -6,31 +6,33 @@ Importing diffusers takes seconds, and not everybody who imports dgqc wants it.
 from __future__ import annotations
 
 import sys
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from importlib.abc import Loader, MetaPathFinder
 from importlib.machinery import ModuleSpec
 from importlib.util import find_spec
 from types import ModuleType
 from typing import Any
 
-AWAITED = "diffusers.quantizers.auto"
-"""The module that has the lists of quantizers."""
 NAME = "dgqc"
 
 
 def register_quantizer() -> None:
     """From now on `from_pretrained` knows `quant_method: dgqc`. Calling it again changes nothing."""
-    if AWAITED in sys.modules:
-        _add_to(sys.modules[AWAITED])
-    elif not any(isinstance(one, _Awaiting) for one in sys.meta_path):
-        sys.meta_path.insert(0, _Awaiting())
+    for module, tell in AWAITED.items():
+        if module in sys.modules:
+            tell(sys.modules[module])
+        elif not any(isinstance(one, _Awaiting) and one.module == module for one in sys.meta_path):
+            sys.meta_path.insert(0, _Awaiting(module))
 
 
 class _Awaiting(MetaPathFinder):
     """Finds the one module that is awaited as others would, and has it told to dgqc once it has run."""
 
+    def __init__(self, module: str) -> None:
+        self.module = module
+
     def find_spec(self, fullname: str, path: Sequence[str] | None, target: Any = None) -> ModuleSpec | None:
-        if fullname != AWAITED:
+        if fullname != self.module:
             return None
         sys.meta_path.remove(self)
         spec = find_spec(fullname)
@@ -52,7 +54,7 @@ class _Telling(Loader):
         if module.__spec__ is not None:
             module.__spec__.loader = self.loader
         self.loader.exec_module(module)
-        _add_to(module)
+        AWAITED[module.__name__](module)
 
 
 def _add_to(module: ModuleType) -> None:
@@ -67,3 +69,17 @@ def _quantizer(config: Any, **options: Any) -> Any:
     from .quantizer import DgqcQuantizer
 
     return DgqcQuantizer(config, **options)
+
+
+def _take_variants(module: ModuleType) -> None:
+    from .variants import pass_bundles_by
+
+    pass_bundles_by(module)
+
+
+AWAITED: dict[str, Callable[[ModuleType], None]] = {
+    "diffusers.quantizers.auto": _add_to,
+    "diffusers.pipelines.pipeline_utils": _take_variants,
+}
+"""What is done with a module of diffusers once it is there: that with the lists of quantizers, and that which
+looks for the files of pipelines."""

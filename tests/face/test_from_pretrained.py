@@ -25,6 +25,7 @@ from diffusers import (
     T2IAdapter,
     UNet2DConditionModel,
 )
+from diffusers.pipelines import pipeline_utils
 from diffusers.quantizers import PipelineQuantizationConfig, auto
 
 import dgqc
@@ -330,6 +331,36 @@ def test_a_bundle_is_not_compiled_again(folder: Path, tmp_path: Path, run: Any) 
         assert "is compiled already" in told
     with pytest.raises(DgqcError, match="compiled already"):
         dgqc.compile(loaded(folder))
+
+
+def test_a_variant_is_that_of_the_other_parts(folder: Path, tmp_path: Path, wanted: torch.Tensor) -> None:
+    """A bundle has none, and folders whose names have no dot."""
+    loaded(folder).save_pretrained(tmp_path / "half", variant="fp16")
+    assert (tmp_path / "half" / "text_encoder" / "model.fp16.safetensors").is_file()
+    assert torch.equal(draw(loaded(tmp_path / "half", variant="fp16")), wanted)
+    register_quantizer()
+    assert not hasattr(pipeline_utils._identify_model_variants.__wrapped__, "__wrapped__")
+
+
+def test_how_to_compile_is_looked_at_before_weights_are_read(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    text_parts.unet().save_pretrained(tmp_path)
+    monkeypatch.setattr(UNet2DConditionModel, "_load_pretrained_model", None)
+    for options, message in (
+        ({"opt": "w9z9"}, "There is no preset 'w9z9'"),
+        ({"stepz": 3}, "unexpected keyword argument 'stepz'"),
+        ({"steps": "x"}, "steps is 'x', but a whole number is needed"),
+    ):
+        with pytest.raises(DgqcError, match=message):
+            UNet2DConditionModel.from_pretrained(tmp_path, quantization_config=dgqc.DgqcConfig(**options))
+
+
+def test_a_config_is_json_whatever_says_its_paths() -> None:
+    how = dgqc.DgqcConfig("w4a6", calibration=Path("a/b"), lora=[Path("c"), "d"])
+    wanted = {"quant_method": "dgqc", "opt": "w4a6", "calibration": str(Path("a/b")), "lora": ["c", "d"]}
+    assert json.loads(how.to_json_string(use_diff=False)) == wanted
+    assert how.from_dict(how.to_dict()).to_dict() == wanted
 
 
 def test_mistakes_are_sentences(bundle: Path, tmp_path: Path) -> None:
