@@ -14,6 +14,12 @@ def duration(least: float, most: float) -> str:
     return f"about {high} {unit}{'' if high == '1' else 's'}"
 
 
+def short(seconds: float) -> str:
+    """Less than a minute, to two digits: `8.3 ms`, `690 ms`, `2.7 s`."""
+    unit, name = (1.0, "s") if seconds >= 1 else (1e-3, "ms")
+    return f"{float(f'{seconds / unit:.2g}'):g} {name}"
+
+
 def amount(size: float) -> str:
     """Bytes as people say them."""
     unit, name = (1e9, "GB") if size >= 1e9 else (1e6, "MB")

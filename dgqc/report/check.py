@@ -24,7 +24,7 @@ from ..frontends.schedules import schedule_for
 from ..ir.program import Program
 from ..ir.sample_size import SampleSize
 from ..ir.shapes import TIME_INPUTS
-from ..ir.spans import amount, duration
+from ..ir.spans import amount, duration, short
 from ..ir.storage.json_text import read_json_object
 from ..passes.manager.pipeline import parse_pipeline
 from ..passes.manager.presets import pipeline_for
@@ -179,8 +179,9 @@ def _source(node: fx.Node) -> str:
 
 def _left_out(model: nn.Module, program: Program) -> tuple[str, ...]:
     taken = {WITHIN.get(one.name, one.name) for one in program.inputs}
-    given = inspect.signature(model.forward).parameters
-    return tuple(name for name in given if name not in taken | OF_THE_LOOP and not name.startswith("_"))
+    given = inspect.signature(model.forward).parameters.values()
+    named = (one.name for one in given if one.kind is not inspect.Parameter.VAR_KEYWORD)
+    return tuple(name for name in named if name not in taken | OF_THE_LOOP and not name.startswith("_"))
 
 
 def lines(found: Checked) -> Iterator[tuple[str, str]]:
@@ -208,7 +209,7 @@ def lines(found: Checked) -> Iterator[tuple[str, str]]:
             said = f"{amount(getattr(found.foreseen, name))} of {amount(free)} that are free"
             yield f"TOO LITTLE {name.upper()}" if name in found.too_large else f"its {name}", said
     if found.call is not None and not found.refused:
-        yield "a call of the program", f"about {1000 * found.call:.2g} ms, at this machine's int8 peak"
+        yield "a call of the program", f"about {short(found.call)}, at this machine's int8 peak"
     for (op, message), places in _grouped(found.refused).items():
         where = f" and {len(places) - 1} more" if len(places) > 1 else ""
         others = f" Also in {', '.join(one or 'its forward' for one in places[1:])}." if where else ""

@@ -98,7 +98,7 @@ def capture(
     builder = CapturedGraphBuilder()
     order = model.order if isinstance(model, ExportedUNet) else [one.name for one in inputs]
     output = Rewriter(builder, refused).run(exported.graph, _placeholders(exported, builder, inputs, order))
-    graph = builder.finish(output, device)
+    graph = builder.finish(output, device, whole=bool(refused))
     used = {node.name for node in graph.graph.nodes if node.op == "placeholder"}
     return Program(
         graph=graph,

@@ -73,10 +73,14 @@ class CapturedGraphBuilder:
         """The tensor of a constant that a node has."""
         return next(constant.tensor for constant, place in self._constants.items() if place is node)
 
-    def finish(self, output: fx.Node, device: torch.device) -> fx.GraphModule:
-        """The graph with this output, without dead code, its attributes on the given device."""
+    def finish(self, output: fx.Node, device: torch.device, *, whole: bool = False) -> fx.GraphModule:
+        """The graph with this output, without dead code, its attributes on the given device.
+
+        whole: with dead code, since an op that was refused reads what comes before it.
+        """
         self.graph.output(output).meta["val"] = output.meta["val"]
-        self.graph.eliminate_dead_code()
+        if not whole:
+            self.graph.eliminate_dead_code()
         for node in list(self.graph.nodes):
             if node.op == "placeholder" and not node.users and node.name not in {"sample", "timestep"}:
                 self.graph.erase_node(node)

@@ -158,10 +158,13 @@ class Rewriter:
     def _called(self, node: fx.Node, values: dict[fx.Node, CapturedValue]) -> CapturedValue:
         try:
             return self._call(node, values)
-        except UnsupportedOperation as error:
+        except Exception as error:
             if self.refused is None:
                 raise
-            self.refused.append(Refused(_readable(node.target), self.module, str(error)))
+            if isinstance(error, UnsupportedOperation):
+                self.refused.append(Refused(_readable(node.target), self.module, str(error)))
+            elif not self.refused:  # Else what stands in a refused op's place may be what failed.
+                raise
             return self._in_its_place(node.meta["val"])
 
     def _in_its_place(self, value: Any) -> CapturedValue:
