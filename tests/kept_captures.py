@@ -45,16 +45,20 @@ def key_of(*items: object) -> bytes | None:
 
 
 def keeping(capture: Callable[..., Program]) -> Callable[..., Program]:
-    """`capture`, which hands out a copy of what it has captured before."""
+    """`capture`, which hands out copies of what it has captured once.
+
+    The first one, too: copied weights begin elsewhere in memory than those of a file, with that the last bits
+    of float sums differ, and what a test sees in a cache would depend on which test came first.
+    """
     kept: dict[bytes, Program] = {}
 
     def captured(model: nn.Module, *, schedule: Schedule, refused: list[Any], **options: Any) -> Program:
         key = key_of(model, options)
-        if key in kept:
-            return replace(copy.deepcopy(kept[key]), schedule=schedule)
-        program = capture(model, schedule=schedule, refused=refused, **options)
-        if key is not None and not refused:
-            kept[key] = copy.deepcopy(program)  # passes own the graph
-        return program
+        if key not in kept:
+            program = capture(model, schedule=schedule, refused=refused, **options)
+            if key is None or refused:
+                return program
+            kept[key] = program
+        return replace(copy.deepcopy(kept[key]), schedule=schedule)  # passes own the graph
 
     return captured

@@ -18,8 +18,10 @@ from PIL import Image
 from dgqc.cli import console
 from dgqc.cli import main as command_line
 from dgqc.compiler import driver as compiler
+from dgqc.compiler import prepare
 from dgqc.demo_model import pipeline_dir
 from dgqc.execution.compiled_program import CompiledProgram
+from dgqc.frontends import capture
 from dgqc.frontends.calibrating.calibration_file import Recording, save_calibration
 from dgqc.ir.schedule import Schedule
 from dgqc.passes.manager.presets import pipeline_for
@@ -296,13 +298,16 @@ def test_verify(run: Run, saved: Path) -> None:
 def test_what_was_learned_before_is_said_to_be_there(
     run: Run, model_folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    """All of it, each time from the model itself: an interrupted compile goes on from there."""
+    monkeypatch.setattr(prepare, "capture", capture)
     monkeypatch.setenv("DGQC_CACHE", str(tmp_path / "cache"))
     options = ["-O", "tfmq-w8a8,iterations=1", "--steps", 1, "--samples", 1, "-o", tmp_path / "out"]
     first = run("compile", model_folder, *options)
     again = run("compile", model_folder, *options)
     assert (first[0], again[0]) == (0, 0)
     assert "units were found" not in first[2]
-    assert f"units were found in {tmp_path / 'cache'}" in again[2]
+    kept = len(list((tmp_path / "cache").rglob("*.safetensors")))
+    assert f"brecq: {kept} of {kept} units were found in {tmp_path / 'cache'}" in again[2]
 
 
 def test_pictures_that_cannot_be_meant_are_refused(run: Run, tmp_path: Path) -> None:
