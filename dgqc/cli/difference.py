@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from ..ir.errors import DgqcError
+from ..ir.reading import explained
 from . import options
 from .console import as_json, progress, result
 from .places import check_file
@@ -110,8 +111,20 @@ def opened(a: Path, b: Path, inputs: Path | None, step: int, seed: int) -> Sides
     if not (b / NAME).is_file():
         return Sides(own, load_model(b).model, values, step)
     other = load(b)
+    refuse_other_inputs({a: own, b: other})
     integers_for(other, values, step)
     return Sides(own, other, values, step)
+
+
+def refuse_other_inputs(both: Mapping[Path, CompiledProgram]) -> None:
+    """Raises DgqcError where nothing can be put into both."""
+    taken = [{one.name: tuple(one.shape) for one in found.program.inputs} for found in both.values()]
+    if taken[0] != taken[-1]:
+        said = [
+            f"{path} takes {', '.join(f'{name} {shape}' for name, shape in inputs.items())}"
+            for path, inputs in zip(both, taken, strict=True)
+        ]
+        raise DgqcError(f"{' and '.join(said)}; give two bundles of one model and one size.")
 
 
 def compared(sides: Sides, least: float) -> Outcome:
@@ -132,8 +145,12 @@ def compared(sides: Sides, least: float) -> Outcome:
 def _beside_floats(own: Traced, model: nn.Module, sides: Sides, least: float) -> Outcome:
     from ..execution.parting import float_layers, layers_beside
 
-    timestep = sides.own.program.schedule.timesteps[sides.step]
-    layers = layers_beside(float_layers(model, sides.values, timestep), own.layers)
+    timestep, remedy = sides.own.program.schedule.timesteps[sides.step], "give the model that was compiled"
+    with explained("The float model can't be called as the program is", remedy):
+        floats = float_layers(model, sides.values, timestep)
+    layers = layers_beside(floats, own.layers)
+    if not layers:
+        raise DgqcError(f"The float model has none of the program's layers; {remedy}.")
     poor = (one for one in layers.values() if one.decibels is not None and one.decibels < least)
     return Outcome(None, next(poor, None), {path: one.decibels for path, one in layers.items()})
 

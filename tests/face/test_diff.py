@@ -7,10 +7,12 @@ import re
 from collections.abc import Callable
 from pathlib import Path
 
+import architectures
 import pytest
 import torch
 from safetensors.torch import load_file, save_file
 
+from dgqc.execution import parting
 from dgqc.execution.compiled_program import CompiledProgram, load
 from dgqc.execution.one_call import random_floats
 from dgqc.execution.parting import Traced, first_bits_apart, layers_beside, traced
@@ -90,6 +92,29 @@ def test_a_bundle_beside_its_model(saved: Path, model_folder: Path, run: Run, tm
     }
     assert "The first to part is" in run("diff", saved, model_folder, "--least", "99")[1]
     assert "no layer is below 3.5 dB (--least)." in run("diff", saved, model_folder, "--least", "3.5")[1]
+
+
+def test_other_models_are_named_as_such(saved: Path, model_folder: Path, run: Run, tmp_path: Path) -> None:
+    conditional = compiled_small("class_conditional", "naive-w8a8", samples=1, steps=1)
+    other = conditional.save(tmp_path / "other.dgqc", targets=["reference"])
+    code, out, error = run("diff", saved, other)
+    assert (code, out) == (2, "")
+    assert f"{saved} takes sample (1, 3, 8, 8) and {other} takes sample (1, " in error
+    assert "give two bundles of one model and one size." in error
+    architectures.class_conditional().save_pretrained(tmp_path / "model")
+    code, out, error = run("diff", saved, tmp_path / "model")
+    assert (code, out) == (2, "")
+    assert "The float model can't be called as the program is (" in error
+    assert "give the model that was compiled." in error
+
+
+def test_a_model_without_a_layer_in_common_is_refused(
+    saved: Path, model_folder: Path, run: Run, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(parting, "float_layers", lambda *_: {"elsewhere": torch.ones(1, 2)})
+    code, _, error = run("diff", saved, model_folder)
+    assert code == 2
+    assert "The float model has none of the program's layers" in error
 
 
 def test_scales_of_channels_are_fitted() -> None:
