@@ -7,7 +7,6 @@ import logging
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
-from functools import partial
 from typing import Any
 
 import torch
@@ -212,12 +211,13 @@ def _float_answers(
     """
     timesteps, known = compiled.program.schedule.timesteps, _known(samples, looked_at, compiled)
 
+    def done(step: int | None) -> Any:
+        if step is None:
+            return compiled.build(say=log.debug)
+        return answer_of(samples.model, looked_at[step], torch.tensor(timesteps[step]))
+
     def asked(*steps: int) -> dict[int, torch.Tensor]:
-        each = [
-            partial(answer_of, samples.model, looked_at[step], torch.tensor(timesteps[step]))
-            for step in steps
-        ]
-        _, *answers = side_by_side(lambda work: work(), [partial(compiled.build, say=log.debug), *each])
+        _, *answers = side_by_side(done, [None, *steps])
         return dict(zip(steps, answers, strict=True))
 
     first, *others = looked_at

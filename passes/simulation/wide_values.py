@@ -87,7 +87,7 @@ def _rounded(value: torch.Tensor, scale: torch.Tensor, limits: tuple[int, int]) 
     pieces = 1 + value.numel() // PIECE
     size = -(-value.shape[1] // pieces)
     found = torch.empty_like(value)
-    parts = (one.split(size, dim=1) for one in (value, scale.expand_as(value), found))
+    parts = (torch.split(one, size, dim=1) for one in (value, scale.expand_as(value), found))
     for given, step, rounded in zip(*parts, strict=True):
         codes = given.double().div_(step).add_(0.5).floor_().clamp_(*limits)
         rounded.copy_(codes.mul_(step))
