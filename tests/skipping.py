@@ -2,23 +2,32 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import replace
 from typing import Any
 
 import torch
-from golden.graphs import SCHEDULE, Sketch, decided, sited
+from golden.graphs import SCHEDULE, Sketch, decided, drawn, sited
 
+from dgqc.ir.caching import CachingGraph, FeatureCache
 from dgqc.ir.plans import CachedValue, QuantizedActivation16
 from dgqc.ir.program import Program
+from dgqc.ir.sampler import OUTPUT, STATE, Combination, Sampler, Term
 from dgqc.ir.schedule import Schedule
 from dgqc.passes.caching.cache_schedule import marked
 from dgqc.passes.caching.cut import best_cut
+from dgqc.passes.caching.float_drawing import FloatDrawing
+from dgqc.passes.correction.pictures import first_samples, picture_rows, sampler_and_guidance
 from dgqc.passes.graph.edit import aten, dgqc
+from dgqc.passes.manager.failures import snapshot
 from dgqc.passes.manager.manager import PassManager
 from dgqc.passes.manager.pipeline import parse_pipeline
+from dgqc.passes.simulation.block_interpreter import BlockInterpreter
+from dgqc.passes.simulation.simulate import Simulate
 
 AROUND = ([1, 1], [1, 1], [1, 1], 1)
 CALLS = 5
+SITE = "up.output"
 SOURCE = (0, 0, 2, 2, 2)
 """The full call that each call of `cached` takes the feature of."""
 OFTEN = (0, 1, 1, 3, 3)
@@ -92,3 +101,55 @@ def of_calls(plan: Any, calls: int) -> Any:
     tables = {name: one for name, one in vars(plan).items() if isinstance(one, torch.Tensor)}
     wide = {name: one[turns] for name, one in tables.items() if name in ("scale", "base", "multiple", "zero")}
     return replace(plan, **wide) if wide and not hasattr(plan, "codes") else plan
+
+
+def drawn_in(calls: int, seen: float = 1.0) -> Program:
+    """`skipping`, with pictures of so many calls, each of which sees so many times its picture."""
+    program = drawn(decided(sited(skipping())))
+    program = replace(program, plans={name: of_calls(plan, calls) for name, plan in program.plans.items()})
+    both = Combination({Term(STATE, 0): 1.0, Term(OUTPUT, 0): -0.01 / seen})
+    first: tuple[tuple[float, float] | None, ...] = ((0.0, 1.0), *(None,) * (calls - 1))
+    sampler = Sampler((seen,) * calls, 1.0, first, ((both,),) * calls, None)
+    assert program.calibration is not None
+    return replace(program, calibration=replace(program.calibration, sampler=lambda: sampler))
+
+
+def quantized_with(program: Program, plan: CachedValue) -> Program:
+    """The quantized network, that caches what comes up from below."""
+    copied = replace(program, graph=snapshot(program))
+    feature = next(node for node in copied.graph.graph.nodes if node.args[1:] == (SITE,))
+    return Simulate().run(marked(copied, feature, plan))
+
+
+class Cached:
+    """A quantized network's call, with so many amends at the last; each sample has its cache."""
+
+    def __init__(self, program: Program, caches: list[FeatureCache], step: int, amends: float) -> None:
+        self.runs, self.caches, self.step = CachingGraph(program.graph), caches, step
+        last = len(self.runs.kinds.sources) - 1
+        self.runs.kinds = replace(self.runs.kinds, amends=(*(0.0,) * last, amends))
+
+    def run(self, *given: torch.Tensor) -> torch.Tensor:
+        rows = zip(self.caches, *(one.split(1) for one in given[:-1]), strict=True)
+        return torch.cat([self.runs.run(cache, self.step, *row) for cache, *row in rows])
+
+
+def left(program: Program, quantized: Program, source: Sequence[int], amends: float) -> float:
+    """What the quantized network leaves of the float network's pictures, squared, after the last call, full
+    and with such amends. Each run of calls begins on the float network's own.
+
+    program: of `drawn_in`. source: of quantized's cached value.
+    """
+    sampler, guidance = sampler_and_guidance(program, "this")
+    inputs, total = first_samples(program, 16, "this"), 0.0
+    for seed, row in enumerate(picture_rows(inputs["sample"], guidance)):
+        own = {name: value[list(row)] for name, value in inputs.items()}
+        picture = FloatDrawing(program, own, sampler, guidance, seed)
+        other, caches = picture.start.along(sampler), [FeatureCache() for _ in row]
+        for step, full in enumerate(source):
+            picture.follow(picture.start, step, BlockInterpreter(program))
+            picture.follow(other, step, Cached(quantized, caches, step, amends))
+            if full == step and step < len(source) - 1:
+                other = picture.start.along(sampler)
+        total += float((other.state - picture.start.state).double().square().sum())
+    return total

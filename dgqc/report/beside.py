@@ -11,8 +11,8 @@ from ..passes.activations.observe_ranges import HEARD, ObserveRanges
 from ..passes.base import Pass
 from ..passes.caching.amends import calls_to_amend
 from ..passes.caching.cache_schedule import CacheSchedule
-from ..passes.caching.weight import PICTURES as WEIGHED
-from ..passes.caching.weight import calls_to_weigh
+from ..passes.caching.runs import PICTURES as MEASURED
+from ..passes.caching.runs import calls_to_measure
 from ..passes.simulation.measure_error import MeasureError
 from ..passes.widths.assign_bits import AssignBits
 from ..passes.widths.keep_wide import ROUNDS as KEEP_ROUNDS
@@ -99,8 +99,10 @@ def _to_cache(item: CacheSchedule, calls: int, samples: int) -> tuple[float, flo
     drawn = min(item.samples, samples)
     least = most = 1.0 * calls * drawn
     if item.weigh:
-        weighed = calls_to_weigh(calls) * min(WEIGHED * ENDS, drawn)
-        least, most = least + weighed, most + weighed
+        floating, full, shallow = calls_to_measure(calls, item.interval)
+        measured = min(MEASURED * ENDS, drawn)
+        least += measured * (floating + SIMULATED * full)
+        most += measured * (floating + SIMULATED * (full + shallow))
     if item.amend and item.correct:
         asked = calls_to_amend(calls, item.interval)
         least += drawn * (asked.floating + SIMULATED * asked.full)

@@ -19,7 +19,7 @@ from ..graph.batches import call_bytes
 from ..simulation.block_interpreter import BlockInterpreter
 from .features import HALVES
 from .fit import SMALLEST
-from .weight import FloatDrawing
+from .float_drawing import FloatDrawing
 
 MOST = 4.0
 """Times the difference of two answers."""
@@ -52,7 +52,12 @@ def amends(program: Program, quantized: Program, plan: CachedValue, samples: int
     drawings = side_by_side(of_one, range(len(rows)), call_bytes(program, HALVES))
     together, alone = torch.stack(list(track(drawings, f"{who}: making amends", len(rows)))).sum(dim=0)
     unit = 2.0**-CORRECTION_BITS
-    return torch.round((together / alone.clamp(min=SMALLEST)).clamp(0.0, MOST) / unit) * unit
+    return torch.round(share(together, alone) / unit) * unit
+
+
+def share(together: torch.Tensor, alone: torch.Tensor) -> torch.Tensor:
+    """The best amends, of what `missed` tells of all pictures together."""
+    return (together / alone.clamp(min=SMALLEST)).clamp(0.0, MOST)
 
 
 @dataclass(frozen=True)
@@ -131,20 +136,24 @@ def _of_picture(picture: FloatDrawing, calls: QuantizedCalls, source: Sequence[i
         answer = picture.answer(other, step, call)
         if shallow:
             foretold = picture.answer(other, step, calls.shallow(left))
-            found[:, step] = _missed(picture, walk, other, step, (answer, 2 * answer - foretold))
+            found[:, step] = missed(picture, walk, other, step, (answer, 2 * answer - foretold))[:2]
         left = [call.left, *left[:1]]
         other, shallow = walk.along(picture.sampler), False
     return found
 
 
-def _missed(
+def missed(
     picture: FloatDrawing, walk: Walk, other: Walk, step: int, answers: tuple[torch.Tensor, torch.Tensor]
 ) -> torch.Tensor:
-    """walk: after the call. other: before it. answers: the full call's, and as far again beyond it."""
+    """Of the next picture, float64 (3,): sums of what the first answer misses by what the second one adds, of
+    the square of that, and of the square of what is missed.
+
+    walk: after the call. other: before it. answers: the full call's, and as far again beyond it.
+    """
     ends = []
     for answer in answers:
         end = other.along(picture.sampler)
         end.follow(answer, picture.noises[step])
         ends.append(end.state.double())
-    way = ends[1] - ends[0]
-    return torch.stack([(way * (walk.state - ends[0])).sum(), way.square().sum()])
+    way, left = ends[1] - ends[0], walk.state - ends[0]
+    return torch.stack([(way * left).sum(), way.square().sum(), left.square().sum()])

@@ -20,10 +20,10 @@ from ..manager.registry import register_pass
 from ..simulation.simulate import Simulate
 from .amends import amends
 from .cut import Cut, best_cut
-from .features import movement
-from .fit import corrections, distances, plain, residuals, weighed
+from .features import Movement, movement
+from .fit import by_call, corrections, distances, plain
 from .full_calls import full_calls, sources
-from .weight import picture_weights
+from .runs import Foretelling, run_costs
 
 NAME = "feature.cache"
 PERCENT = 100
@@ -50,12 +50,14 @@ class CacheSchedule(Pass):
     full is found by dynamic programming over K = ceil(T / N) runs of calls, each a full one and at most
     2 N - 1 shallow ones after it:
 
-        cost of a run = sum_i w_i E[(F_i - F~_i)^2],   w_i = |x~ - x|^2 / |F_(i - 1) - F_i|^2
+        cost of a run of n calls from call j on = E|x_(j + n + 1) - x'_(j + n + 1)|^2
 
-    x: the picture that the float network draws; x~: where call i takes the feature of the call before. What
-    an error does differs by powers of ten: early ones are mended by the calls that follow, and the last call
-    of some schedulers is the picture. Without `weigh` it is the paper's cost, sum_i |F_i - F_j|_1, and each
-    run has at least ceil(N / 2) calls. All but the amends is of the float network's own drawings.
+    x: the pictures that the float network draws; x': those of the quantized network, which takes the run's
+    calls from x_(j + 1) on and makes amends at call j + n (`runs.py`). A foretold feature is told what
+    quantization did to the two it is foretold from, the louder the farther it goes beyond them, the same at
+    each call of a run; that the float network's features can't tell. While runs are measured, call k is
+    j - N. Without `weigh` it is the paper's cost, sum_i |F_i - F_j|_1, and each run has at least ceil(N / 2)
+    calls. Coefficients are of the float network's own drawings.
 
     Deviations. `weigh`, `extrapolate` and `amend` are ours. The paper names the feature by its module; here
     the graph is cut, so that any network with a skip connection around most of it will do. A second
@@ -111,9 +113,11 @@ class CacheSchedule(Pass):
         calls, most, both = len(program.schedule), 2 * self.interval, self.extrapolate and self.correct
         seen = movement(program, site, axis, min(calls, 2 * most + 1), self.samples, self.name)
         if self.weigh:
-            weights = picture_weights(program, site, self.samples, self.name)
-            cost = weighed(residuals(seen, most, both), weights)
-            starts = full_calls(cost, self.interval, least=1)
+            foretelling = Foretelling(seen, axis, self.interval if both else None)
+            quantized = _quantized(program, feature, _as_it_is(seen, axis))
+            makes = self.amend and self.correct
+            cost = run_costs(program, quantized, foretelling, most, makes, self.samples, self.name)
+            starts = full_calls(by_call(cost), self.interval, least=1)
         else:
             starts = full_calls(distances(seen, most), self.interval)
         plan = corrections(seen, sources(starts, calls), axis, both)
@@ -142,6 +146,12 @@ def _cut(program: Program) -> Cut:
 
 def _uncorrected(plan: CachedValue) -> CachedValue:
     return replace(plan, factor=torch.ones_like(plan.factor), offset=torch.zeros_like(plan.offset))
+
+
+def _as_it_is(seen: Movement, axis: int) -> CachedValue:
+    """Shallow calls take the value as it is given."""
+    one = torch.ones_like(seen.total)
+    return CachedValue(torch.zeros(len(one), dtype=torch.int64), one, torch.zeros_like(one), axis)
 
 
 def _quantized(program: Program, feature: fx.Node, plan: CachedValue) -> Program:

@@ -35,13 +35,14 @@ class Movement:
     less; 0 where there is no such call.
 
     distance: float64 (T, D), of |F_i - F_(i - d)|, channels too. mixed: float64 (T, D, C), of F_i F_(i - d).
-    total: float64 (T, C), of F_i. count: of what is summed.
+    total: float64 (T, C), of F_i. count: of what is summed. dimensions: of the value.
     """
 
     distance: torch.Tensor
     mixed: torch.Tensor
     total: torch.Tensor
     count: int
+    dimensions: int = 4
 
     def and_of(self, other: Movement) -> Movement:
         """Of the drawings of both."""
@@ -50,6 +51,7 @@ class Movement:
             self.mixed + other.mixed,
             self.total + other.total,
             self.count + other.count,
+            self.dimensions,
         )
 
     def mean(self, call: int) -> torch.Tensor:
@@ -122,4 +124,4 @@ def _of_values(values: list[torch.Tensor], axis: int, reach: int) -> Movement:
             distance[call, back] = (y - x).abs().sum(dtype=torch.float64)
             mixed[call, back] = (x * y).sum(dim=1, dtype=torch.float64)
     total = torch.stack([one.sum(dim=1, dtype=torch.float64) for one in rows])
-    return Movement(distance, mixed, total, rows[0].shape[1])
+    return Movement(distance, mixed, total, rows[0].shape[1], values[0].dim())

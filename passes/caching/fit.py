@@ -21,12 +21,11 @@ from growing against each other."""
 
 @dataclass(frozen=True)
 class Forecast:
-    """F~ = factor F_j + older F_k + offset, all float64 (C,); error: of its mean square, of all channels."""
+    """F~ = factor F_j + older F_k + offset, all float64 (C,)."""
 
     factor: torch.Tensor
     older: torch.Tensor
     offset: torch.Tensor
-    error: float
 
 
 def fitted(seen: Movement, call: int, full: int, before: int | None) -> Forecast:
@@ -35,12 +34,10 @@ def fitted(seen: Movement, call: int, full: int, before: int | None) -> Forecast
     before: None for one value alone: a = Cov(Y, X) / Var(X). Of two it is a ridge regression, with NOISE.
     """
     y, x = seen.mean(call), seen.mean(full)
-    own, variance = seen.covariance(call, call), seen.covariance(full, full)
-    shared = seen.covariance(call, full)
+    variance, shared = seen.covariance(full, full), seen.covariance(call, full)
     alone = torch.where(variance > SMALLEST, shared / variance.clamp(min=SMALLEST), 1.0)
     if before is None:
-        error = own - 2 * alone * shared + alone.square() * variance
-        return Forecast(alone, torch.zeros_like(alone), y - alone * x, float(error.sum()))
+        return Forecast(alone, torch.zeros_like(alone), y - alone * x)
     second, crossed = seen.covariance(before, before), seen.covariance(full, before)
     other = seen.covariance(call, before)
     first_wide, second_wide = variance * (1 + NOISE), second * (1 + NOISE)
@@ -49,42 +46,25 @@ def fitted(seen: Movement, call: int, full: int, before: int | None) -> Forecast
     divisor = determinant.clamp(min=SMALLEST)
     factor = torch.where(two, (shared * second_wide - other * crossed) / divisor, alone)
     older = torch.where(two, (other * first_wide - shared * crossed) / divisor, 0.0)
-    error = (
-        own
-        + factor.square() * variance
-        + older.square() * second
-        + 2 * (factor * older * crossed - factor * shared - older * other)
-    )
     offset = y - factor * x - older * seen.mean(before)
-    return Forecast(factor, older, offset, float(error.sum()))
+    return Forecast(factor, older, offset)
 
 
-def residuals(seen: Movement, most: int, extrapolate: bool) -> torch.Tensor:
-    """The error that is left of each call's value, by the full calls it may follow.
+def by_call(costs: torch.Tensor) -> torch.Tensor:
+    """What each call more adds to runs' costs, the same whichever call was full before, as `distances`.
 
-    most: calls of a run, R. Returns float64 (T, R, R + 1): [j, d, e] of the value at call j + d by that at
-    call j and, from e = 1 on, at call j - e; 0 where there are no such calls, and at d = 0.
+    costs: float64 (T, R), [j, n - 1] of n calls from call j on.
     """
-    calls = len(seen.total)
-    found = torch.zeros(calls, most, most + 1, dtype=torch.float64)
-    for full in range(calls):
-        for after in range(1, min(most, calls - full)):
-            found[full, after] = fitted(seen, full + after, full, None).error
-            for back in range(1, min(most, full) + 1):
-                before = full - back if extrapolate else None
-                found[full, after, back] = fitted(seen, full + after, full, before).error
-    return found
-
-
-def weighed(cost: torch.Tensor, weights: torch.Tensor) -> torch.Tensor:
-    """Each call's cost by its weight. cost: as `residuals`. weights: float64 (T,)."""
-    calls, most, _ = cost.shape
-    later = torch.arange(calls)[:, None] + torch.arange(most)
-    return cost * weights[later.clamp(max=calls - 1)][:, :, None]
+    more = costs.diff(dim=1, prepend=torch.zeros(len(costs), 1, dtype=torch.float64))
+    return more[:, :, None].expand(-1, -1, costs.shape[1] + 1)
 
 
 def distances(seen: Movement, most: int) -> torch.Tensor:
-    """CacheQuant's cost, the same whichever call was full before; as `residuals`."""
+    """CacheQuant's cost of each call, the same whichever call was full before.
+
+    most: calls of a run, R. Returns float64 (T, R, R + 1): [j, d, e] of the value of call j at call j + d,
+    where call j - e was full before; 0 where there is no such call, and at d = 0.
+    """
     calls = len(seen.total)
     found = torch.zeros(calls, most, most + 1, dtype=torch.float64)
     for full in range(calls):

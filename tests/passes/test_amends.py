@@ -8,8 +8,7 @@ from typing import Any
 
 import pytest
 import torch
-from golden.graphs import decided, drawn, sited
-from skipping import OFTEN, cached, foretelling, of_calls, skipping
+from skipping import OFTEN, SITE, cached, drawn_in, foretelling, left, quantized_with
 
 from dgqc.bundle.vectors import random_inputs
 from dgqc.ir.caching import CachingGraph, FeatureCache, cached_node, shallow_graph
@@ -17,21 +16,15 @@ from dgqc.ir.errors import VerificationError
 from dgqc.ir.ops.cached import amended
 from dgqc.ir.plans import CachedValue
 from dgqc.ir.program import Program
-from dgqc.ir.sampler import OUTPUT, STATE, Combination, Sampler, Term
 from dgqc.ir.verify.verifier import verify
 from dgqc.passes.caching.amends import FullCall, ShallowCall, amends, calls_to_amend
-from dgqc.passes.caching.cache_schedule import marked
 from dgqc.passes.caching.features import movement
 from dgqc.passes.caching.fit import corrections, plain
-from dgqc.passes.caching.weight import FloatDrawing
-from dgqc.passes.correction.pictures import first_samples, picture_rows, sampler_and_guidance
+from dgqc.passes.correction.pictures import first_samples
 from dgqc.passes.graph.edit import clean
 from dgqc.passes.lowering.cached import foretold_by, tables_of
 from dgqc.passes.manager.failures import snapshot
 from dgqc.passes.simulation.block_interpreter import BlockInterpreter
-from dgqc.passes.simulation.simulate import Simulate
-
-SITE = "up.output"
 
 
 def test_a_full_call_goes_beyond_a_shallow_one() -> None:
@@ -52,38 +45,13 @@ def test_a_full_call_goes_beyond_a_shallow_one() -> None:
     assert runs.is_amended(late, 2)  # full in the place of the first call
 
 
-def drawn_in(calls: int) -> Program:
-    program = drawn(decided(sited(skipping())))
-    program = replace(program, plans={name: of_calls(plan, calls) for name, plan in program.plans.items()})
-    both = Combination({Term(STATE, 0): 1.0, Term(OUTPUT, 0): -0.01})
-    first: tuple[tuple[float, float] | None, ...] = ((0.0, 1.0), *(None,) * (calls - 1))
-    sampler = Sampler((1.0,) * calls, 1.0, first, ((both,),) * calls, None)
-    assert program.calibration is not None
-    return replace(program, calibration=replace(program.calibration, sampler=lambda: sampler))
-
-
 def erring(program: Program, source: list[int]) -> tuple[Program, CachedValue]:
     """The quantized network, and what foretells far from it, so that shallow calls err alike."""
     seen = movement(program, SITE, 1, len(source), 16, "this")
     plan = corrections(seen, torch.tensor(source), 1, extrapolate=True)
     assert plan.older is not None
     plan = replace(plan, factor=plan.factor * 0, older=2 * plan.older.sign())
-    copied = replace(program, graph=snapshot(program))
-    feature = next(node for node in copied.graph.graph.nodes if node.args[1:] == (SITE,))
-    return Simulate().run(marked(copied, feature, plan)), plan
-
-
-class Cached:
-    """A quantized network's call, with so many amends at the last; each sample has its cache."""
-
-    def __init__(self, program: Program, caches: list[FeatureCache], step: int, amends: float) -> None:
-        self.runs, self.caches, self.step = CachingGraph(program.graph), caches, step
-        last = len(self.runs.kinds.sources) - 1
-        self.runs.kinds = replace(self.runs.kinds, amends=(*(0.0,) * last, amends))
-
-    def run(self, *given: torch.Tensor) -> torch.Tensor:
-        rows = zip(self.caches, *(one.split(1) for one in given[:-1]), strict=True)
-        return torch.cat([self.runs.run(cache, self.step, *row) for cache, *row in rows])
+    return quantized_with(program, plan), plan
 
 
 @pytest.mark.parametrize("source", [[0, 0, 2], [0, 1, 1, 3]])
@@ -94,26 +62,9 @@ def test_amends_bring_the_next_picture_closest(source: list[int]) -> None:
     *others, found = amends(program, quantized, plan, 16, "this").tolist()
     assert not any(others)
     assert 0 < found < 4
-    sampler, guidance = sampler_and_guidance(program, "this")
-    inputs = first_samples(program, 16, "this")
-
-    def missed(amends: float) -> float:
-        total = 0.0
-        for seed, row in enumerate(picture_rows(inputs["sample"], guidance)):
-            own = {name: value[list(row)] for name, value in inputs.items()}
-            picture = FloatDrawing(program, own, sampler, guidance, seed)
-            other, caches = picture.start.along(sampler), [FeatureCache() for _ in row]
-            for step, full in enumerate(source):
-                picture.follow(picture.start, step, BlockInterpreter(program))
-                picture.follow(other, step, Cached(quantized, caches, step, amends))
-                if full == step and step < len(source) - 1:
-                    other = picture.start.along(sampler)
-            total += float((other.state - picture.start.state).double().square().sum())
-        return total
-
-    best = missed(found)
-    assert best < missed(0)
-    assert best <= min(missed(found - 0.5), missed(found + 0.5))
+    best, *others = (left(program, quantized, source, one) for one in (found, 0.0, found - 0.5, found + 0.5))
+    assert best < others[0]
+    assert best <= min(others)
 
 
 def test_calls_are_as_many_as_are_foreseen(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -23,13 +23,11 @@ from dgqc.ir.errors import DgqcError, VerificationError
 from dgqc.ir.plans import CachedValue
 from dgqc.ir.printer import format_graph
 from dgqc.ir.program import Program
-from dgqc.ir.sampler import Sampler, StepFactors
 from dgqc.ir.verify.verifier import verify
 from dgqc.passes.caching.cache_schedule import CacheSchedule
 from dgqc.passes.caching.cut import best_cut
 from dgqc.passes.caching.features import Movement, movement
-from dgqc.passes.caching.fit import corrections, distances, fitted, residuals, weighed
-from dgqc.passes.caching.weight import interpolated, picture_weights, probed
+from dgqc.passes.caching.fit import corrections, distances, fitted
 from dgqc.passes.graph.edit import aten
 from dgqc.passes.lowering.cached import scale_before
 from dgqc.passes.simulation.simulate import Simulate
@@ -165,44 +163,7 @@ def test_two_full_calls_foretell_what_goes_straight_on() -> None:
     assert torch.allclose(plan.factor[3], torch.tensor([1.5]).double(), atol=0.02)
     assert torch.allclose(plan.older[:, 0], torch.tensor([0, 0, 0, -0.5]).double(), atol=0.02)
     assert float(plan.factor[2, 0]) == pytest.approx(float(fitted(seen, 2, 0, None).factor), rel=1e-5)
-    left = residuals(seen, 3, extrapolate=True)
-    assert float(left[2, 1, 2]) < 0.01 * float(left[2, 1, 0])
-    assert torch.equal(residuals(seen, 3, extrapolate=False)[2, 1], left[2, 1, :1].expand(4))
-    assert torch.equal(left[:, 0], torch.zeros(4, 4).double())
     assert float(distances(seen, 3)[1, 2, 0]) == float((2 * q).abs().sum())
-
-
-def test_costs_are_weighed_by_the_call_that_pays_them() -> None:
-    cost = torch.ones(4, 3, 1, dtype=torch.float64)
-    assert weighed(cost, torch.tensor([0.0, 2, 3, 5]))[:, :, 0].tolist()[:2] == [[0, 2, 3], [2, 3, 5]]
-
-
-def test_weights_are_measured_at_some_calls_and_lie_between_elsewhere() -> None:
-    assert probed(2) == [1]
-    assert probed(5) == [1, 2, 3, 4]
-    assert probed(50)[-2:] == [48, 49]
-    found = interpolated([1, 3, 4], torch.tensor([1.0, 16, 2]).double(), 5)
-    assert torch.allclose(found, torch.tensor([0, 1, 4, 16, 2]).double())
-
-
-def test_a_call_weighs_what_its_error_does_to_the_picture() -> None:
-    """Of two calls, the second one's is what the scheduler makes of the output's error."""
-    program = small()
-    (first, second) = picture_weights(program, "up.output", 16, "cache-schedule").tolist()
-    assert first == 0
-    assert program.calibration is not None
-    assert program.calibration.sampler is not None
-    twice = program.calibration.sampler().calls[1][0]
-    louder = replace(program.calibration, sampler=lambda: _louder(program.calibration.sampler()))
-    assert twice.next
-    again = picture_weights(replace(program, calibration=louder), "up.output", 16, "cache-schedule")
-    assert float(again[1]) == pytest.approx(4 * second, rel=1e-5)
-
-
-def _louder(sampler: Sampler) -> Sampler:
-    """The last call's output counts twice."""
-    factors = tuple(2.0 if step == len(sampler) - 1 else 1.0 for step in range(len(sampler)))
-    return sampler.times(StepFactors((1.0,) * len(sampler), factors))
 
 
 def test_older_values_are_taken_in_steps_of_the_later_one() -> None:
