@@ -86,7 +86,7 @@ def _error_map(errors: Mapping[str, Any]) -> go.Figure | None:
         )
     )
     laid = laid_out(figure, "", "", 160 + ROW * len(paths))
-    laid.update_yaxes(autorange="reversed", showticklabels=False)
+    laid.update_yaxes(autorange="reversed", showticklabels=False, ticks="")
     if len(paths) <= MOST_NAMES:
         # Names stand on the colours: beside them they would leave no room on a phone.
         laid.update_layout(annotations=[_name(path) for path in paths])

@@ -179,9 +179,13 @@ def _bops_notes(widths: Widths, nominal: int, built: int) -> list[str]:
         return []
     same = widths.edge_bits == widths.edge_activation_bits
     edges = f"{widths.edge_bits}" if same else f"{widths.edge_bits}/{widths.edge_activation_bits}"
+    counted = (
+        f"BOPs count every product at {widths.weight_bits}/{widths.activation_bits} bits, as the paper does"
+    )
+    if built == nominal:
+        return [f"{counted}; so it is built."]
     return [
-        f"BOPs count every product at {widths.weight_bits}/{widths.activation_bits} bits, as the paper "
-        f"does; the first and last convolution stay at {edges} bits and attention multiplies "
+        f"{counted}; the first and last convolution stay at {edges} bits and attention multiplies "
         f"activations by activations, which makes {built / 1e12:.4g} T instead of {nominal / 1e12:.4g} T."
     ]
 

@@ -37,7 +37,8 @@ def rows(report: Report) -> Iterator[tuple[str, str]]:
     for name, macs in report["macs_by_kind_g"].items():
         yield f"  of it {name}", f"{macs:.4g} G"
     yield "bit operations", f"{report['bops_t']:.4g} T"
-    yield "  with edges and attention as built", f"{report['bops_as_built_t']:.4g} T"
+    if report["bops_as_built_t"] != report["bops_t"]:
+        yield "  with edges and attention as built", f"{report['bops_as_built_t']:.4g} T"
     yield "bits of weights / activations", f"{report['weight_bits']} / {report['activation_bits']}"
     yield "groups", str(report["groups"])
     yield from _absorbed(entry_with(report.get("passes", {}), "louder-db"))

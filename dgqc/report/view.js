@@ -37,10 +37,10 @@ function shown(kind, one) {
   line.append(kind === null ? `  … ${words}` : `${kind}\u00a0${module ? words.slice(0, module.index) : words}`);
   if (module) {
     const link = document.createElement("a");
-    link.textContent = `  // ${module[1]}`;
+    link.textContent = `// ${module[1]}`;
     link.href = "#";
     link.onclick = () => { at("search").value = module[1]; draw(); return false; };
-    line.append(link);
+    line.append("  ", link);
   }
   return line;
 }

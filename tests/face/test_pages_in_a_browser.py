@@ -140,6 +140,7 @@ def test_one_steps_through_passes(open_page: Callable[[str], Any]) -> None:
     names = [one.inner_text() for one in page.query_selector_all("#pass option")]
     page.select_option("#pass", label=next(name for name in names if "error-groups" in name))
     assert "GroupedOperand(" in page.inner_text("#lines")
+    assert page.text_content("#lines a").startswith("// ")
     page.fill("#search", "down_blocks.0.resnets.0.conv1")
     assert "dB at call 0" in page.inner_text("#layer")
     assert "1 lines new, 1 gone" in page.inner_text("#said")

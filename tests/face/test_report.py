@@ -17,6 +17,7 @@ from dgqc.ir.ops.captured import ProductKind
 from dgqc.ir.program import Program
 from dgqc.report import report as reporting
 from dgqc.report.report import Report, report_on
+from dgqc.report.text import rows
 
 PRESETS = {"fp32": 1, "w8a8": 16, "w8a6": 64 / 3, "w4a8": 32, "w4a6": 128 / 3}
 
@@ -104,6 +105,10 @@ def test_edges_are_said(stable_diffusion: Path) -> None:
     found = report(stable_diffusion, "w4a6")
     assert found["bops_as_built_t"] > found["bops_t"]
     assert any("first and last convolution stay at 8 bits" in note for note in found["notes"])
+    assert "  with edges and attention as built" in dict(rows(found))
+    same = report(stable_diffusion, "w8a8")
+    assert same["notes"][0] == "BOPs count every product at 8/8 bits, as the paper does; so it is built."
+    assert "  with edges and attention as built" not in dict(rows(same))
 
 
 def test_bundle(saved: Path, model_folder: Path) -> None:
