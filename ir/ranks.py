@@ -7,6 +7,7 @@ same for any number of ranks of one kind of device. Nobody else knows of ranks.
 
 from __future__ import annotations
 
+import io
 import os
 import pickle
 import signal
@@ -149,15 +150,38 @@ def _told_to_end(*_: object) -> None:
 
 def _told(value: Any, source: int) -> Any:
     """A rank's value, on every rank."""
-    held = [value]
+    mine = rank() == source
+    held = [packed(value) if mine else None]
     try:
-        # Pickled, in the CPU's memory: what lies there is told by gloo, which notices at once who has ended.
+        # In the CPU's memory: what lies there is told by gloo, which notices at once who has ended.
         _distributed().broadcast_object_list(held, src=source, device=_cpu())
     except RuntimeError as error:
         raise LostOthers(
             f"Rank {rank()} of {ranks()} has lost the others, one of which has ended; {AGAIN}"
         ) from error
-    return held[0]
+    told = held[0]
+    assert told is not None
+    return value if mine else unpacked(told)
+
+
+def packed(value: Any) -> bytes:
+    """A value as bytes, for another process of ours.
+
+    Tensors that share memory share it there, too. Pickled one by one, each would bring all that it lies in:
+    of thousands of views of one block as many blocks.
+    """
+    import torch
+
+    buffer = io.BytesIO()
+    torch.save(value, buffer, pickle_protocol=pickle.HIGHEST_PROTOCOL)
+    return buffer.getvalue()
+
+
+def unpacked(told: bytes) -> Any:
+    """What was packed."""
+    import torch
+
+    return torch.load(io.BytesIO(told), weights_only=False)
 
 
 def _told_safely(error: Exception) -> Exception:

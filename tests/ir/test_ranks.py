@@ -11,9 +11,10 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+import torch
 
 from dgqc.ir import ranks
-from dgqc.ir.ranks import agreed, owned, shared_out
+from dgqc.ir.ranks import agreed, owned, packed, shared_out, unpacked
 
 WORK = """
 import json, os, sys
@@ -94,6 +95,20 @@ def test_a_process_alone_computes_everything() -> None:
     assert (ranks.ranks(), ranks.rank(), ranks.share(5), owned(3)) == (1, 0, 5, True)
     assert list(shared_out(lambda x: x + 1, range(3))) == [1, 2, 3]
     assert agreed(lambda: 5) == 5
+
+
+def test_views_of_one_block_are_told_as_one_block() -> None:
+    """Each by itself would bring the whole block along: what is seen of a large model as 15 GB."""
+    block = torch.arange(100_000, dtype=torch.float32)
+    views = dict(enumerate(block.split(100)))
+    told = packed((views, None))
+    assert len(told) < 2 * block.nbytes
+    found, error = unpacked(told)
+    assert error is None
+    assert all(torch.equal(found[i], view) for i, view in views.items())
+    assert {view.untyped_storage().data_ptr() for view in found.values()} == {
+        found[0].untyped_storage().data_ptr()
+    }
 
 
 def test_nobody_to_join_is_said(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
