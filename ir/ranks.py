@@ -11,6 +11,7 @@ import io
 import os
 import pickle
 import signal
+import sys
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager, suppress
 from contextvars import ContextVar
@@ -68,7 +69,8 @@ def joined() -> Iterator[None]:
         yield
         return
     try:
-        _distributed().init_process_group(_backends(), timeout=PATIENCE)
+        with _standard_output_kept():
+            _distributed().init_process_group(_backends(), timeout=PATIENCE)
     except (RuntimeError, ValueError) as error:
         raise DgqcError(
             f"{COUNT} is {asked_ranks()}, but the other processes can't be reached ({_first_line(error)}); "
@@ -141,6 +143,19 @@ def agreed(function: Callable[[], Result]) -> Result:
     """What one rank computes, for all of them."""
     (found,) = shared_out(lambda _: function(), [None], one_by_one=True)
     return found
+
+
+@contextmanager
+def _standard_output_kept() -> Iterator[None]:
+    """What a library writes there meanwhile goes to stderr: Gloo, in torch 2.9, says whom it has met."""
+    sys.stdout.flush()
+    kept = os.dup(1)
+    try:
+        os.dup2(2, 1)
+        yield
+    finally:
+        os.dup2(kept, 1)
+        os.close(kept)
 
 
 def _told_to_end(*_: object) -> None:

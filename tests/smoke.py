@@ -78,12 +78,20 @@ def recorded() -> None:
     assert json.loads(command("check", pipeline, "--json"))["compiles"]
 
 
+def records_read() -> None:
+    """Without a word: older releases of pydantic warn of names of fields."""
+    words = ["-W", "error::UserWarning:pydantic._internal._fields"]
+    subprocess.run(
+        [sys.executable, *words, "-c", "import dgqc.frontends.loading.pipeline_records"], check=True
+    )
+
+
 def main() -> None:
     print(
         f"Python {sys.version.split()[0]},",
         ", ".join(f"{name} {importlib.metadata.version(name)}" for name in NAMES),
     )
-    for see in (compiled, loaded_by_diffusers, recorded):
+    for see in (records_read, compiled, loaded_by_diffusers, recorded):
         see()
         print(f"{see.__name__}: right")
 

@@ -12,7 +12,10 @@ from ..errors import DgqcError, one_line
 class Record(BaseModel):
     """A JSON object with exactly these keys, whose values have exactly these types; 1 is no true or "1"."""
 
-    model_config = ConfigDict(strict=True, extra="forbid", frozen=True, allow_inf_nan=False)
+    # Older releases of pydantic warn of any field that is called model_something.
+    model_config = ConfigDict(
+        strict=True, extra="forbid", frozen=True, allow_inf_nan=False, protected_namespaces=()
+    )
 
 
 LARGEST_SIZE = 2**24

@@ -162,6 +162,7 @@ def test_a_short_command_ends_without_a_word() -> None:
 
 
 def test_bars_on_a_terminal_have_that_line_above_them(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("TERM", "xterm-256color")
     out = io.StringIO()
     bars = display.Bars(Console(file=out, force_terminal=True, width=80))
     with bars.bars, shown_by(bars):

@@ -111,6 +111,28 @@ def test_views_of_one_block_are_told_as_one_block() -> None:
     }
 
 
+def test_gloo_s_greeting_is_no_output(
+    monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
+) -> None:
+    """Gloo of torch 2.9 greets on standard output, where `--json` is read from."""
+
+    class Distributed:
+        def init_process_group(self, *_: object, **named: object) -> None:
+            os.write(1, b"[Gloo] Rank 0 is connected to 1 peer ranks.\n")
+
+        def destroy_process_group(self) -> None:
+            pass
+
+    monkeypatch.setenv("WORLD_SIZE", "2")
+    monkeypatch.setattr(ranks, "_distributed", Distributed)
+    monkeypatch.setattr(ranks, "_backends", lambda: "gloo")
+    with ranks.joined():
+        print("ours", flush=True)
+    said = capfd.readouterr()
+    assert said.out == "ours\n"
+    assert said.err.startswith("[Gloo]")
+
+
 def test_nobody_to_join_is_said(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     for name in ("RANK", "MASTER_ADDR", "MASTER_PORT"):
         monkeypatch.delenv(name, raising=False)
